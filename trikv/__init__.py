@@ -1,0 +1,15 @@
+"""trikv: a replicated, memory-capped, in-memory key-value server on Trio.
+
+The layers, each importing only from those to its right::
+
+    cli > sim > node > config | host > protocol | storage > raft | machine
+
+Every package's docstring is its design document; start with ``trikv.node`` for the way of a command.
+"""
+
+if not __debug__:
+    raise SystemExit(
+        "trikv: refuses to run under 'python -O': its assertions guard the data; start it without -O"
+    )
+
+__version__ = "0.1.0"

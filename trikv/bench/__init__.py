@@ -1,0 +1,1 @@
+"""trikv.bench: its design document stands here."""

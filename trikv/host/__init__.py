@@ -1,0 +1,1 @@
+"""trikv.host: its design document stands here."""

@@ -1,0 +1,129 @@
+"""The seam between a node and the world: network, disk, clocks, entropy.
+
+`trikv.host.real` implements it with the operating system, `trikv.sim` with memory and virtual time. Both
+pass one contract suite (``tests/host/contract.py``), so that what is simulated is what ships.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+import trio
+
+from trikv.storage.disk import Disk
+
+
+class Wire(Protocol):
+    """What a conversation holds of its connection. No method blocks or raises for a dead peer."""
+
+    remote: str
+    """The client's address as ``host:port`` (``[host]:port`` for IPv6)."""
+    local: str
+    """The server's address on this connection."""
+
+    def send(self, data: bytes) -> None:
+        """Send `data` after all that was sent before; kept in memory while the peer does not take it."""
+
+    def unsent_bytes(self) -> int:
+        """How much of what was sent still waits in memory for the peer to take it."""
+
+    def pause(self) -> None:
+        """Stop reading: back-pressure. `received` is not called until `resume`."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    def close(self) -> None:
+        """Read no more, send what waits (for at most 5 s), then close."""
+
+    def abort(self) -> None:
+        """Close at once; what waits is dropped."""
+
+
+class Conversation(Protocol):
+    """The logic of one client connection: synchronous, never sees a socket."""
+
+    def received(self, data: bytes) -> None:
+        """The peer sent `data` (at least one byte)."""
+
+    def ended(self) -> None:
+        """The peer will send no more (it closed or half-closed). What is in flight may still be answered;
+        the conversation must then call ``wire.close``.
+        """
+
+    def closed(self) -> None:
+        """The connection is gone. Called exactly once for each connection, last."""
+
+
+ConversationFactory: TypeAlias = Callable[[Wire], Conversation]
+StreamHandler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
+
+
+class Listening(Protocol):
+    """A listening address."""
+
+    address: str
+    """The bound ``host:port``; tells the port chosen where 0 was asked."""
+
+    def stop_accepting(self) -> None:
+        """Close the listening socket. Connections go on."""
+
+
+class Network(Protocol):
+    """Sockets."""
+
+    async def serve(
+        self,
+        address: str,
+        factory: ConversationFactory,
+        *,
+        task_status: trio.TaskStatus[Listening],
+    ) -> None:
+        """Serve clients at `address` until cancelled; then abort all connections.
+
+        Owns accept, recv, send and back-pressure. Raises OSError if the address cannot be bound. Running
+        out of file descriptors pauses accepting, with a warning; it never ends the server.
+        """
+
+    async def listen(
+        self,
+        address: str,
+        handler: StreamHandler,
+        *,
+        task_status: trio.TaskStatus[Listening],
+    ) -> None:
+        """Accept peer connections, one task of `handler` each, until cancelled. `handler` catches its own."""
+
+    async def dial(self, address: str) -> trio.abc.Stream:
+        """Connect to a peer. Raises OSError. The stream has TCP_NODELAY set."""
+
+
+class Clock(Protocol):
+    """The clocks of this machine."""
+
+    def boot_ms(self) -> int:
+        """CLOCK_BOOTTIME in ms: never goes back, counts suspended time."""
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970; may jump."""
+
+
+class Entropy(Protocol):
+    """Randomness."""
+
+    def bytes(self, count: int) -> bytes:
+        """`count` unpredictable bytes."""
+
+    def below(self, limit: int) -> int:
+        """A uniform integer in [0, limit)."""
+
+
+class Host(Protocol):
+    """One machine, as a node sees it. Waiting in time is Trio's (``trio.sleep``): its clock is virtual too."""
+
+    network: Network
+    clock: Clock
+    entropy: Entropy
+    disk: Disk
+
+    def resident_bytes(self) -> int:
+        """Resident memory of this process (0 where unknown)."""

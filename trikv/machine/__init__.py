@@ -1,0 +1,1 @@
+"""trikv.machine: its design document stands here."""

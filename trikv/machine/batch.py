@@ -1,0 +1,84 @@
+"""The payload of a BATCH entry: what proposals carry, encoded with MessagePack.
+
+An entry holds one `Batch`: the leader's stamp and seed, and the items that waited when the driver came
+round. An item is encoded once, by its origin; the leader splices the bytes in unread (``msgspec.Raw``).
+Array-like structs may grow at the end with defaults; tags never change.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Watch(msgspec.Struct, frozen=True, array_like=True):
+    """A key as WATCH saw it (PROTOCOL 23)."""
+
+    db: int
+    key: bytes
+    version: int
+    """The key's change version; 0 where the key was absent."""
+
+
+class Transaction(msgspec.Struct, frozen=True, array_like=True):
+    """Marks commands[start : start + count] of a submission as one MULTI/EXEC."""
+
+    start: int
+    count: int
+    watches: tuple[Watch, ...] = ()
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag="h"):
+    """Opens an origin's life; the log index of its entry becomes the incarnation (PROTOCOL 1)."""
+
+    origin: int
+    nonce: bytes
+
+
+class Submission(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """What one ``recv`` brought to a client's node, when it holds at least one write (PROTOCOL 5)."""
+
+    origin: int
+    incarnation: int
+    sequence: int
+    db: int
+    """The database selected when the first command runs; a SELECT among the commands changes it."""
+    commands: tuple[tuple[bytes, ...], ...]
+    transactions: tuple[Transaction, ...] = ()
+    """In order of `start`, not overlapping."""
+
+
+class Forgotten(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """Takes the place of a submission its origin gave up: uses the sequence, does nothing (PROTOCOL 3)."""
+
+    origin: int
+    incarnation: int
+    sequence: int
+
+
+class Bootstrap(msgspec.Struct, frozen=True, array_like=True, tag="b"):
+    """First item of a cluster's first batch: replicated settings at birth (PROTOCOL 22)."""
+
+    maxmemory: int
+    """The cap in bytes, 0 for none."""
+    feature_level: int = 1
+
+
+Item: TypeAlias = Hello | Submission | Forgotten | Bootstrap
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """A whole entry, as decoded by the machine. No items: a clock entry, which only expires keys."""
+
+    stamp_ms: int
+    """Log time: milliseconds since 1970 by the leader's reckoning; never goes back along the log."""
+    seed: int
+    """64 bits of the leader's entropy for SPOP, RANDOMKEY in scripts and the like."""
+    items: tuple[Item, ...]
+
+
+class RawBatch(msgspec.Struct, frozen=True, array_like=True):
+    """The same bytes as `Batch`, as the leader makes them: items spliced in unread."""
+
+    stamp_ms: int
+    seed: int
+    items: list[msgspec.Raw]

@@ -1,0 +1,1 @@
+"""trikv.machine.commands: its design document stands here."""

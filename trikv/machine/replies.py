@@ -1,0 +1,48 @@
+"""What a command answers: plain Python values, so that making one costs nothing.
+
+============  =======================================================================
+Python value  RESP
+============  =======================================================================
+`Status`      simple string (``+OK``)
+CommandError  error (``-ERR ...``): a value, returned by handlers, never raised past the machine
+int           integer
+bytes         bulk string
+None          null
+float         double (RESP3), else a bulk string
+bool          boolean (RESP3), else integer 1 or 0
+list          array
+tuple         array whose elements are a set (RESP3 ``~``), else an array
+dict          map (RESP3), else a flat array
+Verbatim      verbatim string (RESP3), else a bulk string
+============  =======================================================================
+"""
+
+from typing import TypeAlias, Union
+
+import msgspec
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """A simple string reply such as OK, QUEUED, PONG."""
+
+    text: str
+
+
+class CommandError(msgspec.Struct, frozen=True, gc=False):
+    """An error reply. `text` starts with its code: ``ERR ...``, ``WRONGTYPE ...``, ``OOM ...``."""
+
+    text: str
+
+
+class Verbatim(msgspec.Struct, frozen=True, gc=False):
+    """Text for people; `format` is RESP3's three letters."""
+
+    text: bytes
+    format: str = "txt"
+
+
+Reply: TypeAlias = Union[Status, CommandError, Verbatim, int, bytes, float, bool, list["Reply"], "tuple[Reply, ...]", "dict[Reply, Reply]", None]
+
+OK = Status("OK")
+PONG = Status("PONG")
+QUEUED = Status("QUEUED")

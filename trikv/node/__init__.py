@@ -1,0 +1,1 @@
+"""trikv.node: its design document stands here."""

@@ -1,0 +1,110 @@
+"""The seam between conversations and the rest of the node: what a conversation may ask for.
+
+A `Work` goes in once and comes back once, by `answered` or `failed`; nothing else flows back. All calls
+are synchronous and return at once.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import attrs
+import msgspec
+
+from trikv.machine.batch import Transaction
+from trikv.machine.replies import CommandError, Reply
+
+
+class Work(msgspec.Struct, gc=False):
+    """Commands of one client for the machine, submitted together, answered together."""
+
+    db: int
+    """The database selected when the first command runs; a SELECT among the commands changes it."""
+    commands: tuple[tuple[bytes, ...], ...]
+    transactions: tuple[Transaction, ...]
+    """Each makes one step of its commands; every other command is a step of its own."""
+    writes: bool
+    """True where at least one command may write: it travels through the log. Otherwise a read round."""
+    answered: Callable[[list[Reply]], None]
+    """Called with one reply a step, in order."""
+    failed: Callable[[CommandError], None]
+    """Called instead, when no reply can be had: CLUSTERDOWN (did not happen) or INDETERMINATE."""
+
+
+@attrs.frozen
+class Action:
+    """A command that is carried out by this node and takes time: after a read barrier, off the hot path."""
+
+    name: str
+    """BACKUP, SAVE, BGSAVE, SHUTDOWN or WAIT."""
+    args: tuple[bytes, ...]
+    answered: Callable[[Reply], None]
+    last_write: object = None
+    """WAIT: the token of the connection's last write (`Service.last_write_of`), None where it wrote nothing."""
+
+
+@attrs.frozen
+class MemoryStats:
+    """What MEMSTATS and INFO memory show; all in bytes but `keys`."""
+
+    used: int
+    cap: int
+    """0: no cap."""
+    keys: int
+    resident: int
+    log: int
+    """Log entries held in memory."""
+    buffers: int
+    """Proposals, reads and output waiting."""
+
+
+@attrs.define
+class RuntimeSettings:
+    """Settings of this node that CONFIG SET may change while it runs."""
+
+    timeout_s: int
+    """Idle seconds after which a RESP connection is closed; 0 never (Redis' `timeout`)."""
+    typed_timeout_s: int
+    """The same for connections that type."""
+    maxclients: int
+    requirepass: str
+    """Empty: no password."""
+
+
+class Service(Protocol):
+    """What the node does for its conversations."""
+
+    settings: RuntimeSettings
+    node_id: int
+
+    def submit(self, work: Work) -> None:
+        """Take `work`; it will be answered or failed, never at once (not within this call)."""
+
+    def act(self, action: Action) -> None:
+        """Carry out `action`, then call `action.answered`."""
+
+    def last_write_of(self, work: Work) -> object:
+        """A token for WAIT, valid once `work` was answered."""
+
+    def banner(self) -> str:
+        """``node2, follower of node1``: what an empty line is answered with."""
+
+    def info(self, sections: Sequence[str]) -> str:
+        """The text of INFO for these sections (lower case; empty: the default ones), lines end in CRLF.
+
+        Sections of the connections themselves (``clients``) come from `Connections`, by the caller.
+        """
+
+    def memory_stats(self) -> MemoryStats:
+        """Figures for MEMSTATS and INFO."""
+
+    def log_time_ms(self) -> int:
+        """The best known log time, for TIME."""
+
+    def boot_ms(self) -> int:
+        """For idle times."""
+
+    def next_connection_id(self) -> int:
+        """CLIENT ID: counts up from 1."""
+
+    def last_save_s(self) -> int:
+        """LASTSAVE: when the newest snapshot was written, Unix seconds."""

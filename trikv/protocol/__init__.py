@@ -1,0 +1,1 @@
+"""trikv.protocol: its design document stands here."""

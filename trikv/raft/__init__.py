@@ -1,0 +1,1 @@
+"""trikv.raft: its design document stands here."""

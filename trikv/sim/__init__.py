@@ -1,0 +1,1 @@
+"""trikv.sim: its design document stands here."""

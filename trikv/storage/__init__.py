@@ -1,0 +1,1 @@
+"""trikv.storage: its design document stands here."""
