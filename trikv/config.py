@@ -1,0 +1,339 @@
+"""Every setting of a node: its unit, default, range and reason, in one place.
+
+A setting is one field of `NodeConfig`; the flag, the environment name, the TOML key, the line of help and
+the error text are all derived from it. `resolve` puts the sources together: **flags > TRIKV_* > TOML file >
+defaults**. Whatever is not understood is refused, a misspelt setting most of all: a server that ignores
+``maxmemroy`` runs without a cap until the day it matters.
+
+Nothing here opens a socket, and only `read_file` opens a file: the configuration is read before there is
+a host.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from trikv import units
+
+ENVIRONMENT_PREFIX: Final = "TRIKV_"
+ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_REWRITE", "TRIKV_STRICT"})
+"""Names that belong to the scripts and tests around a node; known, and no settings."""
+
+PEER_PORT_OFFSET: Final = 10_000
+"""Peer port = client port + 10000 unless configured (PROTOCOL 16)."""
+
+MIB: Final = 1 << 20
+
+_Given: TypeAlias = tuple[Any, str]
+"""A value as a source gave it, and how an error names that source."""
+
+
+class ConfigError(Exception):
+    """A setting is missing, unknown or makes no sense. The text is the one line a person sees."""
+
+
+@attrs.frozen
+class Setting:
+    """What is known of one setting."""
+
+    reason: str
+    """What it does and why the default is what it is; the help line."""
+    parse: Callable[[str], Any]
+    """Reads the text; ValueError says what is wrong with it."""
+    unit: str = ""
+    low: int | None = None
+    high: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+def _integer(reason: str, default: int, low: int, high: int, unit: str = "") -> Any:
+    setting = Setting(reason, units.parse_integer, unit, low, high)
+    return attrs.field(default=default, metadata={"setting": setting})
+
+
+def _bytes(reason: str, default: int, low: int, high: int) -> Any:
+    setting = Setting(reason, units.parse_bytes, "bytes", low, high)
+    return attrs.field(default=default, metadata={"setting": setting})
+
+
+def _text(reason: str, default: str, choices: tuple[str, ...] = (), *, secret: bool = False) -> Any:
+    setting = Setting(reason, str, choices=choices)
+    return attrs.field(default=default, repr=not secret, metadata={"setting": setting})
+
+
+@attrs.frozen(kw_only=True)
+class NodeConfig:
+    """The settings of one node, checked. Build it with `resolve`, or directly when embedding."""
+
+    node_id: int = _integer("this node's number in the cluster", 1, 1, units.NODE_ID_MAX)
+    listen: str = _text("host to bind; loopback unless asked, for there is no TLS yet", "127.0.0.1")
+    port: int = _integer("client port, telnet and RESP alike; 0: the system chooses", 8080, 0, units.PORT_MAX)
+    peer_port: int = _integer(
+        "port for the other nodes; 0: that of this node's own entry in peers (a single node needs none)",
+        0,
+        0,
+        units.PORT_MAX,
+    )
+    peers: Mapping[int, str] = attrs.field(
+        factory=dict,
+        metadata={
+            "setting": Setting(
+                "all nodes, this one included, as 1=host:peerport,2=...; empty: a single node",
+                units.parse_peers,
+            )
+        },
+    )
+    data_directory: str = _text("where log and snapshots live", "data/node1")
+    secret_file: str = _text(
+        "the cluster's shared secret, a 0600 file; empty: cluster.secret beside data_directory", ""
+    )
+    maxmemory: int = _bytes(
+        "memory cap on keys and values; 0: none. The file's counts at bootstrap, a flag's is sent to the log",
+        256 * MIB,
+        0,
+        1 << 50,
+    )
+    typed_timeout_s: int = _integer(
+        "idle seconds before a typed connection is warned and closed; 0: never", 300, 0, 10**9, "s"
+    )
+    timeout_s: int = _integer("the same for RESP clients, which pool (Redis' timeout)", 0, 0, 10**9, "s")
+    maxclients: int = _integer("client connections at once (Redis' default)", 10_000, 1, 1_000_000)
+    requirepass: str = _text("password that AUTH must give; empty: none asked", "", secret=True)
+    reads: str = _text("how fresh reads are; linearizable only, for now", "linearizable", ("linearizable",))
+    election_timeout_ms_min: int = _integer(
+        "shortest silence before a follower stands; ten times the longest step of a node",
+        400,
+        10,
+        60_000,
+        "ms",
+    )
+    election_timeout_ms_max: int = _integer(
+        "longest such silence; the spread keeps two nodes from standing at once", 800, 20, 120_000, "ms"
+    )
+    heartbeat_interval_ms: int = _integer(
+        "how often a leader is heard; a quarter of the shortest election timeout", 100, 1, 30_000, "ms"
+    )
+    snapshot_log_bytes: int = _bytes("log growth that starts a snapshot", 64 * MIB, 64 << 10, 1 << 40)
+    snapshot_interval_s: int = _integer(
+        "longest time between snapshots while there are changes", 600, 1, 10**9, "s"
+    )
+    log_tail_bytes: int = _bytes(
+        "log kept in memory behind a snapshot, for slow followers", 16 * MIB, 0, 1 << 40
+    )
+    log_follower_bytes: int = _bytes(
+        "the same for a follower that answered within 30 s", 64 * MIB, 0, 1 << 40
+    )
+    command_deadline_ms: int = _integer(
+        "longest wait of a command for a majority before CLUSTERDOWN or INDETERMINATE",
+        10_000,
+        100,
+        10**7,
+        "ms",
+    )
+    stop_deadline_ms: int = _integer(
+        "longest phased stop; a supervisor's patience is often 10 s", 10_000, 100, 10**7, "ms"
+    )
+    output_bytes_max: int = _bytes(
+        "replies that may wait for one client that does not read", 64 * MIB, 64 << 10, 1 << 40
+    )
+    value_bytes_max: int = _bytes("longest value", 8 * MIB, 1024, 1 << 30)
+    entry_bytes_max: int = _bytes("longest log entry; above value_bytes_max", 16 * MIB, 2048, 1 << 31)
+    peer_frame_bytes_max: int = _bytes("longest peer message; above entry_bytes_max", 20 * MIB, 4096, 1 << 32)
+    backups_kept: int = _integer("how many BACKUP files are kept", 10, 1, 10**6)
+    load: str = _text("a backup or dump that fills an empty cluster", "")
+
+    maxmemory_explicit: bool = False
+    """A flag or the environment gave `maxmemory`: send it through the log once after election."""
+    secret: bytes = attrs.field(default=b"", repr=False)
+    """What `secret_file` holds, filled in by whoever starts the node; needed where there are peers."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what no source's line alone shows to be wrong. Raises ConfigError."""
+        for setting in settings():
+            _check_range(setting.name, getattr(self, setting.name), setting.about)
+        _check_together(self)
+
+    @property
+    def address(self) -> str:
+        """Where clients are served: ``host:port``."""
+        return units.join_address(self.listen, self.port)
+
+    @property
+    def peer_address(self) -> str:
+        """Where other nodes are served: ``host:port``."""
+        return units.join_address(self.listen, self.peer_port)
+
+
+@attrs.frozen
+class NamedSetting:
+    """A setting with its name and default, as help and documentation list it."""
+
+    name: str
+    about: Setting
+    default: Any
+
+    @property
+    def flag(self) -> str:
+        """How the command line spells it."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """How the environment spells it."""
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def default_text(self) -> str:
+        """The default as a person writes it."""
+        if self.about.unit == "bytes":
+            return units.format_bytes(self.default)
+        return "" if self.default is None else str(self.default)
+
+
+def settings() -> Iterator[NamedSetting]:
+    """List every setting, in the order of `NodeConfig`."""
+    for field in attrs.fields(NodeConfig):
+        about = field.metadata.get("setting")
+        if about is not None:
+            default = None if field.name == "peers" else field.default
+            yield NamedSetting(field.name, about, default)
+
+
+def resolve(
+    *,
+    flags: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: str | None = None,
+) -> NodeConfig:
+    """Put the sources together: flags over ``TRIKV_*`` over the TOML `file` over defaults.
+
+    `flags` has settings by name, ``_`` or ``-`` between words. Raises ConfigError, one line.
+    """
+    environment = environment or {}
+    file = file or environment.get("TRIKV_CONFIG")
+    from_file = _from_file(file) if file else {}
+    from_outside = _from_environment(environment) | _from_flags(flags or {})
+    known = {setting.name: setting for setting in settings()}
+    values = {
+        key: _read(known[key], value, source) for key, (value, source) in (from_file | from_outside).items()
+    }
+    return NodeConfig(**_fill_in(values), maxmemory_explicit="maxmemory" in from_outside)
+
+
+def read_file(path: str) -> dict[str, Any]:
+    """Read a TOML file. Raises ConfigError where it is absent or no TOML."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; give an existing file to --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}; correct the file") from error
+
+
+def _from_file(file: str) -> dict[str, _Given]:
+    return {_known(key, f"{file}: {{}}"): (value, f"{file}: {key}") for key, value in read_file(file).items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
+    return {
+        _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), ENVIRONMENT_PREFIX + "{}"): (text, variable)
+        for variable, text in sorted(environment.items())
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ENVIRONMENT_OF_SCRIPTS
+    }
+
+
+def _from_flags(flags: Mapping[str, str]) -> dict[str, _Given]:
+    return {
+        _known(name.replace("-", "_"), "--{}"): (text, "--" + name.replace("_", "-"))
+        for name, text in flags.items()
+    }
+
+
+def _known(key: str, spelling: str) -> str:
+    """Give `key` back if it is a setting; else raise ConfigError with the nearest one, spelt as it was."""
+    names = [setting.name for setting in settings()]
+    if key in names:
+        return key
+
+    def spell(name: str) -> str:
+        if spelling.startswith(ENVIRONMENT_PREFIX):
+            return spelling.format(name.upper())
+        return spelling.format(name.replace("_", "-") if spelling.startswith("--") else name)
+
+    near = difflib.get_close_matches(key, names, n=1)
+    advice = f"did you mean {spell(near[0])}?" if near else "'trikv serve --help' lists the settings"
+    raise ConfigError(f"{spell(key)} is no setting; {advice}")
+
+
+def _read(setting: NamedSetting, value: Any, source: str) -> Any:
+    """Turn one given value into the field's type; check its range. Raises ConfigError naming the source."""
+    if isinstance(value, dict) and setting.name == "peers":
+        value = ",".join(f"{node_id}={address}" for node_id, address in value.items())
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ConfigError(f"{source}: expected text or a whole number, found {type(value).__name__}")
+    try:
+        read = setting.about.parse(str(value))
+    except ValueError as error:
+        raise ConfigError(f"{source}: {error}") from error
+    _check_range(source, read, setting.about)
+    return read
+
+
+def _check_range(source: str, value: Any, about: Setting) -> None:
+    """Raise ConfigError where `value` is outside of what the setting allows."""
+    if about.choices and value not in about.choices:
+        raise ConfigError(f"{source}: {value!r} is not one of: {', '.join(about.choices)}")
+    if about.low is None or about.high is None:
+        return
+    if not about.low <= value <= about.high:
+        unit = f" {about.unit}" if about.unit else ""
+        raise ConfigError(f"{source}: {value} is not between {about.low} and {about.high}{unit}")
+
+
+def _fill_in(values: dict[str, Any]) -> dict[str, Any]:
+    """Add what follows from other settings: the data directory, the secret's file, the peer port."""
+    filled = dict(values)
+    node_id = filled.get("node_id", 1)
+    filled.setdefault("data_directory", f"data/node{node_id}")
+    if not filled.get("secret_file"):
+        filled["secret_file"] = str(Path(filled["data_directory"]).parent / "cluster.secret")
+    own = filled.get("peers", {}).get(node_id)
+    if not filled.get("peer_port") and own is not None:
+        filled["peer_port"] = units.split_address(own)[1]
+    return filled
+
+
+def _check_together(config: NodeConfig) -> None:
+    """Refuse settings that contradict each other. Raises ConfigError."""
+    if config.peers and config.node_id not in config.peers:
+        raise ConfigError(
+            f"peers: names nodes {', '.join(map(str, config.peers))} but not node_id {config.node_id}; "
+            "list every node, this one included"
+        )
+    if config.peers and config.port == 0:
+        raise ConfigError("port: 0 suits a single node only; give each node of a cluster its own port")
+    if config.port != 0 and config.port == config.peer_port:
+        raise ConfigError(f"peer_port: {config.peer_port} is the client port too; choose another")
+    for low, high in (
+        ("election_timeout_ms_min", "election_timeout_ms_max"),
+        ("value_bytes_max", "entry_bytes_max"),
+        ("entry_bytes_max", "peer_frame_bytes_max"),
+    ):
+        if getattr(config, low) >= getattr(config, high):
+            raise ConfigError(
+                f"{low}: {getattr(config, low)} must be below {high}, which is {getattr(config, high)}"
+            )
+    if 2 * config.heartbeat_interval_ms > config.election_timeout_ms_min:
+        raise ConfigError(
+            f"heartbeat_interval_ms: {config.heartbeat_interval_ms} must be at most half of "
+            f"election_timeout_ms_min, which is {config.election_timeout_ms_min}: one lost beat is no death"
+        )
+    if config.log_tail_bytes > config.log_follower_bytes:
+        raise ConfigError(
+            f"log_tail_bytes: {config.log_tail_bytes} must not be above log_follower_bytes, "
+            f"which is {config.log_follower_bytes}"
+        )
