@@ -1,0 +1,284 @@
+"""The client wire: dialects, RESP requests, their limits, and the agreement of its two parsers."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.protocol.events import careful, drain, feed, one_by_one
+from trikv.protocol.arrays import parse_int, split_requests
+from trikv.protocol.client import (
+    NEED_DATA,
+    BadBytes,
+    ClientEvent,
+    ClientWire,
+    EmptyLine,
+    EndOfInput,
+    HttpRefused,
+    Request,
+    WireLimits,
+)
+from trikv.protocol.resp import encode_command
+
+SMALL = WireLimits(
+    bulk_bytes_max=50,
+    request_bytes_max=80,
+    request_args_max=12,
+    line_bytes_max=64,
+    subnegotiation_bytes_max=8,
+)
+
+
+def events_of(data: bytes, limits: WireLimits | None = None) -> list[ClientEvent]:
+    """What `data` means, checked to be the same all at once, byte by byte, and by the careful parser alone."""
+    limits = limits or WireLimits()
+    at_once = feed(ClientWire(limits), [data])
+    assert feed(ClientWire(limits), one_by_one(data)) == at_once
+    assert feed(careful(ClientWire(limits)), [data]) == at_once
+    return at_once
+
+
+def bad(what: str) -> list[ClientEvent]:
+    """The outcome of a broken RESP request."""
+    return [BadBytes(f"Protocol error: {what}", False)]
+
+
+def test_a_pipeline_gives_its_requests_in_order() -> None:
+    """Every whole request of a chunk comes out, in order, with its arguments."""
+    data = b"".join(encode_command([b"SET", b"k%d" % n, b"v" * n]) for n in range(20))
+    assert events_of(data) == [Request((b"SET", b"k%d" % n, b"v" * n), False) for n in range(20)]
+
+
+def test_arguments_may_hold_any_bytes() -> None:
+    """CRLF, telnet's IAC and dollar signs inside an argument are data."""
+    args = (b"SET", b"\r\n$3\r\n*1\r\n", b"\xff\xf4\xff\xfd\x06\x04", b"")
+    assert events_of(encode_command(args) * 3) == [Request(args, False)] * 3
+
+
+def test_long_arguments_and_many_arguments() -> None:
+    """Requests that are too long for the short way come out whole."""
+    args = (b"MSET", *(b"%d" % n for n in range(3000)), b"x" * 70000)
+    assert events_of(encode_command(args)) == [Request(args, False)]
+
+
+def test_the_first_byte_of_each_command_decides_its_dialect() -> None:
+    """RESP and typed commands may alternate on one connection."""
+    data = (
+        b"PING\r\n" + encode_command([b"GET", b"k"]) + b"\r\nget 'a b'\n" + encode_command([b"X"]) + b"\x04"
+    )
+    assert events_of(data) == [
+        Request((b"PING",), True),
+        Request((b"GET", b"k"), False),
+        EmptyLine(),
+        Request((b"get", b"a b"), True),
+        Request((b"X",), False),
+        EndOfInput(),
+    ]
+
+
+def test_empty_arrays_are_skipped() -> None:
+    """``*0`` and negative counts are no requests, as in Redis."""
+    assert events_of(b"*0\r\n*-1\r\n*-9\r\n*1\r\n$4\r\nPING\r\n*0\r\n") == [Request((b"PING",), False)]
+
+
+def test_the_two_bytes_that_end_a_line_or_an_argument_are_not_looked_at() -> None:
+    """As in Redis: a carriage return and one more byte end a line, any two bytes end an argument."""
+    assert events_of(b"*2\rX$1\r\naXY$1\rYb\n\n") == [Request((b"a", b"b"), False)]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"*x\r\n", "invalid multibulk length"),
+        (b"*\r\n", "invalid multibulk length"),
+        (b"*03\r\n", "invalid multibulk length"),
+        (b"*+3\r\n", "invalid multibulk length"),
+        (b"*-0\r\n", "invalid multibulk length"),
+        (b"*13\r\n", "invalid multibulk length"),
+        (b"*99999999999999999999\r\n", "invalid multibulk length"),
+        (b"*1\r\n:5\r\n", "expected '$', got ':'"),
+        (b"*1\r\n+OK\r\n", "expected '$', got '+'"),
+        (b"*1\r\n*1\r\n$1\r\na\r\n", "expected '$', got '*'"),
+        (b"*1\r\n\r\n", "expected '$', got '\r'"),
+        (b"*1\r\n\xff\r\n", "expected '$', got '\udcff'"),
+        (b"*1\r\n$x\r\n", "invalid bulk length"),
+        (b"*1\r\n$-1\r\n", "invalid bulk length"),
+        (b"*1\r\n$51\r\n", "invalid bulk length"),
+        (b"*2\r\n$45\r\n" + b"x" * 45 + b"\r\n$36\r\n", "request is longer than 80 bytes"),
+        (b"*" + b"1" * 64, "too big mbulk count string"),
+        (b"*1\r\n$" + b"1" * 64, "too big bulk count string"),
+        (b"*" + b"1" * 62 + b"\r\n", "invalid multibulk length"),
+        (b"*" + b"1" * 63 + b"\r\n", "too big mbulk count string"),
+    ],
+)
+def test_broken_requests_give_redis_texts(data: bytes, what: str) -> None:
+    """Each way to break the protocol has its text, and nothing after it is executed."""
+    assert events_of(data + b"*1\r\n$4\r\nPING\r\nPING\r\n", SMALL) == bad(what)
+
+
+def test_whole_requests_before_a_broken_one_are_kept() -> None:
+    """A pipeline is executed up to where it breaks."""
+    good = encode_command([b"PING"])
+    assert events_of(good * 2 + b"*1\r\n:1\r\n" + good) == [Request((b"PING",), False)] * 2 + bad(
+        "expected '$', got ':'"
+    )
+
+
+def test_incomplete_requests_need_data() -> None:
+    """No prefix of a request gives an event."""
+    data = encode_command([b"SET", b"key", b"value"])
+    for cut in range(len(data)):
+        wire = ClientWire()
+        wire.receive(data[:cut])
+        assert wire.next_event() is NEED_DATA
+        wire.receive(data[cut:])
+        assert drain(wire) == [Request((b"SET", b"key", b"value"), False)]
+
+
+def test_limits_are_redis_tight_before_authentication() -> None:
+    """Without a password given, 10 arguments of 16384 bytes are the most."""
+    for data, outcome in [
+        (b"*11\r\n", bad("unauthenticated multibulk length")),
+        (b"*1\r\n$16385\r\n", bad("unauthenticated bulk length")),
+        (b"*10\r\n$16384\r\n", []),
+    ]:
+        wire = ClientWire()
+        wire.authenticated = False
+        assert feed(wire, [data]) == outcome
+
+
+def test_authentication_counts_from_the_next_request_of_the_same_pipeline() -> None:
+    """What is pipelined behind a successful AUTH already has the wide limits."""
+    wire = ClientWire()
+    wire.authenticated = False
+    wire.receive(encode_command([b"AUTH", b"pw"]) + encode_command([b"MSET", *[b"x"] * 20]))
+    assert wire.next_event() == Request((b"AUTH", b"pw"), False)
+    wire.authenticated = True
+    assert wire.next_event() == Request((b"MSET", *[b"x"] * 20), False)
+
+
+def test_a_closed_wire_holds_nothing() -> None:
+    """After a fatal error all that arrives is dropped."""
+    wire = ClientWire()
+    assert len(feed(wire, [b"*x\r\n" + b"y" * 1000, b"z" * 1000])) == 1
+    assert wire.buffered_bytes == 0
+
+
+def test_buffered_bytes_tell_what_is_held() -> None:
+    """The count covers unread bytes, parsed requests, unfinished ones and half a line."""
+    wire = ClientWire()
+    wire.receive(encode_command([b"PING"]) * 3)
+    assert wire.buffered_bytes == 42
+    assert wire.next_event() == Request((b"PING",), False)
+    assert wire.buffered_bytes == 42
+    drain(wire)
+    assert wire.buffered_bytes == 0
+    assert feed(wire, [b"*2\r\n$4\r\nECHO\r\n$5\r\nab"]) == []
+    assert wire.buffered_bytes == 6
+    assert feed(wire, [b"cde\r\nhal"]) == [Request((b"ECHO", b"abcde"), False)]
+    assert wire.buffered_bytes == 3
+
+
+def test_a_declared_length_costs_nothing() -> None:
+    """A stranger who announces the largest request makes the node hold only what he sends."""
+    wire = ClientWire()
+    assert feed(wire, [b"*1048576\r\n$8388608\r\n"]) == []
+    assert wire.buffered_bytes == 0
+
+
+def test_http_is_refused_before_anything_is_executed() -> None:
+    """A web page can make a browser send a request with a body of commands: none of it runs."""
+    wire = ClientWire()
+    (event,) = feed(wire, [b"POST / HTTP/1.1\r\nHost: x\r\n\r\nset k v\r\n", b"set k v\r\n"])
+    assert isinstance(event, HttpRefused)
+    assert event.data.startswith(b"HTTP/1.1 400 ")
+    assert wire.next_event() is NEED_DATA
+
+
+def test_split_requests_tells_how_far_it_came() -> None:
+    """The short way stops at the first thing that is not plain, and says where."""
+    ping = encode_command([b"PING"])
+    for rest in (
+        b"",
+        b"*",
+        b"*1\r\n",
+        b"*1\r\n$4\r\nPI",
+        b"*2\r\n$4\r\nPING\r\n",
+        b"PING\r\n",
+        b"\r\n",
+        b"*0\r\n",
+    ):
+        assert split_requests(ping + rest) == ([Request((b"PING",), False)], len(ping))
+    for arg in (b"\r\n", b"x" * 4096):
+        assert split_requests(encode_command([arg]) + ping) == ([], 0)
+
+
+def test_parse_int_is_as_strict_as_redis() -> None:
+    """Plus signs, spaces, leading zeros, empty strings and what passes 64 bits are no numbers."""
+    assert [parse_int(b"%d" % n) for n in (0, 7, -7, 2**63 - 1)] == [0, 7, -7, 2**63 - 1]
+    for text in (b"", b"-", b"-0", b"01", b"+1", b" 1", b"1 ", b"1_0", b"1e3", b"%d" % 2**63, b"9" * 5000):
+        assert parse_int(text) is None
+
+
+ARGS = st.lists(
+    st.binary(max_size=12) | st.sampled_from([b"\r\n", b"$3\r\nfoo\r\n", b"x" * 49]), min_size=1, max_size=5
+)
+FRAGMENT = st.one_of(
+    ARGS.map(encode_command),
+    st.binary(max_size=8),
+    st.sampled_from(
+        [
+            b"*",
+            b"*2\r\n",
+            b"$3\r\n",
+            b"$",
+            b"\r\n",
+            b"+OK\r\n",
+            b":1\r\n",
+            b"PING\r\n",
+            b'set "a\\x00" b\r\n',
+            b"\xff\xf4",
+        ]
+        + [
+            b"\xff\xfd\x06",
+            b"\x04",
+            b"\x7f",
+            b"\r\0",
+            b"\xff\xfa",
+            b"\xff\xf0",
+            b"\xff\xff",
+            b"*0\r\n",
+            b"*9999\r\n",
+            b"'",
+        ]
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(FRAGMENT, max_size=12), st.lists(st.integers(0, 300), max_size=6), st.booleans())
+def test_any_bytes_in_any_pieces_give_the_same_events(
+    fragments: list[bytes], cuts: list[int], authenticated: bool
+) -> None:
+    """How the network cuts the bytes, and which parser reads them, never changes what they mean."""
+    data = b"".join(fragments)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    outcomes = []
+    for limits in (SMALL, WireLimits()):
+        for how in ([data], one_by_one(data), pieces):
+            for wire in (ClientWire(limits), careful(ClientWire(limits))):
+                wire.authenticated = authenticated
+                outcomes.append((limits, feed(wire, how)))
+                assert wire.buffered_bytes <= max(len(data), 1)
+    for limits in (SMALL, WireLimits()):
+        first, *others = [events for used, events in outcomes if used is limits or used == limits]
+        assert all(events == first for events in others)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(ARGS, max_size=20))
+def test_what_a_client_encodes_is_what_the_wire_reads(requests: list[list[bytes]]) -> None:
+    """Requests survive the trip, whatever their arguments hold."""
+    data = b"".join(encode_command(args) for args in requests)
+    assert feed(ClientWire(), [data]) == [Request(tuple(args), False) for args in requests]
+    assert feed(ClientWire(), one_by_one(data)) == [Request(tuple(args), False) for args in requests]

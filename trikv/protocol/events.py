@@ -1,0 +1,85 @@
+"""What a client's bytes mean, as values: the vocabulary between `ClientWire` and a conversation."""
+
+from enum import Enum
+from typing import Final, TypeAlias
+
+import attrs
+import msgspec
+
+
+@attrs.frozen
+class WireLimits:
+    """How much a client may make this node hold. All in bytes unless the name says otherwise."""
+
+    bulk_bytes_max: int = 8 * 1024 * 1024 + 64 * 1024
+    """The longest single argument: the largest value (8 MiB) and a little for what a command wraps around it.
+    Redis' proto-max-bulk-len is 512 MiB, which no proposal could carry."""
+    request_bytes_max: int = 16 * 1024 * 1024
+    """All arguments of one request together."""
+    request_args_max: int = 1024 * 1024
+    """Arguments in one request, as in Redis up to 6.2."""
+    line_bytes_max: int = 64 * 1024
+    """A typed line, and the line that announces a length. Redis' PROTO_INLINE_MAX_SIZE."""
+    subnegotiation_bytes_max: int = 1024
+    """A telnet subnegotiation, which is skipped; none that a client sends unasked is longer than this."""
+    unauthenticated_args_max: int = 10
+    """Redis' bound on arguments before AUTH has succeeded."""
+    unauthenticated_bulk_bytes_max: int = 16384
+    """Redis' bound on one argument before AUTH has succeeded."""
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """One whole command."""
+
+    args: tuple[bytes, ...]
+    """At least one; the first is the command's name as it was sent."""
+    typed: bool
+    """True where it came as a line: the reply is for a person."""
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """Telnet wants an answer: send `data` at once, ahead of any reply."""
+
+    data: bytes
+
+
+class EmptyLine(msgspec.Struct, frozen=True, gc=False):
+    """Somebody pressed Enter."""
+
+
+class EndOfInput(msgspec.Struct, frozen=True, gc=False):
+    """Ctrl-D on an empty line: the person wants to leave."""
+
+
+class Interrupted(msgspec.Struct, frozen=True, gc=False):
+    """Ctrl-C in telnet: the line being typed, if any, has been dropped."""
+
+
+class HttpRefused(msgspec.Struct, frozen=True, gc=False):
+    """A browser or HTTP client speaks: send `data`, close, execute nothing more. The wire yields no more."""
+
+    data: bytes
+
+
+class BadBytes(msgspec.Struct, frozen=True, gc=False):
+    """The client broke the protocol."""
+
+    text: str
+    """Redis' text, to be sent as ``-ERR <text>``. A byte of the client's that is not UTF-8 is kept as a
+    surrogate escape, which `resp.encode` undoes."""
+    typed: bool
+    fatal: bool = True
+    """True: say it and close; the wire yields no more. False for a typed line whose quotes do not match:
+    nothing is out of step, so a person is told and goes on (Redis closes here too)."""
+
+
+class NeedData(Enum):
+    """The type of `NEED_DATA`; an enum so that type checkers can narrow it away."""
+
+    NEED_DATA = "NEED_DATA"
+
+
+NEED_DATA: Final = NeedData.NEED_DATA
+"""No whole request is here: receive more first."""
+
+ClientEvent: TypeAlias = Request | Answer | EmptyLine | EndOfInput | Interrupted | HttpRefused | BadBytes

@@ -1,0 +1,101 @@
+r"""Replies for people at a terminal, laid out as redis-cli lays them out.
+
+Two things are stricter or kinder than there. Printable UTF-8 shows as itself. And nothing else ever does:
+control characters of either range, bidirectional overrides, zero-width characters, line separators, private
+and unassigned code points all become ``\xNN`` per byte, so no stored value can move a cursor, hide text or
+type an answer into somebody's terminal.
+"""
+
+from typing import Final, assert_never
+
+from trikv.machine.replies import CommandError, Reply, Status, Verbatim
+from trikv.protocol.resp import format_double, one_line
+
+_NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\a": "\\a", "\b": "\\b"}
+_EMPTY: Final = {")": "(empty array)", "#": "(empty hash)", "~": "(empty set)"}
+
+
+def render(reply: Reply, *, plain: bool = False) -> bytes:
+    """`reply` as lines that end in CRLF.
+
+    `plain` shows a bulk string as text, lines and all, as a `Verbatim` always is: for INFO and the like.
+    """
+    if plain and isinstance(reply, bytes):
+        reply = Verbatim(reply)
+    lines = _lines(reply, "")
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def quote(value: bytes) -> str:
+    r"""`value` in double quotes; typed back in, `telnet.split_line` reads the same bytes."""
+    return f'"{_printable(value, quoted=True)}"'
+
+
+def printable(value: bytes) -> str:
+    r"""`value` on one line, as text for a terminal; quotes and backslashes stay as they are."""
+    return _printable(value, quoted=False)
+
+
+def _printable(value: bytes, *, quoted: bool) -> str:
+    text = value.decode("utf-8", "surrogateescape")
+    if quoted:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    named = _NAMED.get(character)
+    if named is not None:
+        return named
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def _lines(reply: Reply, prefix: str) -> list[str]:
+    """The lines of `reply`; `prefix` is what stands before all but the first, which the caller numbers."""
+    match reply:
+        case bytes():
+            return [quote(reply)]
+        case None:
+            return ["(nil)"]
+        case Status():
+            return [printable(one_line(reply.text))]
+        case CommandError():
+            return [f"(error) {printable(one_line(reply.text))}"]
+        case bool():
+            return ["(true)" if reply else "(false)"]
+        case int():
+            return [f"(integer) {reply}"]
+        case float():
+            return [f"(double) {format_double(reply).decode()}"]
+        case Verbatim():
+            return [
+                printable(line.removesuffix(b"\r")) for line in reply.text.removesuffix(b"\n").split(b"\n")
+            ]
+        case list():
+            return _numbered([(element,) for element in reply], ")", prefix)
+        case tuple():
+            return _numbered([(element,) for element in reply], "~", prefix)
+        case dict():
+            return _numbered(list(reply.items()), "#", prefix)
+        case _:
+            assert_never(reply)
+
+
+def _numbered(rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], mark: str, prefix: str) -> list[str]:
+    """Rows ``1) value``, ``1~ value`` or ``1# key => value``, nested ones indented by the number's width."""
+    if not rows:
+        return [_EMPTY[mark]]
+    width = len(str(len(rows)))
+    inner = prefix + " " * (width + 2)
+    lines: list[str] = []
+    for number, row in enumerate(rows, 1):
+        cells = [_lines(cell, inner) for cell in row]
+        joined = cells[0]
+        for cell in cells[1:]:
+            joined = [*joined[:-1], f"{joined[-1]} => {cell[0]}", *cell[1:]]
+        indent = prefix if number > 1 else ""
+        lines.append(f"{indent}{number:>{width}}{mark} {joined[0]}")
+        lines += joined[1:]
+    return lines

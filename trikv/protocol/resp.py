@@ -1,0 +1,108 @@
+"""Replies to bytes, in RESP2 and RESP3, and commands to bytes for our own clients.
+
+The mapping from Python values is the table in `trikv.machine.replies`. Source: the Redis protocol
+specification; number formats as Redis 7.0 prints them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal, TypeAlias, assert_never
+
+from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, Status, Verbatim
+
+Version: TypeAlias = Literal[2, 3]
+"""The protocol version a connection has chosen with HELLO."""
+
+_NULL: Final = {2: b"$-1\r\n", 3: b"_\r\n"}
+_TRUE: Final = {2: b":1\r\n", 3: b"#t\r\n"}
+_FALSE: Final = {2: b":0\r\n", 3: b"#f\r\n"}
+_SET_MARK: Final = {2: b"*", 3: b"~"}
+_SMALL_INTS: Final = tuple(b":%d\r\n" % number for number in range(256))
+_STATUSES: Final = {status.text: b"+%b\r\n" % status.text.encode() for status in (OK, PONG, QUEUED)}
+_LINE_BREAKS: Final = str.maketrans("\r\n", "  ")
+
+
+def encode(reply: Reply, version: Version) -> bytes:
+    """One reply as bytes. Works for every `Reply`, however nested."""
+    if isinstance(reply, bytes):
+        return b"$%d\r\n%b\r\n" % (len(reply), reply)
+    if reply is None:
+        return _NULL[version]
+    parts: list[bytes] = []
+    _append(parts.append, reply, version)
+    return b"".join(parts)
+
+
+def encode_many(replies: Iterable[Reply], version: Version) -> bytes:
+    """The replies of a pipeline as one piece of bytes, for one send."""
+    parts: list[bytes] = []
+    add = parts.append
+    for reply in replies:
+        _append(add, reply, version)
+    return b"".join(parts)
+
+
+def encode_push(kind: str, values: Sequence[Reply]) -> bytes:
+    """A RESP3 push: `kind` names it, `values` follow. Never send one to a connection that speaks RESP2."""
+    parts: list[bytes] = [b">%d\r\n" % (len(values) + 1)]
+    _append(parts.append, kind.encode(), 3)
+    for value in values:
+        _append(parts.append, value, 3)
+    return b"".join(parts)
+
+
+def encode_command(args: Sequence[bytes]) -> bytes:
+    """A request, as a client sends it."""
+    parts = [b"*%d\r\n" % len(args)]
+    parts += [b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args]
+    return b"".join(parts)
+
+
+def format_double(value: float) -> bytes:
+    """A double as Redis 7.0 prints it (``%.17g``); infinities are ``inf``, ``-inf``, else ``nan``."""
+    return b"%.17g" % value
+
+
+def one_line(text: str) -> bytes:
+    """`text` as bytes that cannot end the line they stand in. Surrogate escapes become their bytes again."""
+    return text.translate(_LINE_BREAKS).encode("utf-8", "surrogateescape")
+
+
+def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> None:
+    """Give `add` the encoding of `reply`, piece by piece. The cases stand in the order of their frequency."""
+    match reply:
+        case bytes():
+            add(b"$%d\r\n%b\r\n" % (len(reply), reply))
+        case None:
+            add(_NULL[version])
+        case Status():
+            add(_STATUSES.get(reply.text) or b"+%b\r\n" % one_line(reply.text))
+        case bool():
+            add(_TRUE[version] if reply else _FALSE[version])
+        case int():
+            add(_SMALL_INTS[reply] if 0 <= reply < len(_SMALL_INTS) else b":%d\r\n" % reply)
+        case list():
+            add(b"*%d\r\n" % len(reply))
+            for element in reply:
+                _append(add, element, version)
+        case CommandError():
+            add(b"-%b\r\n" % one_line(reply.text))
+        case float():
+            text = format_double(reply)
+            add(b",%b\r\n" % text if version == 3 else b"$%d\r\n%b\r\n" % (len(text), text))
+        case Verbatim():
+            if version == 3:
+                mark = reply.format.encode()
+                add(b"=%d\r\n%b:%b\r\n" % (len(mark) + 1 + len(reply.text), mark, reply.text))
+            else:
+                add(b"$%d\r\n%b\r\n" % (len(reply.text), reply.text))
+        case tuple():
+            add(b"%b%d\r\n" % (_SET_MARK[version], len(reply)))
+            for element in reply:
+                _append(add, element, version)
+        case dict():
+            add(b"%%%d\r\n" % len(reply) if version == 3 else b"*%d\r\n" % (2 * len(reply)))
+            for key, value in reply.items():
+                _append(add, key, version)
+                _append(add, value, version)
+        case _:
+            assert_never(reply)

@@ -1,0 +1,270 @@
+"""What a person types: lines, telnet's commands among them, and arguments in quotes.
+
+`LineReader` is the line discipline of a typed command. It keeps its state from byte to byte, because a
+terminal in character mode sends one byte a packet, and telnet's own commands may be cut anywhere. Sources:
+RFC 854 (commands, IAC), RFC 855 (options and subnegotiation), RFC 860 (TIMING-MARK); quoting as Redis'
+sdssplitargs.
+"""
+
+import re
+from enum import Enum, auto
+from typing import Final, TypeAlias
+
+from trikv.protocol.events import (
+    Answer,
+    BadBytes,
+    EmptyLine,
+    EndOfInput,
+    HttpRefused,
+    Interrupted,
+    Request,
+    WireLimits,
+)
+
+LineEvent: TypeAlias = Request | Answer | EmptyLine | EndOfInput | Interrupted | HttpRefused | BadBytes
+
+_IAC, _DONT, _DO, _WONT, _WILL, _SB = 0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA
+_EL, _EC, _AYT, _IP, _BRK, _SE, _ABORT, _EOF = 0xF8, 0xF7, 0xF6, 0xF4, 0xF3, 0xF0, 0xEE, 0xEC
+_TIMING_MARK = 0x06
+_NUL, _EOT, _BS, _LF, _CR, _DEL = 0x00, 0x04, 0x08, 0x0A, 0x0D, 0x7F
+
+_ORDINARY: Final = re.compile(rb"[^\xff\r\n\x04\x08\x7f]+")
+_SPECIAL: Final = re.compile(rb"[\xff\r\x04\x08\x7f]")
+_NEEDS_CARE: Final = re.compile(rb"[\"'\x00\v\f]")
+_HTTP_REFUSAL: Final = (
+    b"HTTP/1.1 400 This is trikv: it speaks telnet and the Redis protocol, not HTTP\r\n\r\n"
+)
+
+_BLANK: Final = frozenset(b" \t\n\v\f\r\0")
+_TOKEN_END: Final = frozenset(b" \t\n\r\0")
+_DOUBLE, _SINGLE, _BACKSLASH = 0x22, 0x27, 0x5C
+_ESCAPES: Final = {0x6E: 0x0A, 0x72: 0x0D, 0x74: 0x09, 0x62: 0x08, 0x61: 0x07}
+_HEX_ESCAPE: Final = re.compile(rb"x[0-9a-fA-F]{2}")
+
+
+class _Telnet(Enum):
+    """Where in a telnet command the last byte left us."""
+
+    TEXT = auto()
+    COMMAND = auto()
+    """After IAC."""
+    OPTION = auto()
+    """After IAC WILL, WONT, DO or DONT."""
+    SKIPPING = auto()
+    """Inside a subnegotiation."""
+    SKIPPING_COMMAND = auto()
+    """After IAC inside a subnegotiation."""
+
+
+class LineReader:
+    """Reads typed lines, one byte or many at a time."""
+
+    def __init__(self, limits: WireLimits) -> None:
+        self._limits = limits
+        self._line = bytearray()
+        self._telnet = _Telnet.TEXT
+        self._verb = 0
+        self._skipped_bytes = 0
+        self._after_cr = False
+        self._refused: set[tuple[int, int]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """True inside a line or a telnet command, when the next byte belongs to it whatever it is."""
+        return bool(self._line) or self._after_cr or self._telnet is not _Telnet.TEXT
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the unfinished line."""
+        return len(self._line)
+
+    def read(self, buffer: bytearray) -> LineEvent | bool:
+        """Read on, taking bytes off the front of `buffer`.
+
+        True: the line in hand came to nothing (it was erased), and the next byte opens a new command.
+        False: more bytes are needed, and `buffer` is empty.
+        """
+        if not self.busy:
+            line = _whole_plain_line(buffer, self._limits.line_bytes_max)
+            if line is not None:
+                return _event_of(line)
+        while buffer:
+            if self._telnet is _Telnet.TEXT:
+                event = self._read_text(buffer)
+            else:
+                event = self._read_telnet(buffer.pop(0))
+            if event is not None:
+                return event
+            if not self.busy:
+                return True
+        return False
+
+    def _read_text(self, buffer: bytearray) -> LineEvent | None:
+        byte = buffer[0]
+        if self._after_cr:
+            self._after_cr = False
+            if byte in (_LF, _NUL):
+                del buffer[0]
+                return self._finish()
+            return self._type(b"\r")  # a lone carriage return is only a blank; `byte` comes next time round
+        run = _ORDINARY.match(buffer)
+        if run is not None:
+            text = run.group()
+            del buffer[: len(text)]
+            return self._type(text)
+        del buffer[0]
+        if byte == _LF:
+            return self._finish()
+        if byte == _CR:
+            self._after_cr = True
+        elif byte == _IAC:
+            self._telnet = _Telnet.COMMAND
+        elif byte == _EOT:
+            return self._type(b"\x04") if self._line else EndOfInput()
+        else:
+            self._erase_character()
+        return None
+
+    def _read_telnet(self, byte: int) -> LineEvent | None:
+        state, self._telnet = self._telnet, _Telnet.TEXT
+        if state is _Telnet.COMMAND:
+            return self._obey(byte)
+        if state is _Telnet.OPTION:
+            return self._negotiate(self._verb, byte)
+        if state is _Telnet.SKIPPING_COMMAND and byte == _SE:
+            return None
+        self._skipped_bytes += 1
+        if self._skipped_bytes > self._limits.subnegotiation_bytes_max:
+            return BadBytes("Protocol error: too big telnet subnegotiation", True)
+        escape = state is _Telnet.SKIPPING and byte == _IAC
+        self._telnet = _Telnet.SKIPPING_COMMAND if escape else _Telnet.SKIPPING
+        return None
+
+    def _obey(self, command: int) -> LineEvent | None:
+        """Carry out the telnet command whose byte followed IAC; those that mean nothing here are ignored."""
+        if command == _IAC:
+            return self._type(b"\xff")
+        if command in (_WILL, _WONT, _DO, _DONT):
+            self._verb = command
+            self._telnet = _Telnet.OPTION
+        elif command == _SB:
+            self._skipped_bytes = 0
+            self._telnet = _Telnet.SKIPPING
+        elif command in (_IP, _BRK, _ABORT):
+            self._line.clear()
+            return Interrupted()
+        elif command == _EC:
+            self._erase_character()
+        elif command == _EL:
+            self._line.clear()
+        elif command == _AYT:
+            return Answer(b"# trikv is here\r\n")
+        elif command == _EOF and not self._line:
+            return EndOfInput()
+        return None
+
+    def _negotiate(self, verb: int, option: int) -> Answer | None:
+        """Every option is refused, once: answering each repetition is how option loops arise (RFC 854).
+
+        TIMING-MARK is no option but a question, "have you read this far?". It follows Ctrl-C in Debian's
+        telnet, which hides all output until it is answered, so it is answered every time.
+        """
+        if verb == _DO and option == _TIMING_MARK:
+            return Answer(bytes((_IAC, _WILL, _TIMING_MARK)))
+        if verb in (_WONT, _DONT) or (verb, option) in self._refused:
+            return None
+        self._refused.add((verb, option))
+        return Answer(bytes((_IAC, _WONT if verb == _DO else _DONT, option)))
+
+    def _type(self, text: bytes) -> BadBytes | None:
+        self._line += text
+        if len(self._line) > self._limits.line_bytes_max:
+            return BadBytes("Protocol error: too big inline request", True)
+        return None
+
+    def _erase_character(self) -> None:
+        """Take back one character: of a UTF-8 one, all its bytes."""
+        while len(self._line) > 1 and 0x80 <= self._line[-1] < 0xC0:
+            del self._line[-1]
+        del self._line[-1:]
+
+    def _finish(self) -> LineEvent:
+        line = bytes(self._line)
+        self._line.clear()
+        return _event_of(line)
+
+
+def _whole_plain_line(buffer: bytearray, line_bytes_max: int) -> bytes | None:
+    """The short way: take a line that is whole and holds nothing to obey or edit; None if there is none."""
+    end = buffer.find(b"\n", 0, line_bytes_max)
+    if end < 0:
+        return None
+    line = bytes(buffer[:end]).removesuffix(b"\r")
+    if _SPECIAL.search(line) is not None:
+        return None
+    del buffer[: end + 1]
+    return line
+
+
+def _event_of(line: bytes) -> LineEvent:
+    """What a finished line means."""
+    if line[:5].lower() in (b"post ", b"host:") or (
+        line[-9:-1].lower() == b" http/1." and line[-1:].isdigit()
+    ):
+        return HttpRefused(_HTTP_REFUSAL)
+    args = split_line(line)
+    if args is None:
+        return BadBytes("Protocol error: unbalanced quotes in request", True, fatal=False)
+    return Request(tuple(args), True) if args else EmptyLine()
+
+
+def split_line(line: bytes) -> list[bytes] | None:
+    r"""Take a line apart into arguments as redis-cli does; None where quotes do not match.
+
+    ``"..."`` knows ``\xNN \n \r \t \b \a`` and a backslash before any other byte means that byte; ``'...'``
+    knows ``\'`` alone. A closing quote must be followed by a blank or the end. A NUL counts as a blank.
+    """
+    if _NEEDS_CARE.search(line) is None:
+        return line.split()
+    args: list[bytes] = []
+    at = 0
+    while True:
+        while at < len(line) and line[at] in _BLANK:
+            at += 1
+        if at == len(line):
+            return args
+        arg = bytearray()
+        while at < len(line) and line[at] not in _TOKEN_END:
+            quote = line[at]
+            at += 1
+            if quote not in (_DOUBLE, _SINGLE):
+                arg.append(quote)
+                continue
+            end = _read_quoted(line, at, quote, arg)
+            if end is None or (end < len(line) and line[end] not in _BLANK):
+                return None
+            at = end
+            break
+        args.append(bytes(arg))
+
+
+def _read_quoted(line: bytes, at: int, quote: int, arg: bytearray) -> int | None:
+    """Append what stands in the quotes opened before `at`; return where they are closed, None if nowhere."""
+    while at < len(line):
+        byte = line[at]
+        at += 1
+        if byte == quote:
+            return at
+        if byte == _BACKSLASH and at < len(line):
+            if quote == _SINGLE:
+                if line[at] == _SINGLE:
+                    byte = _SINGLE
+                    at += 1
+            elif _HEX_ESCAPE.match(line, at) is not None:
+                byte = int(line[at + 1 : at + 3], 16)
+                at += 3
+            else:
+                byte = _ESCAPES.get(line[at], line[at])
+                at += 1
+        arg.append(byte)
+    return None
