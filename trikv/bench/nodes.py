@@ -1,0 +1,42 @@
+"""Which node a link goes to: the one with the fewest links among those not lately seen failing."""
+
+from typing import Final
+
+import attrs
+
+from trikv.bench.connection import Endpoint
+from trikv.bench.options import Address
+
+BACKOFF_NS_MIN: Final = 50_000_000
+BACKOFF_NS_MAX: Final = 1_000_000_000
+
+
+@attrs.define(eq=False)
+class Node:
+    """One node as the load sees it."""
+
+    address: Address
+    endpoint: Endpoint
+    links: int = 0
+    backoff_ns: int = 0
+    """0: it served the last link that tried."""
+    shunned_until_ns: int = 0
+
+    def failed(self, now_ns: int) -> None:
+        """Leave the node alone for a while, twice as long as the last time.
+
+        Fifty links that lose a node together are one failure: within the pause more of them change nothing.
+        """
+        if now_ns >= self.shunned_until_ns:
+            self.backoff_ns = min(max(2 * self.backoff_ns, BACKOFF_NS_MIN), BACKOFF_NS_MAX)
+            self.shunned_until_ns = now_ns + self.backoff_ns
+
+    def served(self) -> None:
+        """Forgive: a reply came."""
+        self.backoff_ns = 0
+
+
+def choose(nodes: list[Node], now_ns: int) -> Node | None:
+    """Pick a node for a link that needs one; None while all are shunned."""
+    usable = [node for node in nodes if node.shunned_until_ns <= now_ns]
+    return min(usable, key=lambda node: node.links, default=None)

@@ -1,0 +1,130 @@
+"""What a run was asked to do, checked once at the door, so that nothing inside has to doubt it."""
+
+from typing import Final, NamedTuple
+
+import attrs
+
+from trikv.bench.ledger import STAMP_BYTES
+
+PORT_DEFAULT: Final = 8080
+NODES_DEFAULT: Final = 3
+
+CONNECTIONS_MAX: Final = 10_000
+"""A node's `maxclients`."""
+PIPELINE_MAX: Final = 10_000
+VALUE_BYTES_MAX: Final = 8 << 20
+"""A node's `value_bytes_max`."""
+BATCH_BYTES_MAX: Final = 64 << 20
+"""One pipeline is built in memory, one a connection."""
+MSET_KEYS: Final = 10
+"""Keys of one MSET; redis-benchmark writes as many."""
+KEYS_MAX: Final = 100_000_000
+"""The ledger keeps eight bytes for each key of each kind."""
+
+COMMANDS: Final = ("set", "get", "incr", "mget", "mset", "del", "ping", "append")
+
+
+class OptionError(ValueError):
+    """An option that makes no sense; the text is the one line the person sees."""
+
+
+class Address(NamedTuple):
+    """Where a node serves clients."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """``host:port``, brackets around an IPv6 host."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@attrs.frozen
+class Options:
+    """A run. Exactly one of `requests` and `seconds` is set."""
+
+    nodes: tuple[Address, ...]
+    connections: int = 50
+    requests: int | None = None
+    """Commands to send, rounded up to whole pipelines."""
+    seconds: float | None = None
+    pipeline: int = 1
+    value_bytes: int = 64
+    keys: int = 100_000
+    mix: tuple[tuple[str, float], ...] = (("set", 1.0), ("get", 9.0))
+    rate: float | None = None
+    """Commands a second over all connections; None: as fast as replies come."""
+    password: str | None = None
+    verify: bool = False
+    seed: int = 1
+    reply_timeout_s: float = 15.0
+    """A connection that owes a reply for longer is given up; a node answers within 10 s, if by an error."""
+    give_up_s: float = 30.0
+    """The run ends when no node could be reached for this long."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot be run, in one line that says what would be right."""
+        if (self.requests is None) == (self.seconds is None):
+            raise OptionError("give either --requests or --seconds, not both")
+        _within("--requests", self.requests, 1, 10**12)
+        _within("--seconds", self.seconds, 0.01, 7 * 86_400)
+        _within("--connections", self.connections, 1, CONNECTIONS_MAX)
+        _within("--pipeline", self.pipeline, 1, PIPELINE_MAX)
+        _within("--value-bytes", self.value_bytes, 1, VALUE_BYTES_MAX)
+        _within("--keys", self.keys, 1, KEYS_MAX)
+        _within("--rate", self.rate, 0.1, 10_000_000)
+        if not self.nodes:
+            raise OptionError("--nodes names no node; write host:port,host:port")
+        values = MSET_KEYS if any(name == "mset" for name, _ in self.mix) else 1
+        if self.pipeline * values * self.value_bytes > BATCH_BYTES_MAX:
+            raise OptionError(
+                f"--pipeline times --value-bytes make batches over {BATCH_BYTES_MAX >> 20} MiB; lower one"
+            )
+        if self.verify and self.value_bytes < STAMP_BYTES:
+            raise OptionError(f"--verify stamps each value: --value-bytes must be {STAMP_BYTES} or more")
+        if self.verify and self.keys < self.connections:
+            raise OptionError(
+                "--verify gives each connection its own keys: --keys must be --connections or more"
+            )
+
+
+def _within(name: str, value: float | None, low: float, high: float) -> None:
+    # Written so that a NaN, which compares false with everything, is refused too.
+    if value is not None and not low <= value <= high:
+        raise OptionError(f"{name} must be from {low:,} to {high:,}, not {value}")
+
+
+def parse_address(text: str) -> Address:
+    """Read ``host:port``, ``[v6]:port``, ``:port`` or ``port`` (host 127.0.0.1). Raises OptionError."""
+    host, _, port_text = text.strip().rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
+    if not (port_text.isascii() and port_text.isdigit() and 0 < int(port_text) < 65_536):
+        raise OptionError(f"--nodes: {text.strip()!r} is not host:port")
+    return Address(host, int(port_text))
+
+
+def parse_nodes(text: str | None) -> tuple[Address, ...]:
+    """Read a comma-separated list of nodes; None is the three ports `run_cluster.sh` takes by default."""
+    if text is None:
+        return tuple(Address("127.0.0.1", PORT_DEFAULT + n) for n in range(NODES_DEFAULT))
+    # dict.fromkeys: a node named twice would be two in the count of a majority.
+    return tuple(dict.fromkeys(parse_address(part) for part in text.split(",") if part.strip()))
+
+
+def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
+    """Read ``set=1,get=9`` (``set`` alone weighs 1) into (command, weight) pairs. Raises OptionError."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight_text = part.strip().lower().partition("=")
+        if name not in COMMANDS:
+            raise OptionError(f"--mix: no command {name!r}; there are {', '.join(COMMANDS)}")
+        try:
+            weight = float(weight_text or 1)
+        except ValueError:
+            weight = -1.0
+        if not 0 <= weight <= 1e9 or name in weights:
+            raise OptionError(f"--mix: {part.strip()!r} must give a command one weight, as in set=1,get=9")
+        weights[name] = weight
+    if not any(weights.values()):
+        raise OptionError("--mix: every weight is zero")
+    return tuple(weights.items())
