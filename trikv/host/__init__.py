@@ -1,1 +1,31 @@
-"""trikv.host: its design document stands here."""
+"""trikv.host: the world as a node sees it, behind one seam. This docstring is the package's design.
+
+`seam.py` says what a host is: a `Network`, a `Clock`, an `Entropy`, a `Disk` (from `trikv.storage.disk`).
+`real.py` makes one of the operating system, `trikv.sim` one of memory and virtual time. Both pass
+``tests/host/contract.py``; only this package and the load generator touch sockets, files, threads, clocks.
+
+**Clients** are served by `hub.py`: one Trio task over its own epoll, every ready socket in one wake-up, no
+allocation a command beyond its bytes. A connection's logic is a synchronous `Conversation` that holds a
+`Wire`; it never sees a socket, so how sockets are served can change. `stream_server.py` serves the same
+conversations over any Trio stream: where there is no epoll, for TLS, and in the simulator. What both promise:
+
+- `Wire` methods never block, never raise for a dead peer, and never call back into the conversation;
+- `closed` comes exactly once, last, whatever ended the connection (peer, error, us, cancellation);
+- after `close` the last bytes get five seconds, then the socket is half-closed and drained for one more,
+  because closing a socket with unread input resets it and the reset overtakes the last words;
+- a client that does not read costs memory only as far as its conversation allows (`unsent_bytes`), one that
+  sends too much is stopped by `pause`;
+- running out of descriptors warns, waits, and goes on; a conversation that raises is a bug and ends the
+  server.
+
+**Peers** are Trio streams (`peers.py` accepts, `sockets.py` dials): few connections, long-lived, whose code
+is easier as a task that reads. At most 64 accepted ones are handled at once.
+
+**The disk** (`disk.py`) locks its data directory. Each open file has a thread of its own (`worker.py`), so a
+slow snapshot never stands before the log's sync. No operation is abandoned: a cancelled task learns of it
+before its operation starts or after it is over, never while a thread still writes behind its back. The price
+is that a device that hangs holds the task that uses it; a second stop signal ends the process regardless.
+
+`signals.py` turns SIGTERM and SIGINT into something to await; `addresses.py` is the one parser of
+``host:port``; `clock.py` has CLOCK_BOOTTIME, the wall clock, entropy and the resident size.
+"""

@@ -21,7 +21,10 @@ class Wire(Protocol):
     """The server's address on this connection."""
 
     def send(self, data: bytes) -> None:
-        """Send `data` after all that was sent before; kept in memory while the peer does not take it."""
+        """Send `data` after all that was sent before; kept in memory while the peer does not take it.
+
+        Ignored after `close`, `abort` and the end of the connection.
+        """
 
     def unsent_bytes(self) -> int:
         """How much of what was sent still waits in memory for the peer to take it."""
@@ -46,12 +49,16 @@ class Conversation(Protocol):
         """The peer sent `data` (at least one byte)."""
 
     def ended(self) -> None:
-        """The peer will send no more (it closed or half-closed). What is in flight may still be answered;
-        the conversation must then call ``wire.close``.
+        """The peer will send no more (it closed or half-closed).
+
+        What is in flight may still be answered; the conversation must then call ``wire.close``.
         """
 
     def closed(self) -> None:
-        """The connection is gone. Called exactly once for each connection, last."""
+        """The connection is gone. Called exactly once for each connection, last.
+
+        Never from inside a method of `Wire`: ending a connection in the middle of one's own logic is safe.
+        """
 
 
 ConversationFactory: TypeAlias = Callable[[Wire], Conversation]
@@ -118,7 +125,10 @@ class Entropy(Protocol):
 
 
 class Host(Protocol):
-    """One machine, as a node sees it. Waiting in time is Trio's (``trio.sleep``): its clock is virtual too."""
+    """One machine, as a node sees it.
+
+    Waiting in time is Trio's (``trio.sleep``): its clock is virtual too.
+    """
 
     network: Network
     clock: Clock

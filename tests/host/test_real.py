@@ -1,0 +1,188 @@
+"""The contract over the operating system, served by the hub and by streams; and what only it has."""
+
+import os
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+from tests.host.contract import Echo, HostContract, ServeContract, read_exactly, serving
+from trikv.host.disk import DataDirectoryBusy, RealDisk
+from trikv.host.real import HAS_EPOLL, RealHost
+
+
+@attrs.frozen
+class RealRig:
+    """The real host and loopback clients."""
+
+    host: RealHost
+    monkeypatch: pytest.MonkeyPatch
+    any_address: str = "127.0.0.1:0"
+
+    def shorten_flush(self) -> float:
+        self.monkeypatch.setattr("trikv.host.hub.FLUSH_S", 0.3)
+        self.monkeypatch.setattr("trikv.host.stream_server.FLUSH_S", 0.3)
+        return 0.3
+
+    async def connect(self, address: str) -> trio.abc.HalfCloseableStream:
+        host, _, port = address.rpartition(":")
+        return await trio.open_tcp_stream(host.strip("[]"), int(port))  # noqa: TID251 - a client
+
+    def reset(self, stream: trio.abc.HalfCloseableStream) -> None:
+        assert isinstance(stream, trio.SocketStream)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stream.socket.close()
+
+
+@pytest.mark.skipif(not HAS_EPOLL, reason="needs epoll")
+class TestHub(HostContract):
+    """Everything, clients by epoll."""
+
+    @pytest.fixture
+    def rig(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealRig]:
+        with RealHost(str(tmp_path / "data")) as host:
+            yield RealRig(host, monkeypatch)
+
+    @pytest.mark.skipif(not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists(), reason="no IPv6")
+    async def test_ipv6(self, rig: RealRig) -> None:
+        """IPv6 addresses are bound, dialed and shown in brackets."""
+        six = attrs.evolve(rig, any_address="[::1]:0")
+        async with serving(six, Echo) as server, await rig.host.network.dial(server.address) as client:
+            assert server.address.startswith("[::1]:")
+            await client.send_all(b"x")
+            assert await read_exactly(client, 1) == b"x"
+            assert server.recorders[0].wire.remote.startswith("[::1]:")
+
+    async def test_names_resolve(self, rig: RealRig) -> None:
+        """A host name works as well as a number."""
+        named = attrs.evolve(rig, any_address="localhost:0")
+        async with serving(named, Echo) as server, await rig.host.network.dial(server.address) as client:
+            await client.send_all(b"x")
+            assert await read_exactly(client, 1) == b"x"
+
+
+class TestStreams(ServeContract):
+    """Clients by tasks over streams, the way without epoll."""
+
+    @pytest.fixture
+    def rig(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealRig]:
+        with RealHost(str(tmp_path / "data"), use_epoll=False) as host:
+            yield RealRig(host, monkeypatch)
+
+
+EMFILE_SCRIPT = """
+import resource, socket, sys, trio
+from trikv.host.real import RealNetwork
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+class Echo:
+    def __init__(self, wire): self.wire = wire
+    def received(self, data): self.wire.send(data)
+    def ended(self): self.wire.close()
+    def closed(self): pass
+
+async def main():
+    async with trio.open_nursery() as nursery:
+        network = RealNetwork(use_epoll=sys.argv[1] == "hub")
+        async def serve(task_status):
+            await network.serve("127.0.0.1:0", Echo, task_status=task_status)
+        listening = await nursery.start(serve)
+        print(listening.address, flush=True)
+
+trio.run(main)
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("way", ["hub", "streams"])
+def test_out_of_descriptors(way: str) -> None:
+    """Without free descriptors the server warns once and goes on; it accepts again when one is free."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", EMFILE_SCRIPT, way],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        host, _, port = process.stdout.readline().strip().rpartition(":")
+        clients = [socket.create_connection((host, int(port)), timeout=10) for _ in range(60)]
+        warning = process.stdout.readline()
+        assert "cannot accept connections" in warning
+        clients[0].sendall(b"still served")
+        assert clients[0].recv(100) == b"still served"
+        clients[-1].sendall(b"at last")
+        for client in clients[:-1]:
+            client.close()
+        assert clients[-1].recv(100) == b"at last"
+        clients[-1].close()
+    finally:
+        process.kill()
+        rest, _ = process.communicate()
+    assert "Traceback" not in rest
+
+
+def test_taken_port_is_one_line() -> None:
+    """A port in use is an OSError of one line that names the address."""
+
+    async def main() -> None:
+        from trikv.host.sockets import listening_socket
+
+        first = await listening_socket("127.0.0.1:0")
+        address = f"127.0.0.1:{first.getsockname()[1]}"
+        with pytest.raises(OSError, match=f"cannot listen on {address}: Address already in use"):
+            await listening_socket(address)
+        first.close()
+
+    trio.run(main)
+
+
+def test_second_process_is_refused(tmp_path: Path) -> None:
+    """A data directory belongs to one process; the next gets one clear line, and it when the first ends."""
+    directory = str(tmp_path / "node1")
+    script = textwrap.dedent(f"""
+        from trikv.host.disk import RealDisk
+        try:
+            RealDisk({directory!r})
+            print("locked")
+        except OSError as error:
+            print(type(error).__name__, error)
+    """)
+
+    def other_process() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    disk = RealDisk(directory)
+    assert other_process().startswith("DataDirectoryBusy")
+    assert directory in other_process()
+    with pytest.raises(DataDirectoryBusy):
+        RealDisk(directory)
+    disk.close()
+    disk.close()
+    assert other_process() == "locked"
+
+
+async def test_modes(tmp_path: Path) -> None:
+    """Files are 0600 and directories 0700, whatever the umask is."""
+    before = os.umask(0)
+    try:
+        disk = RealDisk(str(tmp_path / "a/b"))
+        await disk.make_directory("c/d")
+        (await disk.create("c/d/file")).close()
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / path).stat().st_mode) for path in ("a", "a/b", "a/b/c", "a/b/c/d")]
+    assert modes == [0o700] * 4
+    for path in ("a/b/lock", "a/b/c/d/file"):
+        assert stat.S_IMODE((tmp_path / path).stat().st_mode) == 0o600
+    disk.close()

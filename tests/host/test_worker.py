@@ -1,0 +1,84 @@
+"""The disk's thread."""
+
+import contextlib
+import gc
+import threading
+import time
+
+import pytest
+import trio
+
+from trikv.host.worker import Worker
+
+
+async def test_runs_elsewhere_and_in_order() -> None:
+    """Calls run one after another in one thread that is not Trio's; results and errors come back."""
+    worker = Worker("test")
+    idents = [await worker.run(threading.get_ident) for _ in range(3)]
+    assert len(set(idents)) == 1
+    assert idents[0] != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await worker.run(lambda: 1 // 0)
+    assert await worker.run(max, 1, 2) == 2
+    worker.close()
+    worker.close()
+
+
+async def test_close_ends_the_thread() -> None:
+    """After `close` the thread ends, and a call is refused."""
+    worker = Worker("soon gone")
+    await worker.run(int)
+    worker.close()
+    with trio.fail_after(5):
+        while any(thread.name == "soon gone" for thread in threading.enumerate()):  # noqa: ASYNC110 - a thread
+            await trio.sleep(0.001)
+    with pytest.raises(AssertionError, match="closed"):
+        await worker.run(int)
+    Worker("never started").close()
+
+
+async def test_cancelled_call_is_waited_for() -> None:
+    """A call that started is over when `run` returns, cancelled or not."""
+    worker = Worker("test")
+    finished = []
+
+    def slow() -> None:
+        time.sleep(0.05)
+        finished.append(True)
+
+    with trio.move_on_after(0.005):
+        await worker.run(slow)
+    assert finished
+    worker.close()
+
+
+async def test_one_call_at_a_time() -> None:
+    """A second call during the first is a bug."""
+    worker = Worker("test")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.run, time.sleep, 0.02)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(AssertionError, match="one call"):
+            await worker.run(int)
+        worker.close()
+
+
+async def test_no_cycles() -> None:
+    """Calls, failing ones too, leave nothing to the cyclic collector (it is off in a node)."""
+    worker = Worker("test")
+
+    async def use() -> None:
+        for _ in range(100):
+            await worker.run(int, "7")
+            with contextlib.suppress(ValueError):
+                await worker.run(int, "x")
+
+    await use()
+    gc.collect()
+    gc.disable()
+    try:
+        await use()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
+        worker.close()

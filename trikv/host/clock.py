@@ -1,0 +1,43 @@
+"""The machine's clocks and its randomness, and what it knows of this process's memory."""
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+# CLOCK_BOOTTIME counts the time a machine was suspended, as leases need (PROTOCOL 13). Where a platform
+# lacks it, its monotonic clock stands in.
+_BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class RealClock:
+    """`trikv.host.seam.Clock`."""
+
+    def boot_ms(self) -> int:
+        """Milliseconds since boot."""
+        return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+
+class RealEntropy:
+    """`trikv.host.seam.Entropy`, from the operating system."""
+
+    def bytes(self, count: int) -> bytes:
+        """Fit for secrets."""
+        return secrets.token_bytes(count)
+
+    def below(self, limit: int) -> int:
+        """Uniform."""
+        return secrets.randbelow(limit)
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process; 0 where there is no ``/proc``."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0

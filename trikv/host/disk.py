@@ -1,0 +1,202 @@
+"""The data directory on a real file system: `trikv.storage.disk.Disk`.
+
+Each open file has a thread of its own (`trikv.host.worker`), so that zeroing a segment or writing a
+snapshot never stands in front of the write-ahead log's sync. Operations on names are rare and use Trio's
+thread pool. No operation is ever abandoned by cancellation: when an await returns, the disk is quiet.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import trio
+
+from trikv.host.worker import Worker
+
+T = TypeVar("T")
+
+LOCK_NAME = "lock"
+"""The file that is `flock`ed; `names` does not show it."""
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+
+_fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
+
+
+class DataDirectoryBusy(OSError):  # noqa: N818 - a state of the world, told to the operator
+    """Another process uses the data directory."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(errno.EWOULDBLOCK, f"data directory {directory} is in use by another process")
+
+
+class RealFile:
+    """An open file: `trikv.storage.disk.DiskFile`."""
+
+    def __init__(self, fd: int, path: str) -> None:
+        self._fd = fd
+        self._path = path
+        self._worker = Worker(f"disk {path}")
+        self._running = False
+        self._closed = False
+
+    async def write(self, offset: int, data: bytes) -> None:
+        """All of `data`, however the kernel cuts it."""
+        await self._call(_write, offset, data)
+
+    async def write_and_sync(self, offset: int, data: bytes) -> None:
+        """Both in one hop."""
+        await self._call(_write_and_sync, offset, data)
+
+    async def sync(self) -> None:
+        """``fdatasync``: the data, and the length where it changed."""
+        await self._call(_fdatasync)
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes."""
+        return await self._call(_read, offset, size)
+
+    def size(self) -> int:
+        """Length in bytes."""
+        if self._closed:
+            raise self._bad()
+        return os.fstat(self._fd).st_size
+
+    def close(self) -> None:
+        """Close; the descriptor outlives an operation that is still running."""
+        if self._closed:
+            return
+        self._closed = True
+        self._worker.close()
+        if not self._running:
+            os.close(self._fd)
+
+    async def _call(self, function: Callable[..., T], *args: object) -> T:
+        if self._closed:
+            raise self._bad()
+        self._running = True
+        try:
+            return await self._worker.run(function, self._fd, *args)
+        finally:
+            self._running = False
+            if self._closed:  # meanwhile
+                os.close(self._fd)
+
+    def _bad(self) -> OSError:
+        return OSError(errno.EBADF, f"{self._path} is closed")
+
+
+class RealDisk:
+    """A locked data directory: `trikv.storage.disk.Disk`."""
+
+    def __init__(self, directory: str) -> None:
+        """Make the directory if needed and lock it. `DataDirectoryBusy` if another process holds it."""
+        self._root = Path(directory)
+        _make_directory(self._root)
+        self._lock_fd = os.open(self._root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock_fd)
+            raise DataDirectoryBusy(directory) from None
+
+    def close(self) -> None:
+        """Give the directory to the next process. Open files are the owner's to close, before."""
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    async def create(self, path: str) -> RealFile:
+        """A new file."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        fd = await trio.to_thread.run_sync(os.open, self._at(path), flags, FILE_MODE)  # noqa: TID251 - the host
+        return RealFile(fd, path)
+
+    async def open(self, path: str) -> RealFile:
+        """An existing file."""
+        fd = await trio.to_thread.run_sync(os.open, self._at(path), os.O_RDWR | os.O_CLOEXEC)  # noqa: TID251 - the host
+        return RealFile(fd, path)
+
+    async def make_directory(self, path: str) -> None:
+        """The directory and its parents, for the owner only."""
+        await trio.to_thread.run_sync(_make_directory, self._at(path))  # noqa: TID251 - the host
+
+    async def names(self, path: str) -> list[str]:
+        """Sorted names, without the lock."""
+        found = await trio.to_thread.run_sync(_names, self._at(path))  # noqa: TID251 - the host
+        return [name for name in found if path or name != LOCK_NAME]
+
+    async def exists(self, path: str) -> bool:
+        """A file or a directory."""
+        return await trio.to_thread.run_sync(self._at(path).exists)  # noqa: TID251 - the host
+
+    async def rename(self, old: str, new: str) -> None:
+        """Atomic."""
+        await trio.to_thread.run_sync(os.replace, self._at(old), self._at(new))  # noqa: TID251 - the host
+
+    async def remove(self, path: str) -> None:
+        """Remove a file."""
+        await trio.to_thread.run_sync(os.unlink, self._at(path))  # noqa: TID251 - the host
+
+    async def sync_directory(self, path: str) -> None:
+        """``fsync`` on the directory itself."""
+        await trio.to_thread.run_sync(_sync_directory, self._at(path))  # noqa: TID251 - the host
+
+    def _at(self, path: str) -> Path:
+        relative = PurePosixPath(path)
+        assert not relative.is_absolute(), path
+        assert ".." not in relative.parts, path
+        return self._root / relative
+
+
+def _write(fd: int, offset: int, data: bytes) -> None:
+    """``pwrite`` may take a part (a signal, a full disk): go on until the rest raises or is written."""
+    written = os.pwrite(fd, data, offset)
+    if written < len(data):
+        rest = memoryview(data)
+        while written < len(data):
+            written += os.pwrite(fd, rest[written:], offset + written)
+
+
+def _write_and_sync(fd: int, offset: int, data: bytes) -> None:
+    _write(fd, offset, data)
+    _fdatasync(fd)
+
+
+def _read(fd: int, offset: int, size: int) -> bytes:
+    pieces = []
+    while size and (piece := os.pread(fd, size, offset)):
+        pieces.append(piece)
+        offset += len(piece)
+        size -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _make_directory(path: Path) -> None:
+    """`Path.mkdir(parents=True)` gives the mode to the last part only."""
+    if not path.is_dir():
+        if path.parent != path:
+            _make_directory(path.parent)
+        with contextlib.suppress(FileExistsError):  # but a *file* of that name must not pass for success
+            path.mkdir(mode=DIRECTORY_MODE)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{path} is not a directory")
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(path))  # noqa: PTH208 - names, not paths
+    except FileNotFoundError:
+        return []
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,56 @@
+"""Accepting connections as Trio streams: for peers, and for clients where the hub cannot serve."""
+
+import errno
+import socket
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from trikv.host.sockets import endpoint
+from trikv.host.stream_server import Accepted
+
+log = structlog.get_logger()
+
+ACCEPT_RETRY_S = 0.1
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class SocketAcceptor:
+    """`trikv.host.stream_server.Acceptor` over a listening socket."""
+
+    def __init__(
+        self, listener: socket.socket, tune: Callable[[trio.SocketStream], None] | None = None
+    ) -> None:
+        """`tune` sets further options on each accepted stream."""
+        self.address = endpoint(listener.getsockname())
+        self._socket = trio.socket.from_stdlib_socket(listener)
+        self._tune = tune
+        self._warned = False
+
+    async def accept(self) -> Accepted:
+        """The next stream; running out of descriptors warns once and waits."""
+        while True:
+            try:
+                sock, peer = await self._socket.accept()
+                stream = trio.SocketStream(sock)
+                if self._tune is not None:
+                    self._tune(stream)
+                self._warned = False
+                return Accepted(stream, endpoint(peer), endpoint(sock.getsockname()))
+            except OSError as error:
+                if self._socket.fileno() < 0:
+                    raise trio.ClosedResourceError from error
+                if error.errno in _NO_ROOM:
+                    self._warn(error)
+                    await trio.sleep(ACCEPT_RETRY_S)
+                # Anything else is the death of one connection that waited (ECONNABORTED and the like).
+
+    def stop_accepting(self) -> None:
+        """Close the listening socket."""
+        self._socket.close()
+
+    def _warn(self, error: OSError) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning("cannot accept connections", address=self.address, error=error.strerror)

@@ -1,0 +1,115 @@
+"""Making sockets: binding, dialing and their options, in one place for clients and peers."""
+
+import contextlib
+import socket
+
+import trio
+
+from trikv.host.addresses import join_address, split_address
+
+BACKLOG = 1024
+"""Connections the kernel may hold before `accept`; Linux cuts it to ``net.core.somaxconn``."""
+
+CLIENT_KEEPALIVE_S = 300
+"""Redis' default ``tcp-keepalive``: a client that vanished is noticed and its memory freed."""
+
+PEER_TIMEOUT_S = 10
+"""Unacknowledged bytes to a peer break the connection after this long (the kernel's default: 15 min)."""
+
+
+def endpoint(sockaddr: tuple[str | int, ...]) -> str:
+    """``host:port`` of what ``getsockname`` or ``accept`` returned."""
+    return join_address(str(sockaddr[0]), int(sockaddr[1]))
+
+
+async def _resolve(address: str) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
+    """The socket address for `address`; numbers never reach a resolver, and IPv4 wins for names."""
+    host, port = split_address(address)
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            socket.inet_pton(family, host)
+            return family, (host, port)
+    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found.sort(key=lambda one: one[0] != socket.AF_INET)
+    family, _, _, _, (resolved, *_) = found[0]
+    return family, (str(resolved), port)
+
+
+def _named(error: OSError, what: str) -> OSError:
+    """The same error (its class follows from errno), with a message that names the address."""
+    return OSError(error.errno, f"{what}: {error.strerror or error}")
+
+
+async def listening_socket(address: str) -> socket.socket:
+    """A non-blocking listening socket. OSError with the address in its message if it cannot be bound.
+
+    Options are set on the listener because Linux hands them down to accepted sockets: no system calls
+    for each connection.
+    """
+    try:
+        family, sockaddr = await _resolve(address)
+    except OSError as error:
+        raise _named(error, f"cannot listen on {address}") from error
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _keep_alive(listener, CLIENT_KEEPALIVE_S)
+        listener.setblocking(False)
+        listener.bind(sockaddr)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _named(error, f"cannot listen on {address}") from error
+    return listener
+
+
+def _keep_alive(sock: socket.socket, idle_s: int) -> None:
+    """Probe a silent connection after `idle_s`; the knobs beyond on/off are not on every platform."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, idle_s // 3))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def tune_peer(stream: trio.SocketStream) -> None:
+    """Notice a dead peer within `PEER_TIMEOUT_S`, whether bytes are on the way or not.
+
+    A connection that was reset meanwhile is left for its first use to tell.
+    """
+    with contextlib.suppress(OSError):
+        _tune_peer(stream)
+
+
+def _tune_peer(stream: trio.SocketStream) -> None:
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PEER_TIMEOUT_S // 2)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PEER_TIMEOUT_S // 2)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_S * 1000)
+
+
+async def dial(address: str) -> trio.SocketStream:
+    """Connect to `address`. OSError with the address in its message.
+
+    One attempt at one socket address: links retry by themselves, so Trio's happy-eyeballs race would only
+    add a nursery and timers to each attempt.
+    """
+    try:
+        family, sockaddr = await _resolve(address)
+        sock = trio.socket.socket(family, socket.SOCK_STREAM)
+        try:
+            await sock.connect(sockaddr)
+        except BaseException:
+            sock.close()
+            raise
+    except OSError as error:
+        raise _named(error, f"cannot reach {address}") from error
+    stream = trio.SocketStream(sock)
+    tune_peer(stream)
+    return stream
