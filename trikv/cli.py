@@ -1,0 +1,126 @@
+"""The ``trikv`` command. Thin: it reads arguments, calls what does the work, and turns errors into one line.
+
+Exit codes: 0 done, 1 it failed while running (one line on stderr says what), 2 the arguments or the
+configuration make no sense. Commands are imported when they are called: ``trikv status`` need not load a
+server.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import cyclopts
+from cyclopts import Parameter
+
+from trikv import __version__
+from trikv.config import ConfigError, resolve, settings
+
+BAD_ARGUMENTS: Final = 2
+INTERRUPTED: Final = 130
+"""Ended by Ctrl-C, as a shell counts it."""
+
+
+def _settings_help() -> str:
+    """Two lines a setting, for ``trikv serve --help``."""
+    lines = ["Settings (also as TRIKV_NAME in the environment, or as name in the TOML file):", ""]
+    for setting in settings():
+        lines += [f"{setting.flag} {setting.default_text}".rstrip(), f"    {setting.about.reason}"]
+    return "\n".join(lines)
+
+
+app = cyclopts.App(
+    name="trikv",
+    help="A replicated, memory-capped key-value server that speaks telnet and the Redis protocol.",
+    version=__version__,
+    help_format="plaintext",
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+)
+app.command("trikv.bench.command:bench", name="bench")
+app.command("trikv.bench.status:status", name="status")
+
+
+@app.command(help_epilogue=_settings_help())
+def serve(
+    *,
+    config: str | None = None,
+    refill: Annotated[bool, Parameter(negative="")] = False,
+    supervised: Annotated[bool, Parameter(negative="", show=False)] = False,
+    **setting: Annotated[str, Parameter(show=False)],
+) -> int:
+    """Run one node until SIGTERM or Ctrl-C; a second one stops it at once.
+
+    Parameters
+    ----------
+    config
+        A TOML file of settings, such as cluster/node1.toml.
+    refill
+        Set this node's data aside and take a full copy from its peers.
+    supervised
+        Stop also when standard input ends.
+    setting
+        Any setting.
+    """
+    configured = resolve(flags=setting, environment=os.environ, file=config)
+    from trikv import serve as server  # noqa: PLC0415 - see the module docstring
+
+    return server.serve(configured, refill=refill, supervised=supervised)
+
+
+@app.command
+def cluster(
+    port: str | None = None,
+    max_volume: str | None = None,
+    timeout: str | None = None,
+    /,
+) -> int:
+    """Run three nodes on this machine until Ctrl-C. TRIKV_DATA moves the data, TRIKV_LOAD=FILE fills it.
+
+    Parameters
+    ----------
+    port
+        The first node's client port; the others take the next two. 8080 if not given.
+    max_volume
+        Memory cap of each node, as in 256mb; given on old data it changes the cap.
+    timeout
+        Idle seconds after which a typed connection is closed; 0: never. 300 if not given.
+    """
+    from trikv.cluster import command  # noqa: PLC0415 - see the module docstring
+
+    return command.run_cluster(port=port, max_volume=max_volume, timeout=timeout, environment=os.environ)
+
+
+@app.command(name="cli")
+def console(
+    node: str = "8080",
+    /,
+) -> int:
+    """Talk to a node line by line, as telnet does: by hand, or with commands piped in.
+
+    Parameters
+    ----------
+    node
+        PORT on this machine, or host:port.
+    """
+    from trikv.console import talk  # noqa: PLC0415 - see the module docstring
+
+    return talk(node)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. `arguments` are those of the process if not given."""
+    try:
+        result = app(list(sys.argv[1:] if arguments is None else arguments))
+    except (cyclopts.CycloptsError, ConfigError) as error:
+        return _say(str(error), BAD_ARGUMENTS)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _say(text: str, exit_code: int) -> int:
+    """One line on stderr, however many the library made of it."""
+    print(f"trikv: {' '.join(text.split())}", file=sys.stderr)
+    return exit_code

@@ -1,0 +1,112 @@
+"""``trikv cli``: a line client for images without telnet, by hand or with commands piped in.
+
+It adds nothing to the conversation: the node reads lines as people type them and answers for people's eyes
+(`trikv.protocol`), so this only carries bytes both ways. At the end of its input it closes its half of
+the connection; the node answers what is in flight and closes the other, which is how a script knows that
+every command was answered.
+"""
+
+import os
+import select
+import socket
+import sys
+from typing import Final
+
+from trikv.config import ConfigError
+from trikv.units import join_address, parse_integer, split_address
+
+_PIECE_BYTES: Final = 65_536
+_UNSENT_BYTES_MAX: Final = 1 << 20
+"""Reading input pauses above this: a node that does not read must not fill our memory."""
+_CONNECT_S: Final = 10
+_GOODBYES: Final = frozenset({b"exit", b"quit"})
+
+
+def talk(node: str) -> int:
+    """Carry lines between standard input and a node (``PORT`` or ``host:port``); the exit code.
+
+    Raises ConfigError where `node` is no address.
+    """
+    host, port = _address(node)
+    try:
+        connection = socket.create_connection((host, port), timeout=_CONNECT_S)
+    except OSError as error:
+        reason = error.strerror or error
+        return _fail(f"{join_address(host, port)}: {reason}; is a node running there? try 'trikv status'")
+    interactive = sys.stdin.isatty()
+    with connection:
+        connection.setblocking(False)
+        carrier = _Carrier(connection, greeting=b"\r\n" if interactive else b"")
+        try:
+            carrier.run()
+        except OSError as error:
+            return _fail(f"{join_address(host, port)}: {error.strerror or error}")
+    if not carrier.input_ended and not carrier.said_goodbye:
+        return _fail(f"{join_address(host, port)} closed the connection")
+    return 0
+
+
+def _address(node: str) -> tuple[str, int]:
+    try:
+        if ":" in node:
+            return split_address(node)
+        port = parse_integer(node)
+    except ValueError as error:
+        raise ConfigError(f"{error}; give PORT or host:port") from error
+    if not 1 <= port <= 65535:
+        raise ConfigError(f"{port} is no port; give a number from 1 to 65535, or host:port")
+    return "127.0.0.1", port
+
+
+def _fail(text: str) -> int:
+    sys.stderr.write(f"trikv: {text}\n")
+    return 1
+
+
+class _Carrier:
+    """Moves bytes: standard input to the connection, the connection to standard output."""
+
+    def __init__(self, connection: socket.socket, *, greeting: bytes) -> None:
+        self.input_ended = False
+        self.said_goodbye = False
+        self._connection = connection
+        self._unsent = bytearray(greeting)
+        """An empty line is answered with the node's name and role: how an interactive session opens."""
+        self._input = sys.stdin.fileno()
+        self._output = sys.stdout.fileno()
+
+    def run(self) -> None:
+        """Return when the node has closed its half. Raises OSError."""
+        while True:
+            reading: list[int | socket.socket] = [self._connection]
+            if not self.input_ended and len(self._unsent) < _UNSENT_BYTES_MAX:
+                reading.append(self._input)
+            writing = [self._connection] if self._unsent else []
+            readable, writable, _ = select.select(reading, writing, [])
+            if self._input in readable:
+                self._take_input()
+            if writable:
+                self._send()
+            if self._connection in readable and not self._show():
+                return
+
+    def _take_input(self) -> None:
+        data = os.read(self._input, _PIECE_BYTES)
+        self._unsent += data
+        self.said_goodbye = data.strip().lower() in _GOODBYES
+        if not data:
+            self.input_ended = True
+            if not self._unsent:
+                self._connection.shutdown(socket.SHUT_WR)
+
+    def _send(self) -> None:
+        del self._unsent[: self._connection.send(self._unsent)]
+        if self.input_ended and not self._unsent:
+            self._connection.shutdown(socket.SHUT_WR)
+
+    def _show(self) -> bool:
+        """Show what came; False at the end."""
+        data = left = self._connection.recv(_PIECE_BYTES)
+        while left:
+            left = left[os.write(self._output, left) :]
+        return bool(data)

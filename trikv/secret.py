@@ -1,0 +1,66 @@
+"""The cluster's shared secret: a 0600 file, never a line of a configuration file (PROTOCOL 15).
+
+Whoever holds it may speak as a node, so a file that others can read is refused rather than used.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+from trikv.config import ConfigError
+
+BYTES: Final = 32
+"""256 bits of entropy, twice the strength of the 128-bit MAC it keys."""
+_BYTES_MAX: Final = 1024
+"""A longer file is no secret but a mistaken path."""
+
+
+def make(path: str) -> bool:
+    """Make the file if there is none; True where it was made. Raises OSError.
+
+    Written aside and linked into place, so that two that start at once agree and none reads half a file.
+    """
+    target = Path(path)
+    if target.exists():
+        return False
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, target)
+            return True
+        return False
+    finally:
+        aside.unlink()
+
+
+def read(path: str, *, node_id: int) -> bytes:
+    """Read the secret. Raises ConfigError, one line that says what to copy or to change."""
+    try:
+        with Path(path).open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read(_BYTES_MAX + 1).strip()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: node {node_id} has peers and no secret; copy cluster.secret there from another node "
+            "('trikv cluster' makes one), and chmod 600 it"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror or error}; the cluster's secret must be readable"
+        ) from error
+    if mode & 0o077:
+        raise ConfigError(f"{path}: others can read the cluster's secret (mode {mode:04o}); chmod 600 it")
+    if not 16 <= len(text) <= _BYTES_MAX:
+        raise ConfigError(
+            f"{path}: holds {len(text)} bytes, expected 16 to {_BYTES_MAX}; copy it again from another node"
+        )
+    return text
