@@ -59,7 +59,7 @@ class AppendEntries(msgspec.Struct, frozen=True, array_like=True, tag=5):
 
 
 class AppendAck(msgspec.Struct, frozen=True, array_like=True, tag=6):
-    """All entries up to `match_index` are on the sender's disk and equal the leader's. Leaves after the sync."""
+    """Entries up to `match_index` are on the sender's disk and equal the leader's. Leaves after the sync."""
 
     term: int
     match_index: int

@@ -1,0 +1,85 @@
+"""The follower: takes the leader's entries, tells what it has on disk, waits for silence."""
+
+from typing import ClassVar
+
+from trikv.raft.messages import AppendAck, AppendEntries, AppendReject, Heartbeat, HeartbeatAck
+from trikv.raft.roles import Role
+from trikv.raft.shared import Shared
+from trikv.raft.types import Entry, NodeId
+
+
+class Follower:
+    """State of a follower in one term."""
+
+    __slots__ = ("deadline_ms", "heard_ms", "leader", "verified")
+
+    role: ClassVar[Role] = Role.FOLLOWER
+
+    def __init__(self, shared: Shared, leader: NodeId | None) -> None:
+        self.leader = leader
+        self.heard_ms = shared.now_ms
+        self.deadline_ms = shared.election_deadline()
+        self.verified = shared.commit
+        """Our log equals the leader's up to here: a heartbeat commits no further. Without it, a blank disk
+        under a member's id would believe a commit index that was meant for the disk before it."""
+
+    def is_loyal(self, shared: Shared) -> bool:
+        """True while the leader was heard within the shortest timeout: no vote for others (thesis, 4.2.3)."""
+        return (
+            self.leader is not None
+            and shared.now_ms - self.heard_ms < shared.settings.election_timeout_ms_min
+        )
+
+    def hear(self, shared: Shared, leader: NodeId) -> None:
+        """The leader of this term gave a sign of life."""
+        assert self.leader in (None, leader), "two leaders in one term"
+        self.leader = leader
+        self.heard_ms = shared.now_ms
+        self.deadline_ms = shared.election_deadline()
+
+    def heartbeat(self, shared: Shared, sender: NodeId, message: Heartbeat) -> None:
+        """Confirm that we follow; learn the commit index as far as our log is verified."""
+        shared.commit_to(min(message.commit, self.verified))
+        shared.outbox.send(sender, HeartbeatAck(shared.term, message.round, shared.wall_ms))
+
+    def append(self, shared: Shared, sender: NodeId, message: AppendEntries) -> None:
+        """Take over entries, cutting ours only where they differ (paper, figure 2 and 5.3)."""
+        log = shared.log
+        previous, entries = message.prev_index, message.entries
+        last = previous + len(entries)
+        if previous < shared.commit:
+            # What is committed is the same in every leader's log (paper, 5.4): skip it, look at the rest.
+            skip = shared.commit - previous
+            if skip <= len(entries):
+                assert entries[skip - 1].term == log.term_at(shared.commit), "committed entries differ"
+            entries = entries[skip:]
+            last = max(last, shared.commit)
+        elif log.term_at(previous) != message.prev_term:
+            self._reject(shared, sender, message)
+            return
+        new = self._first_new(shared, entries)
+        if new < len(entries):
+            shared.append(entries[new:])
+        self.verified = max(self.verified, last)
+        shared.commit_to(min(message.commit, last))
+        shared.outbox.send_when_durable(sender, AppendAck(shared.term, last), last)
+
+    def _first_new(self, shared: Shared, entries: tuple[Entry, ...]) -> int:
+        """Position of the first entry that we lack, after cutting whatever of ours contradicts it."""
+        log = shared.log
+        if not entries or entries[0].index > log.last_index:
+            return 0
+        for position, entry in enumerate(entries):
+            term = log.term_at(entry.index)
+            if term is None:
+                return position
+            if term != entry.term:
+                shared.truncate(entry.index)
+                return position
+        return len(entries)
+
+    def _reject(self, shared: Shared, sender: NodeId, message: AppendEntries) -> None:
+        log = shared.log
+        hint = log.last_not_above(min(message.prev_index, log.last_index), message.prev_term)
+        reject = AppendReject(shared.term, message.prev_index, hint, log.term_at(hint) or 0)
+        shared.outbox.send(sender, reject)

@@ -1,0 +1,287 @@
+"""The leader: sends entries, counts what majorities hold, confirms reads, watches that it is still heard.
+
+Nothing leaves from inside an input. `flush`, once a turn, decides what each peer gets, so that everything
+proposed in a turn travels in one message and a commit index rides on entries where it can.
+"""
+
+from typing import ClassVar
+
+from trikv.raft.messages import (
+    AppendAck,
+    AppendEntries,
+    AppendReject,
+    Heartbeat,
+    HeartbeatAck,
+    TimeoutNow,
+)
+from trikv.raft.progress import Progress, ProgressState
+from trikv.raft.quorum import quorum_value
+from trikv.raft.reads import ReadRounds
+from trikv.raft.ready import ConfirmedRead
+from trikv.raft.roles import Role
+from trikv.raft.shared import Shared
+from trikv.raft.types import Entry, EntryKind, NodeId
+
+
+class Leader:
+    """State of a leader in its term."""
+
+    __slots__ = (
+        "_beat_due",
+        "_transfer_sent",
+        "grace_ms",
+        "next_heartbeat_ms",
+        "opened_at",
+        "progress",
+        "reads",
+        "snapshots_wanted",
+        "transfer_deadline_ms",
+        "transfer_to",
+        "uncommitted_bytes",
+    )
+
+    role: ClassVar[Role] = Role.LEADER
+
+    opened_at: int
+    """Index of the no-op that opened the term; reads and configuration changes wait for its commit."""
+    grace_ms: int
+    """Peers count as heard at this time: the election, or the end of a stall of our own."""
+
+    def __init__(self, shared: Shared) -> None:
+        log = shared.log
+        self.progress: dict[NodeId, Progress] = {}
+        self.reads = ReadRounds()
+        self.snapshots_wanted: list[NodeId] = []
+        self.transfer_to: NodeId | None = None
+        self.transfer_deadline_ms = 0
+        self._transfer_sent = False
+        self.grace_ms = self.next_heartbeat_ms = shared.now_ms
+        self._beat_due = False
+        self.uncommitted_bytes = log.bytes_between(shared.commit, log.last_index)
+        self.track_members(shared)
+        self.opened_at = self.append(shared, EntryKind.NOOP, b"")
+
+    def track_members(self, shared: Shared) -> None:
+        """The configuration has changed: follow the new members, forget the old ones."""
+        others = [member.id for member in shared.memberships.current.members if member.id != shared.node_id]
+        fresh = shared.log.last_index + 1
+        self.progress = {peer: self.progress.get(peer) or Progress(fresh, shared.now_ms) for peer in others}
+
+    def append(self, shared: Shared, kind: EntryKind, payload: bytes) -> int:
+        """Append an entry of this term; its index."""
+        index = shared.log.last_index + 1
+        shared.append((Entry(index, shared.term, kind, payload),))
+        self.uncommitted_bytes += len(payload)
+        return index
+
+    def has_room(self, shared: Shared, size: int) -> bool:
+        """True where `size` more bytes of payload may wait for a majority."""
+        waiting = self.uncommitted_bytes
+        return waiting == 0 or waiting + size <= shared.settings.uncommitted_bytes_max
+
+    # Time.
+
+    def tick(self, shared: Shared) -> bool:
+        """Heartbeats and giving up; False where no majority has been heard for too long (thesis, 6.2)."""
+        now = shared.now_ms
+        if self.transfer_to is not None and now >= self.transfer_deadline_ms:
+            self.transfer_to = None
+        if now < self.next_heartbeat_ms:
+            return True
+        heard = self._among_voters(
+            shared, now, {peer: max(p.last_ack_ms, self.grace_ms) for peer, p in self.progress.items()}
+        )
+        if now - heard >= shared.settings.election_timeout_ms_max:
+            return False
+        self.next_heartbeat_ms = now + shared.settings.heartbeat_interval_ms
+        self.reads.repeat()
+        self._beat_due = True
+        return True
+
+    def deadline(self) -> int:
+        """When `tick` is due."""
+        if self.transfer_to is None:
+            return self.next_heartbeat_ms
+        return min(self.next_heartbeat_ms, self.transfer_deadline_ms)
+
+    # Counting.
+
+    def _among_voters(self, shared: Shared, own: int, theirs: dict[NodeId, int]) -> int:
+        """What a majority of the voters has reached; `own` is our part, if we are one of them."""
+        return quorum_value(
+            [own if voter == shared.node_id else theirs[voter] for voter in shared.memberships.voters]
+        )
+
+    def advance(self, shared: Shared) -> bool:
+        """Commit what a majority has on disk; True where that is news (paper, 5.3 and 5.4.2).
+
+        Our own log counts as far as it is durable. Only an entry of our term commits by counting.
+        """
+        matches = {peer: progress.match for peer, progress in self.progress.items()}
+        index = self._among_voters(shared, shared.outbox.durable_index, matches)
+        if index <= shared.commit or shared.log.term_at(index) != shared.term:
+            return False
+        self.uncommitted_bytes -= shared.log.bytes_between(shared.commit, index)
+        shared.commit_to(index)
+        return True
+
+    # Peers' answers; each comes from the disk that is the member under its id.
+
+    def append_ack(self, shared: Shared, peer: NodeId, message: AppendAck) -> bool:
+        """A peer has entries on its disk; True where the commit index may move."""
+        progress = self.progress[peer]
+        assert message.match_index <= shared.log.last_index, "a peer acknowledges what we never had"
+        progress.last_ack_ms = shared.now_ms
+        news = progress.acked(message.match_index, shared.now_ms)
+        waits = progress.state is ProgressState.PROBE or (
+            progress.state is ProgressState.SNAPSHOT and progress.match >= shared.log.base_index
+        )
+        if waits:
+            progress.to_replicate()
+        if peer == self.transfer_to:
+            self._hand_over(shared, peer)
+        return news
+
+    def append_reject(self, shared: Shared, peer: NodeId, message: AppendReject) -> None:
+        """A peer's log departs from ours: go back, a whole term at a time (paper, end of 5.3)."""
+        progress = self.progress[peer]
+        progress.last_ack_ms = shared.now_ms
+        expected = (
+            message.prev_index == progress.next - 1
+            if progress.state is ProgressState.PROBE
+            else progress.match < message.prev_index < progress.next
+        )
+        if progress.state is ProgressState.SNAPSHOT or not expected:
+            return  # late: it answers a message whose question has been settled since
+        agreed = shared.log.last_not_above(message.hint_index, message.hint_term)
+        progress.to_probe(max(progress.match, min(agreed, message.prev_index - 1)) + 1)
+
+    def heartbeat_ack(self, shared: Shared, peer: NodeId, message: HeartbeatAck) -> None:
+        """A peer follows us. Also the moment to repeat what seems lost: nothing else is timed per peer."""
+        progress = self.progress[peer]
+        settings, now = shared.settings, shared.now_ms
+        progress.last_ack_ms = now
+        progress.round_acked = max(progress.round_acked, message.round)
+        if progress.state is ProgressState.PROBE:
+            if now - progress.probed_ms >= settings.heartbeat_interval_ms:
+                progress.is_probing = False
+        elif progress.inflight and now - progress.moved_ms >= settings.election_timeout_ms_min:
+            progress.to_probe(progress.match + 1)
+
+    # Links and transfers.
+
+    def unreachable(self, shared: Shared, peer: NodeId) -> None:
+        """What was on its way to `peer` is lost: ask where it stands once it is back."""
+        progress = self.progress[peer]
+        if progress.state is ProgressState.REPLICATE:
+            progress.to_probe(progress.match + 1)
+        progress.probed(shared.now_ms)
+
+    def reachable(self, shared: Shared, peer: NodeId) -> None:
+        """`peer` is there: greet it, and probe with the next flush."""
+        self.progress[peer].is_probing = False
+        self._beat(shared, peer)
+
+    def snapshot_sent(self, shared: Shared, peer: NodeId, index: int, *, ok: bool) -> None:
+        """The transfer has ended. Its ack, or the next heartbeat's, lets entries flow again."""
+        progress = self.progress[peer]
+        if progress.state is ProgressState.SNAPSHOT:
+            progress.to_probe(max(progress.match, index if ok else 0) + 1)
+            progress.probed(shared.now_ms)
+
+    def transfer(self, shared: Shared, to: NodeId) -> None:
+        """Bring `to` up to date, then let it campaign; nothing is proposed meanwhile (thesis, 3.10)."""
+        self.transfer_to = to
+        self.transfer_deadline_ms = shared.now_ms + shared.settings.election_timeout_ms_max
+        self._transfer_sent = False
+        self._hand_over(shared, to)
+
+    def _hand_over(self, shared: Shared, to: NodeId) -> None:
+        if self.progress[to].match == shared.log.last_index and not self._transfer_sent:
+            self._transfer_sent = True
+            shared.outbox.send(to, TimeoutNow(shared.term))
+
+    def resign(self, shared: Shared) -> None:
+        """We are no voter any more, and that is committed: tell everyone, and the best voter to take over."""
+        for peer in self.progress:
+            self._beat(shared, peer)
+        best = max(shared.memberships.voters, key=lambda voter: self.progress[voter].match)
+        shared.outbox.send(best, TimeoutNow(shared.term))
+
+    # What leaves.
+
+    def flush(self, shared: Shared) -> tuple[ConfirmedRead, ...]:
+        """Once a turn: heartbeats, rounds and entries to every peer; the reads now confirmed."""
+        confirmed = self._confirm(shared)
+        began = shared.commit >= self.opened_at and self.reads.begin(shared.commit)
+        if began:
+            confirmed += self._confirm(shared)  # at once where we are the majority
+        beat_due, self._beat_due = self._beat_due, False
+        voters = shared.memberships.voters
+        same: dict[int, tuple[AppendEntries, int]] = {}  # peers at one index share one message
+        for peer, progress in self.progress.items():
+            beat = beat_due or (began and peer in voters)
+            if beat:
+                self._beat(shared, peer)
+            sent = self._replicate(shared, peer, progress, same)
+            if not sent and not beat and progress.commit_sent < min(shared.commit, progress.match):
+                self._beat(shared, peer)
+        return confirmed
+
+    def _confirm(self, shared: Shared) -> tuple[ConfirmedRead, ...]:
+        reads = self.reads
+        if not reads.is_in_flight:
+            return ()
+        rounds = {peer: progress.round_acked for peer, progress in self.progress.items()}
+        return tuple(reads.confirm(self._among_voters(shared, reads.number, rounds)))
+
+    def _beat(self, shared: Shared, peer: NodeId) -> None:
+        progress = self.progress[peer]
+        commit = min(shared.commit, progress.match)
+        progress.commit_sent = max(progress.commit_sent, commit)
+        shared.outbox.send(peer, Heartbeat(shared.term, commit, self.reads.number))
+
+    def _replicate(
+        self, shared: Shared, peer: NodeId, progress: Progress, same: dict[int, tuple[AppendEntries, int]]
+    ) -> bool:
+        """Send what `peer` lacks and its window allows; True where something left."""
+        log, settings, now = shared.log, shared.settings, shared.now_ms
+        state = progress.state
+        if state is ProgressState.PROBE:
+            if progress.is_probing:
+                return False
+        elif state is ProgressState.SNAPSHOT or progress.next > log.last_index:
+            return False
+        if progress.next < log.first_index:
+            progress.to_snapshot()
+            self.snapshots_wanted.append(peer)
+            return False
+        if state is ProgressState.PROBE:
+            self._send_entries(shared, peer, progress.next, same)
+            progress.probed(now)
+            return True
+        sent = False
+        while progress.next <= log.last_index and not progress.is_full(settings):
+            message, size = self._send_entries(shared, peer, progress.next, same)
+            progress.sent(message.prev_index + len(message.entries), size, now)
+            sent = True
+        if sent:
+            progress.commit_sent = max(progress.commit_sent, min(shared.commit, progress.next - 1))
+        return sent
+
+    def _send_entries(
+        self, shared: Shared, peer: NodeId, first: int, same: dict[int, tuple[AppendEntries, int]]
+    ) -> tuple[AppendEntries, int]:
+        made = same.get(first)
+        if made is None:
+            log = shared.log
+            entries: tuple[Entry, ...] = ()
+            size = 0
+            if first <= log.last_index:
+                entries, size = log.slice_bytes(first, log.last_index, shared.settings.append_bytes_max)
+            previous_term = log.term_at(first - 1)
+            assert previous_term is not None, "the entry before the first one sent is known"
+            message = AppendEntries(shared.term, first - 1, previous_term, shared.commit, entries)
+            made = same[first] = (message, size)
+        shared.outbox.send(peer, made[0])
+        return made

@@ -1,0 +1,106 @@
+"""Who belongs to the cluster, as the log says it: in force from the moment an entry is appended.
+
+The history keeps every configuration whose entry may still be cut away, so that a truncation brings the
+one before it back (paper, section 6; PROTOCOL 14).
+"""
+
+import msgspec
+
+from trikv.raft.types import DiskId, Member, Membership, NodeId
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Membership)
+
+
+def encode_membership(membership: Membership) -> bytes:
+    """The payload of a MEMBERSHIP entry."""
+    return _encoder.encode(membership)
+
+
+def decode_membership(payload: bytes) -> Membership:
+    """The membership in an entry's payload. msgspec.ValidationError or DecodeError where it is none."""
+    return _decoder.decode(payload)
+
+
+def is_single_change(old: Membership, new: Membership) -> bool:
+    """True where exactly one member is added, removed or altered, and `new` can work.
+
+    One voter more or less keeps every old quorum overlapping every new one (thesis, 4.1). Another disk
+    under the same id is two changes, a removal and an addition, and therefore refused. `new` needs ids in
+    rising order, each disk once, and at least one voter.
+    """
+    ids = [member.id for member in new.members]
+    disks = {member.disk for member in new.members}
+    if ids != sorted(set(ids)) or len(disks) != len(ids) or not any(m.voter for m in new.members):
+        return False
+    before = {(member.id, member.disk): member for member in old.members}
+    after = {(member.id, member.disk): member for member in new.members}
+    changes = sum(before.get(key) != member for key, member in after.items())
+    return changes + sum(key not in after for key in before) == 1
+
+
+class MembershipHistory:
+    """The configuration at the log's base and every later one in the log."""
+
+    __slots__ = ("_history", "_members", "voters")
+
+    voters: tuple[NodeId, ...]
+    """Ids of the voters in force, rising."""
+
+    def __init__(self, index: int, membership: Membership) -> None:
+        self._history: list[tuple[int, Membership]] = [(index, membership)]
+        self._refresh()
+
+    def _refresh(self) -> None:
+        members = self.current.members
+        self._members: dict[NodeId, Member] = {member.id: member for member in members}
+        self.voters = tuple(member.id for member in members if member.voter)
+
+    @property
+    def current(self) -> Membership:
+        """The latest configuration, committed or not: the one in force."""
+        return self._history[-1][1]
+
+    @property
+    def index(self) -> int:
+        """Log index of the one in force (the base's index where it came with the base)."""
+        return self._history[-1][0]
+
+    def at(self, index: int) -> Membership:
+        """The configuration in force at `index`, which is not below the log's base."""
+        for since, membership in reversed(self._history):
+            if since <= index:
+                return membership
+        raise AssertionError(f"the configuration at {index} is compacted away")
+
+    def is_member(self, node_id: NodeId, disk: DiskId) -> bool:
+        """True where `disk` is the member under `node_id`; acks of any other disk count for nothing."""
+        member = self._members.get(node_id)
+        return member is not None and member.disk == disk
+
+    def is_voter(self, node_id: NodeId, disk: DiskId) -> bool:
+        """True where that member also votes."""
+        member = self._members.get(node_id)
+        return member is not None and member.voter and member.disk == disk
+
+    def append(self, index: int, membership: Membership) -> None:
+        """An entry that carries `membership` was appended at `index`."""
+        self._history.append((index, membership))
+        self._refresh()
+
+    def truncate(self, index: int) -> None:
+        """Entries at `index` and above are cut: roll back."""
+        if self.index >= index:
+            while self.index >= index:
+                self._history.pop()
+            self._refresh()
+
+    def compact(self, index: int) -> None:
+        """The log's base moves to `index`: forget what was superseded before it."""
+        while len(self._history) > 1 and self._history[1][0] <= index:
+            del self._history[0]
+
+    def reset(self, index: int, membership: Membership) -> None:
+        """Start over from a snapshot."""
+        self._history = [(index, membership)]
+        self._refresh()

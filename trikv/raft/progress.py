@@ -1,0 +1,120 @@
+"""What a leader knows of one peer's log, and how freely it may send."""
+
+from collections import deque
+from enum import Enum, auto
+
+from trikv.raft.settings import RaftSettings
+
+
+class ProgressState(Enum):
+    """How entries go to a peer."""
+
+    PROBE = auto()
+    """Where its log departs from ours is unknown: one message at a time."""
+    REPLICATE = auto()
+    """It follows: messages leave before the earlier ones are acknowledged."""
+    SNAPSHOT = auto()
+    """It needs entries that are gone: none are sent until the driver's transfer has ended."""
+
+
+TRANSITIONS: dict[ProgressState, frozenset[ProgressState]] = {
+    # To itself: a rejection, answered by another probe further back.
+    ProgressState.PROBE: frozenset(ProgressState),
+    ProgressState.REPLICATE: frozenset({ProgressState.PROBE, ProgressState.SNAPSHOT}),
+    ProgressState.SNAPSHOT: frozenset({ProgressState.PROBE, ProgressState.REPLICATE}),
+}
+
+
+class Progress:
+    """One peer, as its leader sees it. Outside the core: read only."""
+
+    __slots__ = (
+        "commit_sent",
+        "inflight",
+        "inflight_bytes",
+        "is_probing",
+        "last_ack_ms",
+        "match",
+        "moved_ms",
+        "next",
+        "probed_ms",
+        "round_acked",
+        "state",
+    )
+
+    match: int
+    """Its log equals ours, on its disk, up to here."""
+    next: int
+    """The next entry to send."""
+    last_ack_ms: int
+    """When it last answered in this term."""
+    inflight: deque[tuple[int, int]]
+    """(last index, payload bytes) of each AppendEntries not yet acknowledged."""
+    is_probing: bool
+    """PROBE: the probe is out, wait."""
+
+    def __init__(self, next_index: int, now_ms: int) -> None:
+        self.state = ProgressState.PROBE
+        self.match = 0
+        self.next = next_index
+        self.last_ack_ms = now_ms
+        self.round_acked = 0
+        self.commit_sent = 0
+        self.inflight = deque()
+        self.inflight_bytes = 0
+        self.is_probing = False
+        self.probed_ms = now_ms
+        self.moved_ms = now_ms
+
+    def _enter(self, state: ProgressState, next_index: int) -> None:
+        assert state in TRANSITIONS[self.state], f"no way from {self.state} to {state}"
+        assert next_index > self.match, "what the peer has is not sent again"
+        self.state = state
+        self.next = next_index
+        self.inflight.clear()
+        self.inflight_bytes = 0
+        self.is_probing = False
+
+    def to_probe(self, next_index: int) -> None:
+        """Send one message from `next_index` and wait."""
+        self._enter(ProgressState.PROBE, next_index)
+
+    def to_replicate(self) -> None:
+        """The logs agree up to `match`: send freely from there."""
+        self._enter(ProgressState.REPLICATE, self.match + 1)
+
+    def to_snapshot(self) -> None:
+        """Wait for the driver's snapshot transfer."""
+        self._enter(ProgressState.SNAPSHOT, self.next)
+
+    def is_full(self, settings: RaftSettings) -> bool:
+        """True where the window to this peer is used up."""
+        return (
+            len(self.inflight) >= settings.inflight_appends_max
+            or self.inflight_bytes >= settings.inflight_bytes_max
+        )
+
+    def probed(self, now_ms: int) -> None:
+        """A probe leaves, or may not: wait for an answer."""
+        self.is_probing = True
+        self.probed_ms = now_ms
+
+    def sent(self, last_index: int, payload_bytes: int, now_ms: int) -> None:
+        """Entries up to `last_index` leave in REPLICATE."""
+        if not self.inflight:
+            self.moved_ms = now_ms
+        self.inflight.append((last_index, payload_bytes))
+        self.inflight_bytes += payload_bytes
+        self.next = last_index + 1
+
+    def acked(self, match_index: int, now_ms: int) -> bool:
+        """The peer holds everything up to `match_index`; True where that is news."""
+        inflight = self.inflight
+        while inflight and inflight[0][0] <= match_index:
+            self.inflight_bytes -= inflight.popleft()[1]
+        if match_index <= self.match:
+            return False
+        self.match = match_index
+        self.next = max(self.next, match_index + 1)
+        self.moved_ms = now_ms
+        return True

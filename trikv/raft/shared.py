@@ -1,0 +1,109 @@
+"""What every role works on: the log and all that goes with it, the term, the clocks, the outbox.
+
+Roles come and go with elections; this stays for the life of the core. Roles get it as an argument instead
+of holding it, so that no cycle of objects arises.
+"""
+
+from collections.abc import Callable, Sequence
+
+from trikv.raft.log import RaftLog
+from trikv.raft.membership import MembershipHistory, decode_membership
+from trikv.raft.outbox import Outbox
+from trikv.raft.settings import RaftSettings
+from trikv.raft.types import DiskId, Entry, EntryKind, HardState, NodeId, SnapshotMeta
+
+
+class Shared:
+    """A core's state apart from its role."""
+
+    __slots__ = (
+        "commit",
+        "disk",
+        "jitter",
+        "log",
+        "memberships",
+        "node_id",
+        "now_ms",
+        "outbox",
+        "peer_clocks",
+        "settings",
+        "term",
+        "vote",
+        "wall_ms",
+    )
+
+    def __init__(
+        self,
+        *,
+        node_id: NodeId,
+        disk: DiskId,
+        settings: RaftSettings,
+        jitter: Callable[[int], int],
+        hard_state: HardState,
+        base: SnapshotMeta,
+        entries: Sequence[Entry],
+    ) -> None:
+        self.node_id = node_id
+        self.disk = disk
+        self.settings = settings
+        self.jitter = jitter
+        self.term = hard_state.term
+        self.vote = hard_state.vote
+        self.commit = base.index
+        self.now_ms = 0
+        self.wall_ms = 0
+        self.peer_clocks: dict[NodeId, tuple[int, int]] = {}
+        self.log = RaftLog(base.index, base.term, entries)
+        self.memberships = MembershipHistory(base.index, base.membership)
+        for entry in entries:
+            if entry.kind is EntryKind.MEMBERSHIP:
+                self.memberships.append(entry.index, decode_membership(entry.payload))
+        self.outbox = Outbox(self.log, self.term)
+        assert self.log.last_term <= self.term, "the log is ahead of the hard state"
+
+    @property
+    def may_campaign(self) -> bool:
+        """True where this very disk is a voter by the latest configuration it knows."""
+        return self.memberships.is_voter(self.node_id, self.disk)
+
+    def election_deadline(self) -> int:
+        """A fresh random election timeout from now (paper, 5.2), as a point in time."""
+        low, high = self.settings.election_timeout_ms_min, self.settings.election_timeout_ms_max
+        return self.now_ms + low + self.jitter(high - low + 1)
+
+    def set_hard_state(self, term: int, vote: DiskId | None) -> None:
+        """Change term and vote; nothing leaves this node before they are durable."""
+        assert term > self.term or (term == self.term and self.vote in (None, vote)), "a vote is final"
+        self.term, self.vote = term, vote
+        self.outbox.write_hard_state(HardState(term, vote))
+
+    def is_up_to_date(self, last_index: int, last_term: int) -> bool:
+        """True where a log that ends so is at least as complete as ours (paper, 5.4.1)."""
+        return (last_term, last_index) >= (self.log.last_term, self.log.last_index)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Append to the log; a configuration is in force from here on (paper, section 6)."""
+        self.log.append(entries)
+        for entry in entries:
+            if entry.kind is EntryKind.MEMBERSHIP:
+                self.memberships.append(entry.index, decode_membership(entry.payload))
+
+    def truncate(self, index: int) -> None:
+        """Cut the log at `index`, and with it any configuration appended from there on."""
+        assert index > self.commit, "committed entries are never cut"
+        self.log.truncate(index)
+        self.memberships.truncate(index)
+        self.outbox.truncated(index)
+
+    def reset(self, meta: SnapshotMeta) -> None:
+        """Replace the whole log by a snapshot's position."""
+        assert meta.index > self.commit, "a snapshot never takes the node back"
+        self.log.reset(meta.index, meta.term)
+        self.memberships.reset(meta.index, meta.membership)
+        self.outbox.reset(meta)
+        self.commit = meta.index
+
+    def commit_to(self, index: int) -> None:
+        """Entries up to `index` are committed; an index already passed changes nothing."""
+        assert index <= self.log.last_index, "committed beyond the end of the log"
+        self.commit = max(self.commit, index)

@@ -1,0 +1,129 @@
+"""What may be seen of a core from outside: read-only properties, apart from what changes it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from trikv.raft.candidate import Candidate, PreCandidate
+from trikv.raft.follower import Follower
+from trikv.raft.leader import Leader
+from trikv.raft.progress import Progress
+from trikv.raft.roles import Role
+from trikv.raft.shared import Shared
+from trikv.raft.types import DiskId, Entry, HardState, Membership, NodeId, SnapshotMeta
+
+RoleState: TypeAlias = Follower | PreCandidate | Candidate | Leader
+
+
+class RaftViews:
+    """The views of `trikv.raft.core.Raft`."""
+
+    _shared: Shared
+    _role: RoleState
+
+    @property
+    def node_id(self) -> NodeId:
+        """This node."""
+        return self._shared.node_id
+
+    @property
+    def disk(self) -> DiskId:
+        """The disk this node runs on."""
+        return self._shared.disk
+
+    @property
+    def hard_state(self) -> HardState:
+        """Present term and vote, durable or not."""
+        return HardState(self._shared.term, self._shared.vote)
+
+    @property
+    def role(self) -> Role:
+        """What this node is at present."""
+        return self._role.role
+
+    @property
+    def term(self) -> int:
+        """The latest term known."""
+        return self._shared.term
+
+    @property
+    def leader(self) -> NodeId | None:
+        """Who leads the present term, as far as known."""
+        role = self._role
+        if isinstance(role, Leader):
+            return self._shared.node_id
+        return role.leader if isinstance(role, Follower) else None
+
+    @property
+    def commit(self) -> int:
+        """The highest index known to be committed."""
+        return self._shared.commit
+
+    @property
+    def last_index(self) -> int:
+        """Index of the last entry of the log."""
+        return self._shared.log.last_index
+
+    @property
+    def last_term(self) -> int:
+        """Term of the last entry of the log."""
+        return self._shared.log.last_term
+
+    @property
+    def first_index(self) -> int:
+        """Index of the first entry in memory (one beyond the last where there is none)."""
+        return self._shared.log.first_index
+
+    @property
+    def durable_index(self) -> int:
+        """This node's disk holds the log up to here."""
+        return self._shared.outbox.durable_index
+
+    @property
+    def log_bytes(self) -> int:
+        """Payload bytes of the entries in memory."""
+        return self._shared.log.payload_bytes
+
+    @property
+    def membership(self) -> Membership:
+        """The configuration in force: the latest in the log, committed or not."""
+        return self._shared.memberships.current
+
+    @property
+    def membership_index(self) -> int:
+        """Log index of the configuration in force (at most the base's where it came with the base)."""
+        return self._shared.memberships.index
+
+    @property
+    def is_ready_to_read(self) -> bool:
+        """True for a leader whose first entry has committed: its commit index is the cluster's."""
+        return isinstance(self._role, Leader) and self._shared.commit >= self._role.opened_at
+
+    @property
+    def is_transferring(self) -> bool:
+        """True for a leader that hands over: it refuses proposals."""
+        return isinstance(self._role, Leader) and self._role.transfer_to is not None
+
+    @property
+    def progress(self) -> Mapping[NodeId, Progress]:
+        """A leader's view of its peers; empty for everyone else."""
+        return MappingProxyType(self._role.progress if isinstance(self._role, Leader) else {})
+
+    @property
+    def peer_clocks(self) -> Mapping[NodeId, tuple[int, int]]:
+        """For each peer that ever answered: (its wall clock, ours when that came), ms since 1970."""
+        return MappingProxyType(self._shared.peer_clocks)
+
+    def term_at(self, index: int) -> int | None:
+        """The term of the entry at `index`, where it or the base is known."""
+        return self._shared.log.term_at(index)
+
+    def entries_between(self, first: int, last: int) -> tuple[Entry, ...]:
+        """Entries `first` … `last` (both included) of those in memory."""
+        return self._shared.log.slice(first, last)
+
+    def snapshot_meta(self, index: int) -> SnapshotMeta:
+        """What a snapshot of the machine at `index` must carry; `index` is not below the log's base."""
+        term = self._shared.log.term_at(index)
+        assert term is not None, "no such entry"
+        return SnapshotMeta(index, term, self._shared.memberships.at(index))

@@ -1,0 +1,41 @@
+"""The voter's side of elections: the same for every role."""
+
+from trikv.raft.messages import PreVote, PreVoteAck, RequestVote, VoteAck
+from trikv.raft.shared import Shared
+from trikv.raft.types import DiskId, NodeId
+
+
+def answer_pre_vote(shared: Shared, sender: NodeId, message: PreVote, *, loyal: bool) -> None:
+    """Say whether `sender` would get our vote; promise nothing (thesis, 9.6).
+
+    `loyal`: we lead, or have just heard a leader. A refusal carries our term, from which a node that has
+    fallen behind in terms learns.
+    """
+    granted = (
+        not loyal
+        and message.term > shared.term
+        and shared.is_up_to_date(message.last_index, message.last_term)
+    )
+    term = message.term if granted else shared.term
+    shared.outbox.send(sender, PreVoteAck(term, granted, shared.wall_ms))
+
+
+def answer_vote(
+    shared: Shared, sender: NodeId, disk: DiskId, message: RequestVote, *, has_leader: bool
+) -> bool:
+    """Vote, or refuse; True where granted (paper, 5.2 and 5.4.1).
+
+    The vote is for a disk: another one under the same id is another candidate. Whether we are voters
+    ourselves is not asked: a learner just promoted may not know it yet, and the candidate counts by its
+    own configuration.
+    """
+    granted = (
+        message.term == shared.term
+        and not has_leader
+        and shared.vote in (None, disk)
+        and shared.is_up_to_date(message.last_index, message.last_term)
+    )
+    if granted and shared.vote is None:
+        shared.set_hard_state(shared.term, disk)
+    shared.outbox.send(sender, VoteAck(shared.term, granted, shared.wall_ms))
+    return granted
