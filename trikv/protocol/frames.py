@@ -1,0 +1,298 @@
+"""Messages as authenticated pieces on three lanes: what travels on a link once its handshake is done.
+
+A piece is ``length (4 bytes) | flags (1) | body | MAC (16)``, integers big-endian. The flags hold the lane
+(bits 0-1) and whether the message ends here (bit 2). The MAC is keyed BLAKE2b over a counter of the
+direction, the header and the body; each direction has its own key. So a receiver notices any piece that was
+altered, left out, repeated, moved or reflected (PROTOCOL 15).
+
+Lanes exist because TCP delivers in order: a heartbeat behind an 8 MiB entry would come too late. Urgent
+messages go before all others; the log's and the bulk lane's take turns, piece by piece, so neither starves.
+Within a lane messages keep their order, and all AppendEntries share one. The counter is drawn when a piece
+leaves, not when its message is queued, because that is when its place is known.
+"""
+
+from collections import deque
+from enum import IntEnum
+from hashlib import blake2b
+from hmac import compare_digest
+from struct import Struct
+from typing import Final, NoReturn, assert_never
+
+import attrs
+import msgspec
+
+from trikv.protocol.errors import PeerProtocolError
+from trikv.protocol.events import NEED_DATA, NeedData
+from trikv.protocol.messages import (
+    BootstrapHeld,
+    BootstrapRecord,
+    Drained,
+    Draining,
+    DurableReply,
+    DurableRequest,
+    Forward,
+    ForwardRejected,
+    JoinRequest,
+    PeerMessage,
+    ReadRejected,
+    ReadReply,
+    ReadRequest,
+    SnapshotAck,
+    SnapshotChunk,
+    Standing,
+    decode_message,
+    encode_message,
+)
+from trikv.raft.messages import (
+    AppendAck,
+    AppendEntries,
+    AppendReject,
+    Heartbeat,
+    HeartbeatAck,
+    PreVote,
+    PreVoteAck,
+    RequestVote,
+    TimeoutNow,
+    VoteAck,
+)
+
+PIECE_BODY_BYTES_MAX: Final = 64 * 1024
+PIECE_MAC_BYTES: Final = 16
+_HEADER: Final = Struct(">IB")
+_COUNTER: Final = Struct(">Q")
+_LANE_BITS: Final = 0b011
+_END_BIT: Final = 0b100
+
+
+class Lane(IntEnum):
+    """A lane; values are part of the wire format."""
+
+    URGENT = 0
+    """Small, and late is as bad as lost: votes, heartbeats, acks, read rounds."""
+    LOG = 1
+    """What clients wait for, of any size: AppendEntries, forwarded proposals."""
+    BULK = 2
+    """What nobody waits for: snapshots."""
+
+
+def lane_of(message: PeerMessage) -> Lane:
+    """The lane of a message. By kind alone: AppendEntries of different sizes must not pass each other."""
+    match message:
+        case AppendEntries() | Forward():
+            return Lane.LOG
+        case SnapshotChunk() | BootstrapRecord():
+            return Lane.BULK
+        case PreVote() | PreVoteAck() | RequestVote() | VoteAck() | TimeoutNow():
+            return Lane.URGENT
+        case AppendAck() | AppendReject() | Heartbeat() | HeartbeatAck():
+            return Lane.URGENT
+        case ForwardRejected() | ReadRequest() | ReadReply() | ReadRejected():
+            return Lane.URGENT
+        case SnapshotAck() | DurableRequest() | DurableReply():
+            return Lane.URGENT
+        case Standing() | BootstrapHeld() | JoinRequest() | Draining() | Drained():
+            return Lane.URGENT
+        case _:
+            assert_never(message)
+
+
+@attrs.frozen
+class PieceLimits:
+    """What a link may hold in memory, in bytes."""
+
+    message_bytes_max: int = 32 * 1024 * 1024
+    """One message (`peer_frame_bytes_max`): above the largest entry, with room for several."""
+    urgent_bytes_max: int = 1024 * 1024
+    """One urgent message, and all that wait to be sent."""
+    queue_bytes_max: int = 16 * 1024 * 1024
+    """What may wait in the log's lane, and as much again in the bulk lane."""
+
+
+DEFAULT_LIMITS: Final = PieceLimits()
+
+
+class _Sealer:
+    """Makes the MACs of one direction, in order."""
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = blake2b(key=key, digest_size=PIECE_MAC_BYTES)  # copied: cheaper than keying each time
+        self._counter = 0
+
+    def next_mac(self, header: bytes, body: bytes | memoryview) -> bytes:
+        """The MAC of the next piece of this direction."""
+        mac = self._keyed.copy()
+        mac.update(_COUNTER.pack(self._counter) + header)
+        mac.update(body)
+        self._counter += 1
+        return mac.digest()
+
+
+class PeerSender:
+    """The sending half of a link: a bounded queue of messages on lanes, handed out as bytes to write."""
+
+    def __init__(self, key: bytes, limits: PieceLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._sealer = _Sealer(key)
+        self._lanes: tuple[deque[bytes], ...] = tuple(deque() for _ in Lane)
+        self._lane_bytes = [0 for _ in Lane]
+        self._sent_of_head = [0 for _ in Lane]
+        self._bulk_is_next = False
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of messages that wait, or of which a part waits."""
+        return sum(self._lane_bytes)
+
+    def put(self, message: PeerMessage) -> bool:
+        """Queue `message`; False where its lane is full and the message is dropped, which Raft tolerates.
+
+        An empty lane takes any one message, or one larger than the queue could never be sent.
+        """
+        data = encode_message(message)
+        lane = lane_of(message)
+        urgent = lane is Lane.URGENT
+        assert len(data) <= (self._limits.urgent_bytes_max if urgent else self._limits.message_bytes_max)
+        room = self._limits.urgent_bytes_max if urgent else self._limits.queue_bytes_max
+        if self._lanes[lane] and self._lane_bytes[lane] + len(data) > room:
+            return False
+        self._lanes[lane].append(data)
+        self._lane_bytes[lane] += len(data)
+        return True
+
+    def next_piece(self) -> bytes | None:
+        """The next piece to write, None where nothing waits. All must be written, in this order."""
+        lane = self._next_lane()
+        if lane is None:
+            return None
+        queue = self._lanes[lane]
+        message = queue[0]
+        start = self._sent_of_head[lane]
+        end = min(start + PIECE_BODY_BYTES_MAX, len(message))
+        body: bytes | memoryview = message
+        if end == len(message):
+            flags = lane | _END_BIT
+            queue.popleft()
+            self._lane_bytes[lane] -= len(message)
+            self._sent_of_head[lane] = 0
+        else:
+            flags = int(lane)
+            self._sent_of_head[lane] = end
+        if end - start < len(message):
+            body = memoryview(message)[start:end]
+        header = _HEADER.pack(end - start, flags)
+        return b"".join((header, body, self._sealer.next_mac(header, body)))
+
+    def next_write(self, bytes_max: int = 2 * PIECE_BODY_BYTES_MAX) -> bytes:
+        """Several pieces for one send, empty where nothing waits.
+
+        Stops once a whole further piece might pass `bytes_max`; what is urgent by then waits for one send.
+        """
+        pieces: list[bytes] = []
+        size = 0
+        room = max(bytes_max - PIECE_BODY_BYTES_MAX - _HEADER.size - PIECE_MAC_BYTES, 0)
+        while size <= room:
+            piece = self.next_piece()
+            if piece is None:
+                break
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
+
+    def _next_lane(self) -> Lane | None:
+        if self._lanes[Lane.URGENT]:
+            return Lane.URGENT
+        bulk_waits = bool(self._lanes[Lane.BULK])
+        if self._lanes[Lane.LOG] and not (self._bulk_is_next and bulk_waits):
+            self._bulk_is_next = True
+            return Lane.LOG
+        self._bulk_is_next = False
+        return Lane.BULK if bulk_waits else None
+
+
+class PeerReceiver:
+    """The receiving half of a link: bytes in, messages out.
+
+    Holds at most what was received and not yet taken, and one unfinished message a lane.
+    """
+
+    def __init__(self, key: bytes, limits: PieceLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._sealer = _Sealer(key)
+        self._buffer = bytearray()
+        self._unfinished: tuple[bytearray, ...] = tuple(bytearray() for _ in Lane)
+        self._broken: str | None = None
+
+    def receive(self, data: bytes | bytearray) -> None:
+        """Take `data`, which came after all that was received before."""
+        self._buffer += data
+
+    def next_event(self) -> PeerMessage | NeedData:
+        """The next message, or NEED_DATA. Raises PeerProtocolError, from then on always: drop the link."""
+        if self._broken is not None:
+            raise PeerProtocolError(self._broken)
+        while True:
+            piece = self._next_piece()
+            if piece is None:
+                return NEED_DATA
+            lane, ends, body = piece
+            data: bytes | bytearray = body
+            unfinished = self._unfinished[lane]
+            if unfinished or not ends:
+                urgent = lane == Lane.URGENT
+                most = self._limits.urgent_bytes_max if urgent else self._limits.message_bytes_max
+                if len(unfinished) + len(body) > most:
+                    self._break(f"a message is longer than {most} bytes")
+                unfinished += body
+                if not ends:
+                    continue
+                data = bytes(unfinished)
+                unfinished.clear()
+            try:
+                return decode_message(data)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                problem = f"a message does not decode: {error}"
+            self._break(problem)
+
+    def _next_piece(self) -> tuple[int, bool, bytes] | None:
+        """Take a whole piece off the buffer: its lane, whether its message ends with it, its body."""
+        buffer = self._buffer
+        if len(buffer) < _HEADER.size:
+            return None
+        length, flags = _HEADER.unpack_from(buffer)
+        lane = flags & _LANE_BITS
+        # Looked at before the MAC can be, to know how much to wait for. A flipped bit here is caught here
+        # or by the MAC; either way nothing more than a piece is ever collected.
+        if length > PIECE_BODY_BYTES_MAX or lane >= len(Lane) or flags & ~(_LANE_BITS | _END_BIT):
+            self._break("a piece has an impossible header")
+        end = _HEADER.size + length
+        if len(buffer) < end + PIECE_MAC_BYTES:
+            return None
+        header, body = bytes(buffer[: _HEADER.size]), bytes(buffer[_HEADER.size : end])
+        mac = bytes(buffer[end : end + PIECE_MAC_BYTES])
+        if not compare_digest(mac, self._sealer.next_mac(header, body)):
+            self._break("a piece is not authentic: altered, lost, repeated or out of order")
+        del buffer[: end + PIECE_MAC_BYTES]
+        return lane, bool(flags & _END_BIT), body
+
+    def _break(self, problem: str) -> NoReturn:
+        self._broken = problem
+        self._buffer.clear()
+        for unfinished in self._unfinished:
+            unfinished.clear()
+        raise PeerProtocolError(problem)
+
+
+@attrs.define
+class PeerWire:
+    """Both halves of an authenticated link."""
+
+    sender: PeerSender
+    receiver: PeerReceiver
+
+    def receive(self, data: bytes) -> None:
+        """Take what the peer sent."""
+        self.receiver.receive(data)
+
+    def next_event(self) -> PeerMessage | NeedData:
+        """The next message, or NEED_DATA. Raises PeerProtocolError."""
+        return self.receiver.next_event()

@@ -1,0 +1,165 @@
+"""Everything one node may say to another: Raft's messages and the node's own, one union with one decoder.
+
+Structs are array-like with an integer tag, so on the wire a message is ``[tag, field, ...]`` in
+MessagePack. Raft uses the tags from 1, the node those from 101. A tag never changes its meaning; fields may
+be added at the end with defaults. The sender is not in the message: the link it came by is authenticated as
+(node id, disk id).
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from trikv.raft.messages import Message
+from trikv.raft.types import DiskId, Entry, Membership, NodeId, ReadId, SnapshotMeta
+
+SNAPSHOT_CHUNK_BYTES_MAX: Final = 64 * 1024
+"""Data in one SnapshotChunk: small enough that a heartbeat behind it waits for less than a millisecond."""
+
+
+class Forward(msgspec.Struct, frozen=True, array_like=True, tag=101):
+    """A follower's items for the leader to propose (PROTOCOL 2). Answered only when refused."""
+
+    items: tuple[bytes, ...]
+    """Each an encoded `trikv.machine.batch.Item`, in the order of their sequences."""
+
+
+class ForwardRejected(msgspec.Struct, frozen=True, array_like=True, tag=102):
+    """Not the leader, or not accepting: nothing of the Forward was appended."""
+
+    term: int
+    leader: NodeId | None
+    """Whom the sender follows, None where it knows no leader."""
+
+
+class ReadRequest(msgspec.Struct, frozen=True, array_like=True, tag=103):
+    """A follower asks the leader for read rounds (paper, section 8; thesis, 6.4)."""
+
+    reads: tuple[ReadId, ...]
+
+
+class ReadReply(msgspec.Struct, frozen=True, array_like=True, tag=104):
+    """A quorum confirmed the leader after these reads arrived: serve them once `index` is applied."""
+
+    reads: tuple[ReadId, ...]
+    index: int
+    log_time_ms: int
+    """The leader's log time, for TTL and TIME (PROTOCOL 21)."""
+
+
+class ReadRejected(msgspec.Struct, frozen=True, array_like=True, tag=105):
+    """Not the leader, or not yet able to read: ask again, elsewhere."""
+
+    reads: tuple[ReadId, ...]
+
+
+class SnapshotChunk(msgspec.Struct, frozen=True, array_like=True, tag=106):
+    """A piece of the leader's snapshot for a follower whose entries are gone (paper, figure 13)."""
+
+    term: int
+    meta: SnapshotMeta
+    offset: int
+    """Where `data` stands in the snapshot, in bytes."""
+    total: int
+    """The snapshot's size in bytes; the chunk with offset + len(data) == total is the last."""
+    data: bytes
+    """At most SNAPSHOT_CHUNK_BYTES_MAX."""
+
+
+class SnapshotAck(msgspec.Struct, frozen=True, array_like=True, tag=107):
+    """How far a follower has got with the snapshot at `index`."""
+
+    term: int
+    index: int
+    offset: int
+    """The next byte wanted. Equal to the total once the snapshot is durable and installed; -1: refused."""
+
+
+class DurableRequest(msgspec.Struct, frozen=True, array_like=True, tag=108):
+    """For WAIT: asks how many voters hold `index` on disk."""
+
+    counter: int
+    """Chosen by the asker, repeated in the reply."""
+    index: int
+
+
+class DurableReply(msgspec.Struct, frozen=True, array_like=True, tag=109):
+    """Answer to DurableRequest."""
+
+    counter: int
+    voters: int
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True, tag=110):
+    """How the sender stands to bootstrap (PROTOCOL 14); sent when a link opens and when it changes."""
+
+    blank: bool
+    """True: the disk holds no log and belongs to no cluster."""
+    cluster: bytes
+    """16 bytes; zeros where blank."""
+    configured: tuple[NodeId, ...]
+    """The node ids in the sender's configuration, ascending."""
+
+
+class BootstrapRecord(msgspec.Struct, frozen=True, array_like=True, tag=111):
+    """The beginning of a cluster's log, handed to the blank disks that its membership names (PROTOCOL 14)."""
+
+    cluster: bytes
+    members: Membership
+    entries: tuple[Entry, ...]
+
+
+class BootstrapHeld(msgspec.Struct, frozen=True, array_like=True, tag=112):
+    """The bootstrap record of `cluster` is on the sender's disk."""
+
+    cluster: bytes
+
+
+class JoinRequest(msgspec.Struct, frozen=True, array_like=True, tag=113):
+    """A blank disk under a known node id asks the leader to be swapped in (PROTOCOL 14)."""
+
+    disk: DiskId
+    address: str
+    """host:port where peers reach the sender."""
+
+
+class Draining(msgspec.Struct, frozen=True, array_like=True, tag=114):
+    """The sender is stopping: hand it no leadership (PROTOCOL 25, phase 1)."""
+
+
+class Drained(msgspec.Struct, frozen=True, array_like=True, tag=115):
+    """The sender needs its peers no more (PROTOCOL 25, phase 6)."""
+
+
+PeerMessage: TypeAlias = (
+    Message
+    | Forward
+    | ForwardRejected
+    | ReadRequest
+    | ReadReply
+    | ReadRejected
+    | SnapshotChunk
+    | SnapshotAck
+    | DurableRequest
+    | DurableReply
+    | Standing
+    | BootstrapRecord
+    | BootstrapHeld
+    | JoinRequest
+    | Draining
+    | Drained
+)
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(PeerMessage)
+
+
+def encode_message(message: PeerMessage) -> bytes:
+    """A message as it stands in the pieces of a link."""
+    return _ENCODER.encode(message)
+
+
+def decode_message(data: bytes | bytearray) -> PeerMessage:
+    """The reverse. Raises msgspec.DecodeError (ValidationError among it) for what is no message."""
+    message: PeerMessage = _DECODER.decode(data)
+    return message
