@@ -1,0 +1,110 @@
+"""Files that appear whole or not at all: written aside, synced, renamed, and the directory synced.
+
+Snapshots, backups, the dump, the identity and repaired tails all go this way. The sync is paced: a file of
+many megabytes synced at once would hold up the log's own syncs on the same device.
+"""
+
+from types import TracebackType
+from typing import Self
+
+from trikv.storage.disk import Disk, DiskFile
+from trikv.storage.errors import room_for
+
+UNFINISHED = ".tmp"
+"""The suffix of a file that is not yet whole. Such files are removed at the next start."""
+
+SYNC_EVERY_BYTES = 1 << 20
+"""Small enough not to hold up the log (64 MB at once stall its syncs by 30 ms), large enough to be rare."""
+
+
+class AsideFile:
+    """A file in the making. As an async context manager it aborts what was not published."""
+
+    def __init__(self, disk: Disk, directory: str, name: str, mark: str, file: DiskFile) -> None:
+        self._disk = disk
+        self._directory = directory
+        self._file = file
+        self._unsynced_bytes = 0
+        self._ended = False
+        self._unfinished_path = path_of(directory, name + mark + UNFINISHED)
+        self.path = path_of(directory, name)
+        """Where the file will be."""
+        self.size = 0
+        """Bytes appended so far."""
+
+    @classmethod
+    async def create(cls, disk: Disk, directory: str, name: str, mark: str = "") -> Self:
+        """Begin `directory`/`name`; what stands there stays until `publish`. `directory` may be new.
+
+        `mark` tells apart two that are made at once for the same name.
+        """
+        if directory:
+            await disk.make_directory(directory)
+            parent, _, _ = directory.rpartition("/")
+            await disk.sync_directory(parent)
+        path = path_of(directory, name + mark + UNFINISHED)
+        if await disk.exists(path):
+            await disk.remove(path)
+        with room_for(path):
+            return cls(disk, directory, name, mark, await disk.create(path))
+
+    async def append(self, data: bytes) -> None:
+        """Add `data`. Raises DiskFull, after which only `abort` makes sense, or OSError."""
+        with room_for(self.path):
+            await self._file.write(self.size, data)
+            self.size += len(data)
+            self._unsynced_bytes += len(data)
+            if self._unsynced_bytes >= SYNC_EVERY_BYTES:
+                self._unsynced_bytes = 0
+                await self._file.sync()
+
+    async def publish(self) -> str:
+        """Make the file durable under its name, replacing an older one; return its path."""
+        with room_for(self.path):
+            await self._file.sync()
+        self._file.close()
+        await self._disk.rename(self._unfinished_path, self.path)
+        self._ended = True
+        await self._disk.sync_directory(self._directory)
+        return self.path
+
+    async def abort(self) -> None:
+        """Forget the file. Does nothing after `publish` or another `abort`."""
+        if not self._ended:
+            self._ended = True
+            self._file.close()
+            await self._disk.remove(self._unfinished_path)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.abort()
+
+
+async def write_whole(disk: Disk, directory: str, name: str, data: bytes) -> None:
+    """Put a small file in place, durably. The old content survives any failure."""
+    async with await AsideFile.create(disk, directory, name) as file:
+        await file.append(data)
+        await file.publish()
+
+
+async def prune(disk: Disk, directory: str, suffix: str, keep: int) -> None:
+    """Remove the files of `directory` that end in `suffix`, but for the last `keep` by name."""
+    names = [name for name in await disk.names(directory) if name.endswith(suffix)]
+    for name in names[:-keep]:
+        await disk.remove(path_of(directory, name))
+
+
+async def remove_unfinished(disk: Disk, directory: str) -> None:
+    """Remove what an earlier life left half written."""
+    for name in await disk.names(directory):
+        if name.endswith(UNFINISHED):
+            await disk.remove(path_of(directory, name))
+
+
+def path_of(directory: str, name: str) -> str:
+    """`name` in `directory`, where "" is the data directory."""
+    return f"{directory}/{name}" if directory else name

@@ -1,0 +1,209 @@
+"""From files back to a log, and from a log and a snapshot to a start.
+
+`recover` reads the segments, rewrites the last one, and returns an open log. The rewriting is not thrift:
+what is read back may be page cache that never reached the disk (an ``fdatasync`` failed, or the process was
+killed before it), marked clean so that no later sync writes it. Only a new file, synced and renamed, makes
+it true that what this node believes is on its disk (RELIABILITY 15). Nothing is acknowledged before that.
+
+`plan` then compares the log with the newest snapshot (PROTOCOL 8); it is pure.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import attrs
+
+from trikv.raft.ready import WriteJob
+from trikv.raft.types import Entry, HardState, SnapshotMeta
+from trikv.storage import frames
+from trikv.storage.aside import AsideFile, prune, remove_unfinished
+from trikv.storage.batching import LogState
+from trikv.storage.disk import Disk, DiskFile
+from trikv.storage.errors import LogMissing, StorageCorrupt, room_for
+from trikv.storage.reader import PIECE_BYTES, SegmentEnd, SegmentReader
+from trikv.storage.records import Contradiction, LogReplay, WalIdentity
+from trikv.storage.segment import SUFFIX, WAL, Segment, SegmentFile, segment_path
+from trikv.storage.wal import Wal, WalSettings
+
+ASIDE = "aside"
+"""The directory in which cut tails are kept for whoever wants to look at them."""
+ASIDE_SUFFIX = ".torn"
+ASIDE_KEPT = 8
+"""A cut tail is at most a batch long; more than a few tell nothing new."""
+
+
+@attrs.frozen
+class Recovered:
+    """A log found on disk, open for writing."""
+
+    wal: Wal
+    identity: WalIdentity
+    hard_state: HardState
+    base: SnapshotMeta
+    entries: list[Entry]
+    """Those above the base, consecutive."""
+    repaired: str | None
+    """What torn tail was cut and where it is kept, for the operator's log; None where none was."""
+
+
+async def recover(disk: Disk, settings: WalSettings) -> Recovered:
+    """Open the log in `disk`.
+
+    Raises LogMissing where there is none, StorageCorrupt where it is damaged in a way no crash explains,
+    DiskFull where there is no room to rewrite the last segment, OSError. A failed call can be repeated.
+    """
+    sequences = await _sequences(disk)
+    replay = LogReplay()
+    segments: list[Segment] = []
+    number: int | None = None
+    for sequence in sequences[:-1]:
+        end = await _read(disk, replay, segments, sequence, number, last=False)
+        number = end.next_number
+    end = await _read(disk, replay, segments, sequences[-1], number, last=True)
+    try:
+        replay.finish()
+    except Contradiction as error:
+        raise StorageCorrupt(segment_path(sequences[0]), 0, str(error)) from None
+    assert replay.identity is not None
+    assert replay.base is not None
+    repaired = await _keep_aside(disk, sequences[-1], end)
+    file = await _rewrite(disk, settings, sequences[-1], end)
+    await remove_unfinished(disk, WAL)
+    state = LogState(replay.hard_state, replay.base, replay.last_index)
+    wal = Wal(
+        disk,
+        settings,
+        identity=replay.identity,
+        state=state,
+        segments=segments,
+        file=file,
+        next_number=end.next_number,
+    )
+    # A crash may have come between a compaction and the removal of what it made obsolete.
+    await wal.compact(replay.base)
+    return Recovered(wal, replay.identity, replay.hard_state, replay.base, replay.entries, repaired)
+
+
+async def _sequences(disk: Disk) -> list[int]:
+    sequences = []
+    for name in await disk.names(WAL):
+        if name.endswith(SUFFIX):
+            digits = name.removesuffix(SUFFIX)
+            if not (digits.isascii() and digits.isdigit() and len(digits) == 20):
+                raise StorageCorrupt(f"{WAL}/{name}", 0, "its name is not that of a log segment")
+            sequences.append(int(digits))
+    if not sequences:
+        raise LogMissing
+    for before, after in pairwise(sequences):
+        if after != before + 1:
+            raise StorageCorrupt(segment_path(before + 1), 0, "the file is missing, later segments are there")
+    return sequences
+
+
+async def _read(
+    disk: Disk, replay: LogReplay, segments: list[Segment], sequence: int, number: int | None, *, last: bool
+) -> SegmentEnd:
+    path = segment_path(sequence)
+    file = await disk.open(path)
+    try:
+        end = await SegmentReader(file, path, replay).replay(sequence, number, last=last)
+    finally:
+        file.close()
+    if replay.resets:
+        for segment in segments:
+            segment.top_index = 0
+    segments.append(Segment(sequence, end.offset, replay.top_index))
+    return end
+
+
+async def _keep_aside(disk: Disk, sequence: int, end: SegmentEnd) -> str | None:
+    """Copy a torn tail away before it is cut."""
+    if end.torn is None:
+        return None
+    source = await disk.open(segment_path(sequence))
+    try:
+        name = f"{sequence:020}-{end.offset}{ASIDE_SUFFIX}"
+        aside = await AsideFile.create(disk, ASIDE, name)
+        for at in range(end.offset, end.torn_end, PIECE_BYTES):
+            await aside.append(await source.read(at, min(PIECE_BYTES, end.torn_end - at)))
+        kept = await aside.publish()
+    finally:
+        source.close()
+    await prune(disk, ASIDE, ASIDE_SUFFIX, ASIDE_KEPT)
+    return (
+        f"{segment_path(sequence)} ended in an unfinished write at byte {end.offset} ({end.torn}); it "
+        f"was never acknowledged and has been cut; a copy is in {kept}"
+    )
+
+
+async def _rewrite(disk: Disk, settings: WalSettings, sequence: int, end: SegmentEnd) -> SegmentFile:
+    """Write the whole batches of the last segment to a new file, and put that in its place."""
+    path = segment_path(sequence)
+    source = await disk.open(path)
+    file = None
+    try:
+        file = await SegmentFile.begin(disk, f"{sequence:020}")
+        await _copy(source, file, end, max(settings.segment_bytes, end.offset))
+        await file.publish(path)
+    except BaseException:
+        if file is not None:
+            file.file.close()
+        raise
+    finally:
+        source.close()
+    return file
+
+
+async def _copy(source: DiskFile, file: SegmentFile, end: SegmentEnd, size: int) -> None:
+    copied_end = end.offset - end.unpadded_bytes
+    for at in range(0, copied_end, PIECE_BYTES):
+        await file.append(await source.read(at, min(PIECE_BYTES, copied_end - at)))
+    await file.append(frames.padding(end.unpadded_bytes))
+    while file.size < size:
+        await file.append(bytes(min(PIECE_BYTES, size - file.size)))
+    with room_for("the last log segment"):
+        await file.file.sync()
+
+
+@attrs.frozen
+class StartPlan:
+    """What a node starts from."""
+
+    base: SnapshotMeta
+    """The log begins after it; the node's snapshot covers at least this much."""
+    entries: tuple[Entry, ...]
+    """Those above `base`."""
+    hard_state: HardState
+    reset: WriteJob | None
+    """To be written first, when the log was behind the snapshot: it restarts the log after it."""
+
+
+def plan(
+    base: SnapshotMeta, entries: Sequence[Entry], hard_state: HardState, newest: SnapshotMeta | None
+) -> StartPlan:
+    """Decide how a recovered log and the newest snapshot go together; StorageCorrupt where they do not.
+
+    The log must hold the snapshot's position, as an entry or as its base. If it does not, the crash came
+    between a received snapshot's rename and the log's reset: what the log holds is older, or conflicts with
+    what the cluster has committed, and goes; term and vote stay. A base *beyond* the snapshot means that a
+    newer snapshot has been lost.
+    """
+    held = newest.index if newest is not None else 0
+    if base.index > held:
+        raise StorageCorrupt(
+            "snapshots", 0, f"the log begins after index {base.index}, the newest snapshot ends at {held}"
+        )
+    if newest is None:
+        return StartPlan(base, tuple(entries), hard_state, None)
+    if newest.index == base.index:
+        if newest.term != base.term:
+            raise StorageCorrupt(
+                "snapshots",
+                0,
+                f"snapshot and log disagree about the term of committed index {held}",
+            )
+        return StartPlan(base, tuple(entries), hard_state, None)
+    at = newest.index - base.index - 1
+    if at < len(entries) and entries[at].term == newest.term:
+        return StartPlan(base, tuple(entries), hard_state, None)
+    return StartPlan(newest, (), hard_state, WriteJob(number=0, reset=newest))

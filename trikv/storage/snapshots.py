@@ -1,0 +1,170 @@
+"""Snapshot files: made aside, named by their position, kept in twos, read in pieces by several at once.
+
+What is in them is the machine's business (one JSON document); here a file that bears a snapshot's name is
+whole, because it got the name after its sync. Two are kept: the newest, and one before it, in case the
+newest turns out unreadable. A file that is being read is not removed until its last reader is done.
+"""
+
+import re
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from trikv.storage.aside import AsideFile, path_of, remove_unfinished
+from trikv.storage.disk import Disk, DiskFile
+
+SNAPSHOTS = "snapshots"
+"""The directory of the snapshots, in the data directory."""
+KEPT = 2
+_NAME = re.compile(r"([0-9]{20})-([0-9]{20})\.json")
+
+
+@attrs.frozen(order=True)
+class StoredSnapshot:
+    """A snapshot file. Ordered by position."""
+
+    index: int
+    term: int
+    size: int = attrs.field(order=False)
+    """In bytes."""
+
+    @property
+    def path(self) -> str:
+        """Where it is, in the data directory."""
+        return path_of(SNAPSHOTS, _name(self.index, self.term))
+
+
+class SnapshotReader:
+    """An open snapshot. An async context manager; inside it the file stays, whatever is published."""
+
+    def __init__(self, store: "SnapshotStore", snapshot: StoredSnapshot, file: DiskFile) -> None:
+        self.snapshot = snapshot
+        self._store = store
+        self._file = file
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        """The file's length in bytes."""
+        return self.snapshot.size
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes at `offset`; fewer only at the end."""
+        return await self._file.read(offset, size)
+
+    def close(self) -> None:
+        """Done reading; may be called again."""
+        if not self._closed:
+            self._closed = True
+            self._store.reading_ended(self.snapshot)
+            self._file.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class SnapshotWriter:
+    """A snapshot in the making: `append`, then `publish` or `abort`.
+
+    For one that comes from another node, `size` is where the next piece belongs: that is what makes a
+    transfer resumable for as long as this process lives. Its content is proved by the reader's checksum.
+    """
+
+    def __init__(self, store: "SnapshotStore", index: int, term: int, file: AsideFile) -> None:
+        self._store = store
+        self._index = index
+        self._term = term
+        self._file = file
+
+    @property
+    def size(self) -> int:
+        """Bytes appended so far."""
+        return self._file.size
+
+    async def append(self, data: bytes) -> None:
+        """Add a piece. Raises DiskFull, after which only `abort` makes sense."""
+        await self._file.append(data)
+
+    async def publish(self) -> StoredSnapshot:
+        """Make it durable under its name, then remove snapshots that are no longer needed."""
+        await self._file.publish()
+        await self._store.prune()
+        return StoredSnapshot(self._index, self._term, self._file.size)
+
+    async def abort(self) -> None:
+        """Forget it. Does nothing after `publish` or another `abort`."""
+        await self._file.abort()
+
+
+class SnapshotStore:
+    """The snapshots of one data directory."""
+
+    def __init__(self, disk: Disk, kept: int = KEPT) -> None:
+        self._disk = disk
+        self._kept = kept
+        self._readers: Counter[StoredSnapshot] = Counter()
+
+    async def open(self) -> None:
+        """Remove what an earlier life left unfinished. Call once, before the rest."""
+        await remove_unfinished(self._disk, SNAPSHOTS)
+
+    async def begin(self, index: int, term: int) -> SnapshotWriter:
+        """Begin a snapshot of the own machine at `index`, which is durable in the log (PROTOCOL 8)."""
+        return await self._begin(index, term, "")
+
+    async def begin_install(self, index: int, term: int) -> SnapshotWriter:
+        """Begin a snapshot that comes from another node; may go on beside one of the own machine."""
+        return await self._begin(index, term, ".install")
+
+    async def list(self) -> list[StoredSnapshot]:
+        """All whole snapshots, oldest first."""
+        found = []
+        for name in await self._disk.names(SNAPSHOTS):
+            match = _NAME.fullmatch(name)
+            if match is not None:
+                file = await self._disk.open(path_of(SNAPSHOTS, name))
+                found.append(StoredSnapshot(int(match[1]), int(match[2]), file.size()))
+                file.close()
+        return sorted(found)
+
+    async def newest(self) -> StoredSnapshot | None:
+        """The snapshot that goes furthest, None where there is none."""
+        found = await self.list()
+        return found[-1] if found else None
+
+    async def open_for_reading(self, index: int, term: int) -> SnapshotReader:
+        """Open the snapshot at this position. FileNotFoundError where it is gone."""
+        file = await self._disk.open(path_of(SNAPSHOTS, _name(index, term)))
+        snapshot = StoredSnapshot(index, term, file.size())
+        self._readers[snapshot] += 1
+        return SnapshotReader(self, snapshot, file)
+
+    async def aside(self, path: str) -> AsideFile:
+        """Begin any other document of the data directory: a backup, the dump."""
+        directory, _, name = path.rpartition("/")
+        return await AsideFile.create(self._disk, directory, name)
+
+    async def prune(self) -> None:
+        """Remove all but the newest snapshots, and those being read (they go at a later call)."""
+        for snapshot in (await self.list())[: -self._kept]:
+            if not self._readers[snapshot]:
+                await self._disk.remove(snapshot.path)
+
+    def reading_ended(self, snapshot: StoredSnapshot) -> None:
+        """A reader is done."""
+        self._readers -= Counter((snapshot,))
+
+    async def _begin(self, index: int, term: int, mark: str) -> SnapshotWriter:
+        file = await AsideFile.create(self._disk, SNAPSHOTS, _name(index, term), mark)
+        return SnapshotWriter(self, index, term, file)
+
+
+def _name(index: int, term: int) -> str:
+    return f"{index:020}-{term:020}.json"
