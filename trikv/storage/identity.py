@@ -4,7 +4,7 @@ Order of a disk's life: at the first start the file is written with a fresh disk
 is blank, and may say so); when the node is founded or joins, the log is created, durably, and only then the
 cluster is noted here. So a file that names a cluster beside a missing log means that the log was lost, with
 the votes it had given, and the node must not start (PROTOCOL 14). The other way round, a log beside a file
-without a cluster, is a crash between the two steps, and is mended by writing the file.
+without a cluster, is a crash between the two steps, and is mended by saving the identity again.
 """
 
 import attrs
@@ -14,7 +14,6 @@ from trikv.raft.types import DiskId, NodeId
 from trikv.storage.aside import write_whole
 from trikv.storage.disk import Disk
 from trikv.storage.errors import IdentityWithoutLog, StorageCorrupt
-from trikv.storage.records import WalIdentity
 
 FILE = "identity.json"
 FORMAT = 1
@@ -71,17 +70,7 @@ async def save(disk: Disk, identity: DiskIdentity) -> None:
     await write_whole(disk, "", FILE, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
-def reconcile(identity: DiskIdentity | None, log: WalIdentity | None) -> DiskIdentity | None:
-    """What this disk is, given its identity file and its log's identity; None for a new directory.
-
-    Where the result differs from `identity`, the caller saves it. Raises IdentityWithoutLog where the log
-    has been lost, StorageCorrupt where file and log name different disks.
-    """
-    if log is None:
-        if identity is not None and identity.cluster is not None:
-            raise IdentityWithoutLog(identity.node)
-        return identity
-    told = DiskIdentity(log.node, log.disk, log.cluster)
-    if identity is not None and identity not in {told, DiskIdentity(log.node, log.disk, None)}:
-        raise StorageCorrupt(FILE, 0, "it names another node, disk or cluster than the log beside it")
-    return told
+def refuse_without_log(identity: DiskIdentity) -> None:
+    """Call it where no log was found: raises IdentityWithoutLog unless the disk has always been blank."""
+    if identity.cluster is not None:
+        raise IdentityWithoutLog(identity.node)

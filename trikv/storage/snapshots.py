@@ -106,14 +106,16 @@ class SnapshotWriter:
 class SnapshotStore:
     """The snapshots of one data directory."""
 
-    def __init__(self, disk: Disk, kept: int = KEPT) -> None:
+    def __init__(self, disk: Disk, kept: int) -> None:
         self._disk = disk
         self._kept = kept
         self._readers: Counter[StoredSnapshot] = Counter()
 
-    async def open(self) -> None:
-        """Remove what an earlier life left unfinished. Call once, before the rest."""
-        await remove_unfinished(self._disk, SNAPSHOTS)
+    @classmethod
+    async def open(cls, disk: Disk, kept: int = KEPT) -> Self:
+        """Open the store at the start of a node: removes what an earlier life left unfinished."""
+        await remove_unfinished(disk, SNAPSHOTS)
+        return cls(disk, kept)
 
     async def begin(self, index: int, term: int) -> SnapshotWriter:
         """Begin a snapshot of the own machine at `index`, which is durable in the log (PROTOCOL 8)."""
