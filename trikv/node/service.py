@@ -13,6 +13,9 @@ import msgspec
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
 
+REDIS_VERSION = "7.2.0"
+"""What HELLO and INFO call ``redis_version``: clients choose by it what they send (CLIENT SETINFO)."""
+
 
 class Work(msgspec.Struct, gc=False):
     """Commands of one client for the machine, submitted together, answered together."""
@@ -39,7 +42,7 @@ class Action:
     args: tuple[bytes, ...]
     answered: Callable[[Reply], None]
     last_write: object = None
-    """WAIT: the token of the connection's last write (`Service.last_write_of`), None where it wrote nothing."""
+    """WAIT: the token of the connection's last write (`Service.last_write_of`), None before any."""
 
 
 @attrs.frozen
@@ -55,6 +58,17 @@ class MemoryStats:
     """Log entries held in memory."""
     buffers: int
     """Proposals, reads and output waiting."""
+
+
+@attrs.frozen
+class Standing:
+    """Where this node stands in its cluster, for HELLO and ROLE."""
+
+    leads: bool
+    """True where this node is the leader as far as it knows."""
+    leader_id: int | None
+    """The leader it follows (itself where it leads); None while it knows none."""
+    applied_index: int
 
 
 @attrs.define
@@ -80,10 +94,13 @@ class Service(Protocol):
         """Take `work`; it will be answered or failed, never at once (not within this call)."""
 
     def act(self, action: Action) -> None:
-        """Carry out `action`, then call `action.answered`."""
+        """Carry out `action`, then call `action.answered` (never within this call)."""
 
     def last_write_of(self, work: Work) -> object:
         """A token for WAIT, valid once `work` was answered."""
+
+    def standing(self) -> Standing:
+        """Leader or not: what HELLO and ROLE call master and replica (slave)."""
 
     def banner(self) -> str:
         """``node2, follower of node1``: what an empty line is answered with."""

@@ -1,0 +1,25 @@
+"""Commands that a node answers by itself, without the log and without the machine.
+
+They are evaluated only by the node that holds the client and never feed replicated state (PROTOCOL 6). Each
+module is one family and registers its handlers in `LOCAL`, by the same decorator as the machine's commands:
+the signature is the grammar, the docstring is the help. A handler takes the `Caller`, which is the
+conversation seen through a keyhole, and the arguments behind the command's name; it returns a Reply.
+
+==============  =============================================================================
+connection      HELLO AUTH PING ECHO QUIT EXIT RESET CLIENT
+server          INFO MEMSTATS ROLE LASTSAVE COMMAND READONLY READWRITE DEBUG
+config          CONFIG GET, SET, RESETSTAT (SET maxmemory goes to the machine)
+transactions    MULTI EXEC DISCARD UNWATCH
+actions         BACKUP SAVE BGSAVE SHUTDOWN WAIT: only their arguments; the node does the work
+helping         HELP
+==============  =============================================================================
+
+`forgiving` puts what people can do about it behind an error, `reference` writes ``docs/COMMANDS.md``.
+When a command is evaluated (at its place among the replies, at once, behind a barrier) is not said here but
+in `trikv.node.plans`, in one table.
+"""
+
+from trikv.node.local import actions, config, connection, helping, server, transactions
+from trikv.node.local.table import LOCAL
+
+__all__ = ["LOCAL", "actions", "config", "connection", "helping", "server", "transactions"]

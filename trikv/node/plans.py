@@ -1,0 +1,123 @@
+"""How a conversation treats each command: one lookup by name for the hot path.
+
+The machine's table and `trikv.node.local` say what a command is and who evaluates it; a `Plan` adds when.
+"""
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from trikv.machine.replies import CommandError
+from trikv.machine.table import Command, CommandTable, Kind
+from trikv.node.units import Args
+
+
+class Mode(Enum):
+    """Who answers a command, and when."""
+
+    WRITE = "write"
+    """The machine, by the log."""
+    READ = "read"
+    """The machine, by a read round."""
+    LOCAL = "local"
+    """This node, at its place among the replies."""
+    IMMEDIATE = "immediate"
+    """This node, as soon as it is read: it only concerns how the connection reads on (MULTI, QUIT)."""
+    BARRIER = "barrier"
+    """This node, when all before it has been answered and before the next is looked at (HELLO, AUTH)."""
+    ACTION = "action"
+    """This node, off the hot path, when all before it has been answered (SAVE, WAIT)."""
+    SPECIAL = "special"
+    """The conversation has a method for it."""
+
+
+_MODES: Final = {
+    "MULTI": Mode.IMMEDIATE,
+    "DISCARD": Mode.IMMEDIATE,
+    "UNWATCH": Mode.IMMEDIATE,
+    "QUIT": Mode.IMMEDIATE,
+    "EXIT": Mode.IMMEDIATE,
+    "HELLO": Mode.BARRIER,
+    "AUTH": Mode.BARRIER,
+    "RESET": Mode.BARRIER,
+    "BACKUP": Mode.ACTION,
+    "SAVE": Mode.ACTION,
+    "BGSAVE": Mode.ACTION,
+    "SHUTDOWN": Mode.ACTION,
+    "WAIT": Mode.ACTION,
+    "EXEC": Mode.SPECIAL,
+    "SELECT": Mode.SPECIAL,
+    "WATCH": Mode.SPECIAL,
+    "CONFIG|SET": Mode.SPECIAL,
+}
+_OF_KIND: Final = {Kind.WRITE: Mode.WRITE, Kind.READ: Mode.READ, Kind.LOCAL: Mode.LOCAL}
+_BEFORE_AUTH: Final = frozenset({"AUTH", "HELLO", "QUIT", "EXIT", "RESET"})
+_INSIDE_MULTI: Final = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "EXIT", "RESET"})
+
+
+@attrs.define(eq=False)
+class Plan:
+    """One command as a conversation sees it; a plain class of constants, read for every command."""
+
+    command: Command
+    mode: Mode
+    travels: bool
+    """True where it goes to the machine as it is."""
+    writes: bool
+    least: int
+    """Arguments, the name included."""
+    most: int
+    before_auth: bool
+    """May be called without having given the password."""
+    acts_inside: bool
+    """Is not queued inside MULTI."""
+
+    @property
+    def name(self) -> str:
+        """As CLIENT LIST shows it."""
+        return self.command.name.lower()
+
+    def call(self, caller: Any, args: Args) -> Any:
+        """Evaluate a local command."""
+        return self.command.handler(caller, *args[self.command.words :])
+
+
+class Plans:
+    """Every command of a node."""
+
+    def __init__(self, table: CommandTable) -> None:
+        self.table = table
+        self._by_name = {command.name: _plan(command) for command in table}
+        self.by_spelling: dict[bytes, Plan] = {}
+        """Plain commands as they usually arrive, all upper or all lower case: the hot path's one lookup."""
+        containers = {name.partition("|")[0] for name in self._by_name if "|" in name}
+        for name, plan in self._by_name.items():
+            if "|" not in name and name not in containers:
+                self.by_spelling[name.encode()] = plan
+                self.by_spelling[name.lower().encode()] = plan
+
+    def __iter__(self) -> Iterator[Plan]:
+        return iter(self._by_name.values())
+
+    def find(self, args: Args) -> Plan | CommandError:
+        """The plan of a request, or the error Redis gives: an unknown name, a wrong number of arguments."""
+        command = self.table.find(args)
+        if isinstance(command, CommandError):
+            return command
+        return self._by_name[command.name]
+
+
+def _plan(command: Command) -> Plan:
+    mode = _MODES.get(command.name) or _OF_KIND[command.kind]
+    return Plan(
+        command=command,
+        mode=mode,
+        travels=mode in (Mode.WRITE, Mode.READ),
+        writes=mode is Mode.WRITE,
+        least=command.least,
+        most=command.most,
+        before_auth=command.name in _BEFORE_AUTH,
+        acts_inside=command.name in _INSIDE_MULTI,
+    )

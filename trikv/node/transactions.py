@@ -1,0 +1,109 @@
+"""MULTI, EXEC and WATCH as one connection keeps them until EXEC turns them into one step of the machine.
+
+Commands are checked when they are queued, so that what EXEC sends can only fail for reasons of data. Local
+commands may be queued too: the machine never sees them, their replies are woven in at their place.
+"""
+
+from trikv.machine.batch import Transaction, Watch
+from trikv.machine.replies import OK, CommandError, Reply
+from trikv.node.units import Args, Caller, Exec, Local, Step, Unit
+
+WATCHED_KEYS_MAX = 4096
+WATCHED_BYTES_MAX = 1 << 20
+"""Watches travel in the entry; a client that watches more wants a lock, not a transaction."""
+
+ABORTED = CommandError("EXECABORT Transaction discarded because of previous errors.")
+EXEC_WITHOUT_MULTI = CommandError("ERR EXEC without MULTI")
+DISCARD_WITHOUT_MULTI = CommandError("ERR DISCARD without MULTI")
+NESTED_MULTI = CommandError("ERR MULTI calls can not be nested")
+WATCH_INSIDE_MULTI = CommandError("ERR WATCH inside MULTI is not allowed")
+WATCHED_TOO_MUCH = CommandError(
+    f"ERR too many watched keys (at most {WATCHED_KEYS_MAX} and {WATCHED_BYTES_MAX} bytes); UNWATCH first"
+)
+NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
+
+_CHECK_ONLY: Args = (b"DBSIZE",)
+
+
+class Transactions:
+    """The transaction state of one connection."""
+
+    __slots__ = ("argument_bytes", "commands", "inner", "open", "selects", "spoiled", "watched")
+
+    def __init__(self) -> None:
+        self.watched: dict[tuple[int, bytes], int] = {}
+        self.forget_queue()
+
+    def forget_queue(self) -> None:
+        """Back to outside of MULTI; watches stay."""
+        self.open = False
+        self.spoiled = False
+        self.selects = False
+        self.commands: list[Args] = []
+        self.inner: list[Step | Local] = []
+        self.argument_bytes = 0
+
+    def reset(self) -> None:
+        """No transaction, no watches: DISCARD, RESET and the end of EXEC."""
+        self.forget_queue()
+        self.watched.clear()
+
+    def queued_count(self) -> int:
+        """For CLIENT LIST: -1 outside of MULTI."""
+        return len(self.inner) if self.open else -1
+
+    def spoil(self) -> None:
+        """A command could not be queued: EXEC will refuse."""
+        if self.open:
+            self.spoiled = True
+
+    def queue(self, args: Args, slot: Step | Local, argument_bytes: int) -> None:
+        """Keep one checked command for EXEC."""
+        assert self.open
+        self.inner.append(slot)
+        self.argument_bytes += argument_bytes
+        if isinstance(slot, Step):
+            self.commands.append(args)
+
+    def execute(self, unit: Unit, *, typed: bool) -> None:
+        """EXEC: put the queue into `unit` as one step, unless it was spoiled."""
+        commands = self.commands
+        watches = tuple(Watch(database, key, version) for (database, key), version in self.watched.items())
+        if watches and not commands:
+            commands = [_CHECK_ONLY]
+        if commands:
+            unit.transactions.append(Transaction(len(unit.commands), len(commands), watches))
+            unit.commands.extend(commands)
+            unit.argument_bytes += self.argument_bytes
+            unit.steps += 1
+            # A transaction of reads only travels through the log as well: a read round sees one state for
+            # each of its commands, but it cannot compare watches.
+            unit.writes = True
+        unit.add(Exec(tuple(self.inner), bool(commands), typed))
+        self.reset()
+
+    def may_watch(self, keys: Args) -> bool:
+        """True while the limits leave room for `keys`."""
+        keys_bytes = sum(len(key) for _, key in self.watched) + sum(map(len, keys))
+        return len(self.watched) + len(keys) <= WATCHED_KEYS_MAX and keys_bytes <= WATCHED_BYTES_MAX
+
+    def watch(self, database: int, keys: Args, versions: list[int]) -> None:
+        """Note what WATCH saw. A key watched before keeps its first version, as in Redis."""
+        for key, version in zip(keys, versions, strict=True):
+            self.watched.setdefault((database, key), version)
+
+
+def after_select(caller: Caller, args: Args, reply: Reply) -> Reply:
+    """SELECT inside a transaction counts only if the transaction took place."""
+    if reply == OK:
+        caller.connection.database = int(args[1])
+    return reply
+
+
+def after_watch(caller: Caller, args: Args, reply: Reply) -> Reply:
+    """The machine's WATCH answers versions; the client's answers OK."""
+    if not isinstance(reply, list):
+        return reply
+    versions = [version for version in reply if isinstance(version, int)]
+    caller.transactions.watch(caller.connection.database, args[1:], versions)
+    return OK

@@ -1,0 +1,185 @@
+"""What one turn of a conversation asks and answers: commands for the machine, and a slot for every reply.
+
+Replies leave in the order of the requests, whoever computes them. A `Unit` keeps that order: each request
+adds one slot, and `Unit.replies` fills the slots when the machine has answered its steps.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import msgspec
+
+from trikv.machine.replies import CommandError, Reply
+
+if TYPE_CHECKING:
+    from trikv.machine.batch import Transaction
+    from trikv.node.connections import Connection, Connections
+    from trikv.node.plans import Plan, Plans
+    from trikv.node.service import Service
+    from trikv.node.transactions import Transactions
+
+Args: TypeAlias = tuple[bytes, ...]
+
+
+class Caller(Protocol):
+    """Whose command it is: what a handler of a local command may look at and change."""
+
+    @property
+    def connection(self) -> "Connection":
+        """The connection the command came by."""
+
+    @property
+    def transactions(self) -> "Transactions":
+        """What it has queued and watches."""
+
+    @property
+    def connections(self) -> "Connections":
+        """All connections of this node."""
+
+    @property
+    def service(self) -> "Service":
+        """The node."""
+
+    @property
+    def plans(self) -> "Plans":
+        """Every command there is."""
+
+
+After: TypeAlias = Callable[[Caller, Args, Reply], Reply]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The reply is the machine's for the next step."""
+
+    typed: bool = False
+    args: Args = ()
+    after: After | None = None
+    """Makes the client's reply of the machine's: WATCH notes the versions and answers OK."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The reply was known when the request was read: errors, QUEUED, the OK of MULTI."""
+
+    reply: Reply
+    typed: bool
+
+
+class Local(msgspec.Struct, frozen=True):
+    """A local command, evaluated when the commands before it have been answered."""
+
+    plan: "Plan"
+    args: Args
+    typed: bool
+
+
+class Raw(msgspec.Struct, frozen=True, gc=False):
+    """Bytes to send as they are, among the replies: a comment line, a refusal."""
+
+    data: bytes
+
+
+class Exec(msgspec.Struct, frozen=True):
+    """A transaction: one step of the machine whose list gets the replies of local commands woven in."""
+
+    inner: tuple[Step | Local, ...]
+    travels: bool
+    """False where nothing in it is for the machine: it takes no step."""
+    typed: bool
+
+
+Slot: TypeAlias = Step | Ready | Local | Raw | Exec
+
+PLAIN_STEP: Final = Step()
+"""The slot of nearly every command there is: RESP, the machine's reply as it is."""
+
+
+class Unit:
+    """The commands that travel together, and the slots of their replies."""
+
+    __slots__ = (
+        "argument_bytes",
+        "commands",
+        "database",
+        "mixed",
+        "slots",
+        "steps",
+        "transactions",
+        "writes",
+    )
+
+    def __init__(self, database: int) -> None:
+        self.database = database
+        self.commands: list[Args] = []
+        self.transactions: list[Transaction] = []
+        self.slots: list[Slot] = []
+        self.steps = 0
+        """Replies that the machine will give."""
+        self.argument_bytes = 0
+        self.writes = False
+        self.mixed = False
+        """True where some slot is not `PLAIN_STEP`; where all are, encoding is one call."""
+
+    def add(self, slot: Slot) -> None:
+        """The next request's reply is not a plain step of the machine."""
+        self.slots.append(slot)
+        self.mixed = True
+
+    def add_command(self, args: Args, slot: Step, *, writes: bool) -> None:
+        """The next request is a command for the machine."""
+        self.commands.append(args)
+        self.steps += 1
+        self.writes = self.writes or writes
+        self.add(slot)
+
+    def refusal(self, error: CommandError) -> list[Reply]:
+        """What stands in for the machine's replies when there are none."""
+        return [error] * self.steps
+
+    def replies(self, caller: Caller, answered: list[Reply]) -> Iterator[tuple[Reply, bool, Args] | bytes]:
+        """The replies in request order as (reply, typed, args), or bytes to send as they are."""
+        assert len(answered) == self.steps
+        step = 0
+        for slot in self.slots:
+            match slot:
+                case Step():
+                    reply = answered[step]
+                    step += 1
+                    if slot.after is not None:
+                        reply = slot.after(caller, slot.args, reply)
+                    yield reply, slot.typed, slot.args
+                case Ready():
+                    yield slot.reply, slot.typed, ()
+                case Local():
+                    yield _evaluate(slot, caller), slot.typed, slot.args
+                case Raw():
+                    yield slot.data
+                case Exec():
+                    outcome: Reply = []
+                    if slot.travels:
+                        outcome = answered[step]
+                        step += 1
+                    yield _woven(slot.inner, caller, outcome), slot.typed, ()
+
+
+def _evaluate(slot: Local, caller: Caller) -> Reply:
+    reply: Reply = slot.plan.call(caller, slot.args)
+    return reply
+
+
+def _woven(inner: tuple[Step | Local, ...], caller: Caller, outcome: Reply) -> Reply:
+    """The list EXEC answers; a refused transaction (null, an error) answers that alone.
+
+    The machine may have been given one command more than was queued: an EXEC that only checks its watches
+    still has to reach the log, so it carries a read whose reply is left out here.
+    """
+    if not isinstance(outcome, list):
+        return outcome
+    machine = iter(outcome)
+    woven: list[Reply] = []
+    for slot in inner:
+        if isinstance(slot, Local):
+            woven.append(_evaluate(slot, caller))
+        else:
+            reply = next(machine)
+            woven.append(reply if slot.after is None else slot.after(caller, slot.args, reply))
+    return woven
