@@ -48,6 +48,8 @@ class Setting:
     low: int | None = None
     high: int | None = None
     choices: tuple[str, ...] = ()
+    secret: bool = False
+    """Never shown: not in a log, not in a command that is printed."""
 
 
 def _integer(reason: str, default: int, low: int, high: int, unit: str = "") -> Any:
@@ -61,7 +63,7 @@ def _bytes(reason: str, default: int, low: int, high: int) -> Any:
 
 
 def _text(reason: str, default: str, choices: tuple[str, ...] = (), *, secret: bool = False) -> Any:
-    setting = Setting(reason, str, choices=choices)
+    setting = Setting(reason, str, choices=choices, secret=secret)
     return attrs.field(default=default, repr=not secret, metadata={"setting": setting})
 
 

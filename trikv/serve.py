@@ -9,7 +9,6 @@ import gc
 import os
 import resource
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +18,7 @@ import trio
 
 from trikv import logs, secret
 from trikv.config import ConfigError, NodeConfig
+from trikv.errors import first_line
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
 from trikv.node.node import Node
@@ -65,20 +65,6 @@ def raise_file_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS refuses "unlimited"; the soft limit then stays
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def first_line(group: BaseExceptionGroup[BaseException]) -> str:
-    """What the first exception in `group` says, on one line."""
-    return " ".join(str(next(leaves(group))).split())
-
-
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions in a tree of groups, in order."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from leaves(inner)
-    else:
-        yield error
 
 
 async def _run(config: NodeConfig, host: RealHost, refill: bool, supervised: bool) -> None:  # noqa: FBT001 - trio.run passes by position

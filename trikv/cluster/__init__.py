@@ -1,0 +1,32 @@
+"""``trikv cluster``: three nodes on this machine, and one person watching them.
+
+The way through the package, each module one idea:
+
+`plan`
+    Pure. Arguments and environment in, a `Plan` out: three nodes, each with its checked configuration and
+    the command that starts it. The flags of a node are only what differs from ``cluster/nodeN.toml``, so the
+    command shown to a person is as short as what they would type.
+`watch`
+    Pure. What the nodes say of themselves, their deaths and the time go in; the lines to print come out:
+    who leads, in which term, how long nobody did, who died and how it is started again. Tested without a
+    process.
+`probe`
+    Asks one node for INFO over its client port, as any client could. There is no private door.
+`processes`
+    Starts a node, waits for its end, passes signals on.
+`command`
+    Puts them together under one nursery, and is the only module that prints.
+
+What it promises:
+
+* **Ports first.** All six are checked before anything is started; a taken one is named.
+* **A group of its own for each node.** A terminal sends Ctrl-C to the whole foreground group; were the nodes
+  in it, each would get SIGINT directly *and* a SIGTERM from here, which means "at once" and costs the dump.
+  So every node is a session of its own and gets exactly what the supervisor passes on: one SIGTERM for the
+  first Ctrl-C, another for the second.
+* **Nothing is left running.** A normal end waits for the nodes, and kills what does not end in time, which
+  loses nothing acknowledged. If the supervisor itself is killed, even with -9, each node sees its standard
+  input end and stops by itself (``serve --supervised``).
+* **The supervisor is not needed.** It keeps no state and nodes ask it nothing. A node that died is not
+  restarted behind the person's back: the command to do so is printed, and the node is noticed when back.
+"""

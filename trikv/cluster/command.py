@@ -1,0 +1,212 @@
+"""The supervisor: starts what was planned, watches it, passes signals on, waits for the end."""
+
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from trikv import secret
+from trikv.cluster.plan import Plan, make_plan, program
+from trikv.cluster.probe import Probe
+from trikv.cluster.processes import NodeProcess, taken_port
+from trikv.cluster.watch import Status, Watch, table
+from trikv.errors import first_line
+
+POLL_S: Final = 0.1
+"""A heartbeat: a leader is reported about as fast as the nodes themselves learn of it."""
+LEADER_S: Final = 30.0
+"""After this long without a first leader the person is told where to look."""
+MARGIN_S: Final = 5.0
+"""Time beyond a node's own stop deadline before it is killed; what it acknowledged is on disk."""
+HURRY_S: Final = 5.0
+"""Time a node has to end after the second Ctrl-C, which asks it to end at once."""
+
+
+def run_cluster(
+    *, port: str | None, max_volume: str | None, timeout: str | None, environment: Mapping[str, str]
+) -> int:
+    """Run three nodes until told to stop; the exit code. Raises ConfigError for arguments without sense."""
+    plan = make_plan(port=port, max_volume=max_volume, timeout=timeout, environment=environment)
+    if (taken := taken_port(plan.ports())) is not None:
+        return _fail(taken)
+    exit_code = 1
+    try:
+        if secret.make(plan.secret_file):
+            _say(f"made {plan.secret_file}: what the nodes trust each other by; keep it private")
+        secret.read(plan.secret_file, node_id=1)
+        exit_code = trio.run(Supervisor(plan).run)
+    except* OSError as group:
+        _fail(first_line(group))
+    return exit_code
+
+
+def _say(line: str) -> None:
+    """Print; a terminal that is gone must not keep the nodes from being stopped."""
+    try:
+        print(line, flush=True)  # noqa: T201 - this is the command's output
+    except OSError:
+        sys.stdout = None  # print is then silent
+
+
+def _fail(line: str) -> int:
+    sys.stderr.write(f"trikv: {line}\n")
+    return 1
+
+
+class Supervisor:
+    """Runs a `Plan`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._processes: list[NodeProcess] = []
+        self._watch = Watch({}, started_s=0)
+        self._stops = 0
+        self._was_up = False
+        """True once a leader was seen: from then on dead nodes may be restarted by hand, however many."""
+        self._gave_up = False
+        self._stop_scope = trio.CancelScope()
+        """Cancelled by the first signal: watching ends, stopping begins."""
+        self._patience_scope = trio.CancelScope()
+        """Bounds the wait for the nodes' ends."""
+
+    async def run(self) -> int:
+        """Start the nodes and stay until a signal; the exit code."""
+        self._watch = Watch(
+            {node.name: node.restart for node in self._plan.nodes}, started_s=trio.current_time()
+        )
+        exit_codes: list[int] = []
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._take_signals)
+            try:
+                with self._stop_scope:
+                    await self._start_and_watch()
+            finally:
+                with trio.CancelScope(shield=True):
+                    exit_codes = await self._stop_all()
+            nursery.cancel_scope.cancel()
+        return 1 if self._gave_up or any(exit_codes) else 0
+
+    async def _take_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Count requests to stop. SIGHUP too: a closed terminal ends a cluster as Ctrl-C would."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+            task_status.started()
+            async for _ in received:
+                self._stops += 1
+                self._stop_scope.cancel()
+                if self._stops == 2:
+                    _say("stopping at once")
+                    self._patience_scope.deadline = trio.current_time() + HURRY_S
+                    self._signal_all(signal.SIGTERM)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            process.signal(number)
+
+    async def _start_and_watch(self) -> None:
+        """Start every node, then report until cancelled, or until no leader can come about."""
+        async with trio.open_nursery() as nursery:
+            for node in self._plan.nodes:
+                with trio.CancelScope(shield=True):  # a started process must be in the list, to be stopped
+                    process = await NodeProcess.start(node, self._plan)
+                    self._processes.append(process)
+                nursery.start_soon(self._report_end, process)
+            nursery.start_soon(self._report_leaders)
+
+    async def _report_end(self, process: NodeProcess) -> None:
+        exit_code = await process.wait()
+        now_s = trio.current_time()
+        for line in self._watch.died(process.node.name, exit_code, now_s, process.last_words()):
+            _say(line)
+        alive = sum(process.running for process in self._processes)
+        if not self._was_up and alive <= len(self._plan.nodes) // 2:
+            _say("too few nodes came up for a leader; stopping")
+            self._gave_up = True
+            self._stop_scope.cancel()
+
+    async def _report_leaders(self) -> None:
+        probes = {
+            node.name: Probe(node.config.listen, node.config.port, node.config.requirepass)
+            for node in self._plan.nodes
+        }
+        complain_s = trio.current_time() + LEADER_S
+        while True:
+            statuses = await _ask_all(probes)
+            now_s = trio.current_time()
+            lines = self._watch.saw(statuses, now_s)
+            if self._watch.leader is not None and not self._was_up:
+                self._was_up = True
+                lines = [*self._introduction(statuses), *lines]
+            elif not self._was_up and now_s > complain_s:
+                complain_s = now_s + LEADER_S
+                lines.append(f"no leader yet; the nodes' logs are {self._plan.data}/node*/node.log")
+            for line in lines:
+                _say(line)
+            await trio.sleep(POLL_S)
+
+    def _introduction(self, statuses: Mapping[str, Status]) -> list[str]:
+        """One line a node: address, role, pid, how to connect."""
+        trikv = " ".join(program())
+        rows = []
+        for process in self._processes:
+            config = process.node.config
+            status = statuses.get(process.node.name)
+            rows.append(
+                (
+                    process.node.name,
+                    config.address,
+                    status.role if status is not None else "not answering",
+                    f"pid {process.pid}",
+                    f"telnet {config.listen} {config.port}",
+                    f"or: {trikv} cli {config.port}",
+                )
+            )
+        return [*table(rows), f"data in {Path(self._plan.data).resolve()}; Ctrl-C stops all three"]
+
+    async def _stop_all(self) -> list[int]:
+        """Pass on one SIGTERM and wait; kill what outstays its deadline. The exit codes of those that ran."""
+        running = [process for process in self._processes if process.running]
+        if running:
+            _say("stopping; Ctrl-C again stops at once")
+        self._signal_all(signal.SIGTERM)
+        if self._stops >= 2:
+            self._signal_all(signal.SIGTERM)
+        patience_s = HURRY_S if self._stops >= 2 else self._stop_deadline_s() + MARGIN_S
+        self._patience_scope.deadline = trio.current_time() + patience_s
+        with self._patience_scope:
+            await _wait_all(running)
+        for process in running:
+            if process.running:
+                _say(f"{process.node.name} does not end; killing it (what it acknowledged is on disk)")
+                process.signal(signal.SIGKILL)
+        await _wait_all(running)
+        codes = [await process.wait() for process in running]
+        for process, code in zip(running, codes, strict=True):
+            said = f": {process.last_words()}" if code > 0 else ""
+            _say(f"{process.node.name} ended, exit code {code}{said}")
+        return codes
+
+    def _stop_deadline_s(self) -> float:
+        return max(node.config.stop_deadline_ms for node in self._plan.nodes) / 1000
+
+
+async def _wait_all(processes: Sequence[NodeProcess]) -> None:
+    for process in processes:
+        await process.wait()
+
+
+async def _ask_all(probes: Mapping[str, Probe]) -> dict[str, Status]:
+    """Ask every node at once; a silent one costs `probe.PATIENCE_S` and is left out."""
+    statuses: dict[str, Status] = {}
+
+    async def ask(name: str, probe: Probe) -> None:
+        if (status := await probe.status()) is not None:
+            statuses[name] = status
+
+    async with trio.open_nursery() as nursery:
+        for name, probe in probes.items():
+            nursery.start_soon(partial(ask, name, probe))
+    return statuses

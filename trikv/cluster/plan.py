@@ -1,0 +1,205 @@
+"""What `trikv cluster` will start, worked out before anything is: nodes, ports, commands."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+import trikv
+from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
+from trikv.units import PORT_MAX, format_peers, join_address, parse_integer
+
+NODES: Final = 3
+HOST: Final = "127.0.0.1"
+PORT_DEFAULT: Final = 8080
+PORT_HIGHEST: Final = PORT_MAX - PEER_PORT_OFFSET - (NODES - 1)
+
+_OF_ONE_NODE: Final = {
+    "TRIKV_CONFIG": "cluster/node1.toml to node3.toml are used",
+    "TRIKV_DATA_DIRECTORY": "TRIKV_DATA moves the data of all three",
+    "TRIKV_LISTEN": "the three nodes bind 127.0.0.1",
+    "TRIKV_NODE_ID": "the nodes are 1, 2 and 3",
+    "TRIKV_PEERS": "the three nodes are each other's peers",
+    "TRIKV_PEER_PORT": f"peer ports are client ports + {PEER_PORT_OFFSET}",
+    "TRIKV_SECRET_FILE": "it is cluster.secret beside the nodes' data",
+}
+"""Variables that three nodes cannot share, and what holds instead."""
+
+
+@attrs.frozen
+class PlannedNode:
+    """One node, ready to be started."""
+
+    name: str
+    config: NodeConfig
+    command: tuple[str, ...]
+    """What starts it here: the words after the program, ``serve`` first."""
+    restart: str
+    """What a person types, in any directory, to start it again."""
+
+    @property
+    def log_file(self) -> Path:
+        """Where its standard error goes."""
+        return Path(self.config.data_directory) / "node.log"
+
+
+@attrs.frozen
+class Plan:
+    """Three nodes and what they share."""
+
+    nodes: tuple[PlannedNode, ...]
+    data: Path
+    secret_file: str
+    environment: Mapping[str, str]
+    """What the nodes inherit: everything but what the plan itself decides."""
+
+    def ports(self) -> list[tuple[int, str]]:
+        """Every port that must be free, with what it is for."""
+        return [
+            pair
+            for node in self.nodes
+            for pair in (
+                (node.config.port, f"{node.name}'s client port"),
+                (node.config.peer_port, f"{node.name}'s peer port"),
+            )
+        ]
+
+
+def make_plan(
+    *,
+    port: str | None,
+    max_volume: str | None,
+    timeout: str | None,
+    environment: Mapping[str, str],
+    configs: Path | None = None,
+) -> Plan:
+    """Work out the three nodes. Raises ConfigError, one line.
+
+    `configs`: the directory of ``node1.toml`` to ``node3.toml``; if not given, ``cluster`` here or beside the
+    package. Without one the flags say everything.
+    """
+    for variable, instead in _OF_ONE_NODE.items():
+        if variable in environment:
+            raise ConfigError(f"{variable}: belongs to one node; unset it: {instead}")
+    first = _first_port(port or environment.get("TRIKV_PORT"), "PORT" if port else "TRIKV_PORT")
+    data = Path(environment.get("TRIKV_DATA") or "data")
+    load = environment.get("TRIKV_LOAD", "")
+    if load and not Path(load).is_file():
+        raise ConfigError(f"TRIKV_LOAD: {load} is no file; give a backup or a dump")
+    shared = {
+        "listen": HOST,
+        "peers": format_peers(
+            {node: join_address(HOST, first + PEER_PORT_OFFSET + node - 1) for node in range(1, NODES + 1)}
+        ),
+        "secret_file": str(data / "cluster.secret"),
+    }
+    asked = {"maxmemory": (max_volume, "MAX_VOLUME"), "typed_timeout_s": (timeout, "TIMEOUT")}
+    inherited = {
+        name: value for name, value in environment.items() if name not in ("TRIKV_PORT", "TRIKV_LOAD")
+    }
+    nodes = []
+    for node_id in range(1, NODES + 1):
+        own = {
+            "node_id": str(node_id),
+            "port": str(first + node_id - 1),
+            "peer_port": str(first + PEER_PORT_OFFSET + node_id - 1),
+            "data_directory": str(data / f"node{node_id}"),
+        }
+        once = {"load": load} if load and node_id == 1 else {}  # one loader: three would load three times
+        nodes.append(_plan_node(own | shared, asked, once, inherited, _find_config(configs, node_id)))
+    return Plan(tuple(nodes), data, shared["secret_file"], inherited)
+
+
+def _first_port(text: str | None, name: str) -> int:
+    if not text:
+        return PORT_DEFAULT
+    try:
+        port = parse_integer(text)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}; give the first node's client port") from error
+    if not 1 <= port <= PORT_HIGHEST:
+        raise ConfigError(
+            f"{name}: {port} is not between 1 and {PORT_HIGHEST}; "
+            f"{NODES} client ports and, {PEER_PORT_OFFSET} above, {NODES} peer ports must fit"
+        )
+    return port
+
+
+def _find_config(configs: Path | None, node_id: int) -> Path | None:
+    beside_package = Path(trikv.__file__).parents[1] / "cluster"
+    for directory in [configs] if configs is not None else [Path("cluster"), beside_package]:
+        if (file := directory / f"node{node_id}.toml").is_file():
+            return file
+    return None
+
+
+def _plan_node(
+    fixed: Mapping[str, str],
+    asked: Mapping[str, tuple[str | None, str]],
+    once: Mapping[str, str],
+    environment: Mapping[str, str],
+    file: Path | None,
+) -> PlannedNode:
+    """Plan one node.
+
+    `fixed` holds whatever its file says, `asked` where an argument was given, `once` for this start only.
+    """
+    name = f"node{fixed['node_id']}"
+    given = {key: text for key, (text, _) in asked.items() if text is not None}
+    for key, (text, argument) in asked.items():
+        if text is not None:
+            _check_argument(key, text, argument)
+    config = resolve(
+        flags={**fixed, **given, **once}, environment=environment, file=str(file) if file else None
+    )
+    own = resolve(environment=environment, file=str(file) if file else None)
+    needed = {
+        key: text for key, text in {**fixed, **given}.items() if getattr(own, key) != getattr(config, key)
+    }
+    # The cap is in the log once it was set; a restart must not undo a later CONFIG SET.
+    lasting = {key: text for key, text in needed.items() if key != "maxmemory"}
+    start = {**needed, **{key: given[key] for key in given if key == "maxmemory"}, **once}
+    words = ["serve", *(["--config", str(file)] if file else [])]
+    return PlannedNode(
+        name=name,
+        config=config,
+        command=(*words, *_as_flags(start)),
+        restart=_for_a_person([*words, *_as_flags(lasting)], environment),
+    )
+
+
+def _check_argument(key: str, text: str, argument: str) -> None:
+    """Name the argument, not the flag it becomes, where it makes no sense."""
+    try:
+        resolve(flags={key: text})
+    except ConfigError as error:
+        raise ConfigError(f"{argument}: {str(error).partition(': ')[2]}") from error
+
+
+def _as_flags(values: Mapping[str, str]) -> list[str]:
+    return [word for key, text in values.items() for word in (f"--{key.replace('_', '-')}", text)]
+
+
+def _for_a_person(words: list[str], environment: Mapping[str, str]) -> str:
+    """Write a command that works in any directory and with none of our environment."""
+    variables = [
+        # A password is not printed: the person's own shell has it.
+        f'{setting.variable}="${setting.variable}"'
+        if setting.about.secret
+        else f"{setting.variable}={shlex.quote(environment[setting.variable])}"
+        for setting in settings()
+        if setting.variable in environment and setting.name != "maxmemory"
+    ]
+    command = " ".join([*variables, shlex.join([*program(), *words])])
+    return f"cd {shlex.quote(str(Path.cwd()))} && {command}"
+
+
+def program() -> list[str]:
+    """Give the ``trikv`` command of this environment, relative to the working directory if it lies below."""
+    script = Path(sys.executable).with_name("trikv")
+    if not script.is_file():
+        return [sys.executable, "-m", "trikv"]
+    return [str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)]

@@ -1,0 +1,92 @@
+"""Nodes as processes: a session of their own, a log file, an end that is noticed."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from trikv.cluster.plan import HOST, Plan, PlannedNode, program
+
+LOG_BYTES_MAX: Final = 10 << 20
+"""A log longer than this is set aside when its node is started; one such old log is kept."""
+_LAST_WORDS_BYTES: Final = 4096
+
+
+def taken_port(ports: Iterable[tuple[int, str]]) -> str | None:
+    """Name the first of `ports` that something listens on; None where all are free."""
+    for port, purpose in ports:
+        with socket.socket() as probe:  # as the nodes will: past connections in TIME_WAIT are no obstacle
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+                probe.listen()
+            except OSError as error:
+                why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+                return f"port {port} ({purpose}) {why}; stop what uses it, or give another PORT"
+    return None
+
+
+class NodeProcess:
+    """One started node."""
+
+    def __init__(self, node: PlannedNode, process: trio.Process) -> None:
+        self.node = node
+        self._process = process
+
+    @classmethod
+    async def start(cls, node: PlannedNode, plan: Plan) -> "NodeProcess":
+        """Start it. Raises OSError where its directory or log cannot be written, or it cannot be started."""
+        log_file = node.log_file
+        log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX:
+            log_file.rename(log_file.with_name("node.log.1"))
+        with log_file.open("ab") as log:
+            process = await trio.lowlevel.open_process(
+                [*program(), *node.command, "--supervised"],
+                stdin=subprocess.PIPE,  # the node stops when this ends, which it does however we end
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # see the package docstring: Ctrl-C must reach it once
+                env=dict(plan.environment),
+            )
+        return cls(node, process)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """True until its end was noticed."""
+        return self._process.returncode is None
+
+    async def wait(self) -> int:
+        """Wait for its end; the exit code, negative for a signal."""
+        return await self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the node; nothing where it has ended."""
+        if self.running:
+            self._process.send_signal(number)
+
+    def last_words(self) -> str:
+        """Give the last line of its log, empty where there is none."""
+        return last_line(self.node.log_file)
+
+
+def last_line(file: Path) -> str:
+    """Give the last line of a text file that is not blank; empty where it has none or is absent."""
+    try:
+        with file.open("rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - _LAST_WORDS_BYTES))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""

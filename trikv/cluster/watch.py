@@ -1,0 +1,104 @@
+"""What is worth telling the person who watches a cluster. Pure: facts and times in, lines out."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import attrs
+
+_SIGNAL_NAMES: Final = {-9: "killed by SIGKILL", -15: "ended by SIGTERM", -11: "crashed with SIGSEGV"}
+
+
+@attrs.frozen
+class Status:
+    """What a node says of itself in INFO."""
+
+    role: str
+    """leader, follower or candidate."""
+    term: int
+    leader_id: int
+    """0: it knows of none."""
+    pid: int
+
+    @classmethod
+    def parse(cls, info: str) -> "Status | None":
+        """Read INFO's text; None where the fields are not there."""
+        fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+        try:
+            return cls(
+                role=fields["raft_role"],
+                term=int(fields["raft_current_term"]),
+                leader_id=int(fields["raft_leader_id"] or 0),
+                pid=int(fields["process_id"]),
+            )
+        except (KeyError, ValueError):
+            return None
+
+
+class Watch:
+    """Follows the nodes' words and deaths; every method gives the lines that are news.
+
+    Times are seconds on one clock that never goes back.
+    """
+
+    def __init__(self, restarts: Mapping[str, str], *, started_s: float) -> None:
+        """`restarts`: for each node, by name, the command that starts it again."""
+        self._restarts = dict(restarts)
+        self._dead: set[str] = set()
+        self._leader: str | None = None
+        self._term = 0
+        self._leaderless_since_s: float | None = started_s
+
+    @property
+    def leader(self) -> str | None:
+        """The name of the node that leads, None while none is known to."""
+        return self._leader
+
+    def saw(self, statuses: Mapping[str, Status], now_s: float) -> list[str]:
+        """Take one round of answers; a node that did not answer is not in it."""
+        lines = []
+        for name in sorted(self._dead & set(statuses)):
+            self._dead.discard(name)
+            lines.append(f"{name} is back, pid {statuses[name].pid}; it was started by hand: stop it there")
+        leader = _leader_of(statuses)
+        if leader is None:
+            # One missed answer is no lost leader; a leader that answers as something else is.
+            if self._leader is not None and self._leader in statuses:
+                self._lost(now_s)
+            return lines
+        term = statuses[leader].term
+        if (leader, term) == (self._leader, self._term) or term < self._term:
+            return lines
+        since_s = self._leaderless_since_s
+        after = f", after {now_s - since_s:.1f} s" if since_s is not None else ""
+        lines.append(f"{leader} leads, term {term}{after}")
+        self._leader, self._term, self._leaderless_since_s = leader, term, None
+        return lines
+
+    def died(self, name: str, exit_code: int, now_s: float, last_words: str = "") -> list[str]:
+        """Take the end of a node; `last_words`: the last line of its log."""
+        self._dead.add(name)
+        if name == self._leader:
+            self._lost(now_s)
+        how = _SIGNAL_NAMES.get(exit_code, f"exit code {exit_code}")
+        said = f"; it said: {last_words}" if last_words and exit_code > 0 else ""
+        return [f"{name} died ({how}){said}", f"  start it again: {self._restarts[name]}"]
+
+    def _lost(self, now_s: float) -> None:
+        self._leader = None
+        self._leaderless_since_s = now_s
+
+
+def _leader_of(statuses: Mapping[str, Status]) -> str | None:
+    """The leader of the highest term among the answers."""
+    leaders = [(status.term, name) for name, status in statuses.items() if status.role == "leader"]
+    return max(leaders)[1] if leaders else None
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Align columns with two spaces between."""
+    listed = list(rows)
+    widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in listed
+    ]
