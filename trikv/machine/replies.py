@@ -41,7 +41,19 @@ class Verbatim(msgspec.Struct, frozen=True, gc=False):
     format: str = "txt"
 
 
-Reply: TypeAlias = Union[Status, CommandError, Verbatim, int, bytes, float, bool, list["Reply"], "tuple[Reply, ...]", "dict[Reply, Reply]", None]
+Reply: TypeAlias = Union[
+    Status,
+    CommandError,
+    Verbatim,
+    int,
+    bytes,
+    float,
+    bool,
+    list["Reply"],
+    "tuple[Reply, ...]",
+    "dict[Reply, Reply]",
+    None,
+]
 
 OK = Status("OK")
 PONG = Status("PONG")

@@ -1,1 +1,19 @@
-"""trikv.machine.commands: its design document stands here."""
+"""trikv.machine.commands: one module for each family of commands, and `TABLE`, which holds them all.
+
+A family is a module with a `CommandTable` of its own, called COMMANDS. Its handlers are plain functions
+``handler(db, *arguments) -> Reply``: they look, refuse by *returning* a `CommandError`, and only then
+change the database, through the few methods of `Database` that do (PROTOCOL 24). A handler that wants more
+than the selected database names its first parameter ``space``.
+
+To add a family: write the module, name it here. Arity, key positions, help and COMMAND follow from the
+signatures (see `trikv.machine.table`).
+"""
+
+from trikv.machine.commands import counters, databases, expiry, keys, strings
+from trikv.machine.table import CommandTable
+
+TABLE = CommandTable()
+"""Every command that the machine evaluates."""
+
+for _family in (databases, keys, expiry, strings, counters):
+    TABLE = TABLE.merged_with(_family.COMMANDS)

@@ -1,0 +1,213 @@
+"""The lines of a snapshot, `BACKUP` or dump: one JSON document, one key a line (ARCHITECTURE section 5).
+
+::
+
+    {"format":"trikv-snapshot","version":1,"node":{...},"machine":{...},"keys":[
+    {"db":0,"k":"name","t":"string","v":"John","n":5},
+    {"db":0,"k":{"b64":"/w=="},"t":"string","v":"","n":7,"x":1700000000000}
+    ],"count":2,"checksum":"blake2b:..."}
+
+`json.load` reads all of it; a line tool drops the comma at a line's end. Bytes that are UTF-8 stand as text,
+others as base64. The checksum covers every byte before the closing line. Keys stand in the order of
+database, bucket, and place within the bucket: read back in that order, they give the same state.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from trikv.machine.keyspace import Entry
+
+FORMAT: Final = "trikv-snapshot"
+VERSION: Final = 1
+LINE_BYTES_MAX = 64 * 1024 * 1024
+"""A value of 8 MiB takes at most six times that as JSON text (\\u0001)."""
+OPENING_END = b',"keys":['
+CLOSING_START = b"]"
+
+
+class SnapshotError(Exception):
+    """A document that cannot be restored: `what` is wrong, and in which `line` (from 1, 0 for the whole)."""
+
+    def __init__(self, what: str, line: int) -> None:
+        super().__init__(f"{what} (line {line})" if line else what)
+        self.what = what
+        self.line = line
+
+
+class Settings(msgspec.Struct, frozen=True, gc=False):
+    """All that `apply` can read besides the keys."""
+
+    index: int
+    """The last applied entry."""
+    now_ms: int
+    maxmemory: int
+    is_founded: bool
+    feature_level: int
+    changes: int
+    members: tuple[int, ...]
+    rows: dict[int, tuple[int, bytes, int]]
+    """By origin: incarnation, nonce, next sequence."""
+
+
+class _Binary(msgspec.Struct, frozen=True, gc=False):
+    b64: bytes
+
+
+_Text: TypeAlias = str | _Binary
+
+
+class KeyLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One key."""
+
+    db: int
+    k: _Text
+    t: Literal["string"]
+    v: _Text
+    n: int
+    """The key's version."""
+    x: int = 0
+    """Its deadline in ms, absent where it has none."""
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """The first line."""
+
+    format: Literal["trikv-snapshot"]
+    version: Literal[1]
+    node: dict[str, object]
+    """What the node adds: cluster, index, term, membership, complete."""
+    machine: Settings
+    keys: list[None]
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """The last line."""
+
+    count: int
+    checksum: str
+
+
+_encoder = msgspec.json.Encoder()
+_decode_line = msgspec.json.Decoder(KeyLine).decode
+_decode_opening = msgspec.json.Decoder(Opening).decode
+_decode_closing = msgspec.json.Decoder(Closing).decode
+
+
+def _to_text(data: bytes) -> _Text:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return _Binary(data)
+
+
+def to_bytes(text: _Text) -> bytes:
+    """The bytes that a line's key or value stands for."""
+    return text.encode() if isinstance(text, str) else text.b64
+
+
+def encode_key(db: int, key: bytes, entry: Entry) -> bytes:
+    """The line of a key, without comma and line end."""
+    line = KeyLine(db, _to_text(key), "string", _to_text(entry.value), entry.version, entry.deadline)
+    return _encoder.encode(line)
+
+
+def encode_opening(node: dict[str, object], settings: Settings) -> bytes:
+    """The first line, without line end."""
+    opening = Opening(FORMAT, VERSION, node, settings, [])
+    return _encoder.encode(opening).removesuffix(b"]}")
+
+
+def encode_closing(count: int, checksum: str) -> bytes:
+    """The last line, without line end."""
+    return CLOSING_START + b"," + _encoder.encode(Closing(count, checksum))[1:]
+
+
+class Checksum:
+    """Runs along the document."""
+
+    def __init__(self) -> None:
+        self._hash = blake2b(digest_size=16)
+
+    def update(self, data: bytes) -> None:
+        """Take in the next bytes."""
+        self._hash.update(data)
+
+    def text(self) -> str:
+        """As it stands in the closing line."""
+        return f"blake2b:{self._hash.hexdigest()}"
+
+
+class Reader:
+    """Reads a document from chunks of any size and verifies it. Holds one line at a time."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        """Of the line not yet complete: joined once, or a long line in small chunks would cost its square."""
+        self._pieces_bytes = 0
+        self._checksum = Checksum()
+        self._line = 0
+        self._count = 0
+        self._closing: Closing | None = None
+        self.opening: Opening | None = None
+        """Known once the first line was fed."""
+
+    def feed(self, data: bytes) -> Iterable[KeyLine]:
+        """The keys of the lines that `data` completes. Raises SnapshotError."""
+        *complete, rest = data.split(b"\n")
+        for end in complete:
+            self._pieces.append(end)
+            line = b"".join(self._pieces)
+            self._pieces.clear()
+            self._pieces_bytes = 0
+            key_line = self._read(line)
+            if key_line is not None:
+                yield key_line
+        self._pieces.append(rest)
+        self._pieces_bytes += len(rest)
+        if self._pieces_bytes > LINE_BYTES_MAX:
+            raise SnapshotError("a line is longer than any key could make it", self._line + 1)
+
+    def finish(self) -> Opening:
+        """Check that the document was whole. Raises SnapshotError."""
+        if self.opening is None or self._closing is None or self._pieces_bytes:
+            raise SnapshotError("the document is cut short, or something follows it", 0)
+        return self.opening
+
+    @property
+    def line(self) -> int:
+        """The line read last, from 1."""
+        return self._line
+
+    def _read(self, line: bytes) -> KeyLine | None:
+        self._line += 1
+        try:
+            return self._parse(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            raise SnapshotError(f"not a line of a snapshot: {problem}", self._line) from None
+
+    def _parse(self, line: bytes) -> KeyLine | None:
+        if self._closing is not None:
+            raise SnapshotError("something follows the closing line", self._line)
+        if self.opening is None:
+            if not line.endswith(OPENING_END):
+                raise SnapshotError("not a trikv snapshot", self._line)
+            self.opening = _decode_opening(line + b"]}")
+        elif line.startswith(CLOSING_START):
+            self._close(_decode_closing(b"{" + line[2:]))
+            return None
+        else:
+            self._checksum.update(line + b"\n")
+            self._count += 1
+            return _decode_line(line.removesuffix(b","))
+        self._checksum.update(line + b"\n")
+        return None
+
+    def _close(self, closing: Closing) -> None:
+        if closing.count != self._count:
+            raise SnapshotError(f"holds {self._count} keys where {closing.count} were written", self._line)
+        if closing.checksum != self._checksum.text():
+            raise SnapshotError("the checksum does not match: the document was damaged or edited", self._line)
+        self._closing = closing

@@ -1,0 +1,88 @@
+"""Counters: numbers kept as text in a string, changed by a difference."""
+
+from collections.abc import Sequence
+
+from trikv.machine.commands.strings import replace, value_of
+from trikv.machine.errors import NOT_FLOAT, NOT_INTEGER, OVERFLOW
+from trikv.machine.keyspace import Database
+from trikv.machine.memory import growth_bound
+from trikv.machine.numerics import (
+    FLOAT_DIGITS_MAX,
+    INT64_MAX,
+    INT64_MIN,
+    add_floats,
+    parse_float,
+    parse_integer,
+)
+from trikv.machine.replies import CommandError, Reply
+from trikv.machine.table import CommandTable, Key, Kind
+
+COMMANDS = CommandTable()
+
+_DECREMENT_OVERFLOW = CommandError("ERR decrement would overflow")
+_NOT_FINITE = CommandError("ERR increment would produce NaN or Infinity")
+
+
+def _add(db: Database, key: bytes, difference: int) -> Reply:
+    entry = db.find(key)
+    if entry is None:
+        total, deadline = difference, 0
+    else:
+        number = parse_integer(entry.value)
+        if number is None:
+            return NOT_INTEGER
+        total, deadline = number + difference, entry.deadline
+        if not INT64_MIN <= total <= INT64_MAX:
+            return OVERFLOW
+    refused = db.store(key, b"%d" % total, deadline)
+    return total if refused is None else refused
+
+
+@COMMANDS.command("INCR", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+def incr(db: Database, key: Key) -> Reply:
+    """Add 1 to a number and answer it."""
+    return _add(db, key, 1)
+
+
+@COMMANDS.command("DECR", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+def decr(db: Database, key: Key) -> Reply:
+    """Take 1 from a number and answer it."""
+    return _add(db, key, -1)
+
+
+@COMMANDS.command("INCRBY", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+def incrby(db: Database, key: Key, increment: bytes) -> Reply:
+    """Add to a number and answer it."""
+    difference = parse_integer(increment)
+    return NOT_INTEGER if difference is None else _add(db, key, difference)
+
+
+@COMMANDS.command("DECRBY", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+def decrby(db: Database, key: Key, decrement: bytes) -> Reply:
+    """Take from a number and answer it."""
+    difference = parse_integer(decrement)
+    if difference is None:
+        return NOT_INTEGER
+    if difference == INT64_MIN:
+        return _DECREMENT_OVERFLOW
+    return _add(db, key, -difference)
+
+
+def _float_bound(args: Sequence[bytes]) -> int:
+    """The text of a sum may be far longer than what was added (1e4000)."""
+    return growth_bound(args) + FLOAT_DIGITS_MAX
+
+
+@COMMANDS.command(
+    "INCRBYFLOAT", kind=Kind.WRITE, group="string", denies_oom=True, fast=True, grows=_float_bound
+)
+def incrbyfloat(db: Database, key: Key, increment: bytes) -> Reply:
+    """Add a decimal fraction to a number and answer it."""
+    old = value_of(db, key)
+    number, difference = parse_float(b"0" if old is None else old), parse_float(increment)
+    if number is None or difference is None:
+        return NOT_FLOAT
+    total = add_floats(number, difference)
+    if total is None:
+        return _NOT_FINITE
+    return replace(db, key, total) or total

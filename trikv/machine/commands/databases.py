@@ -1,0 +1,75 @@
+"""Whole databases and the replicated settings."""
+
+from collections.abc import Sequence
+
+from trikv.machine.errors import DB_INDEX, NOT_INTEGER, SYNTAX, text_of
+from trikv.machine.keyspace import DATABASES, Database, Keyspace
+from trikv.machine.memory import parse_memory
+from trikv.machine.numerics import parse_integer
+from trikv.machine.replies import OK, CommandError, Reply
+from trikv.machine.table import CommandTable, Kind
+
+COMMANDS = CommandTable()
+
+_NOT_MEMORY = CommandError(
+    "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value"
+)
+
+
+@COMMANDS.command("SELECT", kind=Kind.LOCAL, group="connection", fast=True)
+def select(space: Keyspace, index: bytes) -> Reply:
+    """Choose the database, 0 to 15, for the commands that follow."""
+    number = parse_integer(index)
+    if number is None or not -(2**31) <= number < 2**31:
+        return NOT_INTEGER
+    if not 0 <= number < DATABASES:
+        return DB_INDEX
+    space.current = space.databases[number]
+    return OK
+
+
+@COMMANDS.command("COUNT", kind=Kind.READ, group="keys", fast=True)
+@COMMANDS.command("DBSIZE", kind=Kind.READ, group="keys", fast=True)
+def dbsize(db: Database) -> Reply:
+    """How many keys the database holds, those due but not yet reaped included."""
+    return db.size
+
+
+@COMMANDS.command("FLUSHDB", kind=Kind.WRITE, group="keys", options="[ASYNC|SYNC]")
+def flushdb(db: Database, *mode: bytes) -> Reply:
+    """Delete all keys of the database."""
+    if not _flush_mode(mode):
+        return SYNTAX
+    db.flush()
+    return OK
+
+
+@COMMANDS.command("CLEAN", kind=Kind.WRITE, group="keys", options="[ASYNC|SYNC]")
+@COMMANDS.command("FLUSHALL", kind=Kind.WRITE, group="keys", options="[ASYNC|SYNC]")
+def flushall(space: Keyspace, *mode: bytes) -> Reply:
+    """Delete all keys of all databases."""
+    if not _flush_mode(mode):
+        return SYNTAX
+    for db in space.databases:
+        db.flush()
+    return OK
+
+
+def _flush_mode(mode: Sequence[bytes]) -> bool:
+    """Both modes are the same here: the memory is always freed in slices, later."""
+    return not mode or (len(mode) == 1 and mode[0].upper() in (b"ASYNC", b"SYNC"))
+
+
+@COMMANDS.command("CONFIG|SET", kind=Kind.WRITE, group="server", options="maxmemory bytes")
+def config_set(space: Keyspace, parameter: bytes, value: bytes, *more: bytes) -> Reply:
+    """Change the memory cap of the cluster, through the log; other settings are each node's own."""
+    if parameter.lower() != b"maxmemory" or more:
+        shown = text_of(parameter if parameter.lower() != b"maxmemory" else more[0])
+        return CommandError(f"ERR Unknown option or number of arguments for CONFIG SET - '{shown}'")
+    amount = parse_memory(value)
+    if amount is None:
+        return _NOT_MEMORY
+    space.ledger.dirty = True
+    space.ledger.cap = amount
+    space.ledger.is_founded = True
+    return OK

@@ -1,0 +1,164 @@
+"""Expiry: commands that set, remove and show deadlines, all in log time (PROTOCOL 20, 21)."""
+
+from collections.abc import Sequence
+
+from trikv.machine.errors import NOT_INTEGER, invalid_expire, text_of
+from trikv.machine.keyspace import Database, Keyspace
+from trikv.machine.memory import EXPIRY_BYTES
+from trikv.machine.numerics import INT64_MAX, INT64_MIN, parse_integer
+from trikv.machine.replies import CommandError, Reply
+from trikv.machine.table import CommandTable, Key, Kind
+
+COMMANDS = CommandTable()
+
+_CONDITIONS = frozenset((b"NX", b"XX", b"GT", b"LT"))
+_NX_ALONE = CommandError("ERR NX and XX, GT or LT options at the same time are not compatible")
+_GT_OR_LT = CommandError("ERR GT and LT options at the same time are not compatible")
+_ABSENT = -2
+_NO_DEADLINE = -1
+
+
+def _deadline_bound(_args: Sequence[bytes]) -> int:
+    return EXPIRY_BYTES
+
+
+def _expire(db: Database, key: bytes, amount: bytes, options: Sequence[bytes], name: str) -> Reply:
+    """What the four commands of that `name` share. Seconds unless it starts with p, from now unless ..at."""
+    conditions = _conditions(options)
+    if isinstance(conditions, CommandError):
+        return conditions
+    when = parse_integer(amount)
+    if when is None:
+        return NOT_INTEGER
+    if not name.startswith("p"):
+        when *= 1000
+    if not INT64_MIN <= when <= INT64_MAX:
+        return invalid_expire(name)
+    if not name.endswith("at"):
+        when += db.ledger.now
+    if when > INT64_MAX:
+        return invalid_expire(name)
+    entry = db.find(key)
+    if entry is None or not _allowed(entry.deadline, when, conditions):
+        return 0
+    if when <= db.ledger.now:
+        db.drop(key)
+        return 1
+    return db.store(key, entry.value, when) or 1
+
+
+def _conditions(options: Sequence[bytes]) -> frozenset[bytes] | CommandError:
+    words = frozenset(option.upper() for option in options)
+    for option in options:
+        if option.upper() not in _CONDITIONS:
+            return CommandError(f"ERR Unsupported option {text_of(option)}")
+    if b"NX" in words and len(words) > 1:
+        return _NX_ALONE
+    if {b"GT", b"LT"} <= words:
+        return _GT_OR_LT
+    return words
+
+
+def _allowed(current: int, when: int, conditions: frozenset[bytes]) -> bool:
+    """Redis' NX XX GT LT; no deadline counts as one infinitely far away."""
+    if not conditions:
+        return True
+    refused = (
+        (b"NX" in conditions and current != 0)
+        or (b"XX" in conditions and current == 0)
+        or (b"GT" in conditions and (current == 0 or when <= current))
+        or (b"LT" in conditions and current != 0 and when >= current)
+    )
+    return not refused
+
+
+_OPTIONS = "[NX|XX|GT|LT]"
+
+
+@COMMANDS.command(
+    "EXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
+)
+def expire(db: Database, key: Key, seconds: bytes, *options: bytes) -> Reply:
+    """Let a key expire after so many seconds."""
+    return _expire(db, key, seconds, options, "expire")
+
+
+@COMMANDS.command(
+    "PEXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
+)
+def pexpire(db: Database, key: Key, milliseconds: bytes, *options: bytes) -> Reply:
+    """Let a key expire after so many milliseconds."""
+    return _expire(db, key, milliseconds, options, "pexpire")
+
+
+@COMMANDS.command(
+    "EXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
+)
+def expireat(db: Database, key: Key, unix_seconds: bytes, *options: bytes) -> Reply:
+    """Let a key expire at a time, in seconds since 1970."""
+    return _expire(db, key, unix_seconds, options, "expireat")
+
+
+@COMMANDS.command(
+    "PEXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
+)
+def pexpireat(db: Database, key: Key, unix_milliseconds: bytes, *options: bytes) -> Reply:
+    """Let a key expire at a time, in milliseconds since 1970."""
+    return _expire(db, key, unix_milliseconds, options, "pexpireat")
+
+
+@COMMANDS.command("PERSIST", kind=Kind.WRITE, group="expiry", fast=True)
+def persist(db: Database, key: Key) -> Reply:
+    """Remove the deadline of a key; 1 if it had one."""
+    entry = db.find(key)
+    if entry is None or not entry.deadline:
+        return 0
+    db.store(key, entry.value)
+    return 1
+
+
+def _remaining_ms(space: Keyspace, key: bytes) -> int:
+    """A live key shows at least 1 ms, whatever the leader's clock says meanwhile (PROTOCOL 21)."""
+    entry = space.current.find(key)
+    if entry is None:
+        return _ABSENT
+    return max(entry.deadline - space.shown_ms, 1) if entry.deadline else _NO_DEADLINE
+
+
+@COMMANDS.command("TTL", kind=Kind.READ, group="expiry", fast=True)
+def ttl(space: Keyspace, key: Key) -> Reply:
+    """Seconds until a key expires; -1: never, -2: no such key."""
+    remaining = _remaining_ms(space, key)
+    return remaining if remaining < 0 else (remaining + 500) // 1000
+
+
+@COMMANDS.command("PTTL", kind=Kind.READ, group="expiry", fast=True)
+def pttl(space: Keyspace, key: Key) -> Reply:
+    """Milliseconds until a key expires; -1: never, -2: no such key."""
+    return _remaining_ms(space, key)
+
+
+def _deadline_ms(db: Database, key: bytes) -> int:
+    entry = db.find(key)
+    if entry is None:
+        return _ABSENT
+    return entry.deadline or _NO_DEADLINE
+
+
+@COMMANDS.command("EXPIRETIME", kind=Kind.READ, group="expiry", fast=True)
+def expiretime(db: Database, key: Key) -> Reply:
+    """When a key expires, in seconds since 1970; -1: never, -2: no such key."""
+    deadline = _deadline_ms(db, key)
+    return deadline if deadline < 0 else (deadline + 500) // 1000
+
+
+@COMMANDS.command("PEXPIRETIME", kind=Kind.READ, group="expiry", fast=True)
+def pexpiretime(db: Database, key: Key) -> Reply:
+    """When a key expires, in milliseconds since 1970; -1: never, -2: no such key."""
+    return _deadline_ms(db, key)
+
+
+@COMMANDS.command("TIME", kind=Kind.READ, group="server", fast=True)
+def time(space: Keyspace) -> Reply:
+    """The log's time: seconds since 1970, and microseconds."""
+    return [b"%d" % (space.shown_ms // 1000), b"%d" % (space.shown_ms % 1000 * 1000)]

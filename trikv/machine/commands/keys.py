@@ -1,0 +1,163 @@
+"""Keys, whatever they hold: existence, names, listing, moving, deleting."""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
+from trikv.machine.glob import matcher
+from trikv.machine.keyspace import Database, Entry, Keyspace
+from trikv.machine.memory import charge
+from trikv.machine.numerics import parse_integer
+from trikv.machine.replies import OK, CommandError, Reply, Status
+from trikv.machine.table import CommandTable, Key, Kind
+
+COMMANDS = CommandTable()
+
+KEYS_MAX = 100_000
+"""KEYS refuses a larger database: it would hold up the node for longer than a heartbeat may wait."""
+SCAN_COUNT = 10
+"""Redis' default."""
+SCAN_COUNT_MAX = 10_000
+"""COUNT is a hint; no step looks at more."""
+
+_STRING = Status("string")
+_NONE = Status("none")
+
+
+@COMMANDS.command("EXISTS", kind=Kind.READ, group="keys", fast=True)
+def exists(db: Database, key: Key, *keys: Key) -> Reply:
+    """How many of these keys exist."""
+    return sum(db.find(each) is not None for each in (key, *keys))
+
+
+@COMMANDS.command("TOUCH", kind=Kind.READ, group="keys", fast=True)
+def touch(db: Database, key: Key, *keys: Key) -> Reply:
+    """How many of these keys exist; without eviction there is no age to reset."""
+    return sum(db.find(each) is not None for each in (key, *keys))
+
+
+@COMMANDS.command("TYPE", kind=Kind.READ, group="keys", fast=True)
+def type_(db: Database, key: Key) -> Reply:
+    """The type of a key's value, or none."""
+    return _NONE if db.find(key) is None else _STRING
+
+
+@COMMANDS.command("DELETE", kind=Kind.WRITE, group="keys")
+@COMMANDS.command("UNLINK", kind=Kind.WRITE, group="keys", fast=True)
+@COMMANDS.command("DEL", kind=Kind.WRITE, group="keys")
+def delete(db: Database, key: Key, *keys: Key) -> Reply:
+    """Delete keys and answer how many there were."""
+    return sum(db.drop(each) for each in (key, *keys))
+
+
+def _rename_bound(args: Sequence[bytes]) -> int:
+    """A new name may be longer, and the deadline moves along."""
+    return len(args[2])
+
+
+@COMMANDS.command("RENAME", kind=Kind.WRITE, group="keys", grows=_rename_bound)
+def rename(db: Database, key: Key, newkey: Key) -> Reply:
+    """Give a key another name, replacing what had it."""
+    entry = db.find(key)
+    if entry is None:
+        return NO_SUCH_KEY
+    if key == newkey:
+        return OK
+    return _move(db, key, newkey, entry) or OK
+
+
+@COMMANDS.command("RENAMENX", kind=Kind.WRITE, group="keys", fast=True, grows=_rename_bound)
+def renamenx(db: Database, key: Key, newkey: Key) -> Reply:
+    """Give a key another name unless that is taken; 1 if it was free."""
+    entry = db.find(key)
+    if entry is None:
+        return NO_SUCH_KEY
+    if db.find(newkey) is not None:
+        return 0
+    return _move(db, key, newkey, entry) or 1
+
+
+def _move(db: Database, key: bytes, newkey: bytes, entry: Entry) -> CommandError | None:
+    value_bytes = len(entry.value)
+    growth = db.growth(newkey, value_bytes, entry.deadline) - charge(len(key), value_bytes, entry.deadline)
+    refused = db.refusal(newkey, value_bytes)
+    if refused is None and not db.ledger.has_room(growth):
+        refused = OOM
+    if refused is None:
+        db.drop(key)
+        db.drop(newkey)
+        refused = db.store(newkey, entry.value, entry.deadline)
+        assert refused is None, refused
+    return refused
+
+
+@COMMANDS.command("KEYS", kind=Kind.READ, group="keys")
+def keys_(db: Database, pattern: bytes) -> Reply:
+    """All keys that match a pattern such as user:*; for large databases use SCAN."""
+    if db.size > KEYS_MAX:
+        return CommandError(f"ERR KEYS looks at {KEYS_MAX} keys at most and there are {db.size}: use SCAN")
+    matches = matcher(pattern)
+    return [
+        key
+        for bucket in db.buckets
+        for key, entry in bucket.items()
+        if db.is_live(entry) and matches(key) is not None
+    ]
+
+
+@COMMANDS.command("SCAN", kind=Kind.READ, group="keys", options="[MATCH pattern] [COUNT count] [TYPE type]")
+def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
+    """List keys a few at a time: start at cursor 0, go on at the one answered until that is 0."""
+    if not cursor.isdigit() or len(cursor) > 20 or int(cursor) >= 1 << 64:
+        return INVALID_CURSOR
+    count, pattern, wanted = SCAN_COUNT, b"*", b"string"
+    for position in range(0, len(options), 2):
+        word, argument = options[position].upper(), options[position + 1 : position + 2]
+        if word == b"COUNT" and argument:
+            number = parse_integer(argument[0])
+            if number is None:
+                return NOT_INTEGER
+            if number < 1:
+                return SYNTAX
+            count = min(number, SCAN_COUNT_MAX)
+        elif word == b"MATCH" and argument:
+            pattern = argument[0]
+        elif word == b"TYPE" and argument:
+            wanted = argument[0].lower()
+        else:
+            return SYNTAX
+    following, found = db.scan(int(cursor), count)
+    matches = matcher(pattern)
+    shown: list[Reply] = [
+        key for key in found if wanted == b"string" and db.find(key) is not None and matches(key) is not None
+    ]
+    return [b"%d" % following, shown]
+
+
+@COMMANDS.command("RANDOMKEY", kind=Kind.READ, group="keys")
+def randomkey(space: Keyspace) -> Reply:
+    """Some key; the same one until a write, time or the place in a pipeline changes the draw."""
+    seed = b"%d %d %d" % (space.ledger.changes, space.shown_ms, space.position)
+    return space.current.pick(crc32(seed))
+
+
+@COMMANDS.command("WATCH", kind=Kind.READ, group="transactions", fast=True)
+def watch(db: Database, key: Key, *keys: Key) -> Reply:
+    """The versions of these keys, 0 where absent: what the node keeps for EXEC (PROTOCOL 23)."""
+    entries = [db.find(each) for each in (key, *keys)]
+    return [0 if entry is None else entry.version for entry in entries]
+
+
+@COMMANDS.command("MEMORY|USAGE", kind=Kind.READ, group="server", options="[SAMPLES count]")
+def memory_usage(db: Database, key: Key, *options: bytes) -> Reply:
+    """The bytes that the memory account charges for a key."""
+    if options:
+        if len(options) != 2 or options[0].upper() != b"SAMPLES":
+            return SYNTAX
+        samples = parse_integer(options[1])
+        if samples is None:
+            return NOT_INTEGER
+        if samples < 0:
+            return SYNTAX
+    entry = db.find(key)
+    return None if entry is None else charge(len(key), len(entry.value), entry.deadline)

@@ -1,0 +1,27 @@
+"""The digest: equal on two replicas at the same index, or one of them is wrong.
+
+It covers order, versions and deadlines of every key, origin rows, members, time and settings. The hash of a
+bucket is kept until the bucket changes, so a digest costs what changed since the last one.
+"""
+
+from hashlib import blake2b
+
+import msgspec
+
+from trikv.machine.keyspace import Entry, Keyspace
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def _hash_bucket(bucket: dict[bytes, Entry]) -> bytes:
+    return blake2b(_encoder.encode(bucket), digest_size=16).digest()
+
+
+def state_digest(space: Keyspace, settings: msgspec.Struct) -> str:
+    """32 hexadecimal digits for all databases and the settings."""
+    whole = blake2b(_encoder.encode(settings), digest_size=16)
+    for db in space.databases:
+        for number, bucket_hash in sorted(db.bucket_hashes(_hash_bucket).items()):
+            whole.update(b"%d %d " % (db.number, number))
+            whole.update(bucket_hash)
+    return whole.hexdigest()

@@ -1,0 +1,33 @@
+"""The error replies that more than one command gives, in Redis 7.0's words."""
+
+from trikv.machine.replies import CommandError
+
+DB_INDEX = CommandError("ERR DB index is out of range")
+INTERNAL = CommandError("ERR internal error: this command failed in its checks and had no effect")
+INVALID_CURSOR = CommandError("ERR invalid cursor")
+KEY_TOO_LONG = CommandError("ERR key exceeds maximum allowed size")
+NOT_FLOAT = CommandError("ERR value is not a valid float")
+NOT_INTEGER = CommandError("ERR value is not an integer or out of range")
+NO_SUCH_KEY = CommandError("ERR no such key")
+OFFSET_RANGE = CommandError("ERR offset is out of range")
+OOM = CommandError("OOM command not allowed when used memory > 'maxmemory'.")
+EXEC_OOM = CommandError(f"EXECABORT Transaction discarded because of: {OOM.text}")
+EXEC_ERRORS = CommandError("EXECABORT Transaction discarded because of previous errors.")
+OVERFLOW = CommandError("ERR increment or decrement would overflow")
+STRING_TOO_LONG = CommandError("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+SYNTAX = CommandError("ERR syntax error")
+
+
+def wrong_arity(name: str) -> CommandError:
+    """`name` in any case, ``CONFIG|SET`` for a subcommand."""
+    return CommandError(f"ERR wrong number of arguments for '{name.lower()}' command")
+
+
+def invalid_expire(name: str) -> CommandError:
+    """A deadline that is not positive where it must be, or does not fit 64 bits."""
+    return CommandError(f"ERR invalid expire time in '{name}' command")
+
+
+def text_of(data: bytes) -> str:
+    """`data` as shown inside an error: one line, cut at a NUL as C does, foreign bytes replaced."""
+    return data.partition(b"\0")[0].decode("utf-8", "replace").replace("\r", " ").replace("\n", " ")

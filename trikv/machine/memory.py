@@ -1,0 +1,58 @@
+"""The memory account: what a key is charged, and the limits of one key.
+
+The account decides -OOM in the log, so it may depend on nothing but the state: it is sums of lengths and
+the literals below, never `sys.getsizeof`, which differs between builds. The literals were fitted to the
+growth of a real process (``tests/machine/test_memory.py`` compares again on every run). They are part of
+the replicated behaviour: a change needs a new feature level (PROTOCOL 22).
+"""
+
+import re
+from collections.abc import Sequence
+
+ENTRY_BYTES = 208
+"""Per key: two bytes objects, the entry, its version number, and its share of a bucket's table."""
+
+EXPIRY_BYTES = 112
+"""Per deadline: the number, the index tuple and its place in the sorted list."""
+
+VALUE_BYTES_MAX = 8 * 1024 * 1024
+"""Longest string value; below the entry and frame limits (PROTOCOL 17)."""
+
+KEY_BYTES_MAX = 64 * 1024
+"""Longest key. Redis allows 512 MB, which no listing of keys could be sent or sliced with."""
+
+_UNITS = {
+    b"": 1,
+    b"b": 1,
+    b"k": 1000,
+    b"kb": 1024,
+    b"m": 1000**2,
+    b"mb": 1024**2,
+    b"g": 1000**3,
+    b"gb": 1024**3,
+}
+_AMOUNT = re.compile(rb"([0-9]{1,18})([a-z]*)")
+
+
+def charge(key_bytes: int, value_bytes: int, deadline_ms: int) -> int:
+    """The bytes charged for one key; `deadline_ms` 0 where it has none."""
+    if deadline_ms:
+        return ENTRY_BYTES + EXPIRY_BYTES + key_bytes + value_bytes
+    return ENTRY_BYTES + key_bytes + value_bytes
+
+
+def growth_bound(args: Sequence[bytes]) -> int:
+    """More than any command can add whose arguments are the keys and values it stores.
+
+    Every argument is charged as if it were a new key with a deadline. Used for transactions, which are
+    refused before any effect; a bound that is a little high only refuses a little early.
+    """
+    return sum(map(len, args)) + (ENTRY_BYTES + EXPIRY_BYTES) * len(args)
+
+
+def parse_memory(text: bytes) -> int | None:
+    """Bytes from Redis' notation (``100``, ``64k`` = 64,000, ``64kb`` = 65,536, ... gb), else None."""
+    found = _AMOUNT.fullmatch(text.lower())
+    if found is None or found[2] not in _UNITS:
+        return None
+    return int(found[1]) * _UNITS[found[2]]

@@ -1,0 +1,107 @@
+"""What an applied entry tells the node that holds the clients, and the rules that decide it.
+
+The rules are PROTOCOL 1 and 2: a life of an origin opens with a Hello whose log index is its incarnation; a
+proposal applies only if it quotes that incarnation and the origin's next sequence.
+"""
+
+import enum
+from typing import TypeAlias
+
+import msgspec
+
+from trikv.machine.batch import Hello
+from trikv.machine.replies import Reply
+
+
+class Reason(enum.Enum):
+    """Why a proposal was skipped; nothing advances, on any replica."""
+
+    DUPLICATE = "duplicate"
+    """Its sequence was used before."""
+    GAP = "gap"
+    """A proposal before it is missing: send again from the row's next."""
+    INCARNATION = "incarnation"
+    """It quotes a life that is not the row's, or there is no row."""
+    NOT_MEMBER = "not a member"
+    """The origin is in no configuration (any more)."""
+
+
+class Opened(msgspec.Struct, frozen=True, gc=False):
+    """A Hello of this origin was in the entry; this is the row as it stands after it.
+
+    A nonce that is not the node's own means that another life holds the row: send a new Hello.
+    """
+
+    nonce: bytes
+    incarnation: int
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """A proposal of this origin took effect. Not untracked by the collector: replies may hold anything."""
+
+    incarnation: int
+    sequence: int
+    replies: list[Reply]
+    """One a step; empty for a forgotten proposal."""
+
+
+class Skipped(msgspec.Struct, frozen=True, gc=False):
+    """A proposal of this origin had no effect."""
+
+    incarnation: int
+    sequence: int
+    """Both as quoted; 0 for a Hello."""
+    reason: Reason
+
+
+Outcome: TypeAlias = Opened | Applied | Skipped
+
+
+class OriginRow(msgspec.Struct, gc=False):
+    """The machine's memory of one origin."""
+
+    incarnation: int
+    nonce: bytes
+    next: int = 1
+    """The one sequence that would apply."""
+
+
+class Origins:
+    """The rows, and the members whose proposals count."""
+
+    __slots__ = ("members", "rows")
+
+    def __init__(self) -> None:
+        self.members: tuple[int, ...] = ()
+        """Ascending."""
+        self.rows: dict[int, OriginRow] = {}
+
+    def set_members(self, members: tuple[int, ...]) -> None:
+        """A membership entry: rows of removed members go."""
+        self.members = members
+        self.rows = {origin: row for origin, row in self.rows.items() if origin in members}
+
+    def greet(self, hello: Hello, index: int) -> Opened | Skipped:
+        """Open a life of ``hello.origin`` at `index`, unless its row has that nonce already.
+
+        Two lives cannot share an incarnation: of two Hellos in one entry the first wins, and the second
+        sees a foreign nonce in its outcome and says Hello again.
+        """
+        if hello.origin not in self.members:
+            return Skipped(0, 0, Reason.NOT_MEMBER)
+        row = self.rows.get(hello.origin)
+        if row is None or (row.nonce != hello.nonce and row.incarnation != index):
+            row = self.rows[hello.origin] = OriginRow(index, hello.nonce)
+        return Opened(row.nonce, row.incarnation)
+
+    def admit(self, origin: int, incarnation: int, sequence: int) -> Reason | None:
+        """None, and the sequence is used up, where the proposal applies; else why it does not."""
+        row = self.rows.get(origin)
+        if row is None:
+            return Reason.INCARNATION if origin in self.members else Reason.NOT_MEMBER
+        if row.incarnation != incarnation:
+            return Reason.INCARNATION
+        if row.next != sequence:
+            return Reason.DUPLICATE if sequence < row.next else Reason.GAP
+        row.next = sequence + 1
+        return None
