@@ -150,8 +150,6 @@ class NodeConfig:
 
     maxmemory_explicit: bool = False
     """A flag or the environment gave `maxmemory`: send it through the log once after election."""
-    secret: bytes = attrs.field(default=b"", repr=False)
-    """What `secret_file` holds, filled in by whoever starts the node; needed where there are peers."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse what no source's line alone shows to be wrong. Raises ConfigError."""

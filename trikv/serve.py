@@ -8,11 +8,13 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
-import attrs
 import structlog
 import trio
 
@@ -32,6 +34,8 @@ FAILED: Final = 1
 _NOT_SET_ASIDE: Final = frozenset({"aside", "backups", "node.log", "node.log.1"})
 """What `--refill` leaves in place: not state of the node, and the log is open."""
 
+_LOAD_PIECE_BYTES: Final = 65_536
+
 log = structlog.get_logger()
 
 
@@ -46,18 +50,28 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     raise_file_limit()
-    if config.peers:
-        config = attrs.evolve(config, secret=secret.read(config.secret_file, node_id=config.node_id))
-    elif refill:
+    if refill and not config.peers:
         raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
     exit_code = OK
     try:
-        with RealHost(config.data_directory) as host:
-            trio.run(_run, config, host, refill, supervised)
+        shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
+        with RealHost(config.data_directory) as host, _open_load(config.load) as load:
+            node = Node(config, host, shared, load)
+            trio.run(_run, node, host.disk if refill else None, supervised)
     except* (OSError, StorageError, ConfigError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
         exit_code = FAILED
     return exit_code
+
+
+@contextlib.contextmanager
+def _open_load(path: str) -> Iterator[Iterable[bytes] | None]:
+    """The pieces of the file that fills an empty cluster; None where none was given."""
+    if not path:
+        yield None
+        return
+    with Path(path).open("rb") as file:
+        yield iter(lambda: file.read(_LOAD_PIECE_BYTES), b"")
 
 
 def raise_file_limit() -> None:
@@ -67,44 +81,43 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _run(config: NodeConfig, host: RealHost, refill: bool, supervised: bool) -> None:  # noqa: FBT001 - trio.run passes by position
-    """Start the node, then wait until it has stopped by itself or by a signal."""
-    if refill:
-        await set_aside(host.disk)
-    node = Node(config, host)
+async def _run(node: Node, refilled: Disk | None, supervised: bool) -> None:  # noqa: FBT001 - trio.run passes by position
+    """Run the node until it stops by itself or was asked to."""
+    if refilled is not None:
+        await set_aside(refilled)
+    stop = _Stop(node)
     async with trio.open_nursery() as nursery:
-        stop = _Stop(node, nursery.cancel_scope)
-        await nursery.start(watch_stop_signals, stop.signalled)
+        await nursery.start(watch_stop_signals, stop.ask)
         if supervised:
             nursery.start_soon(_stop_at_end_of_input, stop)
-        await nursery.start(_run_node, node, nursery.cancel_scope)
-        stop.started = True
-        gc.freeze()  # what start-up made lives as long as the process: no collection need look at it
+        await node.run(task_status=_Started())
+        nursery.cancel_scope.cancel()
 
 
-async def _run_node(
-    node: Node, scope: trio.CancelScope, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Run the node; when it has stopped, so does everything around it."""
-    await node.run(task_status=task_status)
-    scope.cancel()
+class _Started:
+    """A `trio.TaskStatus` for when the node serves."""
+
+    def started(self, value: object = None) -> None:
+        """Spare the collector what start-up made: it lives as long as the process."""
+        del value
+        gc.freeze()
 
 
 class _Stop:
     """Counts requests to stop: the first asks, the second insists."""
 
-    def __init__(self, node: Node, scope: trio.CancelScope) -> None:
-        self.started = False
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._scope = scope
         self._asked = False
 
-    async def signalled(self, number: object) -> None:
+    async def ask(self, reason: signal.Signals | str) -> None:
         """Handle one request."""
-        log.info("stopping at once" if self._asked else "stopping", reason=getattr(number, "name", number))
-        if self._asked or not self.started:
-            self._scope.cancel()
+        why = reason.name if isinstance(reason, signal.Signals) else reason
+        if self._asked:
+            log.warning("stopping at once", reason=why)
+            self._node.stop_now()
         else:
+            log.info("stopping", reason=why)
             self._node.stop()
         self._asked = True
 
@@ -115,7 +128,7 @@ async def _stop_at_end_of_input(stop: _Stop) -> None:
         await trio.lowlevel.wait_readable(sys.stdin.fileno())
         if not os.read(sys.stdin.fileno(), 4096):
             break
-    await stop.signalled("the supervisor is gone")
+    await stop.ask("the supervisor is gone")
 
 
 async def set_aside(disk: Disk) -> None:
