@@ -41,9 +41,7 @@ _Pipeline = Annotated[int, _option("Commands a connection sends at once.", "-P")
 _ValueBytes = Annotated[int, _option("Size of a value.", "-d")]
 _Keys = Annotated[int, _option("Keys the commands spread over.", "-r")]
 _Mix = Annotated[str, _option("Commands and weights; of set get incr mget mset del ping append.")]
-_Rate = Annotated[
-    float | None, _option("Commands a second, on schedule; latency counts from the instant due.")
-]
+_Rate = Annotated[float | None, _option("Commands a second, on schedule; latency counts from the time due.")]
 _Nodes = Annotated[str | None, _option("host:port,host:port,…; else those of ports 8080-8082 that answer.")]
 _Password = Annotated[str | None, _option("What AUTH is sent with, where the nodes require one.")]
 _Verify = Annotated[
@@ -62,7 +60,7 @@ def bench(
     value_bytes: _ValueBytes = 64,
     keys: _Keys = 100_000,
     mix: _Mix = "set=1,get=9",
-    rate: _Rate = None,
+    rate: _Rate = Annotated[float | None, _option("Commands a second, on schedule; latency counts from the time due.")]
     nodes: _Nodes = None,
     password: _Password = None,
     verify: _Verify = False,

@@ -92,8 +92,7 @@ class Ledger:
         if not isinstance(reply, int) or reply < last[slot] + change.number:
             # The one writer of this key saw it shrink: an acknowledged write is gone, whatever comes later.
             self._fell.add((change.kind, slot))
-        if isinstance(reply, int):
-            last[slot] = reply
+        last[slot] = reply if isinstance(reply, int) else max(last[slot], 0)
 
     def doubt(self, change: Change) -> None:
         """Note that nobody knows whether `change` happened."""

@@ -7,7 +7,7 @@ from enum import Enum, auto
 import hiredis
 
 from trikv.bench.nodes import Node
-from trikv.bench.workload import Batch  # noqa: TC001 - a name of its own module, not only an annotation
+from trikv.bench.workload import Batch
 
 
 class State(Enum):

@@ -101,6 +101,8 @@ class Loop:
             if self._stopped:
                 break
         self._opening = False
+        if not self._idle and self._stopped:
+            raise NothingAnswers("stopped before a connection was open")
         if not self._idle:
             raise NothingAnswers(f"no node answers at {', '.join(str(node.address) for node in self._nodes)}")
 
@@ -111,7 +113,8 @@ class Loop:
         self._running = True
         if not self._interval_ns:
             for link in [*self._idle]:
-                self._dispatch(link, now)
+                if self._left > 0:
+                    self._dispatch(link, now)
         while self._left > 0 and now < self._end_ns and not self._stopped and not self.tally.gave_up:
             if self._interval_ns:
                 self._dispatch_due(now)
