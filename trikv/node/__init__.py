@@ -1,1 +1,39 @@
-"""trikv.node: its design document stands here."""
+r"""The node: a tree of Trio tasks around a pure core. This is its design document.
+
+**The way of a command, in one direction.** ::
+
+    bytes -> ClientWire -> Conversation -> Work -> driver's mailbox -> Proposals -> Raft -> Ready
+         -> Writer (log, one fdatasync a batch)     \
+         -> Links (AppendEntries to the peers)      /  quorum -> committed -> Applier -> Machine.apply
+         -> replies -> the waiting Work -> Conversation, in request order -> bytes
+
+A follower takes the same way: its items go to the leader as a ``Forward`` and come back by the log, and the
+node that holds the client computes the reply itself when the log brings the entry by. Only two edges go
+back: a reply to its waiter, and the watermark of what is applied.
+
+**Owners.** One task owns one thing, so there are no locks:
+
+===============  =============================================================================
+task             owns
+===============  =============================================================================
+`driver`         Raft, the re-send window (`proposals`), read rounds (`reads`), log time
+`writer`         the write-ahead log
+`applier`        the machine; reads run synchronously between two applies
+`links`          a connection to each peer, one task each
+`snapshotter`    the snapshot files, transfers, backups, the dump
+`actions`        a task for each BACKUP, SAVE or WAIT under way
+the host's hub   the client sockets; each connection's state is its `conversation`
+===============  =============================================================================
+
+**Deciding is apart from doing.** `proposals`, `reads`, `logtime`, `founding`, `swap` and `retention` are
+pure: they are told what happened and return what is to be done. `driver` asks them in each turn and does it.
+
+**Time.** The driver sleeps until the earliest of all deadlines (`ticker`), never in a polling loop.
+
+**Bounds.** A connection has one submission in flight; the re-send window, a link's queues, a batch, a turn's
+forwarded bytes, the log in memory and a snapshot's window each have a limit in bytes with its reason beside
+it. Mailboxes are bounded by what feeds them (`mailbox`).
+
+**Stopping** goes by phases (`stopping`), shielded from the cancellation that asked for it and limited in
+time: clients are warned, commands finish, a barrier makes the dump hold every acknowledged write.
+"""

@@ -1,0 +1,171 @@
+"""Commands that this node carries out itself, after a read barrier: BACKUP, SAVE, BGSAVE, WAIT, SHUTDOWN.
+
+None of them is a log entry (PROTOCOL 6). The barrier, a quorum's read round, makes what they write hold
+every write that was acknowledged before they were asked for, on whichever node.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import attrs
+import structlog
+import trio
+
+from trikv.host.seam import Host
+from trikv.machine.replies import OK, CommandError, Reply, Status
+from trikv.node.durability import Durability, voters_holding
+from trikv.node.events import Barrier, Event
+from trikv.node.links import Links
+from trikv.node.mailbox import Mailbox
+from trikv.node.service import Action, Work
+from trikv.node.snapshotter import Snapshotter
+from trikv.protocol.messages import DurableRequest
+from trikv.raft.core import Raft
+from trikv.raft.types import SnapshotMeta
+
+BACKUPS = "backups"
+WAIT_POLL_S = 0.005
+"""How often a WAIT looks again: about a network round and a sync."""
+
+log = structlog.get_logger()
+
+
+async def barrier(inbox: Mailbox[Event]) -> CommandError | None:
+    """Wait until this node has applied all that was acknowledged before; the error where it could not."""
+    done = trio.Event()
+    outcome: list[CommandError] = []
+
+    def failed(error: CommandError) -> None:
+        outcome.append(error)
+        done.set()
+
+    inbox.put(Barrier(Work(0, (), (), False, lambda _: done.set(), failed)))
+    await done.wait()
+    return outcome[0] if outcome else None
+
+
+@attrs.frozen
+class ActionSettings:
+    """What the actions need to know of the configuration."""
+
+    data_directory: str
+    """As the operator wrote it: backups are named by the path from where the node was started."""
+    backups_kept: int = 10
+
+
+class Actions:
+    """Carries out actions, each in a task of its own; a connection has at most one under way."""
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        inbox: Mailbox[Event],
+        raft: Raft,
+        links: Links,
+        snapshotter: Snapshotter,
+        durability: Durability,
+        stop: Callable[[], None],
+        settings: ActionSettings,
+    ) -> None:
+        self._host = host
+        self._inbox = inbox
+        self._raft = raft
+        self._links = links
+        self._snapshotter = snapshotter
+        self._durability = durability
+        self._stop = stop
+        self._settings = settings
+        self._asked: Mailbox[Action] = Mailbox()
+
+    def put(self, action: Action) -> None:
+        """Carry `action` out."""
+        self._asked.put(action)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until cancelled."""
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            while True:
+                for action in await self._asked.take():
+                    nursery.start_soon(self._carry_out, action)
+
+    async def _carry_out(self, action: Action) -> None:
+        match action.name:
+            case "BACKUP":
+                reply = await self._after_barrier(self._backup)
+            case "SAVE":
+                reply = await self._after_barrier(self._save)
+            case "BGSAVE":
+                # Redis answers at once; here the snapshot is a walk that never stops the server anyway.
+                action.answered(Status("Background saving started"))
+                await self._after_barrier(self._save)
+                return
+            case "WAIT":
+                reply = await self._wait(action)
+            case "SHUTDOWN":
+                self._stop()
+                reply = OK
+            case _:
+                reply = CommandError(f"ERR unknown action {action.name}")
+        action.answered(reply)
+
+    async def _after_barrier(self, act: Callable[[], object]) -> Reply:
+        error = await barrier(self._inbox)
+        if error is not None:
+            return error
+        try:
+            return await act()  # type: ignore[misc,no-any-return]  # the two coroutines below
+        except OSError as problem:
+            log.error("could not write", reason=str(problem))
+            return CommandError(f"ERR could not write: {problem}")
+
+    async def _save(self) -> Reply:
+        await self._snapshotter.take()
+        return OK
+
+    async def _backup(self) -> Reply:
+        meta, keys, name = await self._write_backup()
+        await self._prune()
+        return f"{self._settings.data_directory}/{name}: {keys} keys at index {meta.index}".encode()
+
+    async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:
+        moment = datetime.fromtimestamp(self._host.clock.wall_ms() / 1000, UTC)
+        prefix = f"{BACKUPS}/{moment:%Y%m%dT%H%M%SZ}"
+        meta, keys = await self._snapshotter.write_document(lambda meta: f"{prefix}-{meta.index}.json")
+        return meta, keys, f"{prefix}-{meta.index}.json"
+
+    async def _prune(self) -> None:
+        disk = self._host.disk
+        names = [name for name in await disk.names(BACKUPS) if name.endswith(".json")]
+        for name in names[: -self._settings.backups_kept]:
+            await disk.remove(f"{BACKUPS}/{name}")
+        await disk.sync_directory(BACKUPS)
+
+    async def _wait(self, action: Action) -> Reply:
+        """WAIT numreplicas timeout-ms: how many voters hold the connection's last write, less one."""
+        try:
+            wanted, timeout_ms = (int(arg) for arg in action.args)
+        except ValueError:
+            return CommandError("ERR value is not an integer or out of range")
+        if timeout_ms < 0:
+            return CommandError("ERR timeout is negative")
+        index = action.last_write
+        if not isinstance(index, int):
+            return sum(member.voter for member in self._raft.membership.members) - 1
+        number = self._durability.open()
+        try:
+            held = self._held(number, index)
+            with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
+                while held - 1 < wanted:
+                    await trio.sleep(WAIT_POLL_S)
+                    held = max(held, self._held(number, index))
+            return max(0, held - 1)
+        finally:
+            self._durability.close(number)
+
+    def _held(self, number: int, index: int) -> int:
+        """What is known now; asks the leader on the way."""
+        if self._raft.leader is not None:
+            self._links.send(self._raft.leader, DurableRequest(number, index))
+        return max(voters_holding(self._raft, index), self._durability.known(number))

@@ -1,0 +1,375 @@
+"""The driver: the one task that owns Raft. It never waits for a disk, a socket or the machine.
+
+A turn takes everything that has come in, steps Raft, then acts on its `Ready`: jobs to the writer, messages
+to the links, committed entries to the applier. All proposals that wait when a turn begins become one
+entry: group commit without a timer.
+"""
+
+from typing import assert_never
+
+import attrs
+import structlog
+
+from trikv.host.seam import Host
+from trikv.machine.replies import CommandError
+from trikv.node import events
+from trikv.node.applier import Applier, ServeReads
+from trikv.node.durability import Durability, voters_holding
+from trikv.node.events import Event
+from trikv.node.founding import record_for, standing
+from trikv.node.leading import Leading, stamp_of
+from trikv.node.links import Identity, Links
+from trikv.node.logtime import LogTime
+from trikv.node.mailbox import Mailbox
+from trikv.node.proposals import CLUSTERDOWN, REPLY_LOST, Proposals, Waiters
+from trikv.node.reads import Reads
+from trikv.node.retention import Retention
+from trikv.node.service import Work
+from trikv.node.snapshotter import Snapshotter
+from trikv.node.swap import Joiner
+from trikv.node.ticker import Ticker
+from trikv.node.writer import Writer
+from trikv.protocol import messages as said
+from trikv.protocol.messages import PeerMessage
+from trikv.raft.core import Raft
+from trikv.raft.messages import AppendEntries
+from trikv.raft.ready import ConfirmedRead, Ready
+from trikv.raft.roles import Role
+from trikv.raft.types import DiskId, EntryKind, NodeId, ReadId
+
+STOPPING = CommandError(
+    "CLUSTERDOWN this node is shutting down; the command was not executed, use another node"
+)
+FORWARD_BYTES_MAX = 1024 * 1024
+"""How much of the window one turn hands over; the rest follows in the next."""
+HOUSEKEEPING_MS = 1000
+"""Log time's slew, join requests and the log's memory are looked after this often."""
+
+log = structlog.get_logger()
+
+
+@attrs.frozen
+class Parts:
+    """What the driver hands work to. Each is owned by another task, but for the pure ones of its own."""
+
+    host: Host
+    raft: Raft
+    proposals: Proposals
+    waiters: Waiters
+    reads: Reads
+    logtime: LogTime
+    leading: Leading
+    links: Links
+    writer: Writer
+    applier: Applier
+    snapshotter: Snapshotter
+    durability: Durability
+    retention: Retention
+    inbox: Mailbox[Event]
+    identity: Identity
+
+
+class Driver:
+    """Turns events into Raft's steps, and Raft's `Ready` into orders."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host = parts.host
+        self._raft = parts.raft
+        self._proposals = parts.proposals
+        self._reads = parts.reads
+        self._leading = parts.leading
+        self._links = parts.links
+        self._inbox = parts.inbox
+        self._ticker = Ticker(parts.host.clock.boot_ms, parts.inbox.wake)
+        self._forwarded: list[tuple[NodeId, tuple[bytes, ...]]] = []
+        self._seen: tuple[int, NodeId | None, Role] = (0, None, Role.FOLLOWER)
+        self._housekeeping_due_ms = 0
+        self._now_ms = 0
+        self.stopping = False
+        self.disk_full = False
+        self.draining: dict[NodeId, bool] = {}
+        """Peers that are shutting down; True once they have drained."""
+
+    async def run_ticker(self) -> None:
+        """The timer's own task; run it beside `run`."""
+        await self._ticker.run()
+
+    async def run(self) -> None:
+        """Take turns until cancelled."""
+        while True:
+            self.turn(await self._inbox.take())
+
+    def turn(self, batch: list[Event]) -> None:
+        """One turn: inputs, timers, outputs. Synchronous, and short."""
+        now = self._now_ms = self._host.clock.boot_ms()
+        raft = self._raft
+        raft.begin(now, self._host.clock.wall_ms())
+        for event in batch:
+            self._handle(event)
+        raft.tick()
+        self._proposals.tick(now)
+        self._reads.tick(now)
+        self._expire(now)
+        self._notice_leadership(now)
+        if now >= self._housekeeping_due_ms:
+            self._keep_house(now)
+        self._hand_over_proposals(now)
+        self._ask_reads(now)
+        self._act(raft.ready())
+        self._ticker.arm(self._next_deadline(now))
+
+    # ------------------------------------------------------------------ inputs
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Work():
+                self._take_work(event)
+            case events.PeerSaid(peer=peer, disk=disk, message=message):
+                self._hear(peer, disk, message)
+            case events.Persisted(job=job):
+                self._raft.persisted(job)
+            case events.Progress():
+                pass  # it woke us for the expiry to plan, in `_next_deadline`
+            case events.OwnApplied(incarnation=incarnation, next_sequence=sequence):
+                if incarnation == self._parts.waiters.incarnation:
+                    self._proposals.applied_below(sequence, self._now_ms)
+            case events.OwnSkipped():
+                self._proposals.nudge(self._now_ms)
+            case events.OwnHello(nonce=nonce, incarnation=incarnation):
+                self._proposals.opened(nonce, incarnation, self._host.entropy.bytes(16), self._now_ms)
+            case events.LinkUp() | events.LinkDown():
+                self._link_changed(event)
+            case events.Installed():
+                self._installed(event)
+            case events.SnapshotReceived(peer=peer, disk=disk, term=term, meta=meta):
+                if not self._raft.install(peer, disk, term, meta):
+                    self._parts.snapshotter.forget_loaded(meta)
+            case events.TransferEnded(peer=peer, index=index, ok=ok):
+                self._raft.snapshot_sent(peer, index, ok=ok)
+            case events.Barrier(work=work):
+                self._reads.submit(work, self._now_ms)
+            case events.HandOver():
+                self._give_leadership_away()
+            case events.Compact(meta=meta):
+                self._parts.writer.compact(meta)
+            case events.DiskFull(full=full):
+                self._disk_is_full(full=full)
+            case _:
+                assert_never(event)
+
+    def _take_work(self, work: Work) -> None:
+        if self.stopping:
+            work.failed(STOPPING)
+        elif work.writes:
+            self._proposals.submit(work, self._now_ms)
+        else:
+            self._reads.submit(work, self._now_ms)
+
+    def _hear(self, peer: NodeId, disk: DiskId, message: PeerMessage) -> None:
+        raft = self._raft
+        match message:
+            case said.Forward(items=items):
+                self._forwarded.append((peer, items))
+            case said.ForwardRejected():
+                self._proposals.nudge(self._now_ms)
+            case said.ReadRequest(reads=reads):
+                refused = tuple(read for read in reads if not raft.read(read))
+                if refused:
+                    self._links.send(peer, said.ReadRejected(refused))
+            case said.ReadReply(reads=reads, index=index, log_time_ms=log_time_ms):
+                self._serve(reads, index, log_time_ms)
+            case said.ReadRejected():
+                if raft.leader != peer:
+                    self._reads.retry()
+            case said.SnapshotChunk():
+                self._parts.snapshotter.chunk_came(peer, disk, message)
+            case said.SnapshotAck():
+                self._parts.snapshotter.ack_came(peer, message)
+            case said.DurableRequest(counter=counter, index=index):
+                self._links.send(peer, said.DurableReply(counter, voters_holding(raft, index)))
+            case said.DurableReply(counter=counter, voters=voters):
+                self._parts.durability.told(counter, voters)
+            case said.Standing(blank=blank):
+                if blank:
+                    cluster = self._parts.identity.cluster
+                    self._links.send(peer, record_for(cluster, raft.membership, peer, disk))
+            case said.BootstrapRecord() | said.BootstrapHeld():
+                pass  # meant for a blank disk; this one has its record
+            case said.JoinRequest(disk=joining, address=address):
+                if joining == disk:
+                    self._leading.joiners[peer] = Joiner(disk, address, self._now_ms)
+            case said.Draining():
+                self.draining.setdefault(peer, False)
+            case said.Drained():
+                self.draining[peer] = True
+            case _:
+                self._note_stamp(message)
+                raft.receive(peer, disk, message)
+
+    def _note_stamp(self, message: PeerMessage) -> None:
+        """Log time follows every stamp that enters our log; they rise, so the last one is enough."""
+        if isinstance(message, AppendEntries):
+            for entry in reversed(message.entries):
+                if entry.kind is EntryKind.BATCH:
+                    self._parts.logtime.saw(stamp_of(entry.payload))
+                    return
+
+    def _link_changed(self, event: events.LinkUp | events.LinkDown) -> None:
+        raft, peer = self._raft, event.peer
+        if isinstance(event, events.LinkDown):
+            raft.unreachable(peer)
+            self._parts.snapshotter.link_down(peer)
+            return
+        raft.reachable(peer)
+        identity = self._parts.identity
+        configured = [identity.node_id, *self._links.peers()]
+        self._links.send(peer, standing(blank=False, cluster=identity.cluster, configured=configured))
+        self.draining.pop(peer, None)
+        if self.stopping:
+            self._links.send(peer, said.Draining())
+        if peer == raft.leader:
+            self._proposals.rewind(self._now_ms)
+            self._reads.retry()
+
+    def _installed(self, event: events.Installed) -> None:
+        self._raft.installed(event.index)
+        self._parts.logtime.saw(self._parts.applier.machine.now_ms)
+        row = event.row
+        if row is None:
+            return
+        self._proposals.opened(row.nonce, row.incarnation, self._host.entropy.bytes(16), self._now_ms)
+        waiters = self._parts.waiters
+        if row.incarnation == waiters.incarnation:
+            for work in waiters.take_below(row.next):
+                self._proposals.indeterminate += 1
+                work.failed(REPLY_LOST)
+            self._proposals.applied_below(row.next, self._now_ms)
+
+    def _disk_is_full(self, *, full: bool) -> None:
+        self.disk_full = full
+        if full:
+            log.error("the disk is full: no write is accepted or acknowledged until there is room")
+            self._give_leadership_away()
+        else:
+            log.info("there is room on the disk again")
+
+    def _give_leadership_away(self) -> None:
+        raft = self._raft
+        if raft.role is not Role.LEADER:
+            return
+        voters = {member.id for member in raft.membership.members if member.voter}
+        candidates = [
+            (progress.match, peer)
+            for peer, progress in raft.progress.items()
+            if peer in voters and peer not in self.draining and self._links.is_up(peer)
+        ]
+        if candidates:
+            raft.transfer(max(candidates)[1])
+
+    # ------------------------------------------------------------------ timers
+
+    def _expire(self, now: int) -> None:
+        for work, error in self._proposals.expire(now):
+            work.failed(error)
+        for work in self._reads.expire(now):
+            work.failed(CLUSTERDOWN)
+
+    def _notice_leadership(self, now: int) -> None:
+        raft = self._raft
+        seen = (raft.term, raft.leader, raft.role)
+        if seen == self._seen:
+            return
+        previous, self._seen = self._seen, seen
+        if raft.role is Role.LEADER and previous != seen:
+            self._leading.elected(now)
+        elif previous[2] is Role.LEADER:
+            self._parts.logtime.follow()
+        if seen[:2] != previous[:2]:
+            self._proposals.rewind(now)
+            self._reads.retry()
+            log.info("raft", role=raft.role.name.lower(), term=raft.term, leader=raft.leader)
+
+    def _keep_house(self, now: int) -> None:
+        self._housekeeping_due_ms = now + HOUSEKEEPING_MS
+        raft, identity = self._raft, self._parts.identity
+        self._parts.retention.trim(raft, self._parts.applier.position.index, now)
+        if raft.role is Role.LEADER:
+            self._leading.slew(now)
+        elif not any(member.disk == identity.disk and member.voter for member in raft.membership.members):
+            for peer in self._links.peers():
+                self._links.send(peer, said.JoinRequest(identity.disk, ""))
+
+    def _next_deadline(self, now: int) -> int:
+        moments = [self._raft.deadline(), self._housekeeping_due_ms]
+        for deadline in (
+            self._proposals.deadline_ms(),
+            self._reads.deadline_ms(),
+            self._leading.deadline_ms() if self._raft.role is Role.LEADER else None,
+        ):
+            if deadline is not None:
+                moments.append(deadline)
+        return max(min(moments), now)
+
+    # ----------------------------------------------------------------- outputs
+
+    def _hand_over_proposals(self, now: int) -> None:
+        raft = self._raft
+        if raft.role is Role.LEADER:
+            self._propose(now)
+            self._leading.keep_up(now)
+            return
+        for peer, _ in self._forwarded:
+            self._links.send(peer, said.ForwardRejected(raft.term, raft.leader))
+        self._forwarded.clear()
+        if raft.leader is not None and self._links.is_up(raft.leader):
+            items = self._proposals.outgoing(now, FORWARD_BYTES_MAX)
+            if items and not self._links.send(raft.leader, said.Forward(tuple(items))):
+                self._proposals.nudge(now)
+
+    def _propose(self, now: int) -> None:
+        items = self._proposals.outgoing(now, FORWARD_BYTES_MAX)
+        items.extend(item for _, forwarded in self._forwarded for item in forwarded)
+        if items and not self._leading.propose(items, now):
+            self._proposals.nudge(now)
+            for peer, _ in self._forwarded:
+                self._links.send(peer, said.ForwardRejected(self._raft.term, self._raft.leader))
+        self._forwarded.clear()
+
+    def _ask_reads(self, now: int) -> None:
+        reads, raft = self._reads, self._raft
+        if not reads.wants_to_ask or raft.leader is None:
+            return
+        if raft.role is Role.LEADER:
+            accepted = raft.read(reads.ask(now))
+            assert accepted, "a leader takes reads"
+        elif self._links.is_up(raft.leader):
+            self._links.send(raft.leader, said.ReadRequest((reads.ask(now),)))
+
+    def _act(self, ready: Ready) -> None:
+        parts = self._parts
+        if ready.job is not None:
+            parts.writer.put(ready.job)
+        for peer, message in ready.messages:
+            parts.links.send(peer, message)
+        if ready.install is not None:
+            parts.applier.put(parts.snapshotter.take_loaded(ready.install))
+        if ready.committed:
+            parts.applier.put(ready.committed)
+        if ready.reads:
+            self._answer_reads(ready.reads)
+        for peer in ready.snapshots_wanted:
+            parts.snapshotter.send_to(peer, self._raft.term, self._raft.first_index - 1)
+
+    def _answer_reads(self, confirmed: tuple[ConfirmedRead, ...]) -> None:
+        log_time_ms = self._parts.logtime.now_ms(self._now_ms)
+        for one in confirmed:
+            if one.read.origin == self._parts.identity.node_id:
+                self._serve((one.read,), one.index, log_time_ms)
+            else:
+                self._links.send(one.read.origin, said.ReadReply((one.read,), one.index, log_time_ms))
+
+    def _serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int) -> None:
+        works = [work for read in reads for work in self._reads.confirmed(read)]
+        if works:
+            self._parts.applier.put(ServeReads(index, works, log_time_ms))

@@ -1,0 +1,131 @@
+"""What reaches the driver's mailbox, besides clients' `Work`."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from trikv.machine.outcomes import OriginRow
+from trikv.node.service import Work
+from trikv.protocol.messages import PeerMessage
+from trikv.raft.types import DiskId, NodeId, SnapshotMeta
+
+
+class PeerSaid(msgspec.Struct, gc=False):
+    """A message came in over an authenticated link."""
+
+    peer: NodeId
+    disk: DiskId
+    message: PeerMessage
+
+
+class LinkUp(msgspec.Struct, gc=False):
+    """Our connection to `peer` stands: messages may be sent."""
+
+    peer: NodeId
+    disk: DiskId
+
+
+class LinkDown(msgspec.Struct, gc=False):
+    """Our connection to `peer` broke: what was on it may be lost."""
+
+    peer: NodeId
+
+
+class Persisted(msgspec.Struct, gc=False):
+    """The write job of this number, and all before it, are durable."""
+
+    job: int
+
+
+class DiskFull(msgspec.Struct, gc=False):
+    """The log's next segment cannot be allocated (or, `full` False, can again)."""
+
+    full: bool
+
+
+class Progress(msgspec.Struct, gc=False):
+    """The applier has applied up to `index`."""
+
+    index: int
+
+
+class OwnHello(msgspec.Struct, gc=False):
+    """The log brought by a Hello of this node's id."""
+
+    nonce: bytes
+    incarnation: int
+
+
+class OwnApplied(msgspec.Struct, gc=False):
+    """Every sequence below `next_sequence` of this incarnation has been applied."""
+
+    incarnation: int
+    next_sequence: int
+
+
+class OwnSkipped(msgspec.Struct, gc=False):
+    """The log brought by a proposal of ours too early: one before it was lost on the way."""
+
+
+class Installed(msgspec.Struct, gc=False):
+    """The machine now is a snapshot's. `row` is what it knows of this node's proposals."""
+
+    index: int
+    row: OriginRow | None
+
+
+class SnapshotReceived(msgspec.Struct):
+    """A leader's snapshot is whole, durable and loaded; Raft decides whether to take it."""
+
+    peer: NodeId
+    disk: DiskId
+    term: int
+    meta: SnapshotMeta
+
+
+class TransferEnded(msgspec.Struct, gc=False):
+    """Sending a snapshot to `peer` has ended."""
+
+    peer: NodeId
+    index: int
+    ok: bool
+
+
+class Barrier(msgspec.Struct, gc=False):
+    """Read as usual (a quorum round, then wait for the applied index), but run `work` even while draining."""
+
+    work: Work
+
+
+class HandOver(msgspec.Struct, gc=False):
+    """Transfer leadership to the best voter that is not draining, if this node leads."""
+
+
+class Compact(msgspec.Struct, gc=False):
+    """A snapshot at `meta` is durable: the log before it may go."""
+
+    meta: SnapshotMeta
+
+
+class Tick(msgspec.Struct, gc=False):
+    """A timer is due."""
+
+
+Event: TypeAlias = (
+    Work
+    | PeerSaid
+    | LinkUp
+    | LinkDown
+    | Persisted
+    | DiskFull
+    | Progress
+    | OwnHello
+    | OwnApplied
+    | OwnSkipped
+    | Installed
+    | SnapshotReceived
+    | TransferEnded
+    | Barrier
+    | HandOver
+    | Compact
+)

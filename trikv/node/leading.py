@@ -1,0 +1,146 @@
+"""What only the leader does: stamp and propose batches, let keys expire, swap blank disks in."""
+
+import attrs
+import msgspec
+
+from trikv.host.seam import Host
+from trikv.machine.batch import Bootstrap, RawBatch
+from trikv.node.applier import Applier
+from trikv.node.logtime import LogTime
+from trikv.node.swap import Joiner, next_change
+from trikv.raft.core import Raft
+from trikv.raft.types import NodeId
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class _Stamped(msgspec.Struct, array_like=True):
+    """The front of a `Batch`; what follows is skipped unread."""
+
+    stamp_ms: int
+
+
+_stamp_of = msgspec.msgpack.Decoder(_Stamped).decode
+
+
+def stamp_of(payload: bytes) -> int:
+    """The log time an encoded batch carries."""
+    return _stamp_of(payload).stamp_ms
+
+
+@attrs.frozen
+class LeadingSettings:
+    """Bounds of a leader's work."""
+
+    batch_bytes_max: int = 128 * 1024
+    """Items joined into one entry: what every replica applies without a pause (a few ten ms of commands)."""
+    clock_entry_interval_ms: int = 5
+    """Between two entries that only move the clock (PROTOCOL 21)."""
+
+
+class Leading:
+    """The leader's duties; asked by the driver in each turn while it leads."""
+
+    def __init__(
+        self,
+        raft: Raft,
+        applier: Applier,
+        logtime: LogTime,
+        host: Host,
+        maxmemory: int,
+        settings: LeadingSettings,
+    ) -> None:
+        self.joiners: dict[NodeId, Joiner] = {}
+        self._raft = raft
+        self._applier = applier
+        self._logtime = logtime
+        self._host = host
+        self._maxmemory = maxmemory
+        self._settings = settings
+        self._last_batch_index = 0
+        self._last_batch_ms = 0
+        self._founded_term = 0
+
+    def elected(self, boot_ms: int) -> None:
+        """A term of ours begins: fix log time by a quorum's clocks."""
+        self._logtime.lead(boot_ms, self._clocks_ms())
+        self._last_batch_index = self._raft.last_index
+
+    def _clocks_ms(self) -> list[int]:
+        """Wall clocks of this node and of the peers that told theirs, all brought up to now."""
+        wall = self._host.clock.wall_ms()
+        peers = self._raft.peer_clocks
+        return [wall] + [peers[peer][0] + wall - peers[peer][1] for peer in sorted(peers)]
+
+    def slew(self, boot_ms: int) -> None:
+        """Once a second or so: follow the quorum's median."""
+        self._logtime.slew(boot_ms, self._clocks_ms())
+
+    def propose(self, items: list[bytes], boot_ms: int) -> bool:
+        """Propose `items` in order, in as few entries as their size allows. False where Raft refused some."""
+        limit = self._settings.batch_bytes_max
+        start, size = 0, 0
+        for position, item in enumerate(items):
+            if size and size + len(item) > limit:
+                if not self._propose_one(items[start:position], boot_ms):
+                    return False
+                start, size = position, 0
+            size += len(item)
+        return start == len(items) or self._propose_one(items[start:], boot_ms)
+
+    def _propose_one(self, items: list[bytes], boot_ms: int) -> bool:
+        batch = RawBatch(
+            self._logtime.stamp(boot_ms),
+            int.from_bytes(self._host.entropy.bytes(8), "big"),
+            [msgspec.Raw(item) for item in items],
+        )
+        index = self._raft.propose(_encode(batch))
+        if index is None:
+            return False
+        self._last_batch_index = index
+        self._last_batch_ms = boot_ms
+        return True
+
+    def keep_up(self, boot_ms: int) -> None:
+        """Found a new cluster's settings, expire what is due, move a swap on: each only when it is time."""
+        if not self._raft.is_ready_to_read or self._applier.position.term != self._raft.term:
+            return
+        self._found(boot_ms)
+        if self._expiry_is_due(boot_ms):
+            self._propose_one([], boot_ms)
+        change = next_change(
+            self._raft.membership,
+            self.joiners,
+            {peer: progress.match for peer, progress in self._raft.progress.items()},
+            self._raft.commit,
+            boot_ms,
+        )
+        if change is not None:
+            self._raft.propose_membership(change)
+
+    def _found(self, boot_ms: int) -> None:
+        """The first leader of a cluster writes its replicated settings (PROTOCOL 22)."""
+        if self._applier.machine.feature_level == 0 and self._founded_term != self._raft.term:
+            self._founded_term = self._raft.term
+            self._propose_one([_encode(Bootstrap(self._maxmemory))], boot_ms)
+
+    def _expiry_is_due(self, boot_ms: int) -> bool:
+        deadline_ms = self._applier.machine.next_deadline_ms()
+        return (
+            deadline_ms is not None
+            and deadline_ms <= self._logtime.now_ms(boot_ms)
+            and self._applier.position.index >= self._last_batch_index
+            and boot_ms >= self._last_batch_ms + self._settings.clock_entry_interval_ms
+        )
+
+    def deadline_ms(self) -> int | None:
+        """Boot time of the next expiry, None where no key has a deadline."""
+        deadline_ms = self._applier.machine.next_deadline_ms()
+        if deadline_ms is None or self._applier.position.index < self._last_batch_index:
+            return None  # a batch under way expires keys too; its progress asks again
+        due_ms = self._logtime.boot_ms_of(deadline_ms)
+        return (
+            None
+            if due_ms is None
+            else max(due_ms, self._last_batch_ms + self._settings.clock_entry_interval_ms)
+        )

@@ -1,0 +1,279 @@
+"""Links: authenticated connections to the peers, one task each.
+
+Every node dials every peer and only sends on what it dialled; what it accepted it only reads. So a link
+that stopped working one way is noticed by the side that needs it, and there is no quarrel about which of
+two connections counts. Messages that do not fit a bounded queue are dropped: Raft and the proposals
+tolerate loss, not unbounded memory (PROTOCOL 15).
+"""
+
+from contextlib import suppress
+from typing import Literal
+
+import attrs
+import structlog
+import trio
+
+from trikv.host.seam import Host, Listening
+from trikv.node.events import Event, LinkDown, LinkUp, PeerSaid
+from trikv.node.mailbox import Mailbox
+from trikv.protocol.errors import PeerProtocolError
+from trikv.protocol.events import NeedData
+from trikv.protocol.frames import PeerSender, PieceLimits
+from trikv.protocol.messages import PeerMessage
+from trikv.protocol.peer import BLANK_CLUSTER, NONCE_BYTES, Established, PeerHandshake, Send
+from trikv.raft.types import DiskId, NodeId
+
+RECEIVE_BYTES = 256 * 1024
+HANDSHAKE_S = 5.0
+BACKOFF_S_MIN, BACKOFF_S_MAX = 0.05, 1.0
+
+log = structlog.get_logger()
+
+
+@attrs.define
+class Identity:
+    """Who this node is to its peers. `cluster` changes once, when a blank disk is adopted."""
+
+    node_id: NodeId
+    disk: DiskId
+    cluster: bytes = BLANK_CLUSTER
+
+
+class Links:
+    """All connections between this node and its peers."""
+
+    STRANGERS_MAX = 16
+    """Connections on the peer port that have not proved themselves yet."""
+
+    def __init__(
+        self,
+        host: Host,
+        identity: Identity,
+        secret: bytes,
+        peers: dict[NodeId, str],
+        inbox: Mailbox[Event],
+        limits: PieceLimits,
+    ) -> None:
+        self._host = host
+        self._identity = identity
+        self._secret = secret
+        self._inbox = inbox
+        self._limits = limits
+        self._outgoing = {peer: _Outgoing(self, peer, peers[peer]) for peer in sorted(peers)}
+        self._incoming: dict[int, trio.CancelScope] = {}
+        self._incoming_number = 0
+        self._strangers = 0
+
+    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+        """Queue `message` for `peer`. False (and dropped) while there is no link or its queue is full."""
+        outgoing = self._outgoing.get(peer)
+        return outgoing is not None and outgoing.put(message)
+
+    def is_up(self, peer: NodeId) -> bool:
+        """True while our connection to `peer` stands."""
+        return peer in self._outgoing and self._outgoing[peer].is_up
+
+    def peers(self) -> list[NodeId]:
+        """The configured peers, ordered."""
+        return list(self._outgoing)
+
+    def queued_bytes(self) -> int:
+        """Bytes waiting to be sent, over all links."""
+        return sum(outgoing.queued_bytes for outgoing in self._outgoing.values())
+
+    def reset(self) -> None:
+        """Close every connection and dial anew: what was proved on them (a blank disk) no longer holds."""
+        for outgoing in self._outgoing.values():
+            outgoing.reset()
+        for scope in list(self._incoming.values()):
+            scope.cancel()
+
+    async def run(self, address: str, *, task_status: trio.TaskStatus[Listening]) -> None:
+        """Listen at `address` and dial all peers, until cancelled. Raises OSError for a taken port."""
+        async with trio.open_nursery() as nursery:
+            listening = await nursery.start(self._host.network.listen, address, self._accept)
+            for outgoing in self._outgoing.values():
+                nursery.start_soon(outgoing.run)
+            task_status.started(listening)
+
+    async def dial(self, peer: NodeId, address: str) -> tuple[trio.abc.Stream, Established]:
+        """Connect and prove ourselves. Raises OSError, BrokenResourceError or PeerProtocolError."""
+        stream = await self._host.network.dial(address)
+        try:
+            with trio.fail_after(HANDSHAKE_S):
+                established = await self._shake_hands(stream, self._handshake("dialer", peer))
+        except BaseException:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await trio.aclose_forcefully(stream)
+            raise
+        return stream, established
+
+    def _handshake(self, role: Literal["dialer", "listener"], expected_peer: NodeId | None) -> PeerHandshake:
+        identity = self._identity
+        return PeerHandshake(
+            role=role,
+            node_id=identity.node_id,
+            disk=identity.disk,
+            cluster=identity.cluster,
+            secret=self._secret,
+            nonce=self._host.entropy.bytes(NONCE_BYTES),
+            expected_peer=expected_peer,
+            limits=self._limits,
+        )
+
+    async def _shake_hands(self, stream: trio.abc.Stream, handshake: PeerHandshake) -> Established:
+        if greeting := handshake.outgoing():
+            await stream.send_all(greeting)
+        while True:
+            match handshake.next_event():
+                case Send(data=data):
+                    await stream.send_all(data)
+                case Established() as established:
+                    return established
+                case _:
+                    received = bytes(await stream.receive_some(4096))
+                    if not received:
+                        raise PeerProtocolError("the peer closed the connection during the handshake")
+                    handshake.receive(received)
+
+    async def _accept(self, stream: trio.abc.Stream) -> None:
+        if self._strangers >= self.STRANGERS_MAX:
+            await trio.aclose_forcefully(stream)
+            return
+        self._strangers += 1
+        try:
+            with trio.fail_after(HANDSHAKE_S):
+                established = await self._shake_hands(stream, self._handshake("listener", None))
+        except (PeerProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
+            log.warning("refused a connection on the peer port", reason=str(error) or "too slow")
+            await trio.aclose_forcefully(stream)
+            return
+        finally:
+            self._strangers -= 1
+        await self._listen_to(stream, established)
+
+    async def _listen_to(self, stream: trio.abc.Stream, established: Established) -> None:
+        number = self._incoming_number = self._incoming_number + 1
+        self._incoming[number] = trio.CancelScope()
+        try:
+            with self._incoming[number]:
+                await self._read_messages(stream, established)
+        except (PeerProtocolError, OSError, trio.BrokenResourceError) as error:
+            log.warning("dropped a peer's connection", peer=established.peer_id, reason=str(error))
+        finally:
+            del self._incoming[number]
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await trio.aclose_forcefully(stream)
+
+    async def _read_messages(self, stream: trio.abc.Stream, established: Established) -> None:
+        wire, peer, disk, inbox = established.wire, established.peer_id, established.peer_disk, self._inbox
+        while data := await stream.receive_some(RECEIVE_BYTES):
+            wire.receive(bytes(data))
+            while not isinstance(message := wire.next_event(), NeedData):
+                inbox.put(PeerSaid(peer, disk, message))
+
+    def up(self, peer: NodeId, disk: DiskId) -> None:
+        """A dialled connection stands."""
+        self._inbox.put(LinkUp(peer, disk))
+
+    def down(self, peer: NodeId) -> None:
+        """A dialled connection broke."""
+        self._inbox.put(LinkDown(peer))
+
+
+class _Outgoing:
+    """The connection this node dials to one peer, and the queue of what goes over it."""
+
+    def __init__(self, links: Links, peer: NodeId, address: str) -> None:
+        self._links = links
+        self._peer = peer
+        self._address = address
+        self._sender: PeerSender | None = None
+        self._wake = _Bell()
+        self._scope = trio.CancelScope()
+
+    @property
+    def is_up(self) -> bool:
+        return self._sender is not None
+
+    @property
+    def queued_bytes(self) -> int:
+        return self._sender.queued_bytes if self._sender is not None else 0
+
+    def put(self, message: PeerMessage) -> bool:
+        sender = self._sender
+        if sender is None or not sender.put(message):
+            return False
+        self._wake.ring()
+        return True
+
+    def reset(self) -> None:
+        self._scope.cancel()
+
+    async def run(self) -> None:
+        backoff_s = BACKOFF_S_MIN
+        last_reason = ""
+        while True:
+            with trio.CancelScope() as self._scope:
+                try:
+                    stream, established = await self._links.dial(self._peer, self._address)
+                except (OSError, trio.BrokenResourceError, trio.TooSlowError, PeerProtocolError) as error:
+                    last_reason = self._complain(error, last_reason)
+                else:
+                    backoff_s, last_reason = BACKOFF_S_MIN, ""
+                    await self._use(stream, established)
+            await trio.sleep(backoff_s)
+            backoff_s = min(BACKOFF_S_MAX, backoff_s * 2)
+
+    def _complain(self, error: BaseException, last_reason: str) -> str:
+        """Say once why a peer cannot be reached; a node that is simply down is no warning."""
+        reason = str(error) or type(error).__name__
+        if isinstance(error, PeerProtocolError) and reason != last_reason:
+            log.warning("no link to a peer", peer=self._peer, address=self._address, reason=reason)
+        return reason
+
+    async def _use(self, stream: trio.abc.Stream, established: Established) -> None:
+        self._sender = established.wire.sender
+        self._links.up(self._peer, established.peer_disk)
+        log.info("link up", peer=self._peer, address=self._address)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch, stream, nursery.cancel_scope)
+                await self._send(stream, self._sender)
+        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the peer is gone; the driver hears LinkDown and we dial again
+        finally:
+            self._sender = None
+            self._links.down(self._peer)
+            log.info("link down", peer=self._peer)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await trio.aclose_forcefully(stream)
+
+    async def _send(self, stream: trio.abc.Stream, sender: PeerSender) -> None:
+        while True:
+            data = sender.next_write()
+            if data:
+                await stream.send_all(data)
+            else:
+                await self._wake.wait()
+
+    @staticmethod
+    async def _watch(stream: trio.abc.Stream, scope: trio.CancelScope) -> None:
+        """The peer never speaks here: anything that arrives is its end."""
+        with suppress(OSError, trio.BrokenResourceError):
+            await stream.receive_some(1)
+        scope.cancel()
+
+
+class _Bell:
+    """Wakes one waiting task; rung while nobody waits, the next wait returns at once."""
+
+    def __init__(self) -> None:
+        self._mailbox: Mailbox[None] = Mailbox()
+
+    def ring(self) -> None:
+        if not len(self._mailbox):
+            self._mailbox.put(None)
+
+    async def wait(self) -> None:
+        await self._mailbox.take()

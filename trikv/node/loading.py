@@ -1,0 +1,95 @@
+"""What a node submits of its own accord: the cap an operator asked for, and the keys of a backup to load."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+import structlog
+import trio
+
+from trikv.machine.replies import CommandError, Reply
+from trikv.machine.snapshot import SnapshotError, import_keys
+from trikv.node.actions import barrier
+from trikv.node.applier import Applier
+from trikv.node.events import Event
+from trikv.node.mailbox import Mailbox
+from trikv.node.service import Work
+
+Command: TypeAlias = tuple[bytes, ...]
+Document: TypeAlias = Callable[[], Iterable[bytes]]
+"""Opens a backup or dump and yields it in pieces of any size."""
+
+BATCH_BYTES = 64 * 1024
+RETRY_S = 0.5
+
+log = structlog.get_logger()
+
+
+async def submit(inbox: Mailbox[Event], db: int, commands: tuple[Command, ...]) -> list[Reply] | CommandError:
+    """Submit writes to a database as a client would, and wait for what comes of them."""
+    done = trio.Event()
+    outcome: list[list[Reply] | CommandError] = []
+
+    def settled(result: list[Reply] | CommandError) -> None:
+        outcome.append(result)
+        done.set()
+
+    inbox.put(Work(db, commands, (), True, settled, settled))
+    await done.wait()
+    return outcome[0]
+
+
+async def send_maxmemory(inbox: Mailbox[Event], maxmemory: int) -> None:
+    """Set the cluster's cap through the log, once, as soon as there is a leader (PROTOCOL 22).
+
+    Setting it twice is harmless, so an unknown outcome is simply tried again.
+    """
+    command = (b"CONFIG", b"SET", b"maxmemory", b"%d" % maxmemory)
+    while isinstance(outcome := await submit(inbox, 0, (command,)), CommandError):
+        log.info("the cap could not be set yet", reason=outcome.text)
+        await trio.sleep(RETRY_S)
+    log.info("the cap is set", maxmemory=maxmemory)
+
+
+async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document) -> None:
+    """Fill an empty cluster with the keys of a backup or dump; a cluster that holds keys is left alone.
+
+    The document is read twice: a damaged one loads nothing. SET of the same value twice is harmless, so a
+    batch of unknown outcome is simply tried again.
+    """
+    try:
+        expected = sum(1 for _ in import_keys(document()))
+    except SnapshotError as error:
+        log.error("nothing is loaded: the file is not a whole backup or dump", reason=str(error))
+        return
+    while (failure := await barrier(inbox)) is not None:
+        log.info("cannot load yet", reason=failure.text)
+        await trio.sleep(RETRY_S)
+    if applier.machine.keys():
+        log.error("nothing is loaded: the cluster holds keys already", keys=applier.machine.keys())
+        return
+    loaded = 0
+    for db, commands in _batches(import_keys(document())):
+        while isinstance(outcome := await submit(inbox, db, commands), CommandError):
+            log.warning("loading waits", reason=outcome.text)
+            await trio.sleep(RETRY_S)
+        refused = next((reply for reply in outcome if isinstance(reply, CommandError)), None)
+        if refused is not None:
+            log.error("loading stopped: a key was refused", reason=refused.text, loaded=loaded, of=expected)
+            return
+        loaded += len(commands)
+    log.info("loaded", keys=loaded)
+
+
+def _batches(keys: Iterable[tuple[int, Command]]) -> Iterator[tuple[int, tuple[Command, ...]]]:
+    """Commands of one database each, joined up to a size that one entry takes easily."""
+    batch: list[Command] = []
+    size, batch_db = 0, 0
+    for db, command in keys:
+        if batch and (db != batch_db or size >= BATCH_BYTES):
+            yield batch_db, tuple(batch)
+            batch, size = [], 0
+        batch_db = db
+        batch.append(command)
+        size += sum(map(len, command))
+    if batch:
+        yield batch_db, tuple(batch)

@@ -1,0 +1,313 @@
+"""A node: the tree of nurseries. `Node.run` reads top to bottom as the start order."""
+
+from functools import partial
+
+import structlog
+import trio
+
+from trikv.config import NodeConfig
+from trikv.host.seam import Conversation as Conversing
+from trikv.host.seam import Host, Listening, Wire
+from trikv.node import serving
+from trikv.node.actions import Actions, ActionSettings
+from trikv.node.applier import Applier
+from trikv.node.connections import Connections
+from trikv.node.conversation import Conversation
+from trikv.node.driver import Driver, Parts
+from trikv.node.durability import Durability
+from trikv.node.events import Event, LinkDown, LinkUp, PeerSaid
+from trikv.node.founding import Adopt, Founding, standing
+from trikv.node.leading import Leading, LeadingSettings, stamp_of
+from trikv.node.links import Identity, Links
+from trikv.node.loading import Document, load_keys, send_maxmemory
+from trikv.node.logtime import LogTime
+from trikv.node.mailbox import Mailbox
+from trikv.node.opening import Opened, create_log, open_identity, open_log
+from trikv.node.proposals import ProposalLimits, Proposals, Waiters
+from trikv.node.reads import Reads
+from trikv.node.retention import Retention, RetentionSettings
+from trikv.node.service import RuntimeSettings, Work
+from trikv.node.serving import NodeService
+from trikv.node.snapshotter import Snapshotter, SnapshotterSettings
+from trikv.node.status import Status
+from trikv.node.stopping import StopLimits, Stopping
+from trikv.node.writer import Writer
+from trikv.protocol.frames import PieceLimits
+from trikv.protocol.messages import BootstrapRecord, Standing
+from trikv.raft.core import Raft
+from trikv.raft.settings import RaftSettings
+from trikv.raft.types import EntryKind
+from trikv.storage.identity import DiskIdentity
+from trikv.storage.snapshots import SnapshotStore
+from trikv.storage.wal import WalSettings
+
+log = structlog.get_logger()
+
+
+class Node:
+    """One member of a cluster, or a cluster of its own where no peers are configured.
+
+    Embedded: ``await nursery.start(Node(config, host).run)``, and cancel the nursery to stop: the phases of
+    a stop (dump included) run shielded, within ``stop_deadline_ms``.
+    """
+
+    def __init__(
+        self, config: NodeConfig, host: Host, secret: bytes = b"", load: Document | None = None
+    ) -> None:
+        """`secret`: what the cluster's nodes share; may be empty only without peers.
+
+        `load` opens a backup or dump that fills the cluster if it is empty.
+        """
+        self._config = config
+        self._host = host
+        self._secret = secret
+        self._load = load
+        self._stop = trio.Event()
+        self._core = trio.CancelScope(shield=True)
+        self._inbox: Mailbox[Event] = Mailbox()
+        settings = RuntimeSettings(
+            timeout_s=config.timeout_s,
+            typed_timeout_s=config.typed_timeout_s,
+            maxclients=config.maxclients,
+            requirepass=config.requirepass,
+        )
+        self._service = NodeService(host, self._inbox, config.node_id, settings)
+        self._connections = Connections(settings, output_bytes_max=config.output_bytes_max)
+
+    def stop(self) -> None:
+        """Stop by phases; `run` returns when they are through."""
+        self._stop.set()
+
+    def stop_now(self) -> None:
+        """Stop at once: no dump, clients just lose their connection. Nothing acknowledged is lost."""
+        self._core.cancel()
+
+    async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until stopped or cancelled; started with the client address.
+
+        Raises OSError (a taken port, a failing disk) and `trikv.storage.errors.StorageError`, possibly in
+        exception groups.
+        """
+        async with trio.open_nursery() as outer:
+            outer.start_soon(self._stop_when_cancelled)
+            with self._core:
+                async with trio.open_nursery() as nursery:
+                    await self._serve(nursery, task_status)
+                    nursery.cancel_scope.cancel()
+            outer.cancel_scope.cancel()
+
+    async def _stop_when_cancelled(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.stop()
+
+    async def _serve(self, nursery: trio.Nursery, task_status: trio.TaskStatus[str]) -> None:
+        """The start order."""
+        config, host = self._config, self._host
+        disk = await open_identity(host, config.node_id)
+        opened = await open_log(host, disk, WalSettings())
+        listening = await nursery.start(self._serve_clients)
+        identity = Identity(disk.node, disk.disk)
+        links = await self._start_links(nursery, identity, opened)
+        nursery.start_soon(self._sweep_connections)
+        if opened is None:
+            opened = await self._become_member(nursery, disk, links)
+            if opened is None:
+                return  # stopped before there was a cluster
+            identity.cluster = opened.cluster
+            links.reset()
+        parts, driver = await self._build(opened, identity, links)
+        actions = self._actions(parts)
+        await nursery.start(parts.writer.run)
+        await nursery.start(parts.applier.run)
+        await nursery.start(parts.snapshotter.run)
+        await nursery.start(actions.run)
+        nursery.start_soon(driver.run_ticker)
+        nursery.start_soon(driver.run)
+        status = Status(parts, driver, self._service.settings, host.clock.boot_ms(), listening.address)
+        self._service.joined(serving.Member(parts, actions, status))
+        nursery.start_soon(partial(self._submit_settings, parts))
+        log.info("serving", node=config.node_id, address=listening.address, cluster=opened.cluster.hex())
+        task_status.started(listening.address)
+        await self._stop.wait()
+        limits = StopLimits(whole_s=config.stop_deadline_ms / 1000)
+        await Stopping(parts, driver, self._connections, listening, limits).run()
+
+    # ---------------------------------------------------------------- clients
+
+    async def _serve_clients(self, *, task_status: trio.TaskStatus[Listening]) -> None:
+        config = self._config
+        address = f"{config.listen}:{config.port}"
+        await self._host.network.serve(address, self._converse, task_status=task_status)
+
+    def _converse(self, wire: Wire) -> Conversing:
+        return Conversation(wire, self._service, self._connections)
+
+    async def _sweep_connections(self) -> None:
+        while True:
+            now = self._host.clock.boot_ms()
+            due = self._connections.expire_idle(now)
+            await trio.sleep(max(0, due - now) / 1000)
+
+    # ------------------------------------------------------- peers and founding
+
+    async def _start_links(self, nursery: trio.Nursery, identity: Identity, opened: Opened | None) -> Links:
+        config = self._config
+        if opened is not None:
+            identity.cluster = opened.cluster
+        peers = {node: address for node, address in config.peers.items() if node != config.node_id}
+        links = Links(
+            self._host,
+            identity,
+            self._secret,
+            peers,
+            self._inbox,
+            PieceLimits(
+                message_bytes_max=config.peer_frame_bytes_max, queue_bytes_max=2 * config.peer_frame_bytes_max
+            ),
+        )
+        if peers:
+            await nursery.start(links.run, f"{config.listen}:{config.peer_port}")
+        return links
+
+    async def _become_member(self, nursery: trio.Nursery, disk: DiskIdentity, links: Links) -> Opened | None:
+        """Found a cluster with the others or be adopted by one; None when stopped meanwhile."""
+        nursery.start_soon(self._wake_on_stop)
+        adopt = await self._found(disk, links)
+        if adopt is None:
+            return None
+        opened = await create_log(self._host, disk, WalSettings(), adopt.cluster, adopt.membership)
+        log.info("joined a cluster", cluster=adopt.cluster.hex(), voter=bool(adopt.membership.members))
+        return opened
+
+    async def _wake_on_stop(self) -> None:
+        await self._stop.wait()
+        self._inbox.wake()
+
+    async def _found(self, disk: DiskIdentity, links: Links) -> Adopt | None:
+        config = self._config
+        own_address = config.peers.get(config.node_id, f"{config.listen}:{config.peer_port}")
+        peers = {peer: config.peers[peer] for peer in links.peers()}
+        founding = Founding(config.node_id, disk.disk, own_address, peers)
+        if (found := founding.decide()) is not None:
+            return Adopt(self._host.entropy.bytes(16), found.membership)
+        log.info("this disk is blank: waiting for the other nodes", peers=sorted(peers))
+        while not self._stop.is_set():
+            for event in await self._inbox.take():
+                if (adopt := self._founding_event(founding, links, event)) is not None:
+                    return adopt
+        return None
+
+    def _founding_event(self, founding: Founding, links: Links, event: Event) -> Adopt | None:
+        match event:
+            case Work():
+                event.failed(serving.NOT_A_MEMBER)
+            case LinkUp(peer=peer):
+                configured = [self._config.node_id, *links.peers()]
+                links.send(peer, standing(blank=True, cluster=bytes(16), configured=configured))
+            case LinkDown(peer=peer):
+                founding.lost(peer)
+            case PeerSaid(peer=peer, disk=disk, message=Standing() as message):
+                found = founding.heard(peer, disk, message)
+                if found is not None:
+                    return Adopt(self._host.entropy.bytes(16), found.membership)
+            case PeerSaid(message=BootstrapRecord() as record):
+                return founding.handed(record)
+            case _:
+                pass  # Raft's messages are for members; this disk is none yet
+        return None
+
+    # ------------------------------------------------------------------ parts
+
+    async def _build(self, opened: Opened, identity: Identity, links: Links) -> tuple[Parts, Driver]:
+        config, host, inbox = self._config, self._host, self._inbox
+        boot_ms = host.clock.boot_ms
+        raft = Raft(
+            node_id=identity.node_id,
+            disk=identity.disk,
+            settings=RaftSettings(
+                election_timeout_ms_min=config.election_timeout_ms_min,
+                election_timeout_ms_max=config.election_timeout_ms_max,
+                heartbeat_interval_ms=config.heartbeat_interval_ms,
+            ),
+            hard_state=opened.hard_state,
+            base=opened.base,
+            entries=opened.entries,
+            jitter=host.entropy.below,
+            now_ms=boot_ms(),
+            wall_ms=host.clock.wall_ms(),
+            applied=opened.snapshot.index if opened.snapshot is not None else 0,
+        )
+        waiters = Waiters()
+        logtime = LogTime(_last_stamp_ms(opened))
+        applier = Applier(
+            origin=identity.node_id,
+            machine=opened.machine,
+            position=opened.snapshot or opened.base,
+            waiters=waiters,
+            inbox=inbox,
+            boot_ms=boot_ms,
+        )
+        limits = ProposalLimits(
+            entry_bytes_max=config.entry_bytes_max, deadline_ms=config.command_deadline_ms
+        )
+        life = int.from_bytes(host.entropy.bytes(7), "big")
+        snapshotter = Snapshotter(
+            host=host,
+            store=await SnapshotStore.open(host.disk),
+            applier=applier,
+            links=links,
+            identity=identity,
+            inbox=inbox,
+            durable_index=lambda: raft.durable_index,
+            newest=opened.snapshot,
+            newest_bytes=opened.snapshot_bytes,
+            settings=SnapshotterSettings(config.snapshot_log_bytes, config.snapshot_interval_s),
+        )
+        parts = Parts(
+            host=host,
+            raft=raft,
+            proposals=Proposals(identity.node_id, host.entropy.bytes(16), waiters, limits),
+            waiters=waiters,
+            reads=Reads(identity.node_id, life, deadline_ms=config.command_deadline_ms),
+            logtime=logtime,
+            leading=Leading(raft, applier, logtime, host, config.maxmemory, LeadingSettings()),
+            links=links,
+            writer=Writer(opened.wal, inbox, boot_ms),
+            applier=applier,
+            snapshotter=snapshotter,
+            durability=Durability(),
+            retention=Retention(RetentionSettings(config.log_tail_bytes, config.log_follower_bytes)),
+            inbox=inbox,
+            identity=identity,
+        )
+        return parts, Driver(parts)
+
+    def _actions(self, parts: Parts) -> Actions:
+        return Actions(
+            host=self._host,
+            inbox=self._inbox,
+            raft=parts.raft,
+            links=parts.links,
+            snapshotter=parts.snapshotter,
+            durability=parts.durability,
+            stop=self.stop,
+            settings=ActionSettings(self._config.data_directory, self._config.backups_kept),
+        )
+
+    async def _submit_settings(self, parts: Parts) -> None:
+        """What the operator's flags ask of the cluster, once it can hear it."""
+        config = self._config
+        if config.maxmemory_explicit:
+            await send_maxmemory(self._inbox, config.maxmemory)
+        if self._load is not None:
+            await load_keys(self._inbox, parts.applier, self._load)
+
+
+def _last_stamp_ms(opened: Opened) -> int:
+    """The greatest log time that this node has seen: in its state, or in the log's last batch."""
+    for entry in reversed(opened.entries):
+        if entry.kind is EntryKind.BATCH:
+            return max(opened.machine.now_ms, stamp_of(entry.payload))
+    return opened.machine.now_ms

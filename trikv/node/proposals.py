@@ -1,0 +1,243 @@
+"""Exactly-once proposals, at the node that holds the client (PROTOCOL 1-4). Pure: no Trio, no clock.
+
+A life of a node opens with a Hello in the log, whose index becomes the incarnation. Each submission gets
+the next sequence at its first hand-over and stays in a bounded window until the log has brought it by;
+re-sending from the oldest, in order, is always safe, because the machine applies a sequence only once and
+only in turn. What a client no longer waits for keeps its sequence with nothing in it.
+"""
+
+from collections import deque
+
+import attrs
+import msgspec
+
+from trikv.machine.batch import Forgotten, Hello, Submission
+from trikv.machine.replies import CommandError
+from trikv.node.service import Work
+
+CLUSTERDOWN = CommandError(
+    "CLUSTERDOWN no leader was reached in time; the command was not executed, try again"
+)
+INDETERMINATE = CommandError("INDETERMINATE the write may or may not have happened")
+REPLY_LOST = CommandError("INDETERMINATE the write was applied, but its reply is lost")
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@attrs.frozen
+class ProposalLimits:
+    """Bounds of the re-send window, and what a submission may weigh."""
+
+    window_proposals_max: int = 4096
+    window_bytes_max: int = 32 * 1024 * 1024
+    """Held in memory until applied; past it, submissions wait unassigned, one a connection."""
+    entry_bytes_max: int = 16 * 1024 * 1024
+    deadline_ms: int = 10_000
+    """From submission to CLUSTERDOWN or INDETERMINATE."""
+    resend_after_ms: int = 500
+    """No progress for this long: send the window again."""
+
+
+class _Pending(msgspec.Struct):
+    sequence: int
+    item: bytes
+    work: Work | None
+    deadline_ms: int
+
+
+class Waiters:
+    """Who waits for which sequence of the current incarnation: a one-shot edge from the log to the client."""
+
+    def __init__(self) -> None:
+        self.incarnation = 0
+        self._works: dict[int, Work] = {}
+
+    def expect(self, sequence: int, work: Work) -> None:
+        """`work` will be answered when `sequence` applies."""
+        self._works[sequence] = work
+
+    def take(self, incarnation: int, sequence: int) -> Work | None:
+        """The work that waits for this sequence, if any does; it is waited for no longer."""
+        return self._works.pop(sequence, None) if incarnation == self.incarnation else None
+
+    def take_below(self, sequence: int) -> list[Work]:
+        """Everyone who waits for a sequence below this one, in order."""
+        return [self._works.pop(known) for known in sorted(self._works) if known < sequence]
+
+    def reopen(self, incarnation: int) -> None:
+        """A new incarnation: nobody waits in it yet."""
+        self.incarnation = incarnation
+        self._works.clear()
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+
+class Proposals:
+    """The origin's side of one life."""
+
+    def __init__(self, origin: int, nonce: bytes, waiters: Waiters, limits: ProposalLimits) -> None:
+        self._origin = origin
+        self._nonce = nonce
+        self._waiters = waiters
+        self._limits = limits
+        self._queue: deque[tuple[Work, int]] = deque()
+        self._window: deque[_Pending] = deque()
+        self._window_bytes = 0
+        self._sent = 0  # how many of the window, from its left, were handed over since the last rewind
+        self._hello_sent = False
+        self._next_sequence = 1
+        self._progress_ms = 0
+        self._rewound_ms = -1_000_000
+        self.indeterminate = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True once the log has brought our Hello by."""
+        return self._waiters.incarnation != 0
+
+    @property
+    def window_bytes(self) -> int:
+        """Encoded bytes held for re-sending."""
+        return self._window_bytes
+
+    def waiting(self) -> int:
+        """How many clients wait for a write."""
+        return len(self._queue) + sum(1 for pending in self._window if pending.work is not None)
+
+    def submit(self, work: Work, now_ms: int) -> None:
+        """Take a client's write; it is answered through the waiters, or failed by `expire`."""
+        self._queue.append((work, now_ms + self._limits.deadline_ms))
+
+    def outgoing(self, now_ms: int, bytes_max: int) -> list[bytes]:
+        """The next items to hand over, in order, about `bytes_max` in all; empty when there are none."""
+        if not self.is_open:
+            if self._hello_sent:
+                return []
+            self._hello_sent = True
+            self._progress_ms = now_ms
+            return [_encode(Hello(self._origin, self._nonce))]
+        items: list[bytes] = []
+        size = 0
+        window = self._window
+        while size < bytes_max:
+            if self._sent == len(window) and not self._assign(now_ms):
+                break
+            item = window[self._sent].item
+            self._sent += 1
+            items.append(item)
+            size += len(item)
+        return items
+
+    def _assign(self, now_ms: int) -> bool:
+        limits = self._limits
+        while self._queue:
+            if (
+                len(self._window) >= limits.window_proposals_max
+                or self._window_bytes >= limits.window_bytes_max
+            ):
+                return False
+            work, deadline_ms = self._queue.popleft()
+            sequence = self._next_sequence
+            item = self._encoded(work, sequence)
+            if len(item) > limits.entry_bytes_max:
+                too_big = f"ERR command of {len(item)} bytes exceeds the {limits.entry_bytes_max} of an entry"
+                work.failed(CommandError(too_big))
+                continue
+            self._next_sequence = sequence + 1
+            if not self._window:
+                self._progress_ms = now_ms
+            self._window.append(_Pending(sequence, item, work, deadline_ms))
+            self._window_bytes += len(item)
+            self._waiters.expect(sequence, work)
+            return True
+        return False
+
+    def _encoded(self, work: Work, sequence: int) -> bytes:
+        return _encode(
+            Submission(
+                self._origin, self._waiters.incarnation, sequence, work.db, work.commands, work.transactions
+            )
+        )
+
+    def rewind(self, now_ms: int) -> None:
+        """Send everything again from the oldest: a new term, a new link, a rejection, no progress."""
+        self._sent = 0
+        self._hello_sent = False
+        self._rewound_ms = now_ms
+        self._progress_ms = now_ms
+
+    def nudge(self, now_ms: int) -> None:
+        """One of ours was refused or skipped for a gap. One loss shows as many skips: rewind once."""
+        if now_ms - self._rewound_ms >= self._limits.resend_after_ms // 10:
+            self.rewind(now_ms)
+
+    def applied_below(self, sequence: int, now_ms: int) -> None:
+        """Every sequence of this incarnation below `sequence` has been applied."""
+        window = self._window
+        while window and window[0].sequence < sequence:
+            self._window_bytes -= len(window.popleft().item)
+            self._sent = max(0, self._sent - 1)
+            self._progress_ms = now_ms
+
+    def opened(self, nonce: bytes, incarnation: int, fresh_nonce: bytes, now_ms: int) -> None:
+        """The log holds a Hello of our id. Ours: the life is open. Another's: start a life anew.
+
+        What the old incarnation had not applied can never apply any more, so it is safe to give it a
+        sequence of the new one. `fresh_nonce` is used only then.
+        """
+        if nonce == self._nonce:
+            if not self.is_open:
+                self._waiters.reopen(incarnation)
+                self._progress_ms = now_ms
+            return
+        if not self.is_open:
+            return  # an older life's Hello, brought by while ours is still on its way
+        unapplied = [(p.work, p.deadline_ms) for p in self._window if p.work is not None]
+        self._queue.extendleft(reversed(unapplied))
+        self._window.clear()
+        self._window_bytes = 0
+        self._next_sequence = 1
+        self._nonce = fresh_nonce
+        self._waiters.reopen(0)
+        self.rewind(now_ms)
+
+    def expire(self, now_ms: int) -> list[tuple[Work, CommandError]]:
+        """Those whose deadline has passed, with what to tell them. Deadlines are in order of arrival."""
+        lapsed: list[tuple[Work, CommandError]] = []
+        while self._queue and self._queue[0][1] <= now_ms:
+            lapsed.append((self._queue.popleft()[0], CLUSTERDOWN))
+        for pending in self._window:
+            if pending.deadline_ms > now_ms:
+                break
+            if pending.work is not None:
+                self._waiters.take(self._waiters.incarnation, pending.sequence)
+                lapsed.append((pending.work, INDETERMINATE))
+                self.indeterminate += 1
+                self._forget(pending)
+        return lapsed
+
+    def _forget(self, pending: _Pending) -> None:
+        pending.work = None
+        empty = _encode(Forgotten(self._origin, self._waiters.incarnation, pending.sequence))
+        self._window_bytes += len(empty) - len(pending.item)
+        pending.item = empty
+
+    def tick(self, now_ms: int) -> None:
+        """Rewind when nothing has moved for too long."""
+        if self._stalls() and now_ms >= self._progress_ms + self._limits.resend_after_ms:
+            self.rewind(now_ms)
+
+    def deadline_ms(self) -> int | None:
+        """When `tick` or `expire` has something to do, None while nothing waits."""
+        moments: list[int] = []
+        if self._queue:
+            moments.append(self._queue[0][1])
+        if self._window and self._window[0].work is not None:
+            moments.append(self._window[0].deadline_ms)
+        if self._stalls():
+            moments.append(self._progress_ms + self._limits.resend_after_ms)
+        return min(moments, default=None)
+
+    def _stalls(self) -> bool:
+        return bool(self._window) or (self._hello_sent and not self.is_open)

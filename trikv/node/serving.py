@@ -1,0 +1,115 @@
+"""The running node as its conversations see it: `trikv.node.service.Service`, over the real parts.
+
+Clients are served from the first moment, also while a blank disk waits for the others: then every command
+for the machine is answered with an error that is safe to retry.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import attrs
+
+from trikv.host.seam import Host
+from trikv.machine.replies import CommandError
+from trikv.node.actions import Actions
+from trikv.node.driver import Parts
+from trikv.node.events import Event
+from trikv.node.mailbox import Mailbox
+from trikv.node.service import Action, MemoryStats, RuntimeSettings, Standing, Work
+from trikv.node.status import Status
+from trikv.raft.roles import Role
+
+NOT_A_MEMBER = CommandError(
+    "CLUSTERDOWN this node has not joined its cluster yet; the command was not executed"
+)
+
+
+@attrs.frozen
+class Member:
+    """What a node has once its log is open."""
+
+    parts: Parts
+    actions: Actions
+    status: Status
+
+
+class NodeService:
+    """What the node does for its conversations."""
+
+    def __init__(self, host: Host, inbox: Mailbox[Event], node_id: int, settings: RuntimeSettings) -> None:
+        self.settings = settings
+        self.node_id = node_id
+        self._host = host
+        self._inbox = inbox
+        self._member: Member | None = None
+        self._connections = 0
+
+    def joined(self, member: Member) -> None:
+        """The log is open: serve in earnest."""
+        self._member = member
+
+    def submit(self, work: Work) -> None:
+        """Take `work`; it is answered or failed later."""
+        self._inbox.put(work)
+
+    def act(self, action: Action) -> None:
+        """Carry out `action`, then answer it."""
+        if self._member is not None:
+            self._member.actions.put(action)
+            return
+        # Refused like any other command of a node that is none yet; never within this call.
+        refuse = partial(_refuse, action)
+        self._inbox.put(Work(0, (), (), False, refuse, refuse))
+
+    def last_write_of(self, work: Work) -> object:
+        """The index at which `work` applied; asked for while it is being answered."""
+        assert self._member is not None, "only a member's applier answers works"
+        return self._member.parts.applier.position.index if work.writes else None
+
+    def standing(self) -> Standing:
+        """Leader or not, for HELLO and ROLE."""
+        if self._member is None:
+            return Standing(leads=False, leader_id=None, applied_index=0)
+        raft = self._member.parts.raft
+        return Standing(raft.role is Role.LEADER, raft.leader, self._member.parts.applier.position.index)
+
+    def banner(self) -> str:
+        """Who this node is and whom it follows."""
+        if self._member is None:
+            return f"node{self.node_id}, waiting for the other nodes"
+        return self._member.status.banner()
+
+    def info(self, sections: Sequence[str]) -> str:
+        """INFO's text for these sections, but for ``clients``."""
+        if self._member is None:
+            return f"# Raft\r\nraft_role:blank\r\nraft_node_id:{self.node_id}\r\nraft_leader_id:-1\r\n"
+        return self._member.status.info(sections)
+
+    def memory_stats(self) -> MemoryStats:
+        """Figures for MEMSTATS."""
+        if self._member is None:
+            return MemoryStats(0, 0, 0, self._host.resident_bytes(), 0, 0)
+        return self._member.status.memory()
+
+    def log_time_ms(self) -> int:
+        """The best known log time."""
+        if self._member is None:
+            return self._host.clock.wall_ms()
+        return self._member.parts.logtime.now_ms(self._host.clock.boot_ms())
+
+    def boot_ms(self) -> int:
+        """For idle times."""
+        return self._host.clock.boot_ms()
+
+    def next_connection_id(self) -> int:
+        """CLIENT ID."""
+        self._connections += 1
+        return self._connections
+
+    def last_save_s(self) -> int:
+        """When the newest snapshot was written, Unix seconds."""
+        return 0 if self._member is None else self._member.parts.snapshotter.newest_saved_ms // 1000
+
+
+def _refuse(action: Action, _: object) -> None:
+    action.answered(NOT_A_MEMBER)

@@ -1,0 +1,249 @@
+"""The snapshotter: bounds the log by snapshots, brings lagging followers up by them, writes backups.
+
+A snapshot never stops the server: the machine is walked piece by piece between applies (see
+``trikv.machine.snapshot``), each piece written before the next is made. One walk at a time.
+"""
+
+from collections.abc import Callable
+
+import attrs
+import structlog
+import trio
+
+from trikv.host.seam import Host
+from trikv.machine.snapshot import SnapshotError
+from trikv.node.applier import Applier, Swap
+from trikv.node.events import Compact, Event, SnapshotReceived, TransferEnded
+from trikv.node.header import Header, header_of
+from trikv.node.links import Identity, Links
+from trikv.node.mailbox import Mailbox
+from trikv.node.transfers import Incoming, Outgoing
+from trikv.protocol.messages import SnapshotAck, SnapshotChunk
+from trikv.raft.types import DiskId, NodeId, SnapshotMeta
+from trikv.storage.errors import StorageCorrupt
+from trikv.storage.snapshots import SnapshotStore
+
+PIECE_BYTES = 64 * 1024
+DURABLE_POLL_S = 0.01
+
+log = structlog.get_logger()
+
+
+@attrs.frozen
+class SnapshotterSettings:
+    """When a local snapshot is due."""
+
+    log_bytes: int = 64 * 1024 * 1024
+    """After this much applied since the last one: bounds the log on disk and the time of a restart."""
+    interval_s: float = 600.0
+    """Or after this long, if anything has changed."""
+
+
+class Snapshotter:
+    """Owns the snapshot files."""
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        store: SnapshotStore,
+        applier: Applier,
+        links: Links,
+        identity: Identity,
+        inbox: Mailbox[Event],
+        durable_index: Callable[[], int],
+        newest: SnapshotMeta | None,
+        newest_bytes: int,
+        settings: SnapshotterSettings,
+    ) -> None:
+        self.newest = newest
+        self.newest_saved_ms = 0
+        self.newest_bytes = newest_bytes
+        self._host = host
+        self._store = store
+        self._applier = applier
+        self._links = links
+        self._identity = identity
+        self._inbox = inbox
+        self._durable_index = durable_index
+        self._settings = settings
+        self._walking = trio.Lock()
+        self._bytes_at_newest = 0
+        self._chunks: Mailbox[tuple[NodeId, DiskId, SnapshotChunk]] = Mailbox()
+        self._outgoing: dict[NodeId, Outgoing] = {}
+        self._loaded: dict[int, Swap] = {}
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def is_walking(self) -> bool:
+        """True while a snapshot, backup or dump is being written."""
+        return self._walking.locked()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take snapshots when due, receive and send them, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._receive)
+            task_status.started()
+            await self._take_when_due()
+
+    # -------------------------------------------------------- local snapshots
+
+    async def _take_when_due(self) -> None:
+        due_s = trio.current_time() + self._settings.interval_s
+        while True:
+            # Looking once a second costs nothing beside the log bytes that pass in one.
+            await trio.sleep(1.0)
+            grown = self._applier.bytes_applied - self._bytes_at_newest
+            if grown >= self._settings.log_bytes or (grown and trio.current_time() >= due_s):
+                await self.take()
+            if trio.current_time() >= due_s:
+                due_s = trio.current_time() + self._settings.interval_s
+
+    async def take(self) -> SnapshotMeta:
+        """Write a snapshot of the state as it is; the log before it then goes. OSError ends the node."""
+        async with self._walking:
+            applier = self._applier
+            meta, bytes_applied = applier.position, applier.bytes_applied
+            if self.newest is not None and self.newest.index >= meta.index:
+                return self.newest
+            walk = applier.machine.walk(Header(self._identity.cluster, meta).as_dict())
+            file = await self._store.begin(meta.index, meta.term)
+            try:
+                size = 0
+                while piece := walk.step(PIECE_BYTES):
+                    await file.append(piece)
+                    size += len(piece)
+                # A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
+                while self._durable_index() < meta.index:  # noqa: ASYNC110 - rare, and over in one sync
+                    await trio.sleep(DURABLE_POLL_S)
+                if self.newest is not None and self.newest.index >= meta.index:
+                    await file.abort()  # an install has overtaken us
+                    return self.newest
+                await file.publish()
+            except BaseException:
+                walk.abort()
+                with trio.CancelScope(shield=True):
+                    await file.abort()
+                raise
+            self._remember(meta, size, bytes_applied)
+            self._inbox.put(Compact(meta))
+            log.info("snapshot", index=meta.index, bytes=size, keys=walk.keys)
+            return meta
+
+    def _remember(self, meta: SnapshotMeta, size: int, bytes_applied: int) -> None:
+        self.newest = meta
+        self.newest_bytes = size
+        self.newest_saved_ms = self._host.clock.wall_ms()
+        self._bytes_at_newest = bytes_applied
+
+    # ------------------------------------------------- to a follower that lags
+
+    def send_to(self, peer: NodeId, term: int, index_min: int) -> None:
+        """Send `peer` a snapshot at `index_min` or later; the driver hears TransferEnded."""
+        if peer in self._outgoing or self._nursery is None:
+            return
+        self._outgoing[peer] = Outgoing(self._links, peer, term)
+        self._nursery.start_soon(self._send, peer, self._outgoing[peer], index_min)
+
+    async def _send(self, peer: NodeId, outgoing: Outgoing, index_min: int) -> None:
+        meta = self.newest
+        ok = False
+        try:
+            if meta is None or meta.index < index_min:
+                meta = await self.take()
+            log.info("sending a snapshot", peer=peer, index=meta.index)
+            async with await self._store.open_for_reading(meta.index, meta.term) as reader:
+                ok = await outgoing.send(meta, reader)
+        finally:
+            del self._outgoing[peer]
+            self._inbox.put(TransferEnded(peer, meta.index if meta is not None else 0, ok))
+
+    def ack_came(self, peer: NodeId, ack: SnapshotAck) -> None:
+        """A follower said how far it has got."""
+        if peer in self._outgoing:
+            self._outgoing[peer].acked(ack)
+
+    def link_down(self, peer: NodeId) -> None:
+        """Pieces on the way to `peer` are lost."""
+        if peer in self._outgoing:
+            self._outgoing[peer].link_lost()
+
+    # ------------------------------------------------------------ from a leader
+
+    def chunk_came(self, peer: NodeId, disk: DiskId, chunk: SnapshotChunk) -> None:
+        """A leader sends a piece of its snapshot."""
+        self._chunks.put((peer, disk, chunk))
+
+    async def _receive(self) -> None:
+        incoming: Incoming | None = None
+        while True:
+            for peer, disk, chunk in await self._chunks.take():
+                try:
+                    incoming = await self._receive_one(incoming, peer, disk, chunk)
+                except (SnapshotError, StorageCorrupt) as error:
+                    log.error("a received snapshot is not valid", peer=peer, reason=str(error))
+                    self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, -1))
+                    if incoming is not None:
+                        await incoming.abort()
+                    incoming = None
+
+    async def _receive_one(
+        self, incoming: Incoming | None, peer: NodeId, disk: DiskId, chunk: SnapshotChunk
+    ) -> Incoming | None:
+        meta = chunk.meta
+        if meta.index <= self._applier.position.index or meta.index in self._loaded:
+            self._links.send(peer, SnapshotAck(chunk.term, meta.index, chunk.total))
+            return incoming
+        if incoming is None or incoming.meta != meta:
+            if incoming is not None:
+                await incoming.abort()
+            incoming = Incoming(meta, await self._store.begin_install(meta.index, meta.term))
+        await incoming.take(chunk)
+        if incoming.offset < chunk.total:
+            self._links.send(peer, SnapshotAck(chunk.term, meta.index, incoming.offset))
+            return incoming
+        await self._finish_install(incoming, peer, disk, chunk)
+        return None
+
+    async def _finish_install(
+        self, incoming: Incoming, peer: NodeId, disk: DiskId, chunk: SnapshotChunk
+    ) -> None:
+        fields, machine = incoming.finish()
+        header = header_of(fields, f"snapshot {chunk.meta.index} from node {peer}")
+        if header.meta != chunk.meta or header.cluster != self._identity.cluster:
+            raise StorageCorrupt(f"snapshot from node {peer}", 0, "it is not the one that was announced")
+        await incoming.publish()
+        self._loaded[chunk.meta.index] = Swap(chunk.meta, machine)
+        self._remember(chunk.meta, chunk.total, self._applier.bytes_applied)
+        log.info("received a snapshot", peer=peer, index=chunk.meta.index, bytes=chunk.total)
+        self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, chunk.total))
+        self._inbox.put(SnapshotReceived(peer, disk, chunk.term, chunk.meta))
+
+    def take_loaded(self, meta: SnapshotMeta) -> Swap:
+        """The machine of a snapshot that Raft has accepted."""
+        return self._loaded.pop(meta.index)
+
+    def forget_loaded(self, meta: SnapshotMeta) -> None:
+        """Raft did not want it: the log has got further meanwhile."""
+        self._loaded.pop(meta.index, None)
+
+    # -------------------------------------------------------- backups and dumps
+
+    async def write_document(
+        self, path_of: Callable[[SnapshotMeta], str], *, complete: bool = True
+    ) -> tuple[SnapshotMeta, int]:
+        """Write the state as it is, aside first, durable when it returns: (where in the log, how many keys).
+
+        `path_of` names the file, given the position that it holds.
+        """
+        async with self._walking:
+            meta = self._applier.position
+            walk = self._applier.machine.walk(Header(self._identity.cluster, meta, complete).as_dict())
+            try:
+                async with await self._store.aside(path_of(meta)) as file:
+                    while piece := walk.step(PIECE_BYTES):
+                        await file.append(piece)
+                    await file.publish()
+            finally:
+                walk.abort()
+            return meta, walk.keys

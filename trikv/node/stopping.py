@@ -1,0 +1,116 @@
+"""Stopping by phases (PROTOCOL 25), each with a limit, all within one deadline.
+
+1. Stop accepting, warn every client, tell the peers that this node drains.
+2. Finish what is in flight; new commands are refused with an error that is safe to retry elsewhere.
+3. A read barrier: this node has then applied everything that was acknowledged, anywhere.
+4. Hand leadership to a voter that is not stopping, if there is one.
+5. Write the dump, at that index or later. Raft goes on: the peers may need us for their own barrier.
+6. Leave when every peer that drains says it has drained too, or at the deadline.
+"""
+
+from collections.abc import Callable
+
+import attrs
+import structlog
+import trio
+
+from trikv.host.seam import Listening
+from trikv.node.actions import barrier
+from trikv.node.connections import Connections
+from trikv.node.driver import Driver, Parts
+from trikv.node.events import HandOver
+from trikv.protocol.messages import Drained, Draining
+from trikv.raft.roles import Role
+
+DUMP = "dump.json"
+POLL_S = 0.01
+
+log = structlog.get_logger()
+
+
+@attrs.frozen
+class StopLimits:
+    """Seconds. The phases' shares leave room for the dump within the whole."""
+
+    whole_s: float = 10.0
+    drain_s: float = 3.0
+    barrier_s: float = 3.0
+    hand_over_s: float = 1.0
+
+
+class Stopping:
+    """The phases of one stop."""
+
+    def __init__(
+        self, parts: Parts, driver: Driver, connections: Connections, listening: Listening, limits: StopLimits
+    ) -> None:
+        self._parts = parts
+        self._driver = driver
+        self._connections = connections
+        self._listening = listening
+        self._limits = limits
+
+    async def run(self) -> None:
+        """Go through the phases; returns when the node may leave."""
+        limits = self._limits
+        deadline = trio.current_time() + limits.whole_s
+        with trio.CancelScope(deadline=deadline) as scope:
+            self._announce()
+            with trio.move_on_after(limits.drain_s):
+                await self._until(self._is_drained)
+            complete = await self._barrier()
+            await self._hand_over()
+            await self._dump(complete=complete)
+            self._tell_peers(Drained())
+            await self._until(self._peers_have_drained)
+        if scope.cancelled_caught:
+            log.warning("stopped at the deadline", seconds=limits.whole_s)
+        self._connections.close_all()
+
+    def _announce(self) -> None:
+        log.info("stopping: clients are warned, commands in flight are finished")
+        self._listening.stop_accepting()
+        self._connections.warn_all("this node is shutting down; use another")
+        self._connections.stop_commands("this node is shutting down")
+        self._driver.stopping = True
+        self._tell_peers(Draining())
+
+    def _tell_peers(self, message: Draining | Drained) -> None:
+        for peer in self._parts.links.peers():
+            self._parts.links.send(peer, message)
+
+    def _is_drained(self) -> bool:
+        parts = self._parts
+        return not parts.proposals.waiting() and not len(parts.reads) and not self._connections.in_flight()
+
+    async def _barrier(self) -> bool:
+        with trio.move_on_after(self._limits.barrier_s):
+            error = await barrier(self._parts.inbox)
+            if error is None:
+                return True
+        log.warning("no majority confirmed that the dump is complete; it says so itself")
+        return False
+
+    async def _hand_over(self) -> None:
+        if self._parts.raft.role is Role.LEADER:
+            self._parts.inbox.put(HandOver())
+            with trio.move_on_after(self._limits.hand_over_s):
+                await self._until(lambda: self._parts.raft.role is not Role.LEADER or not self._has_heir())
+
+    def _has_heir(self) -> bool:
+        """True while some voter is up that does not stop itself."""
+        links, draining = self._parts.links, self._driver.draining
+        return any(links.is_up(peer) and peer not in draining for peer in self._parts.raft.progress)
+
+    async def _dump(self, *, complete: bool) -> None:
+        meta, keys = await self._parts.snapshotter.write_document(lambda _: DUMP, complete=complete)
+        log.info("dumped", file=DUMP, keys=keys, index=meta.index, complete=complete)
+
+    def _peers_have_drained(self) -> bool:
+        links, draining = self._parts.links, self._driver.draining
+        return all(drained or not links.is_up(peer) for peer, drained in draining.items())
+
+    @staticmethod
+    async def _until(holds: Callable[[], bool]) -> None:
+        while not holds():  # noqa: ASYNC110 - many conditions, once in a node's life
+            await trio.sleep(POLL_S)

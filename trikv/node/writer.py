@@ -1,0 +1,112 @@
+"""The writer: the one task that owns the write-ahead log. One batch, one ``fdatasync``.
+
+While a sync runs, jobs collect; the next batch takes them all. That is group commit, and it needs no
+timer. Jobs are done strictly in order (PROTOCOL 8). An error of the disk ends the node, except for a full
+disk met while allocating the next segment, before any record depends on it (PROTOCOL 12).
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import attrs
+import trio
+
+from trikv.node.events import DiskFull, Event, Persisted
+from trikv.node.mailbox import Mailbox
+from trikv.raft.ready import WriteJob
+from trikv.raft.types import SnapshotMeta
+from trikv.storage.errors import DiskFull as NoRoom
+from trikv.storage.wal import Wal
+
+
+@attrs.define
+class WriterStatistics:
+    """What INFO shows of the disk."""
+
+    batches: int = 0
+    jobs: int = 0
+    sync_ms_total: int = 0
+    sync_ms_max: int = 0
+    sync_ms_last: int = 0
+
+
+class Writer:
+    """Takes write jobs and compactions, reports durability to the driver."""
+
+    RETRY_FULL_S = 1.0
+    """How often a full disk is tried again."""
+
+    def __init__(self, wal: Wal, inbox: Mailbox[Event], boot_ms: Callable[[], int]) -> None:
+        self.wal = wal
+        self.statistics = WriterStatistics()
+        self._inbox = inbox
+        self._boot_ms = boot_ms
+        self._queue: Mailbox[WriteJob | SnapshotMeta] = Mailbox()
+
+    def put(self, job: WriteJob) -> None:
+        """Write this job after all that were put before."""
+        self._queue.put(job)
+
+    def compact(self, meta: SnapshotMeta) -> None:
+        """Drop the log before a durable snapshot, in turn with the jobs."""
+        self._queue.put(meta)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Write until cancelled; OSError and StorageCorrupt end the node."""
+        task_status.started()
+        while True:
+            work = await self._queue.take()
+            await self._write_in_order(work)
+            await self._zero_ahead()
+
+    async def _write_in_order(self, work: list[WriteJob | SnapshotMeta]) -> None:
+        jobs: list[WriteJob] = []
+        for item in work:
+            if isinstance(item, WriteJob):
+                jobs.append(item)
+            else:
+                await self._write(jobs)
+                jobs = []
+                await self._until_there_is_room(partial(self.wal.compact, item))
+        await self._write(jobs)
+
+    async def _write(self, jobs: list[WriteJob]) -> None:
+        if not jobs:
+            return
+        begun = self._boot_ms()
+        await self._until_there_is_room(partial(self.wal.write, jobs))
+        self._count(self._boot_ms() - begun, len(jobs))
+        self._inbox.put(Persisted(jobs[-1].number))
+
+    async def _until_there_is_room(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        told = False
+        while True:
+            try:
+                # A batch under way is finished even when the node stops: half of one would be a torn tail.
+                with trio.CancelScope(shield=True):
+                    await attempt()
+            except NoRoom:
+                if not told:
+                    self._inbox.put(DiskFull(full=True))
+                    told = True
+                await trio.sleep(self.RETRY_FULL_S)
+            else:
+                if told:
+                    self._inbox.put(DiskFull(full=False))
+                return
+
+    async def _zero_ahead(self) -> None:
+        """Allocate the next segment piece by piece, as long as no job waits."""
+        try:
+            while not len(self._queue) and await self.wal.prepare():
+                await trio.lowlevel.checkpoint()
+        except NoRoom:
+            return  # the write that needs the segment will meet it, say so, and wait for room
+
+    def _count(self, elapsed_ms: int, jobs: int) -> None:
+        statistics = self.statistics
+        statistics.batches += 1
+        statistics.jobs += jobs
+        statistics.sync_ms_total += elapsed_ms
+        statistics.sync_ms_last = elapsed_ms
+        statistics.sync_ms_max = max(statistics.sync_ms_max, elapsed_ms)
