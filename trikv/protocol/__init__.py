@@ -13,9 +13,10 @@ Towards clients
     request costs time linear in its bytes however it is cut up. Declared lengths are checked before
     anything is collected.
 
-    `resp` turns a reply into RESP2 or RESP3; `reader.ReplyReader` does the reverse for our own clients, on
-    hiredis, whose peer is a server we chose. `render` shows a reply to a person in redis-cli's way, and
-    never lets a stored value reach a terminal as anything but printable text.
+    `resp` turns a reply into RESP2 or RESP3; `reader.ReplyReader` does the reverse for our own clients and
+    keeps what hiredis drops: the difference between ``+OK`` and a value OK, sets, verbatim texts, pushes.
+    `render` shows a reply to a person in redis-cli's way, and never lets a stored value reach a terminal as
+    anything but printable text.
 
 Between nodes
     `messages` is everything one node may say to another: Raft's messages and the node's own, one union, one
@@ -40,4 +41,5 @@ Errors::
 
     BadBytes            an event, not an exception: the client's bytes make no sense (Redis' texts)
     PeerProtocolError   raised by peer, frames: drop the link, back off
+    ReplyProtocolError  raised by reader, in our own clients: the server's bytes make no sense
 """

@@ -1,4 +1,9 @@
-"""The one exception of this package. What a client does wrong is an event (`BadBytes`), not an exception."""
+"""The exceptions of this package. What a client does wrong is an event (`BadBytes`), not an exception.
+
+Exception
+├── PeerProtocolError    a link between nodes: drop it
+└── ReplyProtocolError   our own client: close the connection
+"""
 
 
 class PeerProtocolError(Exception):
@@ -6,3 +11,7 @@ class PeerProtocolError(Exception):
 
     Drop the link and back off; nothing the peer sent since its last whole message has had any effect.
     """
+
+
+class ReplyProtocolError(Exception):
+    """A server's bytes are no replies. The text says what is wrong with them."""

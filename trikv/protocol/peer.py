@@ -1,4 +1,4 @@
-"""The handshake that opens a link between two nodes: who is there, and does he know the cluster's secret?
+"""The handshake that opens a link between two nodes: each proves who it is, and that it knows the secret.
 
 The listener speaks first, with a challenge that is no secret: protocol version, its node, disk and cluster
 id, and a nonce. The dialer checks that it reached whom it meant to reach, and answers with its own four and

@@ -1,0 +1,88 @@
+"""Replies for people: redis-cli's layout, and nothing but printable text."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.protocol.test_resp import REPLIES
+from trikv.machine.replies import OK, CommandError, Reply, Status, Verbatim
+from trikv.protocol.render import printable, quote, render
+
+
+@pytest.mark.parametrize(
+    ("reply", "lines"),
+    [
+        (OK, ["OK"]),
+        (b"val", ['"val"']),
+        (1, ["(integer) 1"]),
+        (None, ["(nil)"]),
+        (True, ["(true)"]),
+        (False, ["(false)"]),
+        (1.5, ["(double) 1.5"]),
+        (CommandError("ERR no"), ["(error) ERR no"]),
+        (CommandError("ERR a\r\nb"), ["(error) ERR a  b"]),
+        ([], ["(empty array)"]),
+        ((), ["(empty set)"]),
+        ({}, ["(empty hash)"]),
+        ([b"a", 1], ['1) "a"', "2) (integer) 1"]),
+        ((b"a", b"b"), ['1~ "a"', '2~ "b"']),
+        ({b"k": 1, b"l": [b"x", b"y"]}, ['1# "k" => (integer) 1', '2# "l" => 1) "x"', '   2) "y"']),
+        ([[b"a", [b"b", b"c"]], b"d"], ['1) 1) "a"', '   2) 1) "b"', '      2) "c"', '2) "d"']),
+        ([b"x"] * 10, [f'{n:>2}) "x"' for n in range(1, 11)]),
+        (Verbatim(b"# Server\r\nrole:master\r\n\r\n# x\n"), ["# Server", "role:master", "", "# x"]),
+        (Verbatim(b"a\x1b[2J"), ["a\\x1b[2J"]),
+        ({(b"a", b"b"): 1}, ['1# 1~ "a"', '   2~ "b" => (integer) 1']),
+    ],
+)
+def test_layout(reply: Reply, lines: list[str]) -> None:
+    """Replies look as redis-cli shows them; lines end in CRLF."""
+    assert render(reply).decode() == "".join(f"{line}\r\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("привет 😀 é".encode(), '"привет 😀 é"'),
+        (b'say "hi" \\ it\'s', '"say \\"hi\\" \\\\ it\'s"'),
+        (b"\n\r\t\a\b\x00\x1b\x7f", '"\\n\\r\\t\\a\\b\\x00\\x1b\\x7f"'),
+        (b"\xff\xc3", '"\\xff\\xc3"'),
+        ("\u009b".encode(), '"\\xc2\\x9b"'),
+        ("\u202e".encode(), '"\\xe2\\x80\\xae"'),
+        ("\u200b\u2028\ue000".encode(), '"\\xe2\\x80\\x8b\\xe2\\x80\\xa8\\xee\\x80\\x80"'),
+    ],
+)
+def test_only_printable_text_shows_as_itself(value: bytes, shown: str) -> None:
+    """Control characters of both ranges, bidi overrides, invisible and private code points become hex."""
+    assert quote(value) == shown
+    assert render(value).decode() == shown + "\r\n"
+
+
+def test_plain_shows_a_bulk_as_text() -> None:
+    """INFO is text, not a quoted string; other replies do not change."""
+    assert render(b"a:1\r\nb:2\r\n", plain=True) == b"a:1\r\nb:2\r\n"
+    assert render(OK, plain=True) == b"OK\r\n"
+
+
+def test_printable_keeps_quotes() -> None:
+    """Text that stands in a sentence is made safe without being quoted."""
+    assert printable(b'a "b" \\ \x1b') == 'a "b" \\ \\x1b'
+
+
+@settings(max_examples=200)
+@given(
+    REPLIES
+    | st.binary(max_size=40)
+    | st.text(max_size=20).map(lambda s: Verbatim(s.encode("utf-8", "replace")))
+)
+def test_no_value_can_drive_a_terminal(reply: Reply) -> None:
+    """Whatever is stored, what reaches a terminal is printable characters and line ends."""
+    assert render(reply).decode().replace("\r\n", "").isprintable()
+    assert render(reply, plain=True).decode().replace("\r\n", "").isprintable()
+
+
+@settings(max_examples=100)
+@given(st.binary(max_size=20).map(lambda b: b.decode("utf-8", "surrogateescape")))
+def test_statuses_and_errors_are_safe_too(text: str) -> None:
+    """Error texts repeat what a client sent; they are escaped like values."""
+    for reply in (Status(text), CommandError(text)):
+        assert render(reply).decode().removesuffix("\r\n").isprintable()
