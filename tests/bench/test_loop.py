@@ -252,7 +252,7 @@ def test_an_indeterminate_reply_is_a_doubt_and_a_refusal_is_none() -> None:
 
 
 def test_an_idle_connection_that_ends_is_replaced() -> None:
-    """In an open loop a connection may end while it rests: nothing is lost with it, and it is opened again."""
+    """In an open loop a connection may end while it rests: nothing is lost with it, and it comes back."""
     store: Store = {}
     with FakeServer(honest(store), die_after=10) as dying, FakeServer(honest(store)) as living:
         tally = _loop([dying, living], seconds=0.5, rate=200.0, connections=10).run()

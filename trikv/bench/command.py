@@ -60,7 +60,7 @@ def bench(
     value_bytes: _ValueBytes = 64,
     keys: _Keys = 100_000,
     mix: _Mix = "set=1,get=9",
-    rate: _Rate = Annotated[float | None, _option("Commands a second, on schedule; latency counts from the time due.")]
+    rate: _Rate = None,
     nodes: _Nodes = None,
     password: _Password = None,
     verify: _Verify = False,
@@ -70,7 +70,7 @@ def bench(
     """Put load on a cluster and report how it took it.
 
     When a node dies the load goes on over the others; with --verify every acknowledged key is read back
-    at the end. Exit code: 0 the run was made and nothing is lost, 1 it was not or something is, 2 bad options.
+    at the end. Exit code: 0 all went well, 1 no run could be made or something is lost, 2 bad options.
     """
     try:
         options = Options(
