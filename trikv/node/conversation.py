@@ -447,6 +447,7 @@ class Conversation:
                 unit, request, _too_large(transactions.argument_bytes + size, self._limits.entry_bytes_max)
             )
             return
+        writes = plan.writes
         slot: Step | Local = Step() if plan.travels else Local(plan, args, typed)
         if plan.command.name == "SELECT":
             transactions.selects = True
@@ -458,8 +459,8 @@ class Conversation:
                 return
             if command is not None:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
-                args = command
-        transactions.queue(args, slot, size)
+                args, writes = command, True
+        transactions.queue(args, slot, size, writes=writes)
         unit.add(Ready(QUEUED, typed))
 
     def _exec(self, unit: Unit, request: Request, plan: Plan) -> None:

@@ -28,7 +28,7 @@ _CHECK_ONLY: Args = (b"DBSIZE",)
 class Transactions:
     """The transaction state of one connection."""
 
-    __slots__ = ("argument_bytes", "commands", "inner", "open", "selects", "spoiled", "watched")
+    __slots__ = ("argument_bytes", "commands", "inner", "open", "selects", "spoiled", "watched", "writes")
 
     def __init__(self) -> None:
         self.watched: dict[tuple[int, bytes], int] = {}
@@ -39,6 +39,7 @@ class Transactions:
         self.open = False
         self.spoiled = False
         self.selects = False
+        self.writes = False
         self.commands: list[Args] = []
         self.inner: list[Step | Local] = []
         self.argument_bytes = 0
@@ -57,13 +58,14 @@ class Transactions:
         if self.open:
             self.spoiled = True
 
-    def queue(self, args: Args, slot: Step | Local, argument_bytes: int) -> None:
+    def queue(self, args: Args, slot: Step | Local, argument_bytes: int, *, writes: bool) -> None:
         """Keep one checked command for EXEC."""
         assert self.open
         self.inner.append(slot)
         self.argument_bytes += argument_bytes
         if isinstance(slot, Step):
             self.commands.append(args)
+            self.writes = self.writes or writes
 
     def execute(self, unit: Unit, *, typed: bool) -> None:
         """EXEC: put the queue into `unit` as one step, unless it was spoiled."""
@@ -76,9 +78,7 @@ class Transactions:
             unit.commands.extend(commands)
             unit.argument_bytes += self.argument_bytes
             unit.steps += 1
-            # A transaction of reads only travels through the log as well: a read round sees one state for
-            # each of its commands, but it cannot compare watches.
-            unit.writes = True
+            unit.writes = unit.writes or self.writes
         unit.add(Exec(tuple(self.inner), bool(commands), typed))
         self.reset()
 
