@@ -179,12 +179,12 @@ class NamedSetting:
     @property
     def flag(self) -> str:
         """How the command line spells it."""
-        return "--" + self.name.replace("_", "-")
+        return _as_flag(self.name)
 
     @property
     def variable(self) -> str:
         """How the environment spells it."""
-        return ENVIRONMENT_PREFIX + self.name.upper()
+        return _as_variable(self.name)
 
     @property
     def default_text(self) -> str:
@@ -235,38 +235,43 @@ def read_file(path: str) -> dict[str, Any]:
 
 
 def _from_file(file: str) -> dict[str, _Given]:
-    return {_known(key, f"{file}: {{}}"): (value, f"{file}: {key}") for key, value in read_file(file).items()}
+    found = {_known(key, f"{file}: ", str): value for key, value in read_file(file).items()}
+    return {key: (value, f"{file}: {key}") for key, value in found.items()}
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
-    return {
-        _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), ENVIRONMENT_PREFIX + "{}"): (text, variable)
-        for variable, text in sorted(environment.items())
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ENVIRONMENT_OF_SCRIPTS
-    }
+    given = {}
+    for variable, text in sorted(environment.items()):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ENVIRONMENT_OF_SCRIPTS:
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            given[_known(name, "", _as_variable)] = (text, variable)
+    return given
 
 
 def _from_flags(flags: Mapping[str, str]) -> dict[str, _Given]:
-    return {
-        _known(name.replace("-", "_"), "--{}"): (text, "--" + name.replace("_", "-"))
-        for name, text in flags.items()
-    }
+    given = {}
+    for name, text in flags.items():
+        key = _known(name.replace("-", "_"), "", _as_flag)
+        given[key] = (text, _as_flag(key))
+    return given
 
 
-def _known(key: str, spelling: str) -> str:
+def _as_flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _as_variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def _known(key: str, where: str, spell: Callable[[str], str]) -> str:
     """Give `key` back if it is a setting; else raise ConfigError with the nearest one, spelt as it was."""
     names = [setting.name for setting in settings()]
     if key in names:
         return key
-
-    def spell(name: str) -> str:
-        if spelling.startswith(ENVIRONMENT_PREFIX):
-            return spelling.format(name.upper())
-        return spelling.format(name.replace("_", "-") if spelling.startswith("--") else name)
-
     near = difflib.get_close_matches(key, names, n=1)
     advice = f"did you mean {spell(near[0])}?" if near else "'trikv serve --help' lists the settings"
-    raise ConfigError(f"{spell(key)} is no setting; {advice}")
+    raise ConfigError(f"{where}{spell(key)} is no setting; {advice}")
 
 
 def _read(setting: NamedSetting, value: Any, source: str) -> Any:

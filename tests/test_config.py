@@ -1,0 +1,221 @@
+"""Settings: what wins, what is refused, and that a refusal is one line that helps."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trikv import units
+from trikv.config import ConfigError, NodeConfig, resolve, settings
+
+PEERS = "1=127.0.0.1:18080,2=127.0.0.1:18081,3=127.0.0.1:18082"
+
+
+def refusal(**sources: object) -> str:
+    """Resolve what must be refused; the message, checked to be one line."""
+    with pytest.raises(ConfigError) as caught:
+        resolve(**sources)  # type: ignore[arg-type]
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    """A configuration file."""
+    path = tmp_path / "node.toml"
+    path.write_text('port = 7001\nmaxmemory = "1mb"\ntimeout_s = 5\n', encoding="utf-8")
+    return path
+
+
+def test_flags_win_over_environment_over_file_over_defaults(toml: Path) -> None:
+    """Each source overrides the ones below it and leaves the rest alone."""
+    config = resolve(
+        flags={"port": "7003"},
+        environment={"TRIKV_PORT": "7002", "TRIKV_MAXMEMORY": "2mb", "HOME": "/root"},
+        file=str(toml),
+    )
+    assert (config.port, config.maxmemory, config.timeout_s, config.maxclients) == (7003, 2 << 20, 5, 10_000)
+
+
+def test_the_file_may_be_named_by_the_environment(toml: Path) -> None:
+    """TRIKV_CONFIG stands for --config."""
+    assert resolve(environment={"TRIKV_CONFIG": str(toml)}).port == 7001
+
+
+def test_a_cap_is_explicit_only_from_outside_of_the_file(toml: Path) -> None:
+    """The file's cap counts at bootstrap; a flag's or the environment's is sent to the log (PROTOCOL 22)."""
+    assert not resolve(file=str(toml)).maxmemory_explicit
+    assert not resolve(flags={"port": "1"}).maxmemory_explicit
+    assert resolve(flags={"maxmemory": "1mb"}, file=str(toml)).maxmemory_explicit
+    assert resolve(environment={"TRIKV_MAXMEMORY": "1mb"}).maxmemory_explicit
+
+
+def test_flags_may_be_spelt_with_dashes() -> None:
+    """--typed-timeout-s and typed_timeout_s are one setting."""
+    assert resolve(flags={"typed-timeout-s": "7"}).typed_timeout_s == 7
+
+
+def test_defaults_are_those_promised() -> None:
+    """A node without any configuration: loopback, port 8080, 256 MiB, alone."""
+    config = resolve()
+    assert (config.address, config.maxmemory, dict(config.peers)) == ("127.0.0.1:8080", 256 << 20, {})
+    assert (config.typed_timeout_s, config.timeout_s) == (300, 0)
+    assert (config.election_timeout_ms_min, config.election_timeout_ms_max) == (400, 800)
+    assert (config.data_directory, config.secret_file) == ("data/node1", "data/cluster.secret")
+
+
+def test_what_follows_from_other_settings() -> None:
+    """Directory and peer port follow the node's number and its own entry among the peers."""
+    config = resolve(flags={"node_id": "2", "peers": PEERS, "port": "8081"})
+    assert config.data_directory == "data/node2"
+    assert config.peer_address == "127.0.0.1:18081"
+
+
+def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
+    """[peers] with ids as keys, and the flag's spelling, mean the same."""
+    path = tmp_path / "node.toml"
+    path.write_text(
+        'node_id = 3\n[peers]\n3 = "127.0.0.1:18082"\n1 = "127.0.0.1:18080"\n2 = "127.0.0.1:18081"\n',
+        encoding="utf-8",
+    )
+    assert resolve(file=str(path)).peers == units.parse_peers(PEERS)
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        ({"flags": {"prot": "1"}}, "--prot is no setting; did you mean --port?"),
+        ({"environment": {"TRIKV_PROT": "1"}}, "TRIKV_PROT is no setting; did you mean TRIKV_PORT?"),
+        ({"flags": {"zzzzzz": "1"}}, "--zzzzzz is no setting; 'trikv serve --help' lists the settings"),
+        ({"flags": {"port": "x"}}, "--port: 'x' is not a whole number"),
+        ({"flags": {"port": "65536"}}, "--port: 65536 is not between 0 and 65535"),
+        ({"environment": {"TRIKV_TIMEOUT_S": "-1"}}, "TRIKV_TIMEOUT_S: -1 is not between 0"),
+        ({"flags": {"maxmemory": "12q"}}, "--maxmemory: '12q' is not a size"),
+        ({"flags": {"reads": "local"}}, "--reads: 'local' is not one of: linearizable"),
+        ({"flags": {"peers": "nonsense"}}, "--peers: 'nonsense' is no peer"),
+        ({"flags": {"peers": "2=h:1"}}, "names nodes 2 but not node_id 1"),
+        ({"flags": {"peers": "1=h:1,1=h:2"}}, "node 1 is named twice"),
+        ({"flags": {"peers": "1=h:0"}}, "port that is not between"),
+        ({"flags": {"peers": "0=h:1"}}, "id is not between"),
+        ({"flags": {"peers": PEERS, "port": "0"}}, "port: 0 suits a single node only"),
+        ({"flags": {"port": "18080", "peers": PEERS}}, "peer_port: 18080 is the client port too"),
+        ({"flags": {"election_timeout_ms_min": "800"}}, "must be below election_timeout_ms_max"),
+        ({"flags": {"heartbeat_interval_ms": "300"}}, "must be at most half"),
+        ({"flags": {"value_bytes_max": "16mb"}}, "value_bytes_max: 16777216 must be below entry_bytes_max"),
+        ({"flags": {"entry_bytes_max": "20mb"}}, "must be below peer_frame_bytes_max"),
+        ({"flags": {"log_tail_bytes": "65mb"}}, "log_tail_bytes: 68157440 must not be above"),
+        ({"file": "/nowhere/node.toml"}, "/nowhere/node.toml: No such file or directory"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(sources: dict[str, object], expected: str) -> None:
+    """The line says what is wrong, where it came from, and what would be right."""
+    assert expected in refusal(**sources)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("prot = 1", "prot is no setting; did you mean port?"),
+        ("port = ", "not valid TOML"),
+        ("port = true", "port: expected text or a whole number, found bool"),
+        ("port = [1]", "port: expected text or a whole number, found list"),
+        ("port = 1.5", "port: expected text or a whole number, found float"),
+        ("[port]\na = 1", "port: expected text or a whole number, found dict"),
+        ('maxmemory = "1 parsec"', "maxmemory: '1 parsec' is not a size"),
+    ],
+)
+def test_nonsense_in_a_file_is_refused_by_name(tmp_path: Path, text: str, expected: str) -> None:
+    """An error in a file names the file and the key."""
+    path = tmp_path / "node.toml"
+    path.write_text(text, encoding="utf-8")
+    message = refusal(file=str(path))
+    assert message.startswith(str(path))
+    assert expected in message
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """A binary file given by mistake is one line, no traceback."""
+    path = tmp_path / "node.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "not valid TOML" in refusal(file=str(path))
+
+
+def test_names_of_the_scripts_are_no_settings_and_no_errors() -> None:
+    """TRIKV_DATA and its like belong to the scripts around a node."""
+    assert resolve(environment={"TRIKV_DATA": "x", "TRIKV_STRICT": "1", "TRIKV_REWRITE": "1"}) == resolve()
+
+
+def test_a_direct_construction_is_checked_too() -> None:
+    """Who embeds a node gets the same refusals, naming the setting."""
+    with pytest.raises(ConfigError, match="maxclients: 0 is not between 1"):
+        NodeConfig(maxclients=0)
+
+
+def test_a_password_is_not_shown() -> None:
+    """The configuration may be logged."""
+    assert "hunter2" not in repr(resolve(flags={"requirepass": "hunter2"}))
+
+
+def test_every_setting_has_a_reason_and_a_default_that_reads_back() -> None:
+    """Help is derived from the fields, so each must be fit to be shown."""
+    for setting in settings():
+        assert setting.about.reason
+        expected = {} if setting.name == "peers" else setting.default
+        assert setting.about.parse(setting.default_text) == expected
+
+
+def test_settings_are_frozen() -> None:
+    """A running node's configuration does not change under it."""
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        resolve().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("0", 0),
+        ("1b", 1),
+        ("1k", 1000),
+        ("1KB", 1024),
+        ("3m", 3_000_000),
+        ("256mb", 256 << 20),
+        ("2g", 2 * 10**9),
+    ],
+)
+def test_sizes_are_read_as_redis_does(text: str, count: int) -> None:
+    """With a b powers of 1024, without powers of 1000, any case."""
+    assert units.parse_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "mb", "-1", "1.5gb", "1 mb x", "0x10", "٣", "1tb"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(ValueError, match="is not a size"):
+        units.parse_bytes(text)
+
+
+@given(st.integers(0, 1 << 60))
+def test_sizes_round_trip(count: int) -> None:
+    """What is written is read back the same."""
+    assert units.parse_bytes(units.format_bytes(count)) == count
+
+
+@given(
+    st.dictionaries(
+        st.integers(1, 65535), st.tuples(st.sampled_from(["h", "127.0.0.1", "::1"]), st.integers(1, 65535))
+    )
+)
+def test_peers_round_trip(peers: dict[int, tuple[str, int]]) -> None:
+    """What is written is read back the same, IPv6 included."""
+    expected = {node: units.join_address(*address) for node, address in sorted(peers.items())}
+    assert units.parse_peers(units.format_peers(expected)) == expected
+
+
+@pytest.mark.parametrize("text", ["host", ":1", "::1:80", "h:", "h:x", "h:70000", "a b:1", "[]:1"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    """A host and a port, brackets around an IPv6 host."""
+    with pytest.raises(ValueError):  # noqa: PT011 - which of its sentences is not the point here
+        units.split_address(text)
