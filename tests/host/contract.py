@@ -9,33 +9,18 @@ from typing import Protocol, TypeVar
 import pytest
 import trio
 
-from trikv.host.seam import Clock, Entropy, Listening, Network, StreamHandler, Wire
-from trikv.storage.disk import Disk
+from trikv.host.seam import Host, Listening, StreamHandler, Wire
 
 T = TypeVar("T")
 BIG_BYTES = 32 << 20
 """More than any kernel buffers for one connection."""
 
 
-class AnyHost(Protocol):
-    """A host whose parts may be of any class that fits the seam."""
-
-    @property
-    def network(self) -> Network: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def entropy(self) -> Entropy: ...
-    @property
-    def disk(self) -> Disk: ...
-    def resident_bytes(self) -> int: ...
-
-
 class Rig(Protocol):
     """A host under test and a client's way to it."""
 
     @property
-    def host(self) -> AnyHost: ...
+    def host(self) -> Host: ...
     @property
     def any_address(self) -> str:
         """An address of the host with port 0."""
@@ -474,7 +459,8 @@ class ServeContract:
                 assert await read_exactly(client, len(b"%d" % number)) == b"%d" % number
             for client in clients:
                 await client.aclose()
-            await server.until(lambda: all(recorder.is_closed for recorder in server.recorders))
+            for recorder in server.recorders:
+                await server.until(lambda recorder=recorder: recorder.is_closed)  # type: ignore[misc]
         assert len(server.recorders) == 1000
 
     async def test_a_bug_ends_the_server(self, rig: Rig) -> None:

@@ -1,5 +1,6 @@
 """The real host: the operating system behind the seam of `trikv.host.seam`."""
 
+import os
 import select
 import sys
 from types import TracebackType
@@ -11,13 +12,10 @@ from trikv.host.clock import RealClock, RealEntropy, resident_bytes
 from trikv.host.disk import RealDisk
 from trikv.host.hub import Hub
 from trikv.host.peers import SocketAcceptor
-from trikv.host.seam import ConversationFactory, Listening, StreamHandler
+from trikv.host.seam import Clock, ConversationFactory, Entropy, Listening, Network, StreamHandler
 from trikv.host.sockets import dial, listening_socket, tune_peer
-from trikv.host.stream_server import listen_streams, serve_streams
-
-PEER_CONNECTIONS_MAX = 64
-"""Accepted peer connections served at once: two a peer in the largest cluster, and room for strangers,
-which are closed within 5 s by the node."""
+from trikv.host.stream_server import PEER_CONNECTIONS_MAX, listen_streams, serve_streams
+from trikv.storage.disk import Disk
 
 HAS_EPOLL = sys.platform == "linux" and hasattr(select, "epoll")
 
@@ -61,10 +59,15 @@ class RealHost:
     """
 
     def __init__(self, data_directory: str, *, use_epoll: bool = HAS_EPOLL) -> None:
-        self.network = RealNetwork(use_epoll=use_epoll)
-        self.clock = RealClock()
-        self.entropy = RealEntropy()
-        self.disk = RealDisk(data_directory)
+        self.network: Network = RealNetwork(use_epoll=use_epoll)
+        self.clock: Clock = RealClock()
+        self.entropy: Entropy = RealEntropy()
+        self._disk = RealDisk(data_directory)
+        self.disk: Disk = self._disk
+
+    def process_id(self) -> int:
+        """The number of this process."""
+        return os.getpid()
 
     def resident_bytes(self) -> int:
         """Resident memory of this process."""
@@ -72,7 +75,7 @@ class RealHost:
 
     def close(self) -> None:
         """Unlock the data directory."""
-        self.disk.close()
+        self._disk.close()
 
     def __enter__(self) -> Self:
         return self

@@ -135,5 +135,8 @@ class Host(Protocol):
     entropy: Entropy
     disk: Disk
 
+    def process_id(self) -> int:
+        """The number of this process (0 where there is none)."""
+
     def resident_bytes(self) -> int:
         """Resident memory of this process (0 where unknown)."""

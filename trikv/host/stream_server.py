@@ -18,6 +18,9 @@ from trikv.host.wires import DRAIN_S, FLUSH_S
 READ_BYTES = 65536
 WRITE_BYTES = 65536
 """Handed to the stream at once; `unsent_bytes` falls in steps of this."""
+PEER_CONNECTIONS_MAX = 64
+"""Accepted peer connections served at once: two a peer in the largest cluster, and room for strangers,
+which are closed within 5 s by the node."""
 
 
 @attrs.frozen

@@ -1,0 +1,219 @@
+"""A simulated disk: `trikv.storage.disk.Disk` over a `Volume`, with latency and faults, for one life."""
+
+import errno
+import os
+import random
+import zlib
+from collections import deque
+
+import attrs
+import trio
+
+from trikv.sim.life import Life, Record
+from trikv.sim.volume import Added, Inode, Moved, Removed, Volume, parent
+
+
+@attrs.define
+class DiskTraits:
+    """How a machine's disk behaves. Outlives its processes; may be changed while they run."""
+
+    sync_ms_min: float = 0.3
+    sync_ms_max: float = 2.0
+    """A sync takes a time drawn from this range; writes to the cache take none."""
+    failures: dict[str, deque[int]] = attrs.field(factory=dict)
+    """For each operation the errno values its next calls fail with."""
+
+    def fail(self, operation: str, number: int, times: int = 1) -> None:
+        """Let the next `times` calls of `operation` (a method's name) raise OSError(`number`).
+
+        ``write_and_sync`` counts as a ``write`` and then a ``sync``. A failing sync leaves its pages clean
+        and unwritten, as Linux does.
+        """
+        self.failures.setdefault(operation, deque()).extend([number] * times)
+
+    def raise_failure(self, operation: str, path: str) -> None:
+        """Raise what `fail` ordered for this call, if it did."""
+        waiting = self.failures.get(operation)
+        if waiting:
+            raise _error(waiting.popleft(), path)
+
+
+def _error(number: int, path: str) -> OSError:
+    return OSError(number, os.strerror(number), path)
+
+
+class SimFile:
+    """An open file of one life: `trikv.storage.disk.DiskFile`."""
+
+    def __init__(self, disk: "SimDisk", inode: Inode, path: str) -> None:
+        self._disk = disk
+        self._inode = inode
+        self._path = path
+        self._closed = False
+
+    async def write(self, offset: int, data: bytes) -> None:
+        """Into the page cache, at once."""
+        await self._start()
+        self._write(offset, data)
+
+    async def write_and_sync(self, offset: int, data: bytes) -> None:
+        """The cache has it at once, the platters when the sync is over."""
+        await self._start()
+        self._write(offset, data)
+        await self._sync()
+
+    async def sync(self) -> None:
+        """What was written reaches the platters after the disk's latency."""
+        await self._start()
+        await self._sync()
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """From the cache."""
+        await self._start()
+        self._disk.traits.raise_failure("read", self._path)
+        return bytes(self._inode.cache[offset : offset + size])
+
+    def size(self) -> int:
+        """Length in the cache."""
+        self._check()
+        return len(self._inode.cache)
+
+    def close(self) -> None:
+        """An operation that runs goes on to its end."""
+        self._disk.life.check()
+        self._closed = True
+
+    async def _start(self) -> None:
+        self._check()
+        await trio.lowlevel.checkpoint()
+        self._disk.life.check()
+
+    def _check(self) -> None:
+        self._disk.life.check()
+        if self._closed:
+            raise OSError(errno.EBADF, f"{self._path} is closed")
+
+    def _write(self, offset: int, data: bytes) -> None:
+        volume = self._disk.volume
+        self._disk.traits.raise_failure("write", self._path)
+        growth = offset + len(data) - len(self._inode.cache)
+        capacity = volume.capacity_bytes
+        if capacity is not None and growth > 0 and volume.used_bytes() + growth > capacity:
+            raise _error(errno.ENOSPC, self._path)
+        self._inode.write(offset, data)
+        self._disk.record("write", self._path, offset, len(data), zlib.crc32(data))
+
+    async def _sync(self) -> None:
+        await self._disk.seek()
+        try:
+            self._disk.traits.raise_failure("sync", self._path)
+        except OSError:
+            self._inode.forget_dirty()
+            raise
+        self._inode.sync()
+        self._disk.record("sync", self._path)
+
+
+class SimDisk:
+    """A machine's disk as one life sees it: `trikv.storage.disk.Disk`."""
+
+    def __init__(
+        self, life: Life, volume: Volume, traits: DiskTraits, source: random.Random, record: Record
+    ) -> None:
+        self.life = life
+        self._record = record
+        self.volume = volume
+        self.traits = traits
+        self._source = source
+
+    def record(self, what: str, path: str, *rest: int) -> None:
+        """Into the world's trace."""
+        self._record(what, self.life.name, path, *rest)
+
+    async def seek(self) -> None:
+        """Wait for the device. Like a real one it cannot be cancelled."""
+        traits = self.traits
+        with trio.CancelScope(shield=True):
+            await trio.sleep(self._source.uniform(traits.sync_ms_min, traits.sync_ms_max) / 1000)
+        self.life.check()
+
+    async def create(self, path: str) -> SimFile:
+        """A new file."""
+        await self._start("create", path)
+        if path in self.volume.names:
+            raise _error(errno.EEXIST, path)
+        self._directory(parent(path))
+        inode = Inode()
+        self.volume.change(Added(path, inode))
+        return SimFile(self, inode, path)
+
+    async def open(self, path: str) -> SimFile:
+        """An existing file."""
+        await self._start("open", path)
+        return SimFile(self, self._inode(path), path)
+
+    async def make_directory(self, path: str) -> None:
+        """The directory and its parents."""
+        await self._start("make_directory", path)
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            ancestor = "/".join(parts[:count])
+            if ancestor not in self.volume.names:
+                self.volume.change(Added(ancestor, None))
+            self._directory(ancestor)
+
+    async def names(self, path: str) -> list[str]:
+        """Sorted names."""
+        await self._start("names", path)
+        return sorted(one.rpartition("/")[2] for one in self.volume.names if one and parent(one) == path)
+
+    async def exists(self, path: str) -> bool:
+        """A file or a directory."""
+        await self._start("exists", path)
+        return path in self.volume.names
+
+    async def rename(self, old: str, new: str) -> None:
+        """Atomic, durable after `sync_directory`."""
+        await self._start("rename", old)
+        names = self.volume.names
+        if old not in names:
+            raise _error(errno.ENOENT, old)
+        self._directory(parent(new))
+        if names.get(new, self) is None:
+            raise _error(errno.EISDIR, new)
+        if old != new:
+            self.volume.change(Moved(old, new))
+
+    async def remove(self, path: str) -> None:
+        """Handles go on."""
+        await self._start("remove", path)
+        self._inode(path)
+        self.volume.change(Removed(path))
+
+    async def sync_directory(self, path: str) -> None:
+        """Names become durable after the disk's latency."""
+        await self._start("sync_directory", path)
+        self._directory(path)
+        await self.seek()
+        self.volume.sync_directory(path)
+
+    async def _start(self, operation: str, path: str) -> None:
+        self.life.check()
+        await trio.lowlevel.checkpoint()
+        self.life.check()
+        self.traits.raise_failure(operation, path)
+        self.record(operation, path)
+
+    def _directory(self, path: str) -> None:
+        if path not in self.volume.names:
+            raise _error(errno.ENOENT, path)
+        if self.volume.names[path] is not None:
+            raise _error(errno.ENOTDIR, path)
+
+    def _inode(self, path: str) -> Inode:
+        if path not in self.volume.names:
+            raise _error(errno.ENOENT, path)
+        inode = self.volume.names[path]
+        if inode is None:
+            raise _error(errno.EISDIR, path)
+        return inode

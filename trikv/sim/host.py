@@ -1,0 +1,121 @@
+"""A simulated machine, and the host that one life of a process on it sees."""
+
+import random
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from trikv.host.seam import Clock, Entropy, Network
+from trikv.sim.clock import SimClock, SimEntropy
+from trikv.sim.disk import DiskTraits, SimDisk
+from trikv.sim.life import Life, Record
+from trikv.sim.network import Net, SimNetwork
+from trikv.sim.volume import Keep, Volume
+from trikv.storage.disk import Disk
+
+
+class SimHost:
+    """`trikv.host.seam.Host` for one life. Once `life` is over its handles raise `Fenced`."""
+
+    def __init__(self, life: Life, *, network: Network, clock: Clock, entropy: Entropy, disk: Disk) -> None:
+        self.life = life
+        self.network = network
+        self.clock = clock
+        self.entropy = entropy
+        self.disk = disk
+
+    def process_id(self) -> int:
+        """A simulated node has no process of its own."""
+        return 0
+
+    def resident_bytes(self) -> int:
+        """Unknown: what this process takes says nothing of a node, and differs from run to run."""
+        return 0
+
+
+class Machine:
+    """What outlives a process: the volume, the clocks, the name on the network."""
+
+    def __init__(
+        self, name: str, net: Net, stream_of: Callable[[str], random.Random], record: Record
+    ) -> None:
+        self.name = name
+        self.volume = Volume(stream_of(f"power {name}"))
+        self.disk_traits = DiskTraits()
+        self.clock = SimClock()
+        self.lives = 0
+        self._net = net
+        self._stream_of = stream_of
+        self._record = record
+        self._life: Life | None = None
+        self._scope: trio.CancelScope | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """A process lives on this machine."""
+        return self._life is not None
+
+    def boot(self) -> SimHost:
+        """Start a life. At most one at a time (the data directory is locked)."""
+        assert self._life is None, f"{self.name} runs already"
+        self.lives += 1
+        self._net.power_on(self.name)
+        self._life = life = Life(f"{self.name}, life {self.lives}")
+        self._record("boot", life.name)
+        return SimHost(
+            life,
+            network=SimNetwork(self._net, life, self.name),
+            clock=self.clock,
+            entropy=SimEntropy(self._stream_of(f"entropy {life.name}")),
+            disk=SimDisk(
+                life, self.volume, self.disk_traits, self._stream_of(f"disk {life.name}"), self._record
+            ),
+        )
+
+    async def run(self, main: Callable[[SimHost], Awaitable[None]]) -> None:
+        """Boot, run `main`, and close what it left open, as a kernel does when a process ends.
+
+        Returns when `main` returns or the machine crashes. An exception of a living process is raised;
+        what a dying one raises on its way out does not matter any more.
+        """
+        host = self.boot()
+        with trio.CancelScope() as self._scope:
+            try:
+                await main(host)
+            except BaseException as error:
+                if not host.life.over:
+                    raise
+                cancelled = _cancellation_in(error)
+                if cancelled is not None:
+                    raise cancelled from None
+            finally:
+                if self._life is host.life:
+                    self.kill()
+
+    def kill(self) -> None:
+        """``kill -9``: the page cache survives, connections are closed by the kernel."""
+        self._end_life("kill")
+        self._net.kill(self.name)
+
+    def lose_power(self, keep: Keep = Keep.SOME) -> None:
+        """The plug: only what was synced is sure to survive, and peers hear nothing."""
+        self._end_life("lose power")
+        self._net.lose_power(self.name)
+        self.volume.lose_power(keep)
+
+    def _end_life(self, how: str) -> None:
+        """Fence first, then cancel: see `trikv.sim.life`."""
+        self._record(how, self.name)
+        if self._life is not None:
+            self._life.over = True
+            self._life = None
+        if self._scope is not None:
+            self._scope.cancel()
+            self._scope = None
+
+
+def _cancellation_in(error: BaseException) -> BaseException | None:
+    """The part of `error` that belongs to Trio: it must reach its scope."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(trio.Cancelled)
+    return error if isinstance(error, trio.Cancelled) else None

@@ -1,0 +1,235 @@
+"""The simulated network: addresses, connecting, accepting; `trikv.host.seam.Network` for one life.
+
+Clients are served by `trikv.host.stream_server`, the same code that serves real streams.
+"""
+
+import errno
+import os
+import random
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from trikv.host.addresses import join_address, split_address
+from trikv.host.seam import ConversationFactory, Listening, StreamHandler
+from trikv.host.stream_server import PEER_CONNECTIONS_MAX, Accepted, listen_streams, serve_streams
+from trikv.sim.fabric import Fabric, Pipe
+from trikv.sim.life import Life
+from trikv.sim.stream import SimStream
+
+BACKLOG = 1024
+SYN_RETRIES_S = (1.0, 2.0, 4.0, 8.0)
+"""A connection attempt that nobody answers is repeated after these times, then it times out (as Linux, but
+sooner)."""
+
+
+class SimAcceptor:
+    """A bound address of one life: `trikv.host.stream_server.Acceptor`."""
+
+    def __init__(self, net: "Net", life: Life, machine: str, address: str) -> None:
+        self.address = address
+        self.life = life
+        self.machine = machine
+        self.is_closed = False
+        self._net = net
+        self._waiting: deque[Accepted] = deque()
+        self._changed = trio.lowlevel.ParkingLot()
+
+    async def accept(self) -> Accepted:
+        """The next connection."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            self.life.check()
+            if self.is_closed:
+                raise trio.ClosedResourceError
+            if self._waiting:
+                return self._waiting.popleft()
+            await self._changed.park()
+
+    def offer(self, accepted: Accepted) -> bool:
+        """A connection arrived. False: the backlog is full, and it is as if nobody heard."""
+        if len(self._waiting) >= BACKLOG:
+            return False
+        self._waiting.append(accepted)
+        self._changed.unpark_all()
+        return True
+
+    def stop_accepting(self) -> None:
+        """Unbind; connections nobody accepted are reset."""
+        if not self.life.over:
+            self.shut()
+
+    def shut(self) -> None:
+        """What a kernel does when a process closes its listener or dies."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._net.unbind(self)
+        while self._waiting:
+            stream = self._waiting.popleft().stream
+            assert isinstance(stream, SimStream)
+            stream.reset()
+        self._changed.unpark_all()
+
+
+@attrs.define
+class MachineSockets:
+    """What the fabric knows of a machine's sockets, to end them when it crashes."""
+
+    up: bool = True
+    streams: list[SimStream] = attrs.field(factory=list)
+    sweep_at: int = 64
+
+
+class Net:
+    """All addresses and connections of a world."""
+
+    def __init__(self, fabric: Fabric, stream_of: Callable[[str], random.Random]) -> None:
+        self.fabric = fabric
+        self._stream_of = stream_of
+        self._bound: dict[str, SimAcceptor] = {}
+        self._owners: dict[str, str] = {}
+        self._machines: dict[str, MachineSockets] = {}
+        self._ports = 49151
+        self._connections: dict[tuple[str, str], int] = {}
+
+    def bind(self, life: Life, machine: str, address: str) -> SimAcceptor:
+        """Bind `address` (port 0: a free one). OSError if it is taken."""
+        host, port = split_address(address)
+        if port == 0:
+            address = join_address(host, self._next_port())
+        if address in self._bound:
+            raise OSError(errno.EADDRINUSE, f"cannot listen on {address}: {os.strerror(errno.EADDRINUSE)}")
+        acceptor = self._bound[address] = SimAcceptor(self, life, machine, address)
+        self._owners[address] = machine
+        return acceptor
+
+    def unbind(self, acceptor: SimAcceptor) -> None:
+        """Free its address."""
+        del self._bound[acceptor.address]
+
+    async def connect(self, life: Life, machine: str, address: str) -> SimStream:
+        """Connect from `machine`. OSError as TCP raises it: refused, or timed out."""
+        life.check()
+        owner = self._owners.get(address, split_address(address)[0])
+        there, back = self.fabric.link(machine, owner), self.fabric.link(owner, machine)
+        key = (machine, address)
+        self._connections[key] = number = self._connections.get(key, 0) + 1
+        source = self._stream_of(f"connection {machine}>{address} {number}")
+        for retry_s in SYN_RETRIES_S:
+            heard = not there.is_cut
+            await trio.sleep(there.latency_s(source))
+            life.check()
+            if heard and self.machine(owner).up and not back.is_cut:
+                acceptor = self._bound.get(address)
+                if acceptor is None:
+                    await trio.sleep(back.latency_s(source))
+                    raise OSError(
+                        errno.ECONNREFUSED, f"cannot reach {address}: {os.strerror(errno.ECONNREFUSED)}"
+                    )
+                stream = self._join(life, machine, acceptor, source)
+                if stream is not None:
+                    self.fabric.record("connect", machine, address)
+                    return await self._established(stream, back.latency_s(source))
+            await trio.sleep(retry_s)
+            life.check()
+        raise OSError(errno.ETIMEDOUT, f"cannot reach {address}: {os.strerror(errno.ETIMEDOUT)}")
+
+    async def _established(self, stream: SimStream, latency_s: float) -> SimStream:
+        """The answer's way back; a caller who gives up meanwhile closes."""
+        try:
+            await trio.sleep(latency_s)
+        except trio.Cancelled:
+            stream.shut()
+            raise
+        return stream
+
+    def _join(
+        self, life: Life, machine: str, acceptor: SimAcceptor, source: random.Random
+    ) -> SimStream | None:
+        owner = acceptor.machine
+        up = Pipe(self.fabric.link(machine, owner), source, trio.lowlevel.ParkingLot())
+        down = Pipe(self.fabric.link(owner, machine), source, trio.lowlevel.ParkingLot())
+        near = SimStream(self.fabric, life, machine, owner, inbound=down, outbound=up)
+        far = SimStream(self.fabric, acceptor.life, owner, machine, inbound=up, outbound=down)
+        remote = join_address(machine, self._next_port())
+        if not acceptor.offer(Accepted(far, remote, acceptor.address)):
+            return None
+        near.join(far)
+        self._remember(machine, near)
+        self._remember(owner, far)
+        return near
+
+    def machine(self, name: str) -> MachineSockets:
+        """The sockets of a machine."""
+        return self._machines.setdefault(name, MachineSockets())
+
+    def kill(self, machine: str) -> None:
+        """Its process died: the kernel closes what it had open."""
+        for acceptor in [one for one in self._bound.values() if one.machine == machine]:
+            acceptor.shut()
+        for stream in self.machine(machine).streams:
+            stream.shut()
+        self.machine(machine).streams.clear()
+
+    def lose_power(self, machine: str) -> None:
+        """Nobody is told anything."""
+        self.machine(machine).up = False
+        for stream in self.machine(machine).streams:
+            stream.vanish()
+        for acceptor in [one for one in self._bound.values() if one.machine == machine]:
+            acceptor.shut()
+
+    def power_on(self, machine: str) -> None:
+        """It answers again, by resets where a connection was."""
+        sockets = self.machine(machine)
+        if not sockets.up:
+            sockets.up = True
+            for stream in sockets.streams:
+                stream.machine_is_back()
+            sockets.streams.clear()
+
+    def _remember(self, machine: str, stream: SimStream) -> None:
+        """Closed streams are swept out when their number may have doubled."""
+        sockets = self.machine(machine)
+        sockets.streams.append(stream)
+        if len(sockets.streams) >= sockets.sweep_at:
+            sockets.streams = [one for one in sockets.streams if not one.is_closed]
+            sockets.sweep_at = max(64, 2 * len(sockets.streams))
+
+    def _next_port(self) -> int:
+        self._ports = 49152 if self._ports == 65535 else self._ports + 1
+        return self._ports
+
+
+class SimNetwork:
+    """The network as one life sees it: `trikv.host.seam.Network`."""
+
+    def __init__(self, net: Net, life: Life, machine: str) -> None:
+        self._net = net
+        self._life = life
+        self._machine = machine
+
+    async def serve(
+        self, address: str, factory: ConversationFactory, *, task_status: trio.TaskStatus[Listening]
+    ) -> None:
+        """Serve clients until cancelled."""
+        await serve_streams(self._bind(address), factory, task_status=task_status)
+
+    async def listen(
+        self, address: str, handler: StreamHandler, *, task_status: trio.TaskStatus[Listening]
+    ) -> None:
+        """Accept peers until cancelled."""
+        await listen_streams(
+            self._bind(address), handler, connections_max=PEER_CONNECTIONS_MAX, task_status=task_status
+        )
+
+    async def dial(self, address: str) -> trio.abc.Stream:
+        """Connect to a peer."""
+        return await self._net.connect(self._life, self._machine, address)
+
+    def _bind(self, address: str) -> SimAcceptor:
+        self._life.check()
+        return self._net.bind(self._life, self._machine, address)

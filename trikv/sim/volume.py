@@ -1,0 +1,203 @@
+"""A simulated disk's memory: what the page cache holds and what the platters hold, for data and for names.
+
+A process that is killed leaves the page cache: nothing is lost. A power cut leaves the platters, and of what
+was not synced any part: sectors of data, and a prefix of the changes of names. Rules are the strict ones
+POSIX allows: syncing a file does not make its name durable, syncing a directory not its files' data.
+"""
+
+import random
+from collections.abc import Callable
+from enum import Enum
+
+import attrs
+
+SECTOR_BYTES = 512
+
+
+class Keep(Enum):
+    """How much of what was not synced survives a power cut."""
+
+    NONE = "none"
+    ALL = "all"
+    SOME = "some"
+    """Any sectors, and any prefix of the changes of names, drawn from the seed."""
+
+    def chooser(self, source: random.Random) -> Callable[[], bool]:
+        """Decides, one thing at a time."""
+        match self:
+            case Keep.NONE:
+                return lambda: False
+            case Keep.ALL:
+                return lambda: True
+            case Keep.SOME:
+                return lambda: source.random() < 0.5
+
+
+class Inode:
+    """The bytes of one file, twice."""
+
+    def __init__(self) -> None:
+        self.cache = bytearray()
+        self.platter = bytearray()
+        self.dirty: dict[int, None] = {}
+        """Numbers of the sectors that were written since the last sync."""
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Into the cache; a hole before `offset` reads as zeros."""
+        if not data:
+            return
+        end = offset + len(data)
+        if len(self.cache) < end:
+            self.cache.extend(bytes(end - len(self.cache)))
+        self.cache[offset:end] = data
+        self.dirty.update(dict.fromkeys(range(offset // SECTOR_BYTES, (end - 1) // SECTOR_BYTES + 1)))
+
+    def sync(self) -> None:
+        """All that is dirty reaches the platters, and the length."""
+        self._grow(len(self.cache))
+        for sector in self.dirty:
+            self._store(sector)
+        self.dirty.clear()
+
+    def forget_dirty(self) -> None:
+        """What Linux does when writing back fails: the pages are marked clean and never written."""
+        self.dirty.clear()
+
+    def lose_power(self, source: random.Random, keep: Keep) -> None:
+        """The cache is gone; of the dirty sectors those that `keep` says were written."""
+        chosen = keep.chooser(source)
+        size = len(self.cache)
+        for sector in sorted(self.dirty):
+            if chosen():
+                self._grow(min(size, (sector + 1) * SECTOR_BYTES))
+                self._store(sector)
+        if len(self.platter) < size and chosen():
+            self._grow(size)  # the length survived, the data not
+        self.cache = bytearray(self.platter)
+        self.dirty.clear()
+
+    def _grow(self, size: int) -> None:
+        if len(self.platter) < size:
+            self.platter.extend(bytes(size - len(self.platter)))
+
+    def _store(self, sector: int) -> None:
+        part = slice(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES)
+        self.platter[part] = self.cache[part]
+
+
+Names = dict[str, Inode | None]
+"""Path to file; None is a directory. The data directory itself is `""`."""
+
+
+def parent(path: str) -> str:
+    """The directory of `path`."""
+    return path.rpartition("/")[0]
+
+
+@attrs.frozen
+class Added:
+    """A file or directory got a name."""
+
+    path: str
+    inode: Inode | None
+
+
+@attrs.frozen
+class Removed:
+    """A file lost its name."""
+
+    path: str
+
+
+@attrs.frozen
+class Moved:
+    """A file, or a directory with all in it, was renamed."""
+
+    old: str
+    new: str
+
+
+NameChange = Added | Removed | Moved
+
+
+def _apply(change: NameChange, names: Names) -> None:
+    match change:
+        case Added(path, inode):
+            names[path] = inode
+        case Removed(path):
+            names.pop(path, None)
+        case Moved(old, new):
+            inside = old + "/"
+            for path in [path for path in names if path == old or path.startswith(inside)]:
+                names[new + path[len(old) :]] = names.pop(path)
+
+
+def _directories(change: NameChange) -> tuple[str, ...]:
+    match change:
+        case Added(path) | Removed(path):
+            return (parent(path),)
+        case Moved(old, new):
+            return (parent(old), parent(new))
+
+
+class Volume:
+    """The files of one machine. Outlives the lives of its processes."""
+
+    def __init__(self, source: random.Random) -> None:
+        self.names: Names = {"": None}
+        self.capacity_bytes: int | None = None
+        """None: never full."""
+        self._durable: Names = {"": None}
+        self._journal: list[NameChange] = []
+        self._source = source
+
+    def change(self, change: NameChange) -> None:
+        """Change names in the cache."""
+        _apply(change, self.names)
+        self._journal.append(change)
+
+    def sync_directory(self, path: str) -> None:
+        """Changes of names in this directory become durable, and what a rename ties them to."""
+        wanted = {path}
+        taken: list[NameChange] = []
+        left: list[NameChange] = []
+        for change in reversed(self._journal):
+            directories = _directories(change)
+            if wanted.isdisjoint(directories):
+                left.append(change)
+            else:
+                wanted.update(directories)
+                taken.append(change)
+        for change in reversed(taken):
+            _apply(change, self._durable)
+        self._journal = left[::-1]
+
+    def used_bytes(self) -> int:
+        """The length of all files."""
+        return sum(len(inode.cache) for inode in self.names.values() if inode is not None)
+
+    def lose_power(self, keep: Keep) -> None:
+        """The machine's power was cut: only platters count from here on."""
+        chosen = keep.chooser(self._source)
+        for change in self._journal:
+            if not chosen():
+                break
+            _apply(change, self._durable)
+        self._journal.clear()
+        for path in list(self._durable):
+            if path and not self._reachable(path):
+                del self._durable[path]
+        self.names = dict(self._durable)
+        seen: dict[int, None] = {}
+        for inode in self.names.values():
+            if inode is not None and id(inode) not in seen:
+                seen[id(inode)] = None
+                inode.lose_power(self._source, keep)
+
+    def _reachable(self, path: str) -> bool:
+        """All parents are durable directories."""
+        while path:
+            path = parent(path)
+            if self._durable.get(path, self) is not None:
+                return False
+        return True
