@@ -43,8 +43,14 @@ class MemoryFile:
     def __init__(self, disk: "MemoryDisk", path: str, inode: Inode) -> None:
         self._disk = disk
         self._inode = inode
-        self.path = path
+        self._created_as = path
         self.closed = False
+
+    @property
+    def path(self) -> str:
+        """The name that the file bears now."""
+        names = self._disk.names_now.items()
+        return next((name for name, inode in names if inode is self._inode), self._created_as)
 
     async def write(self, offset: int, data: bytes) -> None:
         assert not self.closed

@@ -1,0 +1,191 @@
+"""Snapshot files, identity, and documents written aside."""
+
+import errno
+
+import pytest
+
+from tests.storage.memory_disk import MemoryDisk
+from tests.storage.model import DISK_ID, run_now
+from trikv.storage import identity
+from trikv.storage.aside import SYNC_EVERY_BYTES, AsideFile, prune, write_whole
+from trikv.storage.errors import DiskFull, IdentityWithoutLog, StorageCorrupt
+from trikv.storage.identity import DiskIdentity
+from trikv.storage.snapshots import SnapshotStore, StoredSnapshot
+
+
+def a_store(disk: MemoryDisk) -> SnapshotStore:
+    """An open store."""
+    return run_now(SnapshotStore.open(disk))
+
+
+def publish(store: SnapshotStore, index: int, data: bytes = b"{}") -> StoredSnapshot:
+    """Write and publish a snapshot of term 1."""
+    writer = run_now(store.begin(index, 1))
+    run_now(writer.append(data))
+    return run_now(writer.publish())
+
+
+def test_a_snapshot_is_whole_or_absent() -> None:
+    """At every operation, a power cut leaves the old newest snapshot or the whole new one."""
+    disk = MemoryDisk()
+    publish(a_store(disk), 5, b"old")
+    left: list[MemoryDisk] = []
+    disk.observe = lambda _kind, _path: left.extend(
+        (disk.killed(), disk.crashed(lambda _: False), disk.crashed(lambda _: True, len(disk.changes)))
+    )
+    publish(a_store(disk), 9, b"new" * 1000)
+    for crashed in left:
+        store = a_store(crashed)
+        newest = run_now(store.newest())
+        assert newest is not None
+        reader = run_now(store.open_for_reading(newest.index, newest.term))
+        assert run_now(reader.read(0, 9999)) == (b"old" if newest.index == 5 else b"new" * 1000)
+        assert not [name for name in run_now(crashed.names("snapshots")) if name.endswith(".tmp")]
+    assert run_now(a_store(disk.crashed(lambda _: False)).newest()) == StoredSnapshot(9, 1, 3000)
+
+
+def test_none_yet() -> None:
+    """A new directory has no snapshot."""
+    assert run_now(a_store(MemoryDisk()).newest()) is None
+
+
+def test_two_are_kept_and_foreign_files_left_alone() -> None:
+    """Publishing removes the oldest; a file with another name is none of the store's business."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    run_now(write_whole(disk, "snapshots", "notes.txt", b"mine"))
+    for index in (3, 1, 7, 5):
+        publish(store, index)
+    assert [found.index for found in run_now(store.list())] == [5, 7]
+    assert "notes.txt" in run_now(disk.names("snapshots"))
+    assert run_now(store.list())[1].path == f"snapshots/{7:020}-{1:020}.json"
+
+
+def test_what_is_read_stays() -> None:
+    """A snapshot that is streamed to a follower is not removed until its last reader is done."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    publish(store, 1, b"streamed")
+    one = run_now(store.open_for_reading(1, 1))
+    two = run_now(store.open_for_reading(1, 1))
+    for index in (2, 3, 4):
+        publish(store, index)
+    assert [found.index for found in run_now(store.list())] == [1, 3, 4]
+    assert run_now(one.read(2, 4)) == b"ream"
+    assert one.size == 8
+    one.close()
+    one.close()
+    publish(store, 5)
+    assert [found.index for found in run_now(store.list())] == [1, 4, 5]
+
+    async def read_to_the_end() -> bytes:
+        async with two as reader:
+            return await reader.read(0, 100)
+
+    assert run_now(read_to_the_end()) == b"streamed"
+    publish(store, 6)
+    assert [found.index for found in run_now(store.list())] == [5, 6]
+    with pytest.raises(FileNotFoundError):
+        run_now(store.open_for_reading(1, 1))
+
+
+def test_own_and_received_side_by_side() -> None:
+    """An install of the position that is being walked locally does not disturb it; either may be aborted."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    own = run_now(store.begin(4, 1))
+    received = run_now(store.begin_install(4, 1))
+    run_now(own.append(b"own"))
+    run_now(received.append(b"rece"))
+    assert received.size == 4
+    run_now(received.append(b"ived"))
+    run_now(own.abort())
+    run_now(own.abort())
+    assert run_now(received.publish()) == StoredSnapshot(4, 1, 8)
+    run_now(received.abort())
+    assert run_now(disk.names("snapshots")) == [f"{4:020}-{1:020}.json"]
+
+
+def test_beginning_again_forgets_the_first_try() -> None:
+    """What an aborted attempt left behind does not leak into the next."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    run_now(run_now(store.begin(4, 1)).append(b"a longer first try"))
+    assert publish(store, 4, b"second").size == 6
+
+
+def test_large_documents_are_synced_in_pieces() -> None:
+    """No sync has to write more than a bounded amount, or the log's own would wait behind it."""
+    disk = MemoryDisk()
+    file = run_now(AsideFile.create(disk, "", "dump.json"))
+    syncs: list[int] = []
+    disk.observe = lambda kind, _path: syncs.append(file.size) if kind == "sync" else None
+    for _ in range(10):
+        run_now(file.append(bytes(SYNC_EVERY_BYTES // 4)))
+    assert run_now(file.publish()) == "dump.json"
+    assert syncs == [SYNC_EVERY_BYTES, 2 * SYNC_EVERY_BYTES, 10 * SYNC_EVERY_BYTES // 4]
+
+
+@pytest.mark.parametrize("where", ["create", "write", "sync"])
+def test_full_disk_keeps_the_old_document(where: str) -> None:
+    """Without room the old content stays and nothing half-made is left."""
+    disk = MemoryDisk()
+    run_now(write_whole(disk, "", "dump.json", b"old"))
+    disk.fail = lambda kind, _path: errno.ENOSPC if kind == where else None
+    with pytest.raises(DiskFull, match=r"dump\.json"):
+        run_now(write_whole(disk, "", "dump.json", b"new"))
+    assert run_now(disk.names("")) == ["dump.json"]
+    assert bytes(disk.names_now["dump.json"].cache) == b"old"
+
+
+def test_other_errors_pass() -> None:
+    """EIO is not taken for a full disk."""
+    disk = MemoryDisk()
+    disk.fail = lambda kind, _path: errno.EIO if kind == "sync" else None
+    with pytest.raises(OSError, match="EIO"):
+        run_now(write_whole(disk, "", "dump.json", b"new"))
+
+
+def test_backups_in_a_directory_of_their_own() -> None:
+    """Backups go where they are asked to, and the oldest beyond the number kept are removed."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    for number in range(5):
+        file = run_now(store.aside(f"backups/2026-{number}.json"))
+        run_now(file.append(b"{}"))
+        run_now(file.publish())
+    run_now(prune(disk, "backups", ".json", 3))
+    assert run_now(disk.names("backups")) == ["2026-2.json", "2026-3.json", "2026-4.json"]
+    assert run_now(disk.crashed(lambda _: False).exists("backups/2026-4.json"))
+
+
+def test_identity_round_trip() -> None:
+    """An identity is durable when it is saved, and replaced as a whole."""
+    disk = MemoryDisk()
+    assert run_now(identity.load(disk)) is None
+    for known in (DiskIdentity(3, DISK_ID), DiskIdentity(3, DISK_ID, b"c" * 16)):
+        run_now(identity.save(disk, known))
+        assert run_now(identity.load(disk.crashed(lambda _: False))) == known
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "not an identity"),
+        (b'{"format":1,"node":1,"disk":"zz","cluster":null}', "not an identity"),
+        (b'{"format":2,"node":1,"disk":"00","cluster":null}', "newer version"),
+    ],
+)
+def test_unreadable_identity(text: bytes, said: str) -> None:
+    """An identity that cannot be read is not guessed."""
+    disk = MemoryDisk()
+    run_now(write_whole(disk, "", identity.FILE, text))
+    with pytest.raises(StorageCorrupt, match=said):
+        run_now(identity.load(disk))
+
+
+def test_identity_without_log() -> None:
+    """A disk that was a member and has lost its log forgot its votes: it must not start; a blank one may."""
+    identity.refuse_without_log(DiskIdentity(3, DISK_ID))
+    with pytest.raises(IdentityWithoutLog, match="node 3"):
+        identity.refuse_without_log(DiskIdentity(3, DISK_ID, b"c"))
