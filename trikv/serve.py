@@ -10,8 +10,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ OK: Final = 0
 FAILED: Final = 1
 """Something outside of us: a taken port, a corrupt disk. Also our own bugs, which leave a traceback."""
 
-_NOT_SET_ASIDE: Final = frozenset({"aside", "backups", "node.log", "node.log.1"})
+_NOT_SET_ASIDE: Final = frozenset({"aside", "backups", "node.log", "node.log.1", "lock"})
 """What `--refill` leaves in place: not state of the node, and the log is open."""
 
 _LOAD_PIECE_BYTES: Final = 65_536
@@ -55,7 +56,8 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
     exit_code = OK
     try:
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
-        with RealHost(config.data_directory) as host, _open_load(config.load) as load:
+        load = partial(_pieces_of, config.load) if config.load else None
+        with RealHost(config.data_directory) as host:
             node = Node(config, host, shared, load)
             trio.run(_run, node, host.disk if refill else None, supervised)
     except* (OSError, StorageError, ConfigError) as group:
@@ -64,14 +66,11 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
     return exit_code
 
 
-@contextlib.contextmanager
-def _open_load(path: str) -> Iterator[Iterable[bytes] | None]:
-    """The pieces of the file that fills an empty cluster; None where none was given."""
-    if not path:
-        yield None
-        return
+def _pieces_of(path: str) -> Iterator[bytes]:
+    """The file that fills an empty cluster, piece by piece."""
     with Path(path).open("rb") as file:
-        yield iter(lambda: file.read(_LOAD_PIECE_BYTES), b"")
+        while piece := file.read(_LOAD_PIECE_BYTES):
+            yield piece
 
 
 def raise_file_limit() -> None:

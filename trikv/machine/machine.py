@@ -41,8 +41,7 @@ class Machine:
 
     __slots__ = ("_origins", "feature_level", "index", "poison_count", "poisoned", "space")
 
-    def __init__(self, members: Iterable[int] = ()) -> None:
-        """`members`: the ids that may propose from the beginning, by the cluster's first membership."""
+    def __init__(self) -> None:
         self.index = 0
         """The last applied entry."""
         self.feature_level = 0
@@ -53,7 +52,6 @@ class Machine:
         """How many since this object was made; not state."""
         self.space = Keyspace()
         self._origins = Origins()
-        self._origins.set_members(tuple(sorted(set(members))))
 
     # What may be asked.
 

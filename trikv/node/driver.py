@@ -328,9 +328,9 @@ class Driver:
                 self._proposals.nudge(now)
 
     def _propose(self, now: int) -> None:
-        items = self._proposals.outgoing(now, FORWARD_BYTES_MAX)
+        items = self._proposals.outgoing(now, FORWARD_BYTES_MAX) if self._leading.is_founded else []
         items.extend(item for _, forwarded in self._forwarded for item in forwarded)
-        if items and not self._leading.propose(items, now):
+        if items and not (self._leading.is_founded and self._leading.propose(items, now)):
             self._proposals.nudge(now)
             for peer, _ in self._forwarded:
                 self._links.send(peer, said.ForwardRejected(self._raft.term, self._raft.leader))

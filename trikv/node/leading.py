@@ -105,7 +105,9 @@ class Leading:
         """Found a new cluster's settings, expire what is due, move a swap on: each only when it is time."""
         if not self._raft.is_ready_to_read or self._applier.position.term != self._raft.term:
             return
-        self._found(boot_ms)
+        if not self.is_founded:
+            self._found(boot_ms)
+            return
         if self._expiry_is_due(boot_ms):
             self._propose_one([], boot_ms)
         change = next_change(
@@ -118,10 +120,20 @@ class Leading:
         if change is not None:
             self._raft.propose_membership(change)
 
+    @property
+    def is_founded(self) -> bool:
+        """True once the log has brought the cluster's first settings; nothing else is proposed before."""
+        return self._applier.machine.feature_level > 0
+
     def _found(self, boot_ms: int) -> None:
-        """The first leader of a cluster writes its replicated settings (PROTOCOL 22)."""
-        if self._applier.machine.feature_level == 0 and self._founded_term != self._raft.term:
+        """The first leader writes the members and the replicated settings into the log (PROTOCOL 22).
+
+        The members too: a disk that joins later starts from the same nothing as the first ones did, and
+        must come to the same state by the log alone.
+        """
+        if self._founded_term != self._raft.term:
             self._founded_term = self._raft.term
+            self._raft.propose_membership(self._raft.membership)
             self._propose_one([_encode(Bootstrap(self._maxmemory))], boot_ms)
 
     def _expiry_is_due(self, boot_ms: int) -> bool:

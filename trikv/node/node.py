@@ -15,7 +15,7 @@ from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
 from trikv.node.driver import Driver, Parts
 from trikv.node.durability import Durability
-from trikv.node.events import Event, LinkDown, LinkUp, PeerSaid
+from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.founding import Adopt, Founding, standing
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.links import Identity, Links
@@ -34,12 +34,16 @@ from trikv.node.stopping import StopLimits, Stopping
 from trikv.node.writer import Writer
 from trikv.protocol.frames import PieceLimits
 from trikv.protocol.messages import BootstrapRecord, Standing
+from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.core import Raft
 from trikv.raft.settings import RaftSettings
 from trikv.raft.types import EntryKind
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
+
+STANDING_INTERVAL_S = 0.5
+"""How often a blank disk says so: bounds how long founding waits for a link that has just come up."""
 
 log = structlog.get_logger()
 
@@ -174,12 +178,23 @@ class Node:
     async def _become_member(self, nursery: trio.Nursery, disk: DiskIdentity, links: Links) -> Opened | None:
         """Found a cluster with the others or be adopted by one; None when stopped meanwhile."""
         nursery.start_soon(self._wake_on_stop)
-        adopt = await self._found(disk, links)
+        async with trio.open_nursery() as telling:
+            telling.start_soon(self._tell_standing, links)
+            adopt = await self._found(disk, links)
+            telling.cancel_scope.cancel()
         if adopt is None:
             return None
         opened = await create_log(self._host, disk, WalSettings(), adopt.cluster, adopt.membership)
         log.info("joined a cluster", cluster=adopt.cluster.hex(), voter=bool(adopt.membership.members))
         return opened
+
+    async def _tell_standing(self, links: Links) -> None:
+        """Say again and again that this disk is blank: whoever can help may have had no link to answer by."""
+        configured = [self._config.node_id, *links.peers()]
+        while True:
+            for peer in links.peers():
+                links.send(peer, standing(blank=True, cluster=BLANK_CLUSTER, configured=configured))
+            await trio.sleep(STANDING_INTERVAL_S)
 
     async def _wake_on_stop(self) -> None:
         await self._stop.wait()
@@ -195,17 +210,14 @@ class Node:
         log.info("this disk is blank: waiting for the other nodes", peers=sorted(peers))
         while not self._stop.is_set():
             for event in await self._inbox.take():
-                if (adopt := self._founding_event(founding, links, event)) is not None:
+                if (adopt := self._founding_event(founding, event)) is not None:
                     return adopt
         return None
 
-    def _founding_event(self, founding: Founding, links: Links, event: Event) -> Adopt | None:
+    def _founding_event(self, founding: Founding, event: Event) -> Adopt | None:
         match event:
             case Work():
                 event.failed(serving.NOT_A_MEMBER)
-            case LinkUp(peer=peer):
-                configured = [self._config.node_id, *links.peers()]
-                links.send(peer, standing(blank=True, cluster=bytes(16), configured=configured))
             case LinkDown(peer=peer):
                 founding.lost(peer)
             case PeerSaid(peer=peer, disk=disk, message=Standing() as message):

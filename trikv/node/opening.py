@@ -78,8 +78,6 @@ async def open_log(host: Host, identity: DiskIdentity, settings: WalSettings) ->
     start = plan(recovered.base, recovered.entries, recovered.hard_state, meta)
     if start.reset is not None:
         await recovered.wal.write([start.reset])
-    if meta is None:
-        machine = Machine(member.id for member in start.base.membership.members)
     return Opened(
         recovered.wal,
         recovered.identity.cluster,
@@ -101,8 +99,7 @@ async def create_log(
         host.disk, settings, WalIdentity(cluster, identity.node, identity.disk), HardState(), base
     )
     await identity_files.save(host.disk, attrs.evolve(identity, cluster=cluster))
-    machine = Machine(member.id for member in membership.members)
-    return Opened(wal, cluster, HardState(), base, (), machine, None)
+    return Opened(wal, cluster, HardState(), base, (), Machine(), None)
 
 
 async def _load(store: SnapshotStore, stored: StoredSnapshot) -> tuple[Machine, Header]:

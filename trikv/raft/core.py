@@ -90,7 +90,7 @@ class Raft(RaftViews):
         self._install_job = 0
         self._install_ready: SnapshotMeta | None = None
         follower = Follower(shared, None)
-        if shared.may_campaign and len(shared.memberships.voters) == 1:
+        if shared.memberships.voters == (node_id,) and shared.is_voter:
             follower.deadline_ms = now_ms  # nobody else can lead: do not wait for a leader
         self._role: RoleState = follower
 
@@ -195,7 +195,7 @@ class Raft(RaftViews):
     def _advance(self, leader: Leader) -> None:
         """The leader's count may have changed: commit; leave office where that commits our removal."""
         shared = self._shared
-        if leader.advance(shared) and not shared.may_campaign and shared.memberships.index <= shared.commit:
+        if leader.advance(shared) and not shared.is_voter and shared.memberships.index <= shared.commit:
             leader.resign(shared)
             self._follow_nobody()
 
@@ -304,7 +304,8 @@ class Raft(RaftViews):
         """Append a configuration; its index, or None where that is not allowed now.
 
         Not while we do not lead or hand over, before the term's first entry has committed (Ongaro's
-        correction of 2015), while the last change is uncommitted, or for more than one change.
+        correction of 2015), while the last change is uncommitted, or for more than one change. Restating the
+        one in force is allowed: a founding leader does, so that the log itself names the first members.
         """
         shared, role = self._shared, self._role
         if not isinstance(role, Leader) or role.transfer_to is not None:
@@ -312,7 +313,7 @@ class Raft(RaftViews):
         history = shared.memberships
         if shared.commit < max(role.opened_at, history.index):
             return None
-        if not is_single_change(history.current, membership):
+        if membership != history.current and not is_single_change(history.current, membership):
             return None
         index = role.append(shared, EntryKind.MEMBERSHIP, encode_membership(membership))
         role.track_members(shared)
