@@ -11,12 +11,11 @@ from tests.protocol.links import ENTRIES, ONE_OF_EACH, all_pieces, link, receive
 from trikv.protocol.errors import PeerProtocolError
 from trikv.protocol.frames import (
     PIECE_BODY_BYTES_MAX,
-    Lane,
     PeerReceiver,
     PeerSender,
     PieceLimits,
-    lane_of,
 )
+from trikv.protocol.lanes import Lane, lane_of
 from trikv.protocol.messages import (
     Forward,
     PeerMessage,

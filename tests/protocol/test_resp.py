@@ -119,6 +119,15 @@ def test_our_reader_reverses_the_encoding(replies: list[Reply]) -> None:
     assert count == len(replies)
 
 
+def test_replies_may_come_byte_by_byte() -> None:
+    """Every kind of reply is read the same however its bytes are cut."""
+    replies = [reply for reply, _, encoded in CASES if b"  " not in encoded and b" +" not in encoded]
+    data = b"".join(encode(reply, 3) for reply in replies)
+    reader = ReplyReader()
+    got = [reply for at in range(len(data)) for reply in read_all(data[at : at + 1], reader)]
+    assert got == replies == read_all(data)
+
+
 def test_what_other_servers_send_is_read_too() -> None:
     """Null arrays and bulk errors are understood."""
     assert read_all(b"*-1\r\n$-1\r\n!5\r\nERR x\r\n,nan\r\n")[:3] == [None, None, CommandError("ERR x")]

@@ -17,8 +17,8 @@ from trikv.protocol.client import (
     Request,
     WireLimits,
 )
+from trikv.protocol.quoting import split_line
 from trikv.protocol.render import quote
-from trikv.protocol.telnet import split_line
 
 LIMITS = WireLimits(line_bytes_max=20, subnegotiation_bytes_max=6)
 PING = Request((b"PING",), True)

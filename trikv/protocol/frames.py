@@ -5,56 +5,23 @@ A piece is ``length (4 bytes) | flags (1) | body | MAC (16)``, integers big-endi
 direction, the header and the body; each direction has its own key. So a receiver notices any piece that was
 altered, left out, repeated, moved or reflected (PROTOCOL 15).
 
-Lanes exist because TCP delivers in order: a heartbeat behind an 8 MiB entry would come too late. Urgent
-messages go before all others; the log's and the bulk lane's take turns, piece by piece, so neither starves.
-Within a lane messages keep their order, and all AppendEntries share one. The counter is drawn when a piece
-leaves, not when its message is queued, because that is when its place is known.
+Which lane goes first is `lanes`' matter. Within a lane messages keep their order. The counter is drawn when
+a piece leaves, not when its message is queued, because that is when its place is known.
 """
 
 from collections import deque
-from enum import IntEnum
 from hashlib import blake2b
 from hmac import compare_digest
 from struct import Struct
-from typing import Final, NoReturn, assert_never
+from typing import Final, NoReturn
 
 import attrs
 import msgspec
 
 from trikv.protocol.errors import PeerProtocolError
 from trikv.protocol.events import NEED_DATA, NeedData
-from trikv.protocol.messages import (
-    BootstrapHeld,
-    BootstrapRecord,
-    Drained,
-    Draining,
-    DurableReply,
-    DurableRequest,
-    Forward,
-    ForwardRejected,
-    JoinRequest,
-    PeerMessage,
-    ReadRejected,
-    ReadReply,
-    ReadRequest,
-    SnapshotAck,
-    SnapshotChunk,
-    Standing,
-    decode_message,
-    encode_message,
-)
-from trikv.raft.messages import (
-    AppendAck,
-    AppendEntries,
-    AppendReject,
-    Heartbeat,
-    HeartbeatAck,
-    PreVote,
-    PreVoteAck,
-    RequestVote,
-    TimeoutNow,
-    VoteAck,
-)
+from trikv.protocol.lanes import Lane, lane_of
+from trikv.protocol.messages import PeerMessage, decode_message, encode_message
 
 PIECE_BODY_BYTES_MAX: Final = 64 * 1024
 PIECE_MAC_BYTES: Final = 16
@@ -62,38 +29,6 @@ _HEADER: Final = Struct(">IB")
 _COUNTER: Final = Struct(">Q")
 _LANE_BITS: Final = 0b011
 _END_BIT: Final = 0b100
-
-
-class Lane(IntEnum):
-    """A lane; values are part of the wire format."""
-
-    URGENT = 0
-    """Small, and late is as bad as lost: votes, heartbeats, acks, read rounds."""
-    LOG = 1
-    """What clients wait for, of any size: AppendEntries, forwarded proposals."""
-    BULK = 2
-    """What nobody waits for: snapshots."""
-
-
-def lane_of(message: PeerMessage) -> Lane:
-    """The lane of a message. By kind alone: AppendEntries of different sizes must not pass each other."""
-    match message:
-        case AppendEntries() | Forward():
-            return Lane.LOG
-        case SnapshotChunk() | BootstrapRecord():
-            return Lane.BULK
-        case PreVote() | PreVoteAck() | RequestVote() | VoteAck() | TimeoutNow():
-            return Lane.URGENT
-        case AppendAck() | AppendReject() | Heartbeat() | HeartbeatAck():
-            return Lane.URGENT
-        case ForwardRejected() | ReadRequest() | ReadReply() | ReadRejected():
-            return Lane.URGENT
-        case SnapshotAck() | DurableRequest() | DurableReply():
-            return Lane.URGENT
-        case Standing() | BootstrapHeld() | JoinRequest() | Draining() | Drained():
-            return Lane.URGENT
-        case _:
-            assert_never(message)
 
 
 @attrs.frozen

@@ -27,7 +27,7 @@ def render(reply: Reply, *, plain: bool = False) -> bytes:
 
 
 def quote(value: bytes) -> str:
-    r"""`value` in double quotes; typed back in, `telnet.split_line` reads the same bytes."""
+    r"""`value` in double quotes; typed back in, `quoting.split_line` reads the same bytes."""
     return f'"{_printable(value, quoted=True)}"'
 
 
@@ -93,8 +93,12 @@ def _numbered(rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], mark: str, p
     for number, row in enumerate(rows, 1):
         cells = [_lines(cell, inner) for cell in row]
         joined = cells[0]
-        for cell in cells[1:]:
-            joined = [*joined[:-1], f"{joined[-1]} => {cell[0]}", *cell[1:]]
+        for value in cells[1:]:
+            if len(value) == 1:
+                joined[-1] += f" => {value[0]}"
+            else:
+                joined[-1] += " => "
+                joined += [inner + value[0], *value[1:]]
         indent = prefix if number > 1 else ""
         lines.append(f"{indent}{number:>{width}}{mark} {joined[0]}")
         lines += joined[1:]

@@ -1,4 +1,4 @@
-"""What a person types: lines, telnet's commands among them, and arguments in quotes.
+"""What a person types: lines, with telnet's commands among them.
 
 `LineReader` is the line discipline of a typed command. It keeps its state from byte to byte, because a
 terminal in character mode sends one byte a packet, and telnet's own commands may be cut anywhere. Sources:
@@ -20,6 +20,7 @@ from trikv.protocol.events import (
     Request,
     WireLimits,
 )
+from trikv.protocol.quoting import split_line
 
 LineEvent: TypeAlias = Request | Answer | EmptyLine | EndOfInput | Interrupted | HttpRefused | BadBytes
 
@@ -30,16 +31,10 @@ _NUL, _EOT, _BS, _LF, _CR, _DEL = 0x00, 0x04, 0x08, 0x0A, 0x0D, 0x7F
 
 _ORDINARY: Final = re.compile(rb"[^\xff\r\n\x04\x08\x7f]+")
 _SPECIAL: Final = re.compile(rb"[\xff\r\x04\x08\x7f]")
-_NEEDS_CARE: Final = re.compile(rb"[\"'\x00\v\f]")
+_SHORT_LINE_BYTES_MAX: Final = 256
 _HTTP_REFUSAL: Final = (
     b"HTTP/1.1 400 This is trikv: it speaks telnet and the Redis protocol, not HTTP\r\n\r\n"
 )
-
-_BLANK: Final = frozenset(b" \t\n\v\f\r\0")
-_TOKEN_END: Final = frozenset(b" \t\n\r\0")
-_DOUBLE, _SINGLE, _BACKSLASH = 0x22, 0x27, 0x5C
-_ESCAPES: Final = {0x6E: 0x0A, 0x72: 0x0D, 0x74: 0x09, 0x62: 0x08, 0x61: 0x07}
-_HEX_ESCAPE: Final = re.compile(rb"x[0-9a-fA-F]{2}")
 
 
 class _Telnet(Enum):
@@ -85,14 +80,16 @@ class LineReader:
         False: more bytes are needed, and `buffer` is empty.
         """
         if not self.busy:
-            line = _whole_plain_line(buffer, self._limits.line_bytes_max)
+            line = _short_plain_line(buffer, min(_SHORT_LINE_BYTES_MAX, self._limits.line_bytes_max))
             if line is not None:
                 return _event_of(line)
         while buffer:
             if self._telnet is _Telnet.TEXT:
                 event = self._read_text(buffer)
             else:
-                event = self._read_telnet(buffer.pop(0))
+                byte = buffer[0]
+                del buffer[0]  # not pop(0), which moves all that follows
+                event = self._read_telnet(byte)
             if event is not None:
                 return event
             if not self.busy:
@@ -194,9 +191,13 @@ class LineReader:
         return _event_of(line)
 
 
-def _whole_plain_line(buffer: bytearray, line_bytes_max: int) -> bytes | None:
-    """The short way: take a line that is whole and holds nothing to obey or edit; None if there is none."""
-    end = buffer.find(b"\n", 0, line_bytes_max)
+def _short_plain_line(buffer: bytearray, bytes_max: int) -> bytes | None:
+    """Take a line that is whole and holds nothing to obey or edit; None if there is none.
+
+    This only saves time, and looks only a little ahead: it is tried at each line's beginning, and a client
+    that types and erases one letter again and again must not make it read all that is buffered each time.
+    """
+    end = buffer.find(b"\n", 0, bytes_max)
     if end < 0:
         return None
     line = bytes(buffer[:end]).removesuffix(b"\r")
@@ -216,55 +217,3 @@ def _event_of(line: bytes) -> LineEvent:
     if args is None:
         return BadBytes("Protocol error: unbalanced quotes in request", True, fatal=False)
     return Request(tuple(args), True) if args else EmptyLine()
-
-
-def split_line(line: bytes) -> list[bytes] | None:
-    r"""Take a line apart into arguments as redis-cli does; None where quotes do not match.
-
-    ``"..."`` knows ``\xNN \n \r \t \b \a`` and a backslash before any other byte means that byte; ``'...'``
-    knows ``\'`` alone. A closing quote must be followed by a blank or the end. A NUL counts as a blank.
-    """
-    if _NEEDS_CARE.search(line) is None:
-        return line.split()
-    args: list[bytes] = []
-    at = 0
-    while True:
-        while at < len(line) and line[at] in _BLANK:
-            at += 1
-        if at == len(line):
-            return args
-        arg = bytearray()
-        while at < len(line) and line[at] not in _TOKEN_END:
-            quote = line[at]
-            at += 1
-            if quote not in (_DOUBLE, _SINGLE):
-                arg.append(quote)
-                continue
-            end = _read_quoted(line, at, quote, arg)
-            if end is None or (end < len(line) and line[end] not in _BLANK):
-                return None
-            at = end
-            break
-        args.append(bytes(arg))
-
-
-def _read_quoted(line: bytes, at: int, quote: int, arg: bytearray) -> int | None:
-    """Append what stands in the quotes opened before `at`; return where they are closed, None if nowhere."""
-    while at < len(line):
-        byte = line[at]
-        at += 1
-        if byte == quote:
-            return at
-        if byte == _BACKSLASH and at < len(line):
-            if quote == _SINGLE:
-                if line[at] == _SINGLE:
-                    byte = _SINGLE
-                    at += 1
-            elif _HEX_ESCAPE.match(line, at) is not None:
-                byte = int(line[at + 1 : at + 3], 16)
-                at += 3
-            else:
-                byte = _ESCAPES.get(line[at], line[at])
-                at += 1
-        arg.append(byte)
-    return None

@@ -1,0 +1,72 @@
+"""Which messages may overtake which on a link.
+
+Lanes exist because TCP delivers in order: a heartbeat behind an 8 MiB entry would come too late. Urgent
+messages go before all others; the log's and the bulk lane's take turns, piece by piece, so neither starves.
+Within a lane messages keep their order, and all AppendEntries share one.
+"""
+
+from enum import IntEnum
+from typing import assert_never
+
+from trikv.protocol.messages import (
+    BootstrapHeld,
+    BootstrapRecord,
+    Drained,
+    Draining,
+    DurableReply,
+    DurableRequest,
+    Forward,
+    ForwardRejected,
+    JoinRequest,
+    PeerMessage,
+    ReadRejected,
+    ReadReply,
+    ReadRequest,
+    SnapshotAck,
+    SnapshotChunk,
+    Standing,
+)
+from trikv.raft.messages import (
+    AppendAck,
+    AppendEntries,
+    AppendReject,
+    Heartbeat,
+    HeartbeatAck,
+    PreVote,
+    PreVoteAck,
+    RequestVote,
+    TimeoutNow,
+    VoteAck,
+)
+
+
+class Lane(IntEnum):
+    """A lane; values are part of the wire format."""
+
+    URGENT = 0
+    """Small, and late is as bad as lost: votes, heartbeats, acks, read rounds."""
+    LOG = 1
+    """What clients wait for, of any size: AppendEntries, forwarded proposals."""
+    BULK = 2
+    """What nobody waits for: snapshots."""
+
+
+def lane_of(message: PeerMessage) -> Lane:
+    """The lane of a message. By kind alone: AppendEntries of different sizes must not pass each other."""
+    match message:
+        case AppendEntries() | Forward():
+            return Lane.LOG
+        case SnapshotChunk() | BootstrapRecord():
+            return Lane.BULK
+        case PreVote() | PreVoteAck() | RequestVote() | VoteAck() | TimeoutNow():
+            return Lane.URGENT
+        case AppendAck() | AppendReject() | Heartbeat() | HeartbeatAck():
+            return Lane.URGENT
+        case ForwardRejected() | ReadRequest() | ReadReply() | ReadRejected():
+            return Lane.URGENT
+        case SnapshotAck() | DurableRequest() | DurableReply():
+            return Lane.URGENT
+        case Standing() | BootstrapHeld() | JoinRequest() | Draining() | Drained():
+            return Lane.URGENT
+        case _:
+            assert_never(message)
