@@ -100,7 +100,11 @@ class _Carrier:
                 self._connection.shutdown(socket.SHUT_WR)
 
     def _send(self) -> None:
-        del self._unsent[: self._connection.send(self._unsent)]
+        try:
+            del self._unsent[: self._connection.send(self._unsent)]
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsent.clear()  # the node closed; what it said before that is still to be shown
+            return
         if self.input_ended and not self._unsent:
             self._connection.shutdown(socket.SHUT_WR)
 

@@ -1,5 +1,6 @@
 """The supervisor: starts what was planned, watches it, passes signals on, waits for the end."""
 
+import math
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ POLL_S: Final = 0.1
 """A heartbeat: a leader is reported about as fast as the nodes themselves learn of it."""
 LEADER_S: Final = 30.0
 """After this long without a first leader the person is told where to look."""
+STRAGGLER_S: Final = 5.0
+"""How long the first picture of the cluster waits for a node that still starts after there is a leader."""
 MARGIN_S: Final = 5.0
 """Time beyond a node's own stop deadline before it is killed; what it acknowledged is on disk."""
 HURRY_S: Final = 5.0
@@ -133,18 +136,24 @@ class Supervisor:
             for node in self._plan.nodes
         }
         complain_s = trio.current_time() + LEADER_S
+        introduce_s = math.inf
+        introduced = False
         while True:
             statuses = await _ask_all(probes)
             now_s = trio.current_time()
-            lines = self._watch.saw(statuses, now_s)
+            for line in self._watch.saw(statuses, now_s):
+                _say(line)
             if self._watch.leader is not None and not self._was_up:
                 self._was_up = True
-                lines = [*self._introduction(statuses), *lines]
-            elif not self._was_up and now_s > complain_s:
+                introduce_s = now_s + STRAGGLER_S
+            all_answer = len(statuses) == sum(process.running for process in self._processes)
+            if self._was_up and not introduced and (all_answer or now_s > introduce_s):
+                introduced = True
+                for line in self._introduction(statuses):
+                    _say(line)
+            if not self._was_up and now_s > complain_s:
                 complain_s = now_s + LEADER_S
-                lines.append(f"no leader yet; the nodes' logs are {self._plan.data}/node*/node.log")
-            for line in lines:
-                _say(line)
+                _say(f"no leader yet; the nodes' logs are {self._plan.data}/node*/node.log")
             await trio.sleep(POLL_S)
 
     def _introduction(self, statuses: Mapping[str, Status]) -> list[str]:

@@ -1,0 +1,56 @@
+"""Ports for real nodes, found without a race between tests that run at once."""
+
+import fcntl
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import IO
+
+PEER_PORT_OFFSET = 10_000
+_LOWEST = 20_000
+_HIGHEST = 22_700
+"""Client ports; with the offset still below 32768, where Linux begins to hand out ports by itself."""
+
+
+class PortBlock:
+    """Ports `first` to `first + 2` and their peer ports, ours until released.
+
+    A lock file keeps other test processes away from the block; a trial bind shows that no stranger is there.
+    """
+
+    def __init__(self, count: int = 3) -> None:
+        self._lock: IO[bytes] | None = None
+        self.first = self._claim(count)
+
+    def _claim(self, count: int) -> int:
+        span = (_HIGHEST - _LOWEST) // 10
+        for attempt in range(span):
+            first = _LOWEST + 10 * ((os.getpid() + attempt) % span)
+            path = Path(tempfile.gettempdir()) / f"trikv-test-ports-{first}"
+            lock = path.open("ab")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            if all(_free(first + step + offset) for step in range(count) for offset in (0, PEER_PORT_OFFSET)):
+                self._lock = lock
+                return first
+            lock.close()
+        raise RuntimeError("no free block of ports")
+
+    def release(self) -> None:
+        """Let others have them."""
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

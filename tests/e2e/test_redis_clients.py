@@ -1,0 +1,104 @@
+"""Unmodified Redis clients work on leader and followers (issue 2, done when 6)."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.e2e.cluster import NODE_IDS, Cluster
+from tests.tools import require_tool
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for all tests of this file: none of them harms it."""
+    with Cluster(tmp_path_factory.mktemp("clients")) as cluster:
+        cluster.start_all()
+        cluster.wait_for_leader()
+        yield cluster
+
+
+@pytest.mark.parametrize("node", NODE_IDS)
+def test_redis_benchmark_runs_clean(shared: Cluster, node: int) -> None:
+    """redis-benchmark finishes its tests on every node without an error."""
+    done = subprocess.run(
+        [
+            *(require_tool("redis-benchmark"), "-p", str(shared.ports[node]), "-q", "-e"),
+            *("-t", "set,get,incr,mset,ping_inline,ping_mbulk", "-n", "20000", "-c", "50"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "rror" not in done.stdout + done.stderr
+    assert done.stdout.count("requests per second") == 6, done.stdout
+
+
+@pytest.mark.parametrize("node", NODE_IDS)
+def test_redis_cli_works(shared: Cluster, node: int) -> None:
+    """redis-cli reads and writes, by arguments and by a pipe, and renders the same replies."""
+    cli = [require_tool("redis-cli"), "-p", str(shared.ports[node])]
+
+    def run(*words: str, text: str = "") -> str:
+        return subprocess.run(
+            [*cli, *words], input=text, capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+
+    assert run("set", "by-cli", "a b") == "OK\n"
+    assert run("get", "by-cli") == "a b\n"
+    assert run("--no-raw", "get", "by-cli") == '"a b"\n'
+    assert run(text="incr cli-counter\nincr cli-counter\ndel cli-counter\n") == "1\n2\n1\n"
+    assert "ERR unknown command" in run("nonsense")
+    assert f"raft_node_id:{node}" in run("info", "raft")
+
+
+@pytest.mark.parametrize("node", NODE_IDS)
+def test_redis_py_with_its_defaults(shared: Cluster, node: int) -> None:
+    """redis-py 8's default client (it opens with HELLO 3) reads, writes, pipelines and watches."""
+    client = redis.Redis(port=shared.ports[node], decode_responses=True)
+    try:
+        assert client.ping()
+        assert client.set("py", "ü\x00", px=60_000)
+        assert client.get("py") == "ü\x00"
+        assert 0 < client.pttl("py") <= 60_000
+        client.delete("n")
+        with client.pipeline(transaction=False) as pipe:
+            for _ in range(100):
+                pipe.incr("n")
+            assert pipe.execute() == list(range(1, 101))
+        with client.pipeline() as transaction:
+            transaction.watch("n")  # type: ignore[no-untyped-call]  # redis-py left it untyped
+            transaction.multi()
+            transaction.set("n", "x")
+            client.set("n", "changed")
+            with pytest.raises(redis.WatchError):
+                transaction.execute()
+        with pytest.raises(redis.ResponseError):
+            client.incr("n")
+        client.mset({"a:1": "1", "a:2": "2"})
+        assert sorted(client.scan_iter(match="a:*")) == ["a:1", "a:2"]
+        assert client.info("raft")["raft_node_id"] == node
+        assert client.info()["role"] in ("master", "slave")
+    finally:
+        client.close()
+
+
+def test_redis_py_with_resp2(shared: Cluster) -> None:
+    """The older protocol works as well."""
+    client = redis.Redis(port=shared.ports[1], protocol=2)
+    try:
+        assert client.set("two", b"\xff")
+        assert client.get("two") == b"\xff"
+        assert client.config_get("maxmemory")["maxmemory"] == str(256 << 20)
+    finally:
+        client.close()
+
+
+def test_an_unknown_command_leaves_the_connection_alive(shared: Cluster) -> None:
+    """Redis' error, and the next command is answered."""
+    with shared.resp(1) as connection:
+        assert "unknown command 'NOPE'" in str(connection.command("NOPE", "a"))
+        assert connection.command("ECHO", "alive") == b"alive"
