@@ -88,7 +88,7 @@ def test_every_flipped_byte_is_reported() -> None:
         data = bytes(disk.names_now[path].cache)
         used = len(data.rstrip(b"\0"))
         for offset in range(used + 40):
-            for changed in {data[offset] ^ 0xFF, data[offset] ^ 1, 0} - {data[offset]}:
+            for changed in {data[offset] ^ 0x81, 0} - {data[offset]}:
                 spoiled = damaged(disk, path, offset, bytes((changed,)))
                 try:
                     assert contents(reopen(spoiled)) == log
@@ -98,7 +98,7 @@ def test_every_flipped_byte_is_reported() -> None:
                 else:
                     assert path == paths[-1], "a sealed segment is never mended"
                     assert offset >= used - 1, "only behind the records can a change be harmless"
-    assert refused > 3000
+    assert refused > 2000
 
 
 def test_mended_padding_is_whole_again() -> None:
