@@ -240,29 +240,28 @@ class Conversation:
     def _answered(self, replies: list[Reply]) -> None:
         work, self._work = self._work, None
         unit, self._unit = self._unit, None
+        if unit is not None:
+            if work is not None:
+                self._last_write = self.service.last_write_of(work)
+            self._emit(unit, replies)
+            self._go_on()
+        # Counted down last: who waits for none in flight finds every answer sent.
         self.connections.finished()
-        if unit is None:
-            return
-        if work is not None:
-            self._last_write = self.service.last_write_of(work)
-        self._emit(unit, replies)
-        self._go_on()
 
     def _failed(self, error: CommandError) -> None:
         self._work = None
         unit, self._unit = self._unit, None
-        self.connections.finished()
         if unit is not None:
             self._emit(unit, unit.refusal(error))
             self._go_on()
+        self.connections.finished()
 
     def _acted(self, reply: Reply) -> None:
+        if not self._over:
+            self._acting = False
+            self._put(reply, self.connection.is_typed(), ())
+            self._go_on()
         self.connections.finished()
-        if self._over:
-            return
-        self._acting = False
-        self._put(reply, self.connection.is_typed(), ())
-        self._go_on()
 
     # One turn.
 
@@ -382,12 +381,16 @@ class Conversation:
         stopping = self.connections.stopping
         if isinstance(plan, CommandError):
             self._refuse(unit, request, plan)
-        elif not (self.connection.authenticated or plan.before_auth):
+            return
+        self.connection.last_command = plan.name
+        if not (self.connection.authenticated or plan.before_auth):
             self._refuse(unit, request, NOAUTH)
         elif self.transactions.open and not plan.acts_inside:
             self._queue(unit, request, plan)
         elif stopping is not None and plan.mode in (Mode.WRITE, Mode.READ, Mode.ACTION, Mode.SPECIAL):
             self._refuse(unit, request, CommandError(f"CLUSTERDOWN {stopping}; nothing was done"))
+            if plan.command.name == "EXEC":
+                self.transactions.reset()
         else:
             self._plan(unit, request, plan)
 

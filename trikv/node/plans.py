@@ -62,6 +62,8 @@ class Plan:
     """One command as a conversation sees it; a plain class of constants, read for every command."""
 
     command: Command
+    name: str
+    """As CLIENT LIST shows it: lower case."""
     mode: Mode
     travels: bool
     """True where it goes to the machine as it is."""
@@ -73,11 +75,6 @@ class Plan:
     """May be called without having given the password."""
     acts_inside: bool
     """Is not queued inside MULTI."""
-
-    @property
-    def name(self) -> str:
-        """As CLIENT LIST shows it."""
-        return self.command.name.lower()
 
     def call(self, caller: Any, args: Args) -> Any:
         """Evaluate a local command."""
@@ -113,6 +110,7 @@ def _plan(command: Command) -> Plan:
     mode = _MODES.get(command.name) or _OF_KIND[command.kind]
     return Plan(
         command=command,
+        name=command.name.lower(),
         mode=mode,
         travels=mode in (Mode.WRITE, Mode.READ),
         writes=mode is Mode.WRITE,

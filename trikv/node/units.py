@@ -93,6 +93,10 @@ PLAIN_STEP: Final = Step()
 """The slot of nearly every command there is: RESP, the machine's reply as it is."""
 
 
+_NULL_ARRAY: Final = b"*-1\r\n"
+"""RESP2 has two nulls; a refused EXEC is the one place where Redis uses this one."""
+
+
 class Unit:
     """The commands that travel together, and the slots of their replies."""
 
@@ -158,7 +162,10 @@ class Unit:
                     if slot.travels:
                         outcome = answered[step]
                         step += 1
-                    yield _woven(slot.inner, caller, outcome), slot.typed, ()
+                    if outcome is None and not slot.typed and caller.connection.resp_version == 2:
+                        yield _NULL_ARRAY
+                    else:
+                        yield _woven(slot.inner, caller, outcome), slot.typed, ()
 
 
 def _evaluate(slot: Local, caller: Caller) -> Reply:

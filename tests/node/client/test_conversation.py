@@ -56,8 +56,10 @@ def test_a_pipeline_is_answered_in_order_by_one_send(client: Client) -> None:
     assert client.wire.sent == []
     client.service.pump()
     assert client.wire.sent == [
-        b"+OK\r\n+PONG\r\n-ERR unknown command 'NOPE', with args beginning with: 'x' \r\n$1\r\n1\r\n"
-        b"$2\r\nhi\r\n-ERR wrong number of arguments for 'get' command\r\n:2\r\n"
+        (
+            b"+OK\r\n+PONG\r\n-ERR unknown command 'NOPE', with args beginning with: 'x' \r\n$1\r\n1\r\n"
+            b"$2\r\nhi\r\n-ERR wrong number of arguments for 'get' command\r\n:2\r\n"
+        )
     ]
 
 

@@ -1,0 +1,146 @@
+"""What people at telnet see, and how both dialects share a connection."""
+
+import pytest
+
+from tests.node.client.doubles import Client, resp
+from trikv.node.local.forgiving import slips
+
+
+@pytest.fixture
+def client() -> Client:
+    """A fresh connection to a fresh node."""
+    return Client()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("set name Ada", "OK\r\n"),
+        ("get nothing", "(nil)\r\n"),
+        ("incr n", "(integer) 1\r\n"),
+        ("mget a b", "1) (nil)\r\n2) (nil)\r\n"),
+        ("PING", "+PONG\r\n"),
+        ("ping hello", '"hello"\r\n'),
+        ("count", "(integer) 0\r\n"),
+        ("clean", "OK\r\n"),
+        ("delete a", "(integer) 0\r\n"),
+        ("backup", "done BACKUP\r\n"),
+        ("echo", "(error) ERR wrong number of arguments for 'echo' command; usage: ECHO message\r\n"),
+        ("", "# trikv node2, follower of node1; type help\r\n"),
+    ],
+)
+def test_typed_lines_are_answered_for_people(client: Client, line: str, shown: str) -> None:
+    """Replies to typed lines look as redis-cli shows them."""
+    assert client.type(line) == shown
+
+
+def test_values_show_as_they_are_and_drive_no_terminal(client: Client) -> None:
+    """Printable UTF-8 shows as itself, control characters as escapes."""
+    client.ask("SET", "k", "привет\x1b[2J")
+    assert client.type("get k") == '"привет\\x1b[2J"\r\n'
+
+
+def test_quoted_values_keep_their_spaces(client: Client) -> None:
+    """Quotes are read as redis-cli reads them."""
+    client.type('set name "John \\x41"')
+    assert client.ask("GET", "name") == b"$6\r\nJohn A\r\n"
+
+
+def test_the_first_byte_of_each_command_chooses_the_dialect(client: Client) -> None:
+    """Typed lines and RESP alternate on one connection, in one pipeline."""
+    answer = client.say(b"set a 1\r\n" + resp("GET", "a") + b"get a\r\n" + resp("PING") + b"ping\r\n")
+    assert answer == b'OK\r\n$1\r\n1\r\n"1"\r\n+PONG\r\n+PONG\r\n'
+
+
+def test_typed_quit_and_exit_close(client: Client) -> None:
+    """QUIT answers +OK for health checkers; exit is for people."""
+    assert client.type("QUIT") == "+OK\r\n"
+    assert client.wire.is_closed
+    other = Client()
+    assert other.type("exit") == "OK\r\n"
+    assert other.wire.is_closed
+
+
+def test_end_of_input_leaves(client: Client) -> None:
+    """Ctrl-D on an empty line means exit, after what was asked before has been answered."""
+    client.receive(b"incr a\r\n\x04")
+    assert not client.wire.is_closed
+    client.service.pump()
+    assert client.wire.take() == b"(integer) 1\r\n"
+    assert client.wire.is_closed
+
+
+def test_ctrl_c_in_telnet_is_answered_at_once(client: Client) -> None:
+    """Telnet hides all output until it gets WILL TIMING-MARK; the line being typed is dropped."""
+    assert client.say(b"set a 1\xff\xf4\xff\xfd\x06") == b"\xff\xfb\x06"
+    assert client.type("get a") == "(nil)\r\n"
+
+
+def test_unbalanced_quotes_are_said_and_the_connection_lives(client: Client) -> None:
+    """A person who forgot a quote types the line again."""
+    assert client.type('set a "b') == "(error) ERR Protocol error: unbalanced quotes in request\r\n"
+    assert not client.wire.is_closed
+    assert client.type("ping") == "+PONG\r\n"
+
+
+def test_info_typed_is_plain_text(client: Client) -> None:
+    """INFO and MEMSTATS show as text, not as one quoted string."""
+    assert client.type("info").startswith("# Server\r\nredis_version:7.2.0\r\n")
+    assert client.type("memstats").startswith("used:    1.5 KiB  1536 bytes")
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("gte k", "ERR unknown command 'gte'; did you mean get?"),
+        ("conut", "did you mean count?"),
+        ("delet k", "did you mean delete?"),
+        ("frobnicate", "ERR unknown command 'frobnicate'; type help"),
+        ("x" * 100, "type help"),
+        (
+            "set name John Smith",
+            'ERR syntax error; a value with spaces goes in quotes: set name "John Smith"',
+        ),
+        ("setnx name John Smith", 'a value with spaces goes in quotes: setnx name "John Smith"'),
+        ("set name John " + "y" * 100, "a value with spaces goes in quotes\r\n"),
+        ("get", "usage: GET key"),
+        ("client kill", "usage: CLIENT KILL"),
+        ("expire k 1 sideways", "ERR Unsupported option sideways"),
+    ],
+)
+def test_typed_mistakes_are_forgiven(client: Client, line: str, hint: str) -> None:
+    """An error says what to do: the command that was meant, quotes, the usage."""
+    shown = client.type(line)
+    assert shown.startswith("(error) ")
+    assert hint in shown
+
+
+def test_programs_get_redis_own_errors(client: Client) -> None:
+    """Hints are for people only."""
+    assert client.ask("gte", "k") == b"-ERR unknown command 'gte', with args beginning with: 'k' \r\n"
+    assert client.ask("SET", "name", "John", "Smith") == b"-ERR syntax error\r\n"
+
+
+def test_slips_counts_swaps_as_one() -> None:
+    """The distance between words as fingers make it."""
+    assert [slips("gte", "get"), slips("get", "get"), slips("", "get"), slips("sett", "set")] == [1, 0, 3, 1]
+
+
+def test_help_leads_with_what_people_want(client: Client) -> None:
+    """The first lines are the everyday words; one command shows its usage; groups show everything."""
+    assert client.type("help").startswith("set name value")
+    assert "keys user:*" in client.type("help")
+    assert client.type("help set").startswith("SET key value [")
+    assert client.type("help client kill").startswith("CLIENT KILL")
+    assert "CLIENT SETNAME name" in client.type("help client")
+    assert "transactions: discard, exec, multi" in client.type("help groups")
+    assert "INCR key" in client.type("help string")
+    assert client.type("help sing") == "(error) ERR no help on 'sing'; type help groups\r\n"
+    assert client.ask("HELP").startswith(b"$")
+
+
+def test_every_usage_and_summary_fits_help(client: Client) -> None:
+    """No command without a line of help; no summary without its full stop."""
+    for plan in client.conversation.plans:
+        assert plan.command.summary.endswith("."), plan.command.name
+        assert plan.command.usage, plan.command.name
