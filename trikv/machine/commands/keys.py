@@ -1,5 +1,6 @@
 """Keys, whatever they hold: existence, names, listing, moving, deleting."""
 
+import re
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -20,6 +21,8 @@ SCAN_COUNT = 10
 SCAN_COUNT_MAX = 10_000
 """COUNT is a hint; no step looks at more."""
 
+_CURSOR = re.compile(rb"(?:[+-]?[0-9]{1,20})?")
+"""What C's strtoul takes: nothing is 0, and a minus wraps."""
 _STRING = Status("string")
 _NONE = Status("none")
 
@@ -108,11 +111,11 @@ def keys_(db: Database, pattern: bytes) -> Reply:
 @COMMANDS.command("SCAN", kind=Kind.READ, group="keys", options="[MATCH pattern] [COUNT count] [TYPE type]")
 def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     """List keys a few at a time: start at cursor 0, go on at the one answered until that is 0."""
-    if not cursor.isdigit() or len(cursor) > 20 or int(cursor) >= 1 << 64:
+    if _CURSOR.fullmatch(cursor) is None or abs(position := int(cursor or b"0")) >= 1 << 64:
         return INVALID_CURSOR
     count, pattern, wanted = SCAN_COUNT, b"*", b"string"
-    for position in range(0, len(options), 2):
-        word, argument = options[position].upper(), options[position + 1 : position + 2]
+    for place in range(0, len(options), 2):
+        word, argument = options[place].upper(), options[place + 1 : place + 2]
         if word == b"COUNT" and argument:
             number = parse_integer(argument[0])
             if number is None:
@@ -126,7 +129,7 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
             wanted = argument[0].lower()
         else:
             return SYNTAX
-    following, found = db.scan(int(cursor), count)
+    following, found = db.scan(position % (1 << 64), count)
     matches = matcher(pattern)
     shown: list[Reply] = [
         key for key in found if wanted == b"string" and db.find(key) is not None and matches(key) is not None

@@ -1,0 +1,215 @@
+"""Keys in buckets: expiry, order, scans under change, and throwing away."""
+
+from zlib import crc32
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.machine.driving import NOW, Driver
+from trikv.machine.keyspace import BUCKET_SHIFT, BUCKETS, Database, Keyspace, Ledger
+from trikv.machine.machine import EXPIRED_PER_BATCH_MAX
+
+
+def together(count: int) -> list[bytes]:
+    """Keys that share a bucket."""
+    keys = (b"key:%d" % number for number in range(10_000_000))
+    return [key for key, _ in zip((k for k in keys if crc32(k) >> BUCKET_SHIFT == 7), range(count), strict=False)]
+
+
+def test_expiry_is_judged_by_log_time() -> None:
+    """A key lives until an entry's stamp reaches its deadline, then it is gone (PROTOCOL 21)."""
+    driver = Driver()
+    driver.one("SET a 1 PX 10")
+    driver.pass_ms(9)
+    assert driver.read("GET a") == b"1"
+    assert driver.machine.next_deadline_ms() == NOW + 10
+    driver.pass_ms(1)
+    assert driver.read("GET a") is None
+    assert (driver.machine.keys(), driver.machine.used_memory) == (0, 0)
+    assert driver.machine.next_deadline_ms() is None
+
+
+def test_reaping_is_bounded_and_due_keys_are_absent_meanwhile() -> None:
+    """One entry reaps so many keys; the rest count, but no command sees them."""
+    driver = Driver()
+    driver.run(*(f"SET k{number} v PX 10" for number in range(EXPIRED_PER_BATCH_MAX + 5)), "SET stays v")
+    driver.pass_ms(10)
+    assert driver.machine.keys() == 6
+    assert driver.read("KEYS *") == [b"stays"]
+    assert driver.read("RANDOMKEY") == b"stays"
+    assert driver.read("SCAN 0 COUNT 1000") == [b"0", [b"stays"]]
+    assert driver.machine.next_deadline_ms() == NOW + 10
+    driver.pass_ms(0)
+    assert driver.machine.keys() == 1
+
+
+def test_write_over_a_due_key_starts_afresh() -> None:
+    """INCR on a key that is due but not reaped finds nothing, and the old deadline is gone."""
+    driver = Driver()
+    space = driver.machine.space
+    driver.one("SET late 7 PX 6")
+    space.ledger.now += 6
+    db = space.databases[0]
+    assert db.store(b"late", b"8", 0) is None
+    assert db.growth(b"late", 1, 0) == 0
+    assert (db.size, len(db.deadlines)) == (1, 0)
+    assert driver.machine.used_memory == driver.machine.recount()
+
+
+def test_deleting_a_due_key_answers_that_there_was_none() -> None:
+    """DEL reaps it and counts nothing."""
+    driver = Driver()
+    driver.run(*(f"SET k{number} v PX 5" for number in range(EXPIRED_PER_BATCH_MAX)), "SET late 7 PX 6")
+    driver.now += 6
+    assert driver.run("EXISTS late", "DBSIZE", "DEL late", "DBSIZE") == [0, 1, 0, 0]
+
+
+def test_reaping_order_follows_from_the_state() -> None:
+    """Deadline first, then database, then key, whatever the order of writing."""
+    space = Keyspace()
+    space.databases[3].store(b"a", b"", 5)
+    space.databases[1].store(b"z", b"", 5)
+    space.databases[1].store(b"b", b"", 5)
+    space.databases[9].store(b"x", b"", 4)
+    space.ledger.now = 5
+    left = []
+    while space.expire(1):
+        left.append([db.number for db in space.databases if db.size])
+    assert left == [[1, 3], [1, 3], [3], []]
+
+
+def test_changing_a_deadline_moves_it() -> None:
+    """The index holds one deadline a key, the present one."""
+    db = Database(0, Ledger())
+    for deadline in (5, 5, 9, 0, 7):
+        db.store(b"a", b"v", deadline)
+        assert list(db.deadlines) == ([(deadline, b"a")] if deadline else [])
+
+
+def test_overwriting_keeps_the_place() -> None:
+    """Order within a bucket is order of first writing; deleting and writing again goes to the end."""
+    keys = together(3)
+    db = Database(0, Ledger())
+    for key in keys:
+        db.store(key, b"1")
+    db.store(keys[0], b"2")
+    assert list(db.buckets[7]) == keys
+    db.drop(keys[0])
+    db.store(keys[0], b"3")
+    assert list(db.buckets[7]) == [*keys[1:], keys[0]]
+
+
+def test_scan_slices_a_bucket() -> None:
+    """COUNT holds within a bucket too: positions are hashes."""
+    keys = together(9)
+    db = Database(0, Ledger())
+    for key in keys:
+        db.store(key, b"")
+    position, seen, steps = 0, [], 0
+    while True:
+        position, found = db.scan(position, 2)
+        assert len(found) == 2 or not position
+        seen += found
+        steps += 1
+        if not position:
+            break
+    assert sorted(seen) == sorted(keys)
+    assert steps == 5
+
+
+def test_scan_keeps_keys_of_one_hash_together() -> None:
+    """Two keys with one crc32 cannot be told apart by a position, so they come in one step."""
+    first, second = b"plumless", b"buckeroo"
+    assert crc32(first) == crc32(second)
+    db = Database(0, Ledger())
+    db.store(first, b"")
+    db.store(second, b"")
+    db.store(b"other", b"")
+    pages, position = [], 0
+    while True:
+        position, found = db.scan(position, 1)
+        pages.append(sorted(found))
+        if not position:
+            break
+    assert sorted(pages) == [[second, first], [b"other"]]
+
+
+@given(
+    st.sets(st.binary(max_size=3), max_size=40),
+    st.integers(1, 7),
+    st.lists(st.tuples(st.booleans(), st.binary(max_size=3)), max_size=40),
+)
+@settings(max_examples=100, deadline=None)
+def test_scan_returns_what_stays(stay: set[bytes], count: int, changes: list[tuple[bool, bytes]]) -> None:
+    """A key that is there for the whole scan comes exactly once, whatever is written meanwhile."""
+    db = Database(0, Ledger())
+    for key in sorted(stay):
+        db.store(key, b"")
+    seen: list[bytes] = []
+    position = 0
+    while True:
+        position, found = db.scan(position, count)
+        seen += found
+        if not position:
+            break
+        for is_write, key in changes[:3]:
+            if key not in stay:
+                db.store(key, b"") if is_write else db.drop(key)
+        del changes[:3]
+    assert all(seen.count(key) == 1 for key in stay)
+
+
+def test_flush_is_constant_and_freed_in_slices() -> None:
+    """FLUSHALL answers at once; the contents go later, a slice at a time."""
+    driver = Driver()
+    driver.run(*(f"SET k{number} v PX 5000" for number in range(300)))
+    assert driver.run("FLUSHALL", "DBSIZE", "SET new v", "FLUSHDB", "FLUSHDB")[1] == 0
+    assert (driver.machine.keys(), driver.machine.used_memory) == (0, 0)
+    slices = 1
+    while driver.machine.release(1000):
+        slices += 1
+    assert slices > BUCKETS // 1000
+    assert not driver.machine.release(1)
+    assert driver.machine.changes == 602
+
+
+def test_retired_machine_is_freed_in_slices() -> None:
+    """A machine replaced by an installed snapshot gives its memory back without a pause."""
+    driver = Driver()
+    driver.one("SET a 1")
+    driver.machine.retire()
+    assert driver.machine.keys() == 0
+    while driver.machine.release(500):
+        pass
+    assert driver.machine.space.ledger.discarded == []
+
+
+def test_randomkey_varies_and_reads_change_nothing() -> None:
+    """RANDOMKEY draws by writes, time and place in the pipeline; an empty database has none."""
+    driver = Driver()
+    assert driver.read("RANDOMKEY") is None
+    driver.run(*(f"SET k{number} v" for number in range(50)))
+    before = driver.machine.digest()
+    drawn = driver.machine.read(0, [(b"RANDOMKEY",)] * 100)
+    assert len(set(map(bytes, (key for key in drawn if isinstance(key, bytes))))) > 20
+    assert driver.machine.read(0, [(b"RANDOMKEY",)] * 100) == drawn
+    assert driver.machine.digest() == before
+
+
+def test_digest_follows_every_kind_of_change() -> None:
+    """Value, order, version, deadline, database, time and rows all show, and equal states agree."""
+    seen = set()
+    driver = Driver()
+    for line in ("SET a 1", "SET a 1", "EXPIRE a 9", "PERSIST a", "SELECT 4", "DEL a", "CONFIG SET maxmemory 9"):
+        driver.one(line)
+        seen.add(driver.machine.digest())
+        assert driver.machine.digest() in seen
+    assert len(seen) == 7
+    one, other = Ledger(), Ledger()
+    first, second = Database(0, one), Database(0, other)
+    keys = together(2)
+    for key in keys:
+        first.store(key, b"")
+    for key in reversed(keys):
+        second.store(key, b"")
+    assert list(first.buckets[7]) != list(second.buckets[7])
