@@ -7,10 +7,10 @@
     1 to 2: AppendEntries t1 prev 1/1 commit 1 entries 2/1
 
 Verbs that do one thing show what left the nodes; verbs that do much (elect, flow, run) show where the nodes
-stand after it. The output is compared literally; TRIKV_REWRITE=1 writes it anew, to be read before it is kept.
+stand after it. The output is compared literally; TRIKV_REWRITE=1 writes it anew, to be read then.
 
     cluster voters=3 [blank=1] [limit=value …]   a group; limits are those of RaftSettings
-    elect N [among A B …] [hops=H]               N asks for votes until it leads; 4 hops leave its no-op undelivered
+    elect N [among A B …] [hops=H]               N asks until it leads; 4 hops leave its no-op undelivered
     flow [among A B …] [hops=H]                  deliver and write until quiet
     run MS [among A B …]                         the same, while time passes
     sleep MS                                     time passes, nobody looks
@@ -22,7 +22,7 @@ stand after it. The output is compared literally; TRIKV_REWRITE=1 writes it anew
     crash N | restart N | swap N GENERATION      `swap`: back with a blank disk
     member N add|promote|demote|remove X         ask N for a change of members
     snapshot N                                   take one, and compact the log behind it
-    log N | show                                 the entries (index/term) in memory and on disk | where all stand
+    log N | show                                 entries (index/term) in memory and on disk | where all stand
 """
 
 from collections.abc import Callable, Iterator

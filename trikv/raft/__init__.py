@@ -2,21 +2,22 @@
 
 What this package is
 --------------------
-The Raft algorithm (Ongaro and Ousterhout 2014, "the paper"; Ongaro's dissertation, "the thesis") as a value
-that is fed events and says what to do. It opens nothing, waits for nothing and reads no clock: time comes in
-by `Raft.begin`, randomness by the `jitter` function. Payloads are bytes that it never looks into.
+The Raft algorithm (Ongaro and Ousterhout 2014, "the paper"; Ongaro's dissertation, "the thesis") as a
+value that is fed events and says what to do. It opens nothing, waits for nothing and reads no clock: time
+comes in by `Raft.begin`, randomness by the `jitter` function. Payloads are bytes that it never looks
+into.
 
 A turn
 ------
-The driver opens a turn with ``begin(now_ms, wall_ms)``, feeds every event that waits (messages, proposals,
-reads, finished write jobs), calls ``tick()``, and takes ``ready()``:
+The driver opens a turn with ``begin(now_ms, wall_ms)``, feeds every event that waits (messages,
+proposals, reads, finished write jobs), calls ``tick()``, and takes ``ready()``:
 
-* ``job`` goes to the writer. It carries a number, and the driver reports that number after the sync, never an
-  index: an index may by then name another entry (PROTOCOL 7).
-* ``messages`` may leave at once. What depends on a sync is kept in the `outbox`, by job, and comes out of a
-  later Ready, or never, where its term has passed. AppendEntries need no sync of their sender's.
-* ``committed`` is for the machine. It may run ahead of this node's own disk: a majority without it suffices.
-  It is bounded a Ready; ``deadline()`` says "now" while more is left.
+* ``job`` goes to the writer. It carries a number, and the driver reports that number after the sync,
+  never an index: an index may by then name another entry (PROTOCOL 7).
+* ``messages`` may leave at once. What depends on a sync is kept in the `outbox`, by job, and comes out of
+  a later Ready, or never, where its term has passed. AppendEntries need no sync of their sender's.
+* ``committed`` is for the machine. It may run ahead of this node's own disk: a majority without it
+  suffices. It is bounded a Ready; ``deadline()`` says "now" while more is left.
 * ``reads``, ``install``, ``snapshots_wanted``: see `trikv.raft.ready`.
 
 Nothing is sent from inside an input: ``ready()`` decides once a turn what each peer gets, so all that was
@@ -26,40 +27,43 @@ Modules
 -------
 ``types messages ready`` are the contract with the rest of trikv. ``settings`` the limits. ``quorum`` one
 function for all majorities. ``membership`` the configurations in the log. ``log`` the entries in memory.
-``outbox`` jobs and held messages. ``shared`` all of that together with term and clocks. ``roles`` the table of
-moves between ``follower candidate leader``, each of which holds only its own state; ``votes`` is the voter's
-side, ``progress`` a leader's view of a peer, ``reads`` its read rounds. ``core`` dispatches, ``views`` shows,
-``invariants`` checks a group after each step.
+``outbox`` jobs and held messages. ``shared`` all of that together with term and clocks. ``roles`` the
+table of moves between ``follower candidate leader``, each of which holds only its own state; ``votes`` is
+the voter's side, ``progress`` a leader's view of a peer, ``reads`` its read rounds. ``core`` dispatches,
+``views`` shows, ``invariants`` checks a group after each step.
 
 What it guarantees, and where
 -----------------------------
-1. No message leaves before the term it reveals, and the vote, are on disk (`outbox`). Hence a leader's term
-   is always durable, and its heartbeats never wait.
+1. No message leaves before the term it reveals, and the vote, are on disk (`outbox`). Hence a leader's
+   term is always durable, and its heartbeats never wait.
 2. A node acknowledges entries only when they are on its disk; a leader counts itself by the same measure
    (`follower`, `leader`).
-3. A vote or ack counts only from the disk that is the member under its node id (`core`). A blank disk under an
-   old id cannot vote twice: it is another candidate and another voter.
+3. A vote or ack counts only from the disk that is the member under its node id (`core`). A blank disk
+   under an old id cannot vote twice: it is another candidate and another voter.
 4. Only an entry of the leader's own term commits by counting; a no-op opens each term (`leader`).
-5. A follower commits no further than its log was verified against this leader's, heartbeats included, cuts its
-   log only at a proven conflict, and never at or below its commit index (`follower`, `shared`).
-6. A configuration is in force from its append and rolled back by truncation; one change at a time, and none
-   before the term's no-op has committed (`membership`, `core`).
+5. A follower commits no further than its log was verified against this leader's, heartbeats included,
+   cuts its log only at a proven conflict, and never at or below its commit index (`follower`, `shared`).
+6. A configuration is in force from its append and rolled back by truncation; one change at a time, and
+   none before the term's no-op has committed (`membership`, `core`).
 7. A read is confirmed by a round that began after it came; its index is the commit index at that moment
    (`reads`).
 
 Choices worth knowing
 ---------------------
-* Pre-vote, loyalty to a live leader, and check-quorum together: a node that cannot be elected disturbs nobody,
-  and a leader that reaches no majority stops within `election_timeout_ms_max`. A node with a higher durable term
-  still answers an old leader, so that it is not locked out.
-* After an absence of over half the shortest timeout no timer fires: the messages that would have stopped it may
-  be waiting. ``deadline()`` therefore never looks further than a quarter of it ahead.
-* A node that is no voter by its own latest configuration never campaigns, but grants votes: the candidate knows
-  better whom to count.
+* Pre-vote, loyalty to a live leader, and check-quorum together: a node that cannot be elected disturbs
+  nobody, and a leader that reaches no majority stops within `election_timeout_ms_max`. A node with a
+  higher durable term still answers an old leader, so that it is not locked out.
+* After an absence of over half the shortest timeout no timer fires: the messages that would have stopped
+  it may be waiting. ``deadline()`` therefore never looks further than a quarter of it ahead.
+* A node that is no voter never campaigns, with one exception: while the entry that says so is not known to
+  be committed (thesis, 4.2.2: otherwise the one whose removal got nowhere blocks everybody with its longer
+  log). Whoever is asked grants votes: a learner just promoted may not know it yet, and the candidate counts
+  only the voters of its own configuration.
 * A leader that is removed replicates until that has committed, then tells its best voter to take over.
-* Lost messages are found without a timer per message: by rejection, by the link's breaking, and at a heartbeat's
-  ack when entries have been out for an election timeout.
+* Lost messages are found without a timer per message: by rejection, by the link's breaking, and at a
+  heartbeat's ack when entries have been out for an election timeout.
 * A snapshot whose position the log already holds is not installed; the commit index moves instead.
 * Limits: entries in memory are bounded by the driver's `compact` behind snapshots, proposals by
-  `uncommitted_bytes_max`, what is on its way to a peer by the in-flight window, held messages by the writer's queue.
+  `uncommitted_bytes_max`, what is on its way to a peer by the in-flight window, held messages by the
+  writer's queue.
 """

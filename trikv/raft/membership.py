@@ -83,6 +83,17 @@ class MembershipHistory:
         member = self._members.get(node_id)
         return member is not None and member.voter and member.disk == disk
 
+    def is_voter_since(self, index: int, node_id: NodeId, disk: DiskId) -> bool:
+        """True where that member votes in the configuration in force at `index` or in any later one."""
+        if self.is_voter(node_id, disk):
+            return True
+        for since, membership in reversed(self._history):
+            if any(m.voter and m.id == node_id and m.disk == disk for m in membership.members):
+                return True
+            if since <= index:
+                break
+        return False
+
     def append(self, index: int, membership: Membership) -> None:
         """An entry that carries `membership` was appended at `index`."""
         self._history.append((index, membership))

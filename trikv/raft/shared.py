@@ -62,9 +62,18 @@ class Shared:
         assert self.log.last_term <= self.term, "the log is ahead of the hard state"
 
     @property
-    def may_campaign(self) -> bool:
+    def is_voter(self) -> bool:
         """True where this very disk is a voter by the latest configuration it knows."""
         return self.memberships.is_voter(self.node_id, self.disk)
+
+    @property
+    def may_campaign(self) -> bool:
+        """True where this very disk is a voter, or only an entry not known to be committed says otherwise.
+
+        The one whose removal did not get through may have the longest log, and nobody could be elected
+        without it (thesis, 4.2.2). It counts the votes of its latest configuration: not its own.
+        """
+        return self.memberships.is_voter_since(self.commit, self.node_id, self.disk)
 
     def election_deadline(self) -> int:
         """A fresh random election timeout from now (paper, 5.2), as a point in time."""
