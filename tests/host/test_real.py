@@ -26,6 +26,8 @@ class RealRig:
     host: RealHost
     monkeypatch: pytest.MonkeyPatch
     any_address: str = "127.0.0.1:0"
+    big_bytes: int = 32 << 20
+    crowd: int = 1000
 
     def shorten_flush(self) -> float:
         self.monkeypatch.setattr("trikv.host.hub.FLUSH_S", 0.3)

@@ -21,7 +21,9 @@ class SimRig:
 
     world: SimWorld
     host: SimHost
+    crowd: int = 1000
     any_address: str = "node1:0"
+    big_bytes: int = 1 << 20
 
     async def connect(self, address: str) -> trio.abc.HalfCloseableStream:
         return await self.world.connect(address)
@@ -70,7 +72,7 @@ def chopped() -> SimRig:
     world = SimWorld(2)
     world.fabric.defaults.chunk_bytes_max = 20_000
     world.fabric.defaults.latency_ms_max = 4
-    return SimRig(world, world.machine("node1").boot())
+    return SimRig(world, world.machine("node1").boot(), crowd=100)
 
 
 @simulated(plain)
