@@ -108,10 +108,16 @@ class Cluster:
     # Lives of nodes.
 
     def add(
-        self, node_id: NodeId, base: SnapshotMeta, *, generation: int = 0, entries: tuple[Entry, ...] = ()
+        self,
+        node_id: NodeId,
+        base: SnapshotMeta,
+        *,
+        generation: int = 0,
+        entries: tuple[Entry, ...] = (),
+        term: int = 0,
     ) -> Node:
-        """A node starts with `base` (and `entries`, of a term its hard state knows) on its disk."""
-        hard_state = HardState(entries[-1].term if entries else base.term)
+        """A node starts with `base`, `entries` and a term at least theirs on its disk."""
+        hard_state = HardState(max(term, entries[-1].term if entries else base.term))
         disk = disk_of(node_id, generation)
         raft = self.core(node_id, disk, hard_state, base, list(entries), applied=0)
         self.nodes[node_id] = Node(node_id, disk, raft, hard_state, base, list(entries))
