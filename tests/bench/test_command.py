@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.fake_server import FakeServer, honest
+from tests.tools import require_tool
 from trikv.bench.command import bench
 from trikv.bench.options import COMMANDS, Address
 
@@ -138,11 +138,7 @@ def test_ctrl_c_ends_the_run_with_its_report(capsys: Capture) -> None:
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Address]:
     """Debian's redis-server on a free loopback port."""
-    program = shutil.which("redis-server")
-    if program is None:
-        if os.environ.get("TRIKV_STRICT") == "1":
-            pytest.fail("redis-server is not installed")
-        pytest.skip("redis-server is not installed")
+    program = require_tool("redis-server")
     port = _free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with subprocess.Popen([program, *options, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as process:

@@ -11,6 +11,7 @@ options    what was asked for, checked once; everything inside trusts it
 connection one blocking connection with a time-out: probes, status, reading back
 workload   what is sent: batches of encoded commands, and what each changes
 ledger     what was promised: the writes acknowledged and in doubt, and the verdict on them
+verify     reads every acknowledged key back
 histogram  log-linear buckets: 0.8 % precision over 73 minutes in 37 KB, however long the run
 tally      the counts of a run
 link       one connection of the load: its socket and the one batch it has under way
