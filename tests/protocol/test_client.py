@@ -27,6 +27,7 @@ SMALL = WireLimits(
     request_args_max=12,
     line_bytes_max=64,
     subnegotiation_bytes_max=8,
+    edits_max=3,
 )
 
 

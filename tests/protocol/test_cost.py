@@ -40,7 +40,7 @@ def test_hostile_lines_leave_nothing_behind(unit: bytes) -> None:
     """Telnet commands, erasures and empty requests by the thousand are consumed as they come."""
     wire = ClientWire()
     for _ in range(4):
-        wire.receive(unit * 5000)
+        wire.receive(unit * 500)
         drain(wire)
-    assert wire.buffered_bytes <= len(unit) * 20000
+    assert wire.buffered_bytes <= len(unit) * 2000
     assert len(wire._buffer) == 0

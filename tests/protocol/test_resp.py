@@ -103,7 +103,7 @@ REPLIES: st.SearchStrategy[Reply] = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(REPLIES, max_size=4))
 def test_our_reader_reverses_the_encoding(replies: list[Reply]) -> None:
     """Every reply survives RESP3 exactly, all at once and byte by byte; hiredis finds as many."""

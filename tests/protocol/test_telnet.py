@@ -20,7 +20,7 @@ from trikv.protocol.client import (
 from trikv.protocol.quoting import split_line
 from trikv.protocol.render import quote
 
-LIMITS = WireLimits(line_bytes_max=20, subnegotiation_bytes_max=6)
+LIMITS = WireLimits(line_bytes_max=20, subnegotiation_bytes_max=6, edits_max=8)
 PING = Request((b"PING",), True)
 
 
@@ -100,6 +100,17 @@ def test_backspace_takes_back_a_character() -> None:
     assert typed(b"\x08\x7fPINH\x08G\n") == [PING]
     assert typed(b"PIN" + "ж\x7f€\x7f😀\x7fG\n".encode()) == [PING]
     assert typed(b"\x80\x80\x7f\x7f\x7fPING\n") == [PING]
+
+
+@pytest.mark.parametrize(
+    "unit", [b"\x7f", b"a\x08", b"\xff\xf1", b"a\xff\xf7", b"a\xff\xf8", b"\xff\xfe\x01"]
+)
+def test_edits_that_come_to_nothing_are_bounded(unit: bytes) -> None:
+    """Only so many erasures and idle telnet commands in a row: they cost time and leave no other trace."""
+    assert typed(unit * 8 + b"PING\n" + unit * 8) == [PING]
+    assert typed(unit * 9 + b"PING\n") == [
+        BadBytes("Protocol error: too many edits and telnet commands", True)
+    ]
 
 
 def test_long_lines_are_an_error() -> None:

@@ -22,6 +22,9 @@ class WireLimits:
     """A typed line, and the line that announces a length. Redis' PROTO_INLINE_MAX_SIZE."""
     subnegotiation_bytes_max: int = 1024
     """A telnet subnegotiation, which is skipped; none that a client sends unasked is longer than this."""
+    edits_max: int = 4096
+    """Erasures and telnet commands that come to nothing, in a row. A person makes dozens; each costs far more
+    time than a byte of text, and they leave no trace that another limit could catch."""
     unauthenticated_args_max: int = 10
     """Redis' bound on arguments before AUTH has succeeded."""
     unauthenticated_bulk_bytes_max: int = 16384

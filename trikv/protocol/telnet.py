@@ -27,9 +27,11 @@ LineEvent: TypeAlias = Request | Answer | EmptyLine | EndOfInput | Interrupted |
 _IAC, _DONT, _DO, _WONT, _WILL, _SB = 0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA
 _EL, _EC, _AYT, _IP, _BRK, _SE, _ABORT, _EOF = 0xF8, 0xF7, 0xF6, 0xF4, 0xF3, 0xF0, 0xEE, 0xEC
 _TIMING_MARK = 0x06
-_NUL, _EOT, _BS, _LF, _CR, _DEL = 0x00, 0x04, 0x08, 0x0A, 0x0D, 0x7F
+_NUL, _EOT, _LF, _CR = 0x00, 0x04, 0x0A, 0x0D
 
-_ORDINARY: Final = re.compile(rb"[^\xff\r\n\x04\x08\x7f]+")
+_TEXT_RUN: Final = re.compile(rb"(?:[^\xff\r\n\x08\x7f]+|\r(?=[^\n\x00])|\xff\xff)+")
+"""Bytes that only make the line longer; IAC IAC means one byte 255, a carriage return alone is a blank."""
+_ERASURES: Final = re.compile(rb"[\x08\x7f]+")
 _SPECIAL: Final = re.compile(rb"[\xff\r\x04\x08\x7f]")
 _SHORT_LINE_BYTES_MAX: Final = 256
 _HTTP_REFUSAL: Final = (
@@ -61,6 +63,7 @@ class LineReader:
         self._verb = 0
         self._skipped_bytes = 0
         self._after_cr = False
+        self._edits = 0
         self._refused: set[tuple[int, int]] = set()
 
     @property
@@ -82,6 +85,7 @@ class LineReader:
         if not self.busy:
             line = _short_plain_line(buffer, min(_SHORT_LINE_BYTES_MAX, self._limits.line_bytes_max))
             if line is not None:
+                self._edits = 0
                 return _event_of(line)
         while buffer:
             if self._telnet is _Telnet.TEXT:
@@ -91,7 +95,10 @@ class LineReader:
                 del buffer[0]  # not pop(0), which moves all that follows
                 event = self._read_telnet(byte)
             if event is not None:
+                self._edits = 0
                 return event
+            if self._edits > self._limits.edits_max:
+                return BadBytes("Protocol error: too many edits and telnet commands", True)
             if not self.busy:
                 return True
         return False
@@ -103,23 +110,26 @@ class LineReader:
             if byte in (_LF, _NUL):
                 del buffer[0]
                 return self._finish()
-            return self._type(b"\r")  # a lone carriage return is only a blank; `byte` comes next time round
-        run = _ORDINARY.match(buffer)
+            return self._type(b"\r")  # `byte` comes next time round
+        if byte == _EOT and not self._line:
+            del buffer[0]
+            return EndOfInput()
+        run = _TEXT_RUN.match(buffer)
         if run is not None:
             text = run.group()
             del buffer[: len(text)]
-            return self._type(text)
+            return self._type(text.replace(b"\xff\xff", b"\xff"))
+        erasures = _ERASURES.match(buffer)
+        if erasures is not None:
+            self._erase(buffer, erasures.end())
+            return None
         del buffer[0]
         if byte == _LF:
             return self._finish()
         if byte == _CR:
             self._after_cr = True
-        elif byte == _IAC:
-            self._telnet = _Telnet.COMMAND
-        elif byte == _EOT:
-            return self._type(b"\x04") if self._line else EndOfInput()
         else:
-            self._erase_character()
+            self._telnet = _Telnet.COMMAND
         return None
 
     def _read_telnet(self, byte: int) -> LineEvent | None:
@@ -141,6 +151,7 @@ class LineReader:
         """Carry out the telnet command whose byte followed IAC; those that mean nothing here are ignored."""
         if command == _IAC:
             return self._type(b"\xff")
+        self._edits += 1
         if command in (_WILL, _WONT, _DO, _DONT):
             self._verb = command
             self._telnet = _Telnet.OPTION
@@ -151,7 +162,7 @@ class LineReader:
             self._line.clear()
             return Interrupted()
         elif command == _EC:
-            self._erase_character()
+            self._erase_characters(1)
         elif command == _EL:
             self._line.clear()
         elif command == _AYT:
@@ -179,11 +190,20 @@ class LineReader:
             return BadBytes("Protocol error: too big inline request", True)
         return None
 
-    def _erase_character(self) -> None:
-        """Take back one character: of a UTF-8 one, all its bytes."""
-        while len(self._line) > 1 and 0x80 <= self._line[-1] < 0xC0:
-            del self._line[-1]
-        del self._line[-1:]
+    def _erase(self, buffer: bytearray, count: int) -> None:
+        """Obey the `count` erase keys at the front of `buffer`."""
+        del buffer[:count]
+        self._edits += count
+        self._erase_characters(count)
+
+    def _erase_characters(self, count: int) -> None:
+        """Take back characters: of a UTF-8 one, all its bytes."""
+        line = self._line
+        while line and count:
+            while len(line) > 1 and 0x80 <= line[-1] < 0xC0:
+                del line[-1]
+            del line[-1]
+            count -= 1
 
     def _finish(self) -> LineEvent:
         line = bytes(self._line)
