@@ -29,10 +29,10 @@ Between nodes
            | -- MAC -------------------------------------> |
            | <======== pieces, each with its own MAC ====> |
 
-    A piece is at most 64 KiB of one message, on one of three lanes (urgent, log, bulk), so a snapshot never
-    holds up a heartbeat. Its MAC covers a counter of its direction: a piece that is altered, dropped,
-    repeated, reordered or sent back to its sender ends the link. There is no confidentiality here; the
-    documents say so.
+    A piece is at most 64 KiB of one message, on one of three lanes (`lanes`: urgent, log, bulk), so a
+    snapshot never holds up a heartbeat. Its MAC covers a counter of its direction: a piece that is altered,
+    dropped, repeated, reordered or sent back to its sender ends the link. There is no confidentiality here;
+    the documents say so.
 
 What bounds memory: `events.WireLimits` for clients, `frames.PieceLimits` for peers, and 4 KiB before a peer
 has proved itself.

@@ -2,8 +2,7 @@
 
 `LineReader` is the line discipline of a typed command. It keeps its state from byte to byte, because a
 terminal in character mode sends one byte a packet, and telnet's own commands may be cut anywhere. Sources:
-RFC 854 (commands, IAC), RFC 855 (options and subnegotiation), RFC 860 (TIMING-MARK); quoting as Redis'
-sdssplitargs.
+RFC 854 (commands, IAC), RFC 855 (options and subnegotiation), RFC 860 (TIMING-MARK).
 """
 
 import re
