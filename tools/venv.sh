@@ -1,10 +1,13 @@
 #!/bin/sh
 # Make .venv, or leave it alone where it is up to date:  tools/venv.sh [EXTRA]
+# Only tell whether it is (exit code 3: it is not):        tools/venv.sh --check
 # .venv/stamp holds the hash of all that decides its content, and the extras; it is written last, so that an
 # interrupted installation is never taken for a finished one. One made with extras serves without them too.
 set -eu
 cd "$(dirname "$0")/.."
 extra=${1:-}
+check=
+if [ "$extra" = --check ]; then extra='' check=1; fi
 
 fits='import sys; sys.exit(sys.version_info < (3, 11))'
 for python in python3 python3.14 python3.13 python3.12 python3.11 none; do
@@ -21,6 +24,7 @@ print(hashlib.sha256((text + platform.python_version()).encode()).hexdigest())')
 stamp=$(cat .venv/stamp 2>/dev/null || true)
 if [ "$stamp" = "$hash $extra" ]; then exit 0; fi
 case $stamp in "$hash "*) if [ -z "$extra" ]; then exit 0; fi ;; esac
+if [ -n "$check" ]; then exit 3; fi
 
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

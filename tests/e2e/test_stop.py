@@ -1,0 +1,141 @@
+"""A stop on purpose: clients are told, the dump is written, every process ends with exit code 0 in time."""
+
+import base64
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import NODE_IDS, STOP_S, Cluster, eventually, now_s
+from tests.e2e.load import Writing
+
+
+def contents(dump: Any) -> dict[bytes, bytes]:
+    """Keys and values of database 0 in a dump."""
+
+    def read(text: Any) -> bytes:
+        return base64.b64decode(text["b64"]) if isinstance(text, dict) else str(text).encode()
+
+    return {read(line["k"]): read(line["v"]) for line in dump["keys"] if line.get("db", 0) == 0}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_every_client_is_told_and_every_node_ends(cluster: Cluster, number: signal.Signals) -> None:
+    """A typed connection gets a # line, a RESP3 one a push; the connections end, the exit codes are 0."""
+    typists = [cluster.typist(node) for node in NODE_IDS]
+    pushed = [cluster.resp(node) for node in NODE_IDS]
+    for typist in typists:
+        assert typist.ask("ping") == "+PONG"
+    for connection in pushed:
+        connection.command("HELLO", 3)
+    started_s = now_s()
+    for process in cluster.processes.values():
+        process.send_signal(number)
+    for typist in typists:
+        assert typist.line().startswith("#")
+    for connection in pushed:
+        warning = connection.reply()
+        assert warning[0] == b"trikv.shutdown", warning
+    codes = {node: process.wait(STOP_S) for node, process in cluster.processes.items()}
+    assert codes == dict.fromkeys(NODE_IDS, 0)
+    assert now_s() - started_s < STOP_S
+    for client in (*typists, *pushed):
+        client.close()
+
+
+def test_the_dump_holds_every_acknowledged_write(cluster: Cluster) -> None:
+    """Stopped under load, each node leaves valid JSON at or past every write that any node acknowledged."""
+    with Writing(cluster, 12) as load:
+        eventually(lambda: sum(load.acked.values()) > 500, within_s=30, what="500 writes")
+        load.victims.update(NODE_IDS)
+        codes = cluster.terminate_all()
+        load.stop()
+    assert codes == dict.fromkeys(NODE_IDS, 0)
+    acked = {key.encode() for key in load.acked_keys()}
+    for node in NODE_IDS:
+        dump = cluster.dump(node)
+        assert dump["node"]["complete"] is True
+        found = contents(dump)
+        missing = acked - set(found)
+        assert not missing, (
+            f"the dump of node{node} lacks {len(missing)} of {len(acked)}: {sorted(missing)[:5]}"
+        )
+        assert all(key.partition(b":")[2] == value for key, value in found.items())
+
+
+def test_dumps_at_one_index_are_equal_and_a_restart_restores_all(cluster: Cluster) -> None:
+    """At rest all nodes dump the same state; started again they hold it, types and TTL included."""
+    with cluster.resp(2) as connection:
+        connection.command("SET", "text", "привет")
+        connection.command("SET", b"\x00\xff", b"\x80raw")
+        connection.command("SET", "fleeting", "x", "EX", 3600)
+    cluster.wait_until_caught_up()
+    assert cluster.terminate_all() == dict.fromkeys(NODE_IDS, 0)
+    dumps = [contents(cluster.dump(node)) for node in NODE_IDS]
+    assert dumps == [{b"text": "привет".encode(), b"\x00\xff": b"\x80raw", b"fleeting": b"x"}] * 3
+    cluster.start_all()
+    cluster.wait_for_leader()
+    with cluster.resp(3) as connection:
+        assert connection.command("GET", b"\x00\xff") == b"\x80raw"
+        assert 3500 < connection.command("TTL", "fleeting") <= 3600
+        assert connection.command("DBSIZE") == 3
+
+
+def test_one_node_leaves_and_the_others_go_on(cluster: Cluster) -> None:
+    """SIGTERM to the leader hands leadership over: no client of another node sees an error."""
+    leader = cluster.wait_for_leader()
+    with Writing(cluster, 9) as load:
+        eventually(lambda: sum(load.acked.values()) > 200, within_s=30, what="200 writes")
+        load.victims.add(leader)
+        process = cluster.processes.pop(leader)
+        process.terminate()
+        assert process.wait(STOP_S) == 0
+        before = sum(load.acked.values())
+        eventually(lambda: sum(load.acked.values()) > before + 200, within_s=30, what="200 more writes")
+        load.stop()
+    assert load.errors == []
+
+
+def test_a_second_signal_stops_at_once_and_loses_nothing(cluster: Cluster) -> None:
+    """Two SIGTERMs end a node without its phases; what it acknowledged is there after a restart."""
+    with cluster.resp(1) as connection:
+        assert connection.command("SET", "k", "v") == b"OK"
+    for _ in range(2):
+        for process in cluster.processes.values():
+            process.terminate()
+    for process in cluster.processes.values():
+        process.wait(STOP_S)
+    cluster.processes.clear()
+    cluster.start_all()
+    cluster.wait_for_leader()
+    with cluster.resp(2) as connection:
+        assert connection.command("GET", "k") == b"v"
+
+
+def test_shutdown_stops_the_node_that_is_asked(cluster: Cluster) -> None:
+    """SHUTDOWN over RESP is this node's phased stop; the other two stay."""
+    with cluster.resp(3) as connection:
+        connection.send("SHUTDOWN")
+        assert cluster.processes.pop(3).wait(STOP_S) == 0
+    assert cluster.dump(3)["format"] == "trikv-snapshot"
+    cluster.wait_for_leader()
+
+
+def test_a_backup_fills_a_new_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    """BACKUP here, --load there: the same keys."""
+    with cluster.resp(1) as connection:
+        for number in range(300):
+            connection.command("SET", f"k{number}", number)
+        answer = connection.command("BACKUP")
+    assert not isinstance(answer, Exception), answer
+    [backup] = (cluster.data(1) / "backups").glob("*.json")
+    (tmp_path / "other").mkdir()
+    with Cluster(tmp_path / "other") as other:
+        other.start(1, "--load", str(backup))
+        other.start(2)
+        other.start(3)
+        other.wait_for_leader()
+        with other.resp(2) as connection:
+            eventually(lambda: connection.command("DBSIZE") == 300, within_s=30, what="all keys")
+            assert connection.command("GET", "k299") == b"299"
