@@ -442,7 +442,7 @@ class Conversation:
         """Inside MULTI: keep the command for EXEC."""
         args, typed, transactions = request.args, request.typed, self.transactions
         size = sum(map(len, args)) + _QUEUED_ARGUMENT_BYTES * len(args)
-        if plan.mode in (Mode.BARRIER, Mode.ACTION):
+        if plan.mode is Mode.ACTION:
             self._refuse(unit, request, NOT_INSIDE)
             return
         if transactions.argument_bytes + size > self._limits.entry_bytes_max:
@@ -456,10 +456,8 @@ class Conversation:
             transactions.selects = True
             slot = Step(args=args, after=after_select)
         elif plan.command.name == "CONFIG|SET":
-            error, command = config.split(args)
-            if error is not None:
-                self._refuse(unit, request, error)
-                return
+            # A faulty one is queued as well, as in Redis: its error is then its reply.
+            _, command = config.split(args)
             if command is not None:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True

@@ -92,7 +92,7 @@ def test_config_set_of_this_node(client: Client) -> None:
 
 
 def test_config_set_of_the_cap_goes_through_the_log(client: Client) -> None:
-    """The cap (maxmemory) is replicated state; what is set with it takes effect only when the log has taken it."""
+    """The cap is replicated state; what is set with it takes effect when the log has taken it."""
     client.receive(resp("CONFIG", "SET", "timeout", "5", "maxmemory", "10mb"))
     (work,) = client.service.works
     assert work.commands == ((b"CONFIG", b"SET", b"maxmemory", b"10mb"),)

@@ -65,9 +65,7 @@ def test_a_transaction_of_local_commands_needs_no_work(client: Client) -> None:
     assert client.say(resp("MULTI") + resp("EXEC")) == b"+OK\r\n*0\r\n"
 
 
-@pytest.mark.parametrize(
-    "fault", [("NOPE",), ("GET",), ("SAVE",), ("HELLO", "3"), ("CONFIG", "SET", "foo", "1")]
-)
+@pytest.mark.parametrize("fault", [("NOPE",), ("GET",), ("SAVE",), ("CLIENT", "FOO")])
 def test_an_error_while_queueing_spoils_the_transaction(client: Client, fault: tuple[str, ...]) -> None:
     """EXEC refuses, nothing is done, and the connection is outside of MULTI again."""
     answer = client.say(
@@ -226,9 +224,10 @@ def test_config_set_inside(client: Client) -> None:
         resp("MULTI")
         + resp("CONFIG", "SET", "maxmemory", "1mb", "timeout", "9")
         + resp("CONFIG", "SET", "maxclients", "50")
+        + resp("CONFIG", "SET", "timeout", "x")
         + resp("EXEC")
     )
-    assert answer.endswith(b"*2\r\n+OK\r\n+OK\r\n")
+    assert b"*3\r\n+OK\r\n+OK\r\n-ERR CONFIG SET failed" in answer
     assert client.service.machine.maxmemory == 1 << 20
     assert client.service.settings.timeout_s == 9
     assert client.service.settings.maxclients == 50
@@ -246,3 +245,12 @@ def test_typed_transactions_read_well(client: Client) -> None:
     assert client.type("multi") == "OK\r\n"
     assert client.type("incr a") == "QUEUED\r\n"
     assert client.type("exec") == "1) (integer) 1\r\n"
+
+
+def test_greeting_inside_is_queued(client: Client) -> None:
+    """HELLO and AUTH inside MULTI act when EXEC has been answered, as in Redis."""
+    answer = client.say(
+        resp("MULTI") + resp("HELLO", "3") + resp("AUTH", "default", "x") + resp("EXEC") + resp("GET", "a")
+    )
+    assert answer.startswith(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n%7\r\n")
+    assert answer.endswith(b"+OK\r\n_\r\n")
