@@ -1,6 +1,5 @@
 """Accepting connections as Trio streams: for peers, and for clients where the hub cannot serve."""
 
-import errno
 import socket
 from collections.abc import Callable
 
@@ -9,11 +8,9 @@ import trio
 
 from trikv.host.sockets import endpoint
 from trikv.host.stream_server import Accepted
+from trikv.host.wires import ACCEPT_RETRY_S, NO_ROOM, WARN_S
 
 log = structlog.get_logger()
-
-ACCEPT_RETRY_S = 0.1
-_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class SocketAcceptor:
@@ -26,7 +23,7 @@ class SocketAcceptor:
         self.address = endpoint(listener.getsockname())
         self._socket = trio.socket.from_stdlib_socket(listener)
         self._tune = tune
-        self._warned = False
+        self._warn_again_at = float("-inf")
 
     async def accept(self) -> Accepted:
         """The next stream; running out of descriptors warns once and waits."""
@@ -36,12 +33,11 @@ class SocketAcceptor:
                 stream = trio.SocketStream(sock)
                 if self._tune is not None:
                     self._tune(stream)
-                self._warned = False
                 return Accepted(stream, endpoint(peer), endpoint(sock.getsockname()))
             except OSError as error:
                 if self._socket.fileno() < 0:
                     raise trio.ClosedResourceError from error
-                if error.errno in _NO_ROOM:
+                if error.errno in NO_ROOM:
                     self._warn(error)
                     await trio.sleep(ACCEPT_RETRY_S)
                 # Anything else is the death of one connection that waited (ECONNABORTED and the like).
@@ -51,6 +47,6 @@ class SocketAcceptor:
         self._socket.close()
 
     def _warn(self, error: OSError) -> None:
-        if not self._warned:
-            self._warned = True
+        if trio.current_time() >= self._warn_again_at:
+            self._warn_again_at = trio.current_time() + WARN_S
             log.warning("cannot accept connections", address=self.address, error=error.strerror)

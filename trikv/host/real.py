@@ -33,7 +33,11 @@ class RealNetwork:
         """Serve clients at `address` until cancelled."""
         listener = await listening_socket(address)
         if self._use_epoll:
-            hub = Hub(listener, factory)
+            try:
+                hub = Hub(listener, factory)
+            except OSError:  # no descriptor left for its epoll
+                listener.close()
+                raise
             task_status.started(hub)
             await hub.run()
         else:

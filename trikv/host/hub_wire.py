@@ -1,0 +1,180 @@
+"""One client connection of the hub: the socket, its queue and its place in the epoll."""
+
+import socket
+from collections import deque
+from typing import Protocol
+
+from trikv.host.seam import Conversation
+
+RECV_BYTES = 65536
+"""What one read takes at most: also the size of the largest submission (PROTOCOL 5)."""
+PIECES_MAX = 64
+"""Queued pieces one ``sendmsg`` takes (the kernel's limit is 1024)."""
+
+IN, OUT = 1, 4  # EPOLLIN and EPOLLOUT: `select` lacks the names where there is no epoll
+DEAD = 8 | 16  # EPOLLERR | EPOLLHUP: reported whether asked for or not
+
+
+class Owner(Protocol):
+    """What a wire asks of its hub."""
+
+    def modify(self, wire: "HubWire", interest: int) -> None:
+        """Let the epoll report these events of `wire`."""
+
+    def flush_later(self, wire: "HubWire") -> None:
+        """`wire` is closing and has bytes left: give it `trikv.host.wires.FLUSH_S`."""
+
+    def half_close(self, wire: "HubWire") -> None:
+        """All is sent: tell the peer, let the conversation go, and drain what the peer still sends."""
+
+    def drop(self, wire: "HubWire") -> None:
+        """Close the socket now (harmless when that was done)."""
+
+
+class HubWire:
+    """One client connection of the hub: `trikv.host.seam.Wire`."""
+
+    __slots__ = (
+        "_closing",
+        "_hub",
+        "_interest",
+        "_queue",
+        "_unsent_bytes",
+        "conversation",
+        "ended",
+        "fd",
+        "local",
+        "paused",
+        "remote",
+        "sock",
+    )
+
+    def __init__(self, hub: Owner, sock: socket.socket, remote: str, local: str) -> None:
+        self.remote = remote
+        self.local = local
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.conversation: Conversation | None = None
+        """None once the connection is gone: that breaks the cycle between the two."""
+        self.paused = False
+        self.ended = False
+        self._hub = hub
+        self._interest = IN
+        self._queue: deque[bytes | memoryview] = deque()
+        self._unsent_bytes = 0
+        self._closing = False
+
+    def send(self, data: bytes) -> None:
+        """Send at once when nothing waits; else queue."""
+        if self._closing or not data:
+            return
+        if self._queue:
+            self._queue.append(data)
+            self._unsent_bytes += len(data)
+            return
+        try:
+            sent = self.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.abort()
+            return
+        if sent != len(data):
+            self._queue.append(memoryview(data)[sent:])
+            self._unsent_bytes = len(data) - sent
+            self.update_interest()
+
+    def unsent_bytes(self) -> int:
+        """Bytes in the queue."""
+        return self._unsent_bytes
+
+    def pause(self) -> None:
+        """Set the flag; the epoll learns of it only if data comes meanwhile."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Take the flag back."""
+        self.paused = False
+        if not self._closing:
+            self.update_interest()
+
+    def close(self) -> None:
+        """Read no more; flush for at most `FLUSH_S`, then close."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._queue:
+            self.update_interest()
+            self._hub.flush_later(self)
+        else:
+            self._hub.half_close(self)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._closing = True
+        self._queue.clear()
+        self._unsent_bytes = 0
+        self._hub.drop(self)
+
+    def update_interest(self) -> None:
+        """Tell the epoll what this wire waits for, if that changed."""
+        interest = OUT if self._queue else 0
+        if not (self.paused or self.ended or self._closing):
+            interest |= IN
+        if interest != self._interest:
+            self._interest = interest
+            self._hub.modify(self, interest)
+
+    def flush(self) -> None:
+        """Send what one ``sendmsg`` takes; half-close when a closing wire has nothing left."""
+        queue = self._queue
+        try:
+            sent = self.sock.sendmsg([queue[at] for at in range(min(len(queue), PIECES_MAX))])
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort()
+            return
+        self._unsent_bytes -= sent
+        while sent:
+            piece = queue.popleft()
+            if sent < len(piece):
+                queue.appendleft(memoryview(piece)[sent:])
+                break
+            sent -= len(piece)
+        if not queue:
+            self.update_interest()
+            if self._closing:
+                self._hub.half_close(self)
+
+    def read(self) -> None:
+        """One ``recv``, handed to the conversation."""
+        conversation = self.conversation
+        if conversation is None:  # ended earlier in this turn
+            return
+        if self.paused or self.ended or self._closing:
+            self.update_interest()
+            return
+        try:
+            data = self.sock.recv(RECV_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort()
+            return
+        if data:
+            conversation.received(data)
+        else:
+            self.ended = True
+            self.update_interest()
+            conversation.ended()
+
+    def serve(self, events: int) -> None:
+        """Act on what the epoll reported, where that is not simply `IN`."""
+        if events & OUT and self._queue:
+            self.flush()
+        if events & DEAD and not (self._interest & IN and events & IN):
+            # A reset while nothing is read: no later call would notice, and the epoll would spin.
+            self.abort()
+        elif events & IN:
+            self.read()
