@@ -118,8 +118,12 @@ class Raft(RaftViews):
         if isinstance(role, Leader):
             if not role.tick(shared):
                 self._follow_nobody()
-        elif shared.now_ms >= role.deadline_ms and shared.may_campaign:
-            self._poll()
+        elif shared.now_ms >= role.deadline_ms:
+            if shared.may_campaign and shared.outbox.is_hard_state_durable:
+                self._poll()
+            else:
+                # On a slow disk the last vote may still be on its way: another term would only void it.
+                role.deadline_ms = shared.election_deadline()
 
     def deadline(self) -> int:
         """When the next ``begin`` is due at the latest, in ms of `now_ms`; now, where work is left over.
