@@ -34,6 +34,7 @@ def test_a_batch_reads_back_and_leaves_no_sector_empty(found: list[tuple[int, by
         assert len(piece) - piece.count(0) >= 2
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(1, 255), st.binary(max_size=50))
 def test_an_entry_reads_back(index: int, term: int, kind: int, payload: bytes) -> None:
     """All fields of an entry come back."""

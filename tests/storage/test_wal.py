@@ -1,6 +1,7 @@
 """The log's promises to its writer: order, one sync a batch, full disks, failures, compaction, figures."""
 
 import errno
+import gc
 
 import pytest
 
@@ -192,6 +193,22 @@ def test_full_disk_in_prepare_is_no_harm(where: str) -> None:
     assert reopen(disk.killed()).entries[-1].index == last + 7
 
 
+def test_a_full_disk_is_not_tried_at_every_batch() -> None:
+    """After a failed `prepare` the next tries wait until more of the segment is used."""
+    disk = MemoryDisk()
+    wal = create(disk)
+    disk.room = 1024
+    assert run_now(wal.prepare())
+    with pytest.raises(DiskFull):
+        run_now(wal.prepare())
+    seen = syncs_during(disk)
+    assert not run_now(wal.prepare())
+    assert seen == []
+    disk.room = None
+    run_now(wal.write([job(entry(1, 1, b"x" * 128))]))
+    assert run_now(wal.prepare())
+
+
 def test_full_disk_in_a_write_can_be_repeated() -> None:
     """A write that finds no room is repeated with the same jobs, and with no others."""
     disk = MemoryDisk()
@@ -320,10 +337,13 @@ def test_reset_drops_the_log_and_keeps_the_vote() -> None:
 
 
 def test_reset_to_an_earlier_index() -> None:
-    """A reset below entries that conflict with it drops those too, over several segments and a restart."""
+    """A reset below entries that conflict with it drops those and their segments, now or after a restart."""
     disk = MemoryDisk()
     wal = create(disk)
     fill(wal, 1, 12)
+    run_now(wal.write([WriteJob(9, reset=meta(3, 1))]))
+    assert len(segments(disk)) == 1
+    fill(wal, 4, 9)
     disk.fail = lambda kind, _path: errno.EIO if kind == "remove" else None
     with pytest.raises(OSError, match="EIO"):
         run_now(wal.write([WriteJob(9, reset=meta(3, 1))]))
@@ -390,3 +410,21 @@ def test_statistics_add_up() -> None:
     assert figures.bytes_written < figures.log_bytes
     assert len(data) == SMALL.segment_bytes
     assert GENESIS.index == 0
+
+
+def test_writing_leaves_no_cycles() -> None:
+    """The cyclic collector is off in a node: writing, switching and compacting must not need it."""
+    disk = MemoryDisk()
+    wal = create(disk)
+    fill(wal, 1, 10)
+    gc.collect()
+    gc.disable()
+    try:
+        for index in range(11, 211):
+            run_now(wal.write([job(entry(index, 1, b"p" * 100))]))
+            if index % 20 == 0:
+                run_now(wal.compact(meta(index)))
+            run_now(wal.prepare())
+        assert gc.collect() < 10
+    finally:
+        gc.enable()

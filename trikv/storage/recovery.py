@@ -69,6 +69,7 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
     repaired = await _keep_aside(disk, sequences[-1], end)
     file = await _rewrite(disk, settings, sequences[-1], end)
     await remove_unfinished(disk, WAL)
+    await remove_unfinished(disk, ASIDE)
     state = LogState(replay.hard_state, replay.base, replay.last_index)
     wal = Wal(
         disk,

@@ -77,6 +77,7 @@ class Wal:
         self._next = NextSegment(disk, settings.segment_bytes, settings.zero_piece_bytes)
         self._owed: deque[PendingBatch] = deque()
         self._owed_to: Sequence[WriteJob] | SnapshotMeta = ()
+        self._prepare_from_bytes = 0
         self._busy = False
         self._dead: str | None = None
         self._batches = self._entries = self._syncs = self._bytes_written = 0
@@ -137,10 +138,19 @@ class Wal:
     async def prepare(self) -> bool:
         """Zero one piece of the next segment, to be called when idle; True while there is more to do.
 
-        Raises DiskFull when there is no room: nothing depended on it yet, and a later call tries again.
+        Raises DiskFull when there is no room: nothing depended on it yet. Until some more of the present
+        segment is used, later calls do not try again: zeroing up to the last free byte after every batch
+        would be the slowest way to find out that nothing has changed.
         """
         with self._alone():
-            return await self._next.prepare()
+            used = self._segments[-1].used_bytes
+            if used < self._prepare_from_bytes:
+                return False
+            try:
+                return await self._next.prepare()
+            except DiskFull:
+                self._prepare_from_bytes = used + self._settings.segment_bytes // 16
+                raise
 
     async def close(self) -> None:
         """Close the files. All that was written is durable already."""
@@ -219,6 +229,7 @@ class Wal:
         await file.file.write_and_sync(0, header)
         await file.publish(segment_path(sequence))
         self._syncs += 2
+        self._prepare_from_bytes = 0
         self._file.file.close()
         self._file = file
         self._next_number += 1
