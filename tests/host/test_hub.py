@@ -1,0 +1,325 @@
+"""The hub's own limits: sockets without room, descriptors without end, drained connections, no garbage."""
+
+import errno
+import gc
+import os
+import resource
+import select
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import pytest
+import structlog
+import trio
+
+from tests.host.contract import Recorder
+from trikv.host.hub import Hub
+from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
+from trikv.host.peers import SocketAcceptor
+from trikv.host.seam import Conversation, Wire
+from trikv.host.sockets import listening_socket
+
+pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs epoll")
+
+
+class Notes:
+    """A wire's owner that only notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def modify(self, wire: HubWire, interest: int) -> None:  # noqa: ARG002 - the owner's signature
+        self.calls.append(f"modify {interest}")
+
+    def flush_later(self, _: HubWire) -> None:
+        self.calls.append("flush_later")
+
+    def half_close(self, _: HubWire) -> None:
+        self.calls.append("half_close")
+
+    def drop(self, _: HubWire) -> None:
+        self.calls.append("drop")
+
+
+@contextmanager
+def wire_and_peer() -> Iterator[tuple[HubWire, socket.socket, Notes]]:
+    """A wire over one end of a socket pair."""
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    notes = Notes()
+    with here, there:
+        yield HubWire(notes, here, "peer:1", "here:2"), there, notes
+
+
+def test_send_into_a_full_socket() -> None:
+    """What the socket refuses altogether is queued whole; a flush that is refused too changes nothing."""
+    with wire_and_peer() as (wire, there, notes):
+        filled = 0
+        with suppress(BlockingIOError):
+            while True:
+                filled += wire.sock.send(bytes(1 << 20))
+        wire.send(b"waits")
+        assert wire.unsent_bytes() == 5
+        assert notes.calls == [f"modify {IN | OUT}"]
+        wire.flush()
+        assert wire.unsent_bytes() == 5
+        while filled:
+            filled -= len(there.recv(filled))
+        wire.serve(OUT)
+        assert wire.unsent_bytes() == 0
+        assert there.recv(10) == b"waits"
+        assert notes.calls[-1] == f"modify {IN}"
+
+
+def test_send_to_the_dead() -> None:
+    """A send or a flush that fails drops the connection instead of raising."""
+    with wire_and_peer() as (wire, there, notes):
+        there.close()
+        wire.send(b"anyone?")
+        assert notes.calls == ["drop"]
+    with wire_and_peer() as (wire, there, notes):
+        wire.send(bytes(1 << 22))
+        assert wire.unsent_bytes()
+        there.close()
+        wire.serve(OUT)
+        assert notes.calls[-1] == "drop"
+        assert wire.unsent_bytes() == 0
+
+
+def test_spurious_events() -> None:
+    """Events that no longer hold, or come for a wire that was ended, are harmless."""
+    with wire_and_peer() as (wire, _, notes):
+        wire.serve(IN)
+        wire.conversation = _Quiet()
+        wire.serve(IN)
+        assert notes.calls == []
+        wire.pause()
+        wire.serve(IN | DEAD)
+        assert notes.calls == ["modify 0"]
+        wire.serve(DEAD)
+        assert notes.calls == ["modify 0", "drop"]
+
+
+class _Quiet:
+    def received(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    def ended(self) -> None:
+        raise AssertionError
+
+    def closed(self) -> None:
+        raise AssertionError
+
+
+def test_a_reset_is_noticed_while_nothing_is_read() -> None:
+    """An error on a wire that reads nothing drops it: nothing else would ever notice."""
+    with wire_and_peer() as (wire, _, notes):
+        wire.conversation = _Quiet()
+        wire.pause()
+        wire.read()
+        assert notes.calls == ["modify 0"]
+        wire.serve(DEAD)
+        assert notes.calls[-1] == "drop"
+
+
+def connect(address: str) -> socket.socket:
+    """A client in the kernel's backlog."""
+    host, _, port = address.rpartition(":")
+    client = socket.create_connection((host, int(port)))
+    client.setblocking(False)
+    return client
+
+
+@asynccontextmanager
+async def running_hub() -> AsyncIterator[tuple[Hub, list[Recorder]]]:
+    """A hub whose conversations are recorders."""
+    recorders: list[Recorder] = []
+
+    def factory(wire: Wire) -> Conversation:
+        recorders.append(Recorder(wire, trio.lowlevel.ParkingLot()))
+        return recorders[-1]
+
+    hub = Hub(await listening_socket("127.0.0.1:0"), factory)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hub.run)
+        yield hub, recorders
+        nursery.cancel_scope.cancel()
+
+
+async def eventually(predicate: object) -> None:
+    """Wait for what the kernel will bring about."""
+    assert callable(predicate)
+    with trio.fail_after(5):
+        while not predicate():  # noqa: ASYNC110 - the kernel sets no event
+            await trio.sleep(0.005)
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """No new descriptor can be had."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    probe = os.dup(0)  # the lowest free number: all below are taken
+    os.close(probe)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (probe, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_descriptors_accepting_waits() -> None:
+    """The hub warns once, serves whom it has, and accepts again in 100 ms or when a connection closes."""
+    async with running_hub() as (hub, recorders):
+        first = connect(hub.address)
+        await eventually(lambda: len(recorders) == 1)
+        second = connect(hub.address)
+        with no_descriptors(), structlog.testing.capture_logs() as logs:
+            await trio.sleep(0.25)
+            assert len(recorders) == 1
+            first.send(b"x")
+            await eventually(lambda: recorders[0].data == b"x")
+            recorders[0].wire.abort()
+            await eventually(lambda: len(recorders) == 2)
+        assert [entry["event"] for entry in logs] == ["cannot accept connections"]
+        third = connect(hub.address)
+        await eventually(lambda: len(recorders) == 3)
+        for client in (first, second, third):
+            client.close()
+
+
+async def test_without_descriptors_peers_wait() -> None:
+    """Accepting peers goes on as well, after one warning."""
+    acceptor = SocketAcceptor(await listening_socket("127.0.0.1:0"))
+    client = connect(acceptor.address)
+    async with trio.open_nursery() as nursery:
+        accepted = []
+
+        async def accept() -> None:
+            accepted.append(await acceptor.accept())
+
+        with no_descriptors(), structlog.testing.capture_logs() as logs:
+            nursery.start_soon(accept)
+            await trio.sleep(0.25)
+        await eventually(lambda: accepted)
+    assert len(logs) == 1
+    await accepted[0].stream.aclose()
+    acceptor.stop_accepting()
+    with pytest.raises(trio.ClosedResourceError):
+        await acceptor.accept()
+    client.close()
+
+
+class Listener:
+    """A listening socket whose accept fails."""
+
+    def __init__(self, hub: Hub, errors: list[int]) -> None:
+        self._hub = hub
+        self._errors = errors
+
+    def accept(self) -> object:
+        number = self._errors.pop(0) if self._errors else errno.EAGAIN
+        if number == 0:
+            self._hub._listener = None
+            number = errno.ECONNABORTED
+        raise OSError(number, os.strerror(number))
+
+
+async def test_connections_that_died_in_the_backlog() -> None:
+    """They are skipped; accepting ends when somebody stops it meanwhile."""
+    hub = Hub(await listening_socket("127.0.0.1:0"), lambda _: _Quiet())
+    real = hub._listener
+    assert real is not None
+    errors = [errno.ECONNABORTED, errno.EPROTO]
+    hub._listener = Listener(hub, errors)  # type: ignore[assignment]
+    hub._accept()
+    assert errors == []
+    hub._listener = Listener(hub, [0, errno.EMFILE])  # type: ignore[assignment]
+    hub._accept()
+    assert hub._listener is None
+    real.close()
+    hub._end()
+
+
+async def test_watches_run_out() -> None:
+    """A kernel that refuses one more watch is treated like one without descriptors."""
+    hub = Hub(await listening_socket("127.0.0.1:0"), lambda _: _Quiet())
+    client = connect(hub.address)
+
+    class NoWatches:
+        def register(self, fd: int, events: int) -> None:  # noqa: ARG002 - epoll's signature
+            raise OSError(errno.ENOSPC, "no watches")
+
+        def modify(self, fd: int, events: int) -> None: ...
+
+    real = hub._epoll
+    hub._epoll = NoWatches()  # type: ignore[assignment]
+    with structlog.testing.capture_logs() as logs:
+        hub._accept()
+        hub._accept()
+    assert len(logs) == 1
+    hub._epoll = real
+    hub._end()
+    assert client.fileno() > 0
+    client.close()
+
+
+async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed connections whose clients stay are held for a time, and only so many of them."""
+    monkeypatch.setattr("trikv.host.hub.DRAINING_MAX", 3)
+    monkeypatch.setattr("trikv.host.hub.DRAIN_S", 0.1)
+    async with running_hub() as (hub, recorders):
+        clients = [connect(hub.address) for _ in range(5)]
+        await eventually(lambda: len(recorders) == 5)
+        for recorder in recorders:
+            recorder.wire.close()
+        assert len(hub._draining) == 3
+        await eventually(lambda: all(recorder.is_closed for recorder in recorders))
+        for client in clients:
+            client.send(b"still talking")
+        await eventually(lambda: not hub._draining)
+        for client in clients:
+            client.close()
+
+
+async def test_a_drained_connection_ends_with_its_client() -> None:
+    """As soon as the client closes, gracefully or by a reset, the socket is gone."""
+    async with running_hub() as (hub, recorders):
+        clients = [connect(hub.address) for _ in range(2)]
+        await eventually(lambda: len(recorders) == 2)
+        for recorder in recorders:
+            recorder.wire.close()
+        clients[0].close()
+        clients[1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        clients[1].close()
+        await eventually(lambda: not hub._draining)
+
+
+async def test_no_garbage() -> None:
+    """Connections, whatever ends them, leave nothing to the cyclic collector (it is off in a node)."""
+
+    async def use() -> None:
+        async with running_hub() as (hub, recorders):
+            for round_ in range(60):
+                client = connect(hub.address)
+                await eventually(lambda round_=round_: len(recorders) == round_ + 1)
+                client.send(b"x")
+                await eventually(lambda: recorders[-1].data)
+                if round_ % 3 == 0:
+                    recorders[-1].wire.close()
+                elif round_ % 3 == 1:
+                    client.close()
+                    await eventually(lambda: "ended" in recorders[-1].calls)
+                recorders[-1].wire.abort()
+                client.close()
+                await eventually(lambda: recorders[-1].is_closed)
+            recorders.clear()
+            wires = [one for one in gc.get_objects() if isinstance(one, HubWire)]
+            assert len(wires) <= 1
+
+    gc.collect()
+    gc.disable()
+    try:
+        await use()
+    finally:
+        gc.enable()

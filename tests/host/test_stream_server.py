@@ -1,0 +1,92 @@
+"""Streams served in the general way: what the contract does not reach."""
+
+import pytest
+import trio
+import trio.testing
+
+from trikv.host.seam import Wire
+from trikv.host.stream_server import StreamWire
+
+
+class Talker:
+    """Sends two pieces and closes."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.closed_calls = 0
+        wire.send(b"a" * 10)
+        wire.send(b"b" * 100_000)
+        wire.send(b"c")
+
+    def received(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    def ended(self) -> None:
+        raise AssertionError
+
+    def closed(self) -> None:
+        self.closed_calls += 1
+
+
+async def test_a_stream_without_half_close() -> None:
+    """A stream that cannot half-close (TLS) is flushed and then closed by its owner."""
+    here, there = trio.testing.memory_stream_pair()
+
+    class Whole(trio.abc.Stream):
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            await here.send_all(data)
+
+        async def wait_send_all_might_not_block(self) -> None:
+            await here.wait_send_all_might_not_block()
+
+        async def receive_some(self, max_bytes: int | None = None) -> bytes:
+            return bytes(await here.receive_some(max_bytes))
+
+        async def aclose(self) -> None:
+            await here.aclose()
+
+    wire = StreamWire("peer:1", "here:2")
+    talkers: list[Talker] = []
+
+    def factory(wire: Wire) -> Talker:
+        talkers.append(Talker(wire))
+        wire.close()
+        return talkers[-1]
+
+    stream = Whole()
+    await wire.serve(stream, factory)
+    assert talkers[0].closed_calls == 1
+    await stream.aclose()
+    data = bytearray()
+    while piece := await there.receive_some():
+        data += piece
+    assert data == b"a" * 10 + b"b" * 100_000 + b"c"
+
+
+async def test_broken_stream_while_sending() -> None:
+    """A stream that breaks under a send ends the connection quietly."""
+    here, there = trio.testing.memory_stream_pair()
+    await there.aclose()
+    wire = StreamWire("peer:1", "here:2")
+    talkers: list[Talker] = []
+
+    def factory(wire: Wire) -> Talker:
+        talkers.append(Talker(wire))
+        wire.pause()
+        return talkers[-1]
+
+    with trio.fail_after(5):
+        await wire.serve(here, factory)
+    assert talkers[0].closed_calls == 1
+    assert wire.unsent_bytes() == 0
+
+
+async def test_factory_that_raises() -> None:
+    """A factory that raises is a bug and is not hidden."""
+    here, _ = trio.testing.memory_stream_pair()
+
+    def factory(_: Wire) -> Talker:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await StreamWire("peer:1", "here:2").serve(here, factory)
