@@ -5,8 +5,9 @@ adds one slot, and `Unit.replies` fills the slots when the machine has answered 
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+import attrs
 import msgspec
 
 from trikv.machine.replies import CommandError, Reply
@@ -21,28 +22,15 @@ if TYPE_CHECKING:
 Args: TypeAlias = tuple[bytes, ...]
 
 
-class Caller(Protocol):
-    """Whose command it is: what a handler of a local command may look at and change."""
+@attrs.define(eq=False)
+class Caller:
+    """Whose command it is: all that a handler of a local command may look at and change."""
 
-    @property
-    def connection(self) -> "Connection":
-        """The connection the command came by."""
-
-    @property
-    def transactions(self) -> "Transactions":
-        """What it has queued and watches."""
-
-    @property
-    def connections(self) -> "Connections":
-        """All connections of this node."""
-
-    @property
-    def service(self) -> "Service":
-        """The node."""
-
-    @property
-    def plans(self) -> "Plans":
-        """Every command there is."""
+    connection: "Connection"
+    transactions: "Transactions"
+    connections: "Connections"
+    service: "Service"
+    plans: "Plans"
 
 
 After: TypeAlias = Callable[[Caller, Args, Reply], Reply]
@@ -101,6 +89,7 @@ class Unit:
     """The commands that travel together, and the slots of their replies."""
 
     __slots__ = (
+        "action",
         "argument_bytes",
         "commands",
         "database",
@@ -118,6 +107,8 @@ class Unit:
         self.slots: list[Slot] = []
         self.steps = 0
         """Replies that the machine will give."""
+        self.action: tuple[str, Args] | None = None
+        """An action of the node with its arguments; such a unit holds nothing else."""
         self.argument_bytes = 0
         self.writes = False
         self.mixed = False

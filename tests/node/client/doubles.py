@@ -9,7 +9,8 @@ from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied
 from trikv.machine.replies import CommandError, Reply, Status
 from trikv.node.connections import Connections
-from trikv.node.conversation import Conversation, ConversationLimits
+from trikv.node.conversation import Conversation
+from trikv.node.intake import ConversationLimits
 from trikv.node.service import Action, MemoryStats, RuntimeSettings, Standing, Work
 
 CLUSTERDOWN = CommandError("CLUSTERDOWN no leader; nothing was done")

@@ -13,13 +13,13 @@ from tests.tools import require_tool
 
 _END = b"<end of the pipeline>"
 _COMMANDS = """
-GET a | GET b | INCR a | INCR b | SET a 1 | SET b text | DEL a | MGET a b | DBSIZE | SELECT 0 |
-SELECT 1 | SELECT 99 | SELECT x | MULTI | MULTI | EXEC | EXEC | DISCARD | WATCH a | WATCH b | UNWATCH |
-PING | PING a b | ECHO hi | NOPE x y | GET | RESET | LASTSAVE x | CLIENT | CLIENT GETNAME |
-CLIENT SETNAME x | CLIENT FOO | CLIENT KILL ID 77777 | CLIENT KILL foo | CLIENT LIST ID x |
-CONFIG SET timeout x | CONFIG GET timeout | CONFIG SET maxmemory 10gb | CONFIG SET maxmemory q |
-CONFIG SET timeout 0 timeout 0 | AUTH x | AUTH default x | HELLO 4 | HELLO 2 FOO | MEMORY FOO |
-COMMAND FOO | READONLY | SHUTDOWN foo | ROLE x | WATCH | 
+GET a|GET b|INCR a|INCR b|SET a 1|SET b text|DEL a|MGET a b|DBSIZE|SELECT 0|
+SELECT 1|SELECT 99|SELECT x|MULTI|MULTI|EXEC|EXEC|DISCARD|WATCH a|WATCH b|UNWATCH|
+PING|PING a b|ECHO hi|NOPE x y|GET|RESET|LASTSAVE x|CLIENT|CLIENT GETNAME|
+CLIENT SETNAME x|CLIENT FOO|CLIENT KILL ID 77777|CLIENT KILL foo|CLIENT LIST ID x|
+CONFIG SET timeout x|CONFIG GET timeout|CONFIG SET maxmemory 10gb|CONFIG SET maxmemory q|
+CONFIG SET timeout 0 timeout 0|AUTH x|AUTH default x|HELLO 4|HELLO 2 FOO|MEMORY FOO|
+COMMAND FOO|READONLY|SHUTDOWN foo|ROLE x|WATCH|
 """
 """Separated by bars; those that may occur often stand twice."""
 

@@ -8,7 +8,7 @@ import pytest
 from tests.node.client.doubles import CLUSTERDOWN, Client, FakeService, resp
 from trikv.machine.replies import CommandError
 from trikv.node.connections import Connections
-from trikv.node.conversation import ConversationLimits
+from trikv.node.intake import ConversationLimits
 from trikv.node.service import Work
 
 

@@ -141,6 +141,6 @@ def test_help_leads_with_what_people_want(client: Client) -> None:
 
 def test_every_usage_and_summary_fits_help(client: Client) -> None:
     """No command without a line of help; no summary without its full stop."""
-    for plan in client.conversation.plans:
+    for plan in client.conversation.caller.plans:
         assert plan.command.summary.endswith("."), plan.command.name
         assert plan.command.usage, plan.command.name

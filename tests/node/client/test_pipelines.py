@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.node.client.doubles import Client, FakeService, resp
 from trikv.machine.replies import CommandError
 from trikv.node.connections import Connections
-from trikv.node.conversation import ConversationLimits
+from trikv.node.intake import ConversationLimits
 
 _KEYS = st.sampled_from(["a", "b", "c"])
 _COMMANDS = st.one_of(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.node.client.doubles import CLUSTERDOWN, Client, resp
 from trikv.machine.batch import Transaction
-from trikv.node.conversation import ConversationLimits
+from trikv.node.intake import ConversationLimits
 from trikv.node.transactions import WATCHED_KEYS_MAX
 
 ABORTED = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
@@ -96,7 +96,7 @@ def test_discard_drops_the_queue_and_the_watches(client: Client) -> None:
     client.ask("WATCH", "a")
     assert client.say(resp("MULTI") + resp("INCR", "a") + resp("DISCARD")) == b"+OK\r\n+QUEUED\r\n+OK\r\n"
     assert client.ask("GET", "a") == b"$-1\r\n"
-    assert not client.conversation.transactions.watched
+    assert not client.conversation.caller.transactions.watched
 
 
 def test_quit_and_reset_act_inside(client: Client) -> None:
@@ -169,7 +169,7 @@ def test_a_failed_watch_watches_nothing(client: Client) -> None:
     client.receive(resp("WATCH", "a"))
     client.service.works.pop().failed(CLUSTERDOWN)
     assert client.wire.take().startswith(b"-CLUSTERDOWN")
-    assert not client.conversation.transactions.watched
+    assert not client.conversation.caller.transactions.watched
 
 
 def test_watches_are_bounded(client: Client) -> None:

@@ -1,0 +1,356 @@
+"""What a client's requests mean for the next turn: bytes become a `Unit`.
+
+`Intake.gather` reads as far as the next turn may go. Each request is found in the command table, checked for
+arity, password and transaction, and takes a slot of the unit. What cannot be decided before earlier requests
+are answered is pushed back and read again in the next turn.
+"""
+
+from typing import Final, assert_never
+
+import attrs
+
+from trikv.host.seam import Wire
+from trikv.machine.errors import DB_INDEX, NOT_INTEGER
+from trikv.machine.keyspace import DATABASES
+from trikv.machine.numerics import parse_integer
+from trikv.machine.replies import OK, QUEUED, CommandError, Reply
+from trikv.node.local import config
+from trikv.node.local.forgiving import explain
+from trikv.node.plans import Mode, Plan
+from trikv.node.transactions import (
+    ABORTED,
+    NOT_INSIDE,
+    WATCH_INSIDE_MULTI,
+    WATCHED_TOO_MUCH,
+    after_select,
+    after_watch,
+)
+from trikv.node.units import PLAIN_STEP, Args, Caller, Local, Raw, Ready, Step, Unit
+from trikv.protocol.client import (
+    NEED_DATA,
+    Answer,
+    BadBytes,
+    ClientEvent,
+    ClientWire,
+    EmptyLine,
+    EndOfInput,
+    HttpRefused,
+    Interrupted,
+    Request,
+)
+
+NOAUTH: Final = CommandError("NOAUTH Authentication required.")
+_QUEUED_ARGUMENT_BYTES: Final = 64
+"""What an argument that waits for EXEC costs besides its bytes: bounds a queue of a million empty ones."""
+
+
+@attrs.frozen
+class ConversationLimits:
+    """What one turn may hold. Bytes are of arguments."""
+
+    unit_bytes_max: int = 64 << 10
+    """About one message between nodes; a longer unit would hold up what others proposed."""
+    unit_commands_max: int = 1024
+    """Bounds the time of one apply; deep pipelines still cost one log entry in a thousand commands."""
+    entry_bytes_max: int = 12 << 20
+    """One command or transaction must fit one log entry: a value of 8 MiB with room (PROTOCOL 17)."""
+    backlog_bytes_max: int = 256 << 10
+    """Input taken in while a unit is in flight; then the peer is paused."""
+
+
+class Intake:
+    """The reading half of a conversation."""
+
+    __slots__ = ("_bytes", "_cut", "_limits", "_pushed_back", "_wire", "caller", "drained")
+
+    def __init__(self, wire: Wire, caller: Caller, limits: ConversationLimits) -> None:
+        self.caller = caller
+        self._wire = wire
+        self._limits = limits
+        self._bytes = ClientWire()
+        self._pushed_back: Request | None = None
+        """Read, but to be looked at only when what is in flight has been answered."""
+        self._cut = False
+        """The unit being gathered takes no more."""
+        self.drained = True
+        """No whole request is left in the bytes received."""
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes that arrived."""
+        self._bytes.receive(data)
+        self.drained = False
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Input that has not been looked at."""
+        return self._bytes.buffered_bytes
+
+    def has_more(self) -> bool:
+        """False where another `gather` would find nothing."""
+        return not self.drained or self._pushed_back is not None
+
+    def gather(self, unit: Unit) -> None:
+        """Read requests into `unit` until none is left or something cuts it.
+
+        The first branch is the hot path: a well-formed command for the machine, outside of MULTI.
+        """
+        limits = self._limits
+        next_event = self._bytes.next_event
+        find = self.caller.plans.by_spelling.get
+        transactions = self.caller.transactions
+        connection = self.caller.connection
+        plain = connection.authenticated and self.caller.connections.stopping is None
+        self._cut = False
+        self._bytes.authenticated = connection.authenticated
+        plan: Plan | None = None
+        while not (self._cut or connection.closing):
+            event: object = self._pushed_back
+            if event is None:
+                event = next_event()
+            else:
+                self._pushed_back = None
+            if type(event) is Request:
+                args = event.args
+                connection.typed = typed = event.typed
+                plan = find(args[0])
+                if (
+                    plain
+                    and plan is not None
+                    and plan.travels
+                    and plan.least <= len(args) <= plan.most
+                    and not transactions.open
+                ):
+                    size = sum(map(len, args))
+                    if unit.argument_bytes + size > limits.unit_bytes_max:
+                        self._take_long(unit, event, plan, size)
+                        continue
+                    unit.argument_bytes += size
+                    if typed:
+                        unit.add_command(args, Step(typed=True, args=args), writes=plan.writes)
+                    else:
+                        unit.commands.append(args)
+                        unit.slots.append(PLAIN_STEP)
+                        unit.steps += 1
+                        if plan.writes:
+                            unit.writes = True
+                else:
+                    self._take(unit, event)
+                if len(unit.slots) >= limits.unit_commands_max:
+                    break
+            elif event is NEED_DATA:
+                self.drained = True
+                break
+            else:
+                self._take_other(unit, event)  # type: ignore[arg-type]
+        if plan is not None:
+            connection.last_command = plan.name
+        self.caller.connections.commands_count += len(unit.slots)
+
+    def _take_long(self, unit: Unit, request: Request, plan: Plan, size: int) -> None:
+        """A command that makes `unit` longer than it should be: refused, left for the next unit, or alone."""
+        if plan.writes and size > self._limits.entry_bytes_max:
+            self._refuse(unit, request, _too_large(size, self._limits.entry_bytes_max))
+        elif unit.slots:
+            self._push_back(request)
+        else:
+            unit.argument_bytes += size
+            unit.add_command(request.args, Step(request.typed, request.args), writes=plan.writes)
+            self._cut = True
+
+    def _take(self, unit: Unit, request: Request) -> None:
+        """Any request but the plain ones: find what is to be done with it."""
+        plan = self.caller.plans.find(request.args)
+        stopping = self.caller.connections.stopping
+        if isinstance(plan, CommandError):
+            self._refuse(unit, request, plan)
+            return
+        self.caller.connection.last_command = plan.name
+        if not (self.caller.connection.authenticated or plan.before_auth):
+            self._refuse(unit, request, NOAUTH)
+        elif self.caller.transactions.open and not plan.acts_inside:
+            self._queue(unit, request, plan)
+        elif stopping is not None and plan.mode in (Mode.WRITE, Mode.READ, Mode.ACTION, Mode.SPECIAL):
+            self._refuse(unit, request, CommandError(f"CLUSTERDOWN {stopping}; nothing was done"))
+            if plan.command.name == "EXEC":
+                self.caller.transactions.reset()
+        else:
+            self._plan(unit, request, plan)
+
+    def _plan(self, unit: Unit, request: Request, plan: Plan) -> None:
+        args, typed = request.args, request.typed
+        match plan.mode:
+            case Mode.WRITE | Mode.READ:
+                size = sum(map(len, args))
+                if unit.argument_bytes + size > self._limits.unit_bytes_max:
+                    self._take_long(unit, request, plan, size)
+                else:
+                    unit.argument_bytes += size
+                    unit.add_command(args, Step(typed, args), writes=plan.writes)
+            case Mode.LOCAL:
+                unit.add(Local(plan, args, typed))
+            case Mode.IMMEDIATE:
+                reply = plan.call(self.caller, args)
+                is_typed_quit = typed and plan.command.name == "QUIT"
+                unit.add(Raw(b"+OK\r\n") if is_typed_quit else Ready(reply, typed))
+            case Mode.BARRIER:
+                if unit.slots:
+                    self._push_back(request)
+                else:
+                    unit.add(Local(plan, args, typed))
+                    self._cut = True
+            case Mode.ACTION:
+                self._act(unit, request, plan)
+            case Mode.SPECIAL:
+                self._plan_special(unit, request, plan)
+            case _:
+                assert_never(plan.mode)
+
+    def _plan_special(self, unit: Unit, request: Request, plan: Plan) -> None:
+        match plan.command.name:
+            case "EXEC":
+                self._exec(unit, request, plan)
+            case "WATCH":
+                self._watch(unit, request)
+            case "SELECT":
+                self._select(unit, request)
+            case "CONFIG|SET":
+                self._config_set(unit, request, plan)
+            case name:
+                raise AssertionError(f"{name} is planned as special, but nothing treats it")
+
+    # Commands that the conversation treats itself.
+
+    def _queue(self, unit: Unit, request: Request, plan: Plan) -> None:
+        """Inside MULTI: keep the command for EXEC."""
+        args, typed, transactions = request.args, request.typed, self.caller.transactions
+        size = sum(map(len, args)) + _QUEUED_ARGUMENT_BYTES * len(args)
+        if plan.mode is Mode.ACTION:
+            self._refuse(unit, request, NOT_INSIDE)
+            return
+        if transactions.argument_bytes + size > self._limits.entry_bytes_max:
+            self._refuse(
+                unit, request, _too_large(transactions.argument_bytes + size, self._limits.entry_bytes_max)
+            )
+            return
+        writes = plan.writes
+        slot: Step | Local = Step() if plan.travels else Local(plan, args, typed)
+        if plan.command.name == "SELECT":
+            transactions.selects = True
+            slot = Step(args=args, after=after_select)
+        elif plan.command.name == "CONFIG|SET":
+            # A faulty one is queued as well, as in Redis: its error is then its reply.
+            _, command = config.split(args)
+            if command is not None:
+                slot = Step(args=args[2:], after=config.after_maxmemory)
+                args, writes = command, True
+        transactions.queue(args, slot, size, writes=writes)
+        unit.add(Ready(QUEUED, typed))
+
+    def _exec(self, unit: Unit, request: Request, plan: Plan) -> None:
+        transactions = self.caller.transactions
+        if not transactions.open:
+            self._refuse(unit, request, plan.call(self.caller, request.args))
+        elif transactions.spoiled:
+            transactions.reset()
+            unit.add(Ready(ABORTED, request.typed))
+        elif (
+            unit.commands and unit.argument_bytes + transactions.argument_bytes > self._limits.unit_bytes_max
+        ):
+            self._push_back(request)
+        else:
+            # Whether a SELECT inside took place is known with the answer; only then the next can be read.
+            self._cut = transactions.selects
+            transactions.execute(unit, typed=request.typed)
+
+    def _watch(self, unit: Unit, request: Request) -> None:
+        if self.caller.transactions.open:
+            unit.add(Ready(WATCH_INSIDE_MULTI, request.typed))
+        elif not self.caller.transactions.may_watch(request.args[1:]):
+            self._refuse(unit, request, WATCHED_TOO_MUCH)
+        else:
+            unit.add_command(request.args, Step(request.typed, request.args, after_watch), writes=False)
+            # An EXEC behind it must know the versions.
+            self._cut = True
+
+    def _select(self, unit: Unit, request: Request) -> None:
+        """The database of what follows; it travels only where commands of another database go before it."""
+        word = request.args[1]
+        database = parse_integer(word)
+        if database is None:
+            self._refuse(unit, request, NOT_INTEGER)
+            return
+        if not 0 <= database < DATABASES:
+            self._refuse(unit, request, DB_INDEX)
+            return
+        self.caller.connection.database = database
+        if unit.commands:
+            unit.add_command((b"SELECT", word), Step(request.typed, after=_always_ok), writes=False)
+        else:
+            unit.database = database
+            unit.add(Ready(OK, request.typed))
+
+    def _config_set(self, unit: Unit, request: Request, plan: Plan) -> None:
+        error, command = config.split(request.args)
+        if error is not None:
+            self._refuse(unit, request, error)
+        elif command is None:
+            unit.add(Local(plan, request.args, request.typed))
+        else:
+            step = Step(request.typed, request.args[2:], config.after_maxmemory)
+            unit.add_command(command, step, writes=True)
+
+    def _act(self, unit: Unit, request: Request, plan: Plan) -> None:
+        if unit.slots:
+            self._push_back(request)
+            return
+        error = plan.call(self.caller, request.args)
+        if error is not None:
+            self._refuse(unit, request, error)
+            return
+        self._cut = True
+        unit.action = (plan.command.name, request.args[1:])
+
+    def _take_other(self, unit: Unit, event: ClientEvent) -> None:
+        """What came was no request."""
+        match event:
+            case Answer():
+                self._wire.send(event.data)
+            case EmptyLine():
+                self.caller.connection.typed = True
+                unit.add(Raw(f"# trikv {self.caller.service.banner()}; type help\r\n".encode()))
+            case Interrupted():
+                self.caller.connection.typed = True
+            case EndOfInput():
+                self.caller.connection.closing = True
+            case HttpRefused():
+                unit.add(Raw(event.data))
+                self.caller.connection.closing = True
+            case BadBytes():
+                self.caller.connection.typed = event.typed
+                self.caller.transactions.spoil()
+                unit.add(Ready(CommandError(f"ERR {event.text}"), event.typed))
+                self.caller.connection.closing = event.fatal
+            case Request():
+                raise AssertionError("requests are taken by _gather")
+            case _:
+                assert_never(event)
+
+    def _push_back(self, request: Request) -> None:
+        self._pushed_back = request
+        self._cut = True
+
+    def _refuse(self, unit: Unit, request: Request, error: CommandError) -> None:
+        """An error at once; inside MULTI it also spoils the transaction."""
+        self.caller.transactions.spoil()
+        if request.typed:
+            error = explain(self.caller.plans, request.args, error)
+        unit.add(Ready(error, request.typed))
+
+
+def _always_ok(_caller: Caller, _args: Args, _reply: Reply) -> Reply:
+    """SELECT was checked when it was read and holds for what follows, even where its unit failed."""
+    return OK
+
+
+def _too_large(size: int, bytes_max: int) -> CommandError:
+    return CommandError(f"ERR command of {size} bytes exceeds the {bytes_max} bytes of a log entry")
