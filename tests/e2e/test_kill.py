@@ -14,7 +14,7 @@ FAILOVER_S = 6.0
 
 
 def kill_and_revive(cluster: Cluster, load: Counting, victim: int) -> None:
-    """Kill the leader, wait for the next one and for new increments, restart the victim and let it catch up."""
+    """Kill the leader, wait for the next and for new increments, restart the victim, let it catch up."""
     load.victims.add(victim)
     cluster.kill(victim)
     before = load.acked
