@@ -1,14 +1,15 @@
-"""Write and read a trikv cluster with nothing but Python's standard library:  hello.py [PORT]
+# ruff: noqa: INP001, T201 - an example is no package, and it prints
+"""Write and read a trikv cluster with nothing but the standard library.
 
-Any Redis client does the same; this shows what travels. Start a cluster first: ./run_cluster.sh
+``python examples/hello.py [PORT]``, after ./run_cluster.sh; any Redis client does the same.
 """
 
+import io
 import socket
 import sys
-from typing import IO
 
 
-def command(stream: IO[bytes], *words: str) -> str:
+def command(stream: io.BufferedRWPair, *words: str) -> str:
     """Send one command, return its reply as text."""
     encoded = [word.encode() for word in words]
     stream.write(b"*%d\r\n" % len(encoded))
