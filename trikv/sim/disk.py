@@ -140,9 +140,9 @@ class SimDisk:
     async def create(self, path: str) -> SimFile:
         """A new file."""
         await self._start("create", path)
+        self._reach(path)
         if path in self.volume.names:
             raise _error(errno.EEXIST, path)
-        self._directory(parent(path))
         inode = Inode()
         self.volume.change(Added(path, inode))
         return SimFile(self, inode, path)
@@ -165,6 +165,8 @@ class SimDisk:
     async def names(self, path: str) -> list[str]:
         """Sorted names."""
         await self._start("names", path)
+        if self.volume.names.get(path) is not None or self._below_a_file(path):
+            raise _error(errno.ENOTDIR, path)
         return sorted(one.rpartition("/")[2] for one in self.volume.names if one and parent(one) == path)
 
     async def exists(self, path: str) -> bool:
@@ -176,13 +178,17 @@ class SimDisk:
         """Atomic, durable after `sync_directory`."""
         await self._start("rename", old)
         names = self.volume.names
+        self._reach(old)
+        self._reach(new)
         if old not in names:
             raise _error(errno.ENOENT, old)
-        self._directory(parent(new))
-        if names.get(new, self) is None:
-            raise _error(errno.EISDIR, new)
-        if old != new:
-            self.volume.change(Moved(old, new))
+        if old == new:
+            return
+        if new.startswith(old + "/"):
+            raise _error(errno.EINVAL, new)
+        if new in names:
+            self._replaceable(old, new)
+        self.volume.change(Moved(old, new))
 
     async def remove(self, path: str) -> None:
         """Handles go on."""
@@ -193,6 +199,7 @@ class SimDisk:
     async def sync_directory(self, path: str) -> None:
         """Names become durable after the disk's latency."""
         await self._start("sync_directory", path)
+        self._reach(path)
         self._directory(path)
         await self.seek()
         self.volume.sync_directory(path)
@@ -204,6 +211,33 @@ class SimDisk:
         self.traits.raise_failure(operation, path)
         self.record(operation, path)
 
+    def _replaceable(self, old: str, new: str) -> None:
+        """A file replaces a file, a directory an empty directory."""
+        names = self.volume.names
+        if names[new] is not None:
+            if names[old] is None:
+                raise _error(errno.ENOTDIR, new)
+        elif old.startswith(new + "/"):
+            raise _error(errno.ENOTEMPTY, new)
+        elif names[old] is not None:
+            raise _error(errno.EISDIR, new)
+        elif any(path.startswith(new + "/") for path in names):
+            raise _error(errno.ENOTEMPTY, new)
+
+    def _reach(self, path: str) -> None:
+        """All directories on the way to `path` are there."""
+        if path:
+            self._reach(parent(path))
+            self._directory(parent(path))
+
+    def _below_a_file(self, path: str) -> bool:
+        names = self.volume.names
+        while path:
+            path = parent(path)
+            if names.get(path) is not None:
+                return True
+        return False
+
     def _directory(self, path: str) -> None:
         if path not in self.volume.names:
             raise _error(errno.ENOENT, path)
@@ -211,6 +245,7 @@ class SimDisk:
             raise _error(errno.ENOTDIR, path)
 
     def _inode(self, path: str) -> Inode:
+        self._reach(path)
         if path not in self.volume.names:
             raise _error(errno.ENOENT, path)
         inode = self.volume.names[path]
