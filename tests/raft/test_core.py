@@ -551,6 +551,74 @@ def test_an_older_job_does_not_bring_a_candidates_own_vote() -> None:
     assert [type(letter.content) for letter in group.soup] == [RequestVote, RequestVote]
 
 
+def test_a_sole_voters_older_job_does_not_elect_it() -> None:
+    """Its own vote is the majority, so it must be the very job that holds it."""
+    group = Cluster(1)
+    group.tick(1)
+    group.flow()
+    group.propose(1)
+    leader_of(group).step_down()
+    group.settle(1)
+    for _ in range(60):
+        group.now_ms += 20
+        group.tick(1)
+    assert (role_of(group.nodes[1].raft), len(group.nodes[1].jobs)) == (Role.CANDIDATE, 2)
+    group.write(1)
+    assert role_of(group.nodes[1].raft) is Role.CANDIDATE
+    group.write(1)
+    assert role_of(group.nodes[1].raft) is Role.LEADER
+
+
+def stale() -> Raft:
+    """Node 1 with three entries of term 1 that nobody else may have, none known to be committed."""
+    group = Cluster(3)
+    entries = tuple(Entry(index, 1, EntryKind.BATCH, b"stale") for index in (1, 2, 3))
+    group.add(1, SnapshotMeta(0, 0, membership_of(1, 2, 3)), entries=entries)
+    return group.turn(1)
+
+
+def test_an_append_commits_no_further_than_it_proves() -> None:
+    """The leader's commit index may lie in a suffix of ours that is not the leader's (copycat 265)."""
+    raft = stale()
+    raft.receive(2, disk_of(2), AppendEntries(2, 1, 1, 3, ()))
+    assert raft.commit == 1
+
+
+def test_a_heartbeat_commits_no_further_than_was_proved() -> None:
+    """In this term, by this leader: the index may be meant for the disk that was here before."""
+    raft = stale()
+    raft.receive(2, disk_of(2), Heartbeat(2, 3, 0))
+    assert raft.commit == 0
+    raft.receive(2, disk_of(2), AppendEntries(2, 2, 1, 0, ()))
+    raft.receive(2, disk_of(2), Heartbeat(2, 3, 0))
+    assert raft.commit == 2
+
+
+def test_a_snapshot_below_the_log_changes_nothing() -> None:
+    """Older than all that is in memory: the leader is told where we stand."""
+    group = led()
+    for _ in range(3):
+        group.propose(1)
+    group.flow()
+    group.take_snapshot(2)
+    group.compact(2)
+    raft = group.turn(2)
+    assert not raft.install(1, disk_of(1), 1, SnapshotMeta(2, 1, membership_of(1, 2, 3)))
+    assert raft.ready().messages == ((1, AppendAck(1, 4)),)
+
+
+def test_a_rejection_always_moves_the_probe_back() -> None:
+    """Even one whose hint claims agreement at the very entry that was rejected."""
+    group = led()
+    group.propose(1)
+    group.flow()
+    raft = group.turn(1)
+    progress = Progress(3, group.now_ms)
+    raft._role.progress[2] = progress  # type: ignore[union-attr]
+    raft.receive(2, disk_of(2), AppendReject(1, 2, 2, 1))
+    assert progress.next == 2
+
+
 def test_a_partly_known_append_adds_only_the_rest() -> None:
     """Entries below the commit index are skipped, those in the log kept, the others added."""
     group = led()

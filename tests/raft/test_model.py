@@ -214,7 +214,7 @@ def _run(machine: type[GroupMachine], **options: Any) -> None:
 
 def test_three_nodes_keep_every_invariant_in_any_history() -> None:
     """No history of losses, delays, crashes and changes breaks Raft's properties, and healing restores it."""
-    _run(GroupMachine, max_examples=50, stateful_step_count=40)
+    _run(GroupMachine, max_examples=30, stateful_step_count=40)
 
 
 def test_five_nodes_keep_every_invariant_in_any_history() -> None:

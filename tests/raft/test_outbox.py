@@ -134,6 +134,21 @@ def test_a_snapshot_replaces_all_that_was_to_be_written() -> None:
     assert desk.outbox.durable_index == 11
 
 
+def test_a_job_from_before_a_snapshot_does_not_cover_what_follows_it() -> None:
+    """Its entries beyond the snapshot were dropped; other ones have their indexes now."""
+    desk = Desk()
+    desk.append(*range(1, 13))
+    desk.job()
+    desk.log.reset(10, 2)
+    desk.outbox.reset(SnapshotMeta(10, 2, membership_of(1)))
+    desk.append(11, 12, term=2)
+    assert desk.job() == (2, None, [11, 12])
+    desk.outbox.persisted(1)
+    assert desk.outbox.durable_index < 10
+    desk.outbox.persisted(2)
+    assert desk.outbox.durable_index == 12
+
+
 def test_a_job_that_was_never_given_cannot_be_done() -> None:
     """The writer's number must be one of ours."""
     with pytest.raises(AssertionError, match="never given"):
