@@ -113,7 +113,9 @@ NUMBERS = st.one_of(
 VALUES = st.one_of(NUMBERS, st.binary(max_size=12), st.sampled_from([b"hello", b"10.50", b"3", b"7"]))
 FLOATS = st.one_of(
     NUMBERS,
-    st.sampled_from([b"0.1", b"-0.25", b"5.0e3", b"1e-2", b".5", b"3.", b"0x10p", b"nan", b"1_0", b"1e", b"- 1"]),
+    st.sampled_from(
+        [b"0.1", b"-0.25", b"5.0e3", b"1e-2", b".5", b"3.", b"0x10p", b"nan", b"1_0", b"1e", b"- 1"]
+    ),
 )
 FUTURE = st.sampled_from([b"100", b"1000", b"20000"])
 MOMENTS = st.one_of(FUTURE, st.sampled_from([b"0", b"-1", b"x", b"9223372036854775807", b"9300000000000000"]))
@@ -155,7 +157,9 @@ CONDITIONS = some(b"NX", b"xx", b"GT", b"LT", b"foo")
 NO_TAIL: st.SearchStrategy[tuple[bytes, ...]] = st.just(())
 MAYBE_DEADLINE = st.one_of(NO_TAIL, deadline_option())
 MANY_KEYS = st.lists(KEYS, max_size=3).map(tuple)
-PAIRS = st.lists(st.tuples(KEYS, VALUES), max_size=3).map(lambda pairs: tuple(x for pair in pairs for x in pair))
+PAIRS = st.lists(st.tuples(KEYS, VALUES), max_size=3).map(
+    lambda pairs: tuple(x for pair in pairs for x in pair)
+)
 
 COMMANDS = st.one_of(
     joined(call(b"SET", KEYS, VALUES), SET_OPTIONS, MAYBE_DEADLINE),
@@ -189,7 +193,9 @@ COMMANDS = st.one_of(
     call(b"RENAME", KEYS, KEYS),
     call(b"RENAMENX", KEYS, KEYS),
     joined(call(b"EXPIRE", KEYS, MOMENTS), CONDITIONS),
-    joined(call(b"PEXPIRE", KEYS, MOMENTS.filter(lambda moment: moment not in (b"100", b"1000"))), CONDITIONS),
+    joined(
+        call(b"PEXPIRE", KEYS, MOMENTS.filter(lambda moment: moment not in (b"100", b"1000"))), CONDITIONS
+    ),
     joined(call(b"EXPIREAT", KEYS, STAMPS), CONDITIONS),
     joined(call(b"PEXPIREAT", KEYS, MS_STAMPS), CONDITIONS),
     call(b"PERSIST", KEYS),
@@ -214,12 +220,14 @@ COMMANDS = st.one_of(
     call(b"MEMORY", st.just(b"FOO")),
     call(b"MEMORY", st.just(b"USAGE")),
     call(b"MEMORY", st.just(b"USAGE"), st.just(b"absent"), st.sampled_from([b"SAMPLES", b"FOO"])),
-    call(b"CONFIG", st.just(b"SET"), st.just(b"maxmemory"), st.sampled_from([b"1gb", b"x", b"-5", b"2000mb"])),
+    call(
+        b"CONFIG", st.just(b"SET"), st.just(b"maxmemory"), st.sampled_from([b"1gb", b"x", b"-5", b"2000mb"])
+    ),
 )
 
 
 @given(st.lists(COMMANDS, max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_same_replies(redis: Redis, commands: list[tuple[bytes, ...]]) -> None:
     """Any sequence of commands gets the replies that Redis 7.0 gives, errors to the letter."""
     redis.call((b"SELECT", b"0"))

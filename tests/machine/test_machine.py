@@ -51,7 +51,7 @@ def test_two_lives_never_share_an_incarnation() -> None:
 
 
 def test_sequence_rules() -> None:
-    """Only the next sequence applies; lower is a duplicate, higher a gap, and neither advances (PROTOCOL 2)."""
+    """Only the next sequence applies: lower is a duplicate, higher a gap; neither advances (PROTOCOL 2)."""
     driver = Driver()
     assert driver.batch(Submission(NODE, 2, 2, 0, SET_A)) == [Skipped(2, 2, Reason.GAP)]
     assert driver.batch(Submission(NODE, 2, 1, 0, SET_A)) == [Applied(2, 1, [OK])]

@@ -158,7 +158,7 @@ class Database:
 
     def bucket_hashes(self, hasher: "Hasher") -> dict[int, bytes]:
         """Hashes of all filled buckets by number; only those changed since the last call are computed."""
-        for number, bucket in enumerate(self.buckets):
+        for number, bucket in enumerate(self.buckets if self.size else ()):
             if bucket and number not in self._hashes:
                 self._hashes[number] = hasher(bucket)
         return self._hashes
@@ -181,22 +181,37 @@ class Database:
             grown -= len(old.value) + (EXPIRY_BYTES if old.deadline else 0)
         if grown > 0 and ledger.cap and ledger.used + grown > ledger.cap:
             return OOM
+        self._put(number, key, old, value, deadline)
+        return None
+
+    def put(self, key: bytes, value: bytes, deadline: int = 0) -> None:
+        """Set `key` without asking: for handlers that have checked their whole change already."""
+        number = crc32(key) >> BUCKET_SHIFT
+        old = self.buckets[number].get(key)
+        self._put(number, key, old, value, deadline)
+
+    def _put(self, number: int, key: bytes, old: Entry | None, value: bytes, deadline: int) -> None:
+        ledger = self.ledger
         if old is not None and old.deadline and old.deadline <= ledger.now:
             self._remove(number, key, old)
-            grown = charge(len(key), value_bytes, deadline)
             old = None
         bucket = self._changing(number)
         ledger.changes += 1
-        ledger.used += grown
-        self.used += grown
         bucket[key] = Entry(value, ledger.changes, deadline)
+        grown = charge(len(key), len(value), deadline)
+        indexed = 0
         if old is None:
             self.size += 1
-        elif old.deadline and old.deadline != deadline:
-            self.deadlines.remove((old.deadline, key))
-        if deadline and (old is None or old.deadline != deadline):
-            self._index(deadline, key)
-        return None
+        else:
+            grown -= charge(len(key), len(old.value), old.deadline)
+            indexed = old.deadline
+        ledger.used += grown
+        self.used += grown
+        if indexed != deadline:
+            if indexed:
+                self.deadlines.remove((indexed, key))
+            if deadline:
+                self._index(deadline, key)
 
     def restore(self, key: bytes, entry: Entry) -> bool:
         """Put an entry of a snapshot, version and all; False where the key is there already."""
@@ -336,6 +351,7 @@ class Keyspace:
         return sum(
             charge(len(key), len(entry.value), entry.deadline)
             for db in self.databases
+            if db.buckets is not _NO_BUCKETS
             for bucket in db.buckets
             for key, entry in bucket.items()
         )

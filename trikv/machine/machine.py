@@ -99,7 +99,7 @@ class Machine:
 
     def digest(self) -> str:
         """A hash of all that `apply` can read, order included. Only what changed is hashed again."""
-        return state_digest(self.space, self._settings())
+        return state_digest(self.space, self.settings())
 
     def read(
         self,
@@ -156,7 +156,7 @@ class Machine:
 
     def walk(self, header: dict[str, object]) -> Walk:
         """Begin to write the state as it is now; see `trikv.machine.walk`. Several may go on at once."""
-        return Walk(self.space, self._settings(), header)
+        return Walk(self.space, self.settings(), header)
 
     # What frees memory.
 
@@ -199,7 +199,8 @@ class Machine:
             return Skipped(item.incarnation, item.sequence, reason)
         return Applied(item.incarnation, item.sequence, [])
 
-    def _settings(self) -> Settings:
+    def settings(self) -> Settings:
+        """All that `apply` can read besides the keys."""
         ledger = self.space.ledger
         return Settings(
             index=self.index,
@@ -323,6 +324,4 @@ class _Run:
             return True
         if ledger.used > ledger.cap and any(command.denies_oom for command, _ in found):
             return False
-        return ledger.has_room(
-            sum(command.growth_bound(args) for command, args in found if command.growth_bound is not None)
-        )
+        return ledger.has_room(sum(command.growth_bound(args) for command, args in found))

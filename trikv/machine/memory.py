@@ -21,6 +21,9 @@ VALUE_BYTES_MAX = 8 * 1024 * 1024
 KEY_BYTES_MAX = 64 * 1024
 """Longest key. Redis allows 512 MB, which no listing of keys could be sent or sliced with."""
 
+_NUMBER_BYTES_MAX = 20
+"""The longest text of a 64-bit integer."""
+
 _UNITS = {
     b"": 1,
     b"b": 1,
@@ -41,13 +44,13 @@ def charge(key_bytes: int, value_bytes: int, deadline_ms: int) -> int:
     return ENTRY_BYTES + key_bytes + value_bytes
 
 
-def growth_bound(args: Sequence[bytes]) -> int:
-    """More than any command can add whose arguments are the keys and values it stores.
+def growth_bound(args: Sequence[bytes], keys: int) -> int:
+    """More than a command can add that stores its arguments, or short numbers, under so many keys.
 
-    Every argument is charged as if it were a new key with a deadline. Used for transactions, which are
-    refused before any effect; a bound that is a little high only refuses a little early.
+    Every key is charged as if it were new and had a deadline. Used for transactions, which are refused
+    before any effect; a bound that is a little high only refuses a little early.
     """
-    return sum(map(len, args)) + (ENTRY_BYTES + EXPIRY_BYTES) * len(args)
+    return sum(map(len, args)) + (ENTRY_BYTES + EXPIRY_BYTES) * keys + _NUMBER_BYTES_MAX
 
 
 def parse_memory(text: bytes) -> int | None:

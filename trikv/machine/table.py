@@ -24,7 +24,7 @@ Key = NewType("Key", bytes)
 """Annotates the parameters that are keys."""
 
 Handler: TypeAlias = Callable[..., Any]
-GrowthBound: TypeAlias = Callable[[Sequence[bytes]], int]
+Extra: TypeAlias = Callable[[Sequence[bytes]], int]
 
 _MANY = 1 << 31
 _SHOWN_BYTES_MAX = 128
@@ -78,10 +78,19 @@ class Command:
     """The handler takes the keyspace, not the selected database."""
     denies_oom: bool
     """Refused outright while the account is over the cap."""
-    growth_bound: GrowthBound | None
-    """Bytes that a call adds at most, from its arguments (name included); None where it adds nothing."""
+    grows: bool
+    """A call may add to the account."""
+    grows_more: Extra | None
+    """From the arguments (name included): bytes that a call may add beyond its arguments."""
     least: int
     most: int
+
+    def growth_bound(self, args: Sequence[bytes]) -> int:
+        """Bytes that this call adds to the account at most."""
+        if not self.grows:
+            return 0
+        bound = growth_bound(args, len(self.keys_of(args)))
+        return bound if self.grows_more is None else bound + self.grows_more(args)
 
     def keys_of(self, args: Sequence[bytes]) -> Sequence[bytes]:
         """The keys among `args`."""
@@ -163,12 +172,13 @@ class CommandTable:
         fast: bool = False,
         options: str = "",
         step: int = 1,
-        grows: GrowthBound | None = None,
+        grows: bool = False,
+        grows_more: Extra | None = None,
     ) -> Callable[[Handler], Handler]:
         """Register the decorated handler as `name`. May be stacked: an alias is a name like any other.
 
         `options` replaces the open end of the signature in the usage; `step` is the distance of keys
-        (2 in MSET); `grows` replaces the general bound of what a call may add.
+        (2 in MSET); `grows` marks what adds to the account without being refused outright over the cap.
         """
 
         def register(handler: Handler) -> Handler:
@@ -196,7 +206,8 @@ class CommandTable:
                     words=shape.words,
                     whole=shape.whole,
                     denies_oom=denies_oom,
-                    growth_bound=grows or (growth_bound if denies_oom else None),
+                    grows=grows or denies_oom,
+                    grows_more=grows_more,
                     least=abs(shape.arity),
                     most=shape.arity if shape.arity > 0 else _MANY,
                 )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from trikv.machine.commands.strings import replace, value_of
 from trikv.machine.errors import NOT_FLOAT, NOT_INTEGER, OVERFLOW
 from trikv.machine.keyspace import Database
-from trikv.machine.memory import growth_bound
 from trikv.machine.numerics import (
     FLOAT_DIGITS_MAX,
     INT64_MAX,
@@ -68,13 +67,13 @@ def decrby(db: Database, key: Key, decrement: bytes) -> Reply:
     return _add(db, key, -difference)
 
 
-def _float_bound(args: Sequence[bytes]) -> int:
+def _digits(_args: Sequence[bytes]) -> int:
     """The text of a sum may be far longer than what was added (1e4000)."""
-    return growth_bound(args) + FLOAT_DIGITS_MAX
+    return FLOAT_DIGITS_MAX
 
 
 @COMMANDS.command(
-    "INCRBYFLOAT", kind=Kind.WRITE, group="string", denies_oom=True, fast=True, grows=_float_bound
+    "INCRBYFLOAT", kind=Kind.WRITE, group="string", denies_oom=True, fast=True, grows_more=_digits
 )
 def incrbyfloat(db: Database, key: Key, increment: bytes) -> Reply:
     """Add a decimal fraction to a number and answer it."""

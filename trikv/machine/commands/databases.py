@@ -11,6 +11,7 @@ from trikv.machine.table import CommandTable, Kind
 
 COMMANDS = CommandTable()
 
+_NOT_32_BITS = CommandError("ERR value is out of range, value must between -2147483648 and 2147483647")
 _NOT_MEMORY = CommandError(
     "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value"
 )
@@ -20,8 +21,10 @@ _NOT_MEMORY = CommandError(
 def select(space: Keyspace, index: bytes) -> Reply:
     """Choose the database, 0 to 15, for the commands that follow."""
     number = parse_integer(index)
-    if number is None or not -(2**31) <= number < 2**31:
+    if number is None:
         return NOT_INTEGER
+    if not -(2**31) <= number < 2**31:
+        return _NOT_32_BITS
     if not 0 <= number < DATABASES:
         return DB_INDEX
     space.current = space.databases[number]
@@ -60,7 +63,7 @@ def _flush_mode(mode: Sequence[bytes]) -> bool:
     return not mode or (len(mode) == 1 and mode[0].upper() in (b"ASYNC", b"SYNC"))
 
 
-@COMMANDS.command("CONFIG|SET", kind=Kind.WRITE, group="server", options="maxmemory bytes")
+@COMMANDS.command("CONFIG|SET", kind=Kind.WRITE, group="server", options="[parameter value ...]")
 def config_set(space: Keyspace, parameter: bytes, value: bytes, *more: bytes) -> Reply:
     """Change the memory cap of the cluster, through the log; other settings are each node's own."""
     if parameter.lower() != b"maxmemory" or more:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from trikv.machine.errors import NOT_INTEGER, invalid_expire, text_of
 from trikv.machine.keyspace import Database, Keyspace
-from trikv.machine.memory import EXPIRY_BYTES
 from trikv.machine.numerics import INT64_MAX, INT64_MIN, parse_integer
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable, Key, Kind
@@ -16,10 +15,6 @@ _NX_ALONE = CommandError("ERR NX and XX, GT or LT options at the same time are n
 _GT_OR_LT = CommandError("ERR GT and LT options at the same time are not compatible")
 _ABSENT = -2
 _NO_DEADLINE = -1
-
-
-def _deadline_bound(_args: Sequence[bytes]) -> int:
-    return EXPIRY_BYTES
 
 
 def _expire(db: Database, key: bytes, amount: bytes, options: Sequence[bytes], name: str) -> Reply:
@@ -75,33 +70,25 @@ def _allowed(current: int, when: int, conditions: frozenset[bytes]) -> bool:
 _OPTIONS = "[NX|XX|GT|LT]"
 
 
-@COMMANDS.command(
-    "EXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
-)
+@COMMANDS.command("EXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
 def expire(db: Database, key: Key, seconds: bytes, *options: bytes) -> Reply:
     """Let a key expire after so many seconds."""
     return _expire(db, key, seconds, options, "expire")
 
 
-@COMMANDS.command(
-    "PEXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
-)
+@COMMANDS.command("PEXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
 def pexpire(db: Database, key: Key, milliseconds: bytes, *options: bytes) -> Reply:
     """Let a key expire after so many milliseconds."""
     return _expire(db, key, milliseconds, options, "pexpire")
 
 
-@COMMANDS.command(
-    "EXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
-)
+@COMMANDS.command("EXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
 def expireat(db: Database, key: Key, unix_seconds: bytes, *options: bytes) -> Reply:
     """Let a key expire at a time, in seconds since 1970."""
     return _expire(db, key, unix_seconds, options, "expireat")
 
 
-@COMMANDS.command(
-    "PEXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=_deadline_bound
-)
+@COMMANDS.command("PEXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
 def pexpireat(db: Database, key: Key, unix_milliseconds: bytes, *options: bytes) -> Reply:
     """Let a key expire at a time, in milliseconds since 1970."""
     return _expire(db, key, unix_milliseconds, options, "pexpireat")
@@ -113,7 +100,7 @@ def persist(db: Database, key: Key) -> Reply:
     entry = db.find(key)
     if entry is None or not entry.deadline:
         return 0
-    db.store(key, entry.value)
+    db.put(key, entry.value)
     return 1
 
 

@@ -1,7 +1,6 @@
 """Keys, whatever they hold: existence, names, listing, moving, deleting."""
 
 import re
-from collections.abc import Sequence
 from zlib import crc32
 
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
@@ -53,12 +52,7 @@ def delete(db: Database, key: Key, *keys: Key) -> Reply:
     return sum(db.drop(each) for each in (key, *keys))
 
 
-def _rename_bound(args: Sequence[bytes]) -> int:
-    """A new name may be longer, and the deadline moves along."""
-    return len(args[2])
-
-
-@COMMANDS.command("RENAME", kind=Kind.WRITE, group="keys", grows=_rename_bound)
+@COMMANDS.command("RENAME", kind=Kind.WRITE, group="keys", grows=True)
 def rename(db: Database, key: Key, newkey: Key) -> Reply:
     """Give a key another name, replacing what had it."""
     entry = db.find(key)
@@ -69,7 +63,7 @@ def rename(db: Database, key: Key, newkey: Key) -> Reply:
     return _move(db, key, newkey, entry) or OK
 
 
-@COMMANDS.command("RENAMENX", kind=Kind.WRITE, group="keys", fast=True, grows=_rename_bound)
+@COMMANDS.command("RENAMENX", kind=Kind.WRITE, group="keys", fast=True, grows=True)
 def renamenx(db: Database, key: Key, newkey: Key) -> Reply:
     """Give a key another name unless that is taken; 1 if it was free."""
     entry = db.find(key)
@@ -89,8 +83,7 @@ def _move(db: Database, key: bytes, newkey: bytes, entry: Entry) -> CommandError
     if refused is None:
         db.drop(key)
         db.drop(newkey)
-        refused = db.store(newkey, entry.value, entry.deadline)
-        assert refused is None, refused
+        db.put(newkey, entry.value, entry.deadline)
     return refused
 
 

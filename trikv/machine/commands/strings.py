@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from trikv.machine.commands.deadlines import Deadline, parse_deadline
 from trikv.machine.errors import NOT_INTEGER, OFFSET_RANGE, OOM, STRING_TOO_LONG, SYNTAX, wrong_arity
 from trikv.machine.keyspace import Database
-from trikv.machine.memory import VALUE_BYTES_MAX, growth_bound
+from trikv.machine.memory import VALUE_BYTES_MAX
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.table import CommandTable, Key, Kind
@@ -137,14 +137,7 @@ def getdel(db: Database, key: Key) -> Reply:
     return value
 
 
-def _expiry_bound(args: Sequence[bytes]) -> int:
-    """GETEX stores nothing but a deadline."""
-    return growth_bound(args[:1])
-
-
-@COMMANDS.command(
-    "GETEX", kind=Kind.WRITE, group="string", fast=True, options=_GETEX_OPTIONS, grows=_expiry_bound
-)
+@COMMANDS.command("GETEX", kind=Kind.WRITE, group="string", fast=True, options=_GETEX_OPTIONS, grows=True)
 def getex(db: Database, key: Key, *options: bytes) -> Reply:
     """Answer the value of a key and set or remove its deadline."""
     words, deadline = _parse_options(options, frozenset((b"PERSIST",)))
@@ -161,7 +154,7 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
         if refused is not None:
             return refused
     elif words and entry.deadline:
-        db.store(key, entry.value)
+        db.put(key, entry.value)
     return entry.value
 
 
@@ -199,13 +192,10 @@ def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
         refused = db.refusal(key, len(value))
         if refused is not None:
             return refused
-    # Keys that shrink go first, so that the account passes the cap at no step of the way.
-    growth = {key: db.growth(key, len(value), 0) for key, value in pairs.items()}
-    if not db.ledger.has_room(sum(growth.values())):
+    if not db.ledger.has_room(sum(db.growth(key, len(value), 0) for key, value in pairs.items())):
         return OOM
-    for key in sorted(pairs, key=lambda each: growth[each] >= 0):
-        refused = db.store(key, pairs[key])
-        assert refused is None, refused
+    for key, value in pairs.items():
+        db.put(key, value)
     return None
 
 
@@ -240,12 +230,12 @@ def getrange(db: Database, key: Key, start: bytes, end: bytes) -> Reply:
     return value[first : last + 1]
 
 
-def _range_bound(args: Sequence[bytes]) -> int:
-    """SETRANGE may also fill up to its offset with zeros."""
-    return growth_bound(args) + min(max(parse_integer(args[2]) or 0, 0), VALUE_BYTES_MAX)
+def _offset_bytes(args: Sequence[bytes]) -> int:
+    """SETRANGE may fill up to its offset with zeros."""
+    return min(max(parse_integer(args[2]) or 0, 0), VALUE_BYTES_MAX)
 
 
-@COMMANDS.command("SETRANGE", kind=Kind.WRITE, group="string", denies_oom=True, grows=_range_bound)
+@COMMANDS.command("SETRANGE", kind=Kind.WRITE, group="string", denies_oom=True, grows_more=_offset_bytes)
 def setrange(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
     """Overwrite a part of a value, filling it up with zero bytes, and answer its new length."""
     start = parse_integer(offset)

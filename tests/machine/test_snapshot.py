@@ -1,0 +1,233 @@
+"""Snapshots: what is walked is what is restored, whatever is written meanwhile; damage is found."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.machine.driving import NODE, Driver, collect, reborn, restored
+from trikv.machine import codec
+from trikv.machine.batch import Hello, Submission
+from trikv.machine.machine import Machine
+from trikv.machine.snapshot import Restore, SnapshotError, import_keys
+
+KEYS = st.binary(max_size=4)
+WRITES = st.one_of(
+    st.tuples(st.just(b"SET"), KEYS, st.binary(max_size=20)),
+    st.tuples(st.just(b"SET"), KEYS, st.text(max_size=8).map(str.encode), st.just(b"PX"), st.just(b"500")),
+    st.tuples(st.just(b"DEL"), KEYS),
+    st.tuples(st.just(b"APPEND"), KEYS, st.binary(max_size=5)),
+    st.sampled_from([(b"SELECT", b"3"), (b"SELECT", b"0"), (b"FLUSHDB",), (b"FLUSHALL",)]),
+)
+HISTORIES = st.lists(WRITES, max_size=25)
+
+
+def small() -> Driver:
+    """A machine with text, binary, empty and expiring keys in two databases."""
+    driver = Driver(cap=1 << 20)
+    driver.run(
+        "SET name John",
+        (b"SET", b"\xff\n", b"\x00\x80"),
+        (b"SET", b"", "привет\u2028\n".encode()),
+        "SET soon v PX 500",
+        "SELECT 7",
+        "SET name other",
+    )
+    return driver
+
+
+@given(HISTORIES, st.integers(1, 300), st.integers(1, 300))
+@settings(max_examples=60, deadline=None)
+def test_round_trip(history: list[tuple[bytes, ...]], piece_bytes: int, chunk_bytes: int) -> None:
+    """Any bytes, deadlines and order come back; the restored machine goes on as the first one does."""
+    driver = Driver()
+    driver.submit(history)
+    document = collect(driver.machine.walk({"cluster": "c", "index": 3}), piece_bytes)
+    assert json.loads(document)["count"] == driver.machine.keys()
+    twin = restored(document, chunk_bytes)
+    assert twin.digest() == driver.machine.digest()
+    assert twin.recount() == twin.used_memory == driver.machine.used_memory
+    driver.now += 500
+    other = Driver()
+    other.machine, other.now, other._sequence = twin, driver.now, driver._sequence
+    assert driver.submit(history) == other.submit(history)
+    assert twin.digest() == driver.machine.digest()
+
+
+@given(HISTORIES, st.lists(HISTORIES, max_size=6), st.integers(1, 120))
+@settings(max_examples=60, deadline=None)
+def test_walk_shows_the_instant_of_its_start(
+    history: list[tuple[bytes, ...]], later: list[list[tuple[bytes, ...]]], piece_bytes: int
+) -> None:
+    """Writes between the steps change nothing of the document, nor does the walk change them."""
+    driver = Driver()
+    driver.submit(history)
+    expected = collect(driver.machine.walk({}))
+    walk, second = driver.machine.walk({}), driver.machine.walk({})
+    document = b""
+    for writes in later:
+        document += walk.step(piece_bytes)
+        driver.submit(writes)
+    document += collect(walk)
+    assert document == expected
+    assert walk.done
+    assert collect(second) == expected
+    assert driver.machine.space.ledger.observers == []
+    assert driver.machine.recount() == driver.machine.used_memory
+
+
+def test_document_is_json_for_people() -> None:
+    """`json.load` reads all of it; each key is one line; bytes that are no text are base64."""
+    driver = small()
+    walk = driver.machine.walk({"cluster": "abc", "complete": True})
+    assert (walk.keys, walk.done) == (5, False)
+    document = collect(walk)
+    assert walk.done
+    whole = json.loads(document)
+    assert whole["format"] == "trikv-snapshot"
+    assert whole["node"] == {"cluster": "abc", "complete": True}
+    by_name = {
+        line["k"]: line["v"] for line in whole["keys"] if line["db"] == 0 and isinstance(line["k"], str)
+    }
+    assert by_name == {"name": "John", "": "привет\u2028\n", "soon": "v"}
+    (binary,) = (line for line in whole["keys"] if isinstance(line["k"], dict))
+    assert base64.b64decode(binary["k"]["b64"]) == b"\xff\n"
+    lines = document.split(b"\n")
+    assert len(lines) == 1 + 5 + 1 + 1
+    assert all(json.loads(line.removesuffix(b","))["t"] == "string" for line in lines[1:6])
+
+
+def test_header_comes_back() -> None:
+    """What the node wrote beside the machine is returned as it was."""
+    restore = Restore()
+    restore.feed(collect(Machine().walk({"index": 5, "membership": [[1, "d"]]})))
+    node, machine = restore.finish()
+    assert node == {"index": 5, "membership": [[1, "d"]]}
+    assert machine.digest() == Machine().digest()
+
+
+def test_rows_and_settings_come_back() -> None:
+    """A duplicate is still a duplicate after a restore, and the cap is still in force."""
+    twin = reborn(small().machine)
+    again = Driver()
+    again.machine = twin
+    assert twin.index == 3
+    assert twin.maxmemory == 1 << 20
+    assert "DUPLICATE" in repr(again.batch(Submission(NODE, 2, 1, 0, ((b"GET", b"a"),))))
+    assert again.batch(Hello(NODE, b"life"))[0] is not None
+    assert twin.row(NODE) == small().machine.row(NODE)
+
+
+def test_pieces_are_bounded() -> None:
+    """No piece is larger than asked for, however large a value is."""
+    driver = Driver()
+    driver.call(b"SET", b"big", b"\xff" * 100_000)
+    walk = driver.machine.walk({})
+    pieces = list(iter(lambda: walk.step(1000), b""))
+    assert max(map(len, pieces)) == 1000
+    assert reborn(driver.machine).digest() == driver.machine.digest()
+
+
+def test_abort_lets_go() -> None:
+    """An aborted walk gives nothing more and is no longer told of writes."""
+    driver = small()
+    walk = driver.machine.walk({})
+    walk.step(10)
+    walk.abort()
+    walk.abort()
+    assert walk.step(10) == b""
+    assert walk.done
+    assert driver.machine.space.ledger.observers == []
+
+
+def document_of_small() -> bytes:
+    """A good document."""
+    return collect(small().machine.walk({}))
+
+
+@pytest.mark.parametrize("place", range(0, 900, 7))
+def test_a_flipped_byte_is_found(place: int) -> None:
+    """Damage anywhere in the document is an error, never another machine."""
+    document = bytearray(document_of_small())
+    place %= len(document)
+    document[place] ^= 0x11
+    with pytest.raises(SnapshotError):
+        restored(bytes(document))
+
+
+def test_a_cut_document_is_found() -> None:
+    """No prefix restores, but for the last line end."""
+    document = document_of_small()
+    for length in range(0, len(document), 5):
+        with pytest.raises(SnapshotError, match=r"cut short|not a"):
+            restored(document[:length])
+
+
+def replaced(old: bytes, new: bytes) -> bytes:
+    """A document with a change, its checksum made to fit."""
+    lines = document_of_small().replace(old, new, 1).splitlines(keepends=True)
+    checksum = codec.Checksum()
+    checksum.update(b"".join(lines[:-1]))
+    return b"".join(lines[:-1]) + codec.encode_closing(len(lines) - 2, checksum.text()) + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b'"db":7', b'"db":16', "there is no database 16"),
+        (b'"format":"trikv-snapshot"', b'"format":"other"', "not a line of a snapshot"),
+        (b'"version":1', b'"version":2', "not a line of a snapshot"),
+        (b'{"db":7,"k":"name"', b'{"db":0,"k":"name"', "stands there twice"),
+        (b'"t":"string"', b'"t":"hash"', "not a line of a snapshot"),
+        (b'"John"', b'"John\xff"', "not a line of a snapshot"),
+        (b'"keys":[', b'"kexs":[', "not a trikv snapshot"),
+    ],
+)
+def test_wrong_documents_are_refused(old: bytes, new: bytes, what: str) -> None:
+    """A document with a good checksum can still be wrong; the error says what and where."""
+    with pytest.raises(SnapshotError, match=what) as caught:
+        restored(replaced(old, new))
+    assert caught.value.line > 0
+    assert f"line {caught.value.line}" in str(caught.value)
+
+
+def test_wrong_count_and_trailing_lines_are_refused() -> None:
+    """A missing line shows in the count; nothing may follow the closing line."""
+    lines = document_of_small().splitlines(keepends=True)
+    with pytest.raises(SnapshotError, match="holds 4 keys where 5"):
+        restored(b"".join(lines[:2] + lines[3:]))
+    with pytest.raises(SnapshotError, match="follows"):
+        restored(b"".join(lines) + b"\n")
+    with pytest.raises(SnapshotError, match="follows"):
+        restored(b"".join(lines) + b"x")
+
+
+def test_endless_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file without line ends cannot fill the memory."""
+    monkeypatch.setattr(codec, "LINE_BYTES_MAX", 1000)
+    restore = Restore()
+    restore.feed(b"x" * 1000)
+    with pytest.raises(SnapshotError, match="longer"):
+        restore.feed(b"x")
+
+
+def test_import_gives_commands() -> None:
+    """Keys become SETs with absolute deadlines; loading them gives the same keys."""
+    driver = small()
+    document = document_of_small()
+    commands = list(import_keys([document[:100], document[100:]]))
+    assert (7, (b"SET", b"name", b"other")) in commands
+    deadline = driver.machine.next_deadline_ms()
+    assert (0, (b"SET", b"soon", b"v", b"PXAT", b"%d" % (deadline or 0))) in commands
+    copy = Driver()
+    for db, command in commands:
+        copy.db = db
+        copy.call(*command)
+    assert copy.machine.keys() == 5
+    assert copy.machine.used_memory == driver.machine.used_memory
+    with pytest.raises(SnapshotError):
+        list(import_keys([document[:-30]]))
+    with pytest.raises(SnapshotError, match="database 16"):
+        list(import_keys([replaced(b'"db":7', b'"db":16')]))

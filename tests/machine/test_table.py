@@ -1,0 +1,137 @@
+"""The command table: grammar from signatures, lookup, errors."""
+
+import pytest
+
+from trikv.machine.commands import TABLE
+from trikv.machine.keyspace import Database
+from trikv.machine.replies import CommandError, Reply
+from trikv.machine.table import Command, CommandTable, Key, Keys, Kind
+
+
+def found(*args: bytes) -> Command:
+    """The command that must be found."""
+    command = TABLE.find(args)
+    assert isinstance(command, Command), command
+    return command
+
+
+def refused(*args: bytes) -> str:
+    """The error that must be answered."""
+    error = TABLE.find(args)
+    assert isinstance(error, CommandError), error
+    return error.text
+
+
+@pytest.mark.parametrize(
+    ("name", "arity", "keys", "flags"),
+    [
+        ("GET", 2, Keys(1, 1, 1), ("readonly", "fast")),
+        ("SET", -3, Keys(1, 1, 1), ("write", "denyoom")),
+        ("MSET", -3, Keys(1, -1, 2), ("write", "denyoom")),
+        ("DEL", -2, Keys(1, -1, 1), ("write",)),
+        ("RENAME", 3, Keys(1, 2, 1), ("write",)),
+        ("DBSIZE", 1, Keys(), ("readonly", "fast")),
+        ("FLUSHALL", -1, Keys(), ("write",)),
+        ("MEMORY|USAGE", -3, Keys(2, 2, 1), ("readonly",)),
+    ],
+)
+def test_grammar_is_read_from_the_signature(
+    name: str, arity: int, keys: Keys, flags: tuple[str, ...]
+) -> None:
+    """Arity, key positions and flags are what Redis' COMMAND INFO tells."""
+    command = TABLE.get(name.lower())
+    assert command is not None
+    assert (command.arity, command.keys, command.flags) == (arity, keys, flags)
+
+
+def test_usage_and_summary_come_from_signature_and_docstring() -> None:
+    """Help is never typed twice."""
+    assert found(b"GET", b"k").usage == "GET key"
+    assert found(b"DEL", b"k").usage == "DEL key [key ...]"
+    assert found(b"SETNX", b"k", b"v").summary == "Set a key only if it is absent; 1 if it was."
+    assert found(b"config", b"set", b"a", b"b").usage == "CONFIG SET parameter value [parameter value ...]"
+    assert all(command.summary and command.group and command.usage for command in TABLE)
+
+
+def test_names_in_any_case() -> None:
+    """Upper, lower, mixed: one command."""
+    assert found(b"GET", b"k") is found(b"get", b"k") is found(b"gEt", b"k")
+    assert found(b"MEMORY", b"usage", b"k") is found(b"memory", b"USAGE", b"k")
+
+
+def test_aliases() -> None:
+    """The typed words do what their Redis commands do."""
+    for word, name in ((b"delete", b"DEL"), (b"count", b"DBSIZE"), (b"clean", b"FLUSHALL")):
+        args = (b"k",) if word == b"delete" else ()
+        assert found(word, *args).handler is found(name, *args).handler
+    assert refused(b"delete") == "ERR wrong number of arguments for 'delete' command"
+
+
+def test_errors_of_lookup() -> None:
+    """Redis' words for unknown commands, unknown subcommands and wrong arity."""
+    assert refused(b"foo", b"a", b"b") == "ERR unknown command 'foo', with args beginning with: 'a' 'b' "
+    assert refused(b"foo") == "ERR unknown command 'foo', with args beginning with: "
+    assert (
+        refused(b"f\r\no\xff", b"a\0b") == "ERR unknown command 'f  o\ufffd', with args beginning with: 'a' "
+    )
+    long = refused(b"n" * 200, b"x" * 100, b"y" * 100, b"z")
+    assert long == f"ERR unknown command '{'n' * 128}', with args beginning with: '{'x' * 100}' '{'y' * 25}' "
+    assert refused(b"get") == "ERR wrong number of arguments for 'get' command"
+    assert refused(b"GET", b"a", b"b") == "ERR wrong number of arguments for 'get' command"
+    assert refused(b"memory") == "ERR wrong number of arguments for 'memory' command"
+    assert refused(b"memory", b"Foo") == "ERR unknown subcommand 'Foo'. Try MEMORY HELP."
+    assert refused(b"memory", b"usage") == "ERR wrong number of arguments for 'memory|usage' command"
+    assert refused() == "ERR unknown command '', with args beginning with: "
+
+
+def test_is_write() -> None:
+    """What changes state belongs in the log; of CONFIG SET only maxmemory does."""
+    assert TABLE.is_write((b"SET", b"a", b"1"))
+    assert TABLE.is_write((b"config", b"set", b"MaxMemory", b"1"))
+    assert TABLE.is_write((b"config", b"set", b"timeout", b"1", b"maxmemory", b"1"))
+    assert not TABLE.is_write((b"config", b"set", b"timeout", b"1"))
+    assert not TABLE.is_write((b"GET", b"a"))
+    assert not TABLE.is_write((b"SELECT", b"1"))
+    assert not TABLE.is_write((b"nosuch",))
+
+
+def test_keys_of() -> None:
+    """The keys among the arguments of a call."""
+    assert found(b"MSET", b"a", b"1", b"b", b"2").keys_of((b"MSET", b"a", b"1", b"b", b"2")) == (b"a", b"b")
+    assert found(b"GET", b"a").keys_of((b"GET", b"a")) == (b"a",)
+    assert found(b"MEMORY", b"USAGE", b"a").keys_of((b"MEMORY", b"USAGE", b"a")) == (b"a",)
+    assert found(b"DBSIZE").keys_of((b"DBSIZE",)) == ()
+
+
+def test_merging() -> None:
+    """A node's own table goes over the machine's; a plain command and its subcommands live together."""
+    local = CommandTable()
+
+    @local.command("GET", kind=Kind.LOCAL, group="test")
+    @local.command("COMMAND", kind=Kind.LOCAL, group="test")
+    @local.command("COMMAND|COUNT", kind=Kind.LOCAL, group="test")
+    def handler(_db: Database, *_keys: Key) -> Reply:
+        return None
+
+    merged = TABLE.merged_with(local)
+    assert len(merged) == len(TABLE) + 2
+    get, whole, count = (merged.find(args) for args in ((b"GET",), (b"command",), (b"Command", b"count")))
+    assert isinstance(get, Command)
+    assert get.kind is Kind.LOCAL
+    assert isinstance(whole, Command)
+    assert whole.name == "COMMAND"
+    assert isinstance(count, Command)
+    assert count.name == "COMMAND|COUNT"
+    assert found(b"GET", b"a").kind is Kind.READ
+
+
+def test_undocumented_handler_has_no_summary() -> None:
+    """The table does not invent help."""
+    table = CommandTable()
+
+    @table.command("X", kind=Kind.READ, group="test")
+    def handler(_db: Database) -> Reply:
+        return None
+
+    (command,) = table
+    assert command.summary == ""
