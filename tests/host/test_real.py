@@ -77,7 +77,7 @@ class TestStreams(ServeContract):
     @pytest.fixture
     def rig(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealRig]:
         with RealHost(str(tmp_path / "data"), use_epoll=False) as host:
-            yield RealRig(host, monkeypatch)
+            yield RealRig(host, monkeypatch, crowd=200)
 
 
 EMFILE_SCRIPT = """
@@ -188,3 +188,74 @@ async def test_modes(tmp_path: Path) -> None:
     for path in ("a/b/lock", "a/b/c/d/file"):
         assert stat.S_IMODE((tmp_path / path).stat().st_mode) == 0o600
     disk.close()
+
+
+async def test_partial_system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads and writes that the kernel cuts short are continued to the end."""
+    pread, pwrite = os.pread, os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, bytes(data[:3]), at))
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: pread(fd, min(size, 4), at))
+    disk = RealDisk(str(tmp_path))
+    file = await disk.create("a")
+    await file.write(2, b"0123456789")
+    assert await file.read(0, 100) == b"\0\x000123456789"
+    assert await file.read(3, 5) == b"12345"
+    file.close()
+    disk.close()
+
+
+async def test_failing_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the device reaches the caller; nothing is retried behind its back."""
+    calls = []
+
+    def fail(fd: int) -> None:
+        calls.append(fd)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("trikv.host.disk._fdatasync", fail)
+    disk = RealDisk(str(tmp_path))
+    file = await disk.create("a")
+    for use in (file.write_and_sync(0, b"x"), file.sync()):
+        with pytest.raises(OSError, match="Input/output"):
+            await use
+    assert len(calls) == 2
+    file.close()
+    disk.close()
+
+
+async def test_lost_in_the_backlog(tmp_path: Path) -> None:
+    """A peer that resets before it is accepted costs nothing but itself."""
+    with RealHost(str(tmp_path)) as host:
+        served = trio.Event()
+
+        async def handler(stream: trio.abc.Stream) -> None:
+            try:
+                if await stream.receive_some(1):
+                    served.set()
+            except trio.BrokenResourceError:
+                pass
+
+        async with trio.open_nursery() as nursery:
+            bound = await nursery.start(
+                lambda task_status: host.network.listen("127.0.0.1:0", handler, task_status=task_status)
+            )
+            host_part, _, port = bound.address.rpartition(":")
+            hasty = socket.create_connection((host_part, int(port)))
+            hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            hasty.close()
+            stream = await host.network.dial(bound.address)
+            await stream.send_all(b"x")
+            with trio.fail_after(5):
+                await served.wait()
+            await stream.aclose()
+            nursery.cancel_scope.cancel()
+
+
+async def test_unknown_host() -> None:
+    """A name nobody knows, or text that is no address, is one clear error."""
+    from trikv.host.sockets import dial
+
+    with pytest.raises(ValueError, match="is not an address"):
+        await dial("nonsense")
+    with pytest.raises(OSError, match=r"cannot reach no-such-host\.invalid:1: "):
+        await dial("no-such-host.invalid:1")
