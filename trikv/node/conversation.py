@@ -221,7 +221,8 @@ class Conversation:
     def _proceed(self) -> None:
         """Gather and answer until something is in flight or no whole request is left; then send."""
         connection = self.connection
-        while self._intake.has_more() and not (self._over or connection.closing):
+        spent_us = 0
+        while self._intake.has_more() and not self._is_done():
             unit = Unit(connection.database)
             self._intake.gather(unit)
             if unit.commands:
@@ -231,9 +232,18 @@ class Conversation:
                 self._act(*unit.action)
                 break
             self._emit(unit, [])
+            spent_us += unit.cost_us
+            if spent_us >= self._limits.turn_cost_us_max and not self._is_done():
+                # Others first: a submission without commands comes back when the node has gone round.
+                self._submit(Unit(connection.database))
+                break
         self._flush()
         if (connection.closing or self._ended) and not (self._over or self.is_busy()):
             self._close()
+
+    def _is_done(self) -> bool:
+        """Nothing more is to be read."""
+        return self._over or self.connection.closing
 
     def _submit(self, unit: Unit) -> None:
         work = Work(

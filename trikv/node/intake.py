@@ -16,10 +16,11 @@ from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, QUEUED, CommandError, Reply
 from trikv.node.local import config
 from trikv.node.local.forgiving import explain
-from trikv.node.plans import Mode, Plan
+from trikv.node.plans import QUICK_US, Mode, Plan
 from trikv.node.transactions import (
     ABORTED,
     NOT_INSIDE,
+    TOO_MUCH_LOCAL,
     WATCH_INSIDE_MULTI,
     WATCHED_TOO_MUCH,
     after_select,
@@ -36,12 +37,17 @@ from trikv.protocol.client import (
     EndOfInput,
     HttpRefused,
     Interrupted,
+    NeedData,
     Request,
 )
 
 NOAUTH: Final = CommandError("NOAUTH Authentication required.")
 _QUEUED_ARGUMENT_BYTES: Final = 64
 """What an argument that waits for EXEC costs besides its bytes: bounds a queue of a million empty ones."""
+_CONNECTION_US: Final = 6
+"""One line of CLIENT LIST."""
+_EXPLAIN_US: Final = 500
+"""Looking for the command that a person may have meant."""
 
 
 @attrs.frozen
@@ -54,6 +60,9 @@ class ConversationLimits:
     """Bounds the time of one apply; deep pipelines still cost one log entry in a thousand commands."""
     entry_bytes_max: int = 12 << 20
     """One command or transaction must fit one log entry: a value of 8 MiB with room (PROTOCOL 17)."""
+    turn_cost_us_max: int = 10_000
+    """What one client may make this node do before others have their turn: a 40th of the shortest election
+    timeout. 64 KiB of INFOs would take a second."""
     backlog_bytes_max: int = 256 << 10
     """Input taken in while a unit is in flight; then the peer is paused."""
 
@@ -104,11 +113,11 @@ class Intake:
         self._bytes.authenticated = connection.authenticated
         plan: Plan | None = None
         while not (self._cut or connection.closing):
-            event: object = self._pushed_back
-            if event is None:
+            event: ClientEvent | NeedData
+            if self._pushed_back is None:
                 event = next_event()
             else:
-                self._pushed_back = None
+                event, self._pushed_back = self._pushed_back, None
             if type(event) is Request:
                 args = event.args
                 connection.typed = typed = event.typed
@@ -135,13 +144,13 @@ class Intake:
                             unit.writes = True
                 else:
                     self._take(unit, event)
-                if len(unit.slots) >= limits.unit_commands_max:
+                if len(unit.slots) >= limits.unit_commands_max or unit.cost_us >= limits.turn_cost_us_max:
                     break
             elif event is NEED_DATA:
                 self.drained = True
                 break
             else:
-                self._take_other(unit, event)  # type: ignore[arg-type]
+                self._take_other(unit, event)
         if plan is not None:
             connection.last_command = plan.name
         self.caller.connections.commands_count += len(unit.slots)
@@ -178,6 +187,7 @@ class Intake:
 
     def _plan(self, unit: Unit, request: Request, plan: Plan) -> None:
         args, typed = request.args, request.typed
+        unit.cost_us += self._cost_us(plan)
         match plan.mode:
             case Mode.WRITE | Mode.READ:
                 size = sum(map(len, args))
@@ -243,7 +253,13 @@ class Intake:
             if command is not None:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True
+        if isinstance(slot, Local):
+            transactions.cost_us += self._cost_us(plan)
+            if transactions.cost_us > self._limits.turn_cost_us_max:
+                self._refuse(unit, request, TOO_MUCH_LOCAL)
+                return
         transactions.queue(args, slot, size, writes=writes)
+        unit.cost_us += QUICK_US
         unit.add(Ready(QUEUED, typed))
 
     def _exec(self, unit: Unit, request: Request, plan: Plan) -> None:
@@ -260,6 +276,7 @@ class Intake:
         else:
             # Whether a SELECT inside took place is known with the answer; only then the next can be read.
             self._cut = transactions.selects
+            unit.cost_us += transactions.cost_us
             transactions.execute(unit, typed=request.typed)
 
     def _watch(self, unit: Unit, request: Request) -> None:
@@ -316,6 +333,7 @@ class Intake:
             case Answer():
                 self._wire.send(event.data)
             case EmptyLine():
+                unit.cost_us += QUICK_US
                 self.caller.connection.typed = True
                 unit.add(Raw(f"# trikv {self.caller.service.banner()}; type help\r\n".encode()))
             case Interrupted():
@@ -331,9 +349,12 @@ class Intake:
                 unit.add(Ready(CommandError(f"ERR {event.text}"), event.typed))
                 self.caller.connection.closing = event.fatal
             case Request():
-                raise AssertionError("requests are taken by _gather")
+                raise AssertionError("gather takes requests itself")
             case _:
                 assert_never(event)
+
+    def _cost_us(self, plan: Plan) -> int:
+        return plan.cost_us + (_CONNECTION_US * len(self.caller.connections) if plan.walks else 0)
 
     def _push_back(self, request: Request) -> None:
         self._pushed_back = request
@@ -342,7 +363,9 @@ class Intake:
     def _refuse(self, unit: Unit, request: Request, error: CommandError) -> None:
         """An error at once; inside MULTI it also spoils the transaction."""
         self.caller.transactions.spoil()
+        unit.cost_us += QUICK_US
         if request.typed:
+            unit.cost_us += _EXPLAIN_US
             error = explain(self.caller.plans, request.args, error)
         unit.add(Ready(error, request.typed))
 

@@ -56,6 +56,12 @@ _OF_KIND: Final = {Kind.WRITE: Mode.WRITE, Kind.READ: Mode.READ, Kind.LOCAL: Mod
 _BEFORE_AUTH: Final = frozenset({"AUTH", "HELLO", "QUIT", "EXIT", "RESET"})
 _INSIDE_MULTI: Final = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "EXIT", "RESET"})
 
+QUICK_US: Final = 4
+"""PING and the like, and a slot whose reply is known."""
+_TEXT_US: Final = 300
+"""INFO, COMMAND, HELP: some kilobytes of text."""
+_WALKING: Final = frozenset({"CLIENT|LIST", "CLIENT|KILL"})
+
 
 @attrs.define(eq=False)
 class Plan:
@@ -75,6 +81,10 @@ class Plan:
     """May be called without having given the password."""
     acts_inside: bool
     """Is not queued inside MULTI."""
+    cost_us: int
+    """About how long this node is busy with it (a machine's commands are bounded by their number)."""
+    walks: bool
+    """Goes over all connections: costs more the more there are."""
 
     def call(self, caller: Any, args: Args) -> Any:
         """Evaluate a local command."""
@@ -118,4 +128,6 @@ def _plan(command: Command) -> Plan:
         most=command.most,
         before_auth=command.name in _BEFORE_AUTH,
         acts_inside=command.name in _INSIDE_MULTI,
+        cost_us=QUICK_US if "fast" in command.flags else _TEXT_US,
+        walks=command.name in _WALKING,
     )

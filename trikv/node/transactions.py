@@ -20,6 +20,7 @@ WATCH_INSIDE_MULTI = CommandError("ERR WATCH inside MULTI is not allowed")
 WATCHED_TOO_MUCH = CommandError(
     f"ERR too many watched keys (at most {WATCHED_KEYS_MAX} and {WATCHED_BYTES_MAX} bytes); UNWATCH first"
 )
+TOO_MUCH_LOCAL = CommandError("ERR too many commands about this node inside a transaction")
 NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
 
 _CHECK_ONLY: Args = (b"DBSIZE",)
@@ -28,7 +29,17 @@ _CHECK_ONLY: Args = (b"DBSIZE",)
 class Transactions:
     """The transaction state of one connection."""
 
-    __slots__ = ("argument_bytes", "commands", "inner", "open", "selects", "spoiled", "watched", "writes")
+    __slots__ = (
+        "argument_bytes",
+        "commands",
+        "cost_us",
+        "inner",
+        "open",
+        "selects",
+        "spoiled",
+        "watched",
+        "writes",
+    )
 
     def __init__(self) -> None:
         self.watched: dict[tuple[int, bytes], int] = {}
@@ -43,6 +54,7 @@ class Transactions:
         self.commands: list[Args] = []
         self.inner: list[Step | Local] = []
         self.argument_bytes = 0
+        self.cost_us = 0
 
     def reset(self) -> None:
         """No transaction, no watches: DISCARD, RESET and the end of EXEC."""

@@ -92,6 +92,7 @@ class Unit:
         "action",
         "argument_bytes",
         "commands",
+        "cost_us",
         "database",
         "mixed",
         "slots",
@@ -110,6 +111,8 @@ class Unit:
         self.action: tuple[str, Args] | None = None
         """An action of the node with its arguments; such a unit holds nothing else."""
         self.argument_bytes = 0
+        self.cost_us = 0
+        """About how long this node itself will be busy with it."""
         self.writes = False
         self.mixed = False
         """True where some slot is not `PLAIN_STEP`; where all are, encoding is one call."""

@@ -103,14 +103,19 @@ def test_a_long_pipeline_is_split_at_command_boundaries() -> None:
         work.answered(client.service.evaluate(work))
     assert lengths == [4, 4, 2]
     assert client.wire.take() == b"".join(b":%d\r\n" % number for number in range(1, 11))
-    client.receive(resp("SET", "b", "x" * 60) * 3 + resp("set", "c", "y" * 200) + resp("SeT", "d", "z" * 90))
+    client.receive(
+        resp("SET", "b", "x" * 60) * 3
+        + resp("set", "c", "y" * 200)
+        + resp("SeT", "d", "z" * 90)
+        + resp("sEt", "e", "z" * 90)
+    )
     lengths = []
     while client.service.works:
         lengths.append(len(client.service.works[0].commands))
         work = client.service.works.pop(0)
         work.answered(client.service.evaluate(work))
-    assert lengths == [1, 1, 1, 1, 1]
-    assert client.wire.take() == b"+OK\r\n" * 5
+    assert lengths == [1, 1, 1, 1, 1, 1]
+    assert client.wire.take() == b"+OK\r\n" * 6
 
 
 def test_a_command_larger_than_an_entry_is_refused() -> None:
@@ -302,6 +307,27 @@ def test_output_past_the_limit_is_said_and_the_connection_closed() -> None:
     other = Client(service, client.connections)
     assert other.say(resp("ECHO", "x" * 300) * 4).startswith(b"-ERR replies exceed the output limit")
     assert other.wire.is_closed
+
+
+def test_a_flood_of_costly_commands_lets_others_have_their_turn(client: Client) -> None:
+    """After some ms of the node's own work the rest waits for a round: nothing blocks the loop."""
+    client.receive(resp("INFO") * 100)
+    answered = client.wire.take().count(b"# Raft")
+    assert 0 < answered < 50
+    assert client.service.works[0].commands == ()
+    client.service.pump()
+    assert answered + client.wire.take().count(b"# Raft") == 100
+    client.receive(b"nope\r\n" * 60)
+    client.service.works.pop().failed(CLUSTERDOWN)
+    client.service.pump()
+    assert client.wire.take().count(b"type help") == 60
+
+
+def test_costly_commands_inside_a_transaction_are_bounded(client: Client) -> None:
+    """EXEC evaluates them at once, so only so many may be queued."""
+    answer = client.say(resp("MULTI") + resp("INFO") * 100 + resp("EXEC"))
+    assert b"-ERR too many commands about this node inside a transaction\r\n" in answer
+    assert answer.endswith(b"-EXECABORT Transaction discarded because of previous errors.\r\n")
 
 
 def test_nothing_is_left_for_the_cyclic_collector() -> None:
