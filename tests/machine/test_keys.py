@@ -1,5 +1,7 @@
 """Keys, databases and deadlines: against a dict with times, and the answers at their edges."""
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +26,15 @@ STEPS = st.one_of(
 class Model:
     """Keys with values and deadlines in a dict, and a clock."""
 
+    ABSENT: ClassVar[dict[str, Reply]] = {
+        "RENAME": NO_SUCH_KEY,
+        "RENAMENX": NO_SUCH_KEY,
+        "PTTL": -2,
+        "TYPE": Status("none"),
+        "GET": None,
+    }
+    """What is answered where the key is absent; 0 for all others."""
+
     def __init__(self) -> None:
         self.now = NOW
         self.data: dict[str, tuple[int, float]] = {}
@@ -37,13 +48,7 @@ class Model:
             self.data[key] = (self.writes, float("inf"))
             return OK
         if found is None:
-            return {
-                "RENAME": NO_SUCH_KEY,
-                "RENAMENX": NO_SUCH_KEY,
-                "PTTL": -2,
-                "TYPE": Status("none"),
-                "GET": None,
-            }.get(name, 0)
+            return self.ABSENT.get(name, 0)
         value, deadline = found
         match name:
             case "PEXPIRE":

@@ -82,7 +82,7 @@ _NO_BUCKETS: list[dict[bytes, Entry]] = [{}] * BUCKETS
 class Database:
     """One numbered database. The methods above the line in each handler's way look; those below change."""
 
-    __slots__ = ("_hashes", "buckets", "deadlines", "ledger", "number", "size", "used")
+    __slots__ = ("_changed", "_hashes", "buckets", "deadlines", "ledger", "number", "size", "used")
 
     def __init__(self, number: int, ledger: Ledger) -> None:
         self.number = number
@@ -94,7 +94,9 @@ class Database:
         """This database's part of the account."""
         self.deadlines: SortedList[tuple[int, bytes]] = SortedList()
         self._hashes: dict[int, bytes] = {}
-        """Hashes of the buckets that have not changed since they were last hashed."""
+        """Of the filled buckets, as they were when last asked for."""
+        self._changed: set[int] = set()
+        """Buckets that may have changed since."""
 
     def find(self, key: bytes) -> Entry | None:
         """The live entry of `key`. The one place, with `is_live`, where expiry is judged (PROTOCOL 21)."""
@@ -158,9 +160,13 @@ class Database:
 
     def bucket_hashes(self, hasher: "Hasher") -> dict[int, bytes]:
         """Hashes of all filled buckets by number; only those changed since the last call are computed."""
-        for number, bucket in enumerate(self.buckets if self.size else ()):
-            if bucket and number not in self._hashes:
+        for number in self._changed:
+            bucket = self.buckets[number]
+            if bucket:
                 self._hashes[number] = hasher(bucket)
+            else:
+                self._hashes.pop(number, None)
+        self._changed.clear()
         return self._hashes
 
     def store(self, key: bytes, value: bytes, deadline: int = 0) -> CommandError | None:
@@ -256,6 +262,7 @@ class Database:
         self.deadlines = SortedList()
         self.size = self.used = 0
         self._hashes = {}
+        self._changed.clear()
 
     def _index(self, deadline: int, key: bytes) -> None:
         self.deadlines.add((deadline, key))
@@ -280,8 +287,7 @@ class Database:
         if self.buckets is _NO_BUCKETS:
             self.buckets = [{} for _ in range(BUCKETS)]
         bucket = self.buckets[number]
-        if self._hashes:
-            self._hashes.pop(number, None)
+        self._changed.add(number)
         for observer in ledger.observers:
             observer.before_write(self.number, number, bucket)
         return bucket
