@@ -13,8 +13,7 @@ def command(stream: io.BufferedRWPair, *words: str) -> str:
     """Send one command, return its reply as text."""
     encoded = [word.encode() for word in words]
     stream.write(b"*%d\r\n" % len(encoded))
-    for word in encoded:
-        stream.write(b"$%d\r\n%b\r\n" % (len(word), word))
+    stream.writelines(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)
     stream.flush()
     head = stream.readline().rstrip().decode()
     kind, rest = head[:1], head[1:]

@@ -36,6 +36,7 @@ app = cyclopts.App(
     help_format="plaintext",
     result_action="return_value",
     exit_on_error=False,
+    suppress_keyboard_interrupt=False,  # main() gives it an exit code
     print_error=False,
 )
 app.command("trikv.bench.command:bench", name="bench")

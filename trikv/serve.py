@@ -48,11 +48,11 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
     kill -9 included, leaves nodes behind. (Not PR_SET_PDEATHSIG: it follows the parent's *thread*, and Trio
     starts processes in worker threads that end when idle.)
     """
+    if refill and not config.peers:
+        raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     raise_file_limit()
-    if refill and not config.peers:
-        raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
     exit_code = OK
     try:
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
