@@ -31,6 +31,8 @@ from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, NO_ROOM, WARN_S
 
 log = structlog.get_logger()
 
+EVENTS_MAX = 256
+"""Sockets served in one wake-up: bounds how long other tasks (heartbeats) wait. The rest is next in line."""
 ACCEPTS_MAX = 64
 """Connections accepted in one wake-up; the rest is accepted in the next."""
 DRAINING_MAX = 256
@@ -122,7 +124,7 @@ class Hub:
     def _turn(self) -> None:
         wires = self._wires
         accepting = False
-        for fd, events in self._epoll.poll(0):
+        for fd, events in self._epoll.poll(0, EVENTS_MAX):
             wire = wires.get(fd)
             if wire is not None:
                 if events == IN:
