@@ -468,6 +468,27 @@ def test_an_install_goes_reset_then_machine_then_ack() -> None:
         raft.installed(9)
 
 
+def test_nobody_campaigns_while_installing() -> None:
+    """A leader's machine must be at its log's base at least."""
+    group = led()
+    raft = group.turn(3)
+    raft.install(1, disk_of(1), 1, SnapshotMeta(9, 1, membership_of(1, 2, 3)))
+    job = raft.ready().job
+    assert job is not None
+    raft.persisted(job.number)
+    raft.ready()
+    raft.receive(1, disk_of(1), TimeoutNow(1))
+    for _ in range(60):
+        group.now_ms += 20
+        group.turn(3).tick()
+    assert role_of(raft) is Role.FOLLOWER
+    raft.installed(9)
+    for _ in range(60):
+        group.now_ms += 20
+        group.turn(3).tick()
+    assert role_of(raft) is Role.PRECANDIDATE
+
+
 def test_an_install_that_ends_without_a_leader_tells_nobody() -> None:
     """The one who sent it may be gone."""
     group = led()

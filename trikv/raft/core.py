@@ -119,7 +119,7 @@ class Raft(RaftViews):
             if not role.tick(shared):
                 self._follow_nobody()
         elif shared.now_ms >= role.deadline_ms:
-            if shared.may_campaign and shared.outbox.is_hard_state_durable:
+            if self._may_campaign and shared.outbox.is_hard_state_durable:
                 self._poll()
             else:
                 # On a slow disk the last vote may still be on its way: another term would only void it.
@@ -141,6 +141,11 @@ class Raft(RaftViews):
         else:
             return shared.now_ms + _IDLE_MS
         return max(shared.now_ms, min(due, shared.now_ms + shared.settings.election_timeout_ms_min // 4))
+
+    @property
+    def _may_campaign(self) -> bool:
+        """Not while a snapshot is being installed: a leader proposes by the state of its machine."""
+        return self._shared.may_campaign and self._installing is None
 
     # Moves between roles.
 
@@ -224,7 +229,7 @@ class Raft(RaftViews):
             case PreVoteAck() | VoteAck():
                 self._receive_vote(sender, disk, message)
             case TimeoutNow():
-                if shared.may_campaign and isinstance(self._role, Follower | PreCandidate):
+                if self._may_campaign and isinstance(self._role, Follower | PreCandidate):
                     self._campaign(transfer=True)
             case _:
                 assert_never(message)
