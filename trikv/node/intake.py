@@ -46,7 +46,7 @@ _QUEUED_ARGUMENT_BYTES: Final = 64
 """What an argument that waits for EXEC costs besides its bytes: bounds a queue of a million empty ones."""
 _CONNECTION_US: Final = 6
 """One line of CLIENT LIST."""
-_EXPLAIN_US: Final = 500
+_EXPLAIN_US: Final = 700
 """Looking for the command that a person may have meant."""
 
 

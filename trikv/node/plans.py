@@ -56,10 +56,12 @@ _OF_KIND: Final = {Kind.WRITE: Mode.WRITE, Kind.READ: Mode.READ, Kind.LOCAL: Mod
 _BEFORE_AUTH: Final = frozenset({"AUTH", "HELLO", "QUIT", "EXIT", "RESET"})
 _INSIDE_MULTI: Final = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "EXIT", "RESET"})
 
-QUICK_US: Final = 4
+QUICK_US: Final = 8
 """PING and the like, and a slot whose reply is known."""
-_TEXT_US: Final = 300
-"""INFO, COMMAND, HELP: some kilobytes of text."""
+_TEXT_US: Final = 400
+"""INFO, HELP: some kilobytes of text."""
+_ALL_COMMANDS_US: Final = 3_000
+"""COMMAND and its kin describe every command."""
 _WALKING: Final = frozenset({"CLIENT|LIST", "CLIENT|KILL"})
 
 
@@ -128,6 +130,12 @@ def _plan(command: Command) -> Plan:
         most=command.most,
         before_auth=command.name in _BEFORE_AUTH,
         acts_inside=command.name in _INSIDE_MULTI,
-        cost_us=QUICK_US if "fast" in command.flags else _TEXT_US,
+        cost_us=_cost_us(command),
         walks=command.name in _WALKING,
     )
+
+
+def _cost_us(command: Command) -> int:
+    if command.name.startswith("COMMAND"):
+        return _ALL_COMMANDS_US
+    return QUICK_US if "fast" in command.flags else _TEXT_US
