@@ -107,18 +107,18 @@ class _Stop:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._asked = False
+        self.asked = False
 
     async def ask(self, reason: signal.Signals | str) -> None:
         """Handle one request."""
         why = reason.name if isinstance(reason, signal.Signals) else reason
-        if self._asked:
+        if self.asked:
             log.warning("stopping at once", reason=why)
             self._node.stop_now()
         else:
             log.info("stopping", reason=why)
             self._node.stop()
-        self._asked = True
+        self.asked = True
 
 
 async def _stop_at_end_of_input(stop: _Stop) -> None:
@@ -127,7 +127,8 @@ async def _stop_at_end_of_input(stop: _Stop) -> None:
         await trio.lowlevel.wait_readable(sys.stdin.fileno())
         if not os.read(sys.stdin.fileno(), 4096):
             break
-    await stop.ask("the supervisor is gone")
+    if not stop.asked:  # a supervisor that goes while we stop does not ask for more haste
+        await stop.ask("the supervisor is gone")
 
 
 async def set_aside(disk: Disk) -> None:
