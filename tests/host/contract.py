@@ -456,7 +456,7 @@ class ServeContract:
             nursery.cancel_scope.cancel()
 
     async def test_many_connections(self, rig: Rig) -> None:
-        """A thousand clients are all served, and all are told of their end."""
+        """Many clients are all served, and all are told of their end."""
         async with serving(rig, Echo) as server:
             clients = [await rig.connect(server.address) for _ in range(rig.crowd)]
             for number, client in enumerate(clients):

@@ -165,3 +165,32 @@ def test_living_errors_are_raised() -> None:
         assert machine.lives == 3
 
     simulate(1, main)
+
+
+def test_renames_that_fail() -> None:
+    """A directory does not go into itself or over what is in the way; an empty directory gives way."""
+
+    async def main() -> None:
+        disk = SimWorld(1).machine("node1").boot().disk
+        await disk.make_directory("d/e")
+        await disk.make_directory("full/x")
+        await disk.make_directory("empty")
+        (await disk.create("f")).close()
+        for old, new, number in (
+            ("d", "d/e/d", errno.EINVAL),
+            ("d/e", "d", errno.ENOTEMPTY),
+            ("d", "full", errno.ENOTEMPTY),
+            ("d", "f", errno.ENOTDIR),
+        ):
+            with pytest.raises(OSError, match=new) as caught:
+                await disk.rename(old, new)
+            assert caught.value.errno == number
+        await disk.rename("d", "d")
+        await disk.rename("d", "empty")
+        assert await disk.names("") == ["empty", "f", "full"]
+        assert await disk.names("empty") == ["e"]
+        for path in ("f", "f/deeper"):
+            with pytest.raises(NotADirectoryError):
+                await disk.names(path)
+
+    simulate(1, main)

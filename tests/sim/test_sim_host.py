@@ -21,7 +21,7 @@ class SimRig:
 
     world: SimWorld
     host: SimHost
-    crowd: int = 1000
+    crowd: int = 300
     any_address: str = "node1:0"
     big_bytes: int = 1 << 20
 

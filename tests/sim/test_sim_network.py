@@ -96,6 +96,26 @@ def test_arrived_bytes_survive_a_cut() -> None:
     simulate(1, main)
 
 
+def test_bytes_under_way_at_the_cut() -> None:
+    """What was on its way when the link was cut arrives after it heals, before what was sent later."""
+
+    async def main() -> None:
+        world = SimWorld(1)
+        world.fabric.defaults.latency_ms_min = world.fabric.defaults.latency_ms_max = 100
+        async with two_machines(world) as (one, _):
+            stream = await one.network.dial("node2:7")
+            await stream.send_all(b"under way")
+            world.fabric.cut("node1", "node2")
+            await trio.sleep(1)
+            await stream.send_all(b", later")
+            start = trio.current_time()
+            world.fabric.heal("node1", "node2")
+            assert await read_exactly(stream, 16) == b"under way, later"
+            assert trio.current_time() - start == pytest.approx(0.2)
+
+    simulate(1, main)
+
+
 def test_dial_across_a_cut() -> None:
     """Connecting times out while the cut lasts, and succeeds when it heals meanwhile."""
 
@@ -220,5 +240,80 @@ def test_nothing_is_kept_of_closed_connections() -> None:
             await trio.sleep(1)
             assert sum(map(len, world.fabric._pipes.values())) == 0
             assert len(world._net.machine("node1").streams) <= 64
+
+    simulate(1, main)
+
+
+def test_backlog() -> None:
+    """Connections nobody accepts wait; past the limit none is answered; they are reset with the listener."""
+
+    async def main() -> None:
+        world = SimWorld(1)
+        host = world.machine("node1").boot()
+        async with trio.open_nursery() as nursery:
+
+            async def one_at_a_time(_: trio.abc.Stream) -> None:
+                await trio.sleep_forever()
+
+            bound: Listening = await nursery.start(
+                lambda task_status: host.network.listen("node1:7", one_at_a_time, task_status=task_status)
+            )
+            streams = [await world.connect("node1:7") for _ in range(64 + 1024)]
+            with pytest.raises(TimeoutError):
+                await world.connect("node1:7")
+            bound.stop_accepting()
+            with pytest.raises(trio.BrokenResourceError):
+                await streams[-1].receive_some()
+            nursery.cancel_scope.cancel()
+
+    simulate(1, main)
+
+
+def test_giving_up_a_dial() -> None:
+    """A caller who stops waiting for the answer leaves no open end: the other side reads the end."""
+
+    async def main() -> None:
+        world = SimWorld(1)
+        world.fabric.defaults.latency_ms_min = world.fabric.defaults.latency_ms_max = 100
+        ended = trio.Event()
+
+        async def handler(stream: trio.abc.Stream) -> None:
+            assert await stream.receive_some() == b""
+            ended.set()
+
+        host = world.machine("node1").boot()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(
+                lambda task_status: host.network.listen("node1:7", handler, task_status=task_status)
+            )
+            with trio.move_on_after(0.15) as gave_up:
+                await world.connect("node1:7")
+            assert gave_up.cancelled_caught
+            with trio.fail_after(5):
+                await ended.wait()
+            nursery.cancel_scope.cancel()
+
+    simulate(1, main)
+
+
+def test_sending_after_the_end() -> None:
+    """A half-closed stream refuses to send, and still receives."""
+
+    async def main() -> None:
+        world = SimWorld(1)
+        async with two_machines(world) as (one, _):
+            stream = await world.connect("node2:7", source="node1")
+            await stream.wait_send_all_might_not_block()
+            await stream.send_all(b"last")
+            await stream.send_eof()
+            await stream.send_eof()
+            with pytest.raises(trio.ClosedResourceError):
+                await stream.send_all(b"x")
+            assert await read_exactly(stream, 4) == b"last"
+            stream.reset()
+            stream.reset()
+            stream.shut()
+            stream.vanish()
+            assert one.resident_bytes() == 0
 
     simulate(1, main)

@@ -26,7 +26,6 @@ slow snapshot never stands before the log's sync. No operation is abandoned: a c
 before its operation starts or after it is over, never while a thread still writes behind its back. The price
 is that a device that hangs holds the task that uses it; a second stop signal ends the process regardless.
 
-`signals.py` turns SIGTERM and SIGINT into something to await; `limits.py` raises the limit of open files;
-`addresses.py` is the one parser of ``host:port``; `clock.py` has CLOCK_BOOTTIME, the wall clock, entropy and
-the resident size.
+`signals.py` turns SIGTERM and SIGINT into something to await; `addresses.py` is the one parser of
+``host:port``; `clock.py` has CLOCK_BOOTTIME, the wall clock, entropy and the resident size.
 """

@@ -91,11 +91,6 @@ class Pipe:
         self.changed.unpark_all()
         return data
 
-    def clear(self) -> None:
-        """Drop what is under way."""
-        self.pieces.clear()
-        self.held_bytes = 0
-
     def postpone(self) -> None:
         """The link was cut: what has not arrived does not."""
         now = trio.current_time()
