@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.node.client.doubles import Client, FakeService, resp
 from trikv.machine.replies import CommandError
 from trikv.node.connections import Connections
+from trikv.node.conversation import PLANS
 from trikv.node.intake import ConversationLimits
 
 _KEYS = st.sampled_from(["a", "b", "c"])
@@ -109,3 +110,26 @@ def test_ends_at_any_moment_are_told(requests: list[tuple[tuple[str, ...], bool]
             client.receive(stream)
     service.pump()
     assert connections.in_flight() == 0
+
+
+_WORDS = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from(
+        [b"ID", b"TYPE", b"normal", b"1", b"0", b"-1", b"maxmemory", b"timeout", b"SETNAME", b"\xff"]
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([plan.command.name for plan in PLANS]), st.lists(_WORDS, max_size=5), st.booleans())
+def test_no_arguments_of_any_command_raise(
+    name: str,
+    words: list[bytes],
+    is_locked: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """Whatever follows the name of a command: one reply, inside and outside of MULTI."""
+    client = Client(FakeService(requirepass="x" if is_locked else ""))
+    request = resp(*name.split("|"), *words)
+    assert client.say(request) or client.wire.is_closed
+    client.say(resp("AUTH", "x") + resp("MULTI") + request + resp("EXEC"))
+    assert client.connections.in_flight() == 0
