@@ -331,20 +331,29 @@ def test_costly_commands_inside_a_transaction_are_bounded(client: Client) -> Non
 
 
 def test_nothing_is_left_for_the_cyclic_collector() -> None:
-    """The collector is off in a node: a closed conversation is freed by its last reference."""
+    """Commands leave no cycles; a closed conversation goes with the last reference to it."""
+    service = FakeService()
+    connections = Connections(service.settings)
     gc.collect()
     gc.disable()
     try:
-        client = Client()
-        for _ in range(50):
-            client.say(resp("SET", "a", "1") + resp("PING") + resp("GET", "a") + resp("NOPE"))
-            client.say(resp("WATCH", "a") + resp("MULTI") + resp("GET", "a") + resp("EXEC") + resp("SAVE"))
-        client.receive(resp("GET", "a"))
-        client.service.pump()
-        conversation = weakref.ref(client.conversation.connection)
-        client.conversation.closed()
-        del client
-        assert conversation() is None
+        for _ in range(20):
+            client = Client(service, connections)
+            for _ in range(5):
+                client.say(
+                    resp("SET", "a", "1") + resp("PING") + resp("GET", "a") + resp("NOPE") + resp("INFO")
+                )
+                client.say(
+                    resp("WATCH", "a") + resp("MULTI") + resp("GET", "a") + resp("EXEC") + resp("SAVE")
+                )
+                client.say(b"gte a\r\nset a b c\r\nhelp set\r\n" + resp("HELLO", "3") + resp("RESET"))
+            client.receive(resp("GET", "a"))
+            client.service.pump()
+            connection = weakref.ref(client.conversation.connection)
+            client.conversation.closed()
+            del client
+            assert connection() is None
+        assert gc.collect() == 0
     finally:
         gc.enable()
 
