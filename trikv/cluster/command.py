@@ -131,10 +131,18 @@ class Supervisor:
             self._stop_scope.cancel()
 
     async def _report_leaders(self) -> None:
+        """Ask every node, again and again, and print what is news."""
         probes = {
             node.name: Probe(node.config.listen, node.config.port, node.config.requirepass)
             for node in self._plan.nodes
         }
+        try:
+            await self._poll(probes)
+        finally:
+            for probe in probes.values():
+                probe.close()
+
+    async def _poll(self, probes: Mapping[str, Probe]) -> None:
         complain_s = trio.current_time() + LEADER_S
         introduce_s = math.inf
         introduced = False

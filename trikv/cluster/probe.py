@@ -28,13 +28,13 @@ class Probe:
                 return await self._ask()
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, hiredis.ProtocolError):
                 pass
-        await self.close()  # what was asked may still be answered: the next question needs a new connection
+        self.close()  # what was asked may still be answered: the next question needs a new connection
         return None
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connection, if any."""
         if self._stream is not None:
-            await trio.aclose_forcefully(self._stream)
+            self._stream.socket.close()
             self._stream = None
 
     async def _ask(self) -> Status | None:

@@ -69,7 +69,10 @@ class NodeProcess:
 
     async def wait(self) -> int:
         """Wait for its end; the exit code, negative for a signal."""
-        return await self._process.wait()
+        exit_code = await self._process.wait()
+        assert self._process.stdin is not None
+        await self._process.stdin.aclose()
+        return exit_code
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the node; nothing where it has ended."""

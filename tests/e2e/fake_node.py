@@ -1,0 +1,48 @@
+"""A stand-in for ``trikv serve`` that the supervisor's tests start: it answers INFO, and dies as told.
+
+``python fake_node.py PORT BEHAVIOUR``. BEHAVIOUR: ``leader`` and ``follower`` serve until SIGTERM, which is
+noted on standard error; ``deaf`` ignores SIGTERM; ``broken`` ends at once with exit code 1 and last words.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+
+
+def main() -> None:
+    """Behave."""
+    port, behaviour = int(sys.argv[1]), sys.argv[2]
+    if behaviour == "broken":
+        sys.exit("trikv: cannot start: nothing works")
+    received = 0
+
+    def stop(number: int, _: object) -> None:
+        nonlocal received
+        received += 1
+        os.write(2, f"signal {number}, {received}\n".encode())
+        if behaviour != "deaf":
+            sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    role = "leader" if behaviour == "leader" else "follower"
+    fields = (f"process_id:{os.getpid()}", f"raft_role:{role}", "raft_current_term:3", "raft_leader_id:1")
+    info = "\r\n".join(fields).encode()
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        while True:
+            connection, _ = listener.accept()
+            reply = b"$%d\r\n%b\r\n" % (len(info), info)
+            threading.Thread(target=answer, args=(connection, reply), daemon=True).start()
+
+
+def answer(connection: socket.socket, reply: bytes) -> None:
+    """Answer every piece that comes until the peer closes."""
+    with connection, contextlib.suppress(OSError):
+        while connection.recv(4096):
+            connection.sendall(reply)
+
+
+if __name__ == "__main__":
+    main()
