@@ -236,5 +236,8 @@ def test_same_replies(redis: Redis, commands: list[tuple[bytes, ...]]) -> None:
     driver.now = int(time.time() * 1000)  # noqa: TID251 - the real server reads the real clock
     replies = driver.submit(commands)
     for args, reply in zip(commands, replies, strict=True):
+        if args[0].upper() == b"DBSIZE":
+            # Redis stores a key whose deadline has passed and counts it until someone looks; we never do.
+            redis.call((b"KEYS", b"*"))
         ours, real = plain(reply), theirs(redis.call(args))
         assert agree(args, ours, real), (args, ours, real)

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import NOW, Driver
+from trikv.machine.database import BUCKET_SHIFT, BUCKETS, Database
 from trikv.machine.digest import state_digest
-from trikv.machine.keyspace import BUCKET_SHIFT, BUCKETS, Database, Entry, Keyspace, Ledger
+from trikv.machine.keyspace import Keyspace
+from trikv.machine.ledger import Entry, Ledger
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
 
 

@@ -5,11 +5,11 @@ import msgspec
 import pytest
 
 from tests.machine.driving import NODE, NOW, Driver, payload
-from trikv.machine import machine as machine_module
+from trikv.machine import evaluation
 from trikv.machine.batch import Bootstrap, Forgotten, Hello, RawBatch, Submission, Transaction, Watch
 from trikv.machine.commands import TABLE
+from trikv.machine.database import Database
 from trikv.machine.errors import DB_INDEX, EXEC_ERRORS, INTERNAL
-from trikv.machine.keyspace import Database
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Opened, OriginRow, Reason, Skipped
 from trikv.machine.replies import OK, CommandError, Reply
@@ -252,7 +252,7 @@ def break_get(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *, after_
     assert command is not None
     table = TABLE.merged_with(TABLE)
     table.add(attrs.evolve(command, handler=broken))
-    monkeypatch.setattr(machine_module, "TABLE", table)
+    monkeypatch.setattr(evaluation, "TABLE", table)
 
 
 def test_poison_in_the_checks_is_an_error_reply(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from trikv.machine.commands import TABLE
-from trikv.machine.keyspace import Database
+from trikv.machine.database import Database
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import Command, CommandTable, Key, Keys, Kind
 

@@ -1,1 +1,60 @@
-"""trikv.machine: its design document stands here."""
+"""trikv.machine: the deterministic state machine. This page is its design.
+
+**What it is.** `Machine.apply(index, payload)` takes one committed entry and is a function of state and entry
+alone: no clock, no randomness, no I/O, no order of sets. Two replicas at one index are equal to the byte, and
+`Machine.digest` proves it. The package has never heard of terms, sockets or tasks.
+
+**The way of an entry.** `batch` decodes it: the leader's stamp becomes log time (never back), up to 200 due
+keys are reaped, then come the items. `outcomes` holds the rules of exactly-once (PROTOCOL 1-2): an item
+applies only if it quotes its origin's incarnation and next sequence, and what happened is told to that
+origin alone. A submission's commands run in order through `table.CommandTable.find`; reads are evaluated
+only where the client is, so other replicas skip them and must not miss them.
+
+**Where things are.**
+
+==============  =============================================================================================
+``machine``     apply, read, walk; with ``snapshot`` the only module the node drives
+``evaluation``  one command after another, transactions, poison
+``outcomes``    origin rows and what the origin is told
+``keyspace``    the databases together; ``database``: one, its buckets and scans; ``ledger``: what they share
+``memory``      what a key is charged, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
+``table``       commands by name, their grammar read from the handlers' signatures
+``commands/``   one module a family
+``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one
+``digest``      the hash of all state, only changed buckets anew
+==============  =============================================================================================
+
+**Time.** `Ledger.now` is the stamp of the last batch, and ``deadline > now`` decides whether a key lives, for
+reads and writes alike. A key that is due but not reaped is absent to every command; DBSIZE and the account
+count it until an entry reaps it, in the order (deadline, database, key), which needs no memory of its own.
+`next_deadline_ms` stays in the past while due keys are left, so that the leader proposes another entry. A
+write whose deadline has passed already (SET PXAT 1) leaves the key absent at once; Redis counts it until
+someone looks.
+
+**Memory.** The account is lengths plus literals, fitted to a real process. A command is refused with OOM if
+the account after it would pass the cap, so no write ever passes it; a cap lowered below the data refuses what
+Redis flags deny-OOM, and every growth, while reads, deletes and shrinking go on. EXPIRE grows the account by
+its index entry and can be refused too. A transaction is judged before any effect by upper bounds of what its
+commands may add (CONFIG SET inside one is the exception: it changes the cap for what follows).
+
+**Order of a handler: look, refuse, change.** A handler returns a `CommandError` before it changes anything.
+An exception before the first change becomes one fixed error reply on every replica; one after it, and
+MemoryError or RecursionError at any time, goes up and stops the node (PROTOCOL 24). `Ledger.dirty` tells the
+cases apart.
+
+**Nothing long.** FLUSH swaps the contents out, and `release` frees them in slices; so does `retire` for a
+machine that an installed snapshot replaced. KEYS refuses databases over 100,000 keys and names SCAN, whose
+positions are hashes: it slices buckets, and a key present for a whole scan comes exactly once. A walk copies
+a bucket's table of references before the first write to it (entries are never changed in place, so values
+are shared), costs about 30 bytes a key at worst besides old values, and any number of walks may go on.
+
+**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Ledger`; a walk is a cycle while it
+runs and is broken when it ends or is aborted. A test runs thousands of commands with the collector off and
+then finds nothing to collect.
+
+**Different from Redis 7.0.15, on purpose.** Absent, set and absent again is not seen by WATCH. INCRBYFLOAT is
+decimal: exact where a long double rounds, and neither ``inf`` nor hexadecimal is read. Values end at 8 MiB,
+keys at 64 KiB. RANDOMKEY answers the same key until a write, time, or the place in a pipeline changes the
+draw. MEMORY USAGE is the account's charge. KEYS has its limit, SCAN's COUNT ends at 10,000. Names that are
+not UTF-8 show replacement characters inside errors. ASYNC and SYNC of FLUSH are the same.
+"""

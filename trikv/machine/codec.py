@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from trikv.machine.keyspace import Entry
+from trikv.machine.ledger import Entry
 
 FORMAT: Final = "trikv-snapshot"
 VERSION: Final = 1

@@ -8,7 +8,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from trikv.machine.keyspace import Entry, Keyspace
+from trikv.machine.keyspace import Keyspace
+from trikv.machine.ledger import Entry
 
 _encoder = msgspec.msgpack.Encoder()
 

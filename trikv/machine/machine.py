@@ -1,20 +1,18 @@
 """The machine: entries in, outcomes out. `Machine.apply` is a function of state and entry, nothing else."""
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 from typing import assert_never
 
 import msgspec
 
-from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction, Watch
+from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
 from trikv.machine.codec import Settings
-from trikv.machine.commands import TABLE
 from trikv.machine.digest import state_digest
-from trikv.machine.errors import DB_INDEX, EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
+from trikv.machine.errors import DB_INDEX
+from trikv.machine.evaluation import Evaluator, Poisoned
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import CommandError, Reply
-from trikv.machine.table import Command, Kind
 from trikv.machine.walk import Walk
 
 EXPIRED_PER_BATCH_MAX = 200
@@ -24,33 +22,18 @@ _NOT_A_READ = CommandError("ERR only commands that read can be evaluated without
 _decode = msgspec.msgpack.Decoder(Batch).decode
 
 
-class Poisoned(msgspec.Struct, frozen=True, gc=False):
-    """A command whose checks failed with an exception: a bug to report, without effect (PROTOCOL 24)."""
-
-    index: int
-    """The entry it came with; for a read, the last applied."""
-    command: str
-    digest: str
-    """Of the whole command, which may hold secrets."""
-    problem: str
-    """The exception's type."""
-
-
 class Machine:
     """The replicated state, at one applied index."""
 
-    __slots__ = ("_origins", "feature_level", "index", "poison_count", "poisoned", "space")
+    __slots__ = ("_origins", "evaluator", "feature_level", "index", "space")
 
     def __init__(self) -> None:
         self.index = 0
         """The last applied entry."""
         self.feature_level = 0
         """Gates every change of behaviour (PROTOCOL 22); 0 before the bootstrap item."""
-        self.poisoned: Poisoned | None = None
-        """The latest; not state."""
-        self.poison_count = 0
-        """How many since this object was made; not state."""
         self.space = Keyspace()
+        self.evaluator = Evaluator(self.space)
         self._origins = Origins()
 
     # What may be asked.
@@ -79,6 +62,16 @@ class Machine:
     def members(self) -> tuple[int, ...]:
         """Origins whose proposals count, ascending."""
         return self._origins.members
+
+    @property
+    def poisoned(self) -> Poisoned | None:
+        """The latest command whose checks failed with an exception, for the node to log; not state."""
+        return self.evaluator.poisoned
+
+    @property
+    def poison_count(self) -> int:
+        """How many there were since this object was made; not state."""
+        return self.evaluator.poison_count
 
     def row(self, origin: int) -> OriginRow | None:
         """The origin's incarnation, nonce and next sequence, as they stand."""
@@ -111,7 +104,7 @@ class Machine:
         """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` where that is later."""
         assert 0 <= db < DATABASES, db
         self.space.shown_ms = max(self.now_ms, at_ms)
-        return _Run(self, db, is_origin=True, is_read=True).steps(commands, transactions)
+        return self.evaluator.steps(db, commands, transactions, shows_reads=True, may_write=False)
 
     # What changes it.
 
@@ -174,6 +167,7 @@ class Machine:
     def _advance(self, index: int) -> None:
         assert index > self.index, f"entry {index} after {self.index}"
         self.index = index
+        self.evaluator.index = index
 
     def _bootstrap(self, item: Bootstrap) -> None:
         """Obeyed once: never after a bootstrap item or a CONFIG SET maxmemory."""
@@ -190,8 +184,10 @@ class Machine:
             return Skipped(item.incarnation, item.sequence, reason)
         if not 0 <= item.db < DATABASES:  # a bug of the origin's: the sequence is used, nothing is done
             return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands))
-        run = _Run(self, item.db, is_origin=is_origin, is_read=False)
-        return Applied(item.incarnation, item.sequence, run.steps(item.commands, item.transactions))
+        replies = self.evaluator.steps(
+            item.db, item.commands, item.transactions, shows_reads=is_origin, may_write=True
+        )
+        return Applied(item.incarnation, item.sequence, replies)
 
     def _forgotten(self, item: Forgotten) -> Outcome:
         reason = self._origins.admit(item.origin, item.incarnation, item.sequence)
@@ -221,7 +217,8 @@ class Machine:
         """The machine of a snapshot's settings and keys."""
         machine = cls()
         machine.space = space
-        machine.index = settings.index
+        machine.evaluator = Evaluator(space)
+        machine.index = machine.evaluator.index = settings.index
         machine.feature_level = settings.feature_level
         ledger = space.ledger
         ledger.now = settings.now_ms
@@ -231,97 +228,3 @@ class Machine:
         machine._origins.members = settings.members
         machine._origins.rows = {origin: OriginRow(*row) for origin, row in settings.rows.items()}
         return machine
-
-    def note_poison(self, args: Sequence[bytes], problem: Exception) -> None:
-        """Keep what the node should log about a command that failed in its checks."""
-        self.poison_count += 1
-        digest = blake2b(repr(tuple(args)).encode(), digest_size=8).hexdigest()
-        name = args[0][:32].decode("ascii", "replace") if args else ""
-        self.poisoned = Poisoned(self.index, name, digest, type(problem).__name__)
-
-
-class _Run:
-    """One submission's commands, evaluated in order."""
-
-    __slots__ = ("_is_origin", "_is_read", "_machine", "_space")
-
-    def __init__(self, machine: Machine, db: int, *, is_origin: bool, is_read: bool) -> None:
-        self._machine = machine
-        self._space = machine.space
-        self._space.current = self._space.databases[db]
-        self._space.position = 0
-        self._is_origin = is_origin
-        self._is_read = is_read
-
-    def steps(self, commands: Sequence[Sequence[bytes]], transactions: Sequence[Transaction]) -> list[Reply]:
-        """A reply for each step where the origin is this node, else nothing of worth."""
-        if not transactions:
-            return [self._perform(args) for args in commands]
-        replies: list[Reply] = []
-        position = 0
-        for transaction in transactions:
-            replies.extend(self._perform(args) for args in commands[position : transaction.start])
-            position = transaction.start + transaction.count
-            replies.append(self._transaction(commands[transaction.start : position], transaction.watches))
-        replies.extend(self._perform(args) for args in commands[position:])
-        return replies
-
-    def _perform(self, args: Sequence[bytes]) -> Reply:
-        """One command: find it, refuse it or run it, and keep its bugs from spreading (PROTOCOL 24)."""
-        command = TABLE.find(args)
-        if isinstance(command, CommandError):
-            return command
-        space = self._space
-        if command.kind is Kind.READ:
-            if not self._is_origin:
-                return None
-            space.position += 1
-        elif command.kind is Kind.WRITE and self._is_read:
-            return _NOT_A_READ
-        ledger = space.ledger
-        if command.denies_oom and 0 < ledger.cap < ledger.used:
-            return OOM
-        ledger.dirty = False
-        try:
-            reply: Reply = command.handler(space if command.whole else space.current, *args[command.words :])
-        except (MemoryError, RecursionError):
-            raise  # they depend on this process, not on the log
-        except Exception as problem:
-            if ledger.dirty:
-                raise
-            self._machine.note_poison(args, problem)
-            return INTERNAL
-        return reply
-
-    def _transaction(self, commands: Sequence[Sequence[bytes]], watches: Sequence[Watch]) -> Reply:
-        """All of it, or nothing: None where a watched key changed, an error where it cannot run whole."""
-        if not all(self._is_unchanged(watch) for watch in watches):
-            return None
-        found: list[tuple[Command, Sequence[bytes]]] = []
-        for args in commands:
-            command = TABLE.find(args)
-            if isinstance(command, CommandError):
-                return EXEC_ERRORS
-            found.append((command, args))
-        if not self._has_room(found):
-            return EXEC_OOM
-        return [self._perform(args) for args in commands]
-
-    def _is_unchanged(self, watch: Watch) -> bool:
-        if not 0 <= watch.db < DATABASES:
-            return False
-        entry = self._space.databases[watch.db].find(watch.key)
-        return watch.version == (0 if entry is None else entry.version)
-
-    def _has_room(self, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
-        """True where no command of a transaction can meet the cap, so that none refuses half-way.
-
-        Decided by upper bounds before any effect: near the cap a transaction may be refused that, with luck
-        in what it overwrites, would have fitted.
-        """
-        ledger = self._space.ledger
-        if not ledger.cap:
-            return True
-        if ledger.used > ledger.cap and any(command.denies_oom for command, _ in found):
-            return False
-        return ledger.has_room(sum(command.growth_bound(args) for command, args in found))

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from trikv.machine.codec import KeyLine, Reader, SnapshotError, to_bytes
-from trikv.machine.keyspace import DATABASES, Entry, Keyspace
+from trikv.machine.keyspace import DATABASES, Keyspace
+from trikv.machine.ledger import Entry
 from trikv.machine.machine import Machine
 
 __all__ = ["Restore", "SnapshotError", "import_keys"]

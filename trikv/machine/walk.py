@@ -10,7 +10,8 @@ FLUSH swaps whole databases, which the walk does not notice.
 from collections.abc import Iterator
 
 from trikv.machine.codec import Checksum, Settings, encode_closing, encode_key, encode_opening
-from trikv.machine.keyspace import Entry, Keyspace
+from trikv.machine.keyspace import Keyspace
+from trikv.machine.ledger import Entry
 
 
 class Walk:

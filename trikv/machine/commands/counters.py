@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from trikv.machine.commands.strings import replace, value_of
+from trikv.machine.database import Database
 from trikv.machine.errors import NOT_FLOAT, NOT_INTEGER, OVERFLOW
-from trikv.machine.keyspace import Database
 from trikv.machine.numerics import (
     FLOAT_DIGITS_MAX,
     INT64_MAX,

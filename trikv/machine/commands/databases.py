@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from trikv.machine.database import Database
 from trikv.machine.errors import DB_INDEX, NOT_INTEGER, SYNTAX, text_of
-from trikv.machine.keyspace import DATABASES, Database, Keyspace
+from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.memory import parse_memory
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from trikv.machine.database import Database
 from trikv.machine.errors import NOT_INTEGER, invalid_expire, text_of
-from trikv.machine.keyspace import Database, Keyspace
+from trikv.machine.keyspace import Keyspace
 from trikv.machine.numerics import INT64_MAX, INT64_MIN, parse_integer
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable, Key, Kind

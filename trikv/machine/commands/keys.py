@@ -3,9 +3,11 @@
 import re
 from zlib import crc32
 
+from trikv.machine.database import Database
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
 from trikv.machine.glob import matcher
-from trikv.machine.keyspace import Database, Entry, Keyspace
+from trikv.machine.keyspace import Keyspace
+from trikv.machine.ledger import Entry
 from trikv.machine.memory import charge
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply, Status

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from trikv.machine.commands.deadlines import Deadline, parse_deadline
+from trikv.machine.database import Database
 from trikv.machine.errors import NOT_INTEGER, OFFSET_RANGE, OOM, STRING_TOO_LONG, SYNTAX, wrong_arity
-from trikv.machine.keyspace import Database
 from trikv.machine.memory import VALUE_BYTES_MAX
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply

@@ -1,0 +1,258 @@
+"""One database: where keys live, expire, are counted, and are looked at while they change.
+
+It is `BUCKETS` insertion-ordered dicts, chosen by the top bits of the key's crc32 (PROTOCOL 18), so that a
+walk can stop after any bucket and a scan can go on at a position. An `Entry` is never changed in place: a
+write puts a new one. A walk that has not reached a bucket yet therefore only needs a shallow copy of it when
+it is first written to; values are shared, not encoded ahead.
+"""
+
+from typing import Protocol
+from zlib import crc32
+
+from sortedcontainers import SortedList
+
+from trikv.machine.errors import KEY_TOO_LONG, OOM, STRING_TOO_LONG
+from trikv.machine.ledger import Entry, Ledger
+from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES, KEY_BYTES_MAX, VALUE_BYTES_MAX, charge
+from trikv.machine.replies import CommandError
+
+BUCKETS = 4096
+"""250 keys a bucket where a million keys live: copying one for a walk takes microseconds."""
+BUCKET_SHIFT = 32 - 12
+"""crc32 >> BUCKET_SHIFT is the bucket: buckets are consecutive ranges of the hash."""
+SCAN_END = 0
+"""The cursor that starts and ends a scan."""
+
+_NO_BUCKETS: list[dict[bytes, Entry]] = [{}] * BUCKETS
+"""Stands in for the buckets of an empty database; only read, and replaced before the first write."""
+
+
+class Hasher(Protocol):
+    """Hashes one bucket, order included."""
+
+    def __call__(self, bucket: dict[bytes, Entry], /) -> bytes:
+        """The hash."""
+
+
+class Database:
+    """One numbered database. The methods above the line in each handler's way look; those below change."""
+
+    __slots__ = ("_changed", "_hashes", "buckets", "deadlines", "ledger", "number", "size", "used")
+
+    def __init__(self, number: int, ledger: Ledger) -> None:
+        self.number = number
+        self.ledger = ledger
+        self.buckets = _NO_BUCKETS
+        self.size = 0
+        """Keys, those due but not yet reaped included."""
+        self.used = 0
+        """This database's part of the account."""
+        self.deadlines: SortedList[tuple[int, bytes]] = SortedList()
+        self._hashes: dict[int, bytes] = {}
+        """Of the filled buckets, as they were when last asked for."""
+        self._changed: set[int] = set()
+        """Buckets that may have changed since."""
+
+    def find(self, key: bytes) -> Entry | None:
+        """The live entry of `key`. The one place, with `is_live`, where expiry is judged (PROTOCOL 21)."""
+        entry = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
+        if entry is not None and entry.deadline and entry.deadline <= self.ledger.now:
+            return None
+        return entry
+
+    def is_live(self, entry: Entry) -> bool:
+        """False where its deadline has come, reaped or not."""
+        return not entry.deadline or entry.deadline > self.ledger.now
+
+    def growth(self, key: bytes, value_bytes: int, deadline: int) -> int:
+        """By how many bytes the account would change if `key` were stored so; may be negative."""
+        grown = charge(len(key), value_bytes, deadline)
+        old = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
+        if old is not None:
+            grown -= charge(len(key), len(old.value), old.deadline)
+        return grown
+
+    def refusal(self, key: bytes, value_bytes: int) -> CommandError | None:
+        """Why such a key or value cannot be stored whatever the room, or None."""
+        if value_bytes > VALUE_BYTES_MAX:
+            return STRING_TOO_LONG
+        if len(key) > KEY_BYTES_MAX:
+            return KEY_TOO_LONG
+        return None
+
+    def scan(self, position: int, count: int) -> tuple[int, list[bytes]]:
+        """About `count` keys whose crc32 is at or after `position`, and the position to go on at.
+
+        Positions are hashes, not places in a dict, so writes in between move nothing: a key that is there
+        for the whole scan comes exactly once. Keys of one hash are not torn apart. Due keys are included.
+        """
+        found: list[bytes] = []
+        for number in range(position >> BUCKET_SHIFT, BUCKETS):
+            bucket = self.buckets[number]
+            if not bucket:
+                continue
+            if position <= number << BUCKET_SHIFT and len(found) + len(bucket) <= count:
+                found.extend(bucket)
+                continue
+            if len(found) >= count:
+                return number << BUCKET_SHIFT, found
+            last = SCAN_END
+            for place, key in sorted((place, key) for key in bucket if (place := crc32(key)) >= position):
+                if len(found) >= count and place != last:
+                    return place, found
+                found.append(key)
+                last = place
+        return SCAN_END, found
+
+    def pick(self, draw: int) -> bytes | None:
+        """A live key chosen by the number `draw`: the first filled bucket from a place it names."""
+        for offset in range(BUCKETS):
+            bucket = self.buckets[(draw + offset) % BUCKETS]
+            live = [key for key, entry in bucket.items() if self.is_live(entry)]
+            if live:
+                return live[draw // BUCKETS % len(live)]
+        return None
+
+    def bucket_hashes(self, hasher: "Hasher") -> dict[int, bytes]:
+        """Hashes of all filled buckets by number; only those changed since the last call are computed."""
+        for number in self._changed:
+            bucket = self.buckets[number]
+            if bucket:
+                self._hashes[number] = hasher(bucket)
+            else:
+                self._hashes.pop(number, None)
+        self._changed.clear()
+        return self._hashes
+
+    def store(self, key: bytes, value: bytes, deadline: int = 0) -> CommandError | None:
+        """Set `key` (a `deadline` must be in the future), or say why not: limits, or the cap.
+
+        An overwritten key keeps its place in the order; a due one is reaped first.
+        """
+        ledger = self.ledger
+        number = crc32(key) >> BUCKET_SHIFT
+        old = self.buckets[number].get(key)
+        value_bytes = len(value)
+        if value_bytes > VALUE_BYTES_MAX or len(key) > KEY_BYTES_MAX:
+            return self.refusal(key, value_bytes)
+        grown = (EXPIRY_BYTES if deadline else 0) + value_bytes
+        if old is None:
+            grown += ENTRY_BYTES + len(key)
+        else:
+            grown -= len(old.value) + (EXPIRY_BYTES if old.deadline else 0)
+        if grown > 0 and ledger.cap and ledger.used + grown > ledger.cap:
+            return OOM
+        self._put(number, key, old, value, deadline)
+        return None
+
+    def put(self, key: bytes, value: bytes, deadline: int = 0) -> None:
+        """Set `key` without asking: for handlers that have checked their whole change already."""
+        number = crc32(key) >> BUCKET_SHIFT
+        old = self.buckets[number].get(key)
+        self._put(number, key, old, value, deadline)
+
+    def _put(self, number: int, key: bytes, old: Entry | None, value: bytes, deadline: int) -> None:
+        ledger = self.ledger
+        if old is not None and old.deadline and old.deadline <= ledger.now:
+            self._remove(number, key, old)
+            old = None
+        bucket = self._changing(number)
+        ledger.changes += 1
+        bucket[key] = Entry(value, ledger.changes, deadline)
+        grown = charge(len(key), len(value), deadline)
+        indexed = 0
+        if old is None:
+            self.size += 1
+        else:
+            grown -= charge(len(key), len(old.value), old.deadline)
+            indexed = old.deadline
+        ledger.used += grown
+        self.used += grown
+        if indexed != deadline:
+            if indexed:
+                self.deadlines.remove((indexed, key))
+            if deadline:
+                self._index(deadline, key)
+
+    def restore(self, key: bytes, entry: Entry) -> bool:
+        """Put an entry of a snapshot, version and all; False where the key is there already."""
+        bucket = self._changing(crc32(key) >> BUCKET_SHIFT)
+        if key in bucket:
+            return False
+        bucket[key] = entry
+        grown = charge(len(key), len(entry.value), entry.deadline)
+        self.ledger.used += grown
+        self.used += grown
+        self.size += 1
+        if entry.deadline:
+            self._index(entry.deadline, key)
+        return True
+
+    def drop(self, key: bytes) -> bool:
+        """Remove `key`; True where it was live. One that is due is reaped, and answered as absent."""
+        number = crc32(key) >> BUCKET_SHIFT
+        old = self.buckets[number].get(key)
+        if old is None:
+            return False
+        self._remove(number, key, old)
+        return self.is_live(old)
+
+    def reap(self) -> None:
+        """Remove the key with the earliest deadline."""
+        _, key = self.deadlines[0]
+        number = crc32(key) >> BUCKET_SHIFT
+        self._remove(number, key, self.buckets[number][key])
+
+    def flush(self) -> None:
+        """Empty the database in constant time: the contents are set aside for `Keyspace.release`."""
+        ledger = self.ledger
+        if self.buckets is _NO_BUCKETS:
+            return
+        ledger.dirty = True
+        ledger.changes += self.size
+        ledger.used -= self.used
+        ledger.discarded.append(self.buckets)
+        ledger.discarded.append(self.deadlines)
+        self.buckets = _NO_BUCKETS
+        self.deadlines = SortedList()
+        self.size = self.used = 0
+        self._hashes = {}
+        self._changed.clear()
+
+    def _index(self, deadline: int, key: bytes) -> None:
+        self.deadlines.add((deadline, key))
+        self.ledger.soonest = min(self.ledger.soonest, deadline)
+
+    def _remove(self, number: int, key: bytes, old: Entry) -> None:
+        ledger = self.ledger
+        bucket = self._changing(number)
+        del bucket[key]
+        if old.deadline:
+            self.deadlines.remove((old.deadline, key))
+        freed = charge(len(key), len(old.value), old.deadline)
+        ledger.changes += 1
+        ledger.used -= freed
+        self.used -= freed
+        self.size -= 1
+
+    def _changing(self, number: int) -> dict[bytes, Entry]:
+        """The bucket, after all who must know that it changes were told."""
+        ledger = self.ledger
+        ledger.dirty = True
+        if self.buckets is _NO_BUCKETS:
+            self.buckets = [{} for _ in range(BUCKETS)]
+        bucket = self.buckets[number]
+        self._changed.add(number)
+        for observer in ledger.observers:
+            observer.before_write(self.number, number, bucket)
+        return bucket
+
+    def recount(self) -> int:
+        """This database's part of the account, computed from scratch."""
+        if self.buckets is _NO_BUCKETS:
+            return 0
+        return sum(
+            charge(len(key), len(entry.value), entry.deadline)
+            for bucket in self.buckets
+            for key, entry in bucket.items()
+        )

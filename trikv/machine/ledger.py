@@ -1,0 +1,60 @@
+"""What all databases share, and what a key holds.
+
+The `Ledger` is the part of the state that is one number each: log time, the account, the cap, the change
+counter. Databases refer to it and it refers to none of them, so that a dropped keyspace is freed at once,
+without the cyclic collector.
+"""
+
+from typing import Protocol
+
+import msgspec
+from sortedcontainers import SortedList
+
+NEVER = 2**63
+"""Later than any deadline."""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a key holds. Replaced by a write, never changed."""
+
+    value: bytes
+    version: int
+    """The change counter when this entry was written (PROTOCOL 23)."""
+    deadline: int = 0
+    """Log time in ms at which it is gone, 0 for never."""
+
+
+class Observer(Protocol):
+    """A walk in progress."""
+
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Entry]) -> None:
+        """Bucket `number` of database `db` is about to change."""
+
+
+class Ledger:
+    """What all databases share: time, the account, the change counter, and who is watching."""
+
+    __slots__ = ("cap", "changes", "dirty", "discarded", "is_founded", "now", "observers", "soonest", "used")
+
+    def __init__(self) -> None:
+        self.now = 0
+        """Log time in ms: the one clock (PROTOCOL 20)."""
+        self.cap = 0
+        """Bytes the account may reach, 0 for no cap."""
+        self.is_founded = False
+        """The cap was decided, by the bootstrap item or by CONFIG SET; a later bootstrap item is ignored."""
+        self.used = 0
+        """The account in bytes."""
+        self.changes = 0
+        """One up for each changed key; becomes the key's version."""
+        self.dirty = False
+        """Set by every mutation; the machine clears it to see whether a failing command had begun one."""
+        self.soonest = NEVER
+        """No deadline is earlier than this; spares a look at every database for every batch."""
+        self.observers: list[Observer] = []
+        self.discarded: list[list[dict[bytes, Entry]] | SortedList[tuple[int, bytes]]] = []
+        """What FLUSH threw away, freed in slices by `Keyspace.release`."""
+
+    def has_room(self, growth: int) -> bool:
+        """True where the account may change by `growth` bytes; shrinking is always allowed."""
+        return growth <= 0 or not self.cap or self.used + growth <= self.cap
