@@ -345,10 +345,15 @@ class Cluster:
         """The nodes that run."""
         return [node.id for node in self.nodes.values() if node.up]
 
-    def flow(self, among: frozenset[NodeId] | None = None, hops: int = 100) -> None:
+    def flow(
+        self,
+        among: frozenset[NodeId] | None = None,
+        hops: int = 100,
+        slow: frozenset[NodeId] = frozenset(),
+    ) -> None:
         """Deliver and write until all is quiet between the nodes `among`, for at most `hops` rounds.
 
-        Letters that leave the set stay in the soup.
+        Letters that leave the set stay in the soup; syncs of the nodes `slow` do not return.
         """
         inside = frozenset(self.up()) if among is None else among
         for _ in range(hops):
@@ -359,7 +364,7 @@ class Cluster:
                 self.deliver(letter)
             for node_id in self.up():
                 if node_id in inside:
-                    busy |= self.write(node_id, jobs=1_000)
+                    busy |= node_id not in slow and self.write(node_id, jobs=1_000)
                     while self.settle(node_id).committed:
                         busy = True
             if not busy:

@@ -62,10 +62,10 @@ class GroupMachine(RuleBasedStateMachine):
         if inside:
             self.group.elect(sorted(inside)[number % len(inside)], inside)
 
-    @rule(mask=MASK, hops=st.integers(1, 6))
-    def replicate(self, mask: int, hops: int) -> None:
-        """A stretch of good weather among some nodes."""
-        self.group.flow(self.among(mask), hops)
+    @rule(mask=MASK, hops=st.integers(1, 6), slow=st.integers(0, 31))
+    def replicate(self, mask: int, hops: int, slow: int) -> None:
+        """A stretch of good weather among some nodes, the disks of others being slow."""
+        self.group.flow(self.among(mask), hops, self.among(slow))
 
     @rule(mask=MASK, ms=st.sampled_from([20, 60, 120, 500, 900]))
     def run(self, mask: int, ms: int) -> None:
