@@ -119,6 +119,12 @@ class NodeConfig:
     heartbeat_interval_ms: int = _integer(
         "how often a leader is heard; a quarter of the shortest election timeout", 100, 1, 30_000, "ms"
     )
+    segment_bytes: int = _bytes(
+        "size of a log file; zeroing more ahead stalls syncs, less makes more switches",
+        16 * MIB,
+        64 << 10,
+        1 << 30,
+    )
     snapshot_log_bytes: int = _bytes("log growth that starts a snapshot", 64 * MIB, 64 << 10, 1 << 40)
     snapshot_interval_s: int = _integer(
         "longest time between snapshots while there are changes", 600, 1, 10**9, "s"

@@ -5,7 +5,6 @@ from typing import Literal, TypedDict, Unpack
 from trikv.protocol.events import NEED_DATA
 from trikv.protocol.frames import PieceLimits
 from trikv.protocol.messages import (
-    BootstrapHeld,
     BootstrapRecord,
     Drained,
     Draining,
@@ -72,8 +71,7 @@ ONE_OF_EACH: tuple[PeerMessage, ...] = (
     DurableRequest(12, 9),
     DurableReply(12, 2),
     Standing(True, BLANK_CLUSTER, (1, 2, 3)),
-    BootstrapRecord(CLUSTER, MEMBERSHIP, ENTRIES),
-    BootstrapHeld(CLUSTER),
+    BootstrapRecord(CLUSTER, MEMBERSHIP),
     JoinRequest(DISKS[2], "10.0.0.2:18080"),
     Draining(),
     Drained(),

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.protocol.reader import Push, ReplyReader, ServerEvent
 from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, Status, Verbatim
 from trikv.protocol.errors import ReplyProtocolError
 from trikv.protocol.events import NEED_DATA
-from trikv.protocol.reader import Push, ReplyReader, ServerEvent
 from trikv.protocol.resp import Version, encode, encode_command, encode_many, encode_push
 
 CASES: list[tuple[Reply, bytes, bytes]] = [

@@ -22,6 +22,7 @@ from trikv.node.snapshotter import Snapshotter
 from trikv.protocol.messages import DurableRequest
 from trikv.raft.core import Raft
 from trikv.raft.types import SnapshotMeta
+from trikv.storage.errors import DiskFull
 
 BACKUPS = "backups"
 WAIT_POLL_S = 0.005
@@ -116,7 +117,7 @@ class Actions:
             return error
         try:
             return await act()  # type: ignore[misc,no-any-return]  # the two coroutines below
-        except OSError as problem:
+        except DiskFull as problem:  # any other error of the disk ends the node (PROTOCOL 12)
             log.error("could not write", reason=str(problem))
             return CommandError(f"ERR could not write: {problem}")
 

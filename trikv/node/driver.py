@@ -194,7 +194,7 @@ class Driver:
                 if blank:
                     cluster = self._parts.identity.cluster
                     self._links.send(peer, record_for(cluster, raft.membership, peer, disk))
-            case said.BootstrapRecord() | said.BootstrapHeld():
+            case said.BootstrapRecord():
                 pass  # meant for a blank disk; this one has its record
             case said.JoinRequest(disk=joining, address=address):
                 if joining == disk:
@@ -301,15 +301,14 @@ class Driver:
                 self._links.send(peer, said.JoinRequest(identity.disk, ""))
 
     def _next_deadline(self, now: int) -> int:
-        moments = [self._raft.deadline(), self._housekeeping_due_ms]
-        for deadline in (
+        deadlines = (
+            self._raft.deadline(),
+            self._housekeeping_due_ms,
             self._proposals.deadline_ms(),
             self._reads.deadline_ms(),
             self._leading.deadline_ms() if self._raft.role is Role.LEADER else None,
-        ):
-            if deadline is not None:
-                moments.append(deadline)
-        return max(min(moments), now)
+        )
+        return max(now, min(deadline for deadline in deadlines if deadline is not None))
 
     # ----------------------------------------------------------------- outputs
 

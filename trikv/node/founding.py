@@ -66,16 +66,16 @@ class Founding:
 
     def handed(self, record: BootstrapRecord) -> Adopt:
         """A node that holds a cluster answered our standing with a record."""
-        members = record.members.members
+        members = record.membership.members
         if any(member.id == self._node_id and member.disk == self._disk for member in members):
-            return Adopt(record.cluster, record.members)
+            return Adopt(record.cluster, record.membership)
         return Adopt(record.cluster, Membership(()))
 
 
 def record_for(cluster: bytes, membership: Membership, peer: NodeId, disk: DiskId) -> BootstrapRecord:
     """What the holder of a cluster hands to a blank disk: the members if it is one of them, else none."""
     named = any(member.id == peer and member.disk == disk for member in membership.members)
-    return BootstrapRecord(cluster, membership if named else Membership(()), ())
+    return BootstrapRecord(cluster, membership if named else Membership(()))
 
 
 def standing(*, blank: bool, cluster: bytes, configured: Iterable[NodeId]) -> Standing:

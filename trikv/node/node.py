@@ -9,7 +9,7 @@ from trikv.config import NodeConfig
 from trikv.host.seam import Conversation as Conversing
 from trikv.host.seam import Host, Listening, Wire
 from trikv.node import serving
-from trikv.node.actions import Actions, ActionSettings
+from trikv.node.actions import BACKUPS, Actions, ActionSettings
 from trikv.node.applier import Applier
 from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
@@ -38,6 +38,7 @@ from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.core import Raft
 from trikv.raft.settings import RaftSettings
 from trikv.raft.types import EntryKind
+from trikv.storage.aside import remove_unfinished
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
@@ -110,7 +111,7 @@ class Node:
         """The start order."""
         config, host = self._config, self._host
         disk = await open_identity(host, config.node_id)
-        opened = await open_log(host, disk, WalSettings())
+        opened = await open_log(host, disk, self._wal_settings())
         listening = await nursery.start(self._serve_clients)
         identity = Identity(disk.node, disk.disk)
         links = await self._start_links(nursery, identity, opened)
@@ -184,9 +185,13 @@ class Node:
             telling.cancel_scope.cancel()
         if adopt is None:
             return None
-        opened = await create_log(self._host, disk, WalSettings(), adopt.cluster, adopt.membership)
+        settings = self._wal_settings()
+        opened = await create_log(self._host, disk, settings, adopt.cluster, adopt.membership)
         log.info("joined a cluster", cluster=adopt.cluster.hex(), voter=bool(adopt.membership.members))
         return opened
+
+    def _wal_settings(self) -> WalSettings:
+        return WalSettings(segment_bytes=self._config.segment_bytes)
 
     async def _tell_standing(self, links: Links) -> None:
         """Say again and again that this disk is blank: whoever can help may have had no link to answer by."""
@@ -235,22 +240,7 @@ class Node:
     async def _build(self, opened: Opened, identity: Identity, links: Links) -> tuple[Parts, Driver]:
         config, host, inbox = self._config, self._host, self._inbox
         boot_ms = host.clock.boot_ms
-        raft = Raft(
-            node_id=identity.node_id,
-            disk=identity.disk,
-            settings=RaftSettings(
-                election_timeout_ms_min=config.election_timeout_ms_min,
-                election_timeout_ms_max=config.election_timeout_ms_max,
-                heartbeat_interval_ms=config.heartbeat_interval_ms,
-            ),
-            hard_state=opened.hard_state,
-            base=opened.base,
-            entries=opened.entries,
-            jitter=host.entropy.below,
-            now_ms=boot_ms(),
-            wall_ms=host.clock.wall_ms(),
-            applied=opened.snapshot.index if opened.snapshot is not None else 0,
-        )
+        raft = self._raft(opened, identity)
         waiters = Waiters()
         logtime = LogTime(_last_stamp_ms(opened))
         applier = Applier(
@@ -265,18 +255,6 @@ class Node:
             entry_bytes_max=config.entry_bytes_max, deadline_ms=config.command_deadline_ms
         )
         life = int.from_bytes(host.entropy.bytes(7), "big")
-        snapshotter = Snapshotter(
-            host=host,
-            store=await SnapshotStore.open(host.disk),
-            applier=applier,
-            links=links,
-            identity=identity,
-            inbox=inbox,
-            durable_index=lambda: raft.durable_index,
-            newest=opened.snapshot,
-            newest_bytes=opened.snapshot_bytes,
-            settings=SnapshotterSettings(config.snapshot_log_bytes, config.snapshot_interval_s),
-        )
         parts = Parts(
             host=host,
             raft=raft,
@@ -288,13 +266,50 @@ class Node:
             links=links,
             writer=Writer(opened.wal, inbox, boot_ms),
             applier=applier,
-            snapshotter=snapshotter,
+            snapshotter=await self._snapshotter(opened, identity, links, applier, raft),
             durability=Durability(),
             retention=Retention(RetentionSettings(config.log_tail_bytes, config.log_follower_bytes)),
             inbox=inbox,
             identity=identity,
         )
         return parts, Driver(parts)
+
+    def _raft(self, opened: Opened, identity: Identity) -> Raft:
+        config, host = self._config, self._host
+        return Raft(
+            node_id=identity.node_id,
+            disk=identity.disk,
+            settings=RaftSettings(
+                election_timeout_ms_min=config.election_timeout_ms_min,
+                election_timeout_ms_max=config.election_timeout_ms_max,
+                heartbeat_interval_ms=config.heartbeat_interval_ms,
+            ),
+            hard_state=opened.hard_state,
+            base=opened.base,
+            entries=opened.entries,
+            jitter=host.entropy.below,
+            now_ms=host.clock.boot_ms(),
+            wall_ms=host.clock.wall_ms(),
+            applied=opened.snapshot.index if opened.snapshot is not None else 0,
+        )
+
+    async def _snapshotter(
+        self, opened: Opened, identity: Identity, links: Links, applier: Applier, raft: Raft
+    ) -> Snapshotter:
+        config = self._config
+        await remove_unfinished(self._host.disk, BACKUPS)
+        return Snapshotter(
+            host=self._host,
+            store=await SnapshotStore.open(self._host.disk),
+            applier=applier,
+            links=links,
+            identity=identity,
+            inbox=self._inbox,
+            durable_index=lambda: raft.durable_index,
+            newest=opened.snapshot,
+            newest_bytes=opened.snapshot_bytes,
+            settings=SnapshotterSettings(config.snapshot_log_bytes, config.snapshot_interval_s),
+        )
 
     def _actions(self, parts: Parts) -> Actions:
         return Actions(

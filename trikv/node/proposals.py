@@ -36,6 +36,9 @@ class ProposalLimits:
     """From submission to CLUSTERDOWN or INDETERMINATE."""
     resend_after_ms: int = 500
     """No progress for this long: send the window again."""
+    nudge_interval_ms: int = 25
+    """Refused or skipped: send again, but no more often than this (a leader that hands over refuses
+    everything for some milliseconds)."""
 
 
 class _Pending(msgspec.Struct):
@@ -89,6 +92,7 @@ class Proposals:
         self._next_sequence = 1
         self._progress_ms = 0
         self._rewound_ms = -1_000_000
+        self._nudge_due_ms: int | None = None
         self.indeterminate = 0
 
     @property
@@ -164,13 +168,14 @@ class Proposals:
         """Send everything again from the oldest: a new term, a new link, a rejection, no progress."""
         self._sent = 0
         self._hello_sent = False
+        self._nudge_due_ms = None
         self._rewound_ms = now_ms
         self._progress_ms = now_ms
 
     def nudge(self, now_ms: int) -> None:
         """One of ours was refused or skipped for a gap. One loss shows as many skips: rewind once."""
-        if now_ms - self._rewound_ms >= self._limits.resend_after_ms // 10:
-            self.rewind(now_ms)
+        self._nudge_due_ms = max(now_ms, self._rewound_ms + self._limits.nudge_interval_ms)
+        self.tick(now_ms)
 
     def applied_below(self, sequence: int, now_ms: int) -> None:
         """Every sequence of this incarnation below `sequence` has been applied."""
@@ -224,8 +229,9 @@ class Proposals:
         pending.item = empty
 
     def tick(self, now_ms: int) -> None:
-        """Rewind when nothing has moved for too long."""
-        if self._stalls() and now_ms >= self._progress_ms + self._limits.resend_after_ms:
+        """Rewind when nothing has moved for too long, or a nudge is due."""
+        stalled = self._stalls() and now_ms >= self._progress_ms + self._limits.resend_after_ms
+        if stalled or (self._nudge_due_ms is not None and now_ms >= self._nudge_due_ms):
             self.rewind(now_ms)
 
     def deadline_ms(self) -> int | None:
@@ -237,6 +243,8 @@ class Proposals:
             moments.append(self._window[0].deadline_ms)
         if self._stalls():
             moments.append(self._progress_ms + self._limits.resend_after_ms)
+        if self._nudge_due_ms is not None:
+            moments.append(self._nudge_due_ms)
         return min(moments, default=None)
 
     def _stalls(self) -> bool:

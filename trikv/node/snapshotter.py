@@ -20,11 +20,13 @@ from trikv.node.mailbox import Mailbox
 from trikv.node.transfers import Incoming, Outgoing
 from trikv.protocol.messages import SnapshotAck, SnapshotChunk
 from trikv.raft.types import DiskId, NodeId, SnapshotMeta
-from trikv.storage.errors import StorageCorrupt
+from trikv.storage.errors import DiskFull, StorageCorrupt
 from trikv.storage.snapshots import SnapshotStore
 
 PIECE_BYTES = 64 * 1024
 DURABLE_POLL_S = 0.01
+FULL_RETRY_S = 10.0
+"""A snapshot is large: trying again at once on a full disk only keeps it full."""
 
 log = structlog.get_logger()
 
@@ -95,12 +97,22 @@ class Snapshotter:
             await trio.sleep(1.0)
             grown = self._applier.bytes_applied - self._bytes_at_newest
             if grown >= self._settings.log_bytes or (grown and trio.current_time() >= due_s):
-                await self.take()
+                await self._take_if_there_is_room()
             if trio.current_time() >= due_s:
                 due_s = trio.current_time() + self._settings.interval_s
 
+    async def _take_if_there_is_room(self) -> None:
+        try:
+            await self.take()
+        except DiskFull as error:
+            log.error("no snapshot: the disk is full; the log grows until there is room", reason=str(error))
+            await trio.sleep(FULL_RETRY_S)
+
     async def take(self) -> SnapshotMeta:
-        """Write a snapshot of the state as it is; the log before it then goes. OSError ends the node."""
+        """Write a snapshot of the state as it is; the log before it then goes.
+
+        Raises DiskFull; an OSError ends the node.
+        """
         async with self._walking:
             applier = self._applier
             meta, bytes_applied = applier.position, applier.bytes_applied
@@ -154,6 +166,8 @@ class Snapshotter:
             log.info("sending a snapshot", peer=peer, index=meta.index)
             async with await self._store.open_for_reading(meta.index, meta.term) as reader:
                 ok = await outgoing.send(meta, reader)
+        except DiskFull as error:
+            log.error("a follower gets no snapshot: the disk is full", peer=peer, reason=str(error))
         finally:
             del self._outgoing[peer]
             self._inbox.put(TransferEnded(peer, meta.index if meta is not None else 0, ok))
@@ -180,8 +194,8 @@ class Snapshotter:
             for peer, disk, chunk in await self._chunks.take():
                 try:
                     incoming = await self._receive_one(incoming, peer, disk, chunk)
-                except (SnapshotError, StorageCorrupt) as error:
-                    log.error("a received snapshot is not valid", peer=peer, reason=str(error))
+                except (SnapshotError, StorageCorrupt, DiskFull) as error:
+                    log.error("a snapshot could not be received", peer=peer, reason=str(error))
                     self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, -1))
                     if incoming is not None:
                         await incoming.abort()

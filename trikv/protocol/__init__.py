@@ -13,8 +13,7 @@ Towards clients
     request costs time linear in its bytes however it is cut up. Declared lengths are checked before
     anything is collected.
 
-    `resp` turns a reply into RESP2 or RESP3; `reader.ReplyReader` does the reverse for our own clients and
-    keeps what hiredis drops: the difference between ``+OK`` and a value OK, sets, verbatim texts, pushes.
+    `resp` turns a reply into RESP2 or RESP3 (the reverse is any Redis client's business: hiredis in ours).
     `render` shows a reply to a person in redis-cli's way, and never lets a stored value reach a terminal as
     anything but printable text.
 

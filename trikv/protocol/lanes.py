@@ -9,7 +9,6 @@ from enum import IntEnum
 from typing import assert_never
 
 from trikv.protocol.messages import (
-    BootstrapHeld,
     BootstrapRecord,
     Drained,
     Draining,
@@ -66,7 +65,7 @@ def lane_of(message: PeerMessage) -> Lane:
             return Lane.URGENT
         case SnapshotAck() | DurableRequest() | DurableReply():
             return Lane.URGENT
-        case Standing() | BootstrapHeld() | JoinRequest() | Draining() | Drained():
+        case Standing() | JoinRequest() | Draining() | Drained():
             return Lane.URGENT
         case _:
             assert_never(message)

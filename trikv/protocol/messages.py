@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from trikv.raft.messages import Message
-from trikv.raft.types import DiskId, Entry, Membership, NodeId, ReadId, SnapshotMeta
+from trikv.raft.types import DiskId, Membership, NodeId, ReadId, SnapshotMeta
 
 SNAPSHOT_CHUNK_BYTES_MAX: Final = 64 * 1024
 """Data in one SnapshotChunk: small enough that a heartbeat behind it waits for less than a millisecond."""
@@ -102,20 +102,14 @@ class Standing(msgspec.Struct, frozen=True, array_like=True, tag=110):
 
 
 class BootstrapRecord(msgspec.Struct, frozen=True, array_like=True, tag=111):
-    """The beginning of a cluster's log, handed to the blank disks that its membership names (PROTOCOL 14)."""
+    """What a node that holds a cluster hands to a blank disk (PROTOCOL 14)."""
 
     cluster: bytes
-    members: Membership
-    entries: tuple[Entry, ...]
+    membership: Membership
+    """The members, where the disk is one of them and may start as such; none where it must ask to join."""
 
 
-class BootstrapHeld(msgspec.Struct, frozen=True, array_like=True, tag=112):
-    """The bootstrap record of `cluster` is on the sender's disk."""
-
-    cluster: bytes
-
-
-class JoinRequest(msgspec.Struct, frozen=True, array_like=True, tag=113):
+class JoinRequest(msgspec.Struct, frozen=True, array_like=True, tag=112):
     """A blank disk under a known node id asks the leader to be swapped in (PROTOCOL 14)."""
 
     disk: DiskId
@@ -123,11 +117,11 @@ class JoinRequest(msgspec.Struct, frozen=True, array_like=True, tag=113):
     """host:port where peers reach the sender."""
 
 
-class Draining(msgspec.Struct, frozen=True, array_like=True, tag=114):
+class Draining(msgspec.Struct, frozen=True, array_like=True, tag=113):
     """The sender is stopping: hand it no leadership (PROTOCOL 25, phase 1)."""
 
 
-class Drained(msgspec.Struct, frozen=True, array_like=True, tag=115):
+class Drained(msgspec.Struct, frozen=True, array_like=True, tag=114):
     """The sender needs its peers no more (PROTOCOL 25, phase 6)."""
 
 
@@ -144,7 +138,6 @@ PeerMessage: TypeAlias = (
     | DurableReply
     | Standing
     | BootstrapRecord
-    | BootstrapHeld
     | JoinRequest
     | Draining
     | Drained
