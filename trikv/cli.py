@@ -114,6 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. `arguments` are those of the process if not given."""
     try:
         result = app(list(sys.argv[1:] if arguments is None else arguments))
+    except cyclopts.UnusedCliTokensError as error:
+        extra = " ".join(error.unused_tokens or ())
+        return _say(f"too many arguments: {extra}; --help shows what the command takes", BAD_ARGUMENTS)
     except (cyclopts.CycloptsError, ConfigError) as error:
         return _say(str(error), BAD_ARGUMENTS)
     except KeyboardInterrupt:
