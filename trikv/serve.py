@@ -89,8 +89,20 @@ async def _run(node: Node, refilled: Disk | None, supervised: bool) -> None:  # 
         await nursery.start(watch_stop_signals, stop.ask)
         if supervised:
             nursery.start_soon(_stop_at_end_of_input, stop)
+        nursery.start_soon(_collect_when_idle, node)
         await node.run(task_status=_Started())
         nursery.cancel_scope.cancel()
+
+
+async def _collect_when_idle(node: Node) -> None:
+    """Collect the youngest generation a second after the last command: short, and nobody waits."""
+    seen = collected = node.works
+    while True:
+        await trio.sleep(1)
+        if node.works == seen != collected:
+            gc.collect(0)
+            collected = seen
+        seen = node.works
 
 
 class _Started:

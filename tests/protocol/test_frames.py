@@ -222,7 +222,7 @@ def test_a_message_may_not_grow_without_end(lane: Lane, most: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\xc1", b"\x91\x63", b"\x90", b"\x92\x0a\xa1x", b"\x93\x71\xa1\xff\xa1\xff"]
+    "body", [b"", b"\xc1", b"\x91\x63", b"\x90", b"\x92\x0a\xa1x", b"\x93\x70\xa1\xff\xa1\xff"]
 )
 def test_authentic_nonsense_is_refused(body: bytes) -> None:
     """What does not decode to a message ends the link with the documented error."""

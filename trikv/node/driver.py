@@ -44,6 +44,9 @@ FORWARD_BYTES_MAX = 1024 * 1024
 """How much of the window one turn hands over; the rest follows in the next."""
 HOUSEKEEPING_MS = 1000
 """Log time's slew, join requests and the log's memory are looked after this often."""
+CLOCK_DEVIATION_MS_MAX = 1000
+"""Between two nodes' wall clocks, before it is worth a warning; a round trip is far less."""
+CLOCK_WARNING_INTERVAL_MS = 60_000
 
 log = structlog.get_logger()
 
@@ -85,9 +88,12 @@ class Driver:
         self._forwarded: list[tuple[NodeId, tuple[bytes, ...]]] = []
         self._seen: tuple[int, NodeId | None, Role] = (0, None, Role.FOLLOWER)
         self._housekeeping_due_ms = 0
+        self._clock_warning_due_ms = 0
         self._now_ms = 0
         self.stopping = False
         self.disk_full = False
+        self.works = 0
+        """Commands taken since the start: whether it moves tells an idle node from a busy one."""
         self.draining: dict[NodeId, bool] = {}
         """Peers that are shutting down; True once they have drained."""
 
@@ -159,6 +165,7 @@ class Driver:
                 assert_never(event)
 
     def _take_work(self, work: Work) -> None:
+        self.works += 1
         if self.stopping:
             work.failed(STOPPING)
         elif work.writes:
@@ -170,6 +177,7 @@ class Driver:
         raft = self._raft
         match message:
             case said.Forward(items=items):
+                self.works += len(items)
                 self._forwarded.append((peer, items))
             case said.ForwardRejected():
                 self._proposals.nudge(self._now_ms)
@@ -294,11 +302,21 @@ class Driver:
         self._housekeeping_due_ms = now + HOUSEKEEPING_MS
         raft, identity = self._raft, self._parts.identity
         self._parts.retention.trim(raft, self._parts.applier.position.index, now)
+        self._watch_clocks(now)
         if raft.role is Role.LEADER:
             self._leading.slew(now)
         elif not any(member.disk == identity.disk and member.voter for member in raft.membership.members):
             for peer in self._links.peers():
                 self._links.send(peer, said.JoinRequest(identity.disk, ""))
+
+    def _watch_clocks(self, now: int) -> None:
+        """Say now and then that a peer's wall clock is off: deadlines given as dates go by a quorum's."""
+        if now < self._clock_warning_due_ms:
+            return
+        for peer, (reported_ms, own_ms) in sorted(self._raft.peer_clocks.items()):
+            if abs(reported_ms - own_ms) > CLOCK_DEVIATION_MS_MAX:
+                log.warning("wall clocks deviate: is NTP running?", peer=peer, by_ms=reported_ms - own_ms)
+                self._clock_warning_due_ms = now + CLOCK_WARNING_INTERVAL_MS
 
     def _next_deadline(self, now: int) -> int:
         deadlines = (

@@ -50,6 +50,28 @@ async def send_maxmemory(inbox: Mailbox[Event], maxmemory: int) -> None:
     log.info("the cap is set", maxmemory=maxmemory)
 
 
+async def warn_of_cap(inbox: Mailbox[Event], applier: Applier, configured: int) -> None:
+    """Say where the cap in force, which is the log's, is not this node's file's, or is below the data.
+
+    It waits by polling: for a majority, which may be minutes away, and for the log's first entries.
+    """
+    while await barrier(inbox) is not None or not applier.machine.feature_level:  # noqa: ASYNC110 - see below
+        await trio.sleep(RETRY_S)
+    machine = applier.machine
+    if machine.maxmemory != configured:
+        log.warning(
+            "the cap in force is the cluster's, not the configured one; CONFIG SET maxmemory changes it",
+            in_force=machine.maxmemory,
+            configured=configured,
+        )
+    if 0 < machine.maxmemory < machine.used_memory:
+        log.warning(
+            "the cap is below what is stored: growth is refused, reads and deletes go on",
+            cap=machine.maxmemory,
+            used=machine.used_memory,
+        )
+
+
 async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document) -> None:
     """Fill an empty cluster with the keys of a backup or dump; a cluster that holds keys is left alone.
 

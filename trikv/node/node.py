@@ -19,7 +19,7 @@ from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.founding import Adopt, Founding, standing
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.links import Identity, Links
-from trikv.node.loading import Document, load_keys, send_maxmemory
+from trikv.node.loading import Document, load_keys, send_maxmemory, warn_of_cap
 from trikv.node.logtime import LogTime
 from trikv.node.mailbox import Mailbox
 from trikv.node.opening import Opened, create_log, open_identity, open_log
@@ -67,6 +67,7 @@ class Node:
         self._host = host
         self._secret = secret
         self._load = load
+        self._driver: Driver | None = None
         self._stop = trio.Event()
         self._core = trio.CancelScope(shield=True)
         self._inbox: Mailbox[Event] = Mailbox()
@@ -78,6 +79,11 @@ class Node:
         )
         self._service = NodeService(host, self._inbox, config.node_id, settings)
         self._connections = Connections(settings, output_bytes_max=config.output_bytes_max)
+
+    @property
+    def works(self) -> int:
+        """How many submissions this node has handled: while it stands still, the node is idle."""
+        return self._driver.works if self._driver is not None else 0
 
     def stop(self) -> None:
         """Stop by phases; `run` returns when they are through."""
@@ -123,6 +129,7 @@ class Node:
             identity.cluster = opened.cluster
             links.reset()
         parts, driver = await self._build(opened, identity, links)
+        self._driver = driver
         actions = self._actions(parts)
         await nursery.start(parts.writer.run)
         await nursery.start(parts.applier.run)
@@ -328,6 +335,7 @@ class Node:
         config = self._config
         if config.maxmemory_explicit:
             await send_maxmemory(self._inbox, config.maxmemory)
+        await warn_of_cap(self._inbox, parts.applier, config.maxmemory)
         if self._load is not None:
             await load_keys(self._inbox, parts.applier, self._load)
 
