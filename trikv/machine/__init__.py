@@ -43,7 +43,7 @@ MemoryError or RecursionError at any time, goes up and stops the node (PROTOCOL 
 cases apart.
 
 **Nothing long.** FLUSH swaps the contents out, and `release` frees them in slices; so does `retire` for a
-machine that an installed snapshot replaced. KEYS refuses databases over 100,000 keys and names SCAN, whose
+machine that an installed snapshot replaced. KEYS refuses databases over 50,000 keys and names SCAN, whose
 positions are hashes: it slices buckets, and a key present for a whole scan comes exactly once. A walk copies
 a bucket's table of references before the first write to it (entries are never changed in place, so values
 are shared), costs about 30 bytes a key at worst besides old values, and any number of walks may go on.

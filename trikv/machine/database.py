@@ -64,6 +64,16 @@ class Database:
         """False where its deadline has come, reaped or not."""
         return not entry.deadline or entry.deadline > self.ledger.now
 
+    def live_keys(self) -> list[bytes]:
+        """All live keys, in order. As long as the database is large: the caller bounds it."""
+        now = self.ledger.now
+        return [
+            key
+            for bucket in self.buckets
+            for key, entry in bucket.items()
+            if not entry.deadline or entry.deadline > now
+        ]
+
     def growth(self, key: bytes, value_bytes: int, deadline: int) -> int:
         """By how many bytes the account would change if `key` were stored so; may be negative."""
         grown = charge(len(key), value_bytes, deadline)
@@ -142,30 +152,32 @@ class Database:
             grown -= len(old.value) + (EXPIRY_BYTES if old.deadline else 0)
         if grown > 0 and ledger.cap and ledger.used + grown > ledger.cap:
             return OOM
-        self._put(number, key, old, value, deadline)
+        self._put(number, key, old, value, deadline, grown)
         return None
 
     def put(self, key: bytes, value: bytes, deadline: int = 0) -> None:
         """Set `key` without asking: for handlers that have checked their whole change already."""
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
-        self._put(number, key, old, value, deadline)
+        self._put(number, key, old, value, deadline, self.growth(key, len(value), deadline))
 
-    def _put(self, number: int, key: bytes, old: Entry | None, value: bytes, deadline: int) -> None:
+    def _put(
+        self, number: int, key: bytes, old: Entry | None, value: bytes, deadline: int, grown: int
+    ) -> None:
+        """`grown` is the change of the account from `old`, due or not, to what is put."""
         ledger = self.ledger
         if old is not None and old.deadline and old.deadline <= ledger.now:
             self._remove(number, key, old)
+            grown += charge(len(key), len(old.value), old.deadline)
             old = None
         bucket = self._changing(number)
-        ledger.changes += 1
-        bucket[key] = Entry(value, ledger.changes, deadline)
-        grown = charge(len(key), len(value), deadline)
-        indexed = 0
         if old is None:
             self.size += 1
+            indexed = 0
         else:
-            grown -= charge(len(key), len(old.value), old.deadline)
             indexed = old.deadline
+        ledger.changes += 1
+        bucket[key] = Entry(value, ledger.changes, deadline)
         ledger.used += grown
         self.used += grown
         if indexed != deadline:

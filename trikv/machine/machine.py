@@ -12,13 +12,12 @@ from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
-from trikv.machine.replies import CommandError, Reply
+from trikv.machine.replies import Reply
 from trikv.machine.walk import Walk
 
 EXPIRED_PER_BATCH_MAX = 200
 """Keys that one entry reaps at most; more wait for the next (PROTOCOL 21)."""
 
-_NOT_A_READ = CommandError("ERR only commands that read can be evaluated without the log")
 _decode = msgspec.msgpack.Decoder(Batch).decode
 
 

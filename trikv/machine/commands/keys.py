@@ -15,7 +15,7 @@ from trikv.machine.table import CommandTable, Key, Kind
 
 COMMANDS = CommandTable()
 
-KEYS_MAX = 100_000
+KEYS_MAX = 50_000
 """KEYS refuses a larger database: it would hold up the node for longer than a heartbeat may wait."""
 SCAN_COUNT = 10
 """Redis' default."""
@@ -95,12 +95,7 @@ def keys_(db: Database, pattern: bytes) -> Reply:
     if db.size > KEYS_MAX:
         return CommandError(f"ERR KEYS looks at {KEYS_MAX} keys at most and there are {db.size}: use SCAN")
     matches = matcher(pattern)
-    return [
-        key
-        for bucket in db.buckets
-        for key, entry in bucket.items()
-        if db.is_live(entry) and matches(key) is not None
-    ]
+    return [*filter(matches, db.live_keys())]
 
 
 @COMMANDS.command("SCAN", kind=Kind.READ, group="keys", options="[MATCH pattern] [COUNT count] [TYPE type]")
