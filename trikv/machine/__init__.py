@@ -46,7 +46,9 @@ cases apart.
 machine that an installed snapshot replaced. KEYS refuses databases over 50,000 keys and names SCAN, whose
 positions are hashes: it slices buckets, and a key present for a whole scan comes exactly once. A walk copies
 a bucket's table of references before the first write to it (entries are never changed in place, so values
-are shared), costs about 30 bytes a key at worst besides old values, and any number of walks may go on.
+are shared), costs about 30 bytes a key at worst besides old values, and any number of walks may go on. Two
+things are not bounded by design: `digest` hashes all that changed since the last one, and whoever makes keys
+of one crc32 range makes one bucket long (crc32 has no secret), which SCAN and walks of that bucket then pay.
 
 **No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Ledger`; a walk is a cycle while it
 runs and is broken when it ends or is aborted. A test runs thousands of commands with the collector off and
