@@ -21,7 +21,7 @@ from trikv.node.leading import Leading, stamp_of
 from trikv.node.links import Identity, Links
 from trikv.node.logtime import LogTime
 from trikv.node.mailbox import Mailbox
-from trikv.node.proposals import CLUSTERDOWN, REPLY_LOST, Proposals, Waiters
+from trikv.node.proposals import CLUSTERDOWN, Proposals, Waiters
 from trikv.node.reads import Reads
 from trikv.node.retention import Retention
 from trikv.node.service import Work
@@ -243,16 +243,9 @@ class Driver:
     def _installed(self, event: events.Installed) -> None:
         self._raft.installed(event.index)
         self._parts.logtime.saw(self._parts.applier.machine.now_ms)
-        row = event.row
-        if row is None:
-            return
-        self._proposals.opened(row.nonce, row.incarnation, self._host.entropy.bytes(16), self._now_ms)
-        waiters = self._parts.waiters
-        if row.incarnation == waiters.incarnation:
-            for work in waiters.take_below(row.next):
-                self._proposals.indeterminate += 1
-                work.failed(REPLY_LOST)
-            self._proposals.applied_below(row.next, self._now_ms)
+        fresh_nonce = self._host.entropy.bytes(16)
+        for work, error in self._proposals.installed(event.row, fresh_nonce, self._now_ms):
+            work.failed(error)
 
     def _disk_is_full(self, *, full: bool) -> None:
         self.disk_full = full

@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from trikv.machine.batch import Forgotten, Hello, Submission
+from trikv.machine.outcomes import OriginRow
 from trikv.machine.replies import CommandError
 from trikv.node.service import Work
 
@@ -206,6 +207,28 @@ class Proposals:
         self._nonce = fresh_nonce
         self._waiters.reopen(0)
         self.rewind(now_ms)
+
+    def installed(
+        self, row: OriginRow | None, fresh_nonce: bytes, now_ms: int
+    ) -> list[tuple[Work, CommandError]]:
+        """The machine is a snapshot's now, and `row` ours in it: whom it passed by, with what to tell them.
+
+        Where another life has taken the row, or it is gone, nothing says what of ours had applied before
+        that: it is neither answered nor sent again, and a life begins anew.
+        """
+        passed: list[tuple[Work, CommandError]] = []
+        if self.is_open and (row is None or row.incarnation != self._waiters.incarnation):
+            for pending in self._window:
+                if pending.work is not None:
+                    passed.append((pending.work, INDETERMINATE))
+                    pending.work = None
+            self.opened(b"" if row is None else row.nonce, 0, fresh_nonce, now_ms)
+        elif row is not None:
+            self.opened(row.nonce, row.incarnation, fresh_nonce, now_ms)
+            passed = [(work, REPLY_LOST) for work in self._waiters.take_below(row.next)]
+            self.applied_below(row.next, now_ms)
+        self.indeterminate += len(passed)
+        return passed
 
     def expire(self, now_ms: int) -> list[tuple[Work, CommandError]]:
         """Those whose deadline has passed, with what to tell them. Deadlines are in order of arrival."""
