@@ -13,7 +13,7 @@ import pytest
 import structlog
 import trio
 
-from tests.host.contract import Recorder
+from tests.host.rig import Recorder
 from trikv.host.hub import Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
 from trikv.host.peers import SocketAcceptor

@@ -14,7 +14,9 @@ import attrs
 import pytest
 import trio
 
-from tests.host.contract import Echo, HostContract, ServeContract, read_exactly, serving
+from tests.host.contract import HostContract
+from tests.host.rig import Echo, read_exactly, serving
+from tests.host.serve_contract import ServeContract
 from trikv.host.disk import DataDirectoryBusy, RealDisk
 from trikv.host.real import HAS_EPOLL, RealHost
 

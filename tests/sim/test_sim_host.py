@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
-from tests.host.contract import HostContract, Rig
+from tests.host.contract import HostContract
+from tests.host.rig import Rig
 from trikv.sim.determinism import simulate
 from trikv.sim.host import SimHost
 from trikv.sim.stream import SimStream

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from tests.host.contract import read_exactly
+from tests.host.rig import read_exactly
 from trikv.host.seam import Listening
 from trikv.sim.determinism import simulate
 from trikv.sim.host import Machine, SimHost
