@@ -107,7 +107,7 @@ class Origin:
             work.failed(error)
 
     def deliver(self, position: int, *, again: bool = False) -> None:
-        """A hand-over on its way, the oldest or another one, reaches the log; `again`: and stays on its way."""
+        """The oldest hand-over under way, or another, reaches the log; `again`: and stays under way."""
         if self.network:
             bundle = self.network[position % len(self.network)]
             if not again:
@@ -181,6 +181,8 @@ def test_every_work_is_applied_at_most_once_in_order_and_answered_once(steps: li
                 log.commit(Hello(ORIGIN, b"another life %d" % len(log.entries)))
             case ["pass", milliseconds, "ms"]:
                 origin.now_ms += int(milliseconds)
+            case _:
+                raise AssertionError(step)
         origin.check()
     for _ in range(60):  # healed: each round brings everything through, and half a second
         origin.turn()

@@ -1,0 +1,88 @@
+"""One re-armed deadline: on time, nearer and farther, and silent otherwise."""
+
+from collections.abc import Awaitable, Callable
+
+import trio
+from trio.testing import MockClock
+
+from trikv.node.ticker import Ticker
+
+
+class Armed:
+    """A ticker whose owner arms it anew an hour away at each wake-up."""
+
+    def __init__(self) -> None:
+        self.woken_ms: list[int] = []
+        self.ticker = Ticker(self.clock, self._wake)
+
+    @staticmethod
+    def clock() -> int:
+        return int(trio.current_time() * 1000)
+
+    def _wake(self) -> None:
+        self.woken_ms.append(self.clock())
+        self.ticker.arm(self.clock() + 3_600_000)
+
+
+def run(scenario: Callable[[Armed], Awaitable[None]]) -> list[int]:
+    """Run a ticker beside `scenario` in virtual time; the moments at which it woke, but for the first."""
+    armed = Armed()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(armed.ticker.run)
+            await trio.sleep(0.1)
+            await scenario(armed)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    return [moment - armed.woken_ms[0] for moment in armed.woken_ms[1:]]
+
+
+def test_wakes_when_due_and_not_again_until_armed() -> None:
+    """Within a millisecond or two of the deadline; then silence."""
+
+    async def scenario(armed: Armed) -> None:
+        armed.ticker.arm(armed.clock() + 400)
+        await trio.sleep(60)
+
+    (woken,) = run(scenario)
+    assert 499 <= woken <= 503
+
+
+def test_deadline_that_comes_nearer_shortens_the_sleep() -> None:
+    """The driver may learn of an earlier expiry while the ticker sleeps for a heartbeat."""
+
+    async def scenario(armed: Armed) -> None:
+        armed.ticker.arm(armed.clock() + 10_000)
+        await trio.sleep(1)
+        armed.ticker.arm(armed.clock() + 50)
+        await trio.sleep(60)
+
+    (woken,) = run(scenario)
+    assert 1_149 <= woken <= 1_153
+
+
+def test_deadline_that_moves_away_wakes_nobody_at_the_old_one() -> None:
+    """An election timer re-armed by each heartbeat costs no wake-up of the driver."""
+
+    async def scenario(armed: Armed) -> None:
+        for _ in range(50):
+            armed.ticker.arm(armed.clock() + 400)
+            await trio.sleep(0.1)
+        await trio.sleep(60)
+
+    (woken,) = run(scenario)
+    assert 5_399 <= woken <= 5_403
+
+
+def test_deadline_already_past_wakes_at_once() -> None:
+    """A turn that leaves work behind arms for now."""
+
+    async def scenario(armed: Armed) -> None:
+        await trio.sleep(0.5)
+        armed.ticker.arm(armed.clock() - 10)
+        await trio.sleep(60)
+
+    (woken,) = run(scenario)
+    assert 599 <= woken <= 602
