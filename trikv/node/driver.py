@@ -205,7 +205,7 @@ class Driver:
             case said.BootstrapRecord():
                 pass  # meant for a blank disk; this one has its record
             case said.JoinRequest(disk=joining, address=address):
-                if joining == disk:
+                if joining == disk and peer in self._links.peers():  # a stray node is nobody's replacement
                     self._leading.joiners[peer] = Joiner(disk, address, self._now_ms)
             case said.Draining():
                 self.draining.setdefault(peer, False)
