@@ -35,15 +35,14 @@ class Outgoing:
         """Send all of it. True when the peer says that it is durable there."""
         self._index = meta.index
         total = reader.size
-        quiet_since = trio.current_time()
+        stood, quiet_since = self._wanted, trio.current_time()
         while self._wanted < total and not self._refused:
             await self._fill_window(meta, reader, total)
-            before = self._wanted
             with trio.move_on_after(RETRY_S) as waited:
                 await self._news.wait()
             self._news = trio.Event()
-            if self._wanted != before:
-                quiet_since = trio.current_time()
+            if self._wanted != stood:  # an ack may also have come while the window was being filled
+                stood, quiet_since = self._wanted, trio.current_time()
             elif trio.current_time() - quiet_since > PATIENCE_S:
                 return False
             if waited.cancelled_caught:

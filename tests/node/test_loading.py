@@ -1,0 +1,173 @@
+"""What a node submits of its own accord: the cap, and the keys of a backup."""
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from trikv.machine.ledger import Entry
+from trikv.machine.machine import Machine
+from trikv.machine.replies import OK, CommandError, Reply
+from trikv.node import events
+from trikv.node.applier import Applier
+from trikv.node.loading import BATCH_BYTES, Command, load_keys, send_maxmemory
+from trikv.node.mailbox import Mailbox
+from trikv.node.service import Work
+
+UNKNOWN = CommandError("INDETERMINATE the write may or may not have happened")
+DOWN = CommandError("CLUSTERDOWN no leader")
+
+
+class Cluster:
+    """Stands for the driver: gives each submission its outcome in turn; None, and what is left, is OK."""
+
+    def __init__(self, *outcomes: CommandError | None, refuse: str = "") -> None:
+        self.inbox: Mailbox[events.Event] = Mailbox()
+        self.works: list[Work] = []
+        self.barriers = 0
+        self._outcomes = list(outcomes)
+        self._refuse = refuse.encode()
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        while True:
+            for event in await self.inbox.take():
+                if isinstance(event, events.Barrier):
+                    self.barriers += 1
+                    self._answer(event.work)
+                else:
+                    assert isinstance(event, Work)
+                    self.works.append(event)
+                    self._answer(event)
+
+    def _answer(self, work: Work) -> None:
+        failure = self._outcomes.pop(0) if self._outcomes else None
+        if failure is not None:
+            work.failed(failure)
+        else:
+            work.answered([self._reply(command) for command in work.commands])
+
+    def _reply(self, command: Command) -> Reply:
+        return CommandError("OOM no room") if self._refuse and command[1] == self._refuse else OK
+
+
+class KeysOf:
+    """Stands for the applier: a cluster that holds so many keys."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    @property
+    def machine(self) -> "KeysOf":
+        return self
+
+    def keys(self) -> int:
+        return self.count
+
+
+def document(*keys: tuple[int, bytes]) -> Callable[[], Iterator[bytes]]:
+    """A backup with these keys (database and key; value = key)."""
+    machine = Machine()
+    for db, key in keys:
+        machine.space.databases[db].restore(key, Entry(key, 1, 0))
+    walk = machine.walk({})
+    text = b"".join(iter(lambda: walk.step(1 << 16), b""))
+    return lambda: iter([text[:7], text[7:]])
+
+
+def load(cluster: Cluster, opener: Callable[[], Iterator[bytes]], keys_there: int = 0) -> float:
+    """Load a document into a cluster; the virtual seconds it took."""
+
+    async def main() -> float:
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cluster.run)
+            await load_keys(cluster.inbox, cast("Applier", KeysOf(keys_there)), opener)
+            nursery.cancel_scope.cancel()
+        return trio.current_time() - begun
+
+    return trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def commands(cluster: Cluster) -> list[tuple[int, Command]]:
+    """Everything that was submitted, as (database, command)."""
+    return [(work.db, command) for work in cluster.works for command in work.commands]
+
+
+def test_all_keys_arrive_in_their_databases() -> None:
+    """After a read barrier, as SETs of the backup's values."""
+    cluster = Cluster()
+    load(cluster, document((0, b"a"), (3, b"b"), (0, b"c")))
+    assert cluster.barriers == 1
+    assert sorted(commands(cluster)) == [
+        (0, (b"SET", b"a", b"a")),
+        (0, (b"SET", b"c", b"c")),
+        (3, (b"SET", b"b", b"b")),
+    ]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 15]), st.integers(1, 40_000)), max_size=12))
+def test_batches_are_of_one_database_and_bounded(keys: list[tuple[int, int]]) -> None:
+    """A batch ends once it is past its size; so the longest is one value longer than that."""
+    cluster = Cluster()
+    named = [(db, b"%d:" % number + b"x" * size) for number, (db, size) in enumerate(keys)]
+    load(cluster, document(*named))
+    assert sorted(commands(cluster)) == sorted((db, (b"SET", key, key)) for db, key in named)
+    for work in cluster.works:
+        assert work.writes
+        assert sum(sum(map(len, command)) for command in work.commands[:-1]) < BATCH_BYTES
+
+
+def test_unknown_outcomes_are_tried_again_until_there_is_an_answer() -> None:
+    """SET of the same value twice is harmless; half a second between two attempts."""
+    cluster = Cluster(DOWN, DOWN, None, UNKNOWN)
+    took = load(cluster, document((0, b"a")))
+    assert took >= 1.5
+    assert cluster.barriers == 3
+    assert commands(cluster) == [(0, (b"SET", b"a", b"a"))] * 2
+
+
+def test_cluster_that_holds_keys_is_left_alone() -> None:
+    """A restored cluster is not overwritten by the file it was once filled from."""
+    cluster = Cluster()
+    load(cluster, document((0, b"a")), keys_there=1)
+    assert cluster.works == []
+
+
+def test_damaged_document_loads_nothing() -> None:
+    """The checksum stands at the end: it is read once before anything is submitted."""
+    cluster = Cluster()
+    text = b"".join(document((0, b"first"), (0, b"second"))())
+    load(cluster, lambda: iter([text[: len(text) // 2]]))
+    load(cluster, lambda: iter([text.replace(b"second", b"sexond", 1)]))
+    assert cluster.works == []
+    assert cluster.barriers == 0
+
+
+def test_refused_key_ends_the_loading() -> None:
+    """A cap that is too small is said once, not met again for each key that follows."""
+    keys = [(0, b"%02d" % number + b"x" * 30_000) for number in range(9)]
+    cluster = Cluster(refuse=keys[0][1].decode())
+    load(cluster, document(*keys))
+    refused_at = next(
+        n for n, work in enumerate(cluster.works) if any(c[1] == keys[0][1] for c in work.commands)
+    )
+    assert refused_at == len(cluster.works) - 1
+
+
+def test_cap_is_set_once_there_is_a_leader() -> None:
+    """CONFIG SET through the log, again and again until it has an outcome."""
+    cluster = Cluster(DOWN, UNKNOWN)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cluster.run)
+            await send_maxmemory(cluster.inbox, 12_345)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert commands(cluster) == [(0, (b"CONFIG", b"SET", b"maxmemory", b"12345"))] * 3
