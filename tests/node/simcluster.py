@@ -63,7 +63,8 @@ class SimCluster:
     def __init__(self, nursery: trio.Nursery, seed: int, count: int = 3, **settings: Any) -> None:
         self.world = SimWorld(seed)
         self.nodes: dict[int, Node] = {}
-        self.failures: list[BaseException] = []
+        self.doomed: dict[int, list[Exception]] = {}
+        """Nodes that are expected to fail, and what they raised; another node's error fails the test."""
         self._nursery = nursery
         self._settings = settings
         self._ids = range(1, count + 1)
@@ -71,8 +72,15 @@ class SimCluster:
     def start(self, *numbers: int, **settings: Any) -> None:
         """Boot these nodes (all, where none is named)."""
         for number in numbers or self._ids:
-            machine = self.world.machine(f"node{number}")
-            self._nursery.start_soon(machine.run, self._main(number, settings))
+            self._nursery.start_soon(self._live, number, settings)
+
+    async def _live(self, number: int, settings: dict[str, Any]) -> None:
+        try:
+            await self.world.machine(f"node{number}").run(self._main(number, settings))
+        except* Exception as group:
+            if number not in self.doomed:
+                raise
+            self.doomed[number].extend(group.exceptions)
 
     def _main(self, number: int, settings: dict[str, Any]) -> Callable[[SimHost], Awaitable[None]]:
         peers = {n: f"node{n}:{PORT + 10000}" for n in self._ids} if len(self._ids) > 1 else {}

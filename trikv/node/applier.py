@@ -35,6 +35,8 @@ class ServeReads(msgspec.Struct, gc=False):
     index: int
     works: list[Work]
     log_time_ms: int
+    confirmed_ms: int
+    """Boot time: what waits for too long (this node's log stands still) is failed, see `lapsed_reads`."""
 
 
 class Swap(msgspec.Struct):
@@ -183,6 +185,13 @@ class Applier:
             for work in order.works:
                 work.answered(self.evaluate(work, order.log_time_ms))
         self._reads.extend(held)
+
+    def lapsed_reads(self, confirmed_by_ms: int) -> list[Work]:
+        """Take out the reads confirmed at that boot time or before whose index has not come since."""
+        lapsed = [order for order in self._reads if order.confirmed_ms <= confirmed_by_ms]
+        for order in lapsed:
+            self._reads.remove(order)
+        return [work for order in lapsed for work in order.works]
 
     def evaluate(self, work: Work, log_time_ms: int) -> list[Reply]:
         """The replies to a read, from the state as it is."""

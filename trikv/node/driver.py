@@ -40,6 +40,9 @@ from trikv.raft.types import DiskId, EntryKind, NodeId, ReadId
 STOPPING = CommandError(
     "CLUSTERDOWN this node is shutting down; the command was not executed, use another node"
 )
+DISK_FULL = CommandError(
+    "CLUSTERDOWN the disk of this node is full; the command was not executed, use another node"
+)
 FORWARD_BYTES_MAX = 1024 * 1024
 """How much of the window one turn hands over; the rest follows in the next."""
 HOUSEKEEPING_MS = 1000
@@ -168,6 +171,8 @@ class Driver:
         self.works += 1
         if self.stopping:
             work.failed(STOPPING)
+        elif work.writes and self.disk_full:
+            work.failed(DISK_FULL)  # after a change of term we could not even learn what became of it
         elif work.writes:
             self._proposals.submit(work, self._now_ms)
         else:
@@ -295,6 +300,8 @@ class Driver:
         self._housekeeping_due_ms = now + HOUSEKEEPING_MS
         raft, identity = self._raft, self._parts.identity
         self._parts.retention.trim(raft, self._parts.applier.position.index, now)
+        for work in self._parts.applier.lapsed_reads(now - self._reads.patience_ms):
+            work.failed(CLUSTERDOWN)
         self._watch_clocks(now)
         if raft.role is Role.LEADER:
             self._leading.slew(now)
@@ -382,4 +389,4 @@ class Driver:
     def _serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int) -> None:
         works = [work for read in reads for work in self._reads.confirmed(read)]
         if works:
-            self._parts.applier.put(ServeReads(index, works, log_time_ms))
+            self._parts.applier.put(ServeReads(index, works, log_time_ms, self._now_ms))

@@ -21,9 +21,10 @@ class Reads:
     def __init__(
         self, origin: int, life: int, *, deadline_ms: int = 10_000, retry_after_ms: int = 500
     ) -> None:
+        self.patience_ms = deadline_ms
+        """How long a read may wait for its quorum, and after that for the log."""
         self._origin = origin
         self._life = life
-        self._deadline_ms = deadline_ms
         self._retry_after_ms = retry_after_ms
         self._counter = 0
         self._waiting: list[tuple[Work, int]] = []
@@ -39,7 +40,7 @@ class Reads:
 
     def submit(self, work: Work, now_ms: int) -> None:
         """Take a client's read."""
-        self._waiting.append((work, now_ms + self._deadline_ms))
+        self._waiting.append((work, now_ms + self.patience_ms))
 
     def ask(self, now_ms: int) -> ReadId:
         """Put everything that waits under a new question."""

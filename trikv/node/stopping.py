@@ -21,6 +21,7 @@ from trikv.node.driver import Driver, Parts
 from trikv.node.events import HandOver
 from trikv.protocol.messages import Drained, Draining
 from trikv.raft.roles import Role
+from trikv.storage.errors import DiskFull
 
 DUMP = "dump.json"
 POLL_S = 0.01
@@ -103,7 +104,12 @@ class Stopping:
         return any(links.is_up(peer) and peer not in draining for peer in self._parts.raft.progress)
 
     async def _dump(self, *, complete: bool) -> None:
-        meta, keys = await self._parts.snapshotter.write_document(lambda _: DUMP, complete=complete)
+        try:
+            meta, keys = await self._parts.snapshotter.write_document(lambda _: DUMP, complete=complete)
+        except (OSError, DiskFull) as error:
+            # The peers still wait for our word, and the log has everything that was acknowledged.
+            log.error("no dump was written", file=DUMP, reason=str(error))
+            return
         log.info("dumped", file=DUMP, keys=keys, index=meta.index, complete=complete)
 
     def _peers_have_drained(self) -> bool:
