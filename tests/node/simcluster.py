@@ -7,6 +7,7 @@ import hiredis
 import trio
 
 from trikv.config import NodeConfig
+from trikv.node.loading import Document
 from trikv.node.node import Node
 from trikv.protocol.resp import encode_command
 from trikv.raft.roles import Role
@@ -60,13 +61,22 @@ class Client:
 class SimCluster:
     """Nodes 1 to `count`; each lives on the machine ``nodeN``."""
 
-    def __init__(self, nursery: trio.Nursery, seed: int, count: int = 3, **settings: Any) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        seed: int,
+        count: int = 3,
+        document: Document | None = None,
+        **settings: Any,
+    ) -> None:
+        """`document`: what every node is told to fill an empty cluster from."""
         self.world = SimWorld(seed)
         self.nodes: dict[int, Node] = {}
         self.doomed: dict[int, list[Exception]] = {}
         """Nodes that are expected to fail, and what they raised; another node's error fails the test."""
         self._nursery = nursery
         self._settings = settings
+        self._document = document
         self._ids = range(1, count + 1)
 
     def start(self, *numbers: int, **settings: Any) -> None:
@@ -97,7 +107,7 @@ class SimCluster:
         config = NodeConfig(**chosen)
 
         async def main(host: SimHost) -> None:
-            node = self.nodes[number] = Node(config, host, SECRET)
+            node = self.nodes[number] = Node(config, host, SECRET, self._document)
             await node.run()
 
         return main

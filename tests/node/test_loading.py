@@ -98,14 +98,14 @@ def commands(cluster: Cluster) -> list[tuple[int, Command]]:
 
 
 def test_all_keys_arrive_in_their_databases() -> None:
-    """After a read barrier, as SETs of the backup's values."""
+    """After a read barrier, as SETs that leave what a client has written meanwhile."""
     cluster = Cluster()
     load(cluster, document((0, b"a"), (3, b"b"), (0, b"c")))
     assert cluster.barriers == 1
     assert sorted(commands(cluster)) == [
-        (0, (b"SET", b"a", b"a")),
-        (0, (b"SET", b"c", b"c")),
-        (3, (b"SET", b"b", b"b")),
+        (0, (b"SET", b"a", b"a", b"NX")),
+        (0, (b"SET", b"c", b"c", b"NX")),
+        (3, (b"SET", b"b", b"b", b"NX")),
     ]
 
 
@@ -116,19 +116,19 @@ def test_batches_are_of_one_database_and_bounded(keys: list[tuple[int, int]]) ->
     cluster = Cluster()
     named = [(db, b"%d:" % number + b"x" * size) for number, (db, size) in enumerate(keys)]
     load(cluster, document(*named))
-    assert sorted(commands(cluster)) == sorted((db, (b"SET", key, key)) for db, key in named)
+    assert sorted(commands(cluster)) == sorted((db, (b"SET", key, key, b"NX")) for db, key in named)
     for work in cluster.works:
         assert work.writes
-        assert sum(sum(map(len, command)) for command in work.commands[:-1]) < BATCH_BYTES
+        assert sum(sum(map(len, command[:3])) for command in work.commands[:-1]) < BATCH_BYTES
 
 
 def test_unknown_outcomes_are_tried_again_until_there_is_an_answer() -> None:
-    """SET of the same value twice is harmless; half a second between two attempts."""
+    """SET with NX may be repeated; half a second between two attempts."""
     cluster = Cluster(DOWN, DOWN, None, UNKNOWN)
     took = load(cluster, document((0, b"a")))
     assert took >= 1.5
     assert cluster.barriers == 3
-    assert commands(cluster) == [(0, (b"SET", b"a", b"a"))] * 2
+    assert commands(cluster) == [(0, (b"SET", b"a", b"a", b"NX"))] * 2
 
 
 def test_cluster_that_holds_keys_is_left_alone() -> None:
@@ -171,3 +171,20 @@ def test_cap_is_set_once_there_is_a_leader() -> None:
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
     assert commands(cluster) == [(0, (b"CONFIG", b"SET", b"maxmemory", b"12345"))] * 3
+
+
+def test_cap_that_is_refused_is_tried_again() -> None:
+    """An error among the replies is no success either."""
+    cluster = Cluster(refuse="SET")
+    tries: list[float] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cluster.run)
+            with trio.move_on_after(2.2):
+                await send_maxmemory(cluster.inbox, 1)
+            tries.append(len(cluster.works))
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert tries == [5]

@@ -1,0 +1,385 @@
+"""Whole nodes and what an operator or a transaction asks of them, across the cluster."""
+
+import json
+from typing import Any
+
+import hiredis
+import trio
+
+from tests.node.counting import others, until
+from tests.node.simcluster import Client, SimCluster, run_cluster
+
+HOUR_MS = 3_600_000
+
+
+async def three_clients(cluster: SimCluster) -> list[Client]:
+    """A running cluster; a client of each node."""
+    cluster.start()
+    await cluster.leader()
+    return [await cluster.connect(number) for number in (1, 2, 3)]
+
+
+async def stopped(cluster: SimCluster, number: int) -> None:
+    """Wait until a node has left."""
+    await until(lambda: number not in set(cluster.running()))
+
+
+async def info_of(client: Client, *sections: str) -> dict[str, str]:
+    """INFO, parsed as clients do."""
+    text = (await client.call("INFO", *sections)).decode()
+    assert text.endswith("\r\n")
+    fields: dict[str, str] = {}
+    for line in text.split("\r\n"):
+        if line and not line.startswith("#"):
+            name, colon, value = line.partition(":")
+            assert colon
+            assert name not in fields
+            fields[name] = value
+    return fields
+
+
+def test_backup_holds_what_was_acknowledged_on_any_node() -> None:
+    """The path, the number of keys; valid JSON with every write acknowledged before; the newest are kept."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        for number in range(9):
+            assert await clients[number % 3].call("SET", f"k{number}", number) == b"OK"
+        told = (await clients[1].call("BACKUP")).decode()
+        path, _, rest = told.partition(": ")
+        assert path.startswith("data/node1/backups/")  # as configured; the tests leave the default
+        assert rest.startswith("9 keys at index ")
+        document = json.loads(cluster.file(2, path.removeprefix("data/node1/")))
+        assert {row["k"]: row["v"] for row in document["keys"]} == {f"k{n}": str(n) for n in range(9)}
+        assert document["node"]["complete"] is True
+        for number in range(4):
+            await clients[1].call("SET", "more", number)
+            await clients[1].call("BACKUP")
+            await trio.sleep(1.5)
+        names = [name for name in cluster.world.machine("node2").volume.names if name.endswith(".json")]
+        assert sum(name.startswith("backups/") for name in names) == 3
+
+    run_cluster(scenario, backups_kept=3)
+
+
+def test_save_and_lastsave() -> None:
+    """SAVE returns with a snapshot on disk; LASTSAVE and INFO tell of it; BGSAVE does not wait."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        client = (await three_clients(cluster))[2]
+        assert await client.call("LASTSAVE") == 0
+        await client.call("SET", "k", "v")
+        assert await client.call("SAVE") == b"OK"
+        saved = await client.call("LASTSAVE")
+        assert abs(saved - cluster.world.machine("node3").clock.wall_ms() // 1000) <= 2
+        first = int((await info_of(client, "persistence"))["snapshot_index"])
+        assert first > 0
+        await client.call("SET", "k", "w")
+        assert await client.call("BGSAVE") == b"Background saving started"
+        await trio.sleep(1)
+        assert int((await info_of(client, "persistence"))["snapshot_index"]) > first
+        names = [
+            name for name in cluster.world.machine("node3").volume.names if name.startswith("snapshots/")
+        ]
+        assert len(names) == 2
+        assert all(name.endswith(".json") for name in names)
+
+    run_cluster(scenario)
+
+
+def test_wait_tells_on_how_many_disks_the_last_write_is() -> None:
+    """From a leader or a follower; with one node down it answers what there is, at its timeout."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        leader = await cluster.leader()
+        for client in clients:
+            assert await client.call("SET", "k", "v") == b"OK"
+            assert await client.call("WAIT", 2, 2000) == 2
+        assert str(await clients[0].call("WAIT", 1, -1)) == "ERR timeout is negative"
+        follower = others(cluster, leader)[0]
+        cluster.kill(next(n for n in (1, 2, 3) if n not in {leader, follower}))
+        client = clients[follower - 1]
+        assert await client.call("SET", "k", "w") == b"OK"
+        assert await client.call("WAIT", 1, 0) == 1
+        begun = trio.current_time()
+        assert await client.call("WAIT", 2, 300) == 1
+        assert 0.29 < trio.current_time() - begun < 0.5
+        assert len(cluster.parts(follower).durability._answers) == 0
+
+    run_cluster(scenario)
+
+
+def test_shutdown_command_stops_that_node_with_a_complete_dump() -> None:
+    """SHUTDOWN acts on its own node; the others serve on; the next start has everything."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        assert await clients[0].call("SET", "k", "v") == b"OK"
+        leader = await cluster.leader()
+        begun = trio.current_time()
+        await clients[leader - 1].stream.send_all(b"SHUTDOWN\r\n")
+        await stopped(cluster, leader)
+        assert trio.current_time() - begun < 5
+        document = json.loads(cluster.file(leader, "dump.json"))
+        assert document["node"]["complete"] is True
+        assert [row["k"] for row in document["keys"]] == ["k"]
+        assert await clients[leader % 3].call("INCR", "n") == 1
+        cluster.start(leader)
+        assert await (await cluster.connect(leader)).call("GET", "n") == b"1"
+        await cluster.converged()
+
+    run_cluster(scenario)
+
+
+def test_stop_without_a_majority_keeps_its_time_and_says_that_the_dump_may_lack_something() -> None:
+    """No barrier can be had: ``complete`` is false; who waits is told; the node is gone in its time."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        assert await clients[0].call("SET", "k", "v") == b"OK"
+        cluster.kill(2, 3)
+        replies: list[Any] = []
+
+        async def write() -> None:
+            replies.append(await clients[0].call("SET", "k", "w"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write)
+            await trio.sleep(0.1)
+            begun = trio.current_time()
+            cluster.nodes[1].stop()
+            await stopped(cluster, 1)
+            assert trio.current_time() - begun < 8
+        assert str(replies[0]).startswith("INDETERMINATE"), "never a bare close: clients would send it again"
+        assert json.loads(cluster.file(1, "dump.json"))["node"]["complete"] is False
+
+    run_cluster(scenario)
+
+
+def test_cap_given_explicitly_changes_the_cluster_through_the_log() -> None:
+    """One node restarted with the flag: afterwards the cap is the same everywhere, restarts included."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        leader = await cluster.leader()
+        node = others(cluster, leader)[0]
+        cluster.kill(node)
+        cluster.start(node, maxmemory=5_000_000, maxmemory_explicit=True)
+        await cluster.connect(node)
+        await trio.sleep(2)
+        assert [cluster.parts(n).applier.machine.maxmemory for n in (1, 2, 3)] == [5_000_000] * 3
+        assert await clients[leader - 1].call("CONFIG", "GET", "maxmemory") == [b"maxmemory", b"5000000"]
+        cluster.kill(node)
+        cluster.start(node, maxmemory=7_000_000)
+        await cluster.connect(node)
+        await trio.sleep(2)
+        assert cluster.parts(node).applier.machine.maxmemory == 5_000_000
+        await cluster.converged()
+
+    run_cluster(scenario)
+
+
+def test_transaction_on_one_node_sees_a_watched_key_change_on_another() -> None:
+    """EXEC is refused where the key was written by any node, and atomic where it was not."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        one, two, three = await three_clients(cluster)
+        assert await one.call("SET", "balance", 10) == b"OK"
+        assert await two.call("WATCH", "balance") == b"OK"
+        assert await three.call("INCRBY", "balance", 5) == 15
+        assert await two.call("MULTI") == b"OK"
+        assert await two.call("SET", "balance", 0) == b"QUEUED"
+        assert await two.call("EXEC") is None
+        assert await one.call("GET", "balance") == b"15"
+        replies = await two.pipeline(
+            ("WATCH", "balance"), ("MULTI",), ("DECRBY", "balance", 5), ("INCR", "moved"), ("EXEC",)
+        )
+        assert replies[-1] == [10, 1]
+        assert await three.call("MGET", "balance", "moved") == [b"10", b"1"]
+
+    run_cluster(scenario)
+
+
+def test_transactions_from_all_nodes_never_interleave() -> None:
+    """Optimistic increments with WATCH on three nodes, one leader killed: the sum is what was committed."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        await three_clients(cluster)
+        leader = await cluster.leader()
+        committed = dict.fromkeys(others(cluster, leader), 0)
+
+        async def move(number: int) -> None:
+            client = await cluster.connect(number)
+            while True:
+                assert await client.call("WATCH", "a", "b") == b"OK"
+                a, b = (int(value or 0) for value in await client.call("MGET", "a", "b"))
+                assert a == b, "no transaction is seen half"
+                done = await client.pipeline(("MULTI",), ("SET", "a", a + 1), ("SET", "b", b + 1), ("EXEC",))
+                committed[number] += done[-1] is not None
+                await trio.sleep(0.05)
+
+        async with trio.open_nursery() as nursery:
+            for number in committed:
+                nursery.start_soon(move, number)
+            await trio.sleep(1)
+            cluster.kill(leader)
+            await trio.sleep(2.5)
+            nursery.cancel_scope.cancel()
+        client = await cluster.connect(others(cluster, leader)[0])
+        value = int(await client.call("GET", "a"))
+        assert 20 < sum(committed.values()) <= value <= sum(committed.values()) + len(committed)
+
+    run_cluster(scenario)
+
+
+def test_wall_clocks_an_hour_apart_change_no_lifetime() -> None:
+    """TTLs go by log time: on every node, and under the leader whose clock is wrong, a second is a second."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.world.machine("node1").clock.wall_offset_ms = HOUR_MS
+        cluster.world.machine("node2").clock.wall_offset_ms = -HOUR_MS
+        clients = await three_clients(cluster)
+        for round_ in range(3):
+            leader = await cluster.leader()
+            client = clients[others(cluster, leader)[0] - 1]
+            assert await client.call("SET", "k", "v", "PX", 3_000) == b"OK"
+            assert await client.call("SET", "long", "v", "EX", 600) == b"OK"
+            for other in clients:
+                assert 2_500 < await other.call("PTTL", "k") <= 3_000
+            if round_ == 0:
+                cluster.nodes[leader].stop()
+                await stopped(cluster, leader)
+                cluster.start(leader)
+                clients[leader - 1] = await cluster.connect(leader)
+                assert await clients[leader - 1].call("EXISTS", "long") == 1
+            await trio.sleep(3.2)
+            for other in clients:
+                assert await other.call("MGET", "k", "long") == [None, b"v"]
+            # A step of the leader's wall clock moves nothing either.
+            cluster.world.machine(f"node{await cluster.leader()}").clock.wall_offset_ms += 2 * HOUR_MS
+        leader = await cluster.leader()
+        seen = await info_of(clients[leader - 1], "raft")
+        assert int(seen["raft_clock_deviation_ms"]) > HOUR_MS // 2, "the operator can see it"
+        await cluster.converged()
+
+    run_cluster(scenario)
+
+
+def test_info_speaks_redis_and_of_raft() -> None:
+    """Sections and fields that clients and monitors look for, on leader and follower; it parses."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        leader = await cluster.leader()
+        await clients[0].call("SET", "k", "v", "EX", 100)
+        await clients[0].call("SELECT", 3)
+        await clients[0].call("SET", "other", "v")
+        for number, client in enumerate(clients, 1):
+            fields = await info_of(client)
+            leads = number == leader
+            assert fields["role"] == ("master" if leads else "slave")
+            assert fields["raft_role"] == ("leader" if leads else "follower")
+            assert (fields["raft_node_id"], fields["raft_leader_id"]) == (str(number), str(leader))
+            assert fields["raft_num_voting_nodes"] == fields["raft_num_nodes"] == "3"
+            assert fields["raft_members"] == "1:voter,2:voter,3:voter"
+            assert fields["db0"].startswith("keys=1,expires=1")
+            assert fields["db3"].startswith("keys=1,expires=0")
+            assert int(fields["raft_commit_index"]) >= int(fields["raft_last_applied_index"]) > 0
+            assert fields["redis_version"].startswith("7.2")
+            assert {"trikv_version", "uptime_in_seconds", "used_memory", "maxmemory", "wal_fsyncs"} <= set(
+                fields
+            )
+            assert {"wal_sync_ms_mean", "snapshot_index", "connected_clients", "raft_current_term"} <= set(
+                fields
+            )
+            if leads:
+                assert fields["connected_slaves"] == "2"
+                assert fields["slave0"].startswith("id=")
+                assert "state=online" in fields["slave0"]
+            else:
+                assert (fields["master_host"], fields["master_link_status"]) == (f"node{leader}", "up")
+            banner = await (await cluster.connect(number)).line("")
+            assert f"node{number}, {'leader' if leads else f'follower of node{leader}'}" in banner
+        assert "redis_version" not in await info_of(clients[0], "raft")
+        digests = {(await info_of(client, "digest"))["digest_state"] for client in clients}
+        assert len(digests) == 1
+        assert "digest_state" not in await info_of(clients[0], "everything")
+
+    run_cluster(scenario)
+
+
+def test_pipelines_of_reads_and_writes_keep_their_order_through_an_election() -> None:
+    """Clients of surviving nodes: each reply belongs to its command, whatever becomes of the leader."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        await three_clients(cluster)
+        leader = await cluster.leader()
+        rounds = dict.fromkeys(others(cluster, leader), 0)
+
+        async def talk(number: int) -> None:
+            client = await cluster.connect(number)
+            while True:
+                n = rounds[number]
+                commands: list[tuple[Any, ...]] = [
+                    ("ECHO", n), ("SET", f"x{number}", n), ("GET", f"x{number}"), ("PING",),
+                    ("GETSET", f"x{number}", "then"), ("NOSUCH",), ("GET", f"x{number}"),
+                    ("STRLEN", f"x{number}"),
+                ]  # fmt: skip
+                replies = await client.pipeline(*commands)
+                assert isinstance(replies.pop(5), hiredis.ReplyError)
+                assert replies == [b"%d" % n, b"OK", b"%d" % n, b"PONG", b"%d" % n, b"then", 4]
+                (read,) = await client.pipeline(("GET", f"x{number}"))
+                assert read == b"then"
+                rounds[number] += 1
+                await trio.sleep(0.05)
+
+        async with trio.open_nursery() as nursery:
+            for number in rounds:
+                nursery.start_soon(talk, number)
+            await trio.sleep(0.7)
+            cluster.kill(leader)
+            await cluster.leader()
+            await trio.sleep(0.7)
+            cluster.start(leader)
+            await trio.sleep(0.7)
+            nursery.cancel_scope.cancel()
+        assert min(rounds.values()) > 10
+        await cluster.converged()
+
+    run_cluster(scenario)
+
+
+def test_backup_fills_a_new_cluster_that_is_empty_and_no_other() -> None:
+    """Every node may be given the file; databases, deadlines and any bytes come along."""
+    documents: list[bytes] = []
+
+    async def original(cluster: SimCluster) -> None:
+        client = (await three_clients(cluster))[0]
+        for number in range(50):
+            assert await client.call("SET", b"bin\xff%d" % number, bytes(range(number))) == b"OK"
+        await client.call("SET", "brief", "v", "EX", 1000)
+        await client.call("SELECT", 7)
+        await client.call("SET", "elsewhere", "x" * 100_000)
+        told = (await client.call("BACKUP")).decode()
+        documents.append(cluster.file(1, told.partition(": ")[0].removeprefix("data/node1/")))
+
+    async def filled(cluster: SimCluster) -> None:
+        client = (await three_clients(cluster))[1]
+        await trio.sleep(3)
+        assert await client.call("DBSIZE") == 51
+        assert await client.call("GET", b"bin\xff49") == bytes(range(49))
+        assert 900 < await client.call("TTL", "brief") <= 1000
+        await client.call("SELECT", 7)
+        assert await client.call("STRLEN", "elsewhere") == 100_000
+        await client.call("FLUSHALL")
+        await client.call("SET", "own", "v")
+        cluster.kill(1)
+        cluster.start(1)
+        await cluster.connect(1)
+        await trio.sleep(3)
+        assert await client.call("DBSIZE") == 1, "a cluster that holds keys is left alone"
+        await cluster.converged()
+
+    run_cluster(original)
+    run_cluster(filled, document=lambda: iter([documents[0]]))
