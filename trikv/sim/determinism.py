@@ -1,21 +1,143 @@
-"""The one place that touches Trio's private scheduler, so that a seed decides the order of tasks.
+"""The one place that touches Trio's private parts: virtual time, the order of tasks, tasks held aside.
 
-Measured (RELIABILITY 2): `MockClock` alone is not deterministic, because Trio shuffles the tasks that are
+Measured (RELIABILITY 2): virtual time alone is not deterministic, because Trio shuffles the tasks that are
 ready. Pinning the shuffle makes a run repeat exactly, across processes and hash seeds. The names are
 private: Trio is pinned to one minor version; ``tests/sim/test_determinism.py`` is the canary for the next.
 """
 
 import gc
+import heapq
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 import trio
 from trio._core import _run as trio_run
-from trio.testing import MockClock
+
+from trikv.sim.guard import guarded
 
 T = TypeVar("T")
 _SWITCH = "_ALLOW_DETERMINISTIC_SCHEDULING"
+_LONG_S = 3600.0
+"""Any time to sleep that Trio cuts short for tasks that wait for idleness."""
+_LAST_CHANCE_S = 0.05
+_LAST_CHANCES = 20
+"""How often and how long (in real time) to wait for Trio's own socket before a standstill is a deadlock."""
+
+
+class Deadlock(Exception):
+    """Every task waits and no time will come that wakes one."""
+
+
+class VirtualClock(trio.abc.Clock):
+    """Time stands still while tasks run, and jumps to the next deadline or event when none can.
+
+    Trio asks how long it may sleep exactly when no task is ready: that is when the clock jumps. Trio's own
+    `MockClock` jumps a turn of the scheduler later, which makes each timed event cost two turns, and knows
+    no events that are not a task's: those of a world (bytes that arrive) need no task and no cancel scope.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._standstills = 0
+
+    def start_clock(self) -> None:
+        """Begins at 0."""
+
+    def current_time(self) -> float:
+        """Virtual seconds since the start."""
+        return self._now
+
+    def call_at(self, when: float, event: Callable[[], None]) -> None:
+        """Call `event` when the time is `when`: between tasks, before those that wake in the same instant.
+
+        Events of one instant go in the order in which they were asked for. `event` must not raise.
+        """
+        self._count += 1
+        heapq.heappush(self._events, (when, self._count, event))
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Jump to what comes next. The sleep is over at once."""
+        if trio_run.GLOBAL_RUN_CONTEXT.runner.waiting_for_idle:
+            return _LONG_S  # those tasks go first: for them nothing else has to happen
+        events = self._events
+        following = min(deadline, events[0][0]) if events else deadline
+        if following == float("inf"):
+            self._standstills += 1
+            if self._standstills > _LAST_CHANCES:
+                raise Deadlock(f"all tasks wait for ever at {self._now:.6f} s")
+            return _LAST_CHANCE_S  # when a run ends, Trio wakes its own tasks through a socket
+        self._standstills = 0
+        self._now = max(self._now, following)
+        while events and events[0][0] <= self._now:
+            heapq.heappop(events)[2]()
+        return 0
+
+
+def call_at(when: float, event: Callable[[], None]) -> None:
+    """`VirtualClock.call_at` of the simulation that runs. Never, where `when` is infinite."""
+    if when != float("inf"):
+        clock = trio_run.GLOBAL_RUN_CONTEXT.runner.clock
+        assert isinstance(clock, VirtualClock), "a SimWorld needs trikv.sim.determinism.simulate"
+        clock.call_at(when, event)
+
+
+async def sleep_until(when: float) -> None:
+    """Sleep through everything, cancellation included."""
+    task = trio.lowlevel.current_task()
+    call_at(when, lambda: trio.lowlevel.reschedule(task))
+    await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
+
+
+class Freezer(trio.abc.Instrument):
+    """Holds the runnable tasks of frozen owners aside: SIGSTOP for a part of a Trio program.
+
+    A task belongs to the owner that `owner` has in its context, which tasks inherit from those that start
+    them. A frozen task that is running or already picked for this turn goes on to its next await, all in
+    the same instant. What wakes it later (data, a deadline, a cancellation) is decided when it happens and
+    takes effect when it is thawed, as signals and timers do with a stopped process.
+    """
+
+    def __init__(self, owner: ContextVar[Any]) -> None:
+        self._owner = owner
+        self._held: dict[int, list[trio.lowlevel.Task]] = {}
+        self._frozen: dict[int, object] = {}
+
+    def freeze(self, owner: object) -> None:
+        """None of the owner's tasks runs until `thaw`."""
+        if id(owner) in self._frozen:
+            return
+        if not self._frozen:
+            trio.lowlevel.add_instrument(self)
+        self._frozen[id(owner)] = owner
+        held = self._held[id(owner)] = []
+        ready = trio_run.GLOBAL_RUN_CONTEXT.runner.runq
+        for task in list(ready):
+            if task.context.get(self._owner) is owner:
+                ready.remove(task)
+                held.append(task)
+
+    def thaw(self, owner: object) -> None:
+        """They go on. Nothing happens if they were not frozen."""
+        if self._frozen.pop(id(owner), None) is not None:
+            trio_run.GLOBAL_RUN_CONTEXT.runner.runq.extend(self._held.pop(id(owner)))
+            if not self._frozen:
+                trio.lowlevel.remove_instrument(self)
+
+    def is_frozen(self, owner: object) -> bool:
+        """Between `freeze` and `thaw`."""
+        return id(owner) in self._frozen
+
+    def task_scheduled(self, task: trio.lowlevel.Task) -> None:
+        """Trio made a task ready, and has just put it last in its queue."""
+        held = self._held.get(id(task.context.get(self._owner)))
+        if held is not None:
+            last = trio_run.GLOBAL_RUN_CONTEXT.runner.runq.pop()
+            assert last is task
+            held.append(task)
 
 
 @contextmanager
@@ -42,6 +164,14 @@ def pinned(seed: int) -> Iterator[None]:
 
 
 def simulate(seed: int, main: Callable[[], Awaitable[T]]) -> T:
-    """Run `main` under virtual time that jumps whenever all tasks wait, scheduled by `seed`."""
+    """Run `main` under virtual time that jumps whenever all tasks wait, scheduled by `seed`.
+
+    The real world is out of its reach: see `trikv.sim.guard`.
+    """
+
+    async def apart() -> T:
+        with guarded():
+            return await main()
+
     with pinned(seed):
-        return trio.run(main, clock=MockClock(autojump_threshold=0))
+        return trio.run(apart, clock=VirtualClock())

@@ -1,0 +1,121 @@
+"""What a simulation must not touch: sockets, threads, processes, files for writing, real time, entropy.
+
+One touch and a seed no longer decides the run, mostly without any visible sign. So inside `guarded` all of
+it raises `RealWorld`. Python's audit events catch what goes through C (sockets, files, processes) wherever
+the call came from; threads and the functions of `time`, `random` and `os`, which audit nothing, are replaced.
+
+What is let through: code of the test tools and of `logging`, which stamps its records (no node reads them
+back), and compiled modules that an import writes. Names bound before (``from time import monotonic``) cannot
+be caught; the linter's banned calls and the import contracts look after those.
+"""
+
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+_FORBIDDEN_EVENTS = frozenset(
+    {
+        "os.exec",
+        "os.fork",
+        "os.forkpty",
+        "os.mkdir",
+        "os.posix_spawn",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.system",
+        "os.truncate",
+        "socket.__new__",
+        "socket.getaddrinfo",
+        "subprocess.Popen",
+    }
+)
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CLOCKS = (
+    "time",
+    "time_ns",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "clock_gettime",
+    "clock_gettime_ns",
+    "sleep",
+)
+_DICE = ("random", "randrange", "randint", "randbytes", "getrandbits", "uniform", "choice", "choices")
+_DECKS = ("shuffle", "sample", "seed", "gauss", "expovariate", "triangular", "betavariate")
+_TOOLS = frozenset({"coverage", "hypothesis", "logging", "_pytest", "pytest", "pluggy", "cProfile", "pstats"})
+
+_depth = [0]
+"""How many `guarded` are entered and not lifted; in a list, because the audit hook stays for ever."""
+_hooked: list[bool] = []
+
+
+class RealWorld(AssertionError):
+    """Something inside a simulation reached for the world outside."""
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if not _depth[0]:
+        return
+    if event == "open":
+        path, _, flags = args
+        if not isinstance(flags, int) or not flags & _WRITING or _is_compiled(path):
+            return
+    elif event not in _FORBIDDEN_EVENTS or (args and _is_compiled(args[0])):
+        return
+    raise RealWorld(f"{event}{args!r} inside a simulation")
+
+
+def _is_compiled(path: object) -> bool:
+    """The import system writes compiled modules when a test imports late."""
+    return isinstance(path, str | bytes) and "__pycache__" in os.fsdecode(path)
+
+
+def _refusing(module: ModuleType, name: str) -> Callable[..., Any]:
+    real = getattr(module, name)
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        caller = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001 - who asks decides
+        if not _depth[0] or caller.partition(".")[0] in _TOOLS:
+            return real(*args, **options)
+        raise RealWorld(f"{module.__name__}.{name} inside a simulation, called by {caller}")
+
+    return refuse
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Inside, the real world raises `RealWorld`. Enter it after Trio's run has begun, which needs both."""
+    if not _hooked:
+        sys.addaudithook(_audit)  # cannot be taken back: it looks at `_depth`
+        _hooked.append(True)
+    # `_urandom` is where `secrets`, `uuid` and SystemRandom get theirs.
+    names = [(time, name) for name in _CLOCKS] + [(random, name) for name in (*_DICE, *_DECKS, "_urandom")]
+    names += [(os, "urandom"), (threading, "_start_new_thread")]
+    before = [(module, name, getattr(module, name)) for module, name in names]
+    for module, name, _ in before:
+        setattr(module, name, _refusing(module, name))
+    _depth[0] += 1
+    try:
+        yield
+    finally:
+        _depth[0] -= 1
+        for module, name, real in before:
+            setattr(module, name, real)
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """Inside, the real world may be touched again: for what a run reports of itself, never for a node."""
+    depth, _depth[0] = _depth[0], 0
+    try:
+        yield
+    finally:
+        _depth[0] = depth
