@@ -1,0 +1,242 @@
+"""Which index a snapshot bears, when it appears, what goes because of it; when a dump is written."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.node.works import ORIGIN, CommittedLog
+from tests.storage.memory_disk import MemoryDisk
+from trikv.host.seam import Host, Listening
+from trikv.machine.batch import Hello, Submission
+from trikv.machine.machine import Machine
+from trikv.machine.replies import CommandError
+from trikv.machine.snapshot import Restore
+from trikv.node.applier import Applier
+from trikv.node.connections import Connections
+from trikv.node.driver import Driver, Parts
+from trikv.node.events import Barrier, Compact, Event
+from trikv.node.header import Header
+from trikv.node.links import Identity, Links
+from trikv.node.mailbox import Mailbox
+from trikv.node.proposals import Waiters
+from trikv.node.service import RuntimeSettings
+from trikv.node.snapshotter import Snapshotter, SnapshotterSettings
+from trikv.node.stopping import StopLimits, Stopping
+from trikv.protocol.messages import SnapshotAck, SnapshotChunk
+from trikv.raft.roles import Role
+from trikv.raft.types import Member, Membership, SnapshotMeta
+from trikv.storage.snapshots import SnapshotStore
+
+MEMBERS = Membership((Member(ORIGIN, b"disk" * 4, voter=True, address="n1:1"),))
+CLUSTER = b"cluster of tests"
+PEER = 2
+
+
+class Rig:
+    """A snapshotter with a real applier and a disk in memory; a log of writes to apply."""
+
+    def __init__(self) -> None:
+        self.log = CommittedLog()
+        first = self.log.entries[0]
+        self.log.entries[0] = msgspec.structs.replace(first, payload=msgspec.msgpack.encode(MEMBERS))
+        incarnation = self.log.commit(Hello(ORIGIN, b"n"))
+        for number in range(1, 20):
+            write = (b"SET", b"key%d" % number, b"%d" % number)
+            self.log.commit(Submission(ORIGIN, incarnation, number, 0, (write,)))
+        self.inbox = Mailbox[Event]()
+        self.durable_index = 0
+        self.acks: list[SnapshotAck] = []
+        self.disk = MemoryDisk()
+        self.applier = Applier(
+            origin=ORIGIN,
+            machine=Machine(),
+            position=SnapshotMeta(0, 0, MEMBERS),
+            waiters=Waiters(),
+            inbox=self.inbox,
+            boot_ms=lambda: 0,
+        )
+
+    def wall_ms(self) -> int:
+        """A clock."""
+        return 1_000
+
+    @property
+    def clock(self) -> "Rig":
+        """The host's clock."""
+        return self
+
+    def send(self, peer: int, message: SnapshotAck) -> bool:
+        """The link to the peer."""
+        assert peer == PEER
+        self.acks.append(message)
+        return True
+
+    async def snapshotter(self) -> Snapshotter:
+        """The thing under test."""
+        return Snapshotter(
+            host=cast("Host", self),
+            store=await SnapshotStore.open(self.disk),
+            applier=self.applier,
+            links=cast("Links", self),
+            identity=Identity(ORIGIN, b"disk" * 4, CLUSTER),
+            inbox=self.inbox,
+            durable_index=lambda: self.durable_index,
+            newest=None,
+            newest_bytes=0,
+            settings=SnapshotterSettings(),
+        )
+
+    def apply_up_to(self, index: int) -> None:
+        """Hand the applier the next entries of the log."""
+        self.applier.put(tuple(self.log.entries[self.applier.position.index : index]))
+
+    def digest_at(self, index: int) -> str:
+        """The state that a replica has at `index`."""
+        machine = Machine()
+        machine.apply_membership(1, [ORIGIN])
+        for entry in self.log.entries[1:index]:
+            machine.apply(entry.index, entry.payload)
+        return machine.digest()
+
+    def stored(self) -> list[tuple[str, Machine]]:
+        """Every snapshot that bears its name, loaded."""
+        found = []
+        for name, inode in sorted(self.disk.names_now.items()):
+            if name.endswith(".json"):
+                restore = Restore()
+                restore.feed(bytes(inode.cache))
+                found.append((name, restore.finish()[1]))
+        return found
+
+
+async def test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_disk(
+    autojump_clock: MockClock,
+) -> None:
+    """Applied may run ahead of this node's log: the file appears only when the log has its index.
+
+    What is written meanwhile is neither in it nor dropped from the log because of it (PROTOCOL 8).
+    """
+    del autojump_clock
+    rig = Rig()
+    snapshotter = await rig.snapshotter()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(rig.applier.run)
+        rig.apply_up_to(10)
+        await wait_all_tasks_blocked()
+        rig.durable_index = 8
+        nursery.start_soon(snapshotter.take)
+        await trio.sleep(1)
+        assert rig.stored() == []
+        rig.apply_up_to(20)
+        await trio.sleep(1)
+        rig.durable_index = 20
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    ((name, machine),) = rig.stored()
+    assert (int(name.split("/")[1].split("-")[0]), machine.index) == (10, 10)
+    assert machine.digest() == rig.digest_at(10)
+    (compacted,) = (event for event in await rig.inbox.take() if isinstance(event, Compact))
+    assert compacted.meta == SnapshotMeta(10, 1, MEMBERS)
+
+
+async def test_a_snapshot_is_not_named_by_what_is_durable_but_by_what_is_applied() -> None:
+    """The log on disk is usually ahead of the machine."""
+    rig = Rig()
+    rig.durable_index = 22
+    snapshotter = await rig.snapshotter()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(rig.applier.run)
+        rig.apply_up_to(12)
+        await wait_all_tasks_blocked()
+        meta = await snapshotter.take()
+        nursery.cancel_scope.cancel()
+    ((name, machine),) = rig.stored()
+    assert (meta.index, machine.index, f"{12:020}" in name) == (12, 12, True)
+
+
+@pytest.mark.parametrize(("cluster", "offset"), [(CLUSTER, 0), (b"somebody else's!", -1)])
+async def test_a_snapshot_of_another_cluster_is_refused(cluster: bytes, offset: int) -> None:
+    """Secrets may be shared by mistake, states never: the sender hears no, and no file is left."""
+    rig = Rig()
+    meta = SnapshotMeta(len(rig.log.entries), 1, MEMBERS)
+    walk = rig.log.machine.walk(Header(cluster, meta).as_dict())
+    document = b"".join(iter(lambda: walk.step(60_000), b""))
+    snapshotter = await rig.snapshotter()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(snapshotter.run)
+        snapshotter.chunk_came(PEER, b"d", SnapshotChunk(2, meta, 0, len(document), document))
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert rig.acks == [SnapshotAck(2, meta.index, -1 if offset else len(document))]
+    assert len(rig.stored()) == (0 if offset else 1)
+
+
+class Leaving:
+    """What `Stopping` needs of a node that follows; notes when the dump is written, and as what."""
+
+    def __init__(self) -> None:
+        self.inbox = Mailbox[Event]()
+        self.dumps: list[bool] = []
+        self.links = self.proposals = self.raft = self.snapshotter = self
+        self.reads: list[object] = []
+        self.role = Role.FOLLOWER
+        self.stopping = False
+        self.draining: dict[int, bool] = {}
+
+    def peers(self) -> list[int]:
+        """Nobody to tell."""
+        return []
+
+    def waiting(self) -> int:
+        """Nothing waits."""
+        return 0
+
+    def stop_accepting(self) -> None:
+        """The listener's."""
+
+    async def make_way(self, *names: str) -> None:
+        """An older dump is set aside."""
+
+    async def write_document(
+        self, path_of: Callable[[SnapshotMeta], str], *, complete: bool
+    ) -> tuple[SnapshotMeta, int]:
+        """The dump."""
+        await trio.lowlevel.checkpoint()
+        meta = SnapshotMeta(1, 1, MEMBERS)
+        assert path_of(meta) == "dump.json"
+        self.dumps.append(complete)
+        return meta, 0
+
+    def stop(self) -> Stopping:
+        """The phases."""
+        whatever: Any = self
+        settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
+        return Stopping(
+            cast("Parts", whatever),
+            cast("Driver", whatever),
+            Connections(settings),
+            cast("Listening", whatever),
+            StopLimits(),
+        )
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+async def test_the_dump_waits_for_its_barrier(autojump_clock: MockClock, *, is_confirmed: bool) -> None:
+    """What was acknowledged anywhere before the stop is applied first, or the dump says it is incomplete."""
+    del autojump_clock
+    node = Leaving()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.stop().run)
+        (barrier,) = await node.inbox.take()
+        assert isinstance(barrier, Barrier)
+        await trio.sleep(1)
+        assert node.dumps == []
+        if is_confirmed:
+            barrier.work.answered([])
+        else:
+            barrier.work.failed(CommandError("CLUSTERDOWN"))
+    assert node.dumps == [is_confirmed]
