@@ -26,7 +26,7 @@ _LAST_CHANCES = 20
 """How often and how long (in real time) to wait for Trio's own socket before a standstill is a deadlock."""
 
 
-class Deadlock(Exception):
+class DeadlockError(Exception):
     """Every task waits and no time will come that wakes one."""
 
 
@@ -68,7 +68,7 @@ class VirtualClock(trio.abc.Clock):
         if following == float("inf"):
             self._standstills += 1
             if self._standstills > _LAST_CHANCES:
-                raise Deadlock(f"all tasks wait for ever at {self._now:.6f} s")
+                raise DeadlockError(f"all tasks wait for ever at {self._now:.6f} s")
             return _LAST_CHANCE_S  # when a run ends, Trio wakes its own tasks through a socket
         self._standstills = 0
         self._now = max(self._now, following)

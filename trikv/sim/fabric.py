@@ -1,119 +1,84 @@
-"""The simulated cables: which machine reaches which, and how a direction of a connection carries bytes.
+"""The simulated cables: which machine reaches which, how well, and the connections that run over them.
 
-No task moves packets. Each piece of data knows the virtual time at which it arrives; the reader sleeps until
-then. A cut link postpones arrivals for ever, healing it gives them a time again, as retransmission does.
+No task moves packets: each piece of data knows the virtual time at which it arrives (`trikv.sim.pipe`). What
+a link is can be changed at any time, by its attributes and by the methods of `Fabric`; that is how a fault
+schedule works on the network, and `Fabric.restore` undoes all of it.
 """
 
 import random
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import attrs
-import trio
 
 from trikv.sim.life import Record
 
 NEVER = float("inf")
-WINDOW_BYTES = 65536
-"""Sent but unread bytes one direction holds, before the sender waits: send and receive buffer in one."""
+RETRANSMIT_S_MIN = 0.2
+"""After this time TCP sends again what was not acknowledged, then after twice as long, and so on (Linux)."""
+RETRANSMISSIONS_MAX = 8
+"""Then the piece arrives: half a minute late. An end with less patience has given up by then."""
 
 
 @attrs.define
 class Link:
-    """How bytes travel from one machine to another. May be changed while they do; cut it by `Fabric.cut`."""
+    """How bytes travel from one machine to another. Changes count for what is sent from then on."""
 
     latency_ms_min: float = 0.1
     latency_ms_max: float = 0.5
     chunk_bytes_max: int = 0
     """Reads return at most a random part of this; 0: all that has arrived."""
+    bytes_per_s: float = 0.0
+    """All connections of this link share it; 0: unlimited."""
+    loss: float = 0.0
+    """How probable it is that a piece is lost, each time it is sent: TCP sends it again, later and later."""
+    break_chance: float = 0.0
+    """How probable it is, at each send, that the connection breaks after a random byte of it."""
     is_cut: bool = False
+    """Nothing arrives. To be changed by `Fabric.cut` and `Fabric.heal`."""
+    busy_until_s: float = 0.0
+    """When what was sent so far has left."""
 
     def latency_s(self, source: random.Random) -> float:
         """One trip."""
         return source.uniform(self.latency_ms_min, self.latency_ms_max) / 1000
 
+    def queue_s(self, now: float, size: int) -> float:
+        """How long `size` bytes sent now take to leave, behind those sent before."""
+        if not self.bytes_per_s:
+            return 0.0
+        self.busy_until_s = max(now, self.busy_until_s) + size / self.bytes_per_s
+        return self.busy_until_s - now
 
-@attrs.define
-class Piece:
-    """Bytes under way; empty ones are the end (FIN), None is a reset."""
+    def loses(self, trouble: random.Random) -> bool:
+        """Whether this one is lost. No draw is made where nothing ever is."""
+        return self.loss > 0 and trouble.random() < self.loss
 
-    data: bytes | None
-    arrives_at: float
+    def retransmission_s(self, trouble: random.Random) -> float:
+        """How much later a piece arrives for having been lost on the way, perhaps more than once."""
+        delay_s, wait_s = 0.0, RETRANSMIT_S_MIN
+        for _ in range(RETRANSMISSIONS_MAX):
+            if not self.loses(trouble):
+                break
+            delay_s += wait_s
+            wait_s *= 2
+        return delay_s
 
 
-@attrs.define(eq=False)
-class Pipe:
-    """One direction of a connection."""
+class Laid(Protocol):
+    """A connection, as the fabric sees it."""
 
-    link: Link
-    source: random.Random
-    changed: trio.lowlevel.ParkingLot
-    """Whoever waits for this direction: its reader, and its writer when the window is full."""
-    pieces: deque[Piece] = attrs.field(factory=deque)
-    held_bytes: int = 0
-    last_arrival: float = 0.0
+    def links_changed(self) -> None:
+        """A link was cut or healed."""
 
-    def put(self, data: bytes | None) -> None:
-        """Put bytes, the end or a reset on the way, behind what is there."""
-        self.pieces.append(Piece(data, self._arrival()))
-        self.held_bytes += len(data or b"")
-        self.changed.unpark_all()
+    def strand(self) -> None:
+        """A middlebox forgot it."""
 
-    def next_arrival(self) -> float:
-        """When the first piece arrives."""
-        return self.pieces[0].arrives_at if self.pieces else NEVER
+    def break_soon(self, sender: str) -> None:
+        """Break it in the middle of what `sender` sends next."""
 
-    def reset_at(self) -> float:
-        """When a reset arrives: from then on, unread bytes are lost."""
-        return self.pieces[-1].arrives_at if self.pieces and self.pieces[-1].data is None else NEVER
-
-    def take(self, now: float, bytes_max: int) -> bytes:
-        """What has arrived, cut as the link cuts it; b"" is the end, which stays.
-
-        Only to be called when `next_arrival` is not after `now`, and `reset_at` is.
-        """
-        if not self.pieces[0].data:
-            return b""
-        if self.link.chunk_bytes_max:
-            bytes_max = min(bytes_max, self.source.randint(1, self.link.chunk_bytes_max))
-        taken = []
-        while bytes_max and self.pieces and self.pieces[0].arrives_at <= now and self.pieces[0].data:
-            piece = self.pieces[0]
-            assert piece.data
-            taken.append(piece.data[:bytes_max])
-            bytes_max -= len(taken[-1])
-            if len(taken[-1]) == len(piece.data):
-                self.pieces.popleft()
-            else:
-                piece.data = piece.data[len(taken[-1]) :]
-        data = b"".join(taken)
-        self.held_bytes -= len(data)
-        self.changed.unpark_all()
-        return data
-
-    def postpone(self) -> None:
-        """The link was cut: what has not arrived does not."""
-        now = trio.current_time()
-        for piece in self.pieces:
-            if piece.arrives_at > now:
-                piece.arrives_at = NEVER
-        self.changed.unpark_all()
-
-    def reschedule(self) -> None:
-        """The link was healed: what was held up is sent again."""
-        self.last_arrival = 0.0
-        for piece in self.pieces:
-            if piece.arrives_at == NEVER:
-                piece.arrives_at = self._arrival()
-        self.changed.unpark_all()
-
-    def _arrival(self) -> float:
-        """When something sent now arrives: never before what was sent earlier."""
-        if self.link.is_cut:
-            return NEVER
-        sent_first = trio.current_time() + self.link.latency_s(self.source)
-        self.last_arrival = max(self.last_arrival, sent_first)
-        return self.last_arrival
+    def break_now(self) -> None:
+        """Reset it at both ends."""
 
 
 class Fabric:
@@ -122,9 +87,9 @@ class Fabric:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.defaults = Link()
-        """What a link is when it is first used."""
+        """What a link is when it is first used, and when it is restored."""
         self._links: dict[tuple[str, str], Link] = {}
-        self._pipes: dict[tuple[str, str], dict[Pipe, None]] = {}
+        self._laid: dict[tuple[str, str], dict[Laid, None]] = {}
 
     def link(self, sender: str, receiver: str) -> Link:
         """The link in this direction."""
@@ -133,33 +98,78 @@ class Fabric:
             self._links[key] = attrs.evolve(self.defaults)
         return self._links[key]
 
-    def lay(self, sender: str, receiver: str, pipe: Pipe) -> None:
-        """`pipe` runs over this link from now on."""
-        self._pipes.setdefault((sender, receiver), {})[pipe] = None
+    def lay(self, one: str, other: str, connection: Laid) -> None:
+        """`connection` runs between these machines from now on."""
+        for key in dict.fromkeys(_ways(one, other, both_ways=True)):
+            self._laid.setdefault(key, {})[connection] = None
 
-    def pull(self, sender: str, receiver: str, pipe: Pipe) -> None:
-        """`pipe` is no longer used."""
-        self._pipes.get((sender, receiver), {}).pop(pipe, None)
+    def pull(self, one: str, other: str, connection: Laid) -> None:
+        """`connection` is no longer used."""
+        for key in dict.fromkeys(_ways(one, other, both_ways=True)):
+            self._laid.get(key, {}).pop(connection, None)
+
+    def connections(self) -> int:
+        """How many there are, each counted in both directions."""
+        return sum(map(len, self._laid.values()))
 
     def cut(self, one: str, other: str, *, both_ways: bool = True) -> None:
-        """Nothing gets from `one` to `other` (and back) until healed. Connections stay, silent."""
-        for sender, receiver in _ways(one, other, both_ways=both_ways):
-            self.link(sender, receiver).is_cut = True
-            for pipe in self._pipes.get((sender, receiver), {}):
-                pipe.postpone()
+        """Nothing gets from `one` to `other` (and back) until healed.
+
+        Connections stay, silent, until one of their ends has no patience left.
+        """
+        self._switch(one, other, is_cut=True, both_ways=both_ways)
 
     def heal(self, one: str, other: str, *, both_ways: bool = True) -> None:
         """The inverse; what was sent meanwhile arrives after the usual latency."""
-        for sender, receiver in _ways(one, other, both_ways=both_ways):
-            self.link(sender, receiver).is_cut = False
-            for pipe in self._pipes.get((sender, receiver), {}):
-                pipe.reschedule()
+        self._switch(one, other, is_cut=False, both_ways=both_ways)
 
     def heal_all(self) -> None:
         """No link is cut."""
         for (sender, receiver), link in list(self._links.items()):
             if link.is_cut:
                 self.heal(sender, receiver, both_ways=False)
+
+    def restore(self) -> None:
+        """No link is cut, and each is what `defaults` says."""
+        self.heal_all()
+        for link in self._links.values():
+            for field in attrs.fields(Link):
+                setattr(link, field.name, getattr(self.defaults, field.name))
+
+    def partition(self, *groups: tuple[str, ...]) -> None:
+        """Cut machines of different groups from each other; who is in none still reaches all.
+
+        With one machine left out that is a bridge: two halves that meet in it only.
+        """
+        for number, group in enumerate(groups):
+            for other_group in groups[number + 1 :]:
+                for one in group:
+                    for other in other_group:
+                        self.cut(one, other)
+
+    def strand(self, one: str, other: str) -> None:
+        """Their connections become half-open: nothing arrives any more, nobody is told; new ones work.
+
+        As when a firewall between them restarts. The ends give up when their patience is over.
+        """
+        self._each(one, other, lambda connection: connection.strand())
+
+    def break_all(self, one: str, other: str) -> None:
+        """Their connections are reset, at both ends."""
+        self._each(one, other, lambda connection: connection.break_now())
+
+    def break_mid_frame(self, sender: str, receiver: str) -> None:
+        """Their connections break after a random byte of what `sender` sends next on each."""
+        self._each(sender, receiver, lambda connection: connection.break_soon(sender))
+
+    def _switch(self, one: str, other: str, *, is_cut: bool, both_ways: bool) -> None:
+        for sender, receiver in _ways(one, other, both_ways=both_ways):
+            self.link(sender, receiver).is_cut = is_cut
+            self._each(sender, receiver, lambda connection: connection.links_changed())
+
+    def _each(self, one: str, other: str, act: Callable[[Laid], None]) -> None:
+        for connection in list(self._laid.get((one, other), {})):
+            act(connection)
 
 
 def _ways(one: str, other: str, *, both_ways: bool) -> Iterator[tuple[str, str]]:

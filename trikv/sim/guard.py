@@ -1,8 +1,9 @@
 """What a simulation must not touch: sockets, threads, processes, files for writing, real time, entropy.
 
 One touch and a seed no longer decides the run, mostly without any visible sign. So inside `guarded` all of
-it raises `RealWorld`. Python's audit events catch what goes through C (sockets, files, processes) wherever
-the call came from; threads and the functions of `time`, `random` and `os`, which audit nothing, are replaced.
+it raises `RealWorldError`. Python's audit events catch what goes through C (sockets, files, processes)
+wherever the call came from; threads and the functions of `time`, `random` and `os` audit nothing, and are
+replaced.
 
 What is let through: code of the test tools and of `logging`, which stamps its records (no node reads them
 back), and compiled modules that an import writes. Names bound before (``from time import monotonic``) cannot
@@ -57,7 +58,7 @@ _depth = [0]
 _hooked: list[bool] = []
 
 
-class RealWorld(AssertionError):
+class RealWorldError(AssertionError):
     """Something inside a simulation reached for the world outside."""
 
 
@@ -70,7 +71,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
             return
     elif event not in _FORBIDDEN_EVENTS or (args and _is_compiled(args[0])):
         return
-    raise RealWorld(f"{event}{args!r} inside a simulation")
+    raise RealWorldError(f"{event}{args!r} inside a simulation")
 
 
 def _is_compiled(path: object) -> bool:
@@ -85,14 +86,14 @@ def _refusing(module: ModuleType, name: str) -> Callable[..., Any]:
         caller = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001 - who asks decides
         if not _depth[0] or caller.partition(".")[0] in _TOOLS:
             return real(*args, **options)
-        raise RealWorld(f"{module.__name__}.{name} inside a simulation, called by {caller}")
+        raise RealWorldError(f"{module.__name__}.{name} inside a simulation, called by {caller}")
 
     return refuse
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Inside, the real world raises `RealWorld`. Enter it after Trio's run has begun, which needs both."""
+    """Inside, the real world raises `RealWorldError`. To be entered inside Trio's run, which needs it."""
     if not _hooked:
         sys.addaudithook(_audit)  # cannot be taken back: it looks at `_depth`
         _hooked.append(True)

@@ -15,7 +15,14 @@ import trio
 from trikv.host.addresses import join_address, split_address
 from trikv.host.seam import ConversationFactory, Listening, StreamHandler
 from trikv.host.stream_server import PEER_CONNECTIONS_MAX, Accepted, listen_streams, serve_streams
-from trikv.sim.fabric import Fabric, Pipe
+from trikv.sim.connection import (
+    CLIENT_PATIENCE,
+    PEER_PATIENCE,
+    SERVER_PATIENCE,
+    Connection,
+    Patience,
+)
+from trikv.sim.fabric import Fabric
 from trikv.sim.life import Life
 from trikv.sim.stream import SimStream
 
@@ -28,10 +35,11 @@ sooner)."""
 class SimAcceptor:
     """A bound address of one life: `trikv.host.stream_server.Acceptor`."""
 
-    def __init__(self, net: "Net", life: Life, machine: str, address: str) -> None:
+    def __init__(self, net: "Net", life: Life, machine: str, address: str, patience: Patience) -> None:
         self.address = address
         self.life = life
         self.machine = machine
+        self.patience = patience
         self.is_closed = False
         self._net = net
         self._waiting: deque[Accepted] = deque()
@@ -95,14 +103,14 @@ class Net:
         self._ports = 49151
         self._connections: dict[tuple[str, str], int] = {}
 
-    def bind(self, life: Life, machine: str, address: str) -> SimAcceptor:
+    def bind(self, life: Life, machine: str, address: str, patience: Patience) -> SimAcceptor:
         """Bind `address` (port 0: a free one). OSError if it is taken."""
         host, port = split_address(address)
         if port == 0:
             address = join_address(host, self._next_port())
         if address in self._bound:
             raise OSError(errno.EADDRINUSE, f"cannot listen on {address}: {os.strerror(errno.EADDRINUSE)}")
-        acceptor = self._bound[address] = SimAcceptor(self, life, machine, address)
+        acceptor = self._bound[address] = SimAcceptor(self, life, machine, address, patience)
         self._owners[address] = machine
         return acceptor
 
@@ -110,7 +118,9 @@ class Net:
         """Free its address."""
         del self._bound[acceptor.address]
 
-    async def connect(self, life: Life, machine: str, address: str) -> SimStream:
+    async def connect(
+        self, life: Life, machine: str, address: str, patience: Patience = CLIENT_PATIENCE
+    ) -> SimStream:
         """Connect from `machine`. OSError as TCP raises it: refused, or timed out."""
         life.check()
         owner = self._owners.get(address, split_address(address)[0])
@@ -118,8 +128,9 @@ class Net:
         key = (machine, address)
         self._connections[key] = number = self._connections.get(key, 0) + 1
         source = self._stream_of(f"connection {machine}>{address} {number}")
+        trouble = self._stream_of(f"trouble {machine}>{address} {number}")
         for retry_s in SYN_RETRIES_S:
-            heard = not there.is_cut
+            heard = not there.is_cut and not there.loses(trouble) and not back.loses(trouble)
             await trio.sleep(there.latency_s(source))
             life.check()
             if heard and self.machine(owner).up and not back.is_cut:
@@ -129,7 +140,8 @@ class Net:
                     raise OSError(
                         errno.ECONNREFUSED, f"cannot reach {address}: {os.strerror(errno.ECONNREFUSED)}"
                     )
-                stream = self._join(life, machine, acceptor, source)
+                connection = Connection(self.fabric, machine, owner, source, trouble)
+                stream = self._join(life, connection, acceptor, patience)
                 if stream is not None:
                     self.fabric.record("connect", machine, address)
                     return await self._established(stream, back.latency_s(source))
@@ -147,19 +159,16 @@ class Net:
         return stream
 
     def _join(
-        self, life: Life, machine: str, acceptor: SimAcceptor, source: random.Random
+        self, life: Life, connection: Connection, acceptor: SimAcceptor, patience: Patience
     ) -> SimStream | None:
-        owner = acceptor.machine
-        up = Pipe(self.fabric.link(machine, owner), source, trio.lowlevel.ParkingLot())
-        down = Pipe(self.fabric.link(owner, machine), source, trio.lowlevel.ParkingLot())
-        near = SimStream(self.fabric, life, machine, owner, inbound=down, outbound=up)
-        far = SimStream(self.fabric, acceptor.life, owner, machine, inbound=up, outbound=down)
-        remote = join_address(machine, self._next_port())
+        near = SimStream(connection, life, dials=True, patience=patience)
+        far = SimStream(connection, acceptor.life, dials=False, patience=acceptor.patience)
+        remote = join_address(connection.one, self._next_port())
         if not acceptor.offer(Accepted(far, remote, acceptor.address)):
             return None
-        near.join(far)
-        self._remember(machine, near)
-        self._remember(owner, far)
+        connection.join(near, far)
+        self._remember(connection.one, near)
+        self._remember(connection.other, far)
         return near
 
     def machine(self, name: str) -> MachineSockets:
@@ -216,20 +225,23 @@ class SimNetwork:
         self, address: str, factory: ConversationFactory, *, task_status: trio.TaskStatus[Listening]
     ) -> None:
         """Serve clients until cancelled."""
-        await serve_streams(self._bind(address), factory, task_status=task_status)
+        await serve_streams(self._bind(address, SERVER_PATIENCE), factory, task_status=task_status)
 
     async def listen(
         self, address: str, handler: StreamHandler, *, task_status: trio.TaskStatus[Listening]
     ) -> None:
         """Accept peers until cancelled."""
         await listen_streams(
-            self._bind(address), handler, connections_max=PEER_CONNECTIONS_MAX, task_status=task_status
+            self._bind(address, PEER_PATIENCE),
+            handler,
+            connections_max=PEER_CONNECTIONS_MAX,
+            task_status=task_status,
         )
 
     async def dial(self, address: str) -> trio.abc.Stream:
         """Connect to a peer."""
-        return await self._net.connect(self._life, self._machine, address)
+        return await self._net.connect(self._life, self._machine, address, PEER_PATIENCE)
 
-    def _bind(self, address: str) -> SimAcceptor:
+    def _bind(self, address: str, patience: Patience) -> SimAcceptor:
         self._life.check()
-        return self._net.bind(self._life, self._machine, address)
+        return self._net.bind(self._life, self._machine, address, patience)

@@ -4,8 +4,11 @@ import zlib
 
 import trio
 
-from trikv.sim.fabric import NEVER, WINDOW_BYTES, Fabric, Pipe
+from trikv.sim.connection import Connection, Patience
+from trikv.sim.determinism import call_at
+from trikv.sim.fabric import NEVER
 from trikv.sim.life import Life
+from trikv.sim.pipe import WINDOW_BYTES, Pipe
 
 
 class SimStream(trio.abc.HalfCloseableStream):
@@ -13,35 +16,34 @@ class SimStream(trio.abc.HalfCloseableStream):
 
     - closing with unread input resets the peer, else the peer reads the end;
     - sending to a closed end brings a reset back;
-    - an end whose machine lost power is silent until that machine is up again, and then resets.
+    - an end whose machine lost power is silent until that machine is up again, and then resets;
+    - an end that hears nothing of its peer breaks when its patience is over.
     """
 
-    def __init__(
-        self, fabric: Fabric, life: Life, here: str, there: str, *, inbound: Pipe, outbound: Pipe
-    ) -> None:
-        self.here = here
-        self.there = there
+    def __init__(self, connection: Connection, life: Life, *, dials: bool, patience: Patience) -> None:
+        self.here = connection.one if dials else connection.other
+        self.there = connection.other if dials else connection.one
         self.is_closed = False
-        self.is_silent = False
-        self._fabric = fabric
+        self.has_vanished = False
+        """Its machine lost power while it was open."""
+        self.breaks_next = False
+        """The connection breaks in the middle of what is sent here next."""
+        self._in: Pipe = connection.down if dials else connection.up
+        self._out: Pipe = connection.up if dials else connection.down
+        self._connection = connection
         self._life = life
-        self._in = inbound
-        self._out = outbound
-        self._peer: SimStream | None = None
+        self._patience = patience
+        self._gives_up_at = NEVER
+        self._has_given_up = False
+        self._is_dark = False
         self._ended = False
         self._sending = False
         self._receiving = False
 
-    def join(self, peer: "SimStream") -> None:
-        """Make a connection of two ends."""
-        self._peer = peer
-        peer.meet(self)
-        self._fabric.lay(self.here, self.there, self._out)
-        self._fabric.lay(self.there, self.here, self._in)
-
-    def meet(self, peer: "SimStream | None") -> None:
-        """The other end, of `join` and of parting."""
-        self._peer = peer
+    @property
+    def is_gone(self) -> bool:
+        """Whatever still comes is answered by a reset."""
+        return (self.is_closed or self._has_given_up) and not self._is_dark
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Returns when the window has taken all of `data`."""
@@ -53,16 +55,14 @@ class SimStream(trio.abc.HalfCloseableStream):
             self._check_sending()
             sent = 0
             while sent < len(data):
-                room = WINDOW_BYTES - self._out.held_bytes
+                room = self._out.room_bytes()
                 if room <= 0:
-                    await self._wait(self._out, self._in.reset_at())
-                    self._check_sending()
+                    await self._wait_for_room()
                     continue
                 piece = bytes(data[sent : sent + room])
                 sent += len(piece)
-                self._out.put(piece)
-                self._fabric.record("send", self.here, self.there, zlib.crc32(piece))
-                self._reset_if_nobody_is_there()
+                self._put(piece)
+                self._life.did("send")
         finally:
             self._sending = False
 
@@ -70,9 +70,8 @@ class SimStream(trio.abc.HalfCloseableStream):
         """Returns when the window has room."""
         await trio.lowlevel.checkpoint()
         self._check_sending()
-        while self._out.held_bytes >= WINDOW_BYTES:
-            await self._wait(self._out, self._in.reset_at())
-            self._check_sending()
+        while self._out.room_bytes() <= 0:
+            await self._wait_for_room()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has arrived, b"" at the end."""
@@ -80,15 +79,16 @@ class SimStream(trio.abc.HalfCloseableStream):
             raise trio.BusyResourceError("another task is receiving from this stream")
         self._receiving = True
         try:
-            await trio.lowlevel.checkpoint()
-            while True:
+            self._check()
+            if self._in.next_arrival() <= trio.current_time():
+                await trio.lowlevel.checkpoint()
                 self._check()
-                now = trio.current_time()
-                if self._in.next_arrival() <= now:
-                    data = self._in.take(now, max_bytes or WINDOW_BYTES)
-                    self._fabric.record("receive", self.there, self.here, zlib.crc32(data))
-                    return data
-                await self._wait(self._in, self._in.next_arrival())
+            while self._in.next_arrival() > trio.current_time():
+                await self._in.readable.park()
+                self._check()
+            data = self._in.take(trio.current_time(), max_bytes or WINDOW_BYTES)
+            self._connection.fabric.record("receive", self.there, self.here, len(data))
+            return data
         finally:
             self._receiving = False
 
@@ -123,14 +123,47 @@ class SimStream(trio.abc.HalfCloseableStream):
     def vanish(self) -> None:
         """The machine lost power: closed, and nobody is told."""
         if not self.is_closed:
-            self.is_silent = True
+            self._is_dark = self.has_vanished = True
+            self._connection.listen()
             self._gone()
 
     def machine_is_back(self) -> None:
         """The machine of a vanished end is up: it answers what reaches it by a reset."""
-        self.is_silent = False
-        if self._in.held_bytes:
+        self._is_dark = False
+        self.answer_by_reset()
+
+    def answer_by_reset(self) -> None:
+        """Something came for an end that is gone."""
+        if self._in.held_bytes and not self._in.is_deaf():
             self._out.put(None)
+
+    def silence_begins(self) -> None:
+        """From now on nothing is heard of the peer, or nothing gets there."""
+        if self._gives_up_at == NEVER and not self.is_closed:
+            self._gives_up_at = trio.current_time() + self._patience.silence_s
+            call_at(self._gives_up_at, self._give_up_if_due)
+
+    def silence_ends(self) -> None:
+        """The peer is heard again."""
+        self._gives_up_at = NEVER
+
+    def _put(self, piece: bytes) -> None:
+        link, trouble = self._out.link, self._out.trouble
+        breaks = self.breaks_next or (link.break_chance > 0 and trouble.random() < link.break_chance)
+        if breaks:
+            self.breaks_next = False
+            piece = piece[: trouble.randrange(len(piece) + 1)]
+        late_s = link.retransmission_s(trouble)
+        if late_s >= self._patience.silence_s:
+            call_at(trio.current_time() + self._patience.silence_s, self._give_up)
+        if piece:  # an empty one would be the end
+            self._out.put(piece, later_s=late_s)
+        self._connection.fabric.record("send", self.here, self.there, len(piece), zlib.crc32(piece))
+        if breaks:
+            self._connection.break_after(self._out)
+        peer = self._connection.peer_of(self)
+        if peer is not None and peer.is_gone:
+            peer.answer_by_reset()
 
     def _end(self) -> None:
         if not self._ended:
@@ -139,25 +172,30 @@ class SimStream(trio.abc.HalfCloseableStream):
 
     def _gone(self) -> None:
         self.is_closed = True
-        self._in.changed.unpark_all()
-        self._out.changed.unpark_all()
-        peer = self._peer
-        assert peer is not None
-        if peer.is_closed:
-            self._fabric.pull(self.here, self.there, self._out)
-            self._fabric.pull(self.there, self.here, self._in)
-            self._peer = None
-            peer.meet(None)
+        self._wake()
+        self._connection.closed()
 
-    def _reset_if_nobody_is_there(self) -> None:
-        peer = self._peer
-        if peer is not None and peer.is_closed and not peer.is_silent and self._in.reset_at() == NEVER:
-            self._in.put(None)
+    def _give_up_if_due(self) -> None:
+        if self._gives_up_at <= trio.current_time():
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """ETIMEDOUT: the kernel has dropped the connection, the process has still to close it."""
+        if not self.is_closed and not self._has_given_up:
+            self._has_given_up = True
+            self._out.put(None)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._in.readable.unpark_all()
+        self._out.writable.unpark_all()
 
     def _check(self) -> None:
         self._life.check()
         if self.is_closed:
             raise trio.ClosedResourceError
+        if self._has_given_up:
+            raise trio.BrokenResourceError("connection timed out")
         if self._in.reset_at() <= trio.current_time():
             raise trio.BrokenResourceError("connection reset by peer")
 
@@ -166,10 +204,9 @@ class SimStream(trio.abc.HalfCloseableStream):
         if self._ended:
             raise trio.ClosedResourceError("sending after send_eof")
 
-    async def _wait(self, pipe: Pipe, until: float) -> None:
-        """Until `pipe` changes or `until`, whichever is first."""
-        if until == NEVER:
-            await pipe.changed.park()
-        else:
-            with trio.move_on_at(until):
-                await pipe.changed.park()
+    async def _wait_for_room(self) -> None:
+        with trio.move_on_after(self._patience.shut_window_s) as waiting:
+            await self._out.wait_for_room()
+        if waiting.cancelled_caught:
+            self._give_up()
+        self._check_sending()
