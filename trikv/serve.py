@@ -60,6 +60,9 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
         with RealHost(config.data_directory) as host:
             node = Node(config, host, shared, load)
             trio.run(_run, node, host.disk if refill else None, supervised)
+        if node.dumped is False:
+            sys.stderr.write(f"trikv: node{config.node_id}: stopped without a dump; the log has everything\n")
+            exit_code = FAILED
     except* (OSError, StorageError, ConfigError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
         exit_code = FAILED

@@ -200,7 +200,11 @@ def test_blank_disk_under_a_known_id_is_swapped_in() -> None:
             members = {m.id: m for m in cluster.parts(leader).raft.membership.members}
             if victim in members and members[victim].disk != before and members[victim].voter:
                 break
-        assert await (await cluster.connect(victim)).call("GET", "k") == b"v"
+        swapped = await cluster.connect(victim)
+        assert await swapped.call("GET", "k") == b"v"
+        begun = trio.current_time()
+        assert await swapped.call("SET", "k", "by the new disk") == b"OK"
+        assert trio.current_time() - begun < 2, "its proposals were not disowned with the old disk's row"
         await cluster.converged()
 
     run_cluster(scenario)

@@ -20,6 +20,7 @@ import contextlib
 import os
 import select
 import socket
+import time
 
 import structlog
 import trio
@@ -33,6 +34,8 @@ log = structlog.get_logger()
 
 EVENTS_MAX = 256
 """Sockets served in one wake-up: bounds how long other tasks (heartbeats) wait. The rest is next in line."""
+TURN_S = 0.01
+"""And how long one wake-up may serve them, whatever they ask for."""
 ACCEPTS_MAX = 64
 """Connections accepted in one wake-up; the rest is accepted in the next."""
 DRAINING_MAX = 256
@@ -124,7 +127,10 @@ class Hub:
     def _turn(self) -> None:
         wires = self._wires
         accepting = False
+        stop_at = time.perf_counter() + TURN_S
         for fd, events in self._epoll.poll(0, EVENTS_MAX):
+            if time.perf_counter() > stop_at:
+                break  # what is still ready is reported again, first in line, after others have had a turn
             wire = wires.get(fd)
             if wire is not None:
                 if events == IN:

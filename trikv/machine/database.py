@@ -6,6 +6,7 @@ write puts a new one. A walk that has not reached a bucket yet therefore only ne
 it is first written to; values are shared, not encoded ahead.
 """
 
+from itertools import islice
 from typing import Protocol
 from zlib import crc32
 
@@ -123,14 +124,25 @@ class Database:
                 return live[draw // BUCKETS % len(live)]
         return None
 
+    def hash_some(self, hasher: "Hasher", count: int) -> int:
+        """Hash up to `count` changed buckets ahead of `bucket_hashes`; how many it was."""
+        taken = list(islice(self._changed, count))
+        for number in taken:
+            self._hash(number, hasher)
+        self._changed.difference_update(taken)
+        return len(taken)
+
+    def _hash(self, number: int, hasher: "Hasher") -> None:
+        bucket = self.buckets[number]
+        if bucket:
+            self._hashes[number] = hasher(bucket)
+        else:
+            self._hashes.pop(number, None)
+
     def bucket_hashes(self, hasher: "Hasher") -> dict[int, bytes]:
         """Hashes of all filled buckets by number; only those changed since the last call are computed."""
         for number in self._changed:
-            bucket = self.buckets[number]
-            if bucket:
-                self._hashes[number] = hasher(bucket)
-            else:
-                self._hashes.pop(number, None)
+            self._hash(number, hasher)
         self._changed.clear()
         return self._hashes
 

@@ -16,6 +16,10 @@ from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import Command, Kind
 
+SHOWN_BYTES_MAX = 64 * 1024 * 1024
+"""What the reads of one submission may answer in all, before it is even encoded: 40 KB of input could ask
+for 8 GB."""
+TOO_MUCH_SHOWN = CommandError("ERR the replies of this pipeline are too large together; ask in smaller parts")
 _NOT_A_READ = CommandError("ERR only commands that read can be evaluated without the log")
 
 
@@ -34,11 +38,13 @@ class Poisoned(msgspec.Struct, frozen=True, gc=False):
 class Evaluator:
     """Runs commands against a keyspace."""
 
-    __slots__ = ("_may_write", "_shows_reads", "_space", "index", "poison_count", "poisoned")
+    __slots__ = ("_may_write", "_shown_bytes", "_shows_reads", "_space", "index", "poison_count", "poisoned")
 
     def __init__(self, space: Keyspace) -> None:
         self._space = space
         self._shows_reads = False
+        self._shown_bytes = 0
+        """What the reads of the present submission have copied; only their origin pays for it."""
         self._may_write = False
         self.index = 0
         """The last applied entry, for `Poisoned`."""
@@ -63,6 +69,7 @@ class Evaluator:
         space = self._space
         space.current = space.databases[db]
         space.position = 0
+        self._shown_bytes = 0
         self._shows_reads = shows_reads
         self._may_write = may_write
         if not transactions:
@@ -82,10 +89,12 @@ class Evaluator:
         if isinstance(command, CommandError):
             return command
         space = self._space
+        space.position += 1  # on every replica alike, shown or not
         if command.kind is Kind.READ:
             if not self._shows_reads:
                 return None
-            space.position += 1
+            if self._shown_bytes > SHOWN_BYTES_MAX:
+                return TOO_MUCH_SHOWN
         elif command.kind is Kind.WRITE and not self._may_write:
             return _NOT_A_READ
         ledger = space.ledger
@@ -101,6 +110,8 @@ class Evaluator:
                 raise
             self._note(command, args, problem)
             return INTERNAL
+        if command.kind is Kind.READ:
+            self._shown_bytes += _weight(reply)
         return reply
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> None:
@@ -141,3 +152,12 @@ class Evaluator:
         if ledger.used > ledger.cap and any(command.denies_oom for command, _ in found):
             return False
         return ledger.has_room(sum(command.growth_bound(args) for command, args in found))
+
+
+def _weight(reply: Reply) -> int:
+    """About how many bytes a read's reply takes."""
+    if isinstance(reply, bytes):
+        return len(reply)
+    if isinstance(reply, list):
+        return sum(map(_weight, reply))
+    return 0

@@ -7,7 +7,7 @@ import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
 from trikv.machine.codec import Settings
-from trikv.machine.digest import state_digest
+from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned
 from trikv.machine.keyspace import DATABASES, Keyspace
@@ -88,6 +88,10 @@ class Machine:
     def recount(self) -> int:
         """The account computed from scratch, for tests and checkers."""
         return self.space.recount()
+
+    def hash_some(self, buckets: int) -> bool:
+        """Prepare `digest` by hashing up to so many changed buckets; True while more is left."""
+        return hash_some(self.space, buckets)
 
     def digest(self) -> str:
         """A hash of all that `apply` can read, order included. Only what changed is hashed again."""

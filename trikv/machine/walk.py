@@ -9,7 +9,7 @@ FLUSH swaps whole databases, which the walk does not notice.
 
 from collections.abc import Iterator
 
-from trikv.machine.codec import Checksum, Settings, encode_closing, encode_key, encode_opening
+from trikv.machine.codec import LINE_END, Checksum, Settings, encode_closing, encode_keys, encode_opening
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.ledger import Entry
 
@@ -60,20 +60,20 @@ class Walk:
 
     def _document(self, opening: bytes) -> Iterator[bytes]:
         yield self._summed(opening + b"\n")
-        line = b""
+        lines = b""
         for db, buckets in self._buckets.items():
             for number, bucket in enumerate(buckets):
-                # A list of its own: the bucket may change between two keys.
+                # A list of its own: the bucket may change between two pieces.
                 items = list(bucket.items())
                 buckets[number] = {}
-                for key, entry in items:
-                    if line:
-                        yield self._summed(line + b",\n")
-                    line = encode_key(db, key, entry)
-        if line:
-            yield self._summed(line + b"\n")
+                for piece in encode_keys(db, items):
+                    if lines:
+                        yield self._summed(lines)
+                    lines = piece
+        if lines:
+            yield self._summed(lines.removesuffix(LINE_END) + b"\n")
         yield encode_closing(self.keys, self._checksum.text()) + b"\n"
 
-    def _summed(self, line: bytes) -> bytes:
-        self._checksum.update(line)
-        return line
+    def _summed(self, lines: bytes) -> bytes:
+        self._checksum.update(lines)
+        return lines

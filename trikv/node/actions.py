@@ -1,10 +1,10 @@
-"""Commands that this node carries out itself, after a read barrier: BACKUP, SAVE, BGSAVE, WAIT, SHUTDOWN.
+"""Commands that this node carries out itself: BACKUP, SAVE, BGSAVE, DIGEST, WAIT, SHUTDOWN.
 
-None of them is a log entry (PROTOCOL 6). The barrier, a quorum's read round, makes what they write hold
-every write that was acknowledged before they were asked for, on whichever node.
+None of them is a log entry (PROTOCOL 6). What writes a file waits behind a barrier, a quorum's read round:
+the file holds every write that was acknowledged before they were asked for, on whichever node.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import attrs
@@ -13,6 +13,7 @@ import trio
 
 from trikv.host.seam import Host
 from trikv.machine.replies import OK, CommandError, Reply, Status
+from trikv.node.applier import Applier
 from trikv.node.durability import Durability, voters_holding
 from trikv.node.events import Barrier, Event
 from trikv.node.links import Links
@@ -26,7 +27,13 @@ from trikv.storage.errors import DiskFull
 
 BACKUPS = "backups"
 WAIT_POLL_S = 0.005
-"""How often a WAIT looks again: about a network round and a sync."""
+"""How soon a WAIT looks again: about a network round and a sync. Then less and less often."""
+WAIT_POLL_S_MAX = 0.1
+DIGEST_BUCKETS = 64
+"""Hashed in one slice: some milliseconds with a million keys."""
+DIGEST_SLICES_MAX = 10_000
+"""Under a load that changes buckets as fast as they are hashed, the rest is done at once."""
+BUSY = CommandError("ERR a backup or save is already in progress")
 
 log = structlog.get_logger()
 
@@ -64,6 +71,7 @@ class Actions:
         inbox: Mailbox[Event],
         raft: Raft,
         links: Links,
+        applier: Applier,
         snapshotter: Snapshotter,
         durability: Durability,
         stop: Callable[[], None],
@@ -73,7 +81,10 @@ class Actions:
         self._inbox = inbox
         self._raft = raft
         self._links = links
+        self._applier = applier
         self._snapshotter = snapshotter
+        self._writes = False
+        """A BACKUP, SAVE or BGSAVE is under way: one at a time, or clients could queue walks without end."""
         self._durability = durability
         self._stop = stop
         self._settings = settings
@@ -92,7 +103,10 @@ class Actions:
                     nursery.start_soon(self._carry_out, action)
 
     async def _carry_out(self, action: Action) -> None:
+        reply: Reply
         match action.name:
+            case "BACKUP" | "SAVE" | "BGSAVE" if self._writes:
+                reply = BUSY
             case "BACKUP":
                 reply = await self._after_barrier(self._backup)
             case "SAVE":
@@ -102,6 +116,8 @@ class Actions:
                 action.answered(Status("Background saving started"))
                 await self._after_barrier(self._save)
                 return
+            case "DIGEST":
+                reply = await self._digest()
             case "WAIT":
                 reply = await self._wait(action)
             case "SHUTDOWN":
@@ -111,15 +127,24 @@ class Actions:
                 reply = CommandError(f"ERR unknown action {action.name}")
         action.answered(reply)
 
-    async def _after_barrier(self, act: Callable[[], object]) -> Reply:
-        error = await barrier(self._inbox)
-        if error is not None:
-            return error
+    async def _after_barrier(self, act: Callable[[], Awaitable[Reply]]) -> Reply:
+        self._writes = True
         try:
-            return await act()  # type: ignore[misc,no-any-return]  # the two coroutines below
+            error = await barrier(self._inbox)
+            return await act() if error is None else error
         except DiskFull as problem:  # any other error of the disk ends the node (PROTOCOL 12)
             log.error("could not write", reason=str(problem))
             return CommandError(f"ERR could not write: {problem}")
+        finally:
+            self._writes = False
+
+    async def _digest(self) -> Reply:
+        """The applied index and the state's digest; what changed since the last one is hashed in slices."""
+        for _ in range(DIGEST_SLICES_MAX):
+            if not self._applier.machine.hash_some(DIGEST_BUCKETS):
+                break
+            await trio.lowlevel.checkpoint()
+        return [self._applier.position.index, self._applier.machine.digest().encode()]
 
     async def _save(self) -> Reply:
         await self._snapshotter.take()
@@ -158,8 +183,10 @@ class Actions:
         try:
             held = self._held(number, index)
             with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
-                while held - 1 < wanted:
-                    await trio.sleep(WAIT_POLL_S)
+                poll_s = WAIT_POLL_S
+                while held - 1 < wanted and not action.abandoned:
+                    await trio.sleep(poll_s)
+                    poll_s = min(WAIT_POLL_S_MAX, poll_s * 1.5)
                     held = max(held, self._held(number, index))
             return max(0, held - 1)
         finally:

@@ -16,7 +16,7 @@ import trio
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Opened, Outcome, Reason, Skipped
 from trikv.machine.replies import Reply
-from trikv.node.events import Event, Installed, OwnApplied, OwnHello, OwnSkipped, Progress
+from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped, Progress
 from trikv.node.mailbox import Mailbox
 from trikv.node.proposals import Waiters
 from trikv.node.service import Work
@@ -97,7 +97,7 @@ class Applier:
                         self._swap(order)
                     case _:
                         await self._apply(order)
-                self._serve_reads()
+                await self._serve_reads()
             self._report()
             self._log_poison()
             await self._free_memory()
@@ -163,8 +163,11 @@ class Applier:
             case Opened(nonce=nonce, incarnation=incarnation):
                 self._inbox.put(OwnHello(nonce, incarnation))
             case Skipped(incarnation=incarnation, reason=reason):
-                if reason is Reason.GAP and incarnation == waiters.incarnation:
-                    self._inbox.put(OwnSkipped())
+                if incarnation == waiters.incarnation:
+                    if reason is Reason.GAP:
+                        self._inbox.put(OwnSkipped())
+                    elif reason is not Reason.DUPLICATE:
+                        self._inbox.put(OwnDisowned(incarnation))
 
     def _swap(self, order: Swap) -> None:
         assert order.meta.index > self.position.index, "an older snapshot never replaces a newer state"
@@ -174,9 +177,13 @@ class Applier:
         self.position = order.meta
         self._inbox.put(Installed(order.meta.index, order.machine.row(self._origin)))
 
-    def _serve_reads(self) -> None:
-        """Confirmed reads come in the order of their indexes, but for those of an earlier, slower leader."""
+    async def _serve_reads(self) -> None:
+        """Confirmed reads come in the order of their indexes, but for those of an earlier, slower leader.
+
+        Between two of them others get a turn once a slice is over; the state stays as it is meanwhile.
+        """
         held: list[ServeReads] = []
+        begun = self._boot_ms()
         while self._reads:
             order = self._reads.popleft()
             if order.index > self.position.index:
@@ -184,6 +191,9 @@ class Applier:
                 continue
             for work in order.works:
                 work.answered(self.evaluate(work, order.log_time_ms))
+                if self._boot_ms() - begun >= self.SLICE_MS:
+                    await trio.lowlevel.checkpoint()
+                    begun = self._boot_ms()
         self._reads.extend(held)
 
     def lapsed_reads(self, confirmed_by_ms: int) -> list[Work]:

@@ -45,7 +45,7 @@ class Conversation:
     """The logic of one client connection (`trikv.host.seam.Conversation`)."""
 
     __slots__ = (
-        "_acting",
+        "_action",
         "_ended",
         "_intake",
         "_last_write",
@@ -87,7 +87,7 @@ class Conversation:
         self._unit: Unit | None = None
         """In flight, with `_work`."""
         self._work: Work | None = None
-        self._acting = False
+        self._action: Action | None = None
         """An action is being carried out for this connection."""
         self._last_write: object = None
         self._paused = False
@@ -109,7 +109,7 @@ class Conversation:
             return
         self.connection.active_ms = self.caller.service.boot_ms()
         self._intake.receive(data)
-        if self._unit is None and not self._acting:
+        if self._unit is None and self._action is None:
             self._proceed()
         elif not self._paused and self._intake.buffered_bytes > self._limits.backlog_bytes_max:
             self._paused = True
@@ -118,7 +118,7 @@ class Conversation:
     def ended(self) -> None:
         """The peer will send no more; what is in flight is still answered."""
         self._ended = True
-        if self._unit is None and not self._acting and not self._over:
+        if self._unit is None and self._action is None and not self._over:
             self._close()
 
     def closed(self) -> None:
@@ -126,6 +126,9 @@ class Conversation:
         self._over = True
         self._unit = None
         self._work = None
+        if self._action is not None:
+            self._action.abandoned = True
+            self._action = None
         self._out.clear()
         self.caller.transactions.reset()
         self.caller.connections.forget(self.connection)
@@ -134,7 +137,7 @@ class Conversation:
 
     def is_busy(self) -> bool:
         """True while something is in flight."""
-        return self._unit is not None or self._acting
+        return self._unit is not None or self._action is not None
 
     def queued_count(self) -> int:
         """Commands queued since MULTI; -1 outside of one."""
@@ -169,7 +172,7 @@ class Conversation:
         self._work = None
         if unit is not None:
             self._emit(unit, unit.refusal(_LOST_WRITE if unit.writes else _LOST_READ))
-        elif self._acting:
+        elif self._action is not None:
             self._put(_LOST_WRITE, self.connection.is_typed(), ())
         self._flush()
         if not self._over:
@@ -199,7 +202,7 @@ class Conversation:
 
     def _acted(self, reply: Reply) -> None:
         if not self._over:
-            self._acting = False
+            self._action = None
             self._put(reply, self.connection.is_typed(), ())
             self._go_on()
         self.caller.connections.finished()
@@ -261,9 +264,9 @@ class Conversation:
         self.caller.service.submit(work)
 
     def _act(self, name: str, args: Args) -> None:
-        self._acting = True
+        self._action = Action(name, args, self._acted, self._last_write)
         self.caller.connections.began()
-        self.caller.service.act(Action(name, args, self._acted, self._last_write))
+        self.caller.service.act(self._action)
 
     # Output.
 

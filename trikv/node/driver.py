@@ -145,6 +145,9 @@ class Driver:
                     self._proposals.applied_below(sequence, self._now_ms)
             case events.OwnSkipped():
                 self._proposals.nudge(self._now_ms)
+            case events.OwnDisowned(incarnation=incarnation):
+                if incarnation == self._parts.waiters.incarnation:
+                    self._proposals.disowned(self._host.entropy.bytes(16), self._now_ms)
             case events.OwnHello(nonce=nonce, incarnation=incarnation):
                 self._proposals.opened(nonce, incarnation, self._host.entropy.bytes(16), self._now_ms)
             case events.LinkUp() | events.LinkDown():
@@ -305,6 +308,8 @@ class Driver:
         self._watch_clocks(now)
         if raft.role is Role.LEADER:
             self._leading.slew(now)
+            if self.disk_full and not raft.is_transferring:
+                raft.step_down()  # nobody took over in a second: a leader that cannot write is none
         elif not any(member.disk == identity.disk and member.voter for member in raft.membership.members):
             for peer in self._links.peers():
                 self._links.send(peer, said.JoinRequest(identity.disk, ""))

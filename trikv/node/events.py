@@ -67,6 +67,12 @@ class OwnSkipped(msgspec.Struct, gc=False):
     """The log brought by a proposal of ours too early: one before it was lost on the way."""
 
 
+class OwnDisowned(msgspec.Struct, gc=False):
+    """The log skipped a proposal of ours because our row is gone: the member under our id was replaced."""
+
+    incarnation: int
+
+
 class Installed(msgspec.Struct, gc=False):
     """The machine now is a snapshot's. `row` is what it knows of this node's proposals."""
 
@@ -122,6 +128,7 @@ Event: TypeAlias = (
     | OwnHello
     | OwnApplied
     | OwnSkipped
+    | OwnDisowned
     | Installed
     | SnapshotReceived
     | TransferEnded

@@ -16,7 +16,7 @@ from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, QUEUED, CommandError, Reply
 from trikv.node.local import config
 from trikv.node.local.forgiving import explain
-from trikv.node.plans import QUICK_US, Mode, Plan
+from trikv.node.plans import ARGUMENTS_MAX, QUICK_US, TOO_MANY_ARGUMENTS, Mode, Plan
 from trikv.node.transactions import (
     ABORTED,
     NOT_INSIDE,
@@ -125,7 +125,7 @@ class Intake:
                 if (
                     plain
                     and plan is not None
-                    and plan.travels
+                    and plan.is_plain
                     and plan.least <= len(args) <= plan.most
                     and not transactions.open
                 ):
@@ -174,7 +174,9 @@ class Intake:
             self._refuse(unit, request, plan)
             return
         self.caller.connection.last_command = plan.name
-        if not (self.caller.connection.authenticated or plan.before_auth):
+        if len(request.args) > ARGUMENTS_MAX:
+            self._refuse(unit, request, TOO_MANY_ARGUMENTS)
+        elif not (self.caller.connection.authenticated or plan.before_auth):
             self._refuse(unit, request, NOAUTH)
         elif self.caller.transactions.open and not plan.acts_inside:
             self._queue(unit, request, plan)
@@ -242,6 +244,9 @@ class Intake:
                 unit, request, _too_large(transactions.argument_bytes + size, self._limits.entry_bytes_max)
             )
             return
+        if transactions.arguments + len(args) + 1 > ARGUMENTS_MAX:
+            self._refuse(unit, request, TOO_MANY_ARGUMENTS)
+            return
         writes = plan.writes
         slot: Step | Local = Step() if plan.travels else Local(plan, args, typed)
         if plan.command.name == "SELECT":
@@ -253,7 +258,7 @@ class Intake:
             if command is not None:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True
-        if isinstance(slot, Local):
+        if isinstance(slot, Local) or (plan.travels and not plan.is_plain):
             transactions.cost_us += self._cost_us(plan)
             if transactions.cost_us > self._limits.turn_cost_us_max:
                 self._refuse(unit, request, TOO_MUCH_LOCAL)

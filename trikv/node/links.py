@@ -25,6 +25,7 @@ from trikv.raft.types import DiskId, NodeId
 
 RECEIVE_BYTES = 256 * 1024
 HANDSHAKE_S = 5.0
+STRANGER_WARNING_S = 10.0
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.05, 1.0
 
 log = structlog.get_logger()
@@ -61,8 +62,11 @@ class Links:
         self._limits = limits
         self._outgoing = {peer: _Outgoing(self, peer, peers[peer]) for peer in sorted(peers)}
         self._incoming: dict[int, trio.CancelScope] = {}
-        self._incoming_number = 0
-        self._strangers = 0
+        self._accepted = 0
+        self._strangers: dict[int, trio.CancelScope] = {}
+        """Connections that have not proved themselves yet, the oldest first."""
+        self._refused = 0
+        self._warn_again_at = float("-inf")
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
         """Queue `message` for `peer`. False (and dropped) while there is no link or its queue is full."""
@@ -137,23 +141,42 @@ class Links:
                     handshake.receive(received)
 
     async def _accept(self, stream: trio.abc.Stream) -> None:
-        if self._strangers >= self.STRANGERS_MAX:
-            await trio.aclose_forcefully(stream)
-            return
-        self._strangers += 1
+        established = await self._prove(stream)
+        if established is not None:
+            await self._listen_to(stream, established)
+
+    async def _prove(self, stream: trio.abc.Stream) -> Established | None:
+        """Let a stranger prove itself; None where it did not, and the connection is closed.
+
+        There is room for few. A newcomer pushes the oldest out: a peer proves itself in two round trips,
+        and whoever only sits there must not keep it from doing so.
+        """
+        number = self._accepted = self._accepted + 1
+        if len(self._strangers) >= self.STRANGERS_MAX:
+            self._strangers.pop(next(iter(self._strangers))).cancel()
+        scope = self._strangers[number] = trio.CancelScope(deadline=trio.current_time() + HANDSHAKE_S)
+        reason = "it took too long"
         try:
-            with trio.fail_after(HANDSHAKE_S):
-                established = await self._shake_hands(stream, self._handshake("listener", None))
-        except (PeerProtocolError, OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
-            log.warning("refused a connection on the peer port", reason=str(error) or "too slow")
-            await trio.aclose_forcefully(stream)
-            return
+            with scope:
+                return await self._shake_hands(stream, self._handshake("listener", None))
+        except (PeerProtocolError, OSError, trio.BrokenResourceError) as error:
+            reason = str(error)
         finally:
-            self._strangers -= 1
-        await self._listen_to(stream, established)
+            self._strangers.pop(number, None)
+        self._warn_of_stranger(reason)
+        await trio.aclose_forcefully(stream)
+        return None
+
+    def _warn_of_stranger(self, reason: str) -> None:
+        """At most now and then: whoever knocks must not fill the log."""
+        self._refused += 1
+        if trio.current_time() >= self._warn_again_at:
+            log.warning("refused connections on the peer port", reason=reason, count=self._refused)
+            self._refused = 0
+            self._warn_again_at = trio.current_time() + STRANGER_WARNING_S
 
     async def _listen_to(self, stream: trio.abc.Stream, established: Established) -> None:
-        number = self._incoming_number = self._incoming_number + 1
+        number = self._accepted = self._accepted + 1
         self._incoming[number] = trio.CancelScope()
         try:
             with self._incoming[number]:

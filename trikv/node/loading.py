@@ -19,6 +19,8 @@ Document: TypeAlias = Callable[[], Iterable[bytes]]
 """Opens a backup or dump and yields it in pieces of any size."""
 
 BATCH_BYTES = 64 * 1024
+KEYS_PER_SLICE = 500
+"""Read between two checkpoints: about a millisecond."""
 RETRY_S = 0.5
 
 log = structlog.get_logger()
@@ -44,8 +46,12 @@ async def send_maxmemory(inbox: Mailbox[Event], maxmemory: int) -> None:
     Setting it twice is harmless, so an unknown outcome is simply tried again.
     """
     command = (b"CONFIG", b"SET", b"maxmemory", b"%d" % maxmemory)
-    while isinstance(outcome := await submit(inbox, 0, (command,)), CommandError):
-        log.info("the cap could not be set yet", reason=outcome.text)
+    while True:
+        outcome = await submit(inbox, 0, (command,))
+        refusal = outcome if isinstance(outcome, CommandError) else outcome[0]
+        if not isinstance(refusal, CommandError):
+            break
+        log.info("the cap could not be set yet", reason=refusal.text)
         await trio.sleep(RETRY_S)
     log.info("the cap is set", maxmemory=maxmemory)
 
@@ -75,11 +81,11 @@ async def warn_of_cap(inbox: Mailbox[Event], applier: Applier, configured: int) 
 async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document) -> None:
     """Fill an empty cluster with the keys of a backup or dump; a cluster that holds keys is left alone.
 
-    The document is read twice: a damaged one loads nothing. SET of the same value twice is harmless, so a
-    batch of unknown outcome is simply tried again.
+    The document is read twice: a damaged one loads nothing. Keys are set with NX: a batch of unknown outcome
+    is simply tried again, and what a client has written meanwhile stays.
     """
     try:
-        expected = sum(1 for _ in import_keys(document()))
+        expected = await _count(document)
     except SnapshotError as error:
         log.error("nothing is loaded: the file is not a whole backup or dump", reason=str(error))
         return
@@ -102,6 +108,15 @@ async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document)
     log.info("loaded", keys=loaded)
 
 
+async def _count(document: Document) -> int:
+    """How many keys the document holds; SnapshotError where it is damaged."""
+    count = 0
+    for count, _ in enumerate(import_keys(document()), start=1):
+        if count % KEYS_PER_SLICE == 0:
+            await trio.lowlevel.checkpoint()
+    return count
+
+
 def _batches(keys: Iterable[tuple[int, Command]]) -> Iterator[tuple[int, tuple[Command, ...]]]:
     """Commands of one database each, joined up to a size that one entry takes easily."""
     batch: list[Command] = []
@@ -111,7 +126,7 @@ def _batches(keys: Iterable[tuple[int, Command]]) -> Iterator[tuple[int, tuple[C
             yield batch_db, tuple(batch)
             batch, size = [], 0
         batch_db = db
-        batch.append(command)
+        batch.append((*command, b"NX"))
         size += sum(map(len, command))
     if batch:
         yield batch_db, tuple(batch)

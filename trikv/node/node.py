@@ -67,6 +67,8 @@ class Node:
         self._host = host
         self._secret = secret
         self._load = load
+        self.dumped: bool | None = None
+        """After a stop: whether it wrote its dump. None before, and where the node never joined a cluster."""
         self._driver: Driver | None = None
         self._stop = trio.Event()
         self._core = trio.CancelScope(shield=True)
@@ -124,8 +126,10 @@ class Node:
         nursery.start_soon(self._sweep_connections)
         if opened is None:
             opened = await self._become_member(nursery, disk, links)
-            if opened is None:
-                return  # stopped before there was a cluster
+            if opened is None:  # stopped before there was a cluster
+                task_status.started(listening.address)
+                self._connections.close_all()
+                return
             identity.cluster = opened.cluster
             links.reset()
         parts, driver = await self._build(opened, identity, links)
@@ -144,7 +148,7 @@ class Node:
         task_status.started(listening.address)
         await self._stop.wait()
         limits = StopLimits(whole_s=config.stop_deadline_ms / 1000)
-        await Stopping(parts, driver, self._connections, listening, limits).run()
+        self.dumped = await Stopping(parts, driver, self._connections, listening, limits).run()
 
     # ---------------------------------------------------------------- clients
 
@@ -221,9 +225,11 @@ class Node:
             return Adopt(self._host.entropy.bytes(16), found.membership)
         log.info("this disk is blank: waiting for the other nodes", peers=sorted(peers))
         while not self._stop.is_set():
-            for event in await self._inbox.take():
-                if (adopt := self._founding_event(founding, event)) is not None:
-                    return adopt
+            adopt = None
+            for event in await self._inbox.take():  # to the end: a client's command among them is answered
+                adopt = self._founding_event(founding, event) or adopt
+            if adopt is not None:
+                return adopt
         return None
 
     def _founding_event(self, founding: Founding, event: Event) -> Adopt | None:
@@ -324,6 +330,7 @@ class Node:
             inbox=self._inbox,
             raft=parts.raft,
             links=parts.links,
+            applier=parts.applier,
             snapshotter=parts.snapshotter,
             durability=parts.durability,
             stop=self.stop,

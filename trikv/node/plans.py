@@ -45,6 +45,7 @@ _MODES: Final = {
     "BACKUP": Mode.ACTION,
     "SAVE": Mode.ACTION,
     "BGSAVE": Mode.ACTION,
+    "DIGEST": Mode.ACTION,
     "SHUTDOWN": Mode.ACTION,
     "WAIT": Mode.ACTION,
     "EXEC": Mode.SPECIAL,
@@ -62,6 +63,14 @@ _TEXT_US: Final = 400
 """INFO, HELP: some kilobytes of text."""
 _ALL_COMMANDS_US: Final = 3_000
 """COMMAND and its kin describe every command."""
+ARGUMENTS_MAX: Final = 16_384
+"""Of one command, and of all that wait for one EXEC: every replica applies them in one step, which takes 20
+to 40 ms then. Half a million, which fit an entry, took 1.7 s: longer than an election timeout."""
+TOO_MANY_ARGUMENTS: Final = CommandError(
+    f"ERR too many arguments: at most {ARGUMENTS_MAX} in a command or transaction; send them in smaller parts"
+)
+_KEYSPACE_US: Final = {"KEYS": 10_000, "SCAN": 5_000}
+"""Reads that go over many keys: KEYS over the most it takes, SCAN with the greatest COUNT."""
 _WALKING: Final = frozenset({"CLIENT|LIST", "CLIENT|KILL"})
 
 
@@ -75,16 +84,19 @@ class Plan:
     mode: Mode
     travels: bool
     """True where it goes to the machine as it is."""
+    is_plain: bool
+    """It travels, and is bounded by its own bytes: nothing about it has to be looked at."""
     writes: bool
     least: int
     """Arguments, the name included."""
     most: int
+    """The grammar's limit or `ARGUMENTS_MAX`, whichever is less."""
     before_auth: bool
     """May be called without having given the password."""
     acts_inside: bool
     """Is not queued inside MULTI."""
     cost_us: int
-    """About how long this node is busy with it (a machine's commands are bounded by their number)."""
+    """About how long this node is busy with it (most of a machine's commands are bounded by their number)."""
     walks: bool
     """Goes over all connections: costs more the more there are."""
 
@@ -125,9 +137,10 @@ def _plan(command: Command) -> Plan:
         name=command.name.lower(),
         mode=mode,
         travels=mode in (Mode.WRITE, Mode.READ),
+        is_plain=mode in (Mode.WRITE, Mode.READ) and command.name not in _KEYSPACE_US,
         writes=mode is Mode.WRITE,
         least=command.least,
-        most=command.most,
+        most=min(command.most, ARGUMENTS_MAX),
         before_auth=command.name in _BEFORE_AUTH,
         acts_inside=command.name in _INSIDE_MULTI,
         cost_us=_cost_us(command),
@@ -136,6 +149,8 @@ def _plan(command: Command) -> Plan:
 
 
 def _cost_us(command: Command) -> int:
+    if command.name in _KEYSPACE_US:
+        return _KEYSPACE_US[command.name]
     if command.name.startswith("COMMAND"):
         return _ALL_COMMANDS_US
     return QUICK_US if "fast" in command.flags else _TEXT_US

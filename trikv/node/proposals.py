@@ -189,16 +189,22 @@ class Proposals:
     def opened(self, nonce: bytes, incarnation: int, fresh_nonce: bytes, now_ms: int) -> None:
         """The log holds a Hello of our id. Ours: the life is open. Another's: start a life anew.
 
-        What the old incarnation had not applied can never apply any more, so it is safe to give it a
-        sequence of the new one. `fresh_nonce` is used only then.
+        While ours is still on its way, another's is an older life's and says nothing. `fresh_nonce` is used
+        only for a new life.
         """
-        if nonce == self._nonce:
-            if not self.is_open:
-                self._waiters.reopen(incarnation)
-                self._progress_ms = now_ms
-            return
-        if not self.is_open:
-            return  # an older life's Hello, brought by while ours is still on its way
+        if self.is_open and nonce != self._nonce:
+            self._begin_anew(fresh_nonce, now_ms)
+        elif not self.is_open and nonce == self._nonce:
+            self._waiters.reopen(incarnation)
+            self._progress_ms = now_ms
+
+    def disowned(self, fresh_nonce: bytes, now_ms: int) -> None:
+        """The log does not know our incarnation: its row went with a change of members. Start anew."""
+        if self.is_open:
+            self._begin_anew(fresh_nonce, now_ms)
+
+    def _begin_anew(self, fresh_nonce: bytes, now_ms: int) -> None:
+        """Give what has not applied a sequence of a new life: by the old one it can never apply any more."""
         unapplied = [(p.work, p.deadline_ms) for p in self._window if p.work is not None]
         self._queue.extendleft(reversed(unapplied))
         self._window.clear()
@@ -222,7 +228,7 @@ class Proposals:
                 if pending.work is not None:
                     passed.append((pending.work, INDETERMINATE))
                     pending.work = None
-            self.opened(b"" if row is None else row.nonce, 0, fresh_nonce, now_ms)
+            self._begin_anew(fresh_nonce, now_ms)
         elif row is not None:
             self.opened(row.nonce, row.incarnation, fresh_nonce, now_ms)
             passed = [(work, REPLY_LOST) for work in self._waiters.take_below(row.next)]

@@ -33,16 +33,18 @@ class Work(msgspec.Struct, gc=False):
     """Called instead, when no reply can be had: CLUSTERDOWN (did not happen) or INDETERMINATE."""
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Action:
     """A command that is carried out by this node and takes time: after a read barrier, off the hot path."""
 
     name: str
-    """BACKUP, SAVE, BGSAVE, SHUTDOWN or WAIT."""
+    """BACKUP, SAVE, BGSAVE, DIGEST, SHUTDOWN or WAIT."""
     args: tuple[bytes, ...]
     answered: Callable[[Reply], None]
     last_write: object = None
     """WAIT: the token of the connection's last write (`Service.last_write_of`), None before any."""
+    abandoned: bool = False
+    """Set when the connection is gone: nobody waits for the answer, which is still to be given."""
 
 
 @attrs.frozen

@@ -70,6 +70,9 @@ class Snapshotter:
         self._durable_index = durable_index
         self._settings = settings
         self._walking = trio.Lock()
+        self._taking = trio.CancelScope()
+        """Around a snapshot that is taken because it is due; the dump at the end need not wait for it."""
+        self._stopping = False
         self._bytes_at_newest = 0
         self._chunks: Mailbox[tuple[NodeId, DiskId, SnapshotChunk]] = Mailbox()
         self._outgoing: dict[NodeId, Outgoing] = {}
@@ -102,8 +105,11 @@ class Snapshotter:
                 due_s = trio.current_time() + self._settings.interval_s
 
     async def _take_if_there_is_room(self) -> None:
+        if self._stopping:
+            return
         try:
-            await self.take()
+            with trio.CancelScope() as self._taking:
+                await self.take()
         except DiskFull as error:
             log.error("no snapshot: the disk is full; the log grows until there is room", reason=str(error))
             await trio.sleep(FULL_RETRY_S)
@@ -242,6 +248,13 @@ class Snapshotter:
         self._loaded.pop(meta.index, None)
 
     # -------------------------------------------------------- backups and dumps
+
+    async def make_way(self, path: str, aside: str) -> None:
+        """The node stops: give up a snapshot being taken, and move an older document at `path` aside."""
+        self._taking.cancel()
+        self._stopping = True
+        if await self._host.disk.exists(path):
+            await self._host.disk.rename(path, aside)
 
     async def write_document(
         self, path_of: Callable[[SnapshotMeta], str], *, complete: bool = True

@@ -31,14 +31,13 @@ class Status:
             "replication": self._replication,
             "raft": self._raft,
             "keyspace": self._keyspace,
-            "digest": self._digest,
         }
 
     def info(self, sections: Sequence[str]) -> str:
         """INFO's text for these sections, in their usual order; unknown ones are left out."""
         if not sections or {"all", "default", "everything"} & set(sections):
             sections = DEFAULT_SECTIONS
-        chosen = [name for name in self._sections if name in sections]
+        chosen = [name for name in DEFAULT_SECTIONS if name in sections]
         return "\r\n".join(_section(name, self._sections[name]()) for name in chosen)
 
     def banner(self) -> str:
@@ -170,11 +169,6 @@ class Status:
     def _clock_deviation_ms(self) -> int:
         clocks = self._parts.raft.peer_clocks.values()
         return max((abs(reported - own) for reported, own in clocks), default=0)
-
-    def _digest(self) -> Fields:
-        """Only when asked for by name: it costs a walk over what changed since the last time."""
-        applier = self._parts.applier
-        return [("digest_index", applier.position.index), ("digest_state", applier.machine.digest())]
 
     def _keyspace(self) -> Fields:
         databases = self._parts.applier.machine.space.databases

@@ -24,7 +24,11 @@ from trikv.raft.roles import Role
 from trikv.storage.errors import DiskFull
 
 DUMP = "dump.json"
+PREVIOUS_DUMP = "dump.previous.json"
+"""An older dump makes way first: should this stop write none, it must not pass for the newest."""
 POLL_S = 0.01
+FLUSH_S = 0.5
+"""At most, of the whole: what clients are told last (errors for what is in flight) leaves before we do."""
 
 log = structlog.get_logger()
 
@@ -34,9 +38,9 @@ class StopLimits:
     """Seconds. The phases' shares leave room for the dump within the whole."""
 
     whole_s: float = 10.0
-    drain_s: float = 3.0
-    barrier_s: float = 3.0
-    hand_over_s: float = 1.0
+    drain_s: float = 2.0
+    barrier_s: float = 2.0
+    hand_over_s: float = 0.5
 
 
 class Stopping:
@@ -50,31 +54,37 @@ class Stopping:
         self._connections = connections
         self._listening = listening
         self._limits = limits
+        self._dumped = False
 
-    async def run(self) -> None:
-        """Go through the phases; returns when the node may leave."""
+    async def run(self) -> bool:
+        """Go through the phases; returns when the node may leave: True where a dump was written."""
         limits = self._limits
-        deadline = trio.current_time() + limits.whole_s
+        flush_s = min(FLUSH_S, limits.whole_s / 4)
+        deadline = trio.current_time() + limits.whole_s - flush_s
         with trio.CancelScope(deadline=deadline) as scope:
-            self._announce()
+            await self._announce()
             with trio.move_on_after(limits.drain_s):
                 await self._until(self._is_drained)
             complete = await self._barrier()
             await self._hand_over()
-            await self._dump(complete=complete)
+            self._dumped = await self._dump(complete=complete)
             self._tell_peers(Drained())
             await self._until(self._peers_have_drained)
         if scope.cancelled_caught:
-            log.warning("stopped at the deadline", seconds=limits.whole_s)
+            log.warning("stopped at the deadline", seconds=limits.whole_s, dumped=self._dumped)
         self._connections.close_all()
+        with trio.move_on_after(flush_s):
+            await self._until(lambda: not len(self._connections))
+        return self._dumped
 
-    def _announce(self) -> None:
+    async def _announce(self) -> None:
         log.info("stopping: clients are warned, commands in flight are finished")
         self._listening.stop_accepting()
         self._connections.warn_all("this node is shutting down; use another")
         self._connections.stop_commands("this node is shutting down")
         self._driver.stopping = True
         self._tell_peers(Draining())
+        await self._parts.snapshotter.make_way(DUMP, PREVIOUS_DUMP)
 
     def _tell_peers(self, message: Draining | Drained) -> None:
         for peer in self._parts.links.peers():
@@ -101,16 +111,19 @@ class Stopping:
     def _has_heir(self) -> bool:
         """True while some voter is up that does not stop itself."""
         links, draining = self._parts.links, self._driver.draining
-        return any(links.is_up(peer) and peer not in draining for peer in self._parts.raft.progress)
+        voters = [member.id for member in self._parts.raft.membership.members if member.voter]
+        own = self._parts.identity.node_id
+        return any(links.is_up(peer) and peer not in draining for peer in voters if peer != own)
 
-    async def _dump(self, *, complete: bool) -> None:
+    async def _dump(self, *, complete: bool) -> bool:
         try:
             meta, keys = await self._parts.snapshotter.write_document(lambda _: DUMP, complete=complete)
         except (OSError, DiskFull) as error:
             # The peers still wait for our word, and the log has everything that was acknowledged.
             log.error("no dump was written", file=DUMP, reason=str(error))
-            return
+            return False
         log.info("dumped", file=DUMP, keys=keys, index=meta.index, complete=complete)
+        return True
 
     def _peers_have_drained(self) -> bool:
         links, draining = self._parts.links, self._driver.draining

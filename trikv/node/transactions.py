@@ -31,6 +31,7 @@ class Transactions:
 
     __slots__ = (
         "argument_bytes",
+        "arguments",
         "commands",
         "cost_us",
         "inner",
@@ -54,6 +55,8 @@ class Transactions:
         self.commands: list[Args] = []
         self.inner: list[Step | Local] = []
         self.argument_bytes = 0
+        self.arguments = 0
+        """Of all queued commands, with one more for each."""
         self.cost_us = 0
 
     def reset(self) -> None:
@@ -75,6 +78,7 @@ class Transactions:
         assert self.open
         self.inner.append(slot)
         self.argument_bytes += argument_bytes
+        self.arguments += len(args) + 1
         if isinstance(slot, Step):
             self.commands.append(args)
             self.writes = self.writes or writes

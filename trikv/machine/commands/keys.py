@@ -19,7 +19,7 @@ KEYS_MAX = 50_000
 """KEYS refuses a larger database: it would hold up the node for longer than a heartbeat may wait."""
 SCAN_COUNT = 10
 """Redis' default."""
-SCAN_COUNT_MAX = 10_000
+SCAN_COUNT_MAX = 2_000
 """COUNT is a hint; no step looks at more."""
 
 _CURSOR = re.compile(rb"(?:[+-]?[0-9]{1,20})?")

@@ -28,6 +28,12 @@ def bgsave(_caller: Caller, *options: bytes) -> CommandError | None:
     return None if not options or (len(options) == 1 and options[0].upper() == b"SCHEDULE") else SYNTAX
 
 
+@LOCAL.command("DIGEST", kind=Kind.LOCAL, group="server")
+def digest(_caller: Caller) -> CommandError | None:
+    """Answer the applied index and a hash of the state: equal on all nodes at the same index."""
+    return None
+
+
 @LOCAL.command("SHUTDOWN", kind=Kind.LOCAL, group="server", options="[NOSAVE|SAVE] [NOW] [FORCE]")
 def shutdown(_caller: Caller, *options: bytes) -> CommandError | None:
     """Stop this node in order: warn clients, finish, hand over, write the dump."""
