@@ -9,6 +9,7 @@ from collections import deque
 import attrs
 import trio
 
+from trikv.sim.determinism import sleep_until
 from trikv.sim.life import Life, Record
 from trikv.sim.volume import Added, Inode, Moved, Removed, Volume, parent
 
@@ -20,8 +21,17 @@ class DiskTraits:
     sync_ms_min: float = 0.3
     sync_ms_max: float = 2.0
     """A sync takes a time drawn from this range; writes to the cache take none."""
+    lies: bool = False
+    """Syncs return as usual and do nothing: a drive that acknowledges what is in its volatile cache.
+
+    The pages stay dirty: the next honest sync of the file writes them, a power cut before it loses them.
+    """
+    lies_told: int = 0
+    """Syncs that lied so far."""
     failures: dict[str, deque[int]] = attrs.field(factory=dict)
     """For each operation the errno values its next calls fail with."""
+    broken: dict[str, int] = attrs.field(factory=dict)
+    """For each operation the errno value all its calls fail with, until the entry is removed."""
 
     def fail(self, operation: str, number: int, times: int = 1) -> None:
         """Let the next `times` calls of `operation` (a method's name) raise OSError(`number`).
@@ -32,10 +42,18 @@ class DiskTraits:
         self.failures.setdefault(operation, deque()).extend([number] * times)
 
     def raise_failure(self, operation: str, path: str) -> None:
-        """Raise what `fail` ordered for this call, if it did."""
+        """Raise what `fail` or `broken` ordered for this call, if they did."""
         waiting = self.failures.get(operation)
         if waiting:
             raise _error(waiting.popleft(), path)
+        if operation in self.broken:
+            raise _error(self.broken[operation], path)
+
+    def mend(self) -> None:
+        """A disk without faults, and without those that were ordered and have not come."""
+        plain = DiskTraits(lies_told=self.lies_told)
+        for field in attrs.fields(DiskTraits):
+            setattr(self, field.name, getattr(plain, field.name))
 
 
 def _error(number: int, path: str) -> OSError:
@@ -97,11 +115,12 @@ class SimFile:
         volume = self._disk.volume
         self._disk.traits.raise_failure("write", self._path)
         growth = offset + len(data) - len(self._inode.cache)
-        capacity = volume.capacity_bytes
-        if capacity is not None and growth > 0 and volume.used_bytes() + growth > capacity:
+        missing = volume.missing_bytes(growth)
+        if missing:
+            self._inode.write(offset, data[: len(data) - missing])  # what fits is written
             raise _error(errno.ENOSPC, self._path)
         self._inode.write(offset, data)
-        self._disk.record("write", self._path, offset, len(data), zlib.crc32(data))
+        self._disk.did("write", self._path, offset, len(data), zlib.crc32(data))
 
     async def _sync(self) -> None:
         await self._disk.seek()
@@ -110,8 +129,9 @@ class SimFile:
         except OSError:
             self._inode.forget_dirty()
             raise
-        self._inode.sync()
-        self._disk.record("sync", self._path)
+        if not self._disk.lies():
+            self._inode.sync()
+        self._disk.did("sync", self._path)
 
 
 class SimDisk:
@@ -126,15 +146,21 @@ class SimDisk:
         self.traits = traits
         self._source = source
 
-    def record(self, what: str, path: str, *rest: int) -> None:
-        """Into the world's trace."""
+    def did(self, what: str, path: str, *rest: int) -> None:
+        """An operation has had its effect: into the world's trace, and perhaps this was the last."""
         self._record(what, self.life.name, path, *rest)
+        self.life.did(what, "disk")
+
+    def lies(self) -> bool:
+        """A sync is over, and nothing was written."""
+        self.traits.lies_told += self.traits.lies
+        return self.traits.lies
 
     async def seek(self) -> None:
         """Wait for the device. Like a real one it cannot be cancelled."""
         traits = self.traits
-        with trio.CancelScope(shield=True):
-            await trio.sleep(self._source.uniform(traits.sync_ms_min, traits.sync_ms_max) / 1000)
+        latency_s = self._source.uniform(traits.sync_ms_min, traits.sync_ms_max) / 1000
+        await sleep_until(trio.current_time() + latency_s)
         self.life.check()
 
     async def create(self, path: str) -> SimFile:
@@ -145,6 +171,7 @@ class SimDisk:
             raise _error(errno.EEXIST, path)
         inode = Inode()
         self.volume.change(Added(path, inode))
+        self.did("create", path)
         return SimFile(self, inode, path)
 
     async def open(self, path: str) -> SimFile:
@@ -161,6 +188,7 @@ class SimDisk:
             if ancestor not in self.volume.names:
                 self.volume.change(Added(ancestor, None))
             self._directory(ancestor)
+        self.did("make_directory", path)
 
     async def names(self, path: str) -> list[str]:
         """Sorted names."""
@@ -189,12 +217,14 @@ class SimDisk:
         if new in names:
             self._replaceable(old, new)
         self.volume.change(Moved(old, new))
+        self.did("rename", old)
 
     async def remove(self, path: str) -> None:
         """Handles go on."""
         await self._start("remove", path)
         self._inode(path)
         self.volume.change(Removed(path))
+        self.did("remove", path)
 
     async def sync_directory(self, path: str) -> None:
         """Names become durable after the disk's latency."""
@@ -202,14 +232,15 @@ class SimDisk:
         self._reach(path)
         self._directory(path)
         await self.seek()
-        self.volume.sync_directory(path)
+        if not self.lies():
+            self.volume.sync_directory(path)
+        self.did("sync_directory", path)
 
     async def _start(self, operation: str, path: str) -> None:
         self.life.check()
         await trio.lowlevel.checkpoint()
         self.life.check()
         self.traits.raise_failure(operation, path)
-        self.record(operation, path)
 
     def _replaceable(self, old: str, new: str) -> None:
         """A file replaces a file, a directory an empty directory."""

@@ -7,8 +7,9 @@ import trio
 
 from trikv.host.seam import Clock, Entropy, Network
 from trikv.sim.clock import SimClock, SimEntropy
+from trikv.sim.determinism import Freezer
 from trikv.sim.disk import DiskTraits, SimDisk
-from trikv.sim.life import Life, Record
+from trikv.sim.life import OWNER, Life, Record, Tripwire
 from trikv.sim.network import Net, SimNetwork
 from trikv.sim.volume import Keep, Volume
 from trikv.storage.disk import Disk
@@ -37,7 +38,12 @@ class Machine:
     """What outlives a process: the volume, the clocks, the name on the network."""
 
     def __init__(
-        self, name: str, net: Net, stream_of: Callable[[str], random.Random], record: Record
+        self,
+        name: str,
+        net: Net,
+        stream_of: Callable[[str], random.Random],
+        record: Record,
+        freezer: Freezer,
     ) -> None:
         self.name = name
         self.volume = Volume(stream_of(f"power {name}"))
@@ -47,20 +53,27 @@ class Machine:
         self._net = net
         self._stream_of = stream_of
         self._record = record
+        self._freezer = freezer
+        self._tripwires: list[Tripwire] = []
         self._life: Life | None = None
         self._scope: trio.CancelScope | None = None
 
     @property
     def is_running(self) -> bool:
-        """A process lives on this machine."""
+        """A process lives on this machine, paused or not."""
         return self._life is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Its process is frozen."""
+        return self._life is not None and self._freezer.is_frozen(self._life)
 
     def boot(self) -> SimHost:
         """Start a life. At most one at a time (the data directory is locked)."""
         assert self._life is None, f"{self.name} runs already"
         self.lives += 1
         self._net.power_on(self.name)
-        self._life = life = Life(f"{self.name}, life {self.lives}")
+        self._life = life = Life(f"{self.name}, life {self.lives}", self._tripwires)
         self._record("boot", life.name)
         return SimHost(
             life,
@@ -79,6 +92,7 @@ class Machine:
         what a dying one raises on its way out does not matter any more.
         """
         host = self.boot()
+        outside = OWNER.set(host.life)
         with trio.CancelScope() as self._scope:
             try:
                 await main(host)
@@ -89,6 +103,7 @@ class Machine:
                 if cancelled is not None:
                     raise cancelled from None
             finally:
+                OWNER.reset(outside)
                 if self._life is host.life:
                     self.kill()
 
@@ -102,12 +117,45 @@ class Machine:
         self._end_life("lose power")
         self._net.lose_power(self.name)
         self.volume.lose_power(keep)
+        self.clock.reboot()
+
+    def pause(self) -> None:
+        """``SIGSTOP``: no task of the process runs. Its kernel goes on: data comes in, windows fill.
+
+        Only what runs in `run` is paused. What happens to it meanwhile it learns when it is resumed: timers
+        that were due, bytes that came, connections that broke.
+        """
+        if self._life is not None and not self.is_paused:
+            self._record("pause", self.name)
+            self._freezer.freeze(self._life)
+
+    def resume(self) -> None:
+        """``SIGCONT``."""
+        if self.is_paused:
+            self._record("resume", self.name)
+            self._freezer.thaw(self._life)
+
+    def after(self, count: int, step: str, action: Callable[[], None]) -> Tripwire:
+        """Call `action` at the `count`-th next `step` (see `Tripwire`) of this machine's processes.
+
+        That is in the middle of whatever task took the step. An action that ends the process (`kill`,
+        `lose_power`) lets that task go no further.
+        """
+        wire = Tripwire(step, count, action)
+        self._tripwires.append(wire)
+        return wire
+
+    def disarm(self, wire: Tripwire) -> None:
+        """It will not act any more."""
+        if wire in self._tripwires:
+            self._tripwires.remove(wire)
 
     def _end_life(self, how: str) -> None:
         """Fence first, then cancel: see `trikv.sim.life`."""
         self._record(how, self.name)
         if self._life is not None:
             self._life.over = True
+            self._freezer.thaw(self._life)
             self._life = None
         if self._scope is not None:
             self._scope.cancel()

@@ -63,6 +63,16 @@ class Inode:
         """What Linux does when writing back fails: the pages are marked clean and never written."""
         self.dirty.clear()
 
+    def rot(self, at: int, mask: int) -> None:
+        """Flip the bits of `mask` in the byte at `at`: on the platters, and for whoever reads it next.
+
+        What was written since the last sync stays in the cache as it is, and will cover the damage.
+        """
+        if at < len(self.platter):
+            self.platter[at] ^= mask
+        if at // SECTOR_BYTES not in self.dirty:
+            self.cache[at] ^= mask
+
     def lose_power(self, source: random.Random, keep: Keep) -> None:
         """The cache is gone; of the dirty sectors those that `keep` says were written."""
         chosen = keep.chooser(source)
@@ -150,6 +160,7 @@ class Volume:
         self._durable: Names = {"": None}
         self._journal: list[NameChange] = []
         self._source = source
+        self._rot_source = random.Random(source.getrandbits(64))  # noqa: S311 - reproducible by design
 
     def change(self, change: NameChange) -> None:
         """Change names in the cache."""
@@ -175,6 +186,31 @@ class Volume:
     def used_bytes(self) -> int:
         """The length of all files."""
         return sum(len(inode.cache) for inode in self.names.values() if inode is not None)
+
+    def missing_bytes(self, growth: int) -> int:
+        """How many of `growth` more bytes the disk has no room for."""
+        if self.capacity_bytes is None or growth <= 0:
+            return 0
+        return min(growth, max(0, self.used_bytes() + growth - self.capacity_bytes))
+
+    def rot(self, path: str, *, start: int = 0, end: int | None = None) -> int:
+        """Flip one bit, drawn from the seed, of the file at `path` between two offsets; where it is.
+
+        -1: there is no such byte.
+        """
+        inode = self.names.get(path)
+        if inode is None:
+            return -1
+        end = len(inode.cache) if end is None else min(end, len(inode.cache))
+        if start >= end:
+            return -1
+        at = self._rot_source.randrange(start, end)
+        inode.rot(at, 1 << self._rot_source.randrange(8))
+        return at
+
+    def is_synced(self) -> bool:
+        """Whether a power cut now would lose nothing, data or names."""
+        return not self._journal and not any(inode.dirty for inode in self.names.values() if inode)
 
     def lose_power(self, keep: Keep) -> None:
         """The machine's power was cut: only platters count from here on."""

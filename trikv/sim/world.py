@@ -5,11 +5,15 @@ import random
 
 import trio
 
+from trikv.sim.determinism import Freezer
 from trikv.sim.fabric import Fabric
 from trikv.sim.host import Machine
-from trikv.sim.life import Life
+from trikv.sim.life import OWNER, Life
 from trikv.sim.network import Net
 from trikv.sim.stream import SimStream
+
+TRACE_BATCH = 1024
+"""Events digested at a time."""
 
 
 class SimWorld:
@@ -25,8 +29,10 @@ class SimWorld:
         self.events = 0
         self._net = Net(self.fabric, self.stream_of)
         self._machines: dict[str, Machine] = {}
+        self._freezer = Freezer(OWNER)
         self._clients = Life("the clients")
         self._trace = hashlib.blake2b(digest_size=16)
+        self._untraced: list[tuple[float, tuple[str | int | bytes, ...]]] = []
 
     def stream_of(self, component: str) -> random.Random:
         """The random stream of a component: a function of the seed and the name only."""
@@ -35,7 +41,7 @@ class SimWorld:
     def machine(self, name: str) -> Machine:
         """The machine of that name (made when first asked for); `name` is also its host in addresses."""
         if name not in self._machines:
-            self._machines[name] = Machine(name, self._net, self.stream_of, self.record)
+            self._machines[name] = Machine(name, self._net, self.stream_of, self.record, self._freezer)
         return self._machines[name]
 
     async def connect(self, address: str, *, source: str = "client") -> SimStream:
@@ -45,8 +51,16 @@ class SimWorld:
     def record(self, *event: str | int | bytes) -> None:
         """Add an event, with the virtual time, to the trace."""
         self.events += 1
-        self._trace.update(repr((trio.current_time(), event)).encode())
+        self._untraced.append((trio.current_time(), event))
+        if len(self._untraced) >= TRACE_BATCH:
+            self._digest()
 
     def trace_hash(self) -> str:
         """The digest of all that was recorded: equal for equal seeds."""
+        self._digest()
         return self._trace.hexdigest()
+
+    def _digest(self) -> None:
+        for event in self._untraced:
+            self._trace.update(b"%r" % (event,))
+        self._untraced.clear()
