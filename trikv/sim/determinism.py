@@ -43,6 +43,8 @@ class VirtualClock(trio.abc.Clock):
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._standstills = 0
+        self.standstill = trio.CancelScope()
+        """Cancelled when every task waits and no time will come that wakes one."""
 
     def start_clock(self) -> None:
         """Begins at 0."""
@@ -68,7 +70,7 @@ class VirtualClock(trio.abc.Clock):
         if following == float("inf"):
             self._standstills += 1
             if self._standstills > _LAST_CHANCES:
-                raise DeadlockError(f"all tasks wait for ever at {self._now:.6f} s")
+                self.standstill.cancel()
             return _LAST_CHANCE_S  # when a run ends, Trio wakes its own tasks through a socket
         self._standstills = 0
         self._now = max(self._now, following)
@@ -166,12 +168,14 @@ def pinned(seed: int) -> Iterator[None]:
 def simulate(seed: int, main: Callable[[], Awaitable[T]]) -> T:
     """Run `main` under virtual time that jumps whenever all tasks wait, scheduled by `seed`.
 
-    The real world is out of its reach: see `trikv.sim.guard`.
+    The real world is out of its reach: see `trikv.sim.guard`. Raises `DeadlockError`.
     """
+    clock = VirtualClock()
 
     async def apart() -> T:
-        with guarded():
+        with guarded(), clock.standstill:
             return await main()
+        raise DeadlockError(f"all tasks wait for ever at {clock.current_time():.6f} s")
 
     with pinned(seed):
-        return trio.run(apart, clock=VirtualClock())
+        return trio.run(apart, clock=clock)
