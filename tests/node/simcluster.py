@@ -33,6 +33,10 @@ class Client:
         (reply,) = await self.pipeline(args)
         return reply
 
+    async def send(self, *args: str | int) -> None:
+        """Send a command whose reply nobody will wait for."""
+        await self.stream.send_all(encode_command([str(arg).encode() for arg in args]))
+
     async def pipeline(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
         """Commands in one write, and their replies."""
         encoded = [

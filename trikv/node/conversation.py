@@ -118,6 +118,8 @@ class Conversation:
     def ended(self) -> None:
         """The peer will send no more; what is in flight is still answered."""
         self._ended = True
+        if self._action is not None:
+            self._action.abandoned = True  # a WAIT without a limit would outlive its client
         if self._unit is None and self._action is None and not self._over:
             self._close()
 

@@ -24,6 +24,9 @@ class Durability:
         self._counter = 0
         self._answers: dict[int, int] = {}
 
+    def __len__(self) -> int:
+        return len(self._answers)
+
     def open(self) -> int:
         """Open a question: its number."""
         self._counter += 1

@@ -44,7 +44,7 @@ class Action:
     last_write: object = None
     """WAIT: the token of the connection's last write (`Service.last_write_of`), None before any."""
     abandoned: bool = False
-    """Set when the connection is gone: nobody waits for the answer, which is still to be given."""
+    """Set when the client is gone or sends no more: what need not go on for its own sake ends and answers."""
 
 
 @attrs.frozen

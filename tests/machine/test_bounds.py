@@ -1,0 +1,38 @@
+"""What keeps one submission or one digest from holding a node up."""
+
+import pytest
+
+from tests.machine.driving import Driver
+from trikv.machine import evaluation
+from trikv.machine.evaluation import TOO_MUCH_SHOWN
+
+
+def test_reads_of_one_submission_may_not_copy_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the limit the remaining reads answer an error; writes among them are carried out all the same."""
+    monkeypatch.setattr(evaluation, "SHOWN_BYTES_MAX", 100)
+    driver = Driver()
+    driver.one((b"SET", b"k", b"x" * 60))
+    part = (b"GETRANGE", b"k", b"0", b"-2")
+    several = (b"MGET", b"k", b"absent", b"k")
+    assert driver.machine.read(0, (part, several, part)) == [
+        b"x" * 59,
+        [b"x" * 60, None, b"x" * 60],
+        TOO_MUCH_SHOWN,
+    ]
+    assert driver.machine.read(0, (part, (b"STRLEN", b"k"))) == [b"x" * 59, 60]
+
+
+def test_digest_may_be_prepared_in_slices() -> None:
+    """Hashing ahead, some buckets at a time, ends, and changes nothing about the digest."""
+    whole, sliced = Driver(), Driver()
+    for driver in (whole, sliced):
+        for number in range(200):
+            driver.one((b"SET", b"key:%d" % number, b"v"))
+        driver.one((b"DEL", b"key:7"))
+    slices = 1
+    while sliced.machine.hash_some(16):
+        slices += 1
+    assert slices > 10
+    assert sliced.machine.digest() == whole.machine.digest()
+    sliced.one((b"SET", b"key:1", b"w"))
+    assert sliced.machine.digest() != whole.machine.digest()

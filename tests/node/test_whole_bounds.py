@@ -1,0 +1,95 @@
+"""Whole nodes: what one client or stranger may not do to the others."""
+
+import trio
+
+from tests.node.counting import others, until
+from tests.node.simcluster import PORT, SimCluster, run_cluster
+
+
+def test_a_wait_ends_with_its_connection() -> None:
+    """WAIT without a limit is given up when the client has gone: nobody is asked for it any more."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        follower = others(cluster, await cluster.leader())[0]
+        client = await cluster.connect(follower)
+        assert await client.call("SET", "k", "v") == b"OK"
+        assert await client.call("WAIT", 1, 1000) >= 1
+        await client.send("WAIT", 9, 0)
+        await until(lambda: len(cluster.parts(follower).durability) == 1)
+        await client.stream.aclose()
+        with trio.fail_after(2):
+            await until(lambda: len(cluster.parts(follower).durability) == 0)
+
+    run_cluster(scenario)
+
+
+def test_digests_are_equal_at_an_equal_index() -> None:
+    """DIGEST answers the same on every node that has applied as much."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        await cluster.leader()
+        clients = [await cluster.connect(number) for number in (1, 2, 3)]
+        for count in range(50):
+            await clients[count % 3].call("SET", f"k{count}", count)
+        await cluster.converged()
+        answers = [tuple(await client.call("DIGEST")) for client in clients]
+        assert len(set(answers)) == 1
+        assert len(answers[0][1]) == 32
+
+    run_cluster(scenario)
+
+
+def test_strangers_do_not_keep_peers_apart() -> None:
+    """Idle connections on the peer port are pushed out by newcomers: a restarted node gets its links."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        leader = await cluster.leader()
+        victim = others(cluster, leader)[0]
+        cluster.kill(victim)
+
+        async def sit(number: int) -> None:
+            while True:
+                try:
+                    stream = await cluster.world.connect(f"node{number}:{PORT + 10000}")
+                    while await stream.receive_some(100):
+                        pass
+                except (OSError, trio.BrokenResourceError):
+                    pass
+                await trio.sleep(0.5)
+
+        async with trio.open_nursery() as nursery:
+            for number in (leader, others(cluster, leader)[1]):
+                for _ in range(20):
+                    nursery.start_soon(sit, number)
+            await trio.sleep(1)
+            cluster.start(victim)
+            client = await cluster.connect(victim)
+            with trio.fail_after(10):
+                assert await client.call("SET", "k", "v") == b"OK"
+            nursery.cancel_scope.cancel()
+
+    run_cluster(scenario)
+
+
+def test_a_stop_gives_up_a_snapshot_for_the_dump() -> None:
+    """A snapshot under way makes way, and an older dump is not left to pass for the new one."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        await cluster.leader()
+        client = await cluster.connect(1)
+        for _ in range(2):
+            assert await client.call("INCR", "n")
+            cluster.nodes[1].stop()
+            await until(lambda: 1 not in set(cluster.running()))
+            assert cluster.nodes[1].dumped is True
+            cluster.start(1)
+            client = await cluster.connect(1)
+            assert await client.call("INCR", "m")
+        assert b'"k":"n","t":"string","v":"2"' in cluster.file(1, "dump.json")
+        assert b'"k":"n","t":"string","v":"1"' in cluster.file(1, "dump.previous.json")
+
+    run_cluster(scenario)
