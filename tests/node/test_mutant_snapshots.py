@@ -231,7 +231,8 @@ async def test_the_dump_waits_for_its_barrier(autojump_clock: MockClock, *, is_c
     node = Leaving()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(node.stop().run)
-        (barrier,) = await node.inbox.take()
+        with trio.fail_after(1):
+            (barrier,) = await node.inbox.take()
         assert isinstance(barrier, Barrier)
         await trio.sleep(1)
         assert node.dumps == []

@@ -1,0 +1,178 @@
+"""Mistakes in the state machine."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+ADMISSION: tuple[Mutant, ...] = (
+    mutant(
+        "no duplicate suppression",
+        "trikv.machine.outcomes",
+        "        if row.next != sequence:\n",
+        "        if row.next < sequence:\n",
+        "machine/test_machine.py::test_sequence_rules",
+    ),
+    mutant(
+        "a gap in sequences applied",
+        "trikv.machine.outcomes",
+        "        if row.next != sequence:\n",
+        "        if row.next > sequence:\n",
+        "machine/test_machine.py::test_sequence_rules",
+    ),
+    mutant(
+        "incarnation not compared",
+        "trikv.machine.outcomes",
+        "        if row.incarnation != incarnation:\n",
+        "        if False:\n",
+        "machine/test_machine.py::test_new_hello_replaces_the_life",
+    ),
+    mutant(
+        "a repeated Hello opens a new life",
+        "trikv.machine.outcomes",
+        "        if row is None or (row.nonce != hello.nonce and row.incarnation != index):\n",
+        "        if row is None or row.incarnation != index:\n",
+        "machine/test_machine.py::test_repeated_hello_keeps_the_life",
+    ),
+    mutant(
+        "a forgotten proposal uses no sequence",
+        "trikv.machine.machine",
+        "                    outcome = self._forgotten(item)\n",
+        "                    outcome = Applied(item.incarnation, item.sequence, [])\n",
+        "machine/test_machine.py::test_forgotten_uses_its_sequence",
+    ),
+)
+
+SNAPSHOTS: tuple[Mutant, ...] = (
+    mutant(
+        "origin rows missing from the snapshot",
+        "trikv.machine.machine",
+        "                for origin, row in sorted(self._origins.rows.items())\n",
+        "                for origin, row in ()\n",
+        "machine/test_snapshot.py::test_rows_and_settings_come_back",
+    ),
+    mutant(
+        "snapshot written with a later index than its state",
+        "trikv.machine.machine",
+        "            index=self.index,\n",
+        "            index=self.index + 1,\n",
+        "machine/test_snapshot.py::test_round_trip",
+    ),
+    mutant(
+        "snapshot written with a later index than its state: the walk sees later writes",
+        "trikv.machine.walk",
+        "            kept[number] = bucket.copy()\n",
+        "            pass\n",
+        "machine/test_snapshot.py::test_walk_shows_the_instant_of_its_start",
+    ),
+    mutant(
+        "iteration order from a set",
+        "trikv.machine.walk",
+        "                items = list(bucket.items())\n",
+        "                items = list({key: bucket[key] for key in set(bucket)}.items())\n",
+        "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
+    ),
+    mutant(
+        "iteration order from a set: KEYS",
+        "trikv.machine.database",
+        "            for bucket in self.buckets\n"
+        "            for key, entry in bucket.items()\n"
+        "            if not entry.deadline",
+        "            for bucket in self.buckets\n"
+        "            for key, entry in set(bucket.items())\n"
+        "            if not entry.deadline",
+        "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
+    ),
+)
+
+TIME: tuple[Mutant, ...] = (
+    mutant(
+        "TTL by the local clock",
+        "trikv.machine.machine",
+        "        ledger.now = max(ledger.now, batch.stamp_ms)\n",
+        '        ledger.now = __import__("time").time_ns() // 1_000_000\n',
+        "machine/test_keyspace.py::test_expiry_is_judged_by_log_time",
+    ),
+    mutant(
+        "log time goes back at election: the machine follows",
+        "trikv.machine.machine",
+        "        ledger.now = max(ledger.now, batch.stamp_ms)\n",
+        "        ledger.now = batch.stamp_ms\n",
+        "machine/test_machine.py::test_log_time_never_goes_back",
+    ),
+    mutant(
+        "live() differs between two commands",
+        "trikv.machine.database",
+        "        return not entry.deadline or entry.deadline > self.ledger.now\n",
+        "        return not entry.deadline or entry.deadline >= self.ledger.now\n",
+        "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
+    ),
+    mutant(
+        "live() differs between two commands: KEYS",
+        "trikv.machine.database",
+        "            if not entry.deadline or entry.deadline > now\n",
+        "            if not entry.deadline or entry.deadline >= now\n",
+        "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
+    ),
+)
+
+MEMORY: tuple[Mutant, ...] = (
+    mutant(
+        "account leak on overwrite",
+        "trikv.machine.database",
+        "            grown -= len(old.value) + (EXPIRY_BYTES if old.deadline else 0)\n",
+        "            grown -= len(old.value)\n",
+        "machine/test_strings.py::test_deadlines_of_set",
+    ),
+    mutant(
+        "a later bootstrap item changes the cap",
+        "trikv.machine.machine",
+        "        if not ledger.is_founded:\n",
+        "        if True:\n",
+        "machine/test_machine.py::test_bootstrap_is_obeyed_once",
+    ),
+    mutant(
+        "a transaction meets the cap half-way",
+        "trikv.machine.evaluation",
+        "        if not self._has_room(found):\n            return EXEC_OOM\n",
+        "",
+        "machine/test_memory.py::test_every_growing_command_respects_the_cap[SETEX n 5 v]",
+    ),
+)
+
+COMMANDS: tuple[Mutant, ...] = (
+    mutant(
+        "a pipelined GET sees its own later SET",
+        "trikv.machine.evaluation",
+        "            return [self._perform(args) for args in commands]\n        replies: list[Reply] = []\n",
+        "            early = [self._perform(args) for args in commands]\n"
+        "            return [\n"
+        "                self._perform(args)\n"
+        "                if getattr(TABLE.find(args), 'kind', None) is Kind.READ\n"
+        "                else reply\n"
+        "                for args, reply in zip(commands, early, strict=True)\n"
+        "            ]\n"
+        "        replies: list[Reply] = []\n",
+        "machine/test_machine.py::test_reads_inside_a_submission_see_what_precedes_them",
+    ),
+    mutant(
+        "WATCH checked at propose time",
+        "trikv.machine.evaluation",
+        "        if not all(self._is_unchanged(watch) for watch in watches):\n            return None\n",
+        "",
+        "machine/test_machine.py::test_watch",
+    ),
+    mutant(
+        "WATCH checked at propose time: versions do not rise",
+        "trikv.machine.database",
+        "        bucket[key] = Entry(value, ledger.changes, deadline)\n",
+        "        bucket[key] = Entry(value, old.version if old else ledger.changes, deadline)\n",
+        "machine/test_machine.py::test_watch",
+    ),
+    mutant(
+        "a failing handler that has changed something is an error reply",
+        "trikv.machine.evaluation",
+        "            if ledger.dirty:\n                raise\n",
+        "",
+        "machine/test_machine.py::test_poison_in_the_mutation_crashes",
+    ),
+)
+
+MUTANTS = ADMISSION + SNAPSHOTS + TIME + MEMORY + COMMANDS

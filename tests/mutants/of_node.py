@@ -1,0 +1,244 @@
+"""Mistakes in the node: proposals, reads, log time, snapshots, stopping, conversations."""
+
+from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
+
+PROPOSALS: tuple[Mutant, ...] = (
+    mutant(
+        "proposals not re-sent after a link reset",
+        "trikv.node.driver",
+        "            self._proposals.rewind(self._now_ms)\n",
+        "",
+        "node/test_mutant_driver.py::test_proposals_are_sent_again_as_soon_as_the_link_to_the_leader_is_back",
+    ),
+    Mutant(
+        "proposals not re-sent after a link reset: nor ever without a new leader",
+        (
+            Edit("trikv.node.driver", "            self._proposals.rewind(self._now_ms)\n", ""),
+            Edit(
+                "trikv.node.proposals",
+                "stalled = self._stalls() and ",
+                "stalled = False and ",
+            ),
+        ),
+        ByTest("node/test_mutant_driver.py::test_without_progress_proposals_are_sent_again_on_the_same_link"),
+    ),
+    mutant(
+        "a timed-out proposal leaves a gap",
+        "trikv.node.proposals",
+        "            item = window[self._sent].item\n            self._sent += 1\n",
+        "            item = window[self._sent].item\n"
+        "            self._sent += 1\n"
+        "            if window[self._sent - 1].work is None:\n"
+        "                continue\n",
+        "node/test_proposals.py::test_expiry_tells_the_never_sent_from_the_unknown",
+    ),
+    mutant(
+        'waiter told "failed" on step-down',
+        "trikv.node.driver",
+        "            self._parts.logtime.follow()\n",
+        "            self._parts.logtime.follow()\n"
+        "            for pending in self._proposals._window:\n"
+        "                if pending.work is not None:\n"
+        "                    work, pending.work = pending.work, None\n"
+        "                    self._parts.waiters.take(self._parts.waiters.incarnation, pending.sequence)\n"
+        "                    work.failed(CLUSTERDOWN)\n",
+        "node/test_mutant_driver.py::test_a_leader_that_steps_down_tells_no_waiter_anything",
+    ),
+    mutant(
+        'waiter told "failed" on step-down: at its deadline',
+        "trikv.node.proposals",
+        "                lapsed.append((pending.work, INDETERMINATE))\n",
+        "                lapsed.append((pending.work, CLUSTERDOWN))\n",
+        "node/test_proposals.py::test_expiry_tells_the_never_sent_from_the_unknown",
+    ),
+    mutant(
+        "what a snapshot's install passed by is proposed again",
+        "trikv.node.proposals",
+        "                    passed.append((pending.work, INDETERMINATE))\n"
+        "                    pending.work = None\n",
+        "                    pass\n",
+        "node/test_proposals.py::test_snapshot_with_another_lifes_row_proposes_nothing_again",
+    ),
+    mutant(
+        "reply before the quorum: when proposed",
+        "trikv.node.proposals",
+        "            self._waiters.expect(sequence, work)\n            return True\n",
+        "            self._waiters.expect(sequence, work)\n"
+        "            self._waiters.take(self._waiters.incarnation, sequence)\n"
+        "            work.answered([b'OK'] * len(work.commands))\n"
+        "            return True\n",
+        "node/test_mutant_driver.py::test_nobody_is_answered_by_the_proposing_of_his_write",
+    ),
+)
+
+READS: tuple[Mutant, ...] = (
+    mutant(
+        "follower read before its applied index reached the read index",
+        "trikv.node.applier",
+        "            if order.index > self.position.index:\n",
+        "            if False:\n",
+        "node/test_mutant_applier.py::test_a_read_waits_until_its_index_is_applied",
+    ),
+    mutant(
+        "ReadIndex id reused",
+        "trikv.node.reads",
+        "        self._counter += 1\n",
+        "        self._counter = len(self._asked) + 1\n",
+        "node/test_reads.py::test_ids_are_never_used_again",
+    ),
+    mutant(
+        "read from the leader without a quorum round: by the node itself",
+        "trikv.node.driver",
+        "            accepted = raft.read(reads.ask(now))\n",
+        "            accepted = True\n"
+        "            self._serve((reads.ask(now),), raft.commit, self._parts.logtime.now_ms(now))\n",
+        "node/test_whole_node.py::test_isolated_leader_answers_neither_reads_nor_writes",
+    ),
+)
+
+TIME: tuple[Mutant, ...] = (
+    mutant(
+        "log time goes back at election",
+        "trikv.node.logtime",
+        "        self.last_stamp_ms = max(self.last_stamp_ms, stamp_ms)\n",
+        "        pass\n",
+        "node/test_logtime.py::test_leader_never_starts_below_what_the_log_has_seen",
+    ),
+    mutant(
+        "log time goes back at election: it starts below the last stamp",
+        "trikv.node.logtime",
+        "        self._origin_ms = max(self.last_stamp_ms, lower_median(clocks_ms))\n",
+        "        self._origin_ms = lower_median(clocks_ms)\n",
+        "node/test_logtime.py::test_leader_never_starts_below_what_the_log_has_seen",
+    ),
+    mutant(
+        "TTL by the local clock: the leader's alone decides log time",
+        "trikv.node.logtime",
+        "    return sorted(values)[(len(values) - 1) // 2]\n",
+        "    return values[0]\n",
+        "node/test_logtime.py::test_one_clock_years_ahead_decides_nothing",
+    ),
+)
+
+SNAPSHOTS: tuple[Mutant, ...] = (
+    mutant(
+        "snapshot written with a later index than its state: named by what is durable",
+        "trikv.node.snapshotter",
+        "            meta, bytes_applied = applier.position, applier.bytes_applied\n",
+        "            meta, bytes_applied = applier.position, applier.bytes_applied\n"
+        "            later = max(meta.index, self._durable_index())\n"
+        "            meta = SnapshotMeta(later, meta.term, meta.membership)\n",
+        "node/test_mutant_snapshots.py::test_a_snapshot_is_not_named_by_what_is_durable_but_by_what_is_applied",
+    ),
+    mutant(
+        "snapshot ahead of the own log",
+        "trikv.node.snapshotter",
+        "                while self._durable_index() < meta.index:  # noqa",
+        "                while False:  # noqa",
+        "node/test_mutant_snapshots.py::test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_disk",
+    ),
+    mutant(
+        "compaction past what a snapshot covers",
+        "trikv.node.snapshotter",
+        "            self._inbox.put(Compact(meta))\n",
+        "            self._inbox.put(Compact(applier.position))\n",
+        "node/test_mutant_snapshots.py::test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_disk",
+    ),
+    mutant(
+        "compaction past what a snapshot covers: in memory, past what is durable",
+        "trikv.node.retention",
+        "        done = min(applied, raft.durable_index)\n",
+        "        done = applied\n",
+        "node/test_retention.py::test_what_is_not_applied_or_not_durable_stays",
+    ),
+    mutant(
+        "a snapshot of another cluster is installed",
+        "trikv.node.snapshotter",
+        "if header.meta != chunk.meta or header.cluster != self._identity.cluster:",
+        "if header.meta != chunk.meta:",
+        "node/test_mutant_snapshots.py::test_a_snapshot_of_another_cluster_is_refused[somebody else's!--1]",
+    ),
+    mutant(
+        "the local cap decides at apply",
+        "trikv.node.node",
+        "        raft = self._raft(opened, identity)\n",
+        "        raft = self._raft(opened, identity)\n"
+        "        opened.machine.space.ledger.cap = config.maxmemory\n"
+        "        opened.machine.space.ledger.is_founded = True\n",
+        "node/test_mutant_caps.py::test_files_that_name_different_caps_make_no_replicas_differ",
+    ),
+    mutant(
+        "dump written before the last acknowledged entry applied",
+        "trikv.node.stopping",
+        "            complete = await self._barrier()\n",
+        "            complete = True\n",
+        "node/test_mutant_snapshots.py::test_the_dump_waits_for_its_barrier[True]",
+    ),
+    mutant(
+        "a founding disk need not be blank",
+        "trikv.node.founding",
+        "        if standing.blank and set(standing.configured) == set(self._addresses):\n",
+        "        if set(standing.configured) == set(self._addresses):\n",
+        "node/test_founding.py::test_a_member_of_a_cluster_among_us_forbids_founding",
+    ),
+    mutant(
+        "empty disk votes under its old id: it is adopted as a voter",
+        "trikv.node.founding",
+        "    named = any(member.id == peer and member.disk == disk for member in membership.members)\n",
+        "    named = True\n",
+        "node/test_founding.py::test_named_disk_starts_as_voter_any_other_as_learner",
+    ),
+    mutant(
+        "empty disk votes under its old id: the log is gone, the identity is not",
+        "trikv.storage.identity",
+        "    if identity.cluster is not None:\n",
+        "    if False:\n",
+        "storage/test_snapshots.py::test_identity_without_log",
+    ),
+    mutant(
+        "the writer reports the first job of a batch only",
+        "trikv.node.writer",
+        "        self._inbox.put(Persisted(jobs[-1].number))\n",
+        "        self._inbox.put(Persisted(jobs[0].number))\n",
+        "node/test_mutant_applier.py::test_the_writer_reports_a_batch_after_its_sync_and_all_of_it",
+    ),
+)
+
+CONVERSATIONS: tuple[Mutant, ...] = (
+    mutant(
+        "reply order swapped inside a pipeline",
+        "trikv.node.conversation",
+        "encode_many(replies, self.connection.resp_version)",
+        "encode_many(replies[::-1], self.connection.resp_version)",
+        "node/client/test_mutant_order.py::test_a_pipeline_of_the_machines_commands_alone_is_answered_in_order",
+    ),
+    mutant(
+        "reply order swapped inside a pipeline: between the node's and the machine's",
+        "trikv.node.units",
+        "                case Local():\n                    yield _evaluate",
+        "                case Local() if step < len(answered):\n"
+        "                    yield answered[step], slot.typed, slot.args\n"
+        "                case Local():\n                    yield _evaluate",
+        "node/client/test_conversation.py::test_a_pipeline_is_answered_in_order_by_one_send",
+    ),
+    mutant(
+        "MULTI split over two entries",
+        "trikv.node.intake",
+        "        elif self.caller.transactions.open and not plan.acts_inside:\n",
+        "        elif (\n"
+        "            self.caller.transactions.open\n"
+        "            and not plan.acts_inside\n"
+        "            and self.caller.transactions.argument_bytes < self._limits.unit_bytes_max\n"
+        "        ):\n",
+        "node/client/test_mutant_order.py::test_a_transaction_longer_than_a_unit_is_still_one_step_of_one_work",
+    ),
+    mutant(
+        "an EXEC in the pipeline of its WATCH does not know the versions",
+        "trikv.node.intake",
+        "            # An EXEC behind it must know the versions.\n            self._cut = True\n",
+        "",
+        "node/client/test_transactions.py::test_watch_and_exec_in_one_pipeline",
+    ),
+)
+
+MUTANTS = PROPOSALS + READS + TIME + SNAPSHOTS + CONVERSATIONS

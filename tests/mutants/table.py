@@ -1,0 +1,34 @@
+"""The table of mutants and killers in ``docs/TESTING.md``, between two markers."""
+
+from tests.mutants.catalogue import ABSENT, LISTED, MUTANTS
+from tests.mutants.mutant import ROOT
+
+DOCUMENT = ROOT / "docs" / "TESTING.md"
+BEGIN = "<!-- mutants -->"
+END = "<!-- /mutants -->"
+
+
+def lines() -> list[str]:
+    """The table: mistakes in the order of the issue's list, then the others."""
+    order = {bug: place for place, bug in enumerate(LISTED)}
+    rows = [
+        (order.get(m.bug, len(order)), f"| {m.name} | `{', '.join(m.modules)}` | `{m.killer}` |")
+        for m in MUTANTS
+    ]
+    rows += [(order[bug], f"| {bug} | - | {reason} |") for bug, reason in ABSENT.items()]
+    rows.sort(key=lambda row: row[0])
+    return ["| mistake | module | caught by |", "|---|---|---|", *(row for _, row in rows)]
+
+
+def inserted(document: str) -> str:
+    """`document` with the table as it should read. ValueError where it lacks the markers."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{DOCUMENT.name} lacks {BEGIN} or {END}")
+    return "\n".join([f"{before}{BEGIN}", *lines(), f"{END}{after}"])
+
+
+def write() -> None:
+    """Write the table into the document."""
+    DOCUMENT.write_text(inserted(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
