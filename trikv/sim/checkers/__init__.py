@@ -1,0 +1,19 @@
+"""Checkers: objects that say whether a run kept what trikv promises. This is the package's design.
+
+==================  ==================================================================  =================
+module              promise                                                             knows
+==================  ==================================================================  =================
+`replicas`          equal state at equal index; the account is exact; queues are bound  the nodes' inside
+`durability`        an acknowledged write is on the platters of a majority, right then  the platters
+`witness`           every answer is what the applied log says, and in real-time order   the applied log
+`linearizability`   some order explains all answers (Wing and Gong, Lowe)               answers only
+`counters`          each increment took effect once                                     answers only
+==================  ==================================================================  =================
+
+The witness is linear and sees every operation of every run, but believes the applied log; the search
+believes nothing and may run out of its budget. Each keeps the other honest, and both evaluate commands by
+`model`, a plain dictionary that shares no code with the machine.
+
+A checker is told of failures by a callback or returns them; none of them raises. Those that watch nodes
+while they run are called synchronously and never wait, so that being watched changes nothing.
+"""

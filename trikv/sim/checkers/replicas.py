@@ -1,0 +1,56 @@
+"""Replicas at one index hold one state, count their memory rightly, and let no queue grow without bound."""
+
+from collections.abc import Callable
+
+from trikv.node.applier import Applier
+from trikv.node.driver import Parts
+
+EVERY = 16
+"""A digest at every so many indexes: the nodes compare where they meet, whatever they had restarted from."""
+QUEUE_MAX = 20_000
+"""Items in a mailbox: far above what the clients of a run can have in flight, far below a leak."""
+
+
+class Replicas:
+    """Compares state digests at equal index."""
+
+    def __init__(self, fail: Callable[[str, str], None]) -> None:
+        self._fail = fail
+        self._digests: dict[int, tuple[int, str]] = {}
+        self.compared = 0
+
+    def check(self, number: int, applier: Applier, *, always: bool = False) -> None:
+        """`number` stands at the index of `applier`; look if it is a round one, or `always`."""
+        index = applier.position.index
+        if index == 0 or not (always or index % EVERY == 0):
+            return
+        machine = applier.machine
+        if machine.index != index:
+            self._fail("divergence", f"node {number} says {index}, its machine {machine.index}")
+        digest = machine.digest()
+        first, known = self._digests.setdefault(index, (number, digest))
+        self.compared += first != number
+        if known != digest:
+            self._fail("divergence", f"nodes {first} and {number} differ in their state at {index}")
+        if machine.recount() != machine.used_memory:
+            self._fail(
+                "account",
+                f"node {number} at {index}: {machine.used_memory} bytes, recounted {machine.recount()}",
+            )
+
+
+class Bounds:
+    """Nothing is unbounded: looks at what a node holds after its turns."""
+
+    def __init__(self, fail: Callable[[str, str], None]) -> None:
+        self._fail = fail
+
+    def check(self, number: int, parts: Parts) -> None:
+        """A driver's turn is over."""
+        limits = parts.proposals._limits  # noqa: SLF001 - the limit that is checked
+        if parts.proposals.window_bytes > limits.window_bytes_max + limits.entry_bytes_max:
+            self._fail("bounds", f"node {number} holds {parts.proposals.window_bytes} bytes for re-sending")
+        if len(parts.waiters) > limits.window_proposals_max:
+            self._fail("bounds", f"{len(parts.waiters)} submissions wait on node {number}")
+        if len(parts.inbox) > QUEUE_MAX:
+            self._fail("bounds", f"{len(parts.inbox)} events wait for the driver of node {number}")

@@ -1,0 +1,138 @@
+"""Nodes on simulated machines, and a supervisor that boots what has ended, as a service manager does."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import trio
+
+from trikv.node.driver import Parts
+from trikv.node.node import Node
+from trikv.raft.roles import Role
+from trikv.sim.host import Machine, SimHost
+from trikv.sim.volume import Keep, Volume
+from trikv.sim.world import SimWorld
+from trikv.storage.errors import StorageCorrupt, StorageError
+
+RESTART_S = 0.3
+"""After a node has ended by itself."""
+POLL_S = 0.01
+"""Virtual time costs nothing; only the number of looks does."""
+
+MakeNode: TypeAlias = Callable[[int, SimHost], Node]
+OnExit: TypeAlias = Callable[[int, BaseException], None]
+
+
+class Cluster:
+    """Nodes 1 to `count`; each lives on the machine ``nodeN``.
+
+    A node that ends by an error of its disk is booted again after `RESTART_S`. Any other exception is a bug:
+    `crashed` is told, and the node stays down.
+    """
+
+    def __init__(
+        self, nursery: trio.Nursery, world: SimWorld, count: int, make: MakeNode, crashed: OnExit
+    ) -> None:
+        self.world = world
+        self.ids = range(1, count + 1)
+        self.nodes: dict[int, Node] = {}
+        self.disk_exits = 0
+        """How often a node has ended by an error of its disk."""
+        self.rotten: dict[int, bool] = {}
+        """Nodes of whose files a bit has flipped: refilled, as an operator would, if they refuse to start."""
+        self._nursery = nursery
+        self._make = make
+        self._crashed = crashed
+        self._blank_disks = 0
+        self._holds = dict.fromkeys(self.ids, 0)
+        """How many faults keep the node down at present."""
+
+    def machine(self, number: int) -> Machine:
+        """Where a node lives."""
+        return self.world.machine(f"node{number}")
+
+    def start(self, *numbers: int) -> None:
+        """Boot these nodes (all, where none is named) unless they run or something holds them down."""
+        for number in numbers or self.ids:
+            if not self._holds[number] and not self.machine(number).is_running:
+                self._nursery.start_soon(self._live, number)
+
+    async def _live(self, number: int) -> None:
+        machine = self.machine(number)
+        if machine.is_running or self._holds[number]:
+            return  # two faults ended at the same moment
+
+        async def main(host: SimHost) -> None:
+            node = self.nodes[number] = self._make(number, host)
+            await node.run()
+
+        try:
+            await machine.run(main)
+        except* StorageCorrupt as group:
+            if self.rotten.pop(number, False):
+                self.wipe(number)
+                await self._restart(number)
+            else:
+                self._crashed(number, group)
+        except* (OSError, StorageError):
+            await self._restart(number)
+        except* Exception as group:  # noqa: BLE001 - a bug of the node is what we look for
+            self._crashed(number, group)
+
+    async def _restart(self, number: int) -> None:
+        self.disk_exits += 1
+        await trio.sleep(RESTART_S)
+        self.start(number)
+
+    def hold(self, number: int) -> None:
+        """Keep a node down until `release`; holds add up."""
+        self._holds[number] += 1
+
+    def release(self, number: int) -> None:
+        """The inverse; boots the node when nothing else holds it down."""
+        self._holds[number] -= 1
+        self.start(number)
+
+    def kill(self, number: int) -> None:
+        """``kill -9``."""
+        if self.machine(number).is_running:
+            self.machine(number).kill()
+
+    def lose_power(self, number: int, keep: Keep = Keep.SOME) -> None:
+        """Pull the plug."""
+        self.machine(number).lose_power(keep)
+
+    def wipe(self, number: int) -> None:
+        """Put a blank disk into a machine that is off."""
+        self._blank_disks += 1
+        self.machine(number).volume = Volume(self.world.stream_of(f"blank disk {self._blank_disks}"))
+
+    def running(self) -> Iterator[int]:
+        """The nodes whose process lives."""
+        return (number for number in self.ids if self.machine(number).is_running)
+
+    def parts(self, number: int) -> Parts | None:
+        """The inside of a running node that has joined its cluster; None before, and while it is down."""
+        node = self.nodes.get(number)
+        if node is None or not self.machine(number).is_running:
+            return None
+        member = node._service._member  # noqa: SLF001 - the simulator looks inside
+        return member.parts if member is not None else None
+
+    def leader(self) -> int | None:
+        """The node that leads in the latest term; None while none does."""
+        found: tuple[int, int] | None = None
+        for number in self.ids:
+            parts = self.parts(number)
+            if parts is not None and parts.raft.role is Role.LEADER:
+                found = max(found or (0, 0), (parts.raft.term, number))
+        return found[1] if found is not None else None
+
+    async def elected(self) -> int:
+        """Wait for a leader that a majority follows, and name it."""
+        while True:
+            number = self.leader()
+            if number is not None:
+                live = [parts for n in self.ids if (parts := self.parts(n)) is not None]
+                if 2 * sum(parts.raft.leader == number for parts in live) > len(self.ids):
+                    return number
+            await trio.sleep(POLL_S)

@@ -1,0 +1,161 @@
+"""``trikv sim``: runs seeds, keeps failing runs as lines of JSON, replays and shrinks them."""
+
+import multiprocessing
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from trikv.sim import marks
+from trikv.sim.run import Plan, Result, execute, plan_of
+from trikv.sim.schedule import parse_kinds
+from trikv.sim.shrink import shrink as shrink_plan
+
+SEEDS = Path("tests/seeds")
+"""Where failing runs go: one file a seed, one JSON line each, to be kept with the fix."""
+BAR_WIDTH = 30
+
+
+def sim(
+    *,
+    seed: int = 1,
+    seeds: int | None = None,
+    start: int = 1,
+    nodes: int = 3,
+    seconds: float = 20.0,
+    faults: str = "all",
+    trace: bool = False,
+    replay: Path | None = None,
+    shrink: Annotated[Path | None, Parameter(name="--shrink")] = None,
+    keep: Path = SEEDS,
+) -> int:
+    """Break a simulated cluster of real nodes, and check what its clients were told.
+
+    Parameters
+    ----------
+    seed
+        the run: equal seeds run alike, bit for bit
+    seeds
+        run so many seeds instead, on all cores
+    start
+        the first of them
+    nodes
+        how many nodes the cluster has
+    seconds
+        virtual seconds of faults; healing and progress come after
+    faults
+        all, none, or names with commas between
+    trace
+        print the schedule, the counts and the marks of the run
+    replay
+        run what this file holds, one plan a line
+    shrink
+        take faults away from the first plan of this file while it still fails alike
+    keep
+        the directory that failing runs are written to
+    """
+    if shrink is not None:
+        return _shrink(shrink, keep)
+    if replay is not None:
+        return _report(map(execute, _plans(replay)), keep=None, verbose=True)
+    try:
+        kinds = parse_kinds(faults)
+    except ValueError as error:
+        return _complain(str(error))
+    if nodes not in {1, 3, 5}:
+        return _complain(f"--nodes {nodes}: a cluster has 1, 3 or 5 nodes")
+    chosen = range(start, start + seeds) if seeds is not None else range(seed, seed + 1)
+    plans = (plan_of(number, nodes=nodes, seconds=seconds, kinds=kinds) for number in chosen)
+    if seeds is None:
+        return _report(map(execute, plans), keep=keep, verbose=trace)
+    return _many(list(plans), keep)
+
+
+def _many(plans: list[Plan], keep: Path) -> int:
+    """All cores, a bar, and the sum of all marks."""
+    # Plans travel as bytes, and each worker is a fresh interpreter: nothing leaks into it from here.
+    workers = multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1, maxtasksperchild=50)
+    reached: Counter[str] = Counter()
+    failures = 0
+    with workers as pool:
+        results = pool.imap_unordered(_execute_bytes, map(msgspec.json.encode, plans))
+        for done, data in enumerate(results, start=1):
+            result = msgspec.json.decode(data, type=Result)
+            reached.update(result.marks)
+            if not result.ok:
+                failures += 1
+                _say(f"\r{_line(result, keep)}")
+            filled = BAR_WIDTH * done // len(plans)
+            bar = "#" * filled + "." * (BAR_WIDTH - filled)
+            sys.stderr.write(f"\r[{bar}] {done}/{len(plans)} seeds, {failures} failed")
+            sys.stderr.flush()
+    sys.stderr.write("\n")
+    _say(marks.table(reached))
+    return 1 if failures else 0
+
+
+def _execute_bytes(data: bytes) -> bytes:
+    """What a worker does."""
+    return msgspec.json.encode(execute(msgspec.json.decode(data, type=Plan)))
+
+
+def _report(results: Iterable[Result], *, keep: Path | None, verbose: bool) -> int:
+    failed = False
+    for result in results:
+        failed = failed or not result.ok
+        if verbose:
+            for strike in result.plan.strikes:
+                _say(f"{strike.at_ms / 1000:>8.3f}  {strike.fault}")
+            _say(marks.table(Counter(result.marks)))
+            _say(" ".join(f"{name.replace(' ', '_')}={count}" for name, count in result.counts.items()))
+        _say(_line(result, keep))
+    return 1 if failed else 0
+
+
+def _line(result: Result, keep: Path | None) -> str:
+    """One run in a line; a failing one also goes into a file."""
+    plan = result.plan
+    head = f"seed {plan.seed} {plan.knobs.profile} {result.virtual_s:.1f} s trace {result.trace}"
+    if result.ok:
+        return f"{head}: ok, {result.counts.get('operations', 0)} operations"
+    text = f"{head}: FAILED, {result.failure}: {result.problem}"
+    if keep is None:
+        return text
+    keep.mkdir(parents=True, exist_ok=True)
+    path = keep / f"{plan.seed}-{plan.knobs.nodes}.json"
+    path.write_bytes(msgspec.json.encode(plan) + b"\n")
+    return f"{text}\n  replay: trikv sim --replay {path}\n  shrink: trikv sim --shrink {path}"
+
+
+def _shrink(path: Path, keep: Path) -> int:
+    plan = next(_plans(path))
+    try:
+        small = shrink_plan(plan, execute, _say)
+    except ValueError as error:
+        return _complain(f"{path}: {error}")
+    target = keep / f"{path.stem}-small.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(msgspec.json.encode(small) + b"\n")
+    _say(f"{len(plan.strikes)} faults became {len(small.strikes)}: {target}")
+    return _report([execute(small)], keep=None, verbose=True)
+
+
+def _plans(path: Path) -> Iterator[Plan]:
+    """The plans of a file, one JSON line each."""
+    for line in path.read_bytes().splitlines():
+        if line.strip():
+            yield msgspec.json.decode(line, type=Plan)
+
+
+def _complain(problem: str) -> int:
+    sys.stderr.write(f"trikv sim: {problem}\n")
+    return 2
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

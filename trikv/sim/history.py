@@ -1,0 +1,98 @@
+"""What clients did and what they were told, for the checkers.
+
+Time is the order of events: each call and each return takes the next number, so that "answered before it
+was asked" never depends on two equal moments of a virtual clock.
+"""
+
+from typing import Any
+
+import attrs
+
+from trikv.machine.replies import Reply
+
+Args = tuple[bytes, ...]
+
+
+@attrs.define(eq=False)
+class Operation:
+    """One atomic step of a client: a command, or a whole transaction."""
+
+    client: int
+    connection: str
+    """The client's address, unique to the connection."""
+    ordinal: int
+    """Its place among the steps sent on that connection, from 0."""
+    commands: tuple[Args, ...]
+    is_transaction: bool
+    called: int
+    returned: int | None = None
+    """None: no answer came, or one that says that nobody knows."""
+    reply: Any = None
+    """As hiredis gives it; a transaction's is a list, or None where a watched key had changed."""
+    failed: bool = False
+    """Answered with an error that promises that nothing was done."""
+    expected: tuple[tuple[bytes, bytes | None], ...] = ()
+    """A transaction that watches: the values its client had read of the watched keys."""
+
+    @property
+    def is_known(self) -> bool:
+        """It took effect, and the client knows how."""
+        return self.returned is not None and not self.failed
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """It may have happened, or may happen yet."""
+        return self.returned is None
+
+
+@attrs.frozen
+class Effect:
+    """Where one step of a client took effect."""
+
+    index: int
+    """The entry it came with; for a read that went by a read round, the last applied one."""
+    identity: tuple[int, int, int] | None
+    """(origin, incarnation, sequence) of its submission; None for a read that went by a read round."""
+    step: int
+    """Its place among the steps of its submission."""
+    reply: Reply
+    """What the machine said."""
+
+
+class History:
+    """All operations of a run, in the order of their calls."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self._events = 0
+
+    def _next(self) -> int:
+        self._events += 1
+        return self._events
+
+    def call(
+        self,
+        client: int,
+        connection: str,
+        ordinal: int,
+        commands: tuple[Args, ...],
+        *,
+        is_transaction: bool = False,
+        expected: tuple[tuple[bytes, bytes | None], ...] = (),
+    ) -> Operation:
+        """A client is about to send a step."""
+        operation = Operation(
+            client, connection, ordinal, commands, is_transaction, self._next(), expected=expected
+        )
+        self.operations.append(operation)
+        return operation
+
+    def answer(self, operation: Operation, reply: Any) -> None:
+        """The answer has come."""
+        operation.returned = self._next()
+        operation.reply = reply
+
+    def refuse(self, operation: Operation) -> None:
+        """An error came that promises that nothing was done."""
+        operation.returned = self._next()
+        operation.failed = True

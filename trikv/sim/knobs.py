@@ -1,0 +1,147 @@
+"""Knobs: every limit and time of a run that is not a fault, drawn from the seed, and often hostile.
+
+A batch of one entry, a segment of a few entries or a snapshot every other second bring out in seconds what
+comfortable limits hide for months. All of it is data: a failing run stores its knobs in its line.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from trikv.config import NodeConfig
+from trikv.node.proposals import ProposalLimits
+from trikv.node.snapshotter import SnapshotterSettings
+from trikv.raft.settings import RaftSettings
+from trikv.storage.wal import WalSettings
+
+CLIENT_PORT = 8080
+PEER_PORT = 18080
+KIB = 1024
+MIB = 1024 * KIB
+PROFILES = ("mixed", "reads", "writes", "whole")
+"""Workloads; ``whole`` has FLUSHALL, DBSIZE and KEYS, which join all keys: for the witness alone."""
+
+
+class Knobs(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's settings, the same for all nodes but for the caps."""
+
+    nodes: int = 3
+    profile: str = "mixed"
+    clients: int = 10
+    think_ms: int = 100
+    """Mean pause of a client between two requests."""
+    election_timeout_ms_min: int = 400
+    election_timeout_ms_max: int = 800
+    heartbeat_interval_ms: int = 100
+    append_bytes_max: int = MIB
+    inflight_appends_max: int = 64
+    inflight_bytes_max: int = 16 * MIB
+    committed_bytes_max: int = 4 * MIB
+    segment_bytes: int = 256 * KIB
+    snapshot_log_bytes: int = 64 * MIB
+    log_tail_bytes: int = 16 * MIB
+    log_follower_bytes: int = 64 * MIB
+    window_proposals_max: int = 4096
+    command_deadline_ms: int = 3000
+    sync_ms_max: float = 2.0
+    latency_ms_max: float = 0.5
+    chunk_bytes_max: int = 0
+    """Reads between nodes return at most so much; 0: no limit."""
+    client_chunk_bytes_max: int = 0
+    """The same for clients' connections."""
+    caps: tuple[int, ...] = ()
+    """maxmemory in the files, node by node; empty: all the same."""
+
+    def config(self, number: int, **changes: Any) -> NodeConfig:
+        """The configuration of one node."""
+        peers = {n: f"node{n}:{PEER_PORT}" for n in range(1, self.nodes + 1)} if self.nodes > 1 else {}
+        settings: dict[str, Any] = {
+            "node_id": number,
+            "listen": f"node{number}",
+            "port": CLIENT_PORT,
+            "peer_port": PEER_PORT,
+            "peers": peers,
+            "election_timeout_ms_min": self.election_timeout_ms_min,
+            "election_timeout_ms_max": self.election_timeout_ms_max,
+            "heartbeat_interval_ms": self.heartbeat_interval_ms,
+            "log_tail_bytes": self.log_tail_bytes,
+            "log_follower_bytes": self.log_follower_bytes,
+            "command_deadline_ms": self.command_deadline_ms,
+        }
+        if self.caps:
+            settings["maxmemory"] = self.caps[number - 1]
+        return NodeConfig(**(settings | changes))
+
+    def raft(self) -> RaftSettings:
+        """What the configuration file does not offer."""
+        return RaftSettings(
+            election_timeout_ms_min=self.election_timeout_ms_min,
+            election_timeout_ms_max=self.election_timeout_ms_max,
+            heartbeat_interval_ms=self.heartbeat_interval_ms,
+            append_bytes_max=self.append_bytes_max,
+            inflight_appends_max=self.inflight_appends_max,
+            inflight_bytes_max=self.inflight_bytes_max,
+            committed_bytes_max=self.committed_bytes_max,
+        )
+
+    def wal(self) -> WalSettings:
+        """Segments smaller than any file would ask for."""
+        return WalSettings(
+            segment_bytes=self.segment_bytes, zero_piece_bytes=max(1024, self.segment_bytes // 4)
+        )
+
+    def proposals(self) -> ProposalLimits:
+        """The re-send window."""
+        return ProposalLimits(
+            window_proposals_max=self.window_proposals_max, deadline_ms=self.command_deadline_ms
+        )
+
+    def snapshots(self) -> SnapshotterSettings:
+        """When a snapshot is due."""
+        return SnapshotterSettings(log_bytes=self.snapshot_log_bytes, interval_s=600.0)
+
+
+def draw_knobs(source: random.Random, *, nodes: int, profiles: Sequence[str] = PROFILES) -> Knobs:
+    """Half of the settings of a run are hostile, each by a coin of its own."""
+    return Knobs(
+        nodes=nodes,
+        profile=source.choice(profiles),
+        clients=source.choice((6, 10, 10, 14)),
+        think_ms=source.choice((50, 100, 150)),
+        append_bytes_max=source.choice((1, 2 * KIB, MIB)),
+        inflight_appends_max=source.choice((1, 4, 64)),
+        inflight_bytes_max=source.choice((KIB, 16 * MIB)),
+        committed_bytes_max=source.choice((1, 4 * MIB)),
+        segment_bytes=source.choice((4 * KIB, 16 * KIB, 256 * KIB)),
+        window_proposals_max=source.choice((2, 16, 4096)),
+        **_times(source),
+        **_retention(source),
+        command_deadline_ms=source.choice((1000, 3000, 10_000)),
+        sync_ms_max=source.choice((1.0, 2.0, 20.0)),
+        latency_ms_max=source.choice((0.5, 5.0, 20.0)),
+        chunk_bytes_max=source.choice((0, 0, 400)),
+        client_chunk_bytes_max=source.choice((0, 7, 100)),
+        caps=tuple(source.choice((64, 128, 256)) * MIB for _ in range(nodes)),
+    )
+
+
+def _times(source: random.Random) -> dict[str, int]:
+    shortest = source.choice((150, 400, 400))
+    return {
+        "election_timeout_ms_min": shortest,
+        "election_timeout_ms_max": 2 * shortest,
+        "heartbeat_interval_ms": shortest // 4,
+    }
+
+
+def _retention(source: random.Random) -> dict[str, int]:
+    """Half of the runs take a snapshot whenever the node looks, and forget the log behind it at once."""
+    if source.random() < 0.5:
+        return {
+            "snapshot_log_bytes": source.choice((KIB, 4 * KIB)),
+            "log_tail_bytes": source.choice((0, KIB)),
+            "log_follower_bytes": source.choice((KIB, 8 * KIB)),
+        }
+    return {}

@@ -1,0 +1,51 @@
+"""``sometimes("...")``: rare paths that matter, counted, so that a run can say what it has *not* seen.
+
+A mark that many seeds never reach means that the faults, or the knobs, do not provoke what they should.
+"""
+
+from collections import Counter
+
+KNOWN = (
+    "leader lost mid-batch",
+    "leader elected",
+    "leader deposed alive",
+    "log truncated",
+    "snapshot taken",
+    "snapshot installed",
+    "install raced by an append",
+    "torn tail cut",
+    "proposal sent under two terms",
+    "duplicate skipped",
+    "gap skipped",
+    "reply lost to an install",
+    "write of unknown fate",
+    "command refused as not executed",
+    "expiry at a leader change",
+    "key expired",
+    "transaction aborted by a watch",
+    "read served by a follower",
+    "disk ended a node",
+    "disk was full",
+    "membership changed",
+    "blank disk swapped in",
+    "durable loss withheld by the budget",
+)
+"""Every mark there is: a table of marks shows those never reached as well."""
+
+
+class Marks:
+    """The marks of one run."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def sometimes(self, mark: str) -> None:
+        """`mark` was reached."""
+        assert mark in KNOWN, mark
+        self.counts[mark] += 1
+
+
+def table(counts: Counter[str]) -> str:
+    """One line a mark, those never reached first."""
+    ordered = sorted(KNOWN, key=lambda mark: (counts[mark] > 0, KNOWN.index(mark)))
+    return "\n".join(f"{counts[mark] or 'never':>8}  {mark}" for mark in ordered)

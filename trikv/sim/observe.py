@@ -1,0 +1,220 @@
+"""Watching real nodes from inside: where each command took effect, and what must hold after every step.
+
+An `ObservedNode` is the node that ships, with a few of its methods wrapped from outside, object by object;
+no line of product code knows of it. What it sees goes to one `Observer` for the whole cluster, which keeps
+the applied log and, for each step a client sent, the place in that log where it took effect. The checkers
+work on that afterwards; the invariants that need no history are checked on the spot.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from trikv.config import NodeConfig
+from trikv.machine.outcomes import Applied, Opened, Outcome, Reason, Skipped
+from trikv.machine.replies import Reply
+from trikv.node.applier import Applier, Swap
+from trikv.node.conversation import Conversation
+from trikv.node.driver import Driver, Parts
+from trikv.node.events import Event
+from trikv.node.links import Identity, Links
+from trikv.node.node import Node
+from trikv.node.opening import Opened as OpenedLog
+from trikv.node.service import Work
+from trikv.raft.core import Raft
+from trikv.raft.invariants import GroupInvariants
+from trikv.raft.roles import Role
+from trikv.raft.types import Entry, EntryKind
+from trikv.sim.checkers.durability import Durability
+from trikv.sim.checkers.replicas import Bounds, Replicas
+from trikv.sim.history import Effect
+from trikv.sim.host import SimHost
+from trikv.sim.knobs import Knobs
+from trikv.sim.marks import Marks
+from trikv.storage.wal import WalSettings
+
+Fail = Callable[[str, str], None]
+"""Takes the class of a failure (one word) and what is wrong. The first one counts."""
+
+
+class Observer:
+    """What is known of the whole cluster."""
+
+    def __init__(self, marks: Marks, fail: Fail, durability: Durability) -> None:
+        self.marks = marks
+        self.fail = fail
+        self.group = GroupInvariants()
+        self.log: dict[int, Entry] = {}
+        """Every entry that any node has applied."""
+        self.effects: dict[tuple[str, int], Effect] = {}
+        """By connection and ordinal of the step."""
+        self.replicas = Replicas(fail)
+        self.bounds = Bounds(fail)
+        self.durability = durability
+        self._steps: dict[str, int] = {}
+        self._seen: dict[int, tuple[Role, int, int]] = {}
+
+    def applied(self, entry: Entry) -> None:
+        """A node has applied `entry`: all nodes apply the same at an index."""
+        known = self.log.setdefault(entry.index, entry)
+        if known != entry:
+            self.fail("divergence", f"two nodes applied different entries at {entry.index}")
+        if known is entry and entry.kind is EntryKind.MEMBERSHIP:
+            self.marks.sometimes("membership changed")
+
+    def submitted(self, connection: str, steps: int) -> int:
+        """A connection hands over so many steps; the ordinal of the first."""
+        first = self._steps.get(connection, 0)
+        self._steps[connection] = first + steps
+        return first
+
+    def turned(self, number: int, parts: Parts) -> None:
+        """A driver's turn is over."""
+        raft = parts.raft
+        try:
+            self.group.check_step(raft)
+        except AssertionError as error:
+            self.fail("raft", f"node {number}: {error}")
+        self.bounds.check(number, parts)
+        before = self._seen.get(number)
+        self._seen[number] = (raft.role, raft.last_index, raft.last_term)
+        if before is None:
+            return
+        role, last_index, last_term = before
+        if raft.role is Role.LEADER and role is not Role.LEADER:
+            self.marks.sometimes("leader elected")
+        if role is Role.LEADER and raft.role is not Role.LEADER:
+            self.marks.sometimes("leader deposed alive")
+        if raft.term_at(last_index) not in (None, last_term) or raft.last_index < last_index:
+            self.marks.sometimes("log truncated")
+
+    def born(self, number: int, parts: Parts) -> None:
+        """A life has recovered."""
+        self.group.restarted(parts.raft)
+        self._seen.pop(number, None)
+        self.replicas.check(number, parts.applier, always=True)
+
+    def skipped(self, outcome: Skipped) -> None:
+        """A proposal had no effect."""
+        match outcome.reason:
+            case Reason.DUPLICATE:
+                self.marks.sometimes("duplicate skipped")
+            case Reason.GAP:
+                self.marks.sometimes("gap skipped")
+            case Reason.INCARNATION | Reason.NOT_MEMBER:
+                pass
+
+
+class ObservedNode(Node):
+    """The node that ships, with the knobs of a run and an observer's eyes."""
+
+    def __init__(
+        self, config: NodeConfig, host: SimHost, secret: bytes, knobs: Knobs, observer: Observer
+    ) -> None:
+        super().__init__(config, host, secret)
+        self._knobs = knobs
+        self._observer = observer
+        self._watch_submissions()
+
+    def _wal_settings(self) -> WalSettings:
+        return self._knobs.wal()
+
+    def _raft(self, opened: OpenedLog, identity: Identity) -> Raft:
+        host = self._host
+        return Raft(
+            node_id=identity.node_id,
+            disk=identity.disk,
+            settings=self._knobs.raft(),
+            hard_state=opened.hard_state,
+            base=opened.base,
+            entries=opened.entries,
+            jitter=host.entropy.below,
+            now_ms=host.clock.boot_ms(),
+            wall_ms=host.clock.wall_ms(),
+            applied=opened.snapshot.index if opened.snapshot is not None else 0,
+        )
+
+    async def _build(self, opened: OpenedLog, identity: Identity, links: Links) -> tuple[Parts, Driver]:
+        parts, driver = await super()._build(opened, identity, links)
+        parts.proposals._limits = self._knobs.proposals()  # noqa: SLF001 - knobs reach where no file does
+        parts.snapshotter._settings = self._knobs.snapshots()  # noqa: SLF001 - the same
+        self._applier = parts.applier
+        self._raft_core = parts.raft
+        self._current: tuple[int, int, int] | None = None
+        self._watch_applier(parts)
+        turn = driver.turn
+
+        def observed_turn(batch: list[Event]) -> None:
+            turn(batch)
+            self._observer.turned(self._config.node_id, parts)
+
+        _wrap(driver, "turn", observed_turn)
+        self._observer.born(self._config.node_id, parts)
+        return parts, driver
+
+    def _watch_applier(self, parts: Parts) -> None:
+        applier, observer, number = parts.applier, self._observer, self._config.node_id
+        apply_one, settle, swap = applier._apply_one, applier._settle, applier._swap  # noqa: SLF001 - wrapped
+
+        def observed_apply(entry: Entry) -> None:
+            observer.applied(entry)
+            apply_one(entry)
+            observer.replicas.check(number, applier)
+
+        def observed_settle(outcome: Outcome) -> None:
+            match outcome:
+                case Applied(incarnation=incarnation, sequence=sequence):
+                    self._current = (number, incarnation, sequence)
+                case Skipped():
+                    observer.skipped(outcome)
+                case Opened():
+                    pass
+            settle(outcome)
+            self._current = None
+
+        def observed_swap(order: Swap) -> None:
+            observer.marks.sometimes("snapshot installed")
+            if len(applier._orders):  # noqa: SLF001 - what came behind it already waits
+                observer.marks.sometimes("install raced by an append")
+            swap(order)
+            observer.replicas.check(number, applier, always=True)
+
+        _wrap(applier, "_apply_one", observed_apply)
+        _wrap(applier, "_settle", observed_settle)
+        _wrap(applier, "_swap", observed_swap)
+
+    def _watch_submissions(self) -> None:
+        submit = self._service.submit
+
+        def observed_submit(work: Work) -> None:
+            conversation = getattr(work.answered, "__self__", None)
+            if isinstance(conversation, Conversation):
+                self._watch(work, conversation.connection.remote.rpartition(":")[0])
+            submit(work)
+
+        _wrap(self._service, "submit", observed_submit)
+
+    def _watch(self, work: Work, connection: str) -> None:
+        """Note where the steps of `work` take effect, when it is answered."""
+        observer, number, answered = self._observer, self._config.node_id, work.answered
+        inside = sum(transaction.count for transaction in work.transactions)
+        steps = len(work.commands) - inside + len(work.transactions)
+        first = observer.submitted(connection, steps)
+
+        def observed_answered(replies: list[Reply]) -> None:
+            applier: Applier = self._applier
+            index = applier.position.index
+            identity = self._current if work.writes else None
+            if work.writes:
+                observer.durability.acked(number, applier.position, self._raft_core)
+            elif self._raft_core.role is not Role.LEADER and steps:
+                observer.marks.sometimes("read served by a follower")
+            for step, reply in enumerate(replies):
+                observer.effects[connection, first + step] = Effect(index, identity, step, reply)
+            answered(replies)
+
+        work.answered = observed_answered
+
+
+def _wrap(target: Any, name: str, method: Callable[..., None]) -> None:
+    """Put `method` in place of one object's method of that name."""
+    setattr(target, name, method)

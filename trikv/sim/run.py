@@ -1,0 +1,330 @@
+"""One run: chaos, then heal, then demand progress, then let the checkers look. A function of its plan.
+
+A `Plan` holds all that decides a run. Drawn from a seed or read from a line of ``tests/seeds/``, the same
+plan gives the same trace, in any process. The outcome is a `Result`; nothing is raised for a node's failure.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import attrs
+import hiredis
+import msgspec
+import structlog
+import trio
+
+from trikv.sim.checkers import linearizability
+from trikv.sim.checkers.counters import check_counters
+from trikv.sim.checkers.durability import Durability
+from trikv.sim.checkers.witness import Witness
+from trikv.sim.cluster import Cluster
+from trikv.sim.determinism import simulate
+from trikv.sim.faults import Strike
+from trikv.sim.history import History
+from trikv.sim.host import SimHost
+from trikv.sim.knobs import CLIENT_PORT, PROFILES, Knobs, draw_knobs
+from trikv.sim.marks import Marks
+from trikv.sim.observe import ObservedNode, Observer
+from trikv.sim.schedule import MAKERS, draw_schedule
+from trikv.sim.strikes import Striker
+from trikv.sim.workload import COUNTERS, Client, Connection
+from trikv.sim.world import SimWorld
+
+SECRET = b"the secret of a simulated cluster"
+FOUNDING_S = 30.0
+"""A new cluster has a leader within this."""
+PROGRESS_S = 30.0
+"""After the heal every node serves, and all replicas are equal, within this much virtual time."""
+AFTERMATH_S = 1.0
+"""How long the clients go on after the heal."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides a run."""
+
+    seed: int
+    seconds: float = 20.0
+    """Virtual seconds of chaos."""
+    knobs: Knobs
+    strikes: tuple[Strike, ...] = ()
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What came of a plan."""
+
+    plan: Plan
+    ok: bool
+    failure: str = ""
+    """The class of what went wrong, one word; shrinking keeps it."""
+    problem: str = ""
+    trace: str = ""
+    """Hash of all that happened; equal for equal plans."""
+    virtual_s: float = 0.0
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
+    marks: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+def plan_of(
+    seed: int,
+    *,
+    nodes: int = 3,
+    seconds: float = 20.0,
+    kinds: Sequence[str] = tuple(MAKERS),
+    profiles: Sequence[str] = PROFILES,
+) -> Plan:
+    """Draw a plan. Knobs and schedule come from streams of their own: one does not move the other."""
+    knobs = draw_knobs(random.Random(f"{seed}/knobs"), nodes=nodes, profiles=profiles)  # noqa: S311 - a seed
+    strikes = draw_schedule(
+        random.Random(f"{seed}/faults"),  # noqa: S311 - the same
+        nodes=nodes,
+        chaos_ms=int(seconds * 1000),
+        kinds=kinds,
+    )
+    return Plan(seed=seed, seconds=seconds, knobs=knobs, strikes=tuple(strikes))
+
+
+def execute(plan: Plan) -> Result:
+    """Run `plan`."""
+    run = Run(plan)
+    with _logs_to(run.logged):
+        simulate(plan.seed, run.main)
+    return run.result()
+
+
+@contextmanager
+def _logs_to(logged: Any) -> Iterator[None]:
+    """What nodes log is evidence, and nothing to print."""
+    before = structlog.get_config()
+    structlog.configure(processors=[logged], cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@attrs.define
+class _Failure:
+    kind: str
+    problem: str
+
+
+class Run:
+    """The state of one run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.marks = Marks()
+        self.history = History()
+        self.failure: _Failure | None = None
+        self._failed = trio.Event()
+        self._counts: dict[str, int] = {}
+        self._trace = ""
+        self._virtual_s = 0.0
+        self._stuck = ""
+
+    def fail(self, kind: str, problem: str) -> None:
+        """Something is wrong; the first thing counts, and ends the run."""
+        if self.failure is None:
+            self.failure = _Failure(kind, problem)
+            self._failed.set()
+
+    def result(self) -> Result:
+        """After `main`."""
+        failure = self.failure or _Failure("", "")
+        return Result(
+            plan=self.plan,
+            ok=self.failure is None,
+            failure=failure.kind,
+            problem=failure.problem,
+            trace=self._trace,
+            virtual_s=self._virtual_s,
+            counts=self._counts,
+            marks=dict(sorted(self.marks.counts.items())),
+        )
+
+    def logged(self, _logger: object, _method: str, event: dict[str, Any]) -> None:
+        """A node has logged something."""
+        text = str(event.get("event", ""))
+        if text.startswith("the last batch of the log was torn"):
+            self.marks.sometimes("torn tail cut")
+        elif text == "snapshot":
+            self.marks.sometimes("snapshot taken")
+        elif text.startswith("the disk is full"):
+            self.marks.sometimes("disk was full")
+        raise structlog.DropEvent
+
+    async def main(self) -> None:
+        """The whole run, inside the virtual world."""
+        world = SimWorld(self.plan.seed)
+        async with trio.open_nursery() as nursery:
+            cluster, observer = self._build(nursery, world)
+            nursery.start_soon(self._end_when_failed, nursery.cancel_scope)
+            await self._phases(cluster, observer)
+            self._check(observer)
+            for number in cluster.running():
+                cluster.kill(number)
+            nursery.cancel_scope.cancel()
+        self._trace = world.trace_hash()
+        self._virtual_s = trio.current_time()
+        self._count(cluster, observer, world)
+
+    async def _end_when_failed(self, scope: trio.CancelScope) -> None:
+        await self._failed.wait()
+        scope.cancel()
+
+    def _build(self, nursery: trio.Nursery, world: SimWorld) -> tuple[Cluster, Observer]:
+        knobs = self.plan.knobs
+        world.fabric.defaults.latency_ms_max = knobs.latency_ms_max
+        world.fabric.defaults.chunk_bytes_max = knobs.client_chunk_bytes_max
+        for one in range(1, knobs.nodes + 1):
+            for other in range(1, knobs.nodes + 1):
+                world.fabric.link(f"node{one}", f"node{other}").chunk_bytes_max = knobs.chunk_bytes_max
+
+        def make(number: int, host: SimHost) -> ObservedNode:
+            return ObservedNode(knobs.config(number), host, SECRET, knobs, observer)
+
+        def crashed(number: int, error: BaseException) -> None:
+            self.fail("crash", f"node {number}: {_innermost(error)!r}")
+
+        cluster = Cluster(nursery, world, knobs.nodes, make, crashed)
+        durability = Durability(
+            lambda: [cluster.machine(number).volume for number in cluster.ids], knobs.wal(), self.fail
+        )
+        observer = Observer(self.marks, self.fail, durability)
+        for number in cluster.ids:
+            cluster.machine(number).disk_traits.sync_ms_max = knobs.sync_ms_max
+        return cluster, observer
+
+    async def _phases(self, cluster: Cluster, observer: Observer) -> None:
+        knobs = self.plan.knobs
+        cluster.start()
+        with trio.move_on_after(FOUNDING_S) as founding:
+            await cluster.elected()
+        if founding.cancelled_caught:
+            return self.fail("liveness", f"no leader within {FOUNDING_S} s of the start")
+        striker = Striker(cluster, knobs, self.marks)
+        async with trio.open_nursery() as clients:
+            for number in range(knobs.clients):
+                client = Client(number, cluster.world, knobs, self.history, self.marks)
+                clients.start_soon(client.live)
+            with trio.move_on_after(self.plan.seconds):
+                await striker.run(self.plan.strikes)
+                await trio.sleep_forever()
+            striker.heal()
+            await trio.sleep(AFTERMATH_S)
+            clients.cancel_scope.cancel()
+        with trio.move_on_after(PROGRESS_S) as progress:
+            await self._progress(cluster, observer)
+        if progress.cancelled_caught:
+            self.fail("liveness", f"{self._stuck}, {PROGRESS_S} s after the heal: {_standing(cluster)}")
+        return None
+
+    async def _progress(self, cluster: Cluster, observer: Observer) -> None:
+        """Every node serves a write and a read, and all replicas are equal."""
+        finals: dict[bytes, int] = {}
+        for number in cluster.ids:
+            self._stuck = f"node {number} does not serve"
+            finals = await self._served(cluster, number)
+        if self.plan.knobs.profile != "whole":
+            problem = check_counters(self.history.operations, finals)
+            if problem is not None:
+                self.fail("counters", problem)
+        self._stuck = "the replicas are not equal"
+        while True:
+            parts = [cluster.parts(number) for number in cluster.ids]
+            indexes = {p.applier.position.index for p in parts if p is not None}
+            if None not in parts and len(indexes) == 1:
+                break
+            await trio.sleep(0.05)
+        for number in cluster.ids:
+            one = cluster.parts(number)
+            if one is not None:
+                observer.replicas.check(number, one.applier, always=True)
+        if max(indexes) < observer.durability.highest_acked:
+            self.fail(
+                "lost", f"{observer.durability.highest_acked} was acknowledged; the log ends at {indexes}"
+            )
+
+    async def _served(self, cluster: Cluster, number: int) -> dict[bytes, int]:
+        """Ask node `number` for a write and for each counter until it answers."""
+        keys = [b"n%d" % n for n in range(COUNTERS)]
+        for attempt in count(1):
+            name = f"probe{number}.{attempt}"
+            try:
+                stream = await cluster.world.connect(f"node{number}:{CLIENT_PORT}", source=name)
+                connection = Connection(stream, name)
+                steps = [(b"SET", b"probe", name.encode()), *((b"GET", key) for key in keys)]
+                asked = [self.history.call(-1, name, n, (args,)) for n, args in enumerate(steps)]
+                await connection.send(asked)
+                replies = await connection.replies(len(asked))
+                stream.shut()
+                if not any(isinstance(reply, hiredis.ReplyError) for reply in replies):
+                    for operation, reply in zip(asked, replies, strict=True):
+                        self.history.answer(operation, reply)
+                    return {key: int(value or 0) for key, value in zip(keys, replies[1:], strict=True)}
+            except (OSError, EOFError, trio.BrokenResourceError):
+                pass
+            await trio.sleep(0.1)
+        raise AssertionError("it asks for ever")
+
+    def _check(self, observer: Observer) -> None:
+        """The checkers that need the whole history."""
+        witness = Witness(observer.log, observer.effects, self.history.operations, self.marks.sometimes)
+        problem = witness.problem()
+        if problem is not None:
+            self.fail("witness", problem)
+        if self.plan.knobs.profile != "whole":
+            verdict = linearizability.check(self.history.operations)
+            self._counts["search steps"] = verdict.steps
+            self._counts["out of budget"] = verdict.out_of_budget
+            if verdict.problem is not None:
+                self.fail("linearizability", verdict.problem)
+
+    def _count(self, cluster: Cluster, observer: Observer, world: SimWorld) -> None:
+        operations = self.history.operations
+        fates = Counter(
+            "answered" if one.is_known else "refused" if one.failed else "ambiguous" for one in operations
+        )
+        self._counts |= {
+            "operations": len(operations),
+            **dict(sorted(fates.items())),
+            "entries": len(observer.log),
+            "events": world.events,
+            "faults": len(self.plan.strikes),
+            "platter samples": observer.durability.samples,
+            "digests compared": observer.replicas.compared,
+        }
+        for _ in range(cluster.disk_exits):
+            self.marks.sometimes("disk ended a node")
+
+
+def _standing(cluster: Cluster) -> str:
+    """Where each node stands, for whoever reads of a failure."""
+    lines = []
+    for number in cluster.ids:
+        parts = cluster.parts(number)
+        if parts is None:
+            lines.append(
+                f"node {number} {'has not joined' if cluster.machine(number).is_running else 'is down'}"
+            )
+            continue
+        raft = parts.raft
+        lines.append(
+            f"node {number} {raft.role.name.lower()} of {raft.leader} in term {raft.term},"
+            f" log {raft.first_index} to {raft.last_index}, durable {raft.durable_index},"
+            f" committed {raft.commit}, applied {parts.applier.position.index},"
+            f" waiting {parts.proposals.waiting()}+{len(parts.reads)},"
+            f" voters {[m.id for m in raft.membership.members if m.voter]}"
+        )
+    return "; ".join(lines)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The first leaf of a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
