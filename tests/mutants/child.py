@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from tests.mutants.hook import install
-from tests.mutants.mutant import ROOT, BySeed, Mutant
+from tests.mutants.mutant import ROOT, BySeed, ByTest, Killer, Mutant
 
 PRELOADED: Final = (
     "attrs",
@@ -29,8 +29,6 @@ PRELOADED: Final = (
 """What the server imports for all its children."""
 _QUIET: Final = ("-q", "--no-header", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:cov")
 """Plain asserts need no rewriting of test modules, which takes longer than most killers run."""
-_BAD_ARGUMENTS: Final = 2
-"""What ``trikv`` exits with where its arguments make no sense."""
 
 
 class Outcome(Enum):
@@ -50,7 +48,7 @@ class Verdict:
 
     outcome: Outcome
     failed: tuple[tuple[str, float], ...] = ()
-    """Tests that failed, with their seconds."""
+    """Tests that failed, with their seconds; or the seed, with what failed in which virtual second."""
     seconds: float = 0.0
 
 
@@ -103,20 +101,26 @@ def _fix_hypothesis() -> None:
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
 
 
-def run_seed(killer: BySeed) -> Verdict:
-    """Run the simulator in this process."""
-    from trikv.cli import main
+def run_seeds(killers: tuple[BySeed, ...]) -> Verdict:
+    """Run the simulator in this process, seed by seed until a run fails."""
+    from trikv.sim.run import execute, plan_of
 
-    code = main(["sim", "--seed", str(killer.seed), *killer.options])
-    if code == _BAD_ARGUMENTS:
-        return Verdict(Outcome.BROKEN)
-    return Verdict(Outcome.CAUGHT if code else Outcome.SURVIVED)
+    for killer in killers:
+        result = execute(plan_of(killer.seed, nodes=killer.nodes, seconds=killer.seconds))
+        if not result.ok:
+            return Verdict(Outcome.CAUGHT, ((f"{killer} {result.failure}", result.virtual_s),))
+    return Verdict(Outcome.SURVIVED)
 
 
-def attempt(mutated: Mutant | None, what: BySeed | tuple[str, ...], *, stop_at_first: bool = True) -> Verdict:
-    """Run a seed or tests in this process, mutated or as it is."""
+def attempt(mutated: Mutant | None, killers: tuple[Killer, ...], *, stop_at_first: bool = True) -> Verdict:
+    """Run tests, or seeds, in this process, mutated or as it is."""
     used = install(mutated) if mutated is not None else None
-    verdict = run_seed(what) if isinstance(what, BySeed) else run_tests(what, stop_at_first=stop_at_first)
+    seeds = tuple(killer for killer in killers if isinstance(killer, BySeed))
+    if seeds:
+        verdict = run_seeds(seeds)
+    else:
+        tests = tuple(killer.node_id for killer in killers if isinstance(killer, ByTest))
+        verdict = run_tests(tests, stop_at_first=stop_at_first)
     if mutated is not None and used != set(mutated.modules) and verdict.outcome is not Outcome.BROKEN:
         sys.stderr.write(f"never imported: {sorted(set(mutated.modules) - (used or set()))}\n")
         return Verdict(Outcome.BROKEN)

@@ -50,13 +50,14 @@ class ByTest:
 
 @attrs.frozen
 class BySeed:
-    """Caught by a run of the simulator: ``trikv sim --seed SEED OPTIONS`` fails."""
+    """Caught by a run of the simulator: ``trikv sim --seed SEED --nodes NODES --seconds SECONDS`` fails."""
 
     seed: int
-    options: tuple[str, ...] = ()
+    nodes: int = 3
+    seconds: float = 10.0
 
     def __str__(self) -> str:
-        return " ".join((f"sim:{self.seed}", *self.options))
+        return f"sim:{self.seed} --nodes {self.nodes} --seconds {self.seconds:g}"
 
 
 Killer: TypeAlias = ByTest | BySeed

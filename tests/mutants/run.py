@@ -9,14 +9,16 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.mutants import table, workers
+from tests.mutants import campaign, table, workers
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.child import Outcome, Verdict
-from tests.mutants.mutant import BySeed, ByTest, Mutant
+from tests.mutants.mutant import BySeed, ByTest, Killer, Mutant
 from tests.mutants.workers import each
 
 AT_ONCE = 2
 """The machine that runs all checks has two cores."""
+SHARE_LIMIT_S = 120.0
+"""For the killers of all mutants, against the program as it is."""
 LIMIT_S = 30.0
 """For one killer, which takes about a second: only a hang reaches it."""
 SEARCH_LIMIT_S = 600.0
@@ -50,17 +52,18 @@ def replay(mutants: Sequence[Mutant]) -> list[str]:
 
 
 def _kill(mutated: Mutant) -> tuple[Verdict, str]:
-    killer = mutated.killer
-    return workers.run(mutated, killer if isinstance(killer, BySeed) else (killer.node_id,), limit_s=LIMIT_S)
+    return workers.run(mutated, (mutated.killer,), limit_s=LIMIT_S)
 
 
 def _baseline(mutants: Sequence[Mutant]) -> str | None:
     """Run the killers against the unmutated program; what was wrong."""
-    tests = sorted({m.killer.node_id for m in mutants if isinstance(m.killer, ByTest)})
-    seeds = sorted({m.killer for m in mutants if isinstance(m.killer, BySeed)}, key=str)
-    shares = [tuple(tests[share::AT_ONCE]) for share in range(AT_ONCE)]
-    work: list[tuple[str, ...] | BySeed] = [*(share for share in shares if share), *seeds]
-    for verdict, printed in each(lambda what: workers.run(None, what, limit_s=LIMIT_S), work, AT_ONCE):
+    killers: list[Killer] = sorted({m.killer for m in mutants}, key=str)
+    tests = [killer for killer in killers if isinstance(killer, ByTest)]
+    work: list[tuple[Killer, ...]] = [(killer,) for killer in killers if isinstance(killer, BySeed)]
+    work += [share for start in range(AT_ONCE) if (share := tuple(tests[start::AT_ONCE]))]
+    for verdict, printed in each(
+        lambda share: workers.run(None, share, limit_s=SHARE_LIMIT_S), work, AT_ONCE
+    ):
         _say(f"unmutated: {verdict.outcome.value} {verdict.seconds:.1f} s")
         if verdict.outcome is not Outcome.SURVIVED:
             return f"the unmutated program does not pass:\n{printed}"
@@ -83,9 +86,9 @@ def _find(mutated: Mutant) -> list[tuple[str, float]]:
     """Tests that catch it, the quickest first."""
     package = mutated.modules[0].split(".")[1]
     for folder in NEIGHBOURS[package]:
-        verdict, _ = workers.run(mutated, (folder,), limit_s=SEARCH_LIMIT_S, stop_at_first=False)
+        verdict, _ = workers.run(mutated, (ByTest(folder),), limit_s=SEARCH_LIMIT_S, stop_at_first=False)
         if verdict.outcome is Outcome.HUNG:
-            verdict, _ = workers.run(mutated, (folder,), limit_s=SEARCH_LIMIT_S)  # at least its first
+            verdict, _ = workers.run(mutated, (ByTest(folder),), limit_s=SEARCH_LIMIT_S)  # at least its first
         if verdict.failed:
             return sorted(verdict.failed, key=lambda failed: failed[1])
     return []
@@ -96,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description=__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="mutants whose name contains TEXT")
     parser.add_argument("--search", action="store_true", help="look for killers in the unit tests")
+    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="look for random runs, N at most")
     parser.add_argument("--table", action="store_true", help="write the table into docs/TESTING.md")
     options = parser.parse_args(arguments)
     if options.table:
@@ -106,7 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no mutant's name contains {options.only!r}")
     workers.prepare()
     begun = time.perf_counter()
-    problems = search(chosen) if options.search else replay(chosen)
+    if options.seeds:
+        problems = campaign.search(chosen, options.seeds, AT_ONCE, _say)
+    else:
+        problems = search(chosen) if options.search else replay(chosen)
     _say(f"{len(chosen)} mutants, {time.perf_counter() - begun:.0f} s")
     for problem in problems:
         sys.stderr.write(f"{problem}\n")

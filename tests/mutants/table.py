@@ -1,5 +1,6 @@
 """The table of mutants and killers in ``docs/TESTING.md``, between two markers."""
 
+from tests.mutants import campaign
 from tests.mutants.catalogue import ABSENT, LISTED, MUTANTS
 from tests.mutants.mutant import ROOT
 
@@ -10,14 +11,29 @@ END = "<!-- /mutants -->"
 
 def lines() -> list[str]:
     """The table: mistakes in the order of the issue's list, then the others."""
+    runs = campaign.known()
     order = {bug: place for place, bug in enumerate(LISTED)}
     rows = [
-        (order.get(m.bug, len(order)), f"| {m.name} | `{', '.join(m.modules)}` | `{m.killer}` |")
+        (
+            order.get(m.bug, len(order)),
+            f"| {m.name} | `{', '.join(m.modules)}` | `{m.killer}` | {_random(runs.get(m.name))} |",
+        )
         for m in MUTANTS
     ]
-    rows += [(order[bug], f"| {bug} | - | {reason} |") for bug, reason in ABSENT.items()]
+    rows += [(order[bug], f"| {bug} | - | {reason} | - |") for bug, reason in ABSENT.items()]
     rows.sort(key=lambda row: row[0])
-    return ["| mistake | module | caught by |", "|---|---|---|", *(row for _, row in rows)]
+    return [
+        "| mistake | module | caught by | by random runs |",
+        "|---|---|---|---|",
+        *(row for _, row in rows),
+    ]
+
+
+def _random(found: campaign.Found | None) -> str:
+    """What random runs had to say: the first that caught it, of how many."""
+    if found is None:
+        return "not tried"
+    return f"`{found.run}`, {found.tried} seeds" if found.run else f"none of {found.tried}"
 
 
 def inserted(document: str) -> str:

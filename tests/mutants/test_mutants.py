@@ -70,7 +70,7 @@ def test_only_a_failing_test_counts_as_caught() -> None:
         "unused", (Edit("trikv.cluster.plan", "import attrs", "import attrs as attrs"),), BySeed(1)
     )
     outcomes = [
-        workers.run(mutated, (what,), limit_s=60)[0].outcome
+        workers.run(mutated, (ByTest(what),), limit_s=60)[0].outcome
         for mutated, what in (
             (None, QUICK_TEST),
             (harmless, QUICK_TEST),

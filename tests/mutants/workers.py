@@ -13,7 +13,7 @@ from typing import TypeVar
 import attrs
 
 from tests.mutants.child import PRELOADED, Outcome, Verdict, attempt
-from tests.mutants.mutant import ROOT, BySeed, Mutant
+from tests.mutants.mutant import ROOT, Killer, Mutant
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,18 +28,18 @@ def prepare() -> None:
 
 def run(
     mutated: Mutant | None,
-    what: BySeed | tuple[str, ...],
+    killers: tuple[Killer, ...],
     *,
     limit_s: float,
     stop_at_first: bool = True,
 ) -> tuple[Verdict, str]:
-    """Run it in a process of its own; the verdict, and what the process printed."""
+    """Run killers in a process of their own; the verdict, and what the process printed."""
     begun = time.perf_counter()
     receiving, sending = _FORKS.Pipe(duplex=False)
     with tempfile.TemporaryFile() as output:
         descriptor_path = f"/proc/{os.getpid()}/fd/{output.fileno()}"
         child = _FORKS.Process(
-            target=_live, args=(sending, descriptor_path, mutated, what, stop_at_first), daemon=True
+            target=_live, args=(sending, descriptor_path, mutated, killers, stop_at_first), daemon=True
         )
         child.start()
         sending.close()  # or the end of the child would not be seen here
@@ -60,7 +60,7 @@ def _live(
     verdicts: "Connection[Verdict, Verdict]",
     output_path: str,
     mutated: Mutant | None,
-    what: BySeed | tuple[str, ...],
+    killers: tuple[Killer, ...],
     stop_at_first: bool,  # noqa: FBT001 - by position through the fork server
 ) -> None:
     """The child's life."""
@@ -68,7 +68,7 @@ def _live(
     os.dup2(output, 1)
     os.dup2(output, 2)
     sys.path.insert(0, str(ROOT))
-    verdict = attempt(mutated, what, stop_at_first=stop_at_first)
+    verdict = attempt(mutated, killers, stop_at_first=stop_at_first)
     sys.stdout.flush()
     sys.stderr.flush()
     verdicts.send(verdict)  # last: whoever gets it ends this process
