@@ -1,0 +1,182 @@
+"""The black-box search: known good and bad histories, and a brute force that tries every order."""
+
+from collections.abc import Sequence
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trikv.sim.checkers.linearizability import check, components
+from trikv.sim.checkers.model import Model, agrees
+from trikv.sim.history import Args, History, Operation
+
+
+def operation(
+    called: int, returned: int | None, args: Args, reply: object = None, *, failed: bool = False
+) -> Operation:
+    """One command of a client of its own."""
+    return Operation(0, f"c{called}", 0, (args,), False, called, returned, reply, failed)
+
+
+def get(called: int, returned: int, key: bytes, value: bytes | None) -> Operation:
+    """A read."""
+    return operation(called, returned, (b"GET", key), value)
+
+
+def put(called: int, returned: int | None, key: bytes, value: bytes) -> Operation:
+    """A write."""
+    return operation(called, returned, (b"SET", key, value), b"OK")
+
+
+GOOD: dict[str, list[Operation]] = {
+    "nothing": [],
+    "one after the other": [put(1, 2, b"k", b"a"), get(3, 4, b"k", b"a")],
+    "a read beside a write may see either": [
+        put(1, 6, b"k", b"a"),
+        get(2, 3, b"k", None),
+        get(4, 5, b"k", b"a"),
+    ],
+    "a write of unknown fate may happen late": [
+        put(1, None, b"k", b"a"),
+        get(2, 3, b"k", None),
+        get(4, 5, b"k", b"a"),
+    ],
+    "a write of unknown fate may never happen": [put(1, None, b"k", b"a"), get(2, 3, b"k", None)],
+    "a refused write did not happen": [
+        operation(1, 2, (b"SET", b"k", b"a"), failed=True),
+        get(3, 4, b"k", None),
+    ],
+    "keys are apart": [put(1, 2, b"k", b"a"), get(3, 4, b"j", None)],
+}
+BAD: dict[str, list[Operation]] = {
+    "a stale read": [put(1, 2, b"k", b"a"), get(3, 4, b"k", None)],
+    "a read that goes back": [
+        put(1, 8, b"k", b"a"),
+        get(2, 3, b"k", b"a"),
+        get(4, 5, b"k", None),
+    ],
+    "a lost update": [
+        operation(1, 2, (b"INCR", b"n"), 1),
+        operation(3, 4, (b"INCR", b"n"), 1),
+    ],
+    "a write that happened twice": [
+        operation(1, None, (b"INCR", b"n")),
+        operation(2, 3, (b"INCR", b"n"), 1),
+        operation(4, 5, (b"INCR", b"n"), 4),
+    ],
+    "a refused write was seen": [
+        operation(1, 2, (b"SET", b"k", b"a"), failed=True),
+        get(3, 4, b"k", b"a"),
+    ],
+    "two keys read in two orders": [
+        put(1, 20, b"r0", b"x"),
+        put(2, 20, b"r1", b"y"),
+        operation(3, 4, (b"MGET", b"r0", b"r1"), [b"x", None]),
+        operation(5, 6, (b"MGET", b"r0", b"r1"), [None, b"y"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_explains_a_good_history(name: str) -> None:
+    """An order is found for what a linearizable store may have answered."""
+    assert check(GOOD[name]).problem is None
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_rejects_a_bad_history(name: str) -> None:
+    """No order is found for what no linearizable store could have answered."""
+    assert "no order" in str(check(BAD[name]).problem)
+
+
+def test_transaction_that_watches_needs_its_values() -> None:
+    """A swap that succeeded although its key had been changed is an error."""
+    history = History()
+    first = history.call(1, "a", 0, ((b"SET", b"k", b"1"),))
+    history.answer(first, b"OK")
+    swap = history.call(1, "b", 0, ((b"SET", b"k", b"2"),), is_transaction=True, expected=((b"k", None),))
+    history.answer(swap, [b"OK"])
+    assert check(history.operations).problem is not None
+    swap.expected = ((b"k", b"1"),)
+    assert check(history.operations).problem is None
+
+
+def test_components_are_joined_by_commands_on_several_keys() -> None:
+    """Keys that no command touches together are searched apart; keys with deadlines not at all."""
+    operations = [
+        put(1, 2, b"a", b"1"),
+        operation(3, 4, (b"MSET", b"a", b"2", b"b", b"2"), b"OK"),
+        put(5, 6, b"c", b"1"),
+        operation(7, 8, (b"SET", b"t", b"1", b"PX", b"5"), b"OK"),
+        get(9, 10, b"t", b"1"),
+    ]
+    assert [keys for keys, _ in components(operations)] == [[b"a", b"b"], [b"c"]]
+
+
+def test_budget_ends_a_search_without_a_verdict() -> None:
+    """A search that would take too long says so, and accuses nobody."""
+    operations = [put(1 + n, 100 + n, b"k", b"%d" % n) for n in range(12)]
+    operations.append(get(200, 201, b"k", b"never written"))
+    verdict = check(operations, budget=500)
+    assert verdict.out_of_budget
+    assert verdict.problem is None
+
+
+def brute_force(operations: Sequence[Operation]) -> bool:
+    """Whether some order of some subset (all that is known included) explains all answers."""
+    known = [one for one in operations if one.is_known]
+    unknown = [one for one in operations if one.is_ambiguous]
+    for mask in range(1 << len(unknown)):
+        chosen = known + [one for place, one in enumerate(unknown) if mask >> place & 1]
+        if any(_explains(order) for order in permutations(chosen)):
+            return True
+    return False
+
+
+def _explains(order: Sequence[Operation]) -> bool:
+    model = Model()
+    latest_call = 0
+    for one in order:
+        if one.returned is not None and one.returned < latest_call:
+            return False
+        latest_call = max(latest_call, one.called)
+        reply = model.run(one.commands[0])
+        if one.is_known and not agrees(reply, one.reply):
+            return False
+    return True
+
+
+COMMANDS = st.sampled_from(
+    [
+        ((b"GET", b"k"), (None, b"a", b"b")),
+        ((b"SET", b"k", b"a"), (b"OK",)),
+        ((b"SET", b"k", b"b"), (b"OK",)),
+        ((b"SET", b"k", b"b", b"NX"), (b"OK", None)),
+        ((b"DEL", b"k"), (0, 1)),
+        ((b"INCR", b"n"), (1, 2)),
+        ((b"MGET", b"k", b"n"), ([None, None], [b"a", b"1"], [None, b"1"])),
+    ]
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Operation]:
+    """Up to five operations that overlap at random, with answers that may or may not fit."""
+    count = draw(st.integers(1, 5))
+    moments = draw(st.permutations(range(2 * count)))
+    operations = []
+    for place in range(count):
+        called, returned = sorted(moments[2 * place : 2 * place + 2])
+        args, replies = draw(COMMANDS)
+        known = draw(st.integers(0, 3)) > 0
+        operations.append(
+            operation(called, returned if known else None, args, draw(st.sampled_from(replies)))
+        )
+    return operations
+
+
+@given(histories())
+def test_agrees_with_brute_force(operations: list[Operation]) -> None:
+    """The search with its shortcuts finds an order exactly where trying everything finds one."""
+    assert (check(operations).problem is None) == brute_force(operations)
