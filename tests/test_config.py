@@ -104,7 +104,10 @@ def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
         ({"flags": {"port": "18080", "peers": PEERS}}, "peer_port: 18080 is the client port too"),
         ({"flags": {"election_timeout_ms_min": "800"}}, "must be below election_timeout_ms_max"),
         ({"flags": {"heartbeat_interval_ms": "300"}}, "must be at most half"),
-        ({"flags": {"value_bytes_max": "16mb"}}, "value_bytes_max: 16777216 must be below entry_bytes_max"),
+        (
+            {"flags": {"entry_bytes_max": "20mb"}},
+            "entry_bytes_max: 20971520 must be below peer_frame_bytes_max",
+        ),
         ({"flags": {"entry_bytes_max": "20mb"}}, "must be below peer_frame_bytes_max"),
         ({"flags": {"log_tail_bytes": "65mb"}}, "log_tail_bytes: 68157440 must not be above"),
         ({"file": "/nowhere/node.toml"}, "/nowhere/node.toml: No such file or directory"),

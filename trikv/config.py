@@ -148,8 +148,12 @@ class NodeConfig:
     output_bytes_max: int = _bytes(
         "replies that may wait for one client that does not read", 64 * MIB, 64 << 10, 1 << 40
     )
-    value_bytes_max: int = _bytes("longest value", 8 * MIB, 1024, 1 << 30)
-    entry_bytes_max: int = _bytes("longest log entry; above value_bytes_max", 16 * MIB, 2048, 1 << 31)
+    entry_bytes_max: int = _bytes(
+        "longest log entry, and so the longest command (3/4 of it); a value is at most 8mb",
+        16 * MIB,
+        12 * MIB,
+        1 << 31,
+    )
     peer_frame_bytes_max: int = _bytes("longest peer message; above entry_bytes_max", 20 * MIB, 4096, 1 << 32)
     backups_kept: int = _integer("how many BACKUP files are kept", 10, 1, 10**6)
     load: str = _text("a backup or dump that fills an empty cluster", "")
@@ -331,7 +335,6 @@ def _check_together(config: NodeConfig) -> None:
         raise ConfigError(f"peer_port: {config.peer_port} is the client port too; choose another")
     for low, high in (
         ("election_timeout_ms_min", "election_timeout_ms_max"),
-        ("value_bytes_max", "entry_bytes_max"),
         ("entry_bytes_max", "peer_frame_bytes_max"),
     ):
         if getattr(config, low) >= getattr(config, high):

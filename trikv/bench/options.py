@@ -13,7 +13,7 @@ CONNECTIONS_MAX: Final = 10_000
 """A node's `maxclients`."""
 PIPELINE_MAX: Final = 10_000
 VALUE_BYTES_MAX: Final = 8 << 20
-"""A node's `value_bytes_max`."""
+"""The longest value a node takes."""
 BATCH_BYTES_MAX: Final = 64 << 20
 """One pipeline is built in memory, one a connection."""
 MSET_KEYS: Final = 10

@@ -94,6 +94,8 @@ class Driver:
         self._clock_warning_due_ms = 0
         self._now_ms = 0
         self.stopping = False
+        self.drained = False
+        """The stop has come so far that this node needs its peers no more."""
         self.disk_full = False
         self.works = 0
         """Commands taken since the start: whether it moves tells an idle node from a busy one."""
@@ -244,6 +246,8 @@ class Driver:
         self.draining.pop(peer, None)
         if self.stopping:
             self._links.send(peer, said.Draining())
+        if self.drained:
+            self._links.send(peer, said.Drained())
         if peer == raft.leader:
             self._proposals.rewind(self._now_ms)
             self._reads.retry()

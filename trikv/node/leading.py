@@ -131,10 +131,12 @@ class Leading:
         The members too: a disk that joins later starts from the same nothing as the first ones did, and
         must come to the same state by the log alone.
         """
-        if self._founded_term != self._raft.term:
-            self._founded_term = self._raft.term
-            self._raft.propose_membership(self._raft.membership)
-            self._propose_one([_encode(Bootstrap(self._maxmemory))], boot_ms)
+        raft = self._raft
+        if self._founded_term == raft.term or raft.is_transferring:
+            return
+        stated = raft.membership_index > 0 or raft.propose_membership(raft.membership) is not None
+        if stated and self._propose_one([_encode(Bootstrap(self._maxmemory))], boot_ms):
+            self._founded_term = raft.term
 
     def _expiry_is_due(self, boot_ms: int) -> bool:
         deadline_ms = self._applier.machine.next_deadline_ms()

@@ -17,6 +17,7 @@ from trikv.node.driver import Driver, Parts
 from trikv.node.durability import Durability
 from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.founding import Adopt, Founding, standing
+from trikv.node.intake import ConversationLimits
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.links import Identity, Links
 from trikv.node.loading import Document, load_keys, send_maxmemory, warn_of_cap
@@ -41,7 +42,7 @@ from trikv.raft.types import EntryKind
 from trikv.storage.aside import remove_unfinished
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.snapshots import SnapshotStore
-from trikv.storage.wal import WalSettings
+from trikv.storage.wal import Wal, WalSettings
 
 STANDING_INTERVAL_S = 0.5
 """How often a blank disk says so: bounds how long founding waits for a link that has just come up."""
@@ -81,6 +82,8 @@ class Node:
         )
         self._service = NodeService(host, self._inbox, config.node_id, settings)
         self._connections = Connections(settings, output_bytes_max=config.output_bytes_max)
+        # A submission must fit an entry with what MessagePack adds to its arguments.
+        self._limits = ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4)
 
     @property
     def works(self) -> int:
@@ -105,8 +108,10 @@ class Node:
             outer.start_soon(self._stop_when_cancelled)
             with self._core:
                 async with trio.open_nursery() as nursery:
-                    await self._serve(nursery, task_status)
+                    wal = await self._serve(nursery, task_status)
                     nursery.cancel_scope.cancel()
+                if wal is not None:
+                    await wal.close()
             outer.cancel_scope.cancel()
 
     async def _stop_when_cancelled(self) -> None:
@@ -115,8 +120,8 @@ class Node:
         finally:
             self.stop()
 
-    async def _serve(self, nursery: trio.Nursery, task_status: trio.TaskStatus[str]) -> None:
-        """The start order."""
+    async def _serve(self, nursery: trio.Nursery, task_status: trio.TaskStatus[str]) -> Wal | None:
+        """The start order; the log that was opened, to be closed when nobody writes it any more."""
         config, host = self._config, self._host
         disk = await open_identity(host, config.node_id)
         opened = await open_log(host, disk, self._wal_settings())
@@ -129,7 +134,7 @@ class Node:
             if opened is None:  # stopped before there was a cluster
                 task_status.started(listening.address)
                 self._connections.close_all()
-                return
+                return None
             identity.cluster = opened.cluster
             links.reset()
         parts, driver = await self._build(opened, identity, links)
@@ -149,6 +154,7 @@ class Node:
         await self._stop.wait()
         limits = StopLimits(whole_s=config.stop_deadline_ms / 1000)
         self.dumped = await Stopping(parts, driver, self._connections, listening, limits).run()
+        return opened.wal
 
     # ---------------------------------------------------------------- clients
 
@@ -158,7 +164,7 @@ class Node:
         await self._host.network.serve(address, self._converse, task_status=task_status)
 
     def _converse(self, wire: Wire) -> Conversing:
-        return Conversation(wire, self._service, self._connections)
+        return Conversation(wire, self._service, self._connections, limits=self._limits)
 
     async def _sweep_connections(self) -> None:
         while True:

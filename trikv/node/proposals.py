@@ -36,7 +36,9 @@ class ProposalLimits:
     deadline_ms: int = 10_000
     """From submission to CLUSTERDOWN or INDETERMINATE."""
     resend_after_ms: int = 500
-    """No progress for this long: send the window again."""
+    """No progress for this long: send the window again; twice as long each time in a row, up to the most. A
+    cluster that is only slow must not be fed the same window over and over."""
+    resend_after_ms_max: int = 4_000
     nudge_interval_ms: int = 25
     """Refused or skipped: send again, but no more often than this (a leader that hands over refuses
     everything for some milliseconds)."""
@@ -93,6 +95,7 @@ class Proposals:
         self._next_sequence = 1
         self._progress_ms = 0
         self._rewound_ms = -1_000_000
+        self._patience_ms = limits.resend_after_ms
         self._nudge_due_ms: int | None = None
         self.indeterminate = 0
 
@@ -185,6 +188,7 @@ class Proposals:
             self._window_bytes -= len(window.popleft().item)
             self._sent = max(0, self._sent - 1)
             self._progress_ms = now_ms
+            self._patience_ms = self._limits.resend_after_ms
 
     def opened(self, nonce: bytes, incarnation: int, fresh_nonce: bytes, now_ms: int) -> None:
         """The log holds a Hello of our id. Ours: the life is open. Another's: start a life anew.
@@ -259,8 +263,10 @@ class Proposals:
 
     def tick(self, now_ms: int) -> None:
         """Rewind when nothing has moved for too long, or a nudge is due."""
-        stalled = self._stalls() and now_ms >= self._progress_ms + self._limits.resend_after_ms
-        if stalled or (self._nudge_due_ms is not None and now_ms >= self._nudge_due_ms):
+        if self._stalls() and now_ms >= self._progress_ms + self._patience_ms:
+            self._patience_ms = min(2 * self._patience_ms, self._limits.resend_after_ms_max)
+            self.rewind(now_ms)
+        elif self._nudge_due_ms is not None and now_ms >= self._nudge_due_ms:
             self.rewind(now_ms)
 
     def deadline_ms(self) -> int | None:
@@ -271,7 +277,7 @@ class Proposals:
         if self._window and self._window[0].work is not None:
             moments.append(self._window[0].deadline_ms)
         if self._stalls():
-            moments.append(self._progress_ms + self._limits.resend_after_ms)
+            moments.append(self._progress_ms + self._patience_ms)
         if self._nudge_due_ms is not None:
             moments.append(self._nudge_due_ms)
         return min(moments, default=None)

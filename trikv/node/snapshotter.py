@@ -76,6 +76,8 @@ class Snapshotter:
         self._bytes_at_newest = 0
         self._chunks: Mailbox[tuple[NodeId, DiskId, SnapshotChunk]] = Mailbox()
         self._outgoing: dict[NodeId, Outgoing] = {}
+        self._incoming: Incoming | None = None
+        """The snapshot that is coming in, if one is."""
         self._loaded: dict[int, Swap] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -195,35 +197,35 @@ class Snapshotter:
         self._chunks.put((peer, disk, chunk))
 
     async def _receive(self) -> None:
-        incoming: Incoming | None = None
         while True:
             for peer, disk, chunk in await self._chunks.take():
                 try:
-                    incoming = await self._receive_one(incoming, peer, disk, chunk)
+                    await self._receive_one(peer, disk, chunk)
                 except (SnapshotError, StorageCorrupt, DiskFull) as error:
                     log.error("a snapshot could not be received", peer=peer, reason=str(error))
                     self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, -1))
-                    if incoming is not None:
-                        await incoming.abort()
-                    incoming = None
+                    await self._drop_incoming()
 
-    async def _receive_one(
-        self, incoming: Incoming | None, peer: NodeId, disk: DiskId, chunk: SnapshotChunk
-    ) -> Incoming | None:
+    async def _drop_incoming(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            await incoming.abort()
+
+    async def _receive_one(self, peer: NodeId, disk: DiskId, chunk: SnapshotChunk) -> None:
         meta = chunk.meta
         if meta.index <= self._applier.position.index or meta.index in self._loaded:
             self._links.send(peer, SnapshotAck(chunk.term, meta.index, chunk.total))
-            return incoming
-        if incoming is None or incoming.meta != meta:
-            if incoming is not None:
-                await incoming.abort()
-            incoming = Incoming(meta, await self._store.begin_install(meta.index, meta.term))
+            return
+        if self._incoming is None or self._incoming.meta != meta:
+            await self._drop_incoming()
+            self._incoming = Incoming(meta, await self._store.begin_install(meta.index, meta.term))
+        incoming = self._incoming
         await incoming.take(chunk)
         if incoming.offset < chunk.total:
             self._links.send(peer, SnapshotAck(chunk.term, meta.index, incoming.offset))
-            return incoming
+            return
         await self._finish_install(incoming, peer, disk, chunk)
-        return None
+        self._incoming = None
 
     async def _finish_install(
         self, incoming: Incoming, peer: NodeId, disk: DiskId, chunk: SnapshotChunk

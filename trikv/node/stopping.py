@@ -68,6 +68,7 @@ class Stopping:
             complete = await self._barrier()
             await self._hand_over()
             self._dumped = await self._dump(complete=complete)
+            self._driver.drained = True
             self._tell_peers(Drained())
             await self._until(self._peers_have_drained)
         if scope.cancelled_caught:
