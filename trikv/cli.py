@@ -39,8 +39,17 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,  # main() gives it an exit code
     print_error=False,
 )
-app.command("trikv.bench.command:bench", name="bench")
-app.command("trikv.bench.status:status", name="status")
+app.command(
+    "trikv.bench.command:bench",
+    name="bench",
+    help="Put load on a cluster and measure it; --verify proves that nothing was lost.",
+)
+app.command("trikv.bench.status:status", name="status", help="Show all nodes of a cluster in one table.")
+app.command(
+    "trikv.sim.command:sim",
+    name="sim",
+    help="Break a simulated cluster of real nodes, and check what its clients were told.",
+)
 
 
 @app.command(help_epilogue=_settings_help())
