@@ -5,26 +5,43 @@ its processes: its volume, its clocks, its name. `Machine.run(main)` boots a lif
 `SimHost`, which fits `trikv.host.seam` as the real host does and passes the same contract suite. Clients
 connect from outside by `SimWorld.connect` and get a Trio stream.
 
-**Time and order.** `determinism.simulate` runs all of it under Trio's `MockClock` and pins Trio's scheduler:
-the seed decides latencies, losses and the order of tasks, and nothing else does. No threads, no real time,
-no iteration over sets. Each component draws from a random stream named after it (`SimWorld.stream_of`), so
-that one more connection or one fault less leaves the others' draws alone. What happens goes into a trace
-whose hash is equal for equal seeds.
+**Time and order.** `determinism.simulate` runs all of it under a `VirtualClock` and pins Trio's scheduler: the
+seed decides latencies, losses and the order of tasks, and nothing else does. The clock jumps when no task can
+run; what happens in the world (bytes arrive, a disk is done) is an event of that clock, not a task. No
+iteration over sets; no threads, files, sockets, real time or entropy: inside a run they raise (`guard.py`).
+Each component draws from a random stream named after it (`SimWorld.stream_of`), so that one more connection
+or one fault less leaves the others' draws alone. What happens (sends, receipts, disk operations, lives) goes
+into a trace whose hash is equal for equal seeds: ``tests/sim/test_canary.py`` runs a cluster twice to see it.
 
-**Network.** `fabric.py` has a `Link` for each direction between two machines (latency, chopped reads, cut or
-not) and the `Pipe` that carries one direction of a connection: pieces of bytes that know when they arrive,
-so no task moves packets. A cut postpones arrivals, healing reschedules them, as TCP's retransmission does.
-`stream.py` makes ends of it that behave as sockets: windows, half-close, resets, silence of a machine that
-lost power. `network.py` binds addresses and connects. Clients are served by `trikv.host.stream_server`, the
-code that serves real streams. Simplifications: acknowledgements are not packets (a one-way cut does not stop
-the window from opening), nothing times out by itself but connecting, a machine reaches itself by a link too.
+**Network.** `fabric.py` has a `Link` for each direction between two machines: latency, bandwidth, loss, chopped
+reads, a chance to break, cut or not. A `Connection` (`connection.py`) is two `Pipe`s (`pipe.py`), each one
+direction: pieces of bytes that know when they arrive, and acknowledgements that return over the other link, so
+that a one-way cut shuts the sender's window. A cut postpones arrivals, healing reschedules them, a lost piece
+comes after TCP's retransmission times. `stream.py` makes ends of it that behave as sockets: windows, half-close,
+resets, silence, and patience: an end of a peer connection breaks after the real host's TCP_USER_TIMEOUT.
+Within a connection bytes keep their order, as TCP's do; what an abandoned connection still carries may arrive
+after what was sent on its successor. `network.py` binds addresses and connects. Clients are served by
+`trikv.host.stream_server`, the code that serves real streams. Simplifications: acknowledgements are never lost,
+only late; a machine reaches itself by a link too.
 
 **Disk.** `volume.py` holds every byte twice, in the page cache and on the platters, and the changes of names
-that no directory sync has made durable; `disk.py` gives one life access to it, with latency and ordered
-failures. A sync that fails leaves its pages clean and unwritten.
+that no directory sync has made durable; `disk.py` gives one life access to it, with latency and the failures of
+its machine's `DiskTraits`. A sync that fails leaves its pages clean and unwritten.
 
 **Crashes.** `kill` is ``kill -9``: the page cache survives, the kernel closes connections. `lose_power` keeps
 what was synced and any part of the rest, and peers hear nothing until the machine boots again. Both *fence*
 first: each handle belongs to a `Life`, and one that is over raises `Fenced`, a BaseException, so that what a
-dying node still tries in its ``finally`` blocks reaches nothing. Only then its tasks are cancelled.
+dying node still tries in its ``finally`` blocks reaches nothing. Only then its tasks are cancelled. Both may
+come at any await, and by `Machine.after` at an exact step: in the middle of the task that wrote or sent.
+`pause` is ``SIGSTOP``: the scheduler holds the tasks of that life aside (`determinism.Freezer`), the kernel's
+part goes on, and what was due meanwhile happens on `resume`.
+
+**What a schedule can do**, each while a run goes on, and undo:
+
+    network   fabric.link(a, b).latency_ms_* bytes_per_s loss break_chance chunk_bytes_max; fabric.cut, heal,
+              partition (bridges too), strand (half-open), break_all, break_mid_frame; restore undoes all
+    disk      machine.disk_traits.sync_ms_* lies broken fail(); mend() undoes; machine.volume.capacity_bytes,
+              volume.rot(path), another Volume (a blank disk)
+    clocks    machine.clock.drift_ppm, wall_offset_ms, jump_wall
+    process   machine.kill, lose_power, pause, resume, after(count, step, action)
 """
