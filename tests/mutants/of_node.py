@@ -16,8 +16,8 @@ PROPOSALS: tuple[Mutant, ...] = (
             Edit("trikv.node.driver", "            self._proposals.rewind(self._now_ms)\n", ""),
             Edit(
                 "trikv.node.proposals",
-                "stalled = self._stalls() and ",
-                "stalled = False and ",
+                "self._stalls() and now_ms >= ",
+                "False and now_ms >= ",
             ),
         ),
         ByTest("node/test_mutant_driver.py::test_without_progress_proposals_are_sent_again_on_the_same_link"),
