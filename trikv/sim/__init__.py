@@ -5,28 +5,29 @@ its processes: its volume, its clocks, its name. `Machine.run(main)` boots a lif
 `SimHost`, which fits `trikv.host.seam` as the real host does and passes the same contract suite. Clients
 connect from outside by `SimWorld.connect` and get a Trio stream.
 
-**Time and order.** `determinism.simulate` runs all of it under a `VirtualClock` and pins Trio's scheduler: the
-seed decides latencies, losses and the order of tasks, and nothing else does. The clock jumps when no task can
-run; what happens in the world (bytes arrive, a disk is done) is an event of that clock, not a task. No
-iteration over sets; no threads, files, sockets, real time or entropy: inside a run they raise (`guard.py`).
-Each component draws from a random stream named after it (`SimWorld.stream_of`), so that one more connection
-or one fault less leaves the others' draws alone. What happens (sends, receipts, disk operations, lives) goes
-into a trace whose hash is equal for equal seeds: ``tests/sim/test_canary.py`` runs a cluster twice to see it.
+**Time and order.** `determinism.simulate` runs all of it under a `VirtualClock` and pins Trio's scheduler:
+the seed decides latencies, losses and the order of tasks, and nothing else does. The clock jumps when no
+task can run; what happens in the world (bytes arrive, a disk is done) is an event of that clock, not a task.
+No iteration over sets; no threads, files, sockets, real time or entropy: inside a run they raise
+(`guard.py`). Each component draws from a random stream named after it (`SimWorld.stream_of`), so that one
+more connection or one fault less leaves the others' draws alone. What happens (sends, receipts, disk
+operations, lives) goes into a trace whose hash is equal for equal seeds: ``tests/sim/test_canary.py`` runs a
+cluster twice to see it.
 
-**Network.** `fabric.py` has a `Link` for each direction between two machines: latency, bandwidth, loss, chopped
-reads, a chance to break, cut or not. A `Connection` (`connection.py`) is two `Pipe`s (`pipe.py`), each one
-direction: pieces of bytes that know when they arrive, and acknowledgements that return over the other link, so
-that a one-way cut shuts the sender's window. A cut postpones arrivals, healing reschedules them, a lost piece
-comes after TCP's retransmission times. `stream.py` makes ends of it that behave as sockets: windows, half-close,
-resets, silence, and patience: an end of a peer connection breaks after the real host's TCP_USER_TIMEOUT.
-Within a connection bytes keep their order, as TCP's do; what an abandoned connection still carries may arrive
-after what was sent on its successor. `network.py` binds addresses and connects. Clients are served by
-`trikv.host.stream_server`, the code that serves real streams. Simplifications: acknowledgements are never lost,
-only late; a machine reaches itself by a link too.
+**Network.** `fabric.py` has a `Link` for each direction between two machines: latency, bandwidth, loss,
+chopped reads, a chance to break, cut or not. A `Connection` (`connection.py`) is two `Pipe`s (`pipe.py`),
+each one direction: pieces of bytes that know when they arrive, and acknowledgements that return over the
+other link, so that a one-way cut shuts the sender's window. A cut postpones arrivals, healing reschedules
+them, a lost piece comes after TCP's retransmission times. `stream.py` makes ends of it that behave as
+sockets: windows, half-close, resets, silence, and patience: an end of a peer connection breaks after the
+real host's TCP_USER_TIMEOUT. Within a connection bytes keep their order, as TCP's do; what an abandoned
+connection still carries may arrive after what was sent on its successor. `network.py` binds addresses and
+connects. Clients are served by `trikv.host.stream_server`, the code that serves real streams.
+Simplifications: acknowledgements are never lost, only late; a machine reaches itself by a link too.
 
 **Disk.** `volume.py` holds every byte twice, in the page cache and on the platters, and the changes of names
-that no directory sync has made durable; `disk.py` gives one life access to it, with latency and the failures of
-its machine's `DiskTraits`. A sync that fails leaves its pages clean and unwritten.
+that no directory sync has made durable; `disk.py` gives one life access to it, with latency and the failures
+of its machine's `DiskTraits`. A sync that fails leaves its pages clean and unwritten.
 
 **Crashes.** `kill` is ``kill -9``: the page cache survives, the kernel closes connections. `lose_power` keeps
 what was synced and any part of the rest, and peers hear nothing until the machine boots again. Both *fence*
