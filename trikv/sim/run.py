@@ -61,6 +61,8 @@ class Result(msgspec.Struct, kw_only=True):
     failure: str = ""
     """The class of what went wrong, one word; shrinking keeps it."""
     problem: str = ""
+    also: list[str] = msgspec.field(default_factory=list)
+    """Classes of what else was wrong, as far as it was looked for after that."""
     trace: str = ""
     """Hash of all that happened; equal for equal plans."""
     virtual_s: float = 0.0
@@ -124,6 +126,7 @@ class Run:
         self._counts: dict[str, int] = {}
         self._trace = ""
         self._virtual_s = 0.0
+        self._also: list[str] = []
         self._stuck = ""
 
     def fail(self, kind: str, problem: str) -> None:
@@ -131,6 +134,8 @@ class Run:
         if self.failure is None:
             self.failure = _Failure(kind, problem)
             self._failed.set()
+        elif kind != self.failure.kind and kind not in self._also:
+            self._also.append(kind)
 
     def result(self) -> Result:
         """After `main`."""
@@ -140,6 +145,7 @@ class Run:
             ok=self.failure is None,
             failure=failure.kind,
             problem=failure.problem,
+            also=self._also,
             trace=self._trace,
             virtual_s=self._virtual_s,
             counts=self._counts,

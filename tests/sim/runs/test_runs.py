@@ -1,0 +1,143 @@
+"""Whole runs: clean on the product, alike in any process, and each checker catches what it is there for."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trikv.machine.outcomes import OriginRow, Origins, Reason
+from trikv.node.events import Persisted
+from trikv.node.writer import Writer
+from trikv.raft.leader import Leader
+from trikv.raft.ready import ConfirmedRead, WriteJob
+from trikv.raft.shared import Shared
+from trikv.sim.faults import LEADER, Isolate, Kill, Strike
+from trikv.sim.knobs import PROFILES, Knobs
+from trikv.sim.run import Plan, Result, execute, plan_of
+from trikv.sim.schedule import MAKERS, parse_kinds
+
+ROOT = Path(__file__).parents[3]
+SEEDS = sorted((ROOT / "tests/seeds").glob("*.json"))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_product_survives_a_seed_of_each_profile(profile: str) -> None:
+    """Chaos, heal, progress: nothing to complain of."""
+    result = execute(plan_of(3, seconds=4, profiles=(profile,)))
+    assert result.ok, f"{result.failure}: {result.problem}"
+    assert result.counts["answered"] > 50
+    assert result.counts["digests compared"] > 0
+
+
+def test_five_nodes_survive_a_seed() -> None:
+    """Larger majorities, two losses at a time."""
+    result = execute(plan_of(2, nodes=5, seconds=3))
+    assert result.ok, f"{result.failure}: {result.problem}"
+
+
+def test_quiet_run_answers_everything() -> None:
+    """Without faults no answer is ambiguous but those whose client went away itself."""
+    plan = plan_of(1, seconds=3, kinds=())
+    assert plan.strikes == ()
+    result = execute(plan)
+    assert result.ok, f"{result.failure}: {result.problem}"
+    assert result.counts.get("refused", 0) == 0
+
+
+def test_same_plan_leaves_the_same_trace_in_two_processes() -> None:
+    """Neither the process nor the seed of its hashes plays a part."""
+    script = (
+        "from trikv.sim.run import execute, plan_of\n"
+        "result = execute(plan_of(11, seconds=2))\n"
+        "print(result.trace, result.ok, result.counts, result.marks)"
+    )
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    ]
+    assert answers[0] == answers[1]
+    assert " True " in answers[0]
+
+
+@pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
+def test_seed_that_once_failed_does_not_fail_again(path: Path) -> None:
+    """Every bug that a run has found stays found."""
+    import msgspec
+
+    for line in path.read_bytes().splitlines():
+        result = execute(msgspec.json.decode(line, type=Plan))
+        assert result.ok, f"{result.failure}: {result.problem}"
+
+
+def test_ack_before_the_sync_is_caught_on_the_platters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that reports durability before its sync has returned: seen at the instant of an ack."""
+    write = Writer._write
+
+    async def hasty(self: Writer, jobs: list[WriteJob]) -> None:
+        if jobs:
+            self._inbox.put(Persisted(jobs[-1].number))
+        await write(self, jobs)
+
+    monkeypatch.setattr(Writer, "_write", hasty)
+    knobs = Knobs(profile="writes", sync_ms_max=40.0, think_ms=30)
+    result = execute(Plan(seed=1, seconds=3, knobs=knobs))
+    assert (result.ok, result.failure) == (False, "durability")
+
+
+def test_read_without_a_quorum_is_caught_by_both_history_checkers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deposed leader that answers reads on its own: the witness and the search both say so."""
+
+    def alone(self: Leader, shared: Shared) -> tuple[ConfirmedRead, ...]:  # noqa: ARG001 - it asks nobody
+        return tuple(self.reads.confirm(self.reads.number))
+
+    monkeypatch.setattr(Leader, "_confirm", alone)
+    strikes = tuple(Strike(at_ms, Isolate(LEADER, 1500)) for at_ms in range(300, 6000, 2000))
+    knobs = Knobs(profile="reads", think_ms=20, command_deadline_ms=1000)
+    result = execute(Plan(seed=2, seconds=7, knobs=knobs, strikes=strikes))
+    assert {"witness", "linearizability"} <= _classes(result), result.problem
+
+
+def test_duplicate_applied_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that applies a sequence again: the witness replays the rules by itself."""
+    admit = Origins.admit
+
+    def careless(self: Origins, origin: int, incarnation: int, sequence: int) -> Reason | None:
+        reason = admit(self, origin, incarnation, sequence)
+        return None if reason is Reason.DUPLICATE else reason
+
+    monkeypatch.setattr(Origins, "admit", careless)
+    assert OriginRow(1, b"").next == 1
+    strikes = tuple(Strike(at_ms, Kill(LEADER, 300)) for at_ms in range(300, 6000, 900))
+    knobs = Knobs(profile="writes", think_ms=20, latency_ms_max=20.0)
+    result = execute(Plan(seed=3, seconds=7, knobs=knobs, strikes=strikes))
+    assert _classes(result) & {"witness", "counters", "linearizability"}, result.problem
+
+
+def _classes(result: Result) -> set[str]:
+    """All classes of failure of a run, the first one and those that were found after it."""
+    return {result.failure, *result.also}
+
+
+def test_kinds_of_faults_are_read_from_a_line() -> None:
+    """all, none, names; anything else is named."""
+    assert parse_kinds("all") == tuple(MAKERS)
+    assert parse_kinds("none") == ()
+    assert parse_kinds("kill, power") == ("kill", "power")
+    with pytest.raises(ValueError, match="'kil' is no kind"):
+        parse_kinds("kil")
+
+
+def test_leaving_a_fault_out_leaves_the_others_as_they_were() -> None:
+    """Faults are data: a plan with fewer of them is a plan."""
+    plan = plan_of(5, seconds=3)
+    assert plan_of(5, seconds=3) == plan
+    assert plan_of(5, seconds=3, kinds=("kill",)).knobs == plan.knobs
