@@ -286,7 +286,7 @@ class Run:
         if self.plan.knobs.profile != "whole":
             verdict = linearizability.check(self.history.operations)
             self._counts["search steps"] = verdict.steps
-            self._counts["out of budget"] = verdict.out_of_budget
+            self._counts["out of budget"] = int(verdict.out_of_budget)
             if verdict.problem is not None:
                 self.fail("linearizability", verdict.problem)
 

@@ -16,7 +16,7 @@ from trikv.storage.recovery import recover
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
 
-EVERY = 20
+EVERY = 40
 """One acknowledgement in so many is looked at: a look costs about a millisecond a node."""
 T = TypeVar("T")
 
