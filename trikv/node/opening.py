@@ -120,4 +120,6 @@ async def _load(store: SnapshotStore, stored: StoredSnapshot) -> tuple[Machine, 
     header = header_of(fields, stored.path)
     if (header.meta.index, header.meta.term) != (stored.index, stored.term):
         raise StorageCorrupt(stored.path, 0, "its header names another index than its file name")
+    if machine.index != stored.index:
+        raise StorageCorrupt(stored.path, 0, f"its state is that of index {machine.index}")
     return machine, header

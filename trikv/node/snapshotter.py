@@ -232,8 +232,12 @@ class Snapshotter:
     ) -> None:
         fields, machine = incoming.finish()
         header = header_of(fields, f"snapshot {chunk.meta.index} from node {peer}")
-        if header.meta != chunk.meta or header.cluster != self._identity.cluster:
-            raise StorageCorrupt(f"snapshot from node {peer}", 0, "it is not the one that was announced")
+        if header.meta != chunk.meta or machine.index != chunk.meta.index:
+            raise StorageCorrupt(
+                f"snapshot from node {peer}", 0, "its state is not the one that was announced"
+            )
+        if header.cluster != self._identity.cluster:
+            raise StorageCorrupt(f"snapshot from node {peer}", 0, "it is another cluster's")
         await incoming.publish()
         self._loaded[chunk.meta.index] = Swap(chunk.meta, machine)
         self._remember(chunk.meta, chunk.total, self._applier.bytes_applied)
