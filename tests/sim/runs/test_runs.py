@@ -100,9 +100,9 @@ def test_read_without_a_quorum_is_caught_by_both_history_checkers(monkeypatch: p
         return tuple(self.reads.confirm(self.reads.number))
 
     monkeypatch.setattr(Leader, "_confirm", alone)
-    strikes = tuple(Strike(at_ms, Isolate(LEADER, 1500)) for at_ms in range(300, 6000, 2000))
+    strikes = tuple(Strike(at_ms, Isolate(LEADER, 1500)) for at_ms in range(300, 4000, 2000))
     knobs = Knobs(profile="reads", think_ms=20, command_deadline_ms=1000)
-    result = execute(Plan(seed=2, seconds=7, knobs=knobs, strikes=strikes))
+    result = execute(Plan(seed=3, seconds=4.5, knobs=knobs, strikes=strikes))
     assert {"witness", "linearizability"} <= _classes(result), result.problem
 
 
