@@ -61,7 +61,8 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
             node = Node(config, host, shared, load)
             trio.run(_run, node, host.disk if refill else None, supervised)
         if node.dumped is False:
-            sys.stderr.write(f"trikv: node{config.node_id}: stopped without a dump; the log has everything\n")
+            what = "stopped without a dump (a dump.json is an earlier stop's); the log has everything"
+            sys.stderr.write(f"trikv: node{config.node_id}: {what}\n")
             exit_code = FAILED
     except* (OSError, StorageError, ConfigError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")

@@ -52,6 +52,7 @@ def test_a_node_that_is_started_by_hand_is_noticed_once(watch: Watch) -> None:
     """Its pid is told, because the supervisor will not stop it."""
     watch.died("node2", 1, 5, "the disk is full")
     assert watch.saw(statuses(1), 6) == ["node2 is back, pid 102; it was started by hand: stop it there"]
+    assert watch.by_hand == {"node2": 102}
     assert watch.saw(statuses(1), 7) == []
 
 

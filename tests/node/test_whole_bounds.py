@@ -74,8 +74,8 @@ def test_strangers_do_not_keep_peers_apart() -> None:
     run_cluster(scenario)
 
 
-def test_a_stop_gives_up_a_snapshot_for_the_dump() -> None:
-    """A snapshot under way makes way, and an older dump is not left to pass for the new one."""
+def test_a_later_stop_replaces_the_dump() -> None:
+    """``dump.json`` is that of the last whole stop; a stop alone, without a majority, leaves it alone."""
 
     async def scenario(cluster: SimCluster) -> None:
         cluster.start()
@@ -90,6 +90,10 @@ def test_a_stop_gives_up_a_snapshot_for_the_dump() -> None:
             client = await cluster.connect(1)
             assert await client.call("INCR", "m")
         assert b'"k":"n","t":"string","v":"2"' in cluster.file(1, "dump.json")
-        assert b'"k":"n","t":"string","v":"1"' in cluster.file(1, "dump.previous.json")
+        cluster.kill(2, 3)
+        cluster.nodes[1].stop()
+        await until(lambda: 1 not in set(cluster.running()))
+        assert b'"k":"n","t":"string","v":"2"' in cluster.file(1, "dump.json")
+        assert b'"complete":false' in cluster.file(1, "dump.incomplete.json")
 
     run_cluster(scenario)

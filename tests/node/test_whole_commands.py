@@ -152,7 +152,7 @@ def test_stop_without_a_majority_keeps_its_time_and_says_that_the_dump_may_lack_
             await stopped(cluster, 1)
             assert trio.current_time() - begun < 8
         assert str(replies[0]).startswith("INDETERMINATE"), "never a bare close: clients would send it again"
-        assert json.loads(cluster.file(1, "dump.json"))["node"]["complete"] is False
+        assert json.loads(cluster.file(1, "dump.incomplete.json"))["node"]["complete"] is False
 
     run_cluster(scenario)
 

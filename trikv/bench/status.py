@@ -202,7 +202,9 @@ def as_table(rows: list[NodeStatus], leader: str | None) -> str:
     ]
     lines.append("")
     lines.append(
-        f"leader: {leader}" if leader is not None else "no leader is known to a majority of these nodes"
+        f"leader: {leader}"
+        if leader is not None
+        else "no leader is known to a majority of these nodes; name others with --nodes host:port,..."
     )
     lines += [f"{row.address}: {row.problem}" for row in rows if row.problem]
     return "\n".join(lines)

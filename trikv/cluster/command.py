@@ -181,13 +181,21 @@ class Supervisor:
                     f"or: {trikv} cli {config.port}",
                 )
             )
-        return [*table(rows), f"data in {Path(self._plan.data).resolve()}; Ctrl-C stops all three"]
+        lines = [*table(rows), f"data in {Path(self._plan.data).resolve()}; Ctrl-C stops all three"]
+        loader = self._plan.nodes[0]
+        if loader.config.load:
+            lines.append(
+                f"{loader.name} loads {loader.config.load}; how that went is told in {loader.log_file}"
+            )
+        return lines
 
     async def _stop_all(self) -> list[int]:
         """Pass on one SIGTERM and wait; kill what outstays its deadline. The exit codes of those that ran."""
         running = [process for process in self._processes if process.running]
         if running:
             _say("stopping; Ctrl-C again stops at once")
+        for name, pid in self._watch.by_hand.items():
+            _say(f"{name}, pid {pid}, was started by hand: stop it there, or kill {pid}")
         self._signal_all(signal.SIGTERM)
         if self._stops >= 2:
             self._signal_all(signal.SIGTERM)

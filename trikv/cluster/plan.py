@@ -10,12 +10,14 @@ import attrs
 
 import trikv
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
-from trikv.units import PORT_MAX, format_peers, join_address, parse_integer
+from trikv.units import PORT_MAX, format_peers, join_address, parse_bytes, parse_integer
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"
 PORT_DEFAULT: Final = 8080
 PORT_HIGHEST: Final = PORT_MAX - PEER_PORT_OFFSET - (NODES - 1)
+VOLUME_BYTES_MIN: Final = 64 << 10
+"""Less holds a few hundred keys at most: a forgotten unit."""
 
 _OF_ONE_NODE: Final = {
     "TRIKV_CONFIG": "cluster/node1.toml to node3.toml are used",
@@ -96,6 +98,7 @@ def make_plan(
         ),
         "secret_file": str(data / "cluster.secret"),
     }
+    _refuse_tiny(max_volume)
     asked = {"maxmemory": (max_volume, "MAX_VOLUME"), "typed_timeout_s": (timeout, "TIMEOUT")}
     inherited = {
         name: value for name, value in environment.items() if name not in ("TRIKV_PORT", "TRIKV_LOAD")
@@ -111,6 +114,18 @@ def make_plan(
         once = {"load": load} if load and node_id == 1 else {}  # one loader: three would load three times
         nodes.append(_plan_node(own | shared, asked, once, inherited, _find_config(configs, node_id)))
     return Plan(tuple(nodes), data, shared["secret_file"], inherited)
+
+
+def _refuse_tiny(max_volume: str | None) -> None:
+    """``256`` for ``256mb`` is an easy slip, and on old data it would change the cap of all."""
+    try:
+        size = parse_bytes(max_volume or "0")
+    except ValueError:
+        return  # said better where the setting is read
+    if 0 < size < VOLUME_BYTES_MIN:
+        raise ConfigError(
+            f"MAX_VOLUME: {max_volume} is {size} bytes, too few to store anything; did you mean {size}mb?"
+        )
 
 
 def _first_port(text: str | None, name: str) -> int:

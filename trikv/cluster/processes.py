@@ -46,6 +46,7 @@ class NodeProcess:
         log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX:
             log_file.rename(log_file.with_name("node.log.1"))
+        log_file.touch(mode=0o600)
         with log_file.open("ab") as log:
             process = await trio.lowlevel.open_process(
                 [*program(), *node.command, "--supervised"],

@@ -44,6 +44,8 @@ class Watch:
         """`restarts`: for each node, by name, the command that starts it again."""
         self._restarts = dict(restarts)
         self._dead: set[str] = set()
+        self.by_hand: dict[str, int] = {}
+        """The pids of nodes that came back without us: nobody else stops them."""
         self._leader: str | None = None
         self._term = 0
         self._leaderless_since_s: float | None = started_s
@@ -58,6 +60,7 @@ class Watch:
         lines = []
         for name in sorted(self._dead & set(statuses)):
             self._dead.discard(name)
+            self.by_hand[name] = statuses[name].pid
             lines.append(f"{name} is back, pid {statuses[name].pid}; it was started by hand: stop it there")
         leader = _leader_of(statuses)
         if leader is None:

@@ -351,7 +351,8 @@ class Intake:
             case BadBytes():
                 self.caller.connection.typed = event.typed
                 self.caller.transactions.spoil()
-                unit.add(Ready(CommandError(f"ERR {event.text}"), event.typed))
+                hint = "" if event.fatal else "; quotes go in other quotes: set key '{\"a\": 1}'"
+                unit.add(Ready(CommandError(f"ERR {event.text}{hint}"), event.typed))
                 self.caller.connection.closing = event.fatal
             case Request():
                 raise AssertionError("gather takes requests itself")

@@ -255,12 +255,10 @@ class Snapshotter:
 
     # -------------------------------------------------------- backups and dumps
 
-    async def make_way(self, path: str, aside: str) -> None:
-        """The node stops: give up a snapshot being taken, and move an older document at `path` aside."""
-        self._taking.cancel()
+    def make_way(self) -> None:
+        """The node stops: give up a snapshot being taken, and take no more."""
         self._stopping = True
-        if await self._host.disk.exists(path):
-            await self._host.disk.rename(path, aside)
+        self._taking.cancel()
 
     async def write_document(
         self, path_of: Callable[[SnapshotMeta], str], *, complete: bool = True

@@ -24,8 +24,9 @@ from trikv.raft.roles import Role
 from trikv.storage.errors import DiskFull
 
 DUMP = "dump.json"
-PREVIOUS_DUMP = "dump.previous.json"
-"""An older dump makes way first: should this stop write none, it must not pass for the newest."""
+INCOMPLETE_DUMP = "dump.incomplete.json"
+"""A dump without its barrier may lack what the cluster has acknowledged, all of it even, on a node that never
+reached a majority: it must not take the place of a whole one."""
 POLL_S = 0.01
 FLUSH_S = 0.5
 """At most, of the whole: what clients are told last (errors for what is in flight) leaves before we do."""
@@ -62,7 +63,7 @@ class Stopping:
         flush_s = min(FLUSH_S, limits.whole_s / 4)
         deadline = trio.current_time() + limits.whole_s - flush_s
         with trio.CancelScope(deadline=deadline) as scope:
-            await self._announce()
+            self._announce()
             with trio.move_on_after(limits.drain_s):
                 await self._until(self._is_drained)
             complete = await self._barrier()
@@ -78,14 +79,14 @@ class Stopping:
             await self._until(lambda: not len(self._connections))
         return self._dumped
 
-    async def _announce(self) -> None:
+    def _announce(self) -> None:
         log.info("stopping: clients are warned, commands in flight are finished")
         self._listening.stop_accepting()
         self._connections.warn_all("this node is shutting down; use another")
         self._connections.stop_commands("this node is shutting down")
         self._driver.stopping = True
         self._tell_peers(Draining())
-        await self._parts.snapshotter.make_way(DUMP, PREVIOUS_DUMP)
+        self._parts.snapshotter.make_way()
 
     def _tell_peers(self, message: Draining | Drained) -> None:
         for peer in self._parts.links.peers():
@@ -117,13 +118,14 @@ class Stopping:
         return any(links.is_up(peer) and peer not in draining for peer in voters if peer != own)
 
     async def _dump(self, *, complete: bool) -> bool:
+        path = DUMP if complete else INCOMPLETE_DUMP
         try:
-            meta, keys = await self._parts.snapshotter.write_document(lambda _: DUMP, complete=complete)
+            meta, keys = await self._parts.snapshotter.write_document(lambda _: path, complete=complete)
         except (OSError, DiskFull) as error:
             # The peers still wait for our word, and the log has everything that was acknowledged.
-            log.error("no dump was written", file=DUMP, reason=str(error))
+            log.error("no dump was written", file=path, reason=str(error))
             return False
-        log.info("dumped", file=DUMP, keys=keys, index=meta.index, complete=complete)
+        log.info("dumped", file=path, keys=keys, index=meta.index, complete=complete)
         return True
 
     def _peers_have_drained(self) -> bool:

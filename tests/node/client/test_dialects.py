@@ -78,7 +78,8 @@ def test_ctrl_c_in_telnet_is_answered_at_once(client: Client) -> None:
 
 def test_unbalanced_quotes_are_said_and_the_connection_lives(client: Client) -> None:
     """A person who forgot a quote types the line again."""
-    assert client.type('set a "b') == "(error) ERR Protocol error: unbalanced quotes in request\r\n"
+    said = client.type('set a "b')
+    assert said.startswith("(error) ERR Protocol error: unbalanced quotes in request; quotes go in")
     assert not client.wire.is_closed
     assert client.type("ping") == "+PONG\r\n"
 
@@ -101,6 +102,7 @@ def test_info_typed_is_plain_text(client: Client) -> None:
             "set name John Smith",
             'ERR syntax error; a value with spaces goes in quotes: set name "John Smith"',
         ),
+        ("set a 1 ex", "ERR syntax error; usage: SET key value"),
         ("setnx name John Smith", 'a value with spaces goes in quotes: setnx name "John Smith"'),
         ("set name John " + "y" * 100, "a value with spaces goes in quotes\r\n"),
         ("get", "usage: GET key"),

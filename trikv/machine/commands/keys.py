@@ -136,7 +136,8 @@ def randomkey(space: Keyspace) -> Reply:
 
 @COMMANDS.command("WATCH", kind=Kind.READ, group="transactions", fast=True)
 def watch(db: Database, key: Key, *keys: Key) -> Reply:
-    """The versions of these keys, 0 where absent: what the node keeps for EXEC (PROTOCOL 23)."""
+    """Let the next EXEC do nothing if one of these keys is changed before it."""
+    # The machine answers versions, 0 where absent; the node keeps them for EXEC (PROTOCOL 23).
     entries = [db.find(each) for each in (key, *keys)]
     return [0 if entry is None else entry.version for entry in entries]
 

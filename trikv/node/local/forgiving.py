@@ -9,6 +9,8 @@ from trikv.node.plans import Plans
 from trikv.node.units import Args
 
 _SHOWN_CHARACTERS_MAX = 60
+_OPTIONS = frozenset({b"EX", b"PX", b"EXAT", b"PXAT", b"NX", b"XX", b"GET", b"KEEPTTL"})
+"""Words behind a value that are no part of it: who types them has forgotten a number, not the quotes."""
 _NAME_CHARACTERS_MAX = 24
 """No command is longer, by far: bounds the search."""
 
@@ -26,7 +28,8 @@ def explain(plans: Plans, args: Args, error: CommandError) -> CommandError:
     if command is None:
         return error
     words = command.usage.split()
-    if "value" in words and len(args) > words.index("value") + 1:
+    extra = args[words.index("value") + 1 :] if "value" in words else ()
+    if extra and not any(arg.upper() in _OPTIONS for arg in extra):
         place = words.index("value")
         suggestion = " ".join([*(text_of(arg) for arg in args[:place]), f'"{_joined(args[place:])}"'])
         if len(suggestion) <= _SHOWN_CHARACTERS_MAX:
