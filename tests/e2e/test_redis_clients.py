@@ -1,4 +1,4 @@
-"""Unmodified Redis clients work on leader and followers (issue 2, done when 6)."""
+"""Unmodified Redis clients work on leader and followers."""
 
 import subprocess
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a person at a real telnet, on a real terminal, can do on any of the nodes (issue 2)."""
+"""What a person at a real telnet, on a real terminal, can do on any of the nodes."""
 
 import os
 import pty

@@ -1,6 +1,6 @@
 """All mutants, and the list of mistakes that they must cover.
 
-`LISTED` is issue 3's list, word for word. A mistake on it is covered by at least one mutant of that name, or
+`LISTED` is the list that was set, word for word. A mistake on it is covered by at least one mutant of that name, or
 stands in `ABSENT` with the reason. Mutants of other names were added by what building has taught.
 """
 

@@ -198,8 +198,8 @@ class Leaving:
     def stop_accepting(self) -> None:
         """The listener's."""
 
-    async def make_way(self, *names: str) -> None:
-        """An older dump is set aside."""
+    def make_way(self) -> None:
+        """The snapshotter's: it takes no more."""
 
     async def write_document(
         self, path_of: Callable[[SnapshotMeta], str], *, complete: bool
@@ -207,7 +207,7 @@ class Leaving:
         """The dump."""
         await trio.lowlevel.checkpoint()
         meta = SnapshotMeta(1, 1, MEMBERS)
-        assert path_of(meta) == "dump.json"
+        assert path_of(meta) == ("dump.json" if complete else "dump.incomplete.json")
         self.dumps.append(complete)
         return meta, 0
 
