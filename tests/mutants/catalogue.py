@@ -1,7 +1,7 @@
 """All mutants, and the list of mistakes that they must cover.
 
-`LISTED` is the list that was set, word for word. A mistake on it is covered by at least one mutant of that name, or
-stands in `ABSENT` with the reason. Mutants of other names were added by what building has taught.
+`LISTED` is the list that was set, word for word. A mistake on it is covered by at least one mutant of that
+name, or stands in `ABSENT` with the reason. Mutants of other names were added by what building has taught.
 """
 
 from tests.mutants import of_machine, of_node, of_raft, of_storage
