@@ -231,6 +231,18 @@ def test_deadlines_of_set() -> None:
     assert driver.run("SET n 1 KEEPTTL", "TTL n") == [OK, -1]
 
 
+def test_setrange_with_nothing_to_write_changes_nothing() -> None:
+    """An empty value answers the present length, makes no key, and is no change for WATCH."""
+    driver = Driver()
+    assert driver.run((b"SETRANGE", b"absent", b"5", b""), "EXISTS absent") == [0, 0]
+    driver.one("SET k value")
+    changes = driver.machine.changes
+    assert driver.one((b"SETRANGE", b"k", b"2", b"")) == 5
+    assert driver.machine.changes == changes
+    assert driver.one((b"SETRANGE", b"k", b"1", b"XY")) == 5
+    assert driver.one("GET k") == b"vXYue"
+
+
 def test_changes_keep_the_deadline() -> None:
     """INCR, APPEND, SETRANGE and INCRBYFLOAT leave the time a key has; GETSET and MSET do not."""
     driver = Driver()

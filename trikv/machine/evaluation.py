@@ -13,7 +13,7 @@ from trikv.machine.batch import Transaction, Watch
 from trikv.machine.commands import TABLE
 from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.replies import CommandError, Reply
+from trikv.machine.replies import CommandError, Reply, weight
 from trikv.machine.table import Command, Kind
 
 SHOWN_BYTES_MAX = 64 * 1024 * 1024
@@ -111,7 +111,7 @@ class Evaluator:
             self._note(command, args, problem)
             return INTERNAL
         if command.kind is Kind.READ:
-            self._shown_bytes += _weight(reply)
+            self._shown_bytes += weight([reply])
         return reply
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> None:
@@ -152,12 +152,3 @@ class Evaluator:
         if ledger.used > ledger.cap and any(command.denies_oom for command, _ in found):
             return False
         return ledger.has_room(sum(command.growth_bound(args) for command, args in found))
-
-
-def _weight(reply: Reply) -> int:
-    """About how many bytes a read's reply takes."""
-    if isinstance(reply, bytes):
-        return len(reply)
-    if isinstance(reply, list):
-        return sum(map(_weight, reply))
-    return 0

@@ -58,3 +58,14 @@ Reply: TypeAlias = Union[
 OK = Status("OK")
 PONG = Status("PONG")
 QUEUED = Status("QUEUED")
+
+
+def weight(replies: list[Reply]) -> int:
+    """About how many bytes `replies` take: a bound is to be kept before they are copied."""
+    total = 0
+    for reply in replies:
+        if type(reply) is bytes:
+            total += len(reply)
+        elif type(reply) is list:
+            total += weight(reply)
+    return total

@@ -18,7 +18,7 @@ from typing import Final
 
 from trikv.host.seam import Wire
 from trikv.machine.commands import TABLE
-from trikv.machine.replies import PONG, CommandError, Reply
+from trikv.machine.replies import PONG, CommandError, Reply, weight
 from trikv.node.connections import MAXCLIENTS_ERROR, Connection, Connections
 from trikv.node.intake import ConversationLimits, Intake
 from trikv.node.local import LOCAL
@@ -275,7 +275,7 @@ class Conversation:
     def _emit(self, unit: Unit, replies: list[Reply]) -> None:
         """Turn the replies of `unit` into bytes."""
         bytes_max = self.caller.connections.output_bytes_max
-        if _weight(replies) > bytes_max:
+        if weight(replies) > bytes_max:
             self._end_for_size()
         elif not unit.mixed:
             if replies:
@@ -322,14 +322,3 @@ class Conversation:
     def _close(self) -> None:
         self._over = True
         self._wire.close()
-
-
-def _weight(replies: list[Reply]) -> int:
-    """About how many bytes `replies` take: a bound is to be kept before they are copied."""
-    total = 0
-    for reply in replies:
-        if type(reply) is bytes:
-            total += len(reply)
-        elif type(reply) is list:
-            total += _weight(reply)
-    return total
