@@ -276,6 +276,7 @@ def test_info_speaks_redis_and_of_raft() -> None:
         await clients[0].call("SELECT", 3)
         await clients[0].call("SET", "other", "v")
         for number, client in enumerate(clients, 1):
+            await client.call("GET", "k")  # INFO is this node's own view; now it has applied what we wrote
             fields = await info_of(client)
             leads = number == leader
             assert fields["role"] == ("master" if leads else "slave")

@@ -99,6 +99,8 @@ class Cluster:
         self.nodes: dict[NodeId, Node] = {}
         self.read_floor: dict[ReadId, int] = {}
         self.reads_asked = 0
+        self.everybody_waits = True
+        """Clients wait at every node for every entry, so that commits are told at once."""
         membership = membership_of(*range(1, voters + 1), learners=learners)
         for member in membership.members:
             self.add(member.id, SnapshotMeta(0, 0, membership))
@@ -190,6 +192,9 @@ class Cluster:
         """End the turn: check the invariants, then carry out the Ready."""
         node = self.nodes[node_id]
         self.check(node)
+        if self.everybody_waits:
+            for peer in self.nodes:
+                node.raft.awaits(peer, node.raft.last_index)
         ready = node.raft.ready()
         node.log.append(ready)
         if ready.job is not None:

@@ -18,7 +18,7 @@ from trikv.raft.messages import (
 )
 from trikv.raft.ready import Ready
 from trikv.raft.roles import Role
-from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
+from trikv.raft.types import Entry, EntryKind, Membership, ReadId, SnapshotMeta
 
 
 def tell(group: Cluster, to: int, sender: int, message: Message) -> Ready:
@@ -242,13 +242,37 @@ def test_followers_without_the_leader_make_a_majority_too() -> None:
     assert (raft.commit, raft.durable_index, group.nodes[1].applied) == (2, 1, 2)
 
 
-def test_the_commit_index_reaches_idle_followers_at_once() -> None:
-    """5.3: followers learn of commits from the next message; here it does not wait for a heartbeat's time."""
+def test_the_commit_index_reaches_at_once_who_waits_for_it() -> None:
+    """5.3: followers learn of commits from the next message; who waits there makes one leave at once."""
     group = Cluster(3)
     group.elect(1)
-    group.propose(1, b"last")
+    group.everybody_waits = False
+    leader = group.turn(1)
+    assert leader.propose(b"last") == 2
+    leader.awaits(2, 2)
+    group.settle(1)
     group.flow()
+    assert [node.applied for node in group.nodes.values()] == [2, 2, 1]
+    group.run(leader.deadline() - group.now_ms + 1)
     assert [node.applied for node in group.nodes.values()] == [2, 2, 2]
+
+
+def test_the_commit_index_reaches_at_once_who_reads_at_it() -> None:
+    """Thesis 6.4: a follower must apply up to the read's index, so it is told once it has that entry."""
+    group = Cluster(3)
+    group.elect(1)
+    group.everybody_waits = False
+    others = frozenset({1, 3})
+    group.propose(1, b"last")
+    group.flow(others)
+    read = ReadId(2, 1, 1)
+    assert group.turn(1).read(read)
+    group.read_floor[read] = 2
+    group.settle(1)
+    group.flow(others)
+    assert group.nodes[1].reads == [(read, 2)]
+    group.flow()
+    assert group.nodes[2].applied == 2
 
 
 def test_an_append_needs_the_entry_before_it() -> None:

@@ -360,6 +360,8 @@ class Driver:
             self._proposals.nudge(now)
             for peer, _ in self._forwarded:
                 self._links.send(peer, said.ForwardRejected(self._raft.term, self._raft.leader))
+        for peer, _ in self._forwarded:
+            self._raft.awaits(peer, self._raft.last_index)
         self._forwarded.clear()
 
     def _ask_reads(self, now: int) -> None:

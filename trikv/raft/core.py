@@ -339,6 +339,11 @@ class Raft(RaftViews):
         role.reads.add(read)
         return True
 
+    def awaits(self, peer: NodeId, index: int) -> None:
+        """Somebody at `peer` waits for the commit of `index`; a hint that costs latency where it is lost."""
+        if isinstance(self._role, Leader):
+            self._role.awaits(peer, index)
+
     def transfer(self, to: NodeId) -> bool:
         """Hand leadership to voter `to`; False where we do not lead, or it is none or ourselves.
 

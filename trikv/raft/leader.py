@@ -224,7 +224,7 @@ class Leader:
             if beat:
                 self._beat(shared, peer)
             sent = self._replicate(shared, peer, progress, same)
-            if not sent and not beat and progress.commit_sent < min(shared.commit, progress.match):
+            if not sent and not beat and self._is_awaited(shared, progress):
                 self._beat(shared, peer)
         return confirmed
 
@@ -233,7 +233,24 @@ class Leader:
         if not reads.is_in_flight:
             return ()
         rounds = {peer: progress.round_acked for peer, progress in self.progress.items()}
-        return tuple(reads.confirm(self._among_voters(shared, reads.number, rounds)))
+        confirmed = tuple(reads.confirm(self._among_voters(shared, reads.number, rounds)))
+        for one in confirmed:
+            self.awaits(one.read.origin, one.index)
+        return confirmed
+
+    def awaits(self, peer: NodeId, index: int) -> None:
+        """Somebody at `peer` waits for the commit of `index`: a client's write, or a read at that index."""
+        progress = self.progress.get(peer)
+        if progress is not None:
+            progress.awaited = max(progress.awaited, index)
+
+    @staticmethod
+    def _is_awaited(shared: Shared, progress: Progress) -> bool:
+        """Somebody there waits for a commit that it has not been told. Others ride on what leaves next.
+
+        To tell each at once made two messages and two answers of every batch.
+        """
+        return progress.commit_sent < min(progress.awaited, shared.commit, progress.match)
 
     def _beat(self, shared: Shared, peer: NodeId) -> None:
         progress = self.progress[peer]

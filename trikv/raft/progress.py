@@ -29,6 +29,7 @@ class Progress:
     """One peer, as its leader sees it. Outside the core: read only."""
 
     __slots__ = (
+        "awaited",
         "commit_sent",
         "inflight",
         "inflight_bytes",
@@ -48,6 +49,8 @@ class Progress:
     """The next entry to send."""
     last_ack_ms: int
     """When it last answered in this term."""
+    awaited: int
+    """Somebody waits there for the commit of this index: it is told at once, not with the next message."""
     inflight: deque[tuple[int, int]]
     """(last index, payload bytes) of each AppendEntries not yet acknowledged."""
     is_probing: bool
@@ -60,6 +63,7 @@ class Progress:
         self.last_ack_ms = now_ms
         self.round_acked = 0
         self.commit_sent = 0
+        self.awaited = 0
         self.inflight = deque()
         self.inflight_bytes = 0
         self.is_probing = False
