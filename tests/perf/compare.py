@@ -1,0 +1,184 @@
+"""trikv beside Redis at the same durability, in turns on one machine: ``python -m tests.perf.compare``.
+
+It prints issue 4's table with what was measured, and asserts nothing: it is the yardstick. Whoever changes a
+hot path runs it before and after.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+
+from tests.perf import cpu, failover, machine, rows
+from tests.perf.arena import Arena
+from tests.perf.generator import Load, Outcome, Work
+from tests.perf.greedy import greedy_client
+from tests.perf.report import DuelResult, Report, Skipped, SoloResult, rates, table
+from tests.perf.rows import Contender, Duel, Side
+from tests.perf.servers import Unavailable
+
+_GREEDY_LEAD_S = 1.0
+"""A greedy client is at full greed when the polite ones are timed."""
+_SETTLE_S = 3.0
+"""From the last work to what counts as rest: sweeps and collections of what was done are over."""
+
+
+@attrs.frozen
+class Effort:
+    """How long everything takes."""
+
+    seconds: float
+    rounds: int
+    worst_s: float = 60
+    rest_s: float = 30
+    kills: int = 20
+
+    @classmethod
+    def quick(cls) -> "Effort":
+        """To see that it works: the figures of single short runs say little."""
+        return cls(seconds=1, rounds=1, worst_s=5, rest_s=3, kills=2)
+
+
+class Comparison:
+    """One session: measures row by row and fills a report."""
+
+    def __init__(self, arena: Arena, effort: Effort, report: Report, say: Callable[[str], None]) -> None:
+        self._arena = arena
+        self._effort = effort
+        self.report = report
+        self._say = say
+
+    def duel(self, duel: Duel) -> DuelResult:
+        """Drive both in turns, as often as there are rounds."""
+        self._arena.have(*{duel.base.side: None, duel.ours.side: None})
+        result = DuelResult(duel, [], [])
+        for _ in range(self._effort.rounds):
+            for contender, runs in ((duel.base, result.base), (duel.ours, result.ours)):
+                runs.append(self._arena.drive(contender, self._effort.seconds))
+                where = "three nodes" if contender.everywhere else "leader"
+                self._say(f"{duel.key}: {contender.side.value}, {where}: {rates(runs)[-1]:,.0f}/s")
+        return result
+
+    def worst(self) -> SoloResult:
+        """The longest that any of fifty writers waited."""
+        outcome = self._load(rows.SET_50, self._effort.worst_s)
+        note = f"at {outcome.worst_at_s:.1f} of {self._effort.worst_s:g} s, p99 {outcome.p99_ms:.1f} ms"
+        return SoloResult(rows.WORST, outcome.worst_ms, [outcome.worst_ms], note)
+
+    def rest(self) -> SoloResult:
+        """Processor time of nodes that nobody asks anything."""
+        cluster = self._arena.trikv()
+        pids = [cluster.processes[port].pid for port in cluster.ports]
+        cpu.shares(pids, _SETTLE_S)
+        shares = [100 * share for share in cpu.shares(pids, self._effort.rest_s)]
+        return SoloResult(rows.REST, max(shares), shares)
+
+    def failover(self) -> SoloResult:
+        """Kill the leader again and again."""
+        found = failover.measure(self._arena.trikv(), self._effort.kills, self._say)
+        return SoloResult(rows.FAILOVER, statistics.median(found), found)
+
+    def greedy(self) -> SoloResult:
+        """Polite clients alone, and with a greedy one beside them, in turns."""
+        port = self._arena.trikv().leader()
+        polite = Work("set", 49)
+        alone, beside, pipelines = [], [], 0
+        for _ in range(self._effort.rounds):
+            alone.append(self._load(polite, self._effort.seconds).p99_ms)
+            with greedy_client(port) as greedy:
+                self._load(polite, _GREEDY_LEAD_S)
+                beside.append(self._load(polite, self._effort.seconds).p99_ms)
+                pipelines += greedy.stop()
+            cpu.shares([], 1)  # the server still has the rest of a pipeline to answer
+            self._say(f"greedy: p99 {alone[-1]:.1f} ms alone, {beside[-1]:.1f} ms beside it")
+        ratios = [with_it / without for with_it, without in zip(beside, alone, strict=True)]
+        figure = statistics.median(beside) / statistics.median(alone)
+        note = f"{statistics.median(alone):.1f} to {statistics.median(beside):.1f} ms, {pipelines} pipelines"
+        return SoloResult(rows.GREEDY, figure, ratios, note)
+
+    def _load(self, work: Work, seconds: float) -> Outcome:
+        return Load([self._arena.trikv().leader()], work).run(seconds)
+
+    def curve(self) -> None:
+        """The points of the plot: one run each, both sides in turns."""
+        for operation in ("set", "get"):
+            for connections in rows.CURVE_CLIENTS:
+                for side in (Side.REDIS, Side.TRIKV):
+                    self._arena.have(Side.REDIS, Side.TRIKV)
+                    wait = side is Side.REDIS and operation == "set"
+                    run = self._arena.drive(
+                        Contender(side, Work(operation, connections, wait=wait)), self._effort.seconds
+                    )
+                    line = f"{side.value} {operation.upper()}{'+WAIT' if wait else ''}"
+                    self.report.curve.setdefault(line, []).append((connections, run))
+                    self._say(f"curve: {line}, c={connections}: {run.outcome.rate:,.0f}/s")
+
+    def run(self, keys: Sequence[str]) -> None:
+        """Measure these rows in the order of the table; one that cannot be had is reported as skipped."""
+        solos = {"worst": self.worst, "rest": self.rest, "failover": self.failover, "greedy": self.greedy}
+        for row in (*rows.DUELS, *rows.SOLOS):
+            if row.key not in keys:
+                continue
+            try:
+                result = self.duel(row) if isinstance(row, Duel) else solos[row.key]()
+            except Unavailable as reason:
+                self._say(f"SKIPPED {row.key}: {reason}")
+                self.report.results.append(Skipped(row, str(reason)))
+            else:
+                self.report.results.append(result)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.perf.compare", description=__doc__)
+    parser.add_argument("--rows", default=",".join(rows.KEYS), help="which, of: %(default)s")
+    parser.add_argument("--seconds", type=float, default=4, help="of each run (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one short round: does it work?")
+    parser.add_argument("--curve", action="store_true", help="also the plot's points, for --json")
+    parser.add_argument("--json", type=Path, help="write everything measured into this file")
+    parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="a real disk (%(default)s)")
+    parser.add_argument("--port", type=int, default=18400, help="first of trikv's three (%(default)s)")
+    parser.add_argument("--redis-port", type=int, default=19400, help="first of Redis' (%(default)s)")
+    return parser.parse_args()
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command line prints
+
+
+def main() -> None:
+    """Measure, print, write."""
+    asked = _arguments()
+    keys = [key for key in asked.rows.split(",") if key]
+    if unknown := set(keys) - set(rows.KEYS):
+        raise SystemExit(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(rows.KEYS)}")
+    effort = Effort.quick() if asked.quick else Effort(asked.seconds, asked.rounds)
+    with tempfile.TemporaryDirectory(prefix="trikv-perf-", dir=asked.directory) as name:
+        directory = Path(name)
+        here = machine.describe(directory)
+        if here.file_system.startswith("tmpfs"):
+            raise SystemExit(f"{asked.directory} is in memory: syncs there cost nothing; give --directory")
+        report = Report(here, effort.seconds, effort.rounds)
+        with Arena(directory, asked.port, asked.redis_port) as arena:
+            comparison = Comparison(arena, effort, report, _note)
+            comparison.run(keys)
+            if asked.curve:
+                comparison.curve()
+    for line in table(report):
+        print(line)  # noqa: T201 - a command line prints
+    if asked.json:
+        as_data = attrs.asdict(report, value_serializer=lambda _, __, value: _plain(value))
+        asked.json.write_text(json.dumps(as_data, indent=1) + "\n")
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Side) else value
+
+
+if __name__ == "__main__":
+    main()
