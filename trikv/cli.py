@@ -50,6 +50,11 @@ app.command(
     name="sim",
     help="Break a simulated cluster of real nodes, and check what its clients were told.",
 )
+app.command(
+    "trikv.torture.command:torture",
+    name="torture",
+    help="Kill real nodes under load again and again, and prove that nothing acknowledged was lost.",
+)
 
 
 @app.command(help_epilogue=_settings_help())

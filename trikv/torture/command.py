@@ -1,0 +1,187 @@
+"""`trikv torture`: options in, a verdict and an exit code out."""
+
+import contextlib
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import attrs
+import hiredis
+import msgspec
+import trio
+from cyclopts import Parameter
+
+from trikv.bench.connection import Refused
+from trikv.bench.options import OptionError
+from trikv.errors import first_line
+from trikv.torture.link import Link
+from trikv.torture.nodes import Trikv, plan_nodes
+from trikv.torture.options import Options, Target, parse_target
+from trikv.torture.redis import Redis, find_server, free_ports
+from trikv.torture.report import Screen, as_dict, as_text, verdict
+from trikv.torture.run import Result, Stop, torture_system, torture_target
+from trikv.torture.system import TortureError
+
+_OK: Final = 0
+_FAILED: Final = 1
+_BAD_OPTIONS: Final = 2
+
+
+def _option(text: str, **more: Any) -> Parameter:
+    return Parameter(help=text, **more)
+
+
+def torture(
+    *,
+    seconds: Annotated[float, _option("How long each system is tortured; checking comes on top.")] = 60.0,
+    target: Annotated[
+        str | None, _option("redis://[:password@]host:port: only load and checks, for a server of yours.")
+    ] = None,
+    against_redis: Annotated[
+        bool | None,
+        _option(
+            "The same for Redis with two replicas, and again with WAIT 1 behind each write; "
+            "by default where redis-server is installed."
+        ),
+    ] = None,
+    data_directory: Annotated[
+        Path | None, _option("An empty directory on the disk to prove; by default a temporary one.")
+    ] = None,
+    port: Annotated[int | None, _option("The first client port; by default free ones are found.")] = None,
+    clients: Annotated[int, _option("Clients that work in parallel.")] = 16,
+    seed: Annotated[int, _option("The same seed draws the same commands and faults.")] = 1,
+    report: Annotated[Path | None, _option("A file for the whole report as JSON.")] = None,
+) -> int:
+    """Start three nodes, put load on them, kill and stop them again and again, and prove what they kept.
+
+    Leaders die by kill -9, nodes freeze and come back, all die at once. At the end everything is read back:
+    every acknowledged write must be there, all answers must fit one order of events, and the nodes must be
+    equal. Exit code: 0 clean, 1 not clean or not possible, 2 bad options.
+    """
+    try:
+        options = Options(
+            seconds=seconds,
+            target=None if target is None else parse_target(target),
+            against_redis=against_redis,
+            redis_server=find_server(),
+            data_directory=data_directory,
+            port=port,
+            clients=clients,
+            seed=seed,
+            report=report,
+        )
+    except OptionError as error:
+        return _complain(str(error), _BAD_OPTIONS)
+    try:
+        return trio.run(_run, options)
+    except* (TortureError, OSError) as group:
+        code = _complain(first_line(group), _FAILED)
+    return code
+
+
+def _complain(text: str, code: int) -> int:
+    sys.stderr.write(f"trikv torture: {text}\n")
+    return code
+
+
+async def _run(options: Options) -> int:
+    screen, stop, results = Screen(), Stop(), list[Result]()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_take_signals, stop, screen)
+        if options.target is not None:
+            screen.line("nothing is killed here: the server is yours to kill while this runs")
+            await _check(options.target)
+            results.append(await torture_target(options.target, options, screen, stop))
+        else:
+            with _directory(options.data_directory) as keep:
+                results.append(await _trikv(options, keep.path, screen, stop))
+                keep.clean = results[0].findings.clean
+                results += await _redis(options, keep.path, screen, stop)
+        nursery.cancel_scope.cancel()
+    _conclude(results, options.report, screen)
+    return _OK if results[0].findings.clean else _FAILED
+
+
+def _conclude(results: Sequence[Result], report: Path | None, screen: Screen) -> None:
+    screen.line(f"\n{as_text(results)}\n")
+    for result in results[1:]:
+        screen.line(f"{result.title} lost {result.findings.lost_in_all:,} acknowledged writes.")
+    for line in verdict(results[0]):
+        screen.line(line)
+    if report is not None:
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(as_dict(results))) + b"\n")
+
+
+async def _trikv(options: Options, directory: Path, screen: Screen, stop: Stop) -> Result:
+    system = Trikv(plan_nodes(directory, options.port))
+    return await torture_system(system, options, screen, stop)
+
+
+async def _redis(options: Options, directory: Path, screen: Screen, stop: Stop) -> list[Result]:
+    """Redis twice, if wanted and there; what fails here says nothing of trikv, and is told."""
+    program = options.redis_server
+    if program is None or options.against_redis is False or stop.asked:
+        return []
+    results = []
+    for title, replicas in (("Redis", 0), ("Redis + WAIT 1", 1)):
+        home = directory / f"redis-wait{replicas}"
+        try:
+            system = Redis(program, home, free_ports(), title=title)
+            results.append(await torture_system(system, options, screen, stop, replicas=replicas))
+        except (TortureError, OSError) as error:
+            screen.line(f"{title} could not be tortured: {first_line(error)}")
+        if stop.asked:
+            break
+    return results
+
+
+async def _check(target: Target) -> None:
+    """Fail early, and in words, where the target does not answer or does not take writes."""
+    try:
+        link = await Link.open(target.address, target.password)
+        (reply,) = await link.exchange([(b"SET", b"torture:probe", b"", b"PX", b"1")])
+        link.close()
+    except Refused as error:
+        raise TortureError(f"{target.address} refuses the password: {error}") from error
+    except OSError as error:
+        raise TortureError(f"{target.address} does not answer: {first_line(error)}") from error
+    if isinstance(reply, hiredis.ReplyError):
+        raise TortureError(f"{target.address} takes no writes: {reply}")
+
+
+@contextlib.contextmanager
+def _directory(given: Path | None) -> Iterator["_Directory"]:
+    """The directory of the nodes; a temporary one goes where the verdict is clean."""
+    if given is not None:
+        given.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield _Directory(given)
+        return
+    keep = _Directory(Path(tempfile.mkdtemp(prefix="trikv-torture-")))
+    try:
+        yield keep
+    finally:
+        if keep.clean or not any(keep.path.iterdir()):
+            shutil.rmtree(keep.path, ignore_errors=True)
+        else:
+            sys.stdout.write(f"the nodes' data and logs are kept: {keep.path}\n")
+
+
+@attrs.define
+class _Directory:
+    path: Path
+    clean: bool = False
+    """The verdict; there may never be one."""
+
+
+async def _take_signals(stop: Stop, screen: Screen) -> None:
+    """Judge what is there after the first Ctrl-C; end at once after the second."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        async for _ in received:
+            if stop.asked:
+                raise TortureError("interrupted; no verdict")
+            stop.ask()
+            screen.line("stopping; what was done until now is judged. Ctrl-C again: at once")

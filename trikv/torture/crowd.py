@@ -1,0 +1,107 @@
+"""Clients in parallel: each asks, waits, writes down what it was told, and comes back when thrown out."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import trio
+
+from trikv.bench.connection import Refused
+from trikv.bench.options import Address
+from trikv.torture.evidence import Evidence
+from trikv.torture.link import Args, Link
+from trikv.torture.workload import Draw, Groups, Step
+
+THINK_S: Final = 0.005
+"""Mean pause between two steps of a client: sixteen of them then ask at most some 3,000 times a second."""
+RECONNECT_S: Final = 0.05
+WAIT_MS: Final = 1000
+FINISH_S: Final = 20.0
+"""Beyond the time a node may take to answer."""
+
+Where = Callable[[int, int], Address]
+"""Client and attempt in, the address to connect to out."""
+
+
+class Crowd:
+    """All clients of one run."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        where: Where,
+        *,
+        clients: int,
+        seed: int,
+        password: str | None = None,
+        replicas: int = 0,
+    ) -> None:
+        """`replicas`: a write counts as acknowledged when WAIT says that so many have it; 0: no WAIT."""
+        self._evidence = evidence
+        self._where = where
+        self._password = password
+        self._replicas = replicas
+        self._groups = Groups(evidence.prefix)
+        self._draws = [Draw(number, seed, evidence, self._groups) for number in range(clients)]
+        self._attempts = [0] * clients
+        self._stopping = False
+
+    async def work(self) -> None:
+        """Ask until cancelled, or until `finish` was called and all have their answers."""
+        self._stopping = False
+        async with trio.open_nursery() as nursery:
+            for client in range(len(self._draws)):
+                nursery.start_soon(self._live, client)
+
+    def finish(self) -> None:
+        """Let every client end with the answer it waits for."""
+        self._stopping = True
+
+    async def _live(self, client: int) -> None:
+        while not self._stopping:
+            link: Link | None = None
+            try:
+                link = await Link.open(self._where(client, self._attempts[client]), self._password)
+                while not self._stopping:
+                    await self._ask(client, link)
+                    await trio.sleep(self._draws[client].pause_s(THINK_S))
+            except (OSError, Refused):
+                self._attempts[client] += 1
+                await trio.sleep(RECONNECT_S)
+            finally:
+                if link is not None:
+                    link.close()
+
+    async def _ask(self, client: int, link: Link) -> None:
+        step = self._draws[client].step()
+        if step.unique is not None:
+            self._evidence.begin_unique(step.unique)
+            replies, vouched = await self._send(link, step)
+            self._evidence.end_unique(step.unique, replies, vouched=vouched)
+            return
+        operation = self._evidence.begin(client, step.commands, is_transaction=step.is_transaction)
+        if step.counter is not None:
+            self._evidence.counters.setdefault(step.counter, []).append(operation)
+        if step.group is not None:
+            self._evidence.groups.setdefault(step.group, []).append(operation)
+        replies, vouched = await self._send(link, step)
+        self._evidence.end(operation, replies, writes=step.writes, vouched=vouched)
+        if step.group is not None and operation.is_ambiguous:
+            self._groups.unknown(step.group)
+
+    async def _send(self, link: Link, step: Step) -> tuple[list[Any], bool]:
+        """The replies, and whether enough replicas have what was written. Raises OSError."""
+        waits = step.writes and self._replicas > 0
+        commands: list[Args] = step.on_the_wire()
+        if waits:
+            commands.append((b"WAIT", b"%d" % self._replicas, b"%d" % WAIT_MS))
+        try:
+            replies = await link.exchange(commands)
+        except OSError:
+            self._evidence.broken()
+            if step.group is not None:
+                self._groups.unknown(step.group)
+            raise
+        if not waits:
+            return replies, True
+        *replies, held = replies
+        return replies, isinstance(held, int) and held >= self._replicas

@@ -1,0 +1,96 @@
+"""What a torture was asked to be, checked once at the door."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from trikv.bench.options import Address, OptionError
+
+NODES: Final = 3
+SECONDS_MAX: Final = 600.0
+"""The whole history is kept in memory and searched at the end: about 400 MB after ten minutes."""
+CLIENTS_MAX: Final = 200
+PORTS: Final = range(18200, 18299, NODES)
+"""Where free ports are looked for: below what Linux hands out by itself, peer ports (+10000) included."""
+PORT_MAX: Final = 55_533
+"""The highest first port: three client ports and, 10000 above, three peer ports must fit."""
+
+
+@attrs.frozen
+class Target:
+    """A server that somebody else runs."""
+
+    address: Address
+    password: str | None = None
+
+
+@attrs.frozen
+class Options:
+    """A torture. Raises OptionError, in one line, where it makes no sense."""
+
+    seconds: float = 60.0
+    """How long each system is tortured; healing and checking come after."""
+    target: Target | None = None
+    against_redis: bool | None = None
+    """None: where ``redis-server`` is installed."""
+    redis_server: str | None = None
+    """Where ``redis-server`` is installed, if it is."""
+    data_directory: Path | None = None
+    """Where the nodes write; None: a temporary directory, removed after a clean verdict."""
+    port: int | None = None
+    """The first client port; None: the first free ones."""
+    clients: int = 16
+    seed: int = 1
+    report: Path | None = None
+    """Where a JSON report goes."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        _within("--seconds", self.seconds, 1, SECONDS_MAX)
+        _within("--clients", self.clients, 1, CLIENTS_MAX)
+        _within("--port", self.port, 1, PORT_MAX)
+        if self.target is not None:
+            for name, given in (
+                ("--against-redis", self.against_redis),
+                ("--data-directory", self.data_directory),
+                ("--port", self.port),
+            ):
+                if given:
+                    raise OptionError(f"{name} does not go with --target, which starts no nodes")
+        if self.against_redis and self.redis_server is None:
+            raise OptionError("--against-redis: redis-server is not installed")
+        if self.report is not None and not self.report.parent.is_dir():
+            raise OptionError(f"--report: there is no directory {self.report.parent}")
+        if self.data_directory is not None:
+            _empty(self.data_directory)
+
+
+def _within(name: str, value: float | None, low: float, high: float) -> None:
+    # Written so that a NaN, which compares false with everything, is refused too.
+    if value is not None and not low <= value <= high:
+        raise OptionError(f"{name} must be from {low:,} to {high:,}, not {value}")
+
+
+def _empty(directory: Path) -> None:
+    try:
+        first = next(directory.iterdir(), None)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OptionError(f"--data-directory: {directory}: {error.strerror}") from error
+    if first is not None:
+        raise OptionError(f"--data-directory: {directory} is not empty; nodes of a torture need blank disks")
+
+
+def parse_target(text: str) -> Target:
+    """Read ``redis://[:password@]host:port``. Raises OptionError."""
+    url = urlsplit(text)
+    try:
+        port = url.port
+    except ValueError:
+        port = None
+    if url.scheme != "redis" or not url.hostname or not port or url.path.strip("/") or url.query:
+        raise OptionError(f"--target: {text!r} is not redis://host:port, or redis://:password@host:port")
+    return Target(Address(url.hostname, port), unquote(url.password) if url.password else None)

@@ -1,0 +1,188 @@
+"""The faults: one after the other, until the time is over; between them the system must serve again."""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import attrs
+import trio
+
+from trikv.torture.evidence import Tally
+from trikv.torture.options import NODES
+from trikv.torture.system import System, TortureError
+
+SERVED_S: Final = 30.0
+"""Within this time of a fault clients must be served; the promise is 2 s, a busy machine takes the rest."""
+WHOLE_S: Final = 60.0
+"""A node that was killed must be back and follow within this time."""
+SERVED_STEPS: Final = 20
+"""So many answers after a fault show that the system serves."""
+SUSPECT_S: Final = 1.0
+"""A leader silent for this long is given up from outside, where the system does not do it itself."""
+POLL_S: Final = 0.02
+
+KINDS: Final = {
+    "kill the leader": 8,
+    "pause the leader": 3,
+    "kill all": 2,
+    "outlive": 3,
+    "pause a follower": 2,
+    "kill a follower": 2,
+    "pause two": 1,
+}
+"""The kinds of faults, and how often each is drawn."""
+ALWAYS: Final = ("kill the leader", "pause the leader", "kill all", "outlive")
+"""What every storm begins with; the first three it has even if the time is over before."""
+ALWAYS_COUNT: Final = 3
+
+
+@attrs.frozen
+class Blow:
+    """One fault as it went."""
+
+    at_s: float
+    text: str
+    served_s: float | None
+    """From the kill, or the beginning of the pause, until clients had answers again; None: not in time."""
+
+
+class Storm:
+    """Draws faults from the seed, and does them to a system."""
+
+    def __init__(self, system: System, tally: Tally, seed: int, say: Callable[[Blow], None]) -> None:
+        self._system = system
+        self._tally = tally
+        self._source = random.Random(f"{seed} storm")  # noqa: S311 - faults, not secrets
+        self._say = say
+        self.blows: list[Blow] = []
+        self.troubles: list[str] = []
+        """What the system did not do in time."""
+
+    async def rage(self, until_s: float) -> None:
+        """Do one fault after the other until the time is over, or until one is not survived."""
+        try:
+            await self._rage(until_s)
+        except TortureError as error:
+            self.troubles.append(str(error))
+
+    async def _rage(self, until_s: float) -> None:
+        start_s = trio.current_time()
+        while trio.current_time() < until_s or len(self.blows) < ALWAYS_COUNT:
+            await trio.sleep(self._source.uniform(0.4, 1.2))
+            if not await _within(WHOLE_S, self._system.whole):
+                self.troubles.append(f"after {WHOLE_S:g} s not all nodes followed one leader")
+                return
+            count = len(self.blows)
+            kind = ALWAYS[count] if count < len(ALWAYS) else self._draw()
+            at_s = trio.current_time() - start_s
+            text, served_s = await self._strike(kind)
+            blow = Blow(at_s, text, served_s)
+            self.blows.append(blow)
+            self._say(blow)
+            if served_s is None:
+                self.troubles.append(f"nobody was served for {SERVED_S:g} s after: {text}")
+                return
+
+    async def heal(self) -> bool:
+        """Have all nodes up and in step; whether they are. Raises TortureError where one cannot be started."""
+        await self._system.revive()
+        return await _within(WHOLE_S, self._system.whole)
+
+    def _draw(self) -> str:
+        (kind,) = self._source.choices(list(KINDS), list(KINDS.values()))
+        return kind
+
+    async def _strike(self, kind: str) -> tuple[str, float | None]:
+        leader = await self._leader()
+        others = [node for node in range(1, NODES + 1) if node != leader]
+        other = self._source.choice(others)
+        everyone = [leader, *others]
+        match kind:
+            case "kill the leader":
+                return f"node{leader}, the leader, killed", await self._kill([leader])
+            case "kill a follower":
+                return f"node{other}, a follower, killed", await self._kill([other])
+            case "kill all":
+                return "all nodes killed at once", await self._kill_all(everyone)
+            case "outlive":
+                text = f"node{others[0]} and node{others[1]} killed, then the leader, node{leader}, back last"
+                return text, await self._outlive(leader, others)
+            case "pause the leader":
+                return await self._pause(f"node{leader}, the leader,", [leader])
+            case "pause a follower":
+                return await self._pause(f"node{other}, a follower,", [other])
+            case _:
+                pair = self._source.sample(everyone, 2)
+                return await self._pause(f"node{pair[0]} and node{pair[1]}", pair)
+
+    async def _kill(self, victims: Sequence[int]) -> float | None:
+        await self._system.kill(victims)
+        await self._system.fail_over()
+        served_s = await self._served()
+        await trio.sleep(self._source.uniform(0, 0.5))
+        await self._system.start(victims)
+        return served_s
+
+    async def _kill_all(self, everyone: Sequence[int]) -> float | None:
+        await self._system.kill(everyone)
+        await self._system.start(everyone)
+        return await self._served()
+
+    async def _outlive(self, leader: int, others: Sequence[int]) -> float | None:
+        """The leader outlives the others for a moment: what it alone acknowledges then, nobody else has."""
+        await self._system.kill(others)
+        await trio.sleep(self._source.uniform(0.3, 0.8))
+        await self._system.kill([leader])
+        await self._system.start(others)
+        await self._system.fail_over()
+        served_s = await self._served()
+        await self._system.start([leader])
+        return served_s
+
+    async def _pause(self, who: str, victims: Sequence[int]) -> tuple[str, float | None]:
+        pause_s = self._source.uniform(SUSPECT_S, 2.5)
+        served: list[float | None] = []
+
+        async def watch() -> None:
+            served.append(await self._served())
+
+        async with trio.open_nursery() as nursery:
+            self._system.pause(victims)
+            nursery.start_soon(watch)
+            try:
+                await trio.sleep(SUSPECT_S)
+                await self._system.fail_over()
+                await trio.sleep(pause_s - SUSPECT_S)
+            finally:
+                self._system.resume(victims)
+        return f"{who} stopped for {pause_s:.1f} s, then resumed", served[0]
+
+    async def _leader(self) -> int:
+        """The leader; node 1 where none is known in time, for whom no fault is too much either."""
+        found: list[int] = []
+
+        async def known() -> bool:
+            leader = await self._system.leader()
+            found.extend([leader] if leader is not None else [])
+            return leader is not None
+
+        await _within(SERVED_S, known)
+        return found[0] if found else 1
+
+    async def _served(self) -> float | None:
+        """Seconds until so many more answers have come; None: not in time."""
+        begun_s, before = trio.current_time(), self._tally.answered
+        with trio.move_on_after(SERVED_S):
+            while self._tally.answered < before + SERVED_STEPS:  # noqa: ASYNC110 - the clients count, not us
+                await trio.sleep(POLL_S)
+            return trio.current_time() - begun_s
+        return None
+
+
+async def _within(seconds: float, question: Callable[[], Awaitable[bool]]) -> bool:
+    """Ask until the answer is yes; whether it came in time."""
+    with trio.move_on_after(seconds):
+        while not await question():  # noqa: ASYNC110 - processes are asked, nobody here knows
+            await trio.sleep(POLL_S)
+        return True
+    return False
