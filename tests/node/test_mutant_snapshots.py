@@ -92,7 +92,8 @@ class Rig:
 
     def apply_up_to(self, index: int) -> None:
         """Hand the applier the next entries of the log."""
-        self.applier.put(tuple(self.log.entries[self.applier.position.index : index]))
+        self.applier.put(self.log.entries[self.applier.position.index : index])
+        self.applier.carry_out()
 
     def digest_at(self, index: int) -> str:
         """The state that a replica has at `index`."""

@@ -1,13 +1,15 @@
-"""The applier: the one task that owns the machine.
+"""The applier: the one owner of the machine.
 
 It applies committed entries in order, answers the clients that wait on this node, and serves confirmed
 reads as soon as their index is applied, always between two applies, so that a read sees whole entries
-only. Nothing is awaited within an apply; after a few milliseconds of them it lets other tasks run, so
-that heartbeats leave in time however long the backlog.
+only. The driver has it carry out its orders at the end of each turn: most take less time than waking a task
+for them would. What is left after a few milliseconds goes on in a task of its own, which lets others run in
+between, so that heartbeats leave in time however long the backlog.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias, assert_never
 
 import msgspec
 import structlog
@@ -16,7 +18,7 @@ import trio
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Opened, Outcome, Reason, Skipped
 from trikv.machine.replies import Reply
-from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped, Progress
+from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
 from trikv.node.proposals import Waiters
 from trikv.node.service import Work
@@ -33,7 +35,7 @@ class ServeReads(msgspec.Struct, gc=False):
     """Answer `works` once `index` is applied; TTLs are reckoned at `log_time_ms` at the least."""
 
     index: int
-    works: list[Work]
+    works: deque[Work]
     log_time_ms: int
     confirmed_ms: int
     """Boot time: what waits for too long (this node's log stands still) is failed, see `lapsed_reads`."""
@@ -46,7 +48,7 @@ class Swap(msgspec.Struct):
     machine: Machine
 
 
-Order = tuple[Entry, ...] | ServeReads | Swap
+Order: TypeAlias = Entry | ServeReads | Swap
 
 
 class Applier:
@@ -74,37 +76,72 @@ class Applier:
         self._waiters = waiters
         self._inbox = inbox
         self._boot_ms = boot_ms
-        self._orders: Mailbox[Order] = Mailbox()
-        self._reads: deque[ServeReads] = deque()
+        self._orders: deque[Order] = deque()
+        self._held: list[ServeReads] = []
+        self._own_next: tuple[int, int] | None = None
         self._deadline_told: int | None = None
         self._poison_told = machine.poison_count
         self._retired: Machine | None = None
         """A machine that a snapshot has replaced, being freed in slices."""
+        self._bell: Mailbox[None] = Mailbox()
+        self._is_behind = False
 
-    def put(self, order: Order) -> None:
-        """Carry out `order` after all that were put before; reads wait for their index."""
-        self._orders.put(order)
+    def put(self, orders: Iterable[Order]) -> None:
+        """Carry out `orders` after all that were put before; reads wait for their index."""
+        self._orders.extend(orders)
+
+    def carry_out(self) -> None:
+        """Carry out what has been put, for about `SLICE_MS`; the rest is left to the task.
+
+        Called by the driver at the end of its turn: it plans the next expiry and looks at what was applied
+        when it comes round anyway, and is not woken for that.
+        """
+        if self._is_behind or not (self._orders or self._retired):
+            return
+        if self._advance():
+            self._deadline_told = self.machine.next_deadline_ms()
+            if not (self._retired or self.machine.space.ledger.discarded):
+                return
+        else:
+            self._is_behind = True
+        self._bell.put(None)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Apply until cancelled."""
+        """Go on with what `carry_out` has left, until cancelled."""
         task_status.started()
         while True:
-            for order in await self._orders.take():
-                match order:
-                    case ServeReads():
-                        self._reads.append(order)
-                    case Swap():
-                        self._swap(order)
-                    case _:
-                        await self._apply(order)
-                await self._serve_reads()
-            self._report()
-            self._log_poison()
+            await self._bell.take()
+            while not self._advance():
+                await trio.lowlevel.checkpoint()
+            self._is_behind = False
+            self._wake_for_expiry()
             await self._free_memory()
+
+    def _advance(self) -> bool:
+        """Carry out orders for about `SLICE_MS`; True where none is left."""
+        orders, boot_ms = self._orders, self._boot_ms
+        stop_ms = boot_ms() + self.SLICE_MS
+        while orders:
+            order = orders.popleft()
+            if isinstance(order, Entry):
+                self._apply_one(order)
+                if self._held:
+                    self._release_reads()
+            elif isinstance(order, ServeReads):
+                if not self._serve(order, stop_ms):
+                    return False
+            elif isinstance(order, Swap):
+                self._swap(order)
+                self._release_reads()
+            else:
+                assert_never(order)
+            if boot_ms() >= stop_ms and orders:
+                return False
+        return True
 
     async def _free_memory(self) -> None:
         """What FLUSHALL set aside goes in slices, while there is nothing better to do."""
-        while not len(self._orders) and self._release():
+        while not self._orders and self._release():
             await trio.lowlevel.checkpoint()
 
     def _release(self) -> bool:
@@ -113,25 +150,16 @@ class Applier:
         return self.machine.release(RELEASE_KEYS) or self._retired is not None
 
     def _log_poison(self) -> None:
+        self._poison_told = self.machine.poison_count
         poisoned = self.machine.poisoned
-        if self.machine.poison_count != self._poison_told and poisoned is not None:
-            self._poison_told = self.machine.poison_count
-            log.error(
-                "a command failed inside trikv and had no effect; please report it",
-                command=poisoned.command,
-                digest=poisoned.digest,
-                problem=poisoned.problem,
-                index=poisoned.index,
-            )
-
-    async def _apply(self, entries: tuple[Entry, ...]) -> None:
-        begun = self._boot_ms()
-        for entry in entries:
-            self._apply_one(entry)
-            if self._boot_ms() - begun >= self.SLICE_MS:
-                self._report()
-                await trio.lowlevel.checkpoint()
-                begun = self._boot_ms()
+        assert poisoned is not None, "what was counted is kept"
+        log.error(
+            "a command failed inside trikv and had no effect; please report it",
+            command=poisoned.command,
+            digest=poisoned.digest,
+            problem=poisoned.problem,
+            index=poisoned.index,
+        )
 
     def _apply_one(self, entry: Entry) -> None:
         assert entry.index == self.position.index + 1, "entries apply in order, none twice, none left out"
@@ -144,6 +172,9 @@ class Applier:
                 self.bytes_applied += len(entry.payload)
                 for outcome in machine.apply(entry.index, entry.payload, origin=self._origin):
                     self._settle(outcome)
+                self._tell_applied()
+                if machine.poison_count != self._poison_told:
+                    self._log_poison()
             case EntryKind.NOOP:
                 self.position = SnapshotMeta(entry.index, entry.term, membership)
                 machine.skip(entry.index)
@@ -157,17 +188,26 @@ class Applier:
         match outcome:
             case Applied(incarnation=incarnation, sequence=sequence, replies=replies):
                 work = waiters.take(incarnation, sequence)
-                self._inbox.put_quietly(OwnApplied(incarnation, sequence + 1))
+                self._own_next = (incarnation, sequence + 1)
                 if work is not None:
                     work.answered(replies)
             case Opened(nonce=nonce, incarnation=incarnation):
+                self._tell_applied()
                 self._inbox.put(OwnHello(nonce, incarnation))
             case Skipped(incarnation=incarnation, reason=reason):
+                self._tell_applied()
                 if incarnation == waiters.incarnation:
                     if reason is Reason.GAP:
                         self._inbox.put(OwnSkipped())
                     elif reason is not Reason.DUPLICATE:
                         self._inbox.put(OwnDisowned(incarnation))
+
+    def _tell_applied(self) -> None:
+        """One word to the driver for all that applied in a row, and before it hears of anything else."""
+        if self._own_next is not None:
+            incarnation, next_sequence = self._own_next
+            self._own_next = None
+            self._inbox.put_quietly(OwnApplied(incarnation, next_sequence))
 
     def _swap(self, order: Swap) -> None:
         assert order.meta.index > self.position.index, "an older snapshot never replaces a newer state"
@@ -177,42 +217,48 @@ class Applier:
         self.position = order.meta
         self._inbox.put(Installed(order.meta.index, order.machine.row(self._origin)))
 
-    async def _serve_reads(self) -> None:
-        """Confirmed reads come in the order of their indexes, but for those of an earlier, slower leader.
+    def _serve(self, order: ServeReads, stop_ms: int) -> bool:
+        """Answer those reads, or hold them until their index is applied; False where the time was up.
 
-        Between two of them others get a turn once a slice is over; the state stays as it is meanwhile.
+        The rest comes first in the next slice: the state stays as it is until all are answered.
         """
-        held: list[ServeReads] = []
-        begun = self._boot_ms()
-        while self._reads:
-            order = self._reads.popleft()
+        if order.index > self.position.index:
+            self._held.append(order)
+            return True
+        works = order.works
+        while works:
+            work = works.popleft()
+            work.answered(self.evaluate(work, order.log_time_ms))
+            if works and self._boot_ms() >= stop_ms:
+                self._orders.appendleft(order)
+                return False
+        return True
+
+    def _release_reads(self) -> None:
+        """What waited for an index that is applied now comes next, before anything else is applied.
+
+        Confirmed reads come in the order of their indexes, but for those of an earlier, slower leader.
+        """
+        held, self._held = self._held, []
+        for order in reversed(held):
             if order.index > self.position.index:
-                held.append(order)
-                continue
-            for work in order.works:
-                work.answered(self.evaluate(work, order.log_time_ms))
-                if self._boot_ms() - begun >= self.SLICE_MS:
-                    await trio.lowlevel.checkpoint()
-                    begun = self._boot_ms()
-        self._reads.extend(held)
+                self._held.insert(0, order)
+            else:
+                self._orders.appendleft(order)
 
     def lapsed_reads(self, confirmed_by_ms: int) -> list[Work]:
         """Take out the reads confirmed at that boot time or before whose index has not come since."""
-        lapsed = [order for order in self._reads if order.confirmed_ms <= confirmed_by_ms]
-        for order in lapsed:
-            self._reads.remove(order)
+        lapsed = [order for order in self._held if order.confirmed_ms <= confirmed_by_ms]
+        self._held = [order for order in self._held if order.confirmed_ms > confirmed_by_ms]
         return [work for order in lapsed for work in order.works]
 
     def evaluate(self, work: Work, log_time_ms: int) -> list[Reply]:
         """The replies to a read, from the state as it is."""
         return self.machine.read(work.db, work.commands, log_time_ms, work.transactions)
 
-    def _report(self) -> None:
-        """Tell the driver how far we are; wake it only for a new expiry to plan."""
+    def _wake_for_expiry(self) -> None:
+        """The task has applied something behind the driver's back: let it plan the next expiry anew."""
         deadline = self.machine.next_deadline_ms()
-        event = Progress(self.position.index)
         if deadline != self._deadline_told:
             self._deadline_told = deadline
-            self._inbox.put(event)
-        else:
-            self._inbox.put_quietly(event)
+            self._inbox.wake()

@@ -5,6 +5,7 @@ to the links, committed entries to the applier. All proposals that wait when a t
 entry: group commit without a timer.
 """
 
+from collections import deque
 from typing import assert_never
 
 import attrs
@@ -140,8 +141,6 @@ class Driver:
                 self._hear(peer, disk, message)
             case events.Persisted(job=job):
                 self._raft.persisted(job)
-            case events.Progress():
-                pass  # it woke us for the expiry to plan, in `_next_deadline`
             case events.OwnApplied(incarnation=incarnation, next_sequence=sequence):
                 if incarnation == self._parts.waiters.incarnation:
                     self._proposals.applied_below(sequence, self._now_ms)
@@ -381,13 +380,13 @@ class Driver:
         for peer, message in ready.messages:
             parts.links.send(peer, message)
         if ready.install is not None:
-            parts.applier.put(parts.snapshotter.take_loaded(ready.install))
-        if ready.committed:
-            parts.applier.put(ready.committed)
+            parts.applier.put((parts.snapshotter.take_loaded(ready.install),))
+        parts.applier.put(ready.committed)
         if ready.reads:
             self._answer_reads(ready.reads)
         for peer in ready.snapshots_wanted:
             parts.snapshotter.send_to(peer, self._raft.term, self._raft.first_index - 1)
+        parts.applier.carry_out()
 
     def _answer_reads(self, confirmed: tuple[ConfirmedRead, ...]) -> None:
         log_time_ms = self._parts.logtime.now_ms(self._now_ms)
@@ -398,6 +397,6 @@ class Driver:
                 self._links.send(one.read.origin, said.ReadReply((one.read,), one.index, log_time_ms))
 
     def _serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int) -> None:
-        works = [work for read in reads for work in self._reads.confirmed(read)]
+        works = deque(work for read in reads for work in self._reads.confirmed(read))
         if works:
-            self._parts.applier.put(ServeReads(index, works, log_time_ms, self._now_ms))
+            self._parts.applier.put((ServeReads(index, works, log_time_ms, self._now_ms),))

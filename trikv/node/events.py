@@ -43,12 +43,6 @@ class DiskFull(msgspec.Struct, gc=False):
     full: bool
 
 
-class Progress(msgspec.Struct, gc=False):
-    """The applier has applied up to `index`."""
-
-    index: int
-
-
 class OwnHello(msgspec.Struct, gc=False):
     """The log brought by a Hello of this node's id."""
 
@@ -124,7 +118,6 @@ Event: TypeAlias = (
     | LinkDown
     | Persisted
     | DiskFull
-    | Progress
     | OwnHello
     | OwnApplied
     | OwnSkipped
