@@ -84,7 +84,7 @@ class Storm:
                 return
 
     async def heal(self) -> bool:
-        """Have all nodes up and in step; whether they are. Raises TortureError where one cannot be started."""
+        """Have all nodes up and in step; whether they are. Raises TortureError where one cannot start."""
         await self._system.revive()
         return await _within(WHOLE_S, self._system.whole)
 
