@@ -141,10 +141,10 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a pipelined GET sees its own later SET",
         "trikv.machine.evaluation",
-        "            return [self._perform(args) for args in commands]\n        replies: list[Reply] = []\n",
-        "            early = [self._perform(args) for args in commands]\n"
+        "            return self._run(commands)\n        replies: list[Reply] = []\n",
+        "            early = self._run(commands)\n"
         "            return [\n"
-        "                self._perform(args)\n"
+        "                self._run([args])[0]\n"
         "                if getattr(TABLE.find(args), 'kind', None) is Kind.READ\n"
         "                else reply\n"
         "                for args, reply in zip(commands, early, strict=True)\n"
@@ -169,7 +169,7 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a failing handler that has changed something is an error reply",
         "trikv.machine.evaluation",
-        "            if ledger.dirty:\n                raise\n",
+        "                if ledger.dirty:\n                    raise\n",
         "",
         "machine/test_machine.py::test_poison_in_the_mutation_crashes",
     ),

@@ -182,7 +182,11 @@ class Database:
             self._remove(number, key, old)
             grown += charge(len(key), len(old.value), old.deadline)
             old = None
-        bucket = self._changing(number)
+        if number in self._changed and not ledger.observers:  # a call spared, nearly always
+            ledger.dirty = True
+            bucket = self.buckets[number]
+        else:
+            bucket = self._changing(number)
         if old is None:
             self.size += 1
             indexed = 0

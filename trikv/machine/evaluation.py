@@ -5,7 +5,9 @@ and `Ledger.dirty` tells on which side an exception fell.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
@@ -21,6 +23,19 @@ SHOWN_BYTES_MAX = 64 * 1024 * 1024
 for 8 GB."""
 TOO_MUCH_SHOWN = CommandError("ERR the replies of this pipeline are too large together; ask in smaller parts")
 _NOT_A_READ = CommandError("ERR only commands that read can be evaluated without the log")
+_READ: Final = Kind.READ
+_WRITE: Final = Kind.WRITE
+
+
+class View(Enum):
+    """From where commands are evaluated: which of them count."""
+
+    ORIGIN = "origin"
+    """In the log, at the node whose client waits: everything is carried out and answered."""
+    REPLICA = "replica"
+    """In the log, anywhere else: reads are passed over, for nobody here is told what they say."""
+    READER = "reader"
+    """Outside of the log: what would write is refused."""
 
 
 class Poisoned(msgspec.Struct, frozen=True, gc=False):
@@ -38,14 +53,13 @@ class Poisoned(msgspec.Struct, frozen=True, gc=False):
 class Evaluator:
     """Runs commands against a keyspace."""
 
-    __slots__ = ("_may_write", "_shown_bytes", "_shows_reads", "_space", "index", "poison_count", "poisoned")
+    __slots__ = ("_shown_bytes", "_space", "_view", "index", "poison_count", "poisoned")
 
     def __init__(self, space: Keyspace) -> None:
         self._space = space
-        self._shows_reads = False
+        self._view = View.REPLICA
         self._shown_bytes = 0
         """What the reads of the present submission have copied; only their origin pays for it."""
-        self._may_write = False
         self.index = 0
         """The last applied entry, for `Poisoned`."""
         self.poisoned: Poisoned | None = None
@@ -58,67 +72,87 @@ class Evaluator:
         db: int,
         commands: Sequence[Sequence[bytes]],
         transactions: Sequence[Transaction],
-        *,
-        shows_reads: bool,
-        may_write: bool,
+        view: View,
     ) -> list[Reply]:
-        """Run `commands`, the first one in database `db`, and answer one reply a step.
-
-        Without `shows_reads` reads are passed over: another node answers them.
-        """
+        """Run `commands`, the first one in database `db`, and answer one reply a step."""
         space = self._space
         space.current = space.databases[db]
         space.position = 0
         self._shown_bytes = 0
-        self._shows_reads = shows_reads
-        self._may_write = may_write
+        self._view = view
         if not transactions:
-            return [self._perform(args) for args in commands]
+            return self._run(commands)
         replies: list[Reply] = []
         position = 0
         for transaction in transactions:
-            replies.extend(self._perform(args) for args in commands[position : transaction.start])
+            replies += self._run(commands[position : transaction.start])
             position = transaction.start + transaction.count
             replies.append(self._transaction(commands[transaction.start : position], transaction.watches))
-        replies.extend(self._perform(args) for args in commands[position:])
+        replies += self._run(commands[position:])
         return replies
 
-    def _perform(self, args: Sequence[bytes]) -> Reply:
-        """One command: find it, refuse it or run it, and keep its bugs from spreading."""
-        command = TABLE.find(args)
-        if isinstance(command, CommandError):
-            return command
-        space = self._space
-        space.position += 1  # on every replica alike, shown or not
-        if command.kind is Kind.READ:
-            if not self._shows_reads:
-                return None
-            if self._shown_bytes > SHOWN_BYTES_MAX:
-                return TOO_MUCH_SHOWN
-        elif command.kind is Kind.WRITE and not self._may_write:
-            return _NOT_A_READ
-        ledger = space.ledger
-        if command.denies_oom and 0 < ledger.cap < ledger.used:
-            return OOM
-        ledger.dirty = False
-        try:
-            reply: Reply = command.handler(space if command.whole else space.current, *args[command.words :])
-        except (MemoryError, RecursionError):
-            raise  # they depend on this process, not on the log
-        except Exception as problem:
-            if ledger.dirty:
-                raise
-            self._note(command, args, problem)
-            return INTERNAL
-        if command.kind is Kind.READ:
-            self._shown_bytes += weight([reply])
-        return reply
+    def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
+        """One reply a command: find it, refuse it or run it, and keep its bugs from spreading.
 
-    def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> None:
-        """Keep what the node should log."""
+        The innermost loop of every replica. It is one function, because a call for each command and what
+        each call would look up anew cost a fifth of a SET.
+        """
+        space = self._space
+        ledger = space.ledger
+        quick = TABLE.by_spelling.get
+        shows_reads = self._view is not View.REPLICA
+        may_write = self._view is not View.READER
+        replies: list[Reply] = []
+        for args in commands:
+            count = len(args)
+            command = quick(args[0]) if count else None
+            if command is None or not command.least <= count <= command.most:
+                found = TABLE.find(args)
+                if isinstance(found, CommandError):
+                    replies.append(found)
+                    continue
+                command = found
+            space.position += 1  # on every replica alike, shown or not
+            kind = command.kind
+            if kind is _READ:
+                if not shows_reads:
+                    replies.append(None)
+                    continue
+                if self._shown_bytes > SHOWN_BYTES_MAX:
+                    replies.append(TOO_MUCH_SHOWN)
+                    continue
+            elif kind is _WRITE and not may_write:
+                replies.append(_NOT_A_READ)
+                continue
+            if command.denies_oom and 0 < ledger.cap < ledger.used:
+                replies.append(OOM)
+                continue
+            ledger.dirty = False
+            at = space if command.whole else space.current
+            try:
+                if count == 2 and command.words == 1:  # GET, and below SET: unpacking a slice costs 0.3 us
+                    reply = command.handler(at, args[1])
+                elif count == 3 and command.words == 1:
+                    reply = command.handler(at, args[1], args[2])
+                else:
+                    reply = command.handler(at, *args[command.words :])
+            except (MemoryError, RecursionError):
+                raise  # they depend on this process, not on the log
+            except Exception as problem:
+                if ledger.dirty:
+                    raise
+                reply = self._note(command, args, problem)
+            if kind is _READ:
+                self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
+            replies.append(reply)
+        return replies
+
+    def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
+        """Keep what the node should log; answers the client's error."""
         self.poison_count += 1
         digest = blake2b(repr(tuple(args)).encode(), digest_size=8).hexdigest()
         self.poisoned = Poisoned(self.index, command.name, digest, type(problem).__name__)
+        return INTERNAL
 
     def _transaction(self, commands: Sequence[Sequence[bytes]], watches: Sequence[Watch]) -> Reply:
         """All of it, or nothing: None where a watched key changed, an error where it cannot run whole."""
@@ -132,7 +166,7 @@ class Evaluator:
             found.append((command, args))
         if not self._has_room(found):
             return EXEC_OOM
-        return [self._perform(args) for args in commands]
+        return self._run(commands)
 
     def _is_unchanged(self, watch: Watch) -> bool:
         if not 0 <= watch.db < DATABASES:

@@ -9,7 +9,7 @@ from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, 
 from trikv.machine.codec import Settings
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
-from trikv.machine.evaluation import Evaluator, Poisoned
+from trikv.machine.evaluation import Evaluator, Poisoned, View
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
@@ -106,8 +106,8 @@ class Machine:
     ) -> list[Reply]:
         """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` where that is later."""
         assert 0 <= db < DATABASES, db
-        self.space.shown_ms = max(self.now_ms, at_ms)
-        return self.evaluator.steps(db, commands, transactions, shows_reads=True, may_write=False)
+        self.space.shown_ms = max(self.space.ledger.now, at_ms)
+        return self.evaluator.steps(db, commands, transactions, View.READER)
 
     # What changes it.
 
@@ -127,7 +127,7 @@ class Machine:
         for item in batch.items:
             match item:
                 case Submission():
-                    outcome = self._submission(item, is_origin=item.origin == origin)
+                    outcome = self._submission(item, View.ORIGIN if item.origin == origin else View.REPLICA)
                 case Forgotten():
                     outcome = self._forgotten(item)
                 case Hello():
@@ -181,15 +181,13 @@ class Machine:
             ledger.is_founded = True
             ledger.cap = item.maxmemory
 
-    def _submission(self, item: Submission, *, is_origin: bool) -> Outcome:
+    def _submission(self, item: Submission, view: View) -> Outcome:
         reason = self._origins.admit(item.origin, item.incarnation, item.sequence)
         if reason is not None:
             return Skipped(item.incarnation, item.sequence, reason)
         if not 0 <= item.db < DATABASES:  # a bug of the origin's: the sequence is used, nothing is done
             return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands))
-        replies = self.evaluator.steps(
-            item.db, item.commands, item.transactions, shows_reads=is_origin, may_write=True
-        )
+        replies = self.evaluator.steps(item.db, item.commands, item.transactions, view)
         return Applied(item.incarnation, item.sequence, replies)
 
     def _forgotten(self, item: Forgotten) -> Outcome:

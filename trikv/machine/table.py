@@ -105,8 +105,8 @@ class CommandTable:
 
     def __init__(self) -> None:
         self._commands: dict[str, Command] = {}
-        self._quick: dict[bytes, Command] = {}
-        """Plain commands by the usual spellings, all upper and all lower case."""
+        self.by_spelling: dict[bytes, Command] = {}
+        """Plain commands by the usual spellings, all upper and all lower case: the hot paths' one lookup."""
         self._containers: set[str] = set()
 
     def __iter__(self) -> Iterator[Command]:
@@ -125,7 +125,7 @@ class CommandTable:
         """The command that `args` calls with an arity it allows, or Redis' error."""
         if not args:
             return _unknown((b"",))
-        command = self._quick.get(args[0]) or self._resolve(args)
+        command = self.by_spelling.get(args[0]) or self._resolve(args)
         if isinstance(command, CommandError):
             return command
         if command.least <= len(args) <= command.most:
@@ -158,9 +158,9 @@ class CommandTable:
         for name in {container, command.name}:
             for spelling in (name.encode(), name.lower().encode()):
                 if name in self._containers:
-                    self._quick.pop(spelling, None)
+                    self.by_spelling.pop(spelling, None)
                 else:
-                    self._quick[spelling] = command
+                    self.by_spelling[spelling] = command
 
     def command(
         self,
