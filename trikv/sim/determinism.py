@@ -7,10 +7,11 @@ private: Trio is pinned to one minor version; ``tests/sim/test_determinism.py`` 
 
 import gc
 import heapq
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import trio
 from trio._core import _run as trio_run
@@ -23,6 +24,10 @@ _LONG_S = 3600.0
 """Any time to sleep that Trio cuts short for tasks that wait for idleness."""
 _LAST_CHANCE_S = 0.05
 _LAST_CHANCES = 20
+_FLOAT_NOISE = 0.001
+"""Ticks: what a float adds to a time is not the next tick."""
+_LOOK_EVERY = 256
+"""Turns of the scheduler between two looks at Trio's own socket, through which a Ctrl-C comes."""
 """How often and how long (in real time) to wait for Trio's own socket before a standstill is a deadlock."""
 
 
@@ -38,8 +43,13 @@ class VirtualClock(trio.abc.Clock):
     no events that are not a task's: those of a world (bytes that arrive) need no task and no cancel scope.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ticks_per_s: int = 0) -> None:
+        """`ticks_per_s`: jumps end at multiples of such a tick (0: anywhere), as timers of a kernel do.
+
+        What is due within one tick happens in one turn of the scheduler, in an order that the seed decides.
+        """
         self._now = 0.0
+        self._ticks_per_s = ticks_per_s
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._standstills = 0
@@ -73,8 +83,12 @@ class VirtualClock(trio.abc.Clock):
                 self.standstill.cancel()
             return _LAST_CHANCE_S  # when a run ends, Trio wakes its own tasks through a socket
         self._standstills = 0
+        if self._ticks_per_s:
+            tick = math.ceil(following * self._ticks_per_s - _FLOAT_NOISE) / self._ticks_per_s
+            following = max(following, tick)
         self._now = max(self._now, following)
-        while events and events[0][0] <= self._now:
+        now = self._now
+        while events and events[0][0] <= now:
             heapq.heappop(events)[2]()
         return 0
 
@@ -92,6 +106,30 @@ async def sleep_until(when: float) -> None:
     task = trio.lowlevel.current_task()
     call_at(when, lambda: trio.lowlevel.reschedule(task))
     await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
+
+
+class _NoWires:
+    """Trio's I/O manager, asked only when there is time to wait: a simulation has no sockets.
+
+    Trio asks the kernel in every turn, which would cost more than most turns do.
+    """
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self._turns = 0
+
+    def get_events(self, timeout: float) -> Any:
+        """What the kernel has to say, nearly always without asking it."""
+        self._turns += 1
+        return self._real.get_events(timeout) if timeout > 0 or not self._turns % _LOOK_EVERY else []
+
+    def process_events(self, events: Any) -> None:
+        """Wake who waits for them."""
+        if events:
+            self._real.process_events(events)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
 
 class Freezer(trio.abc.Instrument):
@@ -165,14 +203,16 @@ def pinned(seed: int) -> Iterator[None]:
             gc.collect()
 
 
-def simulate(seed: int, main: Callable[[], Awaitable[T]]) -> T:
+def simulate(seed: int, main: Callable[[], Awaitable[T]], *, ticks_per_s: int = 0) -> T:
     """Run `main` under virtual time that jumps whenever all tasks wait, scheduled by `seed`.
 
     The real world is out of its reach: see `trikv.sim.guard`. Raises `DeadlockError`.
     """
-    clock = VirtualClock()
+    clock = VirtualClock(ticks_per_s)
 
     async def apart() -> T:
+        runner = trio_run.GLOBAL_RUN_CONTEXT.runner
+        runner.io_manager = cast("Any", _NoWires(runner.io_manager))
         with guarded(), clock.standstill:
             return await main()
         raise DeadlockError(f"all tasks wait for ever at {clock.current_time():.6f} s")

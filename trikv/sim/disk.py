@@ -76,13 +76,15 @@ class SimFile:
 
     async def write_and_sync(self, offset: int, data: bytes) -> None:
         """The cache has it at once, the platters when the sync is over."""
-        await self._start()
+        self._check()
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._write(offset, data)
         await self._sync()
 
     async def sync(self) -> None:
         """What was written reaches the platters after the disk's latency."""
-        await self._start()
+        self._check()
+        await trio.lowlevel.checkpoint_if_cancelled()
         await self._sync()
 
     async def read(self, offset: int, size: int) -> bytes:

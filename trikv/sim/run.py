@@ -39,6 +39,8 @@ FOUNDING_S = 30.0
 """A new cluster has a leader within this."""
 PROGRESS_S = 30.0
 """After the heal every node serves, and all replicas are equal, within this much virtual time."""
+TICKS_PER_S = 2000
+"""Timers, disks and arrivals of one half of a millisecond meet in one turn of the scheduler."""
 AFTERMATH_S = 1.0
 """How long the clients go on after the heal."""
 
@@ -93,7 +95,7 @@ def execute(plan: Plan) -> Result:
     """Run `plan`."""
     run = Run(plan)
     with _logs_to(run.logged):
-        simulate(plan.seed, run.main)
+        simulate(plan.seed, run.main, ticks_per_s=TICKS_PER_S)
     return run.result()
 
 

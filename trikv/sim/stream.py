@@ -4,14 +4,18 @@ import zlib
 
 import trio
 
+from trikv.host.seam import PeerStream
 from trikv.sim.connection import Connection, Patience
 from trikv.sim.determinism import call_at
 from trikv.sim.fabric import NEVER
 from trikv.sim.life import Life
 from trikv.sim.pipe import WINDOW_BYTES, Pipe
 
+YIELD_EVERY = 4
+"""Calls that need not wait, of which the last lets others run first."""
 
-class SimStream(trio.abc.HalfCloseableStream):
+
+class SimStream(PeerStream, trio.abc.HalfCloseableStream):
     """One end. Behaves as a TCP socket does, resets included.
 
     - closing with unread input resets the peer, else the peer reads the end;
@@ -39,6 +43,7 @@ class SimStream(trio.abc.HalfCloseableStream):
         self._ended = False
         self._sending = False
         self._receiving = False
+        self._calls = 0
 
     @property
     def is_gone(self) -> bool:
@@ -51,7 +56,7 @@ class SimStream(trio.abc.HalfCloseableStream):
             raise trio.BusyResourceError("another task is sending on this stream")
         self._sending = True
         try:
-            await trio.lowlevel.checkpoint()
+            await self._checkpoint()
             self._check_sending()
             sent = 0
             while sent < len(data):
@@ -65,6 +70,31 @@ class SimStream(trio.abc.HalfCloseableStream):
                 self._life.did("send")
         finally:
             self._sending = False
+
+    async def _checkpoint(self) -> None:
+        """May be cancelled; and now and then other tasks go first, as they do after any call of a socket.
+
+        Not every time: a turn of the scheduler for each call would be a third of what a simulation costs.
+        """
+        self._calls += 1
+        if self._calls % YIELD_EVERY:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
+
+    def send_nowait(self, data: bytes) -> int:
+        """Send what the window takes; nothing where the connection is broken or closed."""
+        self._life.check()
+        assert not self._sending, "send_all is under way"
+        try:
+            self._check_sending()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return 0
+        piece = data[: max(0, self._out.room_bytes())]
+        if piece:
+            self._put(piece)
+            self._life.did("send")
+        return len(piece)
 
     async def wait_send_all_might_not_block(self) -> None:
         """Returns when the window has room."""
@@ -81,7 +111,7 @@ class SimStream(trio.abc.HalfCloseableStream):
         try:
             self._check()
             if self._in.next_arrival() <= trio.current_time():
-                await trio.lowlevel.checkpoint()
+                await self._checkpoint()
                 self._check()
             while self._in.next_arrival() > trio.current_time():
                 await self._in.readable.park()

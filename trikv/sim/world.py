@@ -3,6 +3,7 @@
 import hashlib
 import random
 
+import msgspec
 import trio
 
 from trikv.sim.determinism import Freezer
@@ -12,6 +13,7 @@ from trikv.sim.life import OWNER, Life
 from trikv.sim.network import Net
 from trikv.sim.stream import SimStream
 
+_encode = msgspec.msgpack.Encoder().encode
 TRACE_BATCH = 1024
 """Events digested at a time."""
 
@@ -61,6 +63,5 @@ class SimWorld:
         return self._trace.hexdigest()
 
     def _digest(self) -> None:
-        for event in self._untraced:
-            self._trace.update(b"%r" % (event,))
+        self._trace.update(_encode(self._untraced))
         self._untraced.clear()
