@@ -9,7 +9,7 @@ not in it.
 import json
 import logging
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +22,7 @@ import trio
 import trikv
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from trikv.node.driver import Driver
-from trikv.sim.life import OWNER
+from trikv.sim.life import OWNER, Life
 
 CLIENTS = 20
 EACH = 10
@@ -40,39 +40,56 @@ _TRIKV, _TRIO = Path(trikv.__file__).parent, Path(trio.__file__).parent
 _TESTS = Path(__file__).parents[1]
 
 
+_CALLS = frozenset({"call", "c_call"})
+"""Events of `sys.setprofile`; a call into C is told with its caller's frame, and so is its caller's."""
+
+
 class Calls:
-    """A profile function that counts calls, by node and package."""
+    """Counts calls, by node and function, where `counting`."""
 
     def __init__(self) -> None:
-        self.by_node: dict[str, Counter[str]] = {}
-        self.turns: Counter[str] = Counter()
-        """Of each node's driver."""
-        self._packages: dict[CodeType, str | None] = {}
-
-    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
-        """Note one event, as `sys.setprofile` reports it."""
-        if event not in {"call", "c_call"}:
-            return
-        owner = OWNER.get()
-        code = frame.f_code
-        if code not in self._packages:
-            self._packages[code] = _package(code.co_filename)
-        package = self._packages[code]
-        if owner is None or package is None:
-            return
-        node = owner.name.partition(",")[0]  # "node1, life 1"
-        self.by_node.setdefault(node, Counter())[package] += 1
-        if code is Driver.turn.__code__ and event == "call":
-            self.turns[node] += 1
+        self._counts: defaultdict[tuple[Life | None, int, str], int] = defaultdict(int)
+        self._codes: dict[int, CodeType] = {}
+        """By identity: a code object's own hash would take longer than all else."""
 
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Count what happens in the block, in whichever task."""
-        sys.setprofile(self)
+        counts, codes, owner = self._counts, self._codes, OWNER.get
+
+        def profile(frame: FrameType, event: str, _: Any) -> None:
+            if event in _CALLS:
+                code = frame.f_code
+                codes[id(code)] = code
+                counts[owner(), id(code), event] += 1
+
+        sys.setprofile(profile)
         try:
             yield
         finally:
             sys.setprofile(None)
+
+    def of(self, function: Callable[..., object], node: str) -> int:
+        """How often a node called `function`, one written in Python."""
+        wanted = id(function.__code__)
+        return sum(
+            count
+            for (owner, code, event), count in self._counts.items()
+            if code == wanted and event == "call" and owner is not None and _node(owner) == node
+        )
+
+    def by_node(self) -> dict[str, Counter[str]]:
+        """Calls by package and node, the product's alone."""
+        found: dict[str, Counter[str]] = {}
+        for (owner, code, _), count in self._counts.items():
+            package = _package(self._codes[code].co_filename)
+            if owner is not None and package is not None:
+                found.setdefault(_node(owner), Counter())[package] += count
+        return found
+
+
+def _node(owner: Life) -> str:
+    return owner.name.partition(",")[0]  # of "node1, life 1"
 
 
 def _package(filename: str) -> str | None:
@@ -149,13 +166,13 @@ async def _count(
         await work
         assert trio.current_time() < end, "the work did not fit the window"
         await trio.sleep_until(end)
-    after, own = _log_of(cluster, leader), calls.by_node[f"node{leader}"]
+    after, by_node = _log_of(cluster, leader), calls.by_node()
+    name = f"node{leader}"
+    own = by_node.pop(name)
     counts = {
         "calls, leader": sum(own.values()),
-        "calls, followers": sum(
-            sum(counter.values()) for counter in calls.by_node.values() if counter is not own
-        ),
-        "driver's turns, leader": calls.turns[f"node{leader}"],
+        "calls, followers": sum(sum(counter.values()) for counter in by_node.values()),
+        "driver's turns, leader": calls.of(Driver.turn, name),
         **{what: after[what] - before[what] for what in after},
         **{f"  leader, {package}": count for package, count in sorted(own.items())},
     }
