@@ -68,7 +68,5 @@ LISTED: tuple[str, ...] = (
     "heartbeat starved by a slow sync",
 )
 
-ABSENT: dict[str, str] = {
-    "lease that ignores drift": "there are no lease reads yet (PROTOCOL 13): every read asks a quorum",
-}
+ABSENT: dict[str, str] = {}
 """Mistakes that cannot be made, since the product lacks what they are about."""

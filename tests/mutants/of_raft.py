@@ -259,9 +259,89 @@ READS: tuple[Mutant, ...] = (
     mutant(
         "ReadIndex id reused: a round's number",
         "trikv.raft.reads",
-        "        if self._rounds:\n            self.number += 1\n",
-        "",
+        'whatever is unconfirmed goes with them."""\n        self.number += 1\n',
+        'whatever is unconfirmed goes with them."""\n',
         f"{SCENARIO}[read_rounds]",
+    ),
+)
+
+LEASES: tuple[Mutant, ...] = (
+    mutant(
+        "lease that ignores drift",
+        "trikv.raft.lease",
+        "promise_ms * (100 - settings.clock_drift_percent_max) // 100 - 1",
+        "promise_ms - 1",
+        f"{SCENARIO}[lease_and_clock_drift]",
+    ),
+    mutant(
+        "a lease counts from its answer",
+        "trikv.raft.lease",
+        "                return left_ms + ",
+        "                return self._beats[-1][1] + ",
+        "raft/test_lease.py::test_each_heartbeat_renews_the_lease_from_when_it_left",
+    ),
+    mutant(
+        "a lease counts from its answer: not from when the heartbeat left",
+        "trikv.raft.leader",
+        "self.lease.promise_ends_ms(message.round, message.promise_ms, settings)",
+        "now + message.promise_ms * 80 // 100 - 1",
+        f"{SCENARIO}[lease_from_when_the_heartbeat_left]",
+    ),
+    mutant(
+        "lease kept over a transfer",
+        "trikv.raft.leader",
+        "            self.lease.forfeit()\n",
+        "",
+        f"{SCENARIO}[lease_ends_with_a_transfer]",
+    ),
+    mutant(
+        "lease kept over a transfer: renewed after it seems to have failed",
+        "trikv.raft.lease",
+        "        self._is_forfeit = True\n",
+        "",
+        f"{SCENARIO}[lease_ends_with_a_transfer]",
+    ),
+    mutant(
+        "lease read before the new term's no-op committed",
+        "trikv.raft.views",
+        "return commit if commit >= role.opened_at else None",
+        "return commit",
+        f"{SCENARIO}[lease_before_the_no_op]",
+    ),
+    mutant(
+        "a voter breaks its promise to a leader",
+        "trikv.raft.votes",
+        "        and (message.transfer or not shared.is_bound)\n",
+        "",
+        "raft/test_lease.py::test_a_promise_outlives_the_term_in_which_it_was_given",
+    ),
+    mutant(
+        "a voter breaks its promise to a leader: by entering a term",
+        "trikv.raft.follower",
+        "        self.leader = leader\n        self.deadline_ms",
+        "        self.leader = leader\n        shared.heard_ms = 0\n        self.deadline_ms",
+        "raft/test_lease.py::test_a_promise_outlives_the_term_in_which_it_was_given",
+    ),
+    mutant(
+        "a voter breaks its promise to a leader: by a restart",
+        "trikv.raft.shared",
+        "        self.now_ms = self.heard_ms = now_ms\n",
+        "        self.now_ms, self.heard_ms = now_ms, -3_600_000\n",
+        "raft/test_lease.py::test_a_restarted_voter_keeps_the_promise_of_its_last_life",
+    ),
+    mutant(
+        "a lease of the last configuration's majority",
+        "trikv.raft.leader",
+        "for peer in others}\n        self._renew_lease(shared)\n",
+        "for peer in others}\n",
+        "raft/test_lease.py::test_a_new_voter_is_counted_from_the_append_on",
+    ),
+    mutant(
+        "a leader that is no voter holds a lease",
+        "trikv.raft.leader",
+        "if shared.is_voter else NEVER_MS",
+        "if shared.node_id else NEVER_MS",
+        "raft/test_lease.py::test_a_leader_that_is_no_voter_has_no_lease",
     ),
 )
 
@@ -326,4 +406,4 @@ SNAPSHOTS_AND_MEMBERS: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = ELECTIONS + REPLICATION + READS + SNAPSHOTS_AND_MEMBERS
+MUTANTS = ELECTIONS + REPLICATION + READS + LEASES + SNAPSHOTS_AND_MEMBERS

@@ -1,8 +1,9 @@
 """A group of cores on virtual disks, their messages in a soup that a test stirs as it likes.
 
 Disks are modelled honestly: a job counts when the test says that its sync returned, and a crash loses the
-jobs that had not. The invariants run after every step of every node; so do two checks that need the disks
-and the readers: what commits is on a majority of disks, and a read sees all that was committed before it.
+jobs that had not. The invariants run after every step of every node; so do checks that need the disks, the
+readers and the clocks: what commits is on a majority of disks, a read sees all that was committed before it,
+and so would any read by a lease that holds at that moment.
 """
 
 from collections import deque
@@ -94,6 +95,8 @@ class Cluster:
         self.random = Random(seed)
         self.settings = settings or RaftSettings()
         self.now_ms = 1_000
+        self.rates: dict[NodeId, tuple[int, int, int]] = {}
+        """Clocks that run wrong: (since when, what they said then in 1/100 ms, per cent of true speed)."""
         self.invariants = GroupInvariants()
         self.soup: list[Letter] = []
         self.nodes: dict[NodeId, Node] = {}
@@ -144,7 +147,7 @@ class Cluster:
             base=base,
             entries=entries,
             jitter=self.random.randrange,
-            now_ms=self.now_ms,
+            now_ms=self.clock(node_id),
             wall_ms=self.now_ms + HOUR_MS * node_id,
             applied=applied,
         )
@@ -180,12 +183,26 @@ class Cluster:
         """The node comes back with a blank disk under its old id."""
         return self.add(node_id, NOTHING, generation=generation)
 
+    # Clocks.
+
+    def clock(self, node_id: NodeId) -> int:
+        """What a node's clock says."""
+        return self._clock(node_id) // 100
+
+    def _clock(self, node_id: NodeId) -> int:
+        since_ms, then, percent = self.rates.get(node_id, (0, 0, 100))
+        return then + (self.now_ms - since_ms) * percent
+
+    def drift(self, node_id: NodeId, percent: int) -> None:
+        """From now on a node's clock runs at so much of true speed."""
+        self.rates[node_id] = (self.now_ms, self._clock(node_id), percent)
+
     # Steps.
 
     def turn(self, node_id: NodeId) -> Raft:
         """Open a turn of a node."""
         raft = self.nodes[node_id].raft
-        raft.begin(self.now_ms, self.now_ms + HOUR_MS * node_id)
+        raft.begin(self.clock(node_id), self.now_ms + HOUR_MS * node_id)
         return raft
 
     def settle(self, node_id: NodeId) -> Ready:
@@ -230,6 +247,11 @@ class Cluster:
                 for voter in voters
             )
             assert holding > len(voters) // 2, "committed without a majority of disks"
+        for other in self.nodes.values():
+            leased = self.lease_index(other.id)
+            assert leased is None or leased >= len(committed), (
+                f"node {other.id} has a lease, not the lead"
+            )
 
     def send_snapshot(self, node: Node, peer: NodeId) -> None:
         """Send the newest snapshot, made now where there is none that helps."""
@@ -327,11 +349,16 @@ class Cluster:
         self.turn(node_id).tick()
         self.settle(node_id)
 
-    def read(self, node_id: NodeId) -> ReadId | None:
+    def lease_index(self, node_id: NodeId) -> int | None:
+        """Where a node would serve a read by its lease at this moment; None where it has none."""
+        node = self.nodes[node_id]
+        return node.raft.lease_index(self.clock(node_id)) if node.up else None
+
+    def read(self, node_id: NodeId, *, by_lease: bool = False) -> ReadId | None:
         """Ask a node for a read; None where it does not lead."""
         self.reads_asked += 1
         read = ReadId(node_id, 1, self.reads_asked)
-        if not self.turn(node_id).read(read):
+        if not self.turn(node_id).read(read, by_lease=by_lease):
             self.settle(node_id)
             return None
         self.read_floor[read] = len(self.invariants.committed)
@@ -391,13 +418,13 @@ class Cluster:
         """
         inside = frozenset(self.up()) if among is None else among
         for other in sorted(inside):
-            self.nodes[other].raft.begin(self.now_ms, self.now_ms)
+            self.nodes[other].raft.begin(self.clock(other), self.now_ms)
         for _ in range(80):  # in steps too short to look like a stall
             if self.nodes[node_id].raft.role is not Role.FOLLOWER:
                 break
             self.now_ms += 20
             for other in sorted(inside - {node_id}):
-                self.nodes[other].raft.begin(self.now_ms, self.now_ms)
+                self.nodes[other].raft.begin(self.clock(other), self.now_ms)
             self.tick(node_id)
         self.flow(inside, hops)
         return self.nodes[node_id].raft.role is Role.LEADER

@@ -14,7 +14,9 @@ stand after it. The output is compared literally; TRIKV_REWRITE=1 writes it anew
     flow [among A B …] [hops=H]                  deliver and write until quiet
     run MS [among A B …]                         the same, while time passes
     sleep MS                                     time passes, nobody looks
-    tick N | write N [JOBS] | propose N TEXT | read N | transfer N TO | stepdown N
+    drift N PERCENT                              from now on N's clock runs at so much of true speed
+    tick N | write N [JOBS] | propose N TEXT | read N [lease] | transfer N TO | stepdown N
+    lease N                                      where N would serve a read by its lease
     deliver FROM TO KIND | copy FROM TO KIND     the oldest such letter; `copy` leaves it in the soup
     drop FROM TO [KIND] | hold FROM TO [KIND]    lose all such letters; or set them aside
     release                                      put what was held back into the soup
@@ -164,6 +166,10 @@ class Scenario:
         """Time passes."""
         self.group.now_ms += int(line.words[1])
 
+    def do_drift(self, line: Line) -> None:
+        """A clock that runs wrong."""
+        self.group.drift(int(line.words[1]), int(line.words[2]))
+
     def do_tick(self, line: Line) -> None:
         """Timers."""
         self.group.tick(int(line.words[1]))
@@ -179,7 +185,14 @@ class Scenario:
 
     def do_read(self, line: Line) -> list[str]:
         """A read."""
-        return [] if self.group.read(int(line.words[1])) else ["refused"]
+        by_lease = line.words[2:] == ["lease"]
+        return [] if self.group.read(int(line.words[1]), by_lease=by_lease) else ["refused"]
+
+    def do_lease(self, line: Line) -> list[str]:
+        """A look at a lease."""
+        node = int(line.words[1])
+        index = self.group.lease_index(node)
+        return [f"{node} no lease" if index is None else f"{node} lease at {index}"]
 
     def do_transfer(self, line: Line) -> list[str]:
         """A transfer of leadership."""

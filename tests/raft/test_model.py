@@ -31,10 +31,14 @@ class GroupMachine(RuleBasedStateMachine):
     VOTERS = 3
 
     @initialize(
-        seed=st.integers(0, 1_000_000), small=st.booleans(), window=st.integers(1, 3), room=st.booleans()
+        seed=st.integers(0, 1_000_000),
+        small=st.booleans(),
+        window=st.integers(1, 3),
+        room=st.booleans(),
+        rates=st.lists(st.sampled_from([90, 100, 110]), min_size=6, max_size=6),
     )
-    def start(self, *, seed: int, small: bool, window: int, room: bool) -> None:
-        """A group, with hostile limits as often as not."""
+    def start(self, *, seed: int, small: bool, window: int, room: bool, rates: list[int]) -> None:
+        """A group, with hostile limits as often as not, and clocks as wrong as a lease allows."""
         limits = RaftSettings(
             append_bytes_max=1 if small else 1024,
             inflight_appends_max=window,
@@ -45,6 +49,8 @@ class GroupMachine(RuleBasedStateMachine):
         self.count = 0
         self.nodes = self.VOTERS + 1
         self.group = Cluster(self.VOTERS, seed=seed, settings=limits, blank=(self.nodes,))
+        for node in self.group.nodes:
+            self.group.drift(node, rates[node - 1])
 
     def node(self, number: int) -> int:
         """A node that runs, chosen by `number`; 0 where none does."""
@@ -88,12 +94,12 @@ class GroupMachine(RuleBasedStateMachine):
             self.count += 1
             self.group.propose(node, b"%d" % self.count * size)
 
-    @rule(number=NODE)
-    def read(self, number: int) -> None:
+    @rule(number=NODE, by_lease=st.booleans())
+    def read(self, *, number: int, by_lease: bool) -> None:
         """A read at any leader, deposed ones included."""
         leaders = self.group.leaders()
         if leaders:
-            self.group.read(leaders[number % len(leaders)])
+            self.group.read(leaders[number % len(leaders)], by_lease=by_lease)
 
     @rule(pick=PICK, keep=st.booleans())
     def deliver(self, *, pick: int, keep: bool) -> None:

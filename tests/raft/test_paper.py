@@ -35,6 +35,12 @@ def sent(group: Cluster, to: int, sender: int, message: Message) -> list[object]
     return [letter.content for letter in group.soup]
 
 
+def unbound(group: Cluster) -> Cluster:
+    """The same, so long after the start that the nodes are bound to no leader of an earlier life."""
+    group.now_ms += group.settings.election_timeout_ms_min
+    return group
+
+
 def entry(index: int, term: int) -> Entry:
     """An entry."""
     return Entry(index, term, EntryKind.BATCH, b"x")
@@ -129,32 +135,33 @@ def test_a_candidate_raises_its_term_and_votes_for_itself_on_disk_first() -> Non
 
 def test_a_vote_leaves_after_it_is_on_disk() -> None:
     """Figure 2: a voter that crashes after its reply must not vote again."""
-    group = Cluster(3)
+    group = unbound(Cluster(3))
     ready = tell(group, 1, 2, RequestVote(1, 0, 0, False))
     assert ready.messages == ()
     assert ready.job is not None
     assert ready.job.hard_state is not None
     assert ready.job.hard_state.vote == disk_of(2)
     group.write(1)
-    assert [letter.content for letter in group.soup] == [VoteAck(1, True, 3_601_000)]
+    assert [letter.content for letter in group.soup] == [VoteAck(1, True, 3_601_400)]
 
 
 def test_one_vote_a_term_first_come_first_served() -> None:
     """5.2: the second candidate of a term is refused; the first may ask again."""
-    group = Cluster(3)
+    group = unbound(Cluster(3))
     request = RequestVote(1, 0, 0, False)
-    assert sent(group, 1, 2, request) == [VoteAck(1, True, 3_601_000)]
-    assert sent(group, 1, 3, request) == [VoteAck(1, False, 3_601_000)]
-    assert sent(group, 1, 2, request) == [VoteAck(1, True, 3_601_000)]
+    assert sent(group, 1, 2, request) == [VoteAck(1, True, 3_601_400)]
+    assert sent(group, 1, 3, request) == [VoteAck(1, False, 3_601_400)]
+    assert sent(group, 1, 2, request) == [VoteAck(1, True, 3_601_400)]
 
 
 def test_a_vote_survives_a_restart() -> None:
     """5.2: what was promised before a crash still binds."""
-    group = Cluster(3)
+    group = unbound(Cluster(3))
     sent(group, 1, 2, RequestVote(1, 0, 0, False))
     group.crash(1)
     group.restart(1)
-    assert sent(group, 1, 3, RequestVote(1, 0, 0, False)) == [VoteAck(1, False, 3_601_000)]
+    unbound(group)
+    assert sent(group, 1, 3, RequestVote(1, 0, 0, False)) == [VoteAck(1, False, 3_601_800)]
 
 
 def test_a_majority_of_votes_makes_a_leader() -> None:
@@ -345,10 +352,10 @@ def test_a_follower_keeps_what_matches() -> None:
 )
 def test_only_a_log_as_complete_gets_a_vote(last_index: int, last_term: int, *, granted: bool) -> None:
     """5.4.1: the later last term wins; with equal terms the longer log."""
-    answer = VoteAck(5, granted, 3_601_000)
-    assert sent(with_log(1, 2), 1, 2, RequestVote(5, last_index, last_term, False)) == [answer]
-    answer_before = PreVoteAck(5 if granted else 2, granted, 3_601_000)
-    assert sent(with_log(1, 2), 1, 2, PreVote(5, last_index, last_term)) == [answer_before]
+    answer = VoteAck(5, granted, 3_601_400)
+    assert sent(unbound(with_log(1, 2)), 1, 2, RequestVote(5, last_index, last_term, False)) == [answer]
+    answer_before = PreVoteAck(5 if granted else 2, granted, 3_601_400)
+    assert sent(unbound(with_log(1, 2)), 1, 2, PreVote(5, last_index, last_term)) == [answer_before]
 
 
 def test_a_leader_refuses_what_it_did_not_lead() -> None:

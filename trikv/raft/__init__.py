@@ -29,8 +29,8 @@ Modules
 function for all majorities. ``membership`` the configurations in the log. ``log`` the entries in memory.
 ``outbox`` jobs and held messages. ``shared`` all of that together with term and clocks. ``roles`` the
 table of moves between ``follower candidate leader``, each of which holds only its own state; ``votes`` is
-the voter's side, ``progress`` a leader's view of a peer, ``reads`` its read rounds. ``core`` dispatches,
-``views`` shows, ``invariants`` checks a group after each step.
+the voter's side, ``progress`` a leader's view of a peer, ``reads`` its read rounds, ``lease`` what spares
+them. ``core`` dispatches, ``views`` shows, ``invariants`` checks a group after each step.
 
 What it guarantees, and where
 -----------------------------
@@ -46,13 +46,18 @@ What it guarantees, and where
 6. A configuration is in force from its append and rolled back by truncation; one change at a time, and
    none before the term's no-op has committed (`membership`, `core`).
 7. A read is confirmed by a round that began after it came; its index is the commit index at that moment
-   (`reads`).
+   (`reads`). Where it asked for that, a lease confirms it at once (`lease`).
 
 Choices worth knowing
 ---------------------
 * Pre-vote, loyalty to a live leader, and check-quorum together: a node that cannot be elected disturbs
   nobody, and a leader that reaches no majority stops within `election_timeout_ms_max`. A node with a
   higher durable term still answers an old leader, so that it is not locked out.
+* Whoever heard a leader, or has just started and may have heard one before, helps to elect nobody else for
+  `election_timeout_ms_min`, whatever term it learns of meanwhile. Every node always does so, and says for how
+  long in each `HeartbeatAck`: the leader's lease rests on what a majority promised, so no setting need be the
+  same on all nodes, and whether reads use the lease is asked read by read. A transfer's votes are free of the
+  promise; hence a leader that has sent `TimeoutNow` has no lease for the rest of its term.
 * After an absence of over half the shortest timeout no timer fires: the messages that would have stopped
   it may be waiting. ``deadline()`` therefore never looks further than a quarter of it ahead.
 * A node that is no voter never campaigns, with one exception: while the entry that says so is not known to

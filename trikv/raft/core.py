@@ -81,9 +81,10 @@ class Raft(RaftViews):
             hard_state=hard_state,
             base=base,
             entries=entries,
+            now_ms=now_ms,
+            wall_ms=wall_ms,
         )
         shared = self._shared
-        shared.now_ms, shared.wall_ms = now_ms, wall_ms
         shared.commit_to(applied)
         self._handed = shared.commit
         self._installing: SnapshotMeta | None = None
@@ -236,8 +237,7 @@ class Raft(RaftViews):
 
     @property
     def _is_loyal(self) -> bool:
-        role = self._role
-        return isinstance(role, Leader) or (isinstance(role, Follower) and role.is_loyal(self._shared))
+        return isinstance(self._role, Leader) or self._shared.is_bound
 
     def _settle_term(self, sender: NodeId, message: Message) -> bool:
         """The message is of another term than ours; True where it is to be handled all the same."""
@@ -328,15 +328,20 @@ class Raft(RaftViews):
         role.track_members(shared)
         return index
 
-    def read(self, read: ReadId) -> bool:
+    def read(self, read: ReadId, *, by_lease: bool = False) -> bool:
         """Ask for a read index; False where we do not lead.
 
-        The answer comes in ``Ready.reads``, or never, where we cease to lead before.
+        The answer comes in ``Ready.reads``, or never, where we cease to lead before. `by_lease`: in this
+        turn's, where the lease holds; otherwise, and without it, a majority is asked.
         """
         role = self._role
         if not isinstance(role, Leader):
             return False
-        role.reads.add(read)
+        index = self.lease_index(self._shared.now_ms) if by_lease else None
+        if index is None:
+            role.reads.add(read)
+        else:
+            role.leased.append(ConfirmedRead(read, index))
         return True
 
     def awaits(self, peer: NodeId, index: int) -> None:

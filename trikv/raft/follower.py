@@ -11,36 +11,29 @@ from trikv.raft.types import Entry, NodeId
 class Follower:
     """State of a follower in one term."""
 
-    __slots__ = ("deadline_ms", "heard_ms", "leader", "verified")
+    __slots__ = ("deadline_ms", "leader", "verified")
 
     role: ClassVar[Role] = Role.FOLLOWER
 
     def __init__(self, shared: Shared, leader: NodeId | None) -> None:
         self.leader = leader
-        self.heard_ms = shared.now_ms
         self.deadline_ms = shared.election_deadline()
         self.verified = shared.commit
         """Our log equals the leader's up to here: a heartbeat commits no further. Without it, a blank disk
         under a member's id would believe a commit index that was meant for the disk before it."""
 
-    def is_loyal(self, shared: Shared) -> bool:
-        """True while the leader was heard within the shortest timeout: no vote for others (thesis, 4.2.3)."""
-        return (
-            self.leader is not None
-            and shared.now_ms - self.heard_ms < shared.settings.election_timeout_ms_min
-        )
-
     def hear(self, shared: Shared, leader: NodeId) -> None:
-        """The leader of this term gave a sign of life."""
+        """The leader of this term gave a sign of life: we are bound to it for a while."""
         assert self.leader in (None, leader), "two leaders in one term"
         self.leader = leader
-        self.heard_ms = shared.now_ms
+        shared.heard_ms = shared.now_ms
         self.deadline_ms = shared.election_deadline()
 
     def heartbeat(self, shared: Shared, sender: NodeId, message: Heartbeat) -> None:
         """Confirm that we follow; learn the commit index as far as our log is verified."""
         shared.commit_to(min(message.commit, self.verified))
-        shared.outbox.send(sender, HeartbeatAck(shared.term, message.round, shared.wall_ms))
+        promise_ms = shared.settings.election_timeout_ms_min
+        shared.outbox.send(sender, HeartbeatAck(shared.term, message.round, shared.wall_ms, promise_ms))
 
     def append(self, shared: Shared, sender: NodeId, message: AppendEntries) -> None:
         """Take over entries, cutting ours only where they differ (paper, figure 2 and 5.3)."""

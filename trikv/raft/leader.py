@@ -6,6 +6,7 @@ proposed in a turn travels in one message and a commit index rides on entries wh
 
 from typing import ClassVar
 
+from trikv.raft.lease import ALWAYS_MS, NEVER_MS, Lease
 from trikv.raft.messages import (
     AppendAck,
     AppendEntries,
@@ -30,6 +31,8 @@ class Leader:
         "_beat_due",
         "_transfer_sent",
         "grace_ms",
+        "lease",
+        "leased",
         "next_heartbeat_ms",
         "opened_at",
         "progress",
@@ -46,11 +49,15 @@ class Leader:
     """Index of the no-op that opened the term; reads and configuration changes wait for its commit."""
     grace_ms: int
     """Peers count as heard at this time: the election, or the end of a stall of our own."""
+    leased: list[ConfirmedRead]
+    """Reads of this turn that the lease allows."""
 
     def __init__(self, shared: Shared) -> None:
         log = shared.log
         self.progress: dict[NodeId, Progress] = {}
         self.reads = ReadRounds()
+        self.lease = Lease()
+        self.leased = []
         self.snapshots_wanted: list[NodeId] = []
         self.transfer_to: NodeId | None = None
         self.transfer_deadline_ms = 0
@@ -66,6 +73,7 @@ class Leader:
         others = [member.id for member in shared.memberships.current.members if member.id != shared.node_id]
         fresh = shared.log.last_index + 1
         self.progress = {peer: self.progress.get(peer) or Progress(fresh, shared.now_ms) for peer in others}
+        self._renew_lease(shared)
 
     def append(self, shared: Shared, kind: EntryKind, payload: bytes) -> int:
         """Append an entry of this term; its index."""
@@ -95,6 +103,7 @@ class Leader:
             return False
         self.next_heartbeat_ms = now + shared.settings.heartbeat_interval_ms
         self.reads.repeat()
+        self.lease.beat(self.reads.number, now)
         self._beat_due = True
         return True
 
@@ -162,11 +171,24 @@ class Leader:
         settings, now = shared.settings, shared.now_ms
         progress.last_ack_ms = now
         progress.round_acked = max(progress.round_acked, message.round)
+        promise_ends_ms = self.lease.promise_ends_ms(message.round, message.promise_ms, settings)
+        if promise_ends_ms > progress.promise_ends_ms:
+            progress.promise_ends_ms = promise_ends_ms
+            self._renew_lease(shared)
         if progress.state is ProgressState.PROBE:
             if now - progress.probed_ms >= settings.heartbeat_interval_ms:
                 progress.is_probing = False
         elif progress.inflight and now - progress.moved_ms >= settings.election_timeout_ms_min:
             progress.to_probe(progress.match + 1)
+
+    def _renew_lease(self, shared: Shared) -> None:
+        """Reckon how long a majority of the voters in force helps to elect nobody else.
+
+        A leader that is no voter has no lease: a sole voter left may start again and stand without delay.
+        """
+        ends = {peer: progress.promise_ends_ms for peer, progress in self.progress.items()}
+        until_ms = self._among_voters(shared, ALWAYS_MS, ends) if shared.is_voter else NEVER_MS
+        self.lease.renew(until_ms)
 
     # Links and transfers.
 
@@ -199,6 +221,7 @@ class Leader:
     def _hand_over(self, shared: Shared, to: NodeId) -> None:
         if self.progress[to].match == shared.log.last_index and not self._transfer_sent:
             self._transfer_sent = True
+            self.lease.forfeit()
             shared.outbox.send(to, TimeoutNow(shared.term))
 
     def resign(self, shared: Shared) -> None:
@@ -212,7 +235,7 @@ class Leader:
 
     def flush(self, shared: Shared) -> tuple[ConfirmedRead, ...]:
         """Once a turn: heartbeats, rounds and entries to every peer; the reads now confirmed."""
-        confirmed = self._confirm(shared)
+        confirmed = self._take_leased() + self._confirm(shared)
         began = shared.commit >= self.opened_at and self.reads.begin(shared.commit)
         if began:
             confirmed += self._confirm(shared)  # at once where we are the majority
@@ -227,6 +250,14 @@ class Leader:
             if not sent and not beat and self._is_awaited(shared, progress):
                 self._beat(shared, peer)
         return confirmed
+
+    def _take_leased(self) -> tuple[ConfirmedRead, ...]:
+        if not self.leased:
+            return ()
+        leased, self.leased = tuple(self.leased), []
+        for one in leased:
+            self.awaits(one.read.origin, one.index)
+        return leased
 
     def _confirm(self, shared: Shared) -> tuple[ConfirmedRead, ...]:
         reads = self.reads

@@ -84,7 +84,7 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=8):
     commit: int
     """Never beyond what the leader knows this follower holds."""
     round: int
-    """Number of the latest read round of this term; 0 before the first. Never reused in a term."""
+    """Number of the latest round of this term, counted up by read rounds and by heartbeats. Never reused."""
 
 
 class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, tag=9):
@@ -93,6 +93,9 @@ class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, tag=9):
     term: int
     round: int
     wall_ms: int
+    promise_ms: int = 0
+    """For so long after the heartbeat came, by my clock, I help to elect nobody else, but by a transfer of
+    yours. 0: no promise (a peer of a version without leases)."""
 
 
 class TimeoutNow(msgspec.Struct, frozen=True, array_like=True, tag=10):

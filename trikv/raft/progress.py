@@ -3,6 +3,7 @@
 from collections import deque
 from enum import Enum, auto
 
+from trikv.raft.lease import NEVER_MS
 from trikv.raft.settings import RaftSettings
 
 
@@ -39,6 +40,7 @@ class Progress:
         "moved_ms",
         "next",
         "probed_ms",
+        "promise_ends_ms",
         "round_acked",
         "state",
     )
@@ -53,6 +55,8 @@ class Progress:
     """Somebody waits there for the commit of this index: it is told at once, not with the next message."""
     inflight: deque[tuple[int, int]]
     """(last index, payload bytes) of each AppendEntries not yet acknowledged."""
+    promise_ends_ms: int
+    """By our clock: it helps to elect nobody else before."""
     is_probing: bool
     """PROBE: the probe is out, wait."""
 
@@ -62,6 +66,7 @@ class Progress:
         self.next = next_index
         self.last_ack_ms = now_ms
         self.round_acked = 0
+        self.promise_ends_ms = NEVER_MS
         self.commit_sent = 0
         self.awaited = 0
         self.inflight = deque()

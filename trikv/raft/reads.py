@@ -60,9 +60,8 @@ class ReadRounds:
         return True
 
     def repeat(self) -> None:
-        """Heartbeats are about to leave: whatever is unconfirmed goes with them, under a new number."""
-        if self._rounds:
-            self.number += 1
+        """Heartbeats are about to leave, under a new number; whatever is unconfirmed goes with them."""
+        self.number += 1
 
     def confirm(self, number: int) -> list[ConfirmedRead]:
         """A majority has answered round `number` or later: the reads that this sets free."""

@@ -15,6 +15,9 @@ class RaftSettings:
     """Upper end of the random timeout; a leader that misses a majority for this long steps down."""
     heartbeat_interval_ms: int = 100
     """A quarter of the shortest timeout: two lost heartbeats in a row do not start an election."""
+    clock_drift_percent_max: int = 20
+    """How much slower a leader's clock may run than a voter's while it holds a lease. Two machines slewed in
+    opposite directions, by the 8.3 % that chrony allows itself, differ by 15 %; quartzes by 0.01 %."""
     append_bytes_max: int = _MIB
     """Payload of one AppendEntries, per peer; one entry always goes. Bounds what a lost message costs."""
     inflight_appends_max: int = 64
@@ -32,6 +35,8 @@ class RaftSettings:
             raise ValueError("election_timeout_ms_min must be at least twice heartbeat_interval_ms (above 0)")
         if self.election_timeout_ms_max < self.election_timeout_ms_min:
             raise ValueError("election_timeout_ms_max must not be below election_timeout_ms_min")
+        if not 0 <= self.clock_drift_percent_max < 100:
+            raise ValueError("clock_drift_percent_max must be from 0 to 99")
         limits = (
             self.append_bytes_max,
             self.inflight_appends_max,

@@ -16,9 +16,14 @@ from trikv.raft.types import DiskId, Entry, EntryKind, HardState, NodeId, Snapsh
 class Shared:
     """A core's state apart from its role."""
 
+    heard_ms: int
+    """When a leader, of whatever term, was last heard; at first the start of this life, for the one before it
+    may have heard one just before it ended."""
+
     __slots__ = (
         "commit",
         "disk",
+        "heard_ms",
         "jitter",
         "log",
         "memberships",
@@ -42,6 +47,8 @@ class Shared:
         hard_state: HardState,
         base: SnapshotMeta,
         entries: Sequence[Entry],
+        now_ms: int,
+        wall_ms: int,
     ) -> None:
         self.node_id = node_id
         self.disk = disk
@@ -50,8 +57,8 @@ class Shared:
         self.term = hard_state.term
         self.vote = hard_state.vote
         self.commit = base.index
-        self.now_ms = 0
-        self.wall_ms = 0
+        self.now_ms = self.heard_ms = now_ms
+        self.wall_ms = wall_ms
         self.peer_clocks: dict[NodeId, tuple[int, int]] = {}
         self.log = RaftLog(base.index, base.term, entries)
         self.memberships = MembershipHistory(base.index, base.membership)
@@ -74,6 +81,14 @@ class Shared:
         without it (thesis, 4.2.2). It counts the votes of its latest configuration: not its own.
         """
         return self.memberships.is_voter_since(self.commit, self.node_id, self.disk)
+
+    @property
+    def is_bound(self) -> bool:
+        """True while our last promise to a leader holds: no vote for others (thesis, 4.2.3; PROTOCOL 13).
+
+        It outlives the term and the role in which it was given: who counts on it knows of neither.
+        """
+        return self.now_ms - self.heard_ms < self.settings.election_timeout_ms_min
 
     def election_deadline(self) -> int:
         """A fresh random election timeout from now (paper, 5.2), as a point in time."""

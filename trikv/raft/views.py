@@ -99,6 +99,18 @@ class RaftViews:
         """True for a leader whose first entry has committed: its commit index is the cluster's."""
         return isinstance(self._role, Leader) and self._shared.commit >= self._role.opened_at
 
+    def lease_index(self, now_ms: int) -> int | None:
+        """A log index at which this node may serve a read without asking anybody; None without a lease.
+
+        `now_ms` is this node's boot time, read *after* the read came in: a pause between the two must show.
+        May be called between turns.
+        """
+        role = self._role
+        if not isinstance(role, Leader) or now_ms >= role.lease.until_ms:
+            return None
+        commit = self._shared.commit
+        return commit if commit >= role.opened_at else None
+
     @property
     def is_transferring(self) -> bool:
         """True for a leader that hands over: it refuses proposals."""

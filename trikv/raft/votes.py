@@ -8,7 +8,7 @@ from trikv.raft.types import DiskId, NodeId
 def answer_pre_vote(shared: Shared, sender: NodeId, message: PreVote, *, loyal: bool) -> None:
     """Say whether `sender` would get our vote; promise nothing (thesis, 9.6).
 
-    `loyal`: we lead, or have just heard a leader. A refusal carries our term, from which a node that has
+    `loyal`: we lead, or are bound to a leader. A refusal carries our term, from which a node that has
     fallen behind in terms learns.
     """
     granted = (
@@ -25,6 +25,7 @@ def answer_vote(
 ) -> bool:
     """Vote, or refuse; True where granted (paper, 5.2 and 5.4.1).
 
+    Who is bound to a leader grants nothing, but where a leader hands over: it gave up its lease first.
     The vote is for a disk: another one under the same id is another candidate. Whether we are voters
     ourselves is not asked: a learner just promoted may not know it yet, and the candidate counts by its
     own configuration.
@@ -32,6 +33,7 @@ def answer_vote(
     granted = (
         message.term == shared.term
         and not has_leader
+        and (message.transfer or not shared.is_bound)
         and shared.vote in (None, disk)
         and shared.is_up_to_date(message.last_index, message.last_term)
     )
