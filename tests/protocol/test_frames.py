@@ -27,7 +27,11 @@ from trikv.protocol.messages import (
 from trikv.raft.messages import AppendEntries, Heartbeat
 from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
 
-RECORDED = Path(__file__).parent.parent / "formats" / "v1" / "peer_frames.bin"
+FORMATS = Path(__file__).parent.parent / "formats" / "v1"
+RECORDED_FIRST = FORMATS / "peer_frames.bin"
+"""As the first version wrote them."""
+RECORDED = FORMATS / "peer_frames_with_leases.bin"
+"""Since heartbeat acks make promises and read requests may be content with a lease."""
 SMALL = PieceLimits(message_bytes_max=200_000, urgent_bytes_max=1000, queue_bytes_max=100_000)
 
 
@@ -300,12 +304,12 @@ def recorded_bytes() -> bytes:
 
 
 def test_recorded_frames_are_still_understood_and_still_written() -> None:
-    """Pieces recorded by version 1 decode to the same messages, and encoding gives the same bytes."""
-    recorded = RECORDED.read_bytes()
-    _, two = link()
-    two.receive(recorded)
-    assert received(two) == [*ONE_OF_EACH, append(66_000)]
-    assert recorded_bytes() == recorded
+    """Recorded pieces, the first version's too, decode to the same messages; encoding writes the newest."""
+    for path in (RECORDED_FIRST, RECORDED):
+        _, two = link()
+        two.receive(path.read_bytes())
+        assert received(two) == [*ONE_OF_EACH, append(66_000)]
+    assert recorded_bytes() == RECORDED.read_bytes()
 
 
 def test_entries_survive_unread() -> None:

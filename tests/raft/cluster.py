@@ -249,9 +249,7 @@ class Cluster:
             assert holding > len(voters) // 2, "committed without a majority of disks"
         for other in self.nodes.values():
             leased = self.lease_index(other.id)
-            assert leased is None or leased >= len(committed), (
-                f"node {other.id} has a lease, not the lead"
-            )
+            assert leased is None or leased >= len(committed), f"node {other.id} has a lease, not the lead"
 
     def send_snapshot(self, node: Node, peer: NodeId) -> None:
         """Send the newest snapshot, made now where there is none that helps."""

@@ -36,10 +36,12 @@ class ReadRequest(msgspec.Struct, frozen=True, array_like=True, tag=103):
     """A follower asks the leader for read rounds (paper, section 8; thesis, 6.4)."""
 
     reads: tuple[ReadId, ...]
+    by_lease: bool = False
+    """The leader's lease will do instead: the sender is configured to ``reads = lease``."""
 
 
 class ReadReply(msgspec.Struct, frozen=True, array_like=True, tag=104):
-    """A quorum confirmed the leader after these reads arrived: serve them once `index` is applied."""
+    """The leader led when these reads came: serve them once `index` is applied."""
 
     reads: tuple[ReadId, ...]
     index: int
