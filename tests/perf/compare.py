@@ -139,6 +139,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4, help="of each run (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one short round: does it work?")
+    parser.add_argument("--ahead", action="store_true", help=machine.AHEAD_HELP)
     parser.add_argument("--curve", action="store_true", help="also the plot's points, for --json")
     parser.add_argument("--json", type=Path, help="write everything measured into this file")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="a real disk (%(default)s)")
@@ -158,6 +159,8 @@ def main() -> None:
     if unknown := set(keys) - set(rows.KEYS):
         raise SystemExit(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(rows.KEYS)}")
     effort = Effort.quick() if asked.quick else Effort(asked.seconds, asked.rounds)
+    if asked.ahead:
+        machine.go_ahead()
     with tempfile.TemporaryDirectory(prefix="trikv-perf-", dir=asked.directory) as name:
         directory = Path(name)
         here = machine.describe(directory)

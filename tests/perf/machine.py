@@ -12,6 +12,9 @@ _SYNCS = 100
 _BLOCK = b"\0" * 512
 
 
+AHEAD_HELP = "let generator and servers go before all other work (SCHED_RR; root): where others work too"
+
+
 @attrs.frozen
 class Machine:
     """The machine, as far as the figures depend on it."""
@@ -22,6 +25,8 @@ class Machine:
     python: str
     load_before: tuple[float, float, float]
     """Runnable processes over 1, 5 and 15 minutes: whoever else works here."""
+    ahead: bool
+    """Whether generator and servers went before all of that."""
     file_system: str
     sync_ms: float
     """Median of writing 512 bytes over zeros, then `fdatasync`."""
@@ -32,7 +37,7 @@ class Machine:
         load = " ".join(f"{part:.1f}" for part in self.load_before)
         return (
             f"{self.processor}, {self.cores} cores, Linux {self.kernel}, Python {self.python}; "
-            f"load before {load}\n"
+            f"load before {load}{' (we went ahead of it)' if self.ahead else ''}\n"
             f"data on {self.file_system}; 512 bytes and fdatasync: median {self.sync_ms:.2f} ms, "
             f"worst of {_SYNCS} {self.sync_ms_max:.1f} ms"
         )
@@ -47,10 +52,21 @@ def describe(directory: Path) -> Machine:
         kernel=platform.release(),
         python=platform.python_version(),
         load_before=os.getloadavg(),
+        ahead=os.sched_getscheduler(0) == os.SCHED_RR,
         file_system=file_system(directory),
         sync_ms=statistics.median(syncs),
         sync_ms_max=max(syncs),
     )
+
+
+def go_ahead() -> None:
+    """Let this process, and those it starts from now on, run whenever they can.
+
+    Being nice does not make others stay out of the way: where the kernel groups processes by session, as
+    Debian's does, a nice value counts inside its session only. Measured with four niced test runs elsewhere:
+    a sync took 3.5 instead of 0.2 ms, and Redis gave a sixth of its GETs. Raises PermissionError without root.
+    """
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def file_system(directory: Path) -> str:

@@ -144,7 +144,11 @@ class Trikv(Servers):
             **{name.replace("_", "-"): text for name, text in self._settings.items()},
         }
         words = [word for name, text in settings.items() for word in (f"--{name}", text)]
-        self._launch(port, sys.executable, "-m", "trikv", "serve", *words)
+        self._launch(port, *self._program(port), "serve", *words)
+
+    def _program(self, port: int) -> list[str]:  # noqa: ARG002 - others need it
+        """What to start instead of ``trikv``, such as one that is watched."""
+        return [sys.executable, "-m", "trikv"]
 
     def settle(self) -> None:
         """Wait until all run, follow one leader and have applied the same."""
