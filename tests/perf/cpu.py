@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _CPUCLOCK_SCHED = 2
-"""Linux makes a clock's number of a process id and this, as clock_getcpuclockid(3) does; Python has no call."""
+"""A clock's number is made of a process id and this (clock_getcpuclockid(3)); Python has no call for it."""
 
 
 def main_thread_ns(pid: int) -> int:

@@ -12,7 +12,7 @@ _SYNCS = 100
 _BLOCK = b"\0" * 512
 
 
-AHEAD_HELP = "let generator and servers go before all other work (SCHED_RR; root): where others work too"
+AHEAD_HELP = "let generator and servers go before all other work (SCHED_RR; root)"
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ class Machine:
         load = " ".join(f"{part:.1f}" for part in self.load_before)
         return (
             f"{self.processor}, {self.cores} cores, Linux {self.kernel}, Python {self.python}; "
-            f"load before {load}{' (we went ahead of it)' if self.ahead else ''}\n"
+            f"load before {load}{' (we went ahead)' if self.ahead else ''}\n"
             f"data on {self.file_system}; 512 bytes and fdatasync: median {self.sync_ms:.2f} ms, "
             f"worst of {_SYNCS} {self.sync_ms_max:.1f} ms"
         )
@@ -64,7 +64,7 @@ def go_ahead() -> None:
 
     Being nice does not make others stay out of the way: where the kernel groups processes by session, as
     Debian's does, a nice value counts inside its session only. Measured with four niced test runs elsewhere:
-    a sync took 3.5 instead of 0.2 ms, and Redis gave a sixth of its GETs. Raises PermissionError without root.
+    a sync took 3.5 instead of 0.2 ms, Redis gave a sixth of its GETs. Raises PermissionError without root.
     """
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
