@@ -29,7 +29,7 @@ from trikv.machine.outcomes import Applied, Outcome
 from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
 from trikv.node.service import RuntimeSettings, Service, Work
-from trikv.protocol.client import NEED_DATA, ClientWire
+from trikv.protocol.client import ClientWire
 from trikv.protocol.resp import encode_command
 
 ORIGIN = 1
@@ -115,8 +115,9 @@ class Bench:
         """The protocol alone (part of `read`)."""
         for wire in self.client_wires:
             wire.receive(next(self.requests))
-            while wire.next_event() is not NEED_DATA:
-                pass
+            while not wire.drained:
+                if not wire.run()[0]:
+                    wire.next_event()
 
     def read(self) -> None:
         """From `recv` to the node's mailbox."""

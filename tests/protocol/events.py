@@ -1,8 +1,8 @@
 """Helpers of the wire tests: drain a wire, feed it in pieces."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from trikv.protocol.client import NEED_DATA, ClientEvent, ClientWire
+from trikv.protocol.client import NEED_DATA, ClientEvent, ClientWire, Request
 
 
 def drain(wire: ClientWire) -> list[ClientEvent]:
@@ -13,12 +13,30 @@ def drain(wire: ClientWire) -> list[ClientEvent]:
     return events
 
 
-def feed(wire: ClientWire, pieces: Iterable[bytes]) -> list[ClientEvent]:
+def drain_by_runs(wire: ClientWire) -> list[ClientEvent]:
+    """The same by way of runs, of each of which a part is put back."""
+    events: list[ClientEvent] = []
+    while True:
+        run, size = wire.run()
+        if run:
+            taken = len(run) // 2 or 1
+            wire.put_back(run[taken:], size)
+            events += [Request(args, False) for args in run[:taken]]
+            continue
+        event = wire.next_event()
+        if event is NEED_DATA:
+            return events
+        events.append(event)
+
+
+def feed(
+    wire: ClientWire, pieces: Iterable[bytes], drained: Callable[[ClientWire], list[ClientEvent]] = drain
+) -> list[ClientEvent]:
     """Every event, draining after each piece."""
     events: list[ClientEvent] = []
     for piece in pieces:
         wire.receive(piece)
-        events += drain(wire)
+        events += drained(wire)
     return events
 
 

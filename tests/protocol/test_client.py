@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.events import careful, drain, feed, one_by_one
+from tests.protocol.events import careful, drain, drain_by_runs, feed, one_by_one
 from trikv.protocol.arrays import parse_int, split_requests
 from trikv.protocol.client import (
     NEED_DATA,
@@ -210,9 +210,57 @@ def test_split_requests_tells_how_far_it_came() -> None:
         b"\r\n",
         b"*0\r\n",
     ):
-        assert split_requests(ping + rest) == ([Request((b"PING",), False)], len(ping))
+        assert split_requests(ping + rest) == ([(b"PING",)], len(ping))
     for arg in (b"\r\n", b"x" * 4096):
         assert split_requests(encode_command([arg]) + ping) == ([], 0)
+
+
+def test_a_chunk_of_plain_arrays_is_one_run() -> None:
+    """What a chunk holds in whole plain requests comes in one piece, and only then does the rest."""
+    wire = ClientWire()
+    assert wire.drained
+    wire.receive(encode_command([b"PING"]) * 3 + b"*1\r\n$4\r\nEC")
+    assert not wire.drained
+    assert wire.run() == ([(b"PING",)] * 3, 14 * 3)
+    assert not wire.drained
+    assert wire.run() == ([], 0)
+    assert wire.next_event() is NEED_DATA
+    assert wire.drained
+    wire.receive(b"HO\r\n" + encode_command([b"PING"]) * 2)
+    assert wire.run() == ([], 0)
+    assert wire.next_event() == Request((b"ECHO",), False)
+    assert wire.next_event() == Request((b"PING",), False)
+    assert wire.run() == ([(b"PING",)], 14 * 2)
+    assert wire.next_event() is NEED_DATA
+
+
+def test_what_is_put_back_comes_again_first() -> None:
+    """The end of a run may be left for later: it is counted as held, and goes before what came after it."""
+    wire = ClientWire()
+    wire.receive(b"".join(encode_command([b"X%d" % number]) for number in range(4)))
+    run, size = wire.run()
+    assert wire.drained
+    assert wire.buffered_bytes == 0
+    wire.put_back(run[3:], size)
+    wire.put_back(run[1:3], size)
+    assert not wire.drained
+    assert wire.buffered_bytes == size
+    wire.receive(encode_command([b"Y"]))
+    assert wire.next_event() == Request((b"X1",), False)
+    assert wire.run() == ([(b"X2",), (b"X3",)], size)
+    assert drain(wire) == [Request((b"Y",), False)]
+
+
+def test_no_run_while_the_tight_limits_hold() -> None:
+    """Before AUTH every request is read with care, however plain it looks."""
+    wire = ClientWire()
+    wire.authenticated = False
+    wire.receive(encode_command([b"MSET", *[b"x"] * 20]))
+    assert wire.run() == ([], 0)
+    assert isinstance(wire.next_event(), BadBytes)
+    assert wire.drained
+    wire.receive(encode_command([b"PING"]))
+    assert wire.drained
 
 
 def test_parse_int_is_as_strict_as_redis() -> None:
@@ -273,6 +321,10 @@ def test_any_bytes_in_any_pieces_give_the_same_events(
                 wire.authenticated = authenticated
                 outcomes.append((limits, feed(wire, how)))
                 assert wire.buffered_bytes <= max(len(data), 1)
+            wire = ClientWire(limits)
+            wire.authenticated = authenticated
+            outcomes.append((limits, feed(wire, how, drain_by_runs)))
+            assert wire.buffered_bytes <= max(len(data), 1)
     for limits in (SMALL, WireLimits()):
         first, *others = [events for used, events in outcomes if used is limits or used == limits]
         assert all(events == first for events in others)

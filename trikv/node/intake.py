@@ -70,24 +70,19 @@ class ConversationLimits:
 class Intake:
     """The reading half of a conversation."""
 
-    __slots__ = ("_bytes", "_cut", "_limits", "_pushed_back", "_wire", "caller", "drained")
+    __slots__ = ("_bytes", "_cut", "_limits", "_pushed_back", "_wire", "caller", "receive")
 
     def __init__(self, wire: Wire, caller: Caller, limits: ConversationLimits) -> None:
         self.caller = caller
         self._wire = wire
         self._limits = limits
         self._bytes = ClientWire()
+        self.receive = self._bytes.receive
+        """Takes bytes that arrived; not a method, which would be one more call for each `recv`."""
         self._pushed_back: Request | None = None
         """Read, but to be looked at only when what is in flight has been answered."""
         self._cut = False
         """The unit being gathered takes no more."""
-        self.drained = True
-        """No whole request is left in the bytes received."""
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes that arrived."""
-        self._bytes.receive(data)
-        self.drained = False
 
     @property
     def buffered_bytes(self) -> int:
@@ -96,73 +91,103 @@ class Intake:
 
     def has_more(self) -> bool:
         """False where another `gather` would find nothing."""
-        return not self.drained or self._pushed_back is not None
+        return not self._bytes.drained or self._pushed_back is not None
 
     def gather(self, unit: Unit) -> None:
-        """Read requests into `unit` until none is left or something cuts it.
-
-        The first branch is the hot path: a well-formed command for the machine, outside of MULTI.
-        """
-        limits = self._limits
-        next_event = self._bytes.next_event
-        find = self.caller.plans.by_spelling.get
-        transactions = self.caller.transactions
-        connection = self.caller.connection
-        plain = connection.authenticated and self.caller.connections.stopping is None
+        """Read requests into `unit` until none is left or something cuts it."""
+        limits, incoming, connection = self._limits, self._bytes, self.caller.connection
         self._cut = False
-        self._bytes.authenticated = connection.authenticated
-        plan: Plan | None = None
-        while not (self._cut or connection.closing):
+        incoming.authenticated = connection.authenticated
+        while not (
+            self._cut
+            or connection.closing
+            or len(unit) >= limits.unit_commands_max
+            or unit.cost_us >= limits.turn_cost_us_max
+        ):
             event: ClientEvent | NeedData
-            if self._pushed_back is None:
-                event = next_event()
-            else:
+            if self._pushed_back is not None:
                 event, self._pushed_back = self._pushed_back, None
-            if type(event) is Request:
-                args = event.args
-                connection.typed = typed = event.typed
-                plan = find(args[0])
-                if (
-                    plain
-                    and plan is not None
-                    and plan.is_plain
-                    and plan.least <= len(args) <= plan.most
-                    and not transactions.open
-                ):
-                    size = sum(map(len, args))
-                    if unit.argument_bytes + size > limits.unit_bytes_max:
-                        self._take_long(unit, event, plan, size)
-                        continue
-                    unit.argument_bytes += size
-                    if typed:
-                        unit.add_command(args, Step(typed=True, args=args), writes=plan.writes)
-                    else:
-                        unit.commands.append(args)
-                        unit.slots.append(PLAIN_STEP)
-                        unit.steps += 1
-                        if plan.writes:
-                            unit.writes = True
-                else:
-                    self._take(unit, event)
-                if len(unit.slots) >= limits.unit_commands_max or unit.cost_us >= limits.turn_cost_us_max:
-                    break
-            elif event is NEED_DATA:
-                self.drained = True
+            elif incoming.drained:
                 break
             else:
+                run, size = incoming.run()
+                if run:
+                    self._take_run(unit, run, size)
+                    continue
+                event = incoming.next_event()
+            if type(event) is Request:
+                connection.typed = event.typed
+                self._take(unit, event)
+            elif event is not NEED_DATA:
                 self._take_other(unit, event)
+        self.caller.connections.commands_count += len(unit)
+
+    def _take_run(self, unit: Unit, run: list[Args], size: int) -> None:
+        """Arrays as they were sent, `size` bytes of them.
+
+        The loop's first branch is the hot path: a well-formed command for the machine, outside of MULTI. What
+        can be asked of the whole run is asked before.
+        """
+        limits, connection, commands = self._limits, self.caller.connection, unit.commands
+        connection.typed = False
+        if (
+            len(unit) + len(run) > limits.unit_commands_max
+            or unit.argument_bytes() + size > limits.unit_bytes_max
+        ):
+            run = self._part_of(unit, run, size)
+        find = self.caller.plans.by_spelling.get
+        is_plain = self._takes_plain()
+        plan: Plan | None = None
+        for at, args in enumerate(run, start=1):
+            plan = find(args[0])
+            if is_plain and plan is not None and plan.is_plain and plan.least <= len(args) <= plan.most:
+                commands.append(args)
+                if plan.writes:
+                    unit.writes = True
+                if unit.mixed:
+                    unit.slots.append(PLAIN_STEP)
+            else:
+                self._take(unit, Request(args, False))
+                is_plain = self._takes_plain()
+                if self._cut or connection.closing or unit.cost_us >= limits.turn_cost_us_max:
+                    self._bytes.put_back(run[at:], size)
+                    break
         if plan is not None:
             connection.last_command = plan.name
-        self.caller.connections.commands_count += len(unit.slots)
+
+    def _part_of(self, unit: Unit, run: list[Args], size: int) -> list[Args]:
+        """As much of `run` as `unit` has room for; the rest is put back.
+
+        What has no room even in an empty unit goes the long way, alone.
+        """
+        room_bytes = self._limits.unit_bytes_max - unit.argument_bytes()
+        part = run[: self._limits.unit_commands_max - len(unit)]
+        for at, args in enumerate(part):
+            room_bytes -= sum(map(len, args))
+            if room_bytes < 0:
+                part = part[:at]
+                break
+        self._bytes.put_back(run[len(part) or 1 :], size)
+        if not part:
+            self._take(unit, Request(run[0], False))
+        return part
+
+    def _takes_plain(self) -> bool:
+        """True where a command for the machine has nothing to be asked but its arity."""
+        caller = self.caller
+        return (
+            caller.connection.authenticated
+            and not caller.transactions.open
+            and caller.connections.stopping is None
+        )
 
     def _take_long(self, unit: Unit, request: Request, plan: Plan, size: int) -> None:
         """A command that makes `unit` longer than it should be: refused, left for the next unit, or alone."""
         if plan.writes and size > self._limits.entry_bytes_max:
             self._refuse(unit, request, _too_large(size, self._limits.entry_bytes_max))
-        elif unit.slots:
+        elif len(unit):
             self._push_back(request)
         else:
-            unit.argument_bytes += size
             unit.add_command(request.args, Step(request.typed, request.args), writes=plan.writes)
             self._cut = True
 
@@ -189,14 +214,14 @@ class Intake:
 
     def _plan(self, unit: Unit, request: Request, plan: Plan) -> None:
         args, typed = request.args, request.typed
-        unit.cost_us += self._cost_us(plan)
+        if not plan.is_plain:  # those are bounded by their number and bytes
+            unit.cost_us += self._cost_us(plan)
         match plan.mode:
             case Mode.WRITE | Mode.READ:
                 size = sum(map(len, args))
-                if unit.argument_bytes + size > self._limits.unit_bytes_max:
+                if unit.argument_bytes() + size > self._limits.unit_bytes_max:
                     self._take_long(unit, request, plan, size)
                 else:
-                    unit.argument_bytes += size
                     unit.add_command(args, Step(typed, args), writes=plan.writes)
             case Mode.LOCAL:
                 unit.add(Local(plan, args, typed))
@@ -205,7 +230,7 @@ class Intake:
                 is_typed_quit = typed and plan.command.name == "QUIT"
                 unit.add(Raw(b"+OK\r\n") if is_typed_quit else Ready(reply, typed))
             case Mode.BARRIER:
-                if unit.slots:
+                if len(unit):
                     self._push_back(request)
                 else:
                     unit.add(Local(plan, args, typed))
@@ -274,8 +299,8 @@ class Intake:
         elif transactions.spoiled:
             transactions.reset()
             unit.add(Ready(ABORTED, request.typed))
-        elif (
-            unit.commands and unit.argument_bytes + transactions.argument_bytes > self._limits.unit_bytes_max
+        elif unit.commands and (
+            unit.argument_bytes() + transactions.argument_bytes > self._limits.unit_bytes_max
         ):
             self._push_back(request)
         else:
@@ -322,7 +347,7 @@ class Intake:
             unit.add_command(command, step, writes=True)
 
     def _act(self, unit: Unit, request: Request, plan: Plan) -> None:
-        if unit.slots:
+        if len(unit):
             self._push_back(request)
             return
         error = plan.call(self.caller, request.args)

@@ -89,13 +89,11 @@ class Transactions:
         watches = tuple(Watch(database, key, version) for (database, key), version in self.watched.items())
         if watches and not commands:
             commands = [_CHECK_ONLY]
+        unit.add(Exec(tuple(self.inner), bool(commands), typed))
         if commands:
             unit.transactions.append(Transaction(len(unit.commands), len(commands), watches))
             unit.commands.extend(commands)
-            unit.argument_bytes += self.argument_bytes
-            unit.steps += 1
             unit.writes = unit.writes or self.writes
-        unit.add(Exec(tuple(self.inner), bool(commands), typed))
         self.reset()
 
     def may_watch(self, keys: Args) -> bool:

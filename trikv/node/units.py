@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 import msgspec
 
+from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
 
 if TYPE_CHECKING:
-    from trikv.machine.batch import Transaction
     from trikv.node.connections import Connection, Connections
     from trikv.node.plans import Plan, Plans
     from trikv.node.service import Service
@@ -85,49 +85,53 @@ _NULL_ARRAY: Final = b"*-1\r\n"
 """RESP2 has two nulls; a refused EXEC is the one place where Redis uses this one."""
 
 
-class Unit:
+class Unit(msgspec.Struct):
     """The commands that travel together, and the slots of their replies."""
 
-    __slots__ = (
-        "action",
-        "argument_bytes",
-        "commands",
-        "cost_us",
-        "database",
-        "mixed",
-        "slots",
-        "steps",
-        "transactions",
-        "writes",
-    )
+    database: int
+    commands: list[Args] = []
+    transactions: list[Transaction] = []
+    slots: list[Slot] = []
+    """One for each request, in order; kept only where `mixed`."""
+    action: tuple[str, Args] | None = None
+    """An action of the node with its arguments; such a unit holds nothing else."""
+    cost_us: int = 0
+    """About how long this node itself will be busy with it."""
+    writes: bool = False
+    mixed: bool = False
+    """True where some slot would not be `PLAIN_STEP`; where all are, encoding is one call."""
+    counted: int = 0
+    """Commands that are in `counted_bytes`."""
+    counted_bytes: int = 0
 
-    def __init__(self, database: int) -> None:
-        self.database = database
-        self.commands: list[Args] = []
-        self.transactions: list[Transaction] = []
-        self.slots: list[Slot] = []
-        self.steps = 0
+    def __len__(self) -> int:
+        """Requests taken so far."""
+        return len(self.slots) if self.mixed else len(self.commands)
+
+    @property
+    def steps(self) -> int:
         """Replies that the machine will give."""
-        self.action: tuple[str, Args] | None = None
-        """An action of the node with its arguments; such a unit holds nothing else."""
-        self.argument_bytes = 0
-        self.cost_us = 0
-        """About how long this node itself will be busy with it."""
-        self.writes = False
-        self.mixed = False
-        """True where some slot is not `PLAIN_STEP`; where all are, encoding is one call."""
+        return len(self.commands) + sum(1 - transaction.count for transaction in self.transactions)
+
+    def argument_bytes(self) -> int:
+        """Bytes of all arguments. Counted when asked for: a unit of one received chunk never is."""
+        for args in self.commands[self.counted :]:
+            self.counted_bytes += sum(map(len, args))
+        self.counted = len(self.commands)
+        return self.counted_bytes
 
     def add(self, slot: Slot) -> None:
         """The next request's reply is not a plain step of the machine."""
+        if not self.mixed:
+            self.mixed = True
+            self.slots = [PLAIN_STEP] * len(self.commands)
         self.slots.append(slot)
-        self.mixed = True
 
     def add_command(self, args: Args, slot: Step, *, writes: bool) -> None:
         """The next request is a command for the machine."""
-        self.commands.append(args)
-        self.steps += 1
-        self.writes = self.writes or writes
         self.add(slot)
+        self.commands.append(args)
+        self.writes = self.writes or writes
 
     def refusal(self, error: CommandError) -> list[Reply]:
         """What stands in for the machine's replies when there are none."""

@@ -12,7 +12,7 @@ types as arguments), and it has to be kept away from ``*1000000000``, for which 
 
 from typing import Final
 
-from trikv.protocol.events import BadBytes, Request, WireLimits
+from trikv.protocol.events import Args, BadBytes, Request, WireLimits
 
 PLAIN_ARG_BYTES_MAX: Final = 4095
 """Longer arguments take the careful way, where their cost is the copy anyway."""
@@ -35,11 +35,11 @@ def plain_fits(limits: WireLimits) -> bool:
     )
 
 
-def split_requests(data: bytes) -> tuple[list[Request], int]:
-    """Take whole plain requests off the front of `data`; return them and the number of bytes they used."""
+def split_requests(data: bytes) -> tuple[list[Args], int]:
+    """The arguments of the whole plain requests at the front of `data`, and how many bytes they take."""
     parts = data.split(b"\r\n")
     last = len(parts) - 1  # what follows the final CRLF: empty, or the beginning of something
-    requests: list[Request] = []
+    requests: list[Args] = []
     at = 0
     while at < last:
         count = _COUNTS.get(parts[at])
@@ -55,7 +55,7 @@ def split_requests(data: bytes) -> tuple[list[Request], int]:
                 break
             header_at += 2
         else:
-            requests.append(Request(args, False))
+            requests.append(args)
             at = after
             continue
         break

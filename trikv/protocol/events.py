@@ -6,6 +6,9 @@ from typing import Final, TypeAlias
 import attrs
 import msgspec
 
+Args: TypeAlias = tuple[bytes, ...]
+"""One command: at least one argument; the first is its name as it was sent."""
+
 
 @attrs.frozen
 class WireLimits:
@@ -34,8 +37,7 @@ class WireLimits:
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One whole command."""
 
-    args: tuple[bytes, ...]
-    """At least one; the first is the command's name as it was sent."""
+    args: Args
     typed: bool
     """True where it came as a line: the reply is for a person."""
 
