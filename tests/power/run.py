@@ -1,9 +1,9 @@
 """Power cuts for real, again and again: ``python -m tests.power.run --cuts 20``.
 
-Three nodes, each with its data on an ext4 file system of its own in a loop file. Under load, or
-while they start, all are killed, the loop files are copied before anything is unmounted (what was
-not sent to the device by then is lost), the copies are mounted, and the nodes start on them. Then every write
-acknowledged since the beginning must be there. At the end the whole history is judged as `trikv torture` does.
+Three nodes, each with its data on an ext4 file system of its own in a loop file. Under load, or while they
+start, all are killed, the loop files are copied before anything is unmounted (what was not sent to the device
+by then is lost), the copies are mounted, and the nodes start on them. Then every write acknowledged since the
+beginning must be there. At the end the whole history is judged as ``trikv torture`` does.
 
 Not in it: a cut in the middle of a sync, since the kernel finishes the call that a killed process waits in.
 Those are the business of ``tests/storage/test_wal_crashes.py`` and of the simulator.
@@ -25,6 +25,7 @@ from trikv.torture.evidence import Evidence, Outcome
 from trikv.torture.judge import Findings, judge
 from trikv.torture.nodes import SETTINGS, Trikv, plan_nodes
 from trikv.torture.options import NODES
+from trikv.torture.ports import Ports
 from trikv.torture.reading import Reader
 from trikv.torture.system import TortureError
 
@@ -84,7 +85,8 @@ class Campaign:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`environment`: more of it for the nodes."""
-        plan = plan_nodes(directory / "data", None, {**SETTINGS, **(environment or {})})
+        self._ports = Ports()
+        plan = plan_nodes(directory / "data", self._ports, {**SETTINGS, **(environment or {})})
         self._system = Trikv(plan)
         self._disks = Disks(directory, [Path(node.config.data_directory) for node in plan.nodes])
         self._source = random.Random(f"{seed} cuts")
@@ -105,6 +107,7 @@ class Campaign:
             finally:
                 with trio.CancelScope(shield=True):
                     await self._system.kill(EVERYONE)
+                self._ports.release()
         return judge(self.evidence, readings, digests)
 
     async def _cycle(self, number: int, disks: Disks) -> None:
@@ -122,7 +125,7 @@ class Campaign:
         else:
             await self._die_under_load(disks)
         await self._system.kill(EVERYONE)
-        mode = MODES[number % len(MODES)]
+        mode = MODES[number // 3 % len(MODES)]
         cut = disks.cut(mode)
         if cut.survived != NODES:
             raise PowerError("a synced file is gone: this rig loses more than a power cut does")
@@ -139,7 +142,7 @@ class Campaign:
             fates.count(Outcome.UNKNOWN),
             cut.replays,
             cut.died,
-            reading.lost,
+            len(reading.lost),
             up_s,
         )
         self.rows.append(row)
@@ -182,7 +185,7 @@ def say(text: str) -> None:
 
 def main() -> int:
     """The command; its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.power.run", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.power.run")
     parser.add_argument("--cuts", type=int, default=20, help="how often the power goes")
     parser.add_argument("--seed", type=int, default=1, help="draws commands and moments")
     options = parser.parse_args()
@@ -195,7 +198,7 @@ def main() -> int:
         findings = trio.run(campaign.run, options.cuts)
     say(
         f"{options.cuts} power cuts: {findings.acknowledged_writes:,} acknowledged writes, "
-        f"{findings.lost_in_all:,} lost; {findings.groups} histories, {findings.disordered} without an order; "
+        f"{findings.lost_in_all:,} lost; {findings.groups} histories, {findings.disordered} without order; "
         + ("clean" if findings.clean else "NOT CLEAN")
     )
     for problem in findings.problems:

@@ -13,6 +13,7 @@ workload   pure: what clients ask, drawn from a seed
 evidence   pure: what clients were told
 crowd      clients in parallel, each with its connection (`link`)
 system     what the storm needs to know of three processes: `nodes` is trikv, `redis` is Redis
+ports      ports that stay ours while nobody listens on them
 storm      the faults, drawn from a seed
 reading    reads everything back, one node at a time
 judge      pure: evidence and readings in, findings out

@@ -21,8 +21,9 @@ from trikv.errors import first_line
 from trikv.torture.link import Link
 from trikv.torture.nodes import Trikv, plan_nodes
 from trikv.torture.options import Options, Target, parse_target
-from trikv.torture.redis import Redis, find_server, free_ports
-from trikv.torture.report import Screen, as_dict, as_text, verdict
+from trikv.torture.ports import Ports
+from trikv.torture.redis import Redis, find_server
+from trikv.torture.report import Screen, as_dict, as_text, losses, verdict
 from trikv.torture.run import Result, Stop, torture_system, torture_target
 from trikv.torture.system import TortureError
 
@@ -109,7 +110,7 @@ async def _run(options: Options) -> int:
 def _conclude(results: Sequence[Result], report: Path | None, screen: Screen) -> None:
     screen.line(f"\n{as_text(results)}\n")
     for result in results[1:]:
-        screen.line(f"{result.title} lost {result.findings.lost_in_all:,} acknowledged writes.")
+        screen.line("\n".join(losses(result)))
     for line in verdict(results[0]):
         screen.line(line)
     if report is not None:
@@ -117,8 +118,11 @@ def _conclude(results: Sequence[Result], report: Path | None, screen: Screen) ->
 
 
 async def _trikv(options: Options, directory: Path, screen: Screen, stop: Stop) -> Result:
-    system = Trikv(plan_nodes(directory, options.port))
-    return await torture_system(system, options, screen, stop)
+    ports = Ports(options.port)
+    try:
+        return await torture_system(Trikv(plan_nodes(directory, ports)), options, screen, stop)
+    finally:
+        ports.release()
 
 
 async def _redis(options: Options, directory: Path, screen: Screen, stop: Stop) -> list[Result]:
@@ -129,11 +133,14 @@ async def _redis(options: Options, directory: Path, screen: Screen, stop: Stop) 
     results = []
     for title, replicas in (("Redis", 0), ("Redis + WAIT 1", 1)):
         home = directory / f"redis-wait{replicas}"
+        ports = Ports(options.port)
         try:
-            system = Redis(program, home, free_ports(), title=title)
+            system = Redis(program, home, ports, title=title)
             results.append(await torture_system(system, options, screen, stop, replicas=replicas))
         except (TortureError, OSError) as error:
             screen.line(f"{title} could not be tortured: {first_line(error)}")
+        finally:
+            ports.release()
         if stop.asked:
             break
     return results

@@ -60,8 +60,9 @@ class Crowd:
         while not self._stopping:
             link: Link | None = None
             try:
-                link = await Link.open(self._where(client, self._attempts[client]), self._password)
-                while not self._stopping:
+                address = self._where(client, self._attempts[client])
+                link = await Link.open(address, self._password)
+                while self._stays(client, address):
                     await self._ask(client, link)
                     await trio.sleep(self._draws[client].pause_s(THINK_S))
             except (OSError, Refused):
@@ -71,12 +72,16 @@ class Crowd:
                 if link is not None:
                     link.close()
 
+    def _stays(self, client: int, address: Address) -> bool:
+        """Whether a client goes on where it is: where the leader has moved, it is told at once."""
+        return not self._stopping and self._where(client, self._attempts[client]) == address
+
     async def _ask(self, client: int, link: Link) -> None:
         step = self._draws[client].step()
         if step.unique is not None:
             self._evidence.begin_unique(step.unique)
             replies, vouched = await self._send(link, step)
-            self._evidence.end_unique(step.unique, replies, vouched=vouched)
+            self._evidence.end_unique(step.unique, replies, trio.current_time(), vouched=vouched)
             return
         operation = self._evidence.begin(client, step.commands, is_transaction=step.is_transaction)
         if step.counter is not None:

@@ -73,6 +73,8 @@ class Evidence:
         self.counters: dict[bytes, list[Operation]] = {}
         self.groups: dict[int, list[Operation]] = {}
         self.unique: dict[bytes, Outcome] = {}
+        self.acknowledged_s: dict[bytes, float] = {}
+        """When each acknowledged unique write was, on the clock of the run."""
         self.unexpected: Counter[str] = Counter()
         self.tally = Tally()
 
@@ -85,10 +87,12 @@ class Evidence:
         assert key not in self.unique
         self.unique[key] = Outcome.UNKNOWN
 
-    def end_unique(self, key: bytes, replies: Sequence[Any], *, vouched: bool = True) -> None:
+    def end_unique(self, key: bytes, replies: Sequence[Any], now_s: float, *, vouched: bool = True) -> None:
         """Its answer has come; `vouched`: as many replicas as demanded have it."""
         outcome = self._count(replies, writes=True, vouched=vouched)
         self.unique[key] = Outcome.UNKNOWN if outcome is Outcome.UNEXPECTED else outcome
+        if outcome is Outcome.DONE:
+            self.acknowledged_s[key] = now_s
 
     def begin(self, client: int, commands: tuple[Args, ...], *, is_transaction: bool = False) -> Operation:
         """A step that is part of the history is about to be sent."""

@@ -14,6 +14,8 @@ from trikv.torture.reading import Reading
 
 GROUP_BUDGET: Final = 100_000
 """Steps of the search for one group: under two seconds; a usual one takes some hundreds."""
+NAMES_MAX: Final = 10
+"""So many keys are named in a finding."""
 UNJUDGED_SHARE_MAX: Final = 0.01
 """A verdict in which more groups than this stay open is none."""
 
@@ -28,9 +30,8 @@ class Findings:
     refused: int
     checked: int = 0
     """Unique writes acknowledged, each looked for on every node."""
-    lost: int = 0
-    """Of them, those that some node does not have."""
-    lost_keys: list[str] = attrs.Factory(list)
+    lost: set[bytes] = attrs.Factory(set)
+    """Keys of those among them that some node does not have."""
     increments_lost: int = 0
     """Acknowledged increments that the counters do not show."""
     groups: int = 0
@@ -49,7 +50,7 @@ class Findings:
     @property
     def lost_in_all(self) -> int:
         """Acknowledged writes that are gone: unique ones and increments."""
-        return self.lost + self.increments_lost
+        return len(self.lost) + self.increments_lost
 
 
 def judge(
@@ -80,18 +81,22 @@ def _weigh_reading(findings: Findings, reading: Reading) -> None:
         findings.problems.append(f"{reading.node} could not be read back: it did not answer")
         return
     if reading.lost:
-        if reading.lost > findings.lost:
-            findings.lost, findings.lost_keys = reading.lost, reading.lost_keys
+        findings.lost.update(reading.lost)
         findings.problems.append(
-            f"{reading.node} has lost {reading.lost:,} of {reading.checked:,} acknowledged writes: "
-            f"{', '.join(reading.lost_keys)}{', …' if reading.lost > len(reading.lost_keys) else ''}"
+            f"{reading.node} has lost {len(reading.lost):,} of {reading.checked:,} acknowledged writes: "
+            f"{_some([key.decode() for key in reading.lost])}"
         )
     for keys, what in (
         (reading.risen, "were answered as not executed, and are there"),
         (reading.wrong, "hold what was never written to them"),
     ):
         if keys:
-            findings.problems.append(f"{reading.node}: {len(keys):,} keys {what}: {', '.join(keys[:10])}")
+            findings.problems.append(f"{reading.node}: {len(keys):,} keys {what}: {_some(keys)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Some names of many."""
+    return ", ".join(names[:NAMES_MAX]) + (", …" if len(names) > NAMES_MAX else "")
 
 
 def _weigh_counters(findings: Findings, evidence: Evidence, readings: Sequence[Reading]) -> None:

@@ -11,9 +11,10 @@ import trio
 from trikv import secret
 from trikv.bench.options import Address
 from trikv.cluster.plan import HOST, Plan, make_plan
-from trikv.cluster.processes import NodeProcess, taken_port
+from trikv.cluster.processes import NodeProcess
 from trikv.cluster.watch import Status
-from trikv.torture.options import NODES, PORTS
+from trikv.torture.options import NODES
+from trikv.torture.ports import Ports
 from trikv.torture.system import TortureError, ask, ask_info
 
 STOP_S: Final = 15.0
@@ -23,21 +24,13 @@ SETTINGS: Final = {"TRIKV_SEGMENT_BYTES": "1mb", "TRIKV_SNAPSHOT_LOG_BYTES": "4m
 _CONVERGE_S: Final = 30.0
 
 
-def plan_nodes(directory: Path, port: int | None, settings: Mapping[str, str] = SETTINGS) -> Plan:
-    """Plan three nodes below `directory`. Raises TortureError where no port, or not this one, is free."""
+def plan_nodes(directory: Path, ports: Ports, settings: Mapping[str, str] = SETTINGS) -> Plan:
+    """Plan three nodes below `directory`."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith("TRIKV_")}
     environment |= {"TRIKV_DATA": str(directory), **settings}
-    taken = None
-    for first in [port] if port is not None else PORTS:
-        plan = make_plan(
-            port=str(first), max_volume=None, timeout=None, environment=environment, configs=directory
-        )
-        taken = taken_port(plan.ports())
-        if taken is None:
-            return plan
-    if port is not None:
-        raise TortureError(str(taken).replace("another PORT", "another --port"))
-    raise TortureError(f"no three free ports from {PORTS.start} to {PORTS.stop}; give --port")
+    return make_plan(
+        port=str(ports.first), max_volume=None, timeout=None, environment=environment, configs=directory
+    )
 
 
 class Trikv:

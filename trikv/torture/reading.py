@@ -16,8 +16,6 @@ from trikv.torture.workload import COUNTERS, counter_key, keys_of_group
 
 CHUNK: Final = 300
 PAUSE_S: Final = 0.1
-SAMPLES: Final = 10
-"""So many names of lost keys are kept."""
 _NOBODY: Final = -1
 """The client number of who reads back."""
 
@@ -29,9 +27,8 @@ class Reading:
     node: str
     checked: int = 0
     """Unique writes that were acknowledged and have been looked for."""
-    lost: int = 0
-    lost_keys: list[str] = attrs.Factory(list)
-    """The first of them."""
+    lost: list[bytes] = attrs.Factory(list)
+    """Keys of those that are not there."""
     risen: list[str] = attrs.Factory(list)
     """Keys whose write was answered as not executed, and which are there."""
     wrong: list[str] = attrs.Factory(list)
@@ -95,8 +92,7 @@ class Reader:
             reading.checked += 1
         if value is None:
             if fate is Outcome.DONE:
-                reading.lost += 1
-                reading.lost_keys += [name] * (len(reading.lost_keys) < SAMPLES)
+                reading.lost.append(key)
         elif value != self._evidence.value_of(key):
             reading.wrong.append(name)
         elif fate is Outcome.REFUSED:

@@ -1,10 +1,10 @@
 """Redis, a master and two replicas, as a system to torture, with the promotion that a sentinel would do.
 
 It is treated as well as it can be: every write synced before its answer (``appendfsync always``), replicas
-waited for before the load and after each fault, no delay before a full synchronisation, clients told of the
-new master at once, promotion of the replica with the greatest offset (of equal ones, as after a restart, the
-one with most keys). Reads go to the master. A master that is gone, or silent for a second as under
-``down-after-milliseconds 1000``, is replaced; when it comes back it is told to follow.
+and their files waited for before the load and before each fault, no delay before a full synchronisation,
+clients told of the new master at once, promotion of the replica with the greatest offset (of equal ones, as
+after a restart, the one with most keys). Reads go to the master. A master that is gone, or silent for a
+second as under ``down-after-milliseconds 1000``, is replaced; the moment it is back it is told to follow.
 """
 
 import shutil
@@ -19,9 +19,10 @@ import trio
 from trikv.bench.options import Address
 from trikv.bench.status import parse_info
 from trikv.cluster.plan import HOST
-from trikv.cluster.processes import last_line, taken_port
+from trikv.cluster.processes import last_line
 from trikv.torture.link import Args
-from trikv.torture.options import NODES, PORTS
+from trikv.torture.options import NODES
+from trikv.torture.ports import Ports
 from trikv.torture.system import TortureError, ask, ask_info, signal_all
 
 _UP_S: Final = 30.0
@@ -33,21 +34,12 @@ def find_server() -> str | None:
     return shutil.which("redis-server")
 
 
-def free_ports() -> range:
-    """Three free ports. Raises TortureError."""
-    for first in PORTS:
-        ports = range(first, first + NODES)
-        if taken_port([(port, "Redis") for port in ports]) is None:
-            return ports
-    raise TortureError(f"no three free ports from {PORTS.start} to {PORTS.stop}")
-
-
 class Redis:
     """A master and two replicas."""
 
     reads_anywhere = False
 
-    def __init__(self, program: str, directory: Path, ports: range, *, title: str = "Redis") -> None:
+    def __init__(self, program: str, directory: Path, ports: Ports, *, title: str = "Redis") -> None:
         self.title = title
         self._program = program
         self._directory = directory
@@ -59,7 +51,7 @@ class Redis:
 
     def address(self, node: int) -> Address:
         """Where a node serves clients."""
-        return Address(HOST, self._ports[node - 1])
+        return Address(HOST, self._ports.first + node - 1)
 
     def where(self, client: int, attempt: int) -> Address:  # noqa: ARG002 - there is one place
         """The master of the moment."""
@@ -70,12 +62,16 @@ class Redis:
         for node in sorted(nodes, key=lambda node: node != self._master):
             home = self._directory / f"redis{node}"
             home.mkdir(parents=True, exist_ok=True)
-            role = [] if node == self._master else ["--replicaof", HOST, str(self._ports[self._master - 1])]
+            role = (
+                []
+                if node == self._master
+                else ["--replicaof", HOST, str(self._ports.first + self._master - 1)]
+            )
             with trio.CancelScope(shield=True):
                 self._processes[node] = await trio.lowlevel.open_process(
                     [
                         self._program,
-                        *("--port", str(self._ports[node - 1]), "--bind", HOST, "--dir", str(home)),
+                        *("--port", str(self._ports.first + node - 1), "--bind", HOST, "--dir", str(home)),
                         *("--logfile", str(home / "redis.log"), "--repl-diskless-sync-delay", "0"),
                         *_DURABLE,
                         *role,
@@ -115,22 +111,24 @@ class Redis:
         return self._master
 
     async def fail_over(self) -> None:
-        """Promote the replica that has most, if the master is gone or stopped and there is one."""
-        if self._master in self._processes and self._master not in self._paused:
-            return
+        """Promote the replica that has most, if the master is gone or stopped; tell all whom to follow."""
+        if self._master not in self._processes or self._master in self._paused:
+            await self._promote()
+        await self._tell_roles()
+
+    async def _promote(self) -> None:
         found: list[tuple[int, int, int]] = []
         for node in self._processes:
             if node in self._paused or node == self._master:
                 continue
             await self._until_it_answers(node)
-            info = await self._replication(node)
+            info = await self._info(node)
             (keys,) = await ask(self.address(node), (b"DBSIZE",)) or (0,)
             offset = int(info.get("slave_repl_offset") or info.get("master_repl_offset") or 0)
             found.append((offset, keys if isinstance(keys, int) else 0, node))
         if found:
             self._master = max(found)[2]
             self.promotions += 1
-            await self._tell_roles()
 
     async def whole(self) -> bool:
         """Both replicas follow the master and are in step. Raises TortureError where one ended by itself."""
@@ -139,9 +137,11 @@ class Redis:
                 log = self._directory / f"redis{node}" / "redis.log"
                 raise TortureError(f"redis{node} ended by itself: {last_line(log)}")
         await self._tell_roles()
-        infos = [await self._replication(node) for node in range(1, NODES + 1)]
+        infos = [await self._info(node) for node in range(1, NODES + 1)]
         up = [info for info in infos if info.get("master_link_status") == "up"]
-        return len(up) == NODES - 1
+        # After a full synchronisation a replica writes its file anew; until then the old one would be read.
+        busy = [info for info in infos if _rewrites(info)]
+        return len(up) == NODES - 1 and not busy
 
     async def stop(self) -> list[str]:
         """Kill: what it has acknowledged is on disk."""
@@ -158,7 +158,7 @@ class Redis:
         for node in list(self._processes):
             if node in self._paused:
                 continue
-            info = await self._replication(node)
+            info = await self._info(node)
             if node == self._master and info.get("role") == "slave":
                 await ask(self.address(node), (b"REPLICAOF", b"NO", b"ONE"))
             elif node != self._master and (
@@ -167,14 +167,14 @@ class Redis:
                 follow: Args = (b"REPLICAOF", master.host.encode(), b"%d" % master.port)
                 await ask(self.address(node), follow)
 
-    async def _replication(self, node: int) -> dict[str, str]:
-        return parse_info(await ask_info(self.address(node), b"replication"))
+    async def _info(self, node: int) -> dict[str, str]:
+        return parse_info(await ask_info(self.address(node), b"replication", b"persistence"))
 
     async def _until_it_answers(self, node: int) -> None:
         """Wait until it has read its file. Raises TortureError where it does not come up."""
         with trio.move_on_after(_UP_S):
             while await ask(self.address(node), (b"GET", b"is it loading?")) is None or not (
-                await self._replication(node)
+                await self._info(node)
             ):
                 if self._processes[node].returncode is not None:
                     break
@@ -183,3 +183,7 @@ class Redis:
                 return
         log = self._directory / f"redis{node}" / "redis.log"
         raise TortureError(f"redis{node} does not come up: {last_line(log)}")
+
+
+def _rewrites(info: dict[str, str]) -> bool:
+    return any(info.get(f"aof_rewrite_{state}") != "0" for state in ("in_progress", "scheduled"))

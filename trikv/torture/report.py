@@ -7,7 +7,7 @@ from typing import Any, Final
 import trio
 
 from trikv.torture.evidence import Evidence
-from trikv.torture.judge import Findings
+from trikv.torture.judge import NAMES_MAX, Findings
 from trikv.torture.run import Result
 from trikv.torture.storm import Blow
 
@@ -89,6 +89,16 @@ def as_text(results: Sequence[Result]) -> str:
     )
 
 
+def losses(result: Result) -> list[str]:
+    """What a system lost, and by which faults."""
+    findings = result.findings
+    lines = [f"{result.title} lost {findings.lost_in_all:,} acknowledged writes."]
+    for blow, lost in zip(result.blows, result.lost_by, strict=True):
+        if lost:
+            lines.append(f"{lost:>7,} unique writes at {blow.at_s:.1f} s: {blow.text}")
+    return lines
+
+
 def verdict(result: Result) -> list[str]:
     """One line if all is well; otherwise what is not, a line each."""
     findings = result.findings
@@ -115,8 +125,9 @@ def as_dict(results: Sequence[Result]) -> dict[str, Any]:
                         "at_s": round(blow.at_s, 3),
                         "fault": blow.text,
                         "served_s": None if blow.served_s is None else round(blow.served_s, 3),
+                        "lost": lost,
                     }
-                    for blow in result.blows
+                    for blow, lost in zip(result.blows, result.lost_by, strict=True)
                 ],
                 **_findings(result.findings),
             }
@@ -134,7 +145,7 @@ def _findings(findings: Findings) -> dict[str, Any]:
         "refused": findings.refused,
         "unique_writes_checked": findings.checked,
         "lost": findings.lost_in_all,
-        "lost_keys": findings.lost_keys,
+        "lost_keys": sorted(key.decode() for key in findings.lost)[:NAMES_MAX],
         "histories": findings.groups,
         "disordered": findings.disordered,
         "unjudged": findings.unjudged,

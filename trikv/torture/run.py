@@ -1,7 +1,8 @@
 """One torture from start to verdict: load and storm together, then healing, reading back, judging."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -43,6 +44,8 @@ class Result:
     """How long the load took."""
     blows: list[Blow]
     findings: Findings
+    lost_by: list[int]
+    """For each fault, the unique writes that it cost: those lost ones acknowledged last before its end."""
 
 
 @attrs.define
@@ -71,7 +74,7 @@ async def torture_system(
     `replicas`: how many must have a write for it to count as acknowledged, by WAIT; 0: the answer counts.
     """
     evidence = _new_evidence()
-    storm = Storm(system, evidence.tally, options.seed, show.blow)
+    storm = Storm(system, evidence.tally, show.blow, clients=options.clients, seed=options.seed)
     crowd = Crowd(evidence, system.where, clients=options.clients, seed=options.seed, replicas=replicas)
     ends: list[str] = []
     try:
@@ -93,7 +96,7 @@ async def torture_system(
             ends = await system.stop()
     show.phase(f"{system.title}: searching the history")
     findings = judge(evidence, readings, digests, [*storm.troubles, *ends])
-    return Result(system.title, seconds, storm.blows, findings)
+    return Result(system.title, seconds, storm.blows, findings, blame(storm.blows, evidence, findings.lost))
 
 
 async def torture_target(target: Target, options: Options, show: Show, stop: Stop) -> Result:
@@ -119,7 +122,18 @@ async def torture_target(target: Target, options: Options, show: Show, stop: Sto
         findings.problems.append("no command was answered")
     if findings.clean:
         await reader.forget()
-    return Result(str(target.address), seconds, [], findings)
+    return Result(str(target.address), seconds, [], findings, [])
+
+
+def blame(blows: Sequence[Blow], evidence: Evidence, lost: Iterable[bytes]) -> list[int]:
+    """Count the lost writes by the first fault that was over after they were acknowledged."""
+    ends_s = [blow.over_s for blow in blows]
+    counts = [0] * len(blows)
+    for key in lost:
+        place = bisect_left(ends_s, evidence.acknowledged_s[key])
+        if place < len(blows):
+            counts[place] += 1
+    return counts
 
 
 async def _load(

@@ -47,7 +47,7 @@ class System(Protocol):
         """The node that leads, as far as is known."""
 
     async def fail_over(self) -> None:
-        """The leader is gone, or silent for a second: whatever must be done from outside to have another."""
+        """Do what must be done from outside: replace a leader that is gone or silent, tell who is back."""
 
     async def whole(self) -> bool:
         """All nodes run, follow one leader, and keep up. Raises TortureError where one ended by itself."""
