@@ -68,6 +68,44 @@ class PeerContract:
             with pytest.raises(trio.ClosedResourceError):
                 await stream.send_all(b"x")
 
+    async def test_send_at_once(self, rig: Rig) -> None:
+        """`send_nowait` takes what fits and says how much; ``send_all`` goes on from there, in order."""
+        received = bytearray()
+        may_read = trio.Event()
+
+        async def handler(stream: trio.abc.Stream) -> None:
+            await may_read.wait()
+            while data := await stream.receive_some(65536):
+                received.extend(data)
+            done.set()
+
+        done = trio.Event()
+        data = pattern(64 << 20)
+        async with listening(rig, handler) as address:
+            stream = await rig.host.network.dial(address)
+            assert stream.send_nowait(data[:5]) == 5
+            sent = 5
+            while taken := stream.send_nowait(data[sent : sent + 100_000]):
+                sent += taken
+            assert sent < len(data), "a peer that does not read is not served without limit"
+            may_read.set()
+            await stream.send_all(data[sent : sent + 100_000])
+            await stream.aclose()
+            with trio.fail_after(30):
+                await done.wait()
+            assert received == data[: sent + 100_000]
+
+    async def test_send_at_once_to_the_gone(self, rig: Rig) -> None:
+        """`send_nowait` takes nothing where the connection is broken or closed; it never raises."""
+        async with listening(rig, _hang_up) as address:
+            stream = await rig.host.network.dial(address)
+            assert await stream.receive_some(10) == b""
+            with trio.fail_after(30):
+                while stream.send_nowait(b"x" * 1000):
+                    await trio.sleep(0.001)  # noqa: ASYNC110 - no event tells that the kernel knows
+            await stream.aclose()
+            assert stream.send_nowait(b"x") == 0
+
     async def test_nobody_listens(self, rig: Rig) -> None:
         """Dialing an address without a listener raises an OSError that names it."""
         async with listening(rig, _stay) as address:

@@ -153,7 +153,7 @@ class Desk:
     def _driver(self, machine: Machine) -> Driver:
         host, inbox = cast("Host", self.host), Mailbox[Event]()
         logtime = LogTime(1)
-        applier = Applier(
+        self.applier = applier = Applier(
             origin=NODE,
             machine=machine,
             position=SnapshotMeta(2, 1, MEMBERS),
@@ -184,6 +184,7 @@ class Desk:
     def turn(self, *events: Event) -> None:
         """One turn of the driver, at the present time."""
         self.driver.turn(list(events))
+        self.applier.carry_out()
 
     def hear(self, peer: int, message: PeerMessage) -> None:
         """A turn with one message."""

@@ -17,12 +17,14 @@ class SocketAcceptor:
     """`trikv.host.stream_server.Acceptor` over a listening socket."""
 
     def __init__(
-        self, listener: socket.socket, tune: Callable[[trio.SocketStream], None] | None = None
+        self,
+        listener: socket.socket,
+        stream_of: Callable[[trio.socket.SocketType], trio.abc.Stream] = trio.SocketStream,
     ) -> None:
-        """`tune` sets further options on each accepted stream."""
+        """`stream_of` makes the stream of an accepted socket."""
         self.address = endpoint(listener.getsockname())
         self._socket = trio.socket.from_stdlib_socket(listener)
-        self._tune = tune
+        self._stream_of = stream_of
         self._warn_again_at = float("-inf")
 
     async def accept(self) -> Accepted:
@@ -30,10 +32,8 @@ class SocketAcceptor:
         while True:
             try:
                 sock, peer = await self._socket.accept()
-                stream = trio.SocketStream(sock)
-                if self._tune is not None:
-                    self._tune(stream)
-                return Accepted(stream, endpoint(peer), endpoint(sock.getsockname()))
+                local = endpoint(sock.getsockname())
+                return Accepted(self._stream_of(sock), endpoint(peer), local)
             except OSError as error:
                 if self._socket.fileno() < 0:
                     raise trio.ClosedResourceError from error

@@ -12,8 +12,16 @@ from trikv.host.clock import RealClock, RealEntropy, resident_bytes
 from trikv.host.disk import RealDisk
 from trikv.host.hub import Hub
 from trikv.host.peers import SocketAcceptor
-from trikv.host.seam import Clock, ConversationFactory, Entropy, Listening, Network, StreamHandler
-from trikv.host.sockets import dial, listening_socket, tune_peer
+from trikv.host.seam import (
+    Clock,
+    ConversationFactory,
+    Entropy,
+    Listening,
+    Network,
+    PeerStream,
+    StreamHandler,
+)
+from trikv.host.sockets import dial, listening_socket, peer_stream
 from trikv.host.stream_server import PEER_CONNECTIONS_MAX, listen_streams, serve_streams
 from trikv.storage.disk import Disk
 
@@ -47,10 +55,10 @@ class RealNetwork:
         self, address: str, handler: StreamHandler, *, task_status: trio.TaskStatus[Listening]
     ) -> None:
         """Accept peers at `address` until cancelled."""
-        acceptor = SocketAcceptor(await listening_socket(address), tune_peer)
+        acceptor = SocketAcceptor(await listening_socket(address), peer_stream)
         await listen_streams(acceptor, handler, connections_max=PEER_CONNECTIONS_MAX, task_status=task_status)
 
-    async def dial(self, address: str) -> trio.abc.Stream:
+    async def dial(self, address: str) -> PeerStream:
         """Connect to a peer."""
         return await dial(address)
 

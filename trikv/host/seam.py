@@ -4,6 +4,7 @@
 pass one contract suite (``tests/host/contract.py``), so that what is simulated is what ships.
 """
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
@@ -61,6 +62,17 @@ class Conversation(Protocol):
         """
 
 
+class PeerStream(trio.abc.Stream):
+    """A connection to a peer. As any stream, and it can send without waiting."""
+
+    @abstractmethod
+    def send_nowait(self, data: bytes) -> int:
+        """Send what can leave at once, and tell how many bytes that was: none also where it is broken.
+
+        Never raises for a dead peer: the next ``send_all`` does. Not while a ``send_all`` is under way.
+        """
+
+
 ConversationFactory: TypeAlias = Callable[[Wire], Conversation]
 StreamHandler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 
@@ -100,7 +112,7 @@ class Network(Protocol):
     ) -> None:
         """Accept peer connections, one task of `handler` each, until cancelled. `handler` catches its own."""
 
-    async def dial(self, address: str) -> trio.abc.Stream:
+    async def dial(self, address: str) -> PeerStream:
         """Connect to a peer. Raises OSError. The stream has TCP_NODELAY set."""
 
 

@@ -6,6 +6,7 @@ import socket
 import trio
 
 from trikv.host.addresses import join_address, split_address
+from trikv.host.peer_socket import PeerSocket
 
 BACKLOG = 1024
 """Connections the kernel may hold before `accept`; Linux cuts it to ``net.core.somaxconn``."""
@@ -75,26 +76,31 @@ def _keep_alive(sock: socket.socket, idle_s: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
-def tune_peer(stream: trio.SocketStream) -> None:
-    """Notice a dead peer within `PEER_TIMEOUT_S`, whether bytes are on the way or not.
+def peer_stream(sock: trio.socket.SocketType) -> PeerSocket:
+    """The stream of a connected socket, which it owns from now on.
 
-    A connection that was reset meanwhile is left for its first use to tell.
+    It notices a dead peer within `PEER_TIMEOUT_S`, whether bytes are on the way or not. A connection that was
+    reset meanwhile is left for its first use to tell.
     """
+    plain = socket.socket(fileno=sock.detach())
+    plain.setblocking(False)
     with contextlib.suppress(OSError):
-        _tune_peer(stream)
+        _tune_peer(plain)
+    return PeerSocket(plain)
 
 
-def _tune_peer(stream: trio.SocketStream) -> None:
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+def _tune_peer(sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PEER_TIMEOUT_S // 2)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PEER_TIMEOUT_S // 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PEER_TIMEOUT_S // 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PEER_TIMEOUT_S // 2)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_S * 1000)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_S * 1000)
 
 
-async def dial(address: str) -> trio.SocketStream:
+async def dial(address: str) -> PeerSocket:
     """Connect to `address`. OSError with the address in its message.
 
     One attempt at one socket address: links retry by themselves, so Trio's happy-eyeballs race would only
@@ -110,6 +116,4 @@ async def dial(address: str) -> trio.SocketStream:
             raise
     except OSError as error:
         raise _named(error, f"cannot reach {address}") from error
-    stream = trio.SocketStream(sock)
-    tune_peer(stream)
-    return stream
+    return peer_stream(sock)

@@ -90,21 +90,25 @@ class Applier:
         """Carry out `orders` after all that were put before; reads wait for their index."""
         self._orders.extend(orders)
 
+    @property
+    def has_orders(self) -> bool:
+        """True while something waits to be carried out."""
+        return bool(self._orders)
+
     def carry_out(self) -> None:
         """Carry out what has been put, for about `SLICE_MS`; the rest is left to the task.
 
-        Called by the driver at the end of its turn: it plans the next expiry and looks at what was applied
-        when it comes round anyway, and is not woken for that.
+        Called by the driver after its turn. Nothing happens while the task is at what was left to it before.
         """
-        if self._is_behind or not (self._orders or self._retired):
+        if self._is_behind:
             return
-        if self._advance():
-            self._deadline_told = self.machine.next_deadline_ms()
-            if not (self._retired or self.machine.space.ledger.discarded):
-                return
-        else:
+        if not self._advance():
             self._is_behind = True
-        self._bell.put(None)
+            self._bell.put(None)
+            return
+        self._wake_for_expiry()
+        if self._retired or self.machine.space.ledger.discarded:
+            self._bell.put(None)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Go on with what `carry_out` has left, until cancelled."""
@@ -257,7 +261,7 @@ class Applier:
         return self.machine.read(work.db, work.commands, log_time_ms, work.transactions)
 
     def _wake_for_expiry(self) -> None:
-        """The task has applied something behind the driver's back: let it plan the next expiry anew."""
+        """Let the driver plan the next expiry anew, where that has changed."""
         deadline = self.machine.next_deadline_ms()
         if deadline != self._deadline_told:
             self._deadline_told = deadline

@@ -10,6 +10,7 @@ from typing import assert_never
 
 import attrs
 import structlog
+import trio
 
 from trikv.host.seam import Host
 from trikv.machine.replies import CommandError
@@ -51,6 +52,9 @@ HOUSEKEEPING_MS = 1000
 CLOCK_DEVIATION_MS_MAX = 1000
 """Between two nodes' wall clocks, before it is worth a warning; a round trip is far less."""
 CLOCK_WARNING_INTERVAL_MS = 60_000
+WRITER_STEPS = 2
+"""Turns of Trio's loop after which the writer, woken in this one, has surely begun its sync: what is applied
+then is applied while the disk works."""
 
 log = structlog.get_logger()
 
@@ -109,11 +113,16 @@ class Driver:
 
     async def run(self) -> None:
         """Take turns until cancelled."""
+        applier = self._parts.applier
         while True:
-            self.turn(await self._inbox.take())
+            has_job = self.turn(await self._inbox.take())
+            if applier.has_orders:
+                for _ in range(WRITER_STEPS if has_job else 0):
+                    await trio.lowlevel.checkpoint()
+                applier.carry_out()
 
-    def turn(self, batch: list[Event]) -> None:
-        """One turn: inputs, timers, outputs. Synchronous, and short."""
+    def turn(self, batch: list[Event]) -> bool:
+        """One turn: inputs, timers, outputs. Synchronous, and short. True where the writer got a job."""
         now = self._now_ms = self._host.clock.boot_ms()
         raft = self._raft
         raft.begin(now, self._host.clock.wall_ms())
@@ -128,8 +137,10 @@ class Driver:
             self._keep_house(now)
         self._hand_over_proposals(now)
         self._ask_reads(now)
-        self._act(raft.ready())
+        ready = raft.ready()
+        self._act(ready)
         self._ticker.arm(self._next_deadline(now))
+        return ready.job is not None
 
     # ------------------------------------------------------------------ inputs
 
@@ -386,7 +397,6 @@ class Driver:
             self._answer_reads(ready.reads)
         for peer in ready.snapshots_wanted:
             parts.snapshotter.send_to(peer, self._raft.term, self._raft.first_index - 1)
-        parts.applier.carry_out()
 
     def _answer_reads(self, confirmed: tuple[ConfirmedRead, ...]) -> None:
         log_time_ms = self._parts.logtime.now_ms(self._now_ms)

@@ -13,7 +13,7 @@ import attrs
 import structlog
 import trio
 
-from trikv.host.seam import Host, Listening
+from trikv.host.seam import Host, Listening, PeerStream
 from trikv.node.events import Event, LinkDown, LinkUp, PeerSaid
 from trikv.node.mailbox import Mailbox
 from trikv.protocol.errors import PeerProtocolError
@@ -24,6 +24,8 @@ from trikv.protocol.peer import BLANK_CLUSTER, NONCE_BYTES, Established, PeerHan
 from trikv.raft.types import DiskId, NodeId
 
 RECEIVE_BYTES = 256 * 1024
+PUSH_BYTES_MAX = 256 * 1024
+"""What one message may make leave in the midst of a driver's turn; a backlog leaves in the link's task."""
 HANDSHAKE_S = 5.0
 STRANGER_WARNING_S = 10.0
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.05, 1.0
@@ -100,7 +102,7 @@ class Links:
                 nursery.start_soon(outgoing.run)
             task_status.started(listening)
 
-    async def dial(self, peer: NodeId, address: str) -> tuple[trio.abc.Stream, Established]:
+    async def dial(self, peer: NodeId, address: str) -> tuple[PeerStream, Established]:
         """Connect and prove ourselves. Raises OSError, BrokenResourceError or PeerProtocolError."""
         stream = await self._host.network.dial(address)
         try:
@@ -212,7 +214,11 @@ class _Outgoing:
         self._peer = peer
         self._address = address
         self._sender: PeerSender | None = None
-        self._wake = _Bell()
+        self._stream: PeerStream | None = None
+        self._rest = b""
+        """What `_push` could not send; the task is at it, or will be."""
+        self._is_blocked = False
+        self._bell: Mailbox[None] = Mailbox()
         self._scope = trio.CancelScope()
 
     @property
@@ -227,8 +233,26 @@ class _Outgoing:
         sender = self._sender
         if sender is None or not sender.put(message):
             return False
-        self._wake.ring()
+        if not self._is_blocked:
+            self._push(sender)
         return True
+
+    def _push(self, sender: PeerSender) -> None:
+        """Send at once what the kernel takes; nearly always that is all. The task sends the rest.
+
+        A task woken for every message cost more than the message.
+        """
+        assert self._stream is not None, "a sender has a stream"
+        pushed = 0
+        while pushed < PUSH_BYTES_MAX and (data := sender.next_write()):
+            taken = self._stream.send_nowait(data)
+            if taken < len(data):
+                self._rest = data[taken:]
+                break
+            pushed += taken
+        if self._rest or sender.queued_bytes:
+            self._is_blocked = True
+            self._bell.put(None)
 
     def reset(self) -> None:
         self._scope.cancel()
@@ -255,8 +279,9 @@ class _Outgoing:
             log.warning("no link to a peer", peer=self._peer, address=self._address, reason=reason)
         return reason
 
-    async def _use(self, stream: trio.abc.Stream, established: Established) -> None:
-        self._sender = established.wire.sender
+    async def _use(self, stream: PeerStream, established: Established) -> None:
+        self._stream, self._sender = stream, established.wire.sender
+        self._rest, self._is_blocked = b"", False
         self._links.up(self._peer, established.peer_disk)
         log.info("link up", peer=self._peer, address=self._address)
         try:
@@ -266,19 +291,19 @@ class _Outgoing:
         except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the peer is gone; the driver hears LinkDown and we dial again
         finally:
-            self._sender = None
+            self._stream = self._sender = None
             self._links.down(self._peer)
             log.info("link down", peer=self._peer)
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await trio.aclose_forcefully(stream)
 
-    async def _send(self, stream: trio.abc.Stream, sender: PeerSender) -> None:
+    async def _send(self, stream: PeerStream, sender: PeerSender) -> None:
         while True:
-            data = sender.next_write()
-            if data:
+            await self._bell.take()
+            while data := self._rest or sender.next_write():
+                self._rest = b""
                 await stream.send_all(data)
-            else:
-                await self._wake.wait()
+            self._is_blocked = False
 
     @staticmethod
     async def _watch(stream: trio.abc.Stream, scope: trio.CancelScope) -> None:
@@ -286,17 +311,3 @@ class _Outgoing:
         with suppress(OSError, trio.BrokenResourceError):
             await stream.receive_some(1)
         scope.cancel()
-
-
-class _Bell:
-    """Wakes one waiting task; rung while nobody waits, the next wait returns at once."""
-
-    def __init__(self) -> None:
-        self._mailbox: Mailbox[None] = Mailbox()
-
-    def ring(self) -> None:
-        if not len(self._mailbox):
-            self._mailbox.put(None)
-
-    async def wait(self) -> None:
-        await self._mailbox.take()
