@@ -95,12 +95,12 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     """Every command is listed; the version is the package's."""
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("serve", "cluster", "cli", "bench", "status"))
+    assert all(command in shown for command in ("serve", "cluster", "cli", "bench", "status", "torture"))
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == __version__
 
 
-@pytest.mark.parametrize("command", ["bench", "status", "cluster", "cli"])
+@pytest.mark.parametrize("command", ["bench", "status", "cluster", "cli", "torture"])
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
     """--help works, for commands that are imported late as well."""
     assert cli.main([command, "--help"]) == 0

@@ -57,6 +57,11 @@ def test_everything_else_that_is_wrong() -> None:
     ]
 
 
+def test_silence_is_not_clean() -> None:
+    """A run in which nothing was answered proves nothing."""
+    assert judge(Evidence(b"p:"), []).problems == ["no command was answered"]
+
+
 def counted(*replies: int | None) -> Evidence:
     """One increment after the other; None: of unknown fate."""
     evidence = Evidence(b"p:")
@@ -91,6 +96,7 @@ def test_a_group_without_an_order_is_found() -> None:
     evidence.end(read, [None], writes=False)
     evidence.groups[0] = [write, read]
     findings = judge(evidence, [])
+    assert evidence.tally.answered == 2
     assert (findings.groups, findings.disordered) == (1, 1)
     assert "no order explains" in findings.problems[0]
 

@@ -134,7 +134,7 @@ async def test_a_short_storm_has_the_faults_that_count(
 async def test_a_long_storm_has_every_fault(toy: Toy, autojump_clock: trio.testing.MockClock) -> None:
     """All kinds come; every node that was killed was started, every one that was stopped was resumed."""
     del autojump_clock
-    storm = await storm_of(toy, 400)
+    storm = await storm_of(toy, 200)
     text = "\n".join(blow.text for blow in storm.blows)
     for kind in (
         "the leader, killed",

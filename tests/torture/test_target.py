@@ -58,7 +58,7 @@ async def test_a_person_may_end_it_early() -> None:
     stop.ask()
     result = await tortured(Liar(), stop)
     assert result.seconds < SECONDS
-    assert result.findings.problems == ["no command was answered"] or result.findings.clean
+    assert result.findings.problems in ([], ["no command was answered"])
 
 
 def test_a_target_that_is_not_there(capsys: pytest.CaptureFixture[str], first_free_port: int) -> None:

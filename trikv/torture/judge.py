@@ -64,6 +64,8 @@ def judge(
     findings = Findings(
         tally.answered, tally.acknowledged_writes, tally.unknown, tally.refused, problems=list(troubles)
     )
+    if not tally.answered:
+        findings.problems.append("no command was answered")
     findings.problems += [f"answered {count} times: {text}" for text, count in evidence.unexpected.items()]
     findings.checked = sum(fate is Outcome.DONE for fate in evidence.unique.values())
     for reading in readings:

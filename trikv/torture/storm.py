@@ -15,6 +15,7 @@ SERVED_S: Final = 30.0
 """Within this time of a fault clients must be served; the promise is 2 s, a busy machine takes the rest."""
 WHOLE_S: Final = 60.0
 """A node that was killed must be back and follow within this time."""
+LEADERLESS: Final = f"after {WHOLE_S:g} s not all nodes followed one leader"
 SERVED_STEPS: Final = 4
 """So many answers a client, on average, show that the system serves: the first may have been under way."""
 SUSPECT_S: Final = 1.0
@@ -75,7 +76,7 @@ class Storm:
         while trio.current_time() < until_s or len(self.blows) < ALWAYS_COUNT:
             await trio.sleep(self._source.uniform(0.4, 1.2))
             if not await _within(WHOLE_S, self._system.whole):
-                self.troubles.append(f"after {WHOLE_S:g} s not all nodes followed one leader")
+                self.troubles.append(LEADERLESS)
                 return
             count = len(self.blows)
             kind = ALWAYS[count] if count < len(ALWAYS) else self._draw()
@@ -89,9 +90,16 @@ class Storm:
                 return
 
     async def heal(self) -> bool:
-        """Have all nodes up and in step; whether they are. Raises TortureError where one cannot start."""
-        await self._system.revive()
-        return await _within(WHOLE_S, self._system.whole)
+        """Have all nodes up and in step; whether they are, and a trouble more where not."""
+        try:
+            await self._system.revive()
+            if await _within(WHOLE_S, self._system.whole):
+                return True
+        except TortureError as error:
+            self.troubles.append(str(error))
+        else:
+            self.troubles.append(LEADERLESS)
+        return False
 
     def _draw(self) -> str:
         (kind,) = self._source.choices(list(KINDS), list(KINDS.values()))
