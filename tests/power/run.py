@@ -1,12 +1,14 @@
 """Power cuts for real, again and again: ``python -m tests.power.run --cuts 20``.
 
 Three nodes, each with its data on an ext4 file system of its own in a loop file. Under load, or while they
-start, all are killed, the loop files are copied before anything is unmounted (what was not sent to the device
-by then is lost), the copies are mounted, and the nodes start on them. Then every write acknowledged since the
-beginning must be there. At the end the whole history is judged as ``trikv torture`` does.
+start, the disks die in the middle of what they do (ext4 stops sending anything down) and all nodes are
+killed, or the nodes first. The loop files are copied before anything is unmounted: what had not been sent to
+the device is lost. The copies are mounted, the journals are replayed, the nodes start on them. Then every
+write acknowledged since the beginning must be there. At the end the whole history is judged as ``trikv
+torture`` does.
 
-Not in it: a cut in the middle of a sync, since the kernel finishes the call that a killed process waits in.
-Those are the business of ``tests/storage/test_wal_crashes.py`` and of the simulator.
+Not in it: a device that loses, reorders or tears what it was sent and not told to flush. That is the business
+of ``tests/storage/test_wal_crashes.py`` and of the simulator.
 """
 
 import argparse
@@ -33,8 +35,8 @@ CLIENTS = 12
 WHOLE_S = 60.0
 READ_S = 30.0
 EVERYONE = range(1, NODES + 1)
-IN_RECOVERY_EACH = 4
-"""Every fourth cut falls into the start of the nodes, the others under load."""
+CUTS = ("disks first", "in recovery", "nodes first", "disks first")
+"""In turn: under load, the disks die before the nodes; while the nodes start; under load, after kill -9."""
 
 HEADINGS = (
     "cut",
@@ -113,17 +115,18 @@ class Campaign:
     async def _cycle(self, number: int, disks: Disks) -> None:
         """Load, cut, start, read back."""
         disks.release_canaries()
-        in_recovery = number % IN_RECOVERY_EACH == 2
+        when = CUTS[(number - 1) % len(CUTS)]
         with trio.move_on_after(self._source.uniform(0.8, 2.0)):
             await self._crowd.work()
-        if in_recovery:
+        if when == "in recovery":
             # First a plain kill; the nodes start, and the power goes before they are through.
             await self._system.kill(EVERYONE)
             await self._system.start(EVERYONE)
             await trio.sleep(self._source.uniform(0.3, 2.5))
             disks.release_doomed_canaries()
+            disks.die()
         else:
-            await self._die_under_load(disks)
+            await self._lose_power_under_load(disks, disks_first=when == "disks first")
         await self._system.kill(EVERYONE)
         mode = MODES[number // 3 % len(MODES)]
         cut = disks.cut(mode)
@@ -136,7 +139,7 @@ class Campaign:
         fates = list(self.evidence.unique.values())
         row = Row(
             number,
-            "in recovery" if in_recovery else "under load",
+            when,
             mode,
             fates.count(Outcome.DONE),
             fates.count(Outcome.UNKNOWN),
@@ -148,12 +151,19 @@ class Campaign:
         self.rows.append(row)
         self._say(row)
 
-    async def _die_under_load(self, disks: Disks) -> None:
-        """Kill all while clients wait for answers; who still waits then will never know."""
+    async def _lose_power_under_load(self, disks: Disks, *, disks_first: bool) -> None:
+        """All goes while clients wait for answers; who still waits then will never know.
+
+        `disks_first`: the disks die in the middle of whatever they do, and the nodes live a moment longer, in
+        which they must not acknowledge anything more.
+        """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._crowd.work)
             await trio.sleep(self._source.uniform(0.2, 0.5))
             disks.release_doomed_canaries()
+            if disks_first:
+                disks.die()
+                await trio.sleep(self._source.uniform(0, 0.1))
             await self._system.kill(EVERYONE)
             nursery.cancel_scope.cancel()
 

@@ -42,7 +42,7 @@ def test_power_cuts_lose_nothing_acknowledged(tmp_path: Path) -> None:
     findings = trio.run(campaign.run, 2)
     assert findings.problems == []
     assert findings.checked > 20
-    assert [row.when for row in campaign.rows] == ["under load", "in recovery"]
+    assert [row.when for row in campaign.rows] == ["disks first", "in recovery"]
     assert [row.lost for row in campaign.rows] == [0, 0]
     assert sum(row.died for row in campaign.rows) > NODES, "unsynced files survived: these were no power cuts"
 

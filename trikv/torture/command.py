@@ -132,15 +132,15 @@ async def _redis(options: Options, directory: Path, screen: Screen, stop: Stop) 
         return []
     results = []
     for title, replicas in (("Redis", 0), ("Redis + WAIT 1", 1)):
-        home = directory / f"redis-wait{replicas}"
-        ports = Ports(options.port)
         try:
-            system = Redis(program, home, ports, title=title)
-            results.append(await torture_system(system, options, screen, stop, replicas=replicas))
-        except (TortureError, OSError) as error:
-            screen.line(f"{title} could not be tortured: {first_line(error)}")
-        finally:
-            ports.release()
+            ports = Ports(options.port)
+            try:
+                system = Redis(program, directory / f"redis-wait{replicas}", ports, title=title)
+                results.append(await torture_system(system, options, screen, stop, replicas=replicas))
+            finally:
+                ports.release()
+        except* (TortureError, OSError) as group:
+            screen.line(f"{title} could not be tortured: {first_line(group)}")
         if stop.asked:
             break
     return results

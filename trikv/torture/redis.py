@@ -62,16 +62,13 @@ class Redis:
         for node in sorted(nodes, key=lambda node: node != self._master):
             home = self._directory / f"redis{node}"
             home.mkdir(parents=True, exist_ok=True)
-            role = (
-                []
-                if node == self._master
-                else ["--replicaof", HOST, str(self._ports.first + self._master - 1)]
-            )
+            master = self.address(self._master)
+            role = [] if node == self._master else ["--replicaof", master.host, str(master.port)]
             with trio.CancelScope(shield=True):
                 self._processes[node] = await trio.lowlevel.open_process(
                     [
                         self._program,
-                        *("--port", str(self._ports.first + node - 1), "--bind", HOST, "--dir", str(home)),
+                        *("--port", str(self.address(node).port), "--bind", HOST, "--dir", str(home)),
                         *("--logfile", str(home / "redis.log"), "--repl-diskless-sync-delay", "0"),
                         *_DURABLE,
                         *role,
@@ -168,7 +165,7 @@ class Redis:
                 await ask(self.address(node), follow)
 
     async def _info(self, node: int) -> dict[str, str]:
-        return parse_info(await ask_info(self.address(node), b"replication", b"persistence"))
+        return parse_info(await ask_info(self.address(node)))  # before 7.0 it takes but one section
 
     async def _until_it_answers(self, node: int) -> None:
         """Wait until it has read its file. Raises TortureError where it does not come up."""

@@ -101,7 +101,6 @@ async def torture_system(
 async def torture_target(target: Target, options: Options, show: Show, stop: Stop) -> Result:
     """Put the load on a server that somebody else runs, and read back; no faults but theirs."""
     evidence = _new_evidence()
-
     crowd = Crowd(
         evidence,
         lambda _client, _attempt: target.address,
