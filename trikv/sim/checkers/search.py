@@ -1,0 +1,200 @@
+"""Wing and Gong's search for an order, with Lowe's memory: one component of a history at a time.
+
+Depth first over what may come next: an operation may, if it was called before the first answer among those
+that are left. A state that was reached before with the same operations done is not tried again. Shortcuts,
+all sound: an answered operation that may come next and changes nothing is taken at once, since later it could
+only be harder to place; of several unanswered operations that do the same, only the one called first is
+tried; and what an operation does to the values of its keys is worked out once.
+
+Unanswered operations come last, and first among them those that let an answered one follow: a write whose
+fate nobody knows mostly shows by the read that saw it.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import TypeAlias
+
+import attrs
+
+from trikv.sim.checkers.model import Model, agrees
+from trikv.sim.checkers.needs import needs_of, written_once
+from trikv.sim.history import Operation
+
+Values: TypeAlias = tuple[bytes | None, ...]
+"""Of the keys of a component, in their order."""
+
+
+@attrs.frozen
+class Move:
+    """An operation with the places of its keys."""
+
+    operation: Operation
+    keys: tuple[bytes, ...]
+    places: tuple[int, ...]
+    known: dict[Values, Values | None] = attrs.field(factory=dict, eq=False)
+    """What it does to the values of its keys; None where it could not have answered so."""
+
+    def after(self, values: Values) -> Values | None:
+        """The values of the component after it."""
+        mine = tuple([values[place] for place in self.places])
+        if mine in self.known:
+            then = self.known[mine]
+        else:
+            then = self.known[mine] = self._work_out(mine)
+        if then is None or then == mine:
+            return None if then is None else values
+        changed = list(values)
+        for place, value in zip(self.places, then, strict=True):
+            changed[place] = value
+        return tuple(changed)
+
+    def _work_out(self, mine: Values) -> Values | None:
+        one = self.operation
+        before = {key: value for key, value in zip(self.keys, mine, strict=True) if value is not None}
+        if any(before.get(key) != value for key, value in one.expected):
+            return None
+        model = Model(before)
+        replies = [model.run(args) for args in one.commands]
+        if one.is_known and not agrees(replies if one.is_transaction else replies[0], one.reply):
+            return None
+        return tuple([model.values.get(key) for key in self.keys])
+
+
+@attrs.frozen
+class Progress:
+    """How far an attempt has come."""
+
+    first: int
+    """All answered operations before it are done."""
+    window: int
+    """A bit for each that is done behind it."""
+    unknown: int
+    """A bit for each unanswered operation that has taken effect."""
+    values: Values
+
+
+class Search:
+    """One search; `run` it once."""
+
+    def __init__(self, moves: Sequence[Move], width: int, budget: int) -> None:
+        """`width`: how many keys the component has; `budget`: attempts to place an operation."""
+        ordered = sorted(moves, key=lambda move: move.operation.called)
+        self._known = [move for move in ordered if move.operation.is_known]
+        self._unknown = [move for move in ordered if not move.operation.is_known]
+        self._nothing: Values = (None,) * width
+        self._readers = self._find_readers()
+        self._budget = budget
+        self.steps = 0
+
+    def _find_readers(self) -> dict[tuple[int, bytes], list[int]]:
+        """Answered operations by what they must find, where that can be there only once."""
+        needs = [list(needs_of(move.operation)) for move in self._known]
+        every = [move.operation for move in (*self._known, *self._unknown)]
+        once = written_once(every, chain.from_iterable(needs))
+        readers: dict[tuple[int, bytes], list[int]] = {}
+        for number, (move, mine) in enumerate(zip(self._known, needs, strict=True)):
+            for key, value in mine:
+                if (key, value) in once:
+                    place = move.places[move.keys.index(key)]
+                    readers.setdefault((place, value), []).append(number)
+        return readers
+
+    def _is_dead(self, before: Values, after: Progress) -> bool:
+        """A value is overwritten that an operation still to come has found, and that never comes again."""
+        for place, (old, new) in enumerate(zip(before, after.values, strict=True)):
+            if old is not None and old != new:
+                for number in self._readers.get((place, old), ()):
+                    behind = number - after.first
+                    if behind >= 0 and not after.window >> behind & 1:
+                        return True
+        return False
+
+    def run(self) -> bool | None:
+        """Whether there is an order; None: out of budget."""
+        begun = self._absorb(Progress(0, 0, 0, self._nothing))
+        seen = {begun}
+        stack = [(begun, iter(self._following(begun)))]
+        while stack:
+            reached, choices = stack[-1]
+            if reached.first == len(self._known):
+                return True
+            if self.steps > self._budget:
+                return None
+            following = next(choices, None)
+            if following is None:
+                stack.pop()
+                continue
+            following = self._absorb(following)
+            if following not in seen:
+                seen.add(following)
+                stack.append((following, iter(self._following(following))))
+        return False
+
+    def _window(self, reached: Progress) -> tuple[list[int], int]:
+        """Answered operations that may come next, and the first answer among those left."""
+        known, found = self._known, []
+        deadline: int | None = None
+        for place in range(reached.first, len(known)):
+            one = known[place].operation
+            if deadline is not None and one.called > deadline:
+                break
+            if not reached.window >> (place - reached.first) & 1:
+                found.append(place)
+                assert one.returned is not None
+                deadline = one.returned if deadline is None else min(deadline, one.returned)
+        assert deadline is not None
+        return [place for place in found if known[place].operation.called <= deadline], deadline
+
+    def _absorb(self, reached: Progress) -> Progress:
+        """Take what changes nothing."""
+        while reached.first < len(self._known):
+            places, _ = self._window(reached)
+            self.steps += len(places)
+            taken = [place for place in places if self._known[place].after(reached.values) is reached.values]
+            if not taken:
+                break
+            for place in taken:
+                reached = self._with(reached, place, reached.values)
+        return reached
+
+    def _with(self, reached: Progress, place: int, values: Values) -> Progress:
+        """Answered operation `place` is done, too."""
+        first, window = reached.first, reached.window | 1 << (place - reached.first)
+        while window & 1:
+            first, window = first + 1, window >> 1
+        return Progress(first, window, reached.unknown, values)
+
+    def _following(self, reached: Progress) -> list[Progress]:
+        """What may come next, the likeliest first."""
+        if reached.first == len(self._known):
+            return []
+        places, deadline = self._window(reached)
+        places.sort(key=lambda place: self._known[place].operation.returned or 0)
+        self.steps += len(places)
+        found = [
+            after
+            for place in places
+            if (values := self._known[place].after(reached.values)) is not None
+            and not self._is_dead(reached.values, after := self._with(reached, place, values))
+        ]
+        useful: list[Progress] = []
+        others: list[Progress] = []
+        tried: dict[object, None] = {}
+        for number, move in enumerate(self._unknown):
+            one = move.operation
+            if one.called > deadline:
+                break
+            alike = (one.commands, one.expected)
+            if reached.unknown >> number & 1 or alike in tried:
+                continue
+            tried[alike] = None
+            self.steps += 1
+            values = move.after(reached.values)
+            if values is None or values == reached.values:
+                continue
+            after = Progress(reached.first, reached.window, reached.unknown | 1 << number, values)
+            if self._is_dead(reached.values, after):
+                continue
+            helps = any(self._known[place].after(values) is not None for place in places)
+            (useful if helps else others).append(after)
+        return found + useful + others
