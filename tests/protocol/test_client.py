@@ -239,6 +239,7 @@ def test_what_is_put_back_comes_again_first() -> None:
     wire = ClientWire()
     wire.receive(b"".join(encode_command([b"X%d" % number]) for number in range(4)))
     run, size = wire.run()
+    wire.put_back([], size)
     assert wire.drained
     assert wire.buffered_bytes == 0
     wire.put_back(run[3:], size)

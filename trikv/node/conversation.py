@@ -107,7 +107,7 @@ class Conversation:
         """The peer sent `data`."""
         if self._over:
             return
-        self.connection.active_ms = self.caller.service.boot_ms()
+        self.connection.heard = True
         self._intake.receive(data)
         if self._unit is None and self._action is None:
             self._proceed()
@@ -278,7 +278,9 @@ class Conversation:
         if weight(replies) > bytes_max:
             self._end_for_size()
         elif not unit.mixed:
-            if replies:
+            if len(replies) == 1:
+                self._out.append(encode(replies[0], self.connection.resp_version))
+            elif replies:
                 self._out.append(encode_many(replies, self.connection.resp_version))
         else:
             held_bytes = 0

@@ -95,32 +95,30 @@ class Intake:
 
     def gather(self, unit: Unit) -> None:
         """Read requests into `unit` until none is left or something cuts it."""
-        limits, incoming, connection = self._limits, self._bytes, self.caller.connection
-        self._cut = False
+        incoming, connection = self._bytes, self.caller.connection
         incoming.authenticated = connection.authenticated
-        while not (
-            self._cut
-            or connection.closing
-            or len(unit) >= limits.unit_commands_max
-            or unit.cost_us >= limits.turn_cost_us_max
-        ):
+        self._cut = False
+        while True:
             event: ClientEvent | NeedData
             if self._pushed_back is not None:
                 event, self._pushed_back = self._pushed_back, None
-            elif incoming.drained:
-                break
             else:
                 run, size = incoming.run()
+                event = NEED_DATA if run else incoming.next_event()
                 if run:
                     self._take_run(unit, run, size)
-                    continue
-                event = incoming.next_event()
             if type(event) is Request:
                 connection.typed = event.typed
                 self._take(unit, event)
             elif event is not NEED_DATA:
                 self._take_other(unit, event)
+            if self._cut or connection.closing or not self.has_more() or self._is_full(unit):
+                break
         self.caller.connections.commands_count += len(unit)
+
+    def _is_full(self, unit: Unit) -> bool:
+        limits = self._limits
+        return len(unit) >= limits.unit_commands_max or unit.cost_us >= limits.turn_cost_us_max
 
     def _take_run(self, unit: Unit, run: list[Args], size: int) -> None:
         """Arrays as they were sent, `size` bytes of them.
@@ -130,10 +128,7 @@ class Intake:
         """
         limits, connection, commands = self._limits, self.caller.connection, unit.commands
         connection.typed = False
-        if (
-            len(unit) + len(run) > limits.unit_commands_max
-            or unit.argument_bytes() + size > limits.unit_bytes_max
-        ):
+        if commands or unit.mixed or len(run) > limits.unit_commands_max or size > limits.unit_bytes_max:
             run = self._part_of(unit, run, size)
         find = self.caller.plans.by_spelling.get
         is_plain = self._takes_plain()
@@ -173,7 +168,7 @@ class Intake:
         return part
 
     def _takes_plain(self) -> bool:
-        """True where a command for the machine has nothing to be asked but its arity."""
+        """True where nothing but its arity has to be looked at in a command for the machine."""
         caller = self.caller
         return (
             caller.connection.authenticated

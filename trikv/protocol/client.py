@@ -115,9 +115,10 @@ class ClientWire:
 
     def put_back(self, requests: list[Args], size: int) -> None:
         """Give back the end of the latest `run`, which had `size` bytes; if in two parts, the last first."""
-        self._ready.extendleft(reversed(requests))
-        self._ready_bytes = size
-        self.drained = False
+        if requests:
+            self._ready.extendleft(reversed(requests))
+            self._ready_bytes = size
+            self.drained = False
 
     def next_event(self) -> ClientEvent | NeedData:
         """The next event in the order of the bytes, or `NEED_DATA`. Never raises, whatever was received."""

@@ -7,13 +7,14 @@ from trikv.node.connections import MAXCLIENTS_ERROR, Connections
 
 
 def three_dialects() -> tuple[Client, Client, Client]:
-    """A typed connection, one of RESP2, one of RESP3, to one node."""
+    """A typed connection, one of RESP2, one of RESP3, to one node; a sweep has noticed that they spoke."""
     typed = Client()
     resp2 = Client(typed.service, typed.connections)
     resp3 = Client(typed.service, typed.connections)
     typed.type("ping")
     resp2.ask("PING")
     resp3.ask("HELLO", "3")
+    typed.connections.expire_idle(typed.service.now_ms)
     return typed, resp2, resp3
 
 
@@ -52,12 +53,31 @@ def test_idle_resp_connections_follow_timeout() -> None:
     _, resp2, resp3 = three_dialects()
     service, connections = resp2.service, resp2.connections
     resp2.ask("CONFIG", "SET", "timeout", "10")
+    connections.expire_idle(service.now_ms)
     service.now_ms += 11_000
     resp2.ask("PING")
     assert connections.expire_idle(service.now_ms) == service.now_ms + 1_000
     assert resp3.wire.take().endswith(b">2\r\n$14\r\ntrikv.shutdown\r\n$22\r\nclosing: idle for 10 s\r\n")
     assert resp3.wire.is_closed
     assert not resp2.wire.is_closed
+
+
+def test_idle_time_counts_from_the_sweep_that_noticed() -> None:
+    """What was heard between two sweeps counts as of the second: idle connections live longer, never shorter.
+
+    Until then CLIENT LIST shows it as active.
+    """
+    client = Client()
+    client.service.now_ms += 200_000
+    client.type("ping")
+    client.service.now_ms += 900
+    assert " idle=0 " in client.type("client list")
+    client.connections.expire_idle(client.service.now_ms)
+    client.connections.expire_idle(client.service.now_ms + 299_999)
+    assert not client.wire.is_closed
+    assert " idle=299 " in client.conversation.connection.describe(client.service.now_ms + 299_999)
+    client.connections.expire_idle(client.service.now_ms + 300_000)
+    assert client.wire.is_closed
 
 
 def test_a_silent_connection_idles_out_as_typed() -> None:
