@@ -94,7 +94,7 @@ def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
         ({"flags": {"port": "65536"}}, "--port: 65536 is not between 0 and 65535"),
         ({"environment": {"TRIKV_TIMEOUT_S": "-1"}}, "TRIKV_TIMEOUT_S: -1 is not between 0"),
         ({"flags": {"maxmemory": "12q"}}, "--maxmemory: '12q' is not a size"),
-        ({"flags": {"reads": "local"}}, "--reads: 'local' is not one of: linearizable"),
+        ({"flags": {"reads": "local"}}, "--reads: 'local' is not one of: linearizable, lease"),
         ({"flags": {"peers": "nonsense"}}, "--peers: 'nonsense' is no peer"),
         ({"flags": {"peers": "2=h:1"}}, "names nodes 2 but not node_id 1"),
         ({"flags": {"peers": "1=h:1,1=h:2"}}, "node 1 is named twice"),

@@ -89,10 +89,31 @@ READS: tuple[Mutant, ...] = (
     mutant(
         "read from the leader without a quorum round: by the node itself",
         "trikv.node.driver",
-        "            accepted = raft.read(reads.ask(now))\n",
+        "            accepted = raft.read(reads.ask(now), by_lease=by_lease)\n",
         "            accepted = True\n"
         "            self._serve((reads.ask(now),), raft.commit, self._parts.logtime.now_ms(now))\n",
         "node/test_whole_node.py::test_isolated_leader_answers_neither_reads_nor_writes",
+    ),
+    mutant(
+        "a linearizable read is answered by the lease",
+        "trikv.node.driver",
+        "raft.read(reads.ask(now), by_lease=by_lease)",
+        "raft.read(reads.ask(now), by_lease=True)",
+        "node/test_leases.py::test_a_leader_asks_a_majority_unless_it_is_told_otherwise",
+    ),
+    mutant(
+        "a linearizable read is answered by the lease: a follower's",
+        "trikv.node.driver",
+        "raft.read(read, by_lease=by_lease)",
+        "raft.read(read, by_lease=True)",
+        "node/test_leases.py::test_a_leader_answers_a_follower_as_that_one_is_configured",
+    ),
+    mutant(
+        "a linearizable read is answered by the lease: a dump's barrier",
+        "trikv.node.driver",
+        "by_lease = reads.by_lease and not self.stopping",
+        "by_lease = reads.by_lease",
+        "node/test_leases.py::test_a_stop_asks_a_majority_before_it_dumps",
     ),
 )
 

@@ -201,8 +201,8 @@ class Driver:
                 self._forwarded.append((peer, items))
             case said.ForwardRejected():
                 self._proposals.nudge(self._now_ms)
-            case said.ReadRequest(reads=reads):
-                refused = tuple(read for read in reads if not raft.read(read))
+            case said.ReadRequest(reads=reads, by_lease=by_lease):
+                refused = tuple(read for read in reads if not raft.read(read, by_lease=by_lease))
                 if refused:
                     self._links.send(peer, said.ReadRejected(refused))
             case said.ReadReply(reads=reads, index=index, log_time_ms=log_time_ms):
@@ -378,11 +378,12 @@ class Driver:
         reads, raft = self._reads, self._raft
         if not reads.wants_to_ask or raft.leader is None:
             return
+        by_lease = reads.by_lease and not self.stopping  # a dump's completeness trusts no clock
         if raft.role is Role.LEADER:
-            accepted = raft.read(reads.ask(now))
+            accepted = raft.read(reads.ask(now), by_lease=by_lease)
             assert accepted, "a leader takes reads"
         elif self._links.is_up(raft.leader):
-            self._links.send(raft.leader, said.ReadRequest((reads.ask(now),)))
+            self._links.send(raft.leader, said.ReadRequest((reads.ask(now),), by_lease))
 
     def _act(self, ready: Ready) -> None:
         parts = self._parts

@@ -79,6 +79,7 @@ class Node:
             typed_timeout_s=config.typed_timeout_s,
             maxclients=config.maxclients,
             requirepass=config.requirepass,
+            reads=config.reads,
         )
         self._service = NodeService(host, self._inbox, config.node_id, settings)
         self._connections = Connections(settings, output_bytes_max=config.output_bytes_max)
@@ -279,7 +280,12 @@ class Node:
             raft=raft,
             proposals=Proposals(identity.node_id, host.entropy.bytes(16), waiters, limits),
             waiters=waiters,
-            reads=Reads(identity.node_id, life, deadline_ms=config.command_deadline_ms),
+            reads=Reads(
+                identity.node_id,
+                life,
+                deadline_ms=config.command_deadline_ms,
+                by_lease=config.reads == "lease",
+            ),
             logtime=logtime,
             leading=Leading(raft, applier, logtime, host, config.maxmemory, LeadingSettings()),
             links=links,

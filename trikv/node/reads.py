@@ -1,7 +1,9 @@
-"""Linearizable reads by ReadIndex (Raft thesis, 6.4), at the node that holds the client. Pure.
+"""Reads by ReadIndex (Raft thesis, 6.4), at the node that holds the client. Pure.
 
 All reads that wait when the driver comes round share one question to the leader. The question's id is
-never used again (etcd #20418): a retry asks anew, under the next number.
+never used again (etcd #20418): a retry asks anew, under the next number. Where this node is configured to
+``reads = lease``, the question says so, and a leader whose lease holds answers it without asking a majority:
+each node's setting speaks for its own clients, so nodes may differ in it.
 """
 
 import msgspec
@@ -19,10 +21,18 @@ class Reads:
     """Reads on their way to a quorum."""
 
     def __init__(
-        self, origin: int, life: int, *, deadline_ms: int = 10_000, retry_after_ms: int = 500
+        self,
+        origin: int,
+        life: int,
+        *,
+        deadline_ms: int = 10_000,
+        retry_after_ms: int = 500,
+        by_lease: bool = False,
     ) -> None:
         self.patience_ms = deadline_ms
         """How long a read may wait for its quorum, and after that for the log."""
+        self.by_lease = by_lease
+        """The leader's lease will do: no majority need be asked while it holds."""
         self._origin = origin
         self._life = life
         self._retry_after_ms = retry_after_ms

@@ -84,6 +84,8 @@ class RuntimeSettings:
     maxclients: int
     requirepass: str
     """Empty: no password."""
+    reads: str = "linearizable"
+    """Or ``lease``; shown, never changed while the node runs."""
 
 
 class Service(Protocol):

@@ -162,6 +162,8 @@ class Status:
             ("raft_members", ",".join(f"{m.id}:{'voter' if m.voter else 'learner'}" for m in members)),
             ("raft_log_bytes", raft.log_bytes),
             ("raft_first_index", raft.first_index),
+            ("raft_reads", "lease" if parts.reads.by_lease else "linearizable"),
+            ("raft_has_lease", int(raft.lease_index(parts.host.clock.boot_ms()) is not None)),
             ("raft_log_time_ms", parts.logtime.now_ms(parts.host.clock.boot_ms())),
             ("raft_clock_deviation_ms", self._clock_deviation_ms()),
         ]

@@ -51,6 +51,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     """Reads between nodes return at most so much; 0: no limit."""
     client_chunk_bytes_max: int = 0
     """The same for clients' connections."""
+    reads: str = "linearizable"
+    """Or ``lease``: a schedule's clocks drift by less than `RaftSettings.clock_drift_percent_max` allows."""
     caps: tuple[int, ...] = ()
     """maxmemory in the files, node by node; empty: all the same."""
 
@@ -69,6 +71,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
             "log_tail_bytes": self.log_tail_bytes,
             "log_follower_bytes": self.log_follower_bytes,
             "command_deadline_ms": self.command_deadline_ms,
+            "reads": self.reads,
         }
         if self.caps:
             settings["maxmemory"] = self.caps[number - 1]
@@ -124,6 +127,7 @@ def draw_knobs(source: random.Random, *, nodes: int, profiles: Sequence[str] = P
         chunk_bytes_max=source.choice((0, 0, 400)),
         client_chunk_bytes_max=source.choice((0, 7, 100)),
         caps=tuple(source.choice((64, 128, 256)) * MIB for _ in range(nodes)),
+        reads=source.choice(("linearizable", "linearizable", "lease")),
     )
 
 
