@@ -235,8 +235,8 @@ READS: tuple[Mutant, ...] = (
     mutant(
         "read from the leader without a quorum round",
         "trikv.raft.leader",
-        "return tuple(reads.confirm(self._among_voters(shared, reads.number, rounds)))",
-        "return tuple(reads.confirm(reads.number))",
+        "tuple(reads.confirm(self._among_voters(shared, reads.number, rounds)))",
+        "tuple(reads.confirm(reads.number))",
         f"{SCENARIO}[read_round_of_a_deposed_leader]",
     ),
     mutant(
