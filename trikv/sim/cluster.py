@@ -38,7 +38,7 @@ class Cluster:
         self.disk_exits = 0
         """How often a node has ended by an error of its disk."""
         self.rotten: dict[int, bool] = {}
-        """Nodes of whose files a bit has flipped: refilled, as an operator would, if they refuse to start."""
+        """Nodes with damage on their disks: refilled, as an operator would, if they refuse to start."""
         self._nursery = nursery
         self._make = make
         self._crashed = crashed
@@ -83,6 +83,10 @@ class Cluster:
         await trio.sleep(RESTART_S)
         self.start(number)
 
+    def recovered(self, number: int) -> None:
+        """A life has read all its files: whatever damage there was, it does not matter any more."""
+        self.rotten.pop(number, None)
+
     def hold(self, number: int) -> None:
         """Keep a node down until `release`; holds add up."""
         self._holds[number] += 1
@@ -104,6 +108,7 @@ class Cluster:
     def wipe(self, number: int) -> None:
         """Put a blank disk into a machine that is off."""
         self._blank_disks += 1
+        self.rotten.pop(number, None)
         self.machine(number).volume = Volume(self.world.stream_of(f"blank disk {self._blank_disks}"))
 
     def running(self) -> Iterator[int]:

@@ -155,7 +155,11 @@ class SimDisk:
 
     def lies(self) -> bool:
         """A sync is over, and nothing was written."""
-        self.traits.lies_told += self.traits.lies
+        if self.traits.lies:
+            self.traits.lies_told += 1
+            self.volume.lied = True
+        elif self.volume.lied and self.volume.is_synced():
+            self.volume.lied = False
         return self.traits.lies
 
     async def seek(self) -> None:

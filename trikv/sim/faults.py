@@ -72,6 +72,14 @@ class SlowLinks(msgspec.Struct, frozen=True, tag="slow links"):
     latency_ms: int
 
 
+class Narrow(msgspec.Struct, frozen=True, tag="narrow"):
+    """All links of a node carry only so many bytes a second."""
+
+    node: int
+    ms: int
+    bytes_per_s: int
+
+
 class Cut(msgspec.Struct, frozen=True, tag="cut"):
     """All connections of a node are reset where they are, in the middle of a frame or not."""
 
@@ -141,6 +149,13 @@ class SlowDisk(msgspec.Struct, frozen=True, tag="slow disk"):
     sync_ms: int
 
 
+class Lie(msgspec.Struct, frozen=True, tag="lie"):
+    """For so long a node's syncs return and write nothing; what that loses at a power cut is budgeted."""
+
+    node: int
+    ms: int
+
+
 class SyncError(msgspec.Struct, frozen=True, tag="sync error"):
     """The next sync fails with EIO and leaves its pages clean: the node ends, and is restarted."""
 
@@ -185,6 +200,7 @@ Fault: TypeAlias = (
     | Split
     | Bridge
     | SlowLinks
+    | Narrow
     | Cut
     | BreakMidFrame
     | Strand
@@ -194,6 +210,7 @@ Fault: TypeAlias = (
     | CrashAt
     | Rot
     | SlowDisk
+    | Lie
     | SyncError
     | WriteError
     | NoSpace

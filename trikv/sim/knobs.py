@@ -14,14 +14,19 @@ from trikv.config import NodeConfig
 from trikv.node.proposals import ProposalLimits
 from trikv.node.snapshotter import SnapshotterSettings
 from trikv.raft.settings import RaftSettings
+from trikv.sim.themes import Theme
 from trikv.storage.wal import WalSettings
 
 CLIENT_PORT = 8080
 PEER_PORT = 18080
 KIB = 1024
 MIB = 1024 * KIB
-PROFILES = ("mixed", "reads", "writes", "whole")
-"""Workloads; ``whole`` has FLUSHALL, DBSIZE and KEYS, which join all keys: for the witness alone."""
+CAPS = (64 * MIB, 128 * MIB, 256 * MIB)
+SMALL_CAPS = (2000, 3000, 4000)
+"""Bytes: a dozen keys fill them."""
+PROFILES = ("mixed", "reads", "writes", "whole", "memory")
+"""Workloads; ``whole`` has FLUSHALL, DBSIZE and KEYS, which join all keys: for the witness alone. ``memory``
+meets its cap all the time, of which the witness knows nothing: for the search alone."""
 
 
 class Knobs(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,29 +111,38 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
         return SnapshotterSettings(log_bytes=self.snapshot_log_bytes, interval_s=600.0)
 
 
-def draw_knobs(source: random.Random, *, nodes: int, profiles: Sequence[str] = PROFILES) -> Knobs:
-    """Half of the settings of a run are hostile, each by a coin of its own."""
-    return Knobs(
-        nodes=nodes,
-        profile=source.choice(profiles),
-        clients=source.choice((6, 10, 10, 14)),
-        think_ms=source.choice((100, 200, 400)),
-        append_bytes_max=source.choice((1, 2 * KIB, MIB)),
-        inflight_appends_max=source.choice((1, 4, 64)),
-        inflight_bytes_max=source.choice((KIB, 16 * MIB)),
-        committed_bytes_max=source.choice((1, 4 * MIB)),
-        segment_bytes=source.choice((4 * KIB, 16 * KIB, 256 * KIB)),
-        window_proposals_max=source.choice((2, 16, 4096)),
+def draw_knobs(
+    source: random.Random, theme: Theme, *, nodes: int, profiles: Sequence[str] = PROFILES
+) -> Knobs:
+    """Half of the settings of a run are hostile, each by a coin of its own; then the theme has its say.
+
+    A profile of `profiles` is drawn where the theme names none of them.
+    """
+    drawn: dict[str, Any] = {
+        "profile": source.choice(profiles),
+        "clients": source.choice((6, 10, 10, 14)),
+        "think_ms": source.choice((100, 200, 400)),
+        "append_bytes_max": source.choice((1, 2 * KIB, MIB)),
+        "inflight_appends_max": source.choice((1, 4, 64)),
+        "inflight_bytes_max": source.choice((KIB, 16 * MIB)),
+        "committed_bytes_max": source.choice((1, 4 * MIB)),
+        "segment_bytes": source.choice((4 * KIB, 16 * KIB, 256 * KIB)),
+        "window_proposals_max": source.choice((2, 16, 4096)),
         **_times(source),
         **_retention(source),
-        command_deadline_ms=source.choice((1000, 3000, 10_000)),
-        sync_ms_max=source.choice((1.0, 2.0, 20.0)),
-        latency_ms_max=source.choice((0.5, 5.0, 20.0)),
-        chunk_bytes_max=source.choice((0, 0, 400)),
-        client_chunk_bytes_max=source.choice((0, 7, 100)),
-        caps=tuple(source.choice((64, 128, 256)) * MIB for _ in range(nodes)),
-        reads=source.choice(("linearizable", "linearizable", "lease")),
-    )
+        "command_deadline_ms": source.choice((1000, 3000, 10_000)),
+        "sync_ms_max": source.choice((1.0, 2.0, 20.0)),
+        "latency_ms_max": source.choice((0.5, 5.0, 20.0)),
+        "chunk_bytes_max": source.choice((0, 0, 400)),
+        "client_chunk_bytes_max": source.choice((0, 7, 100)),
+        "reads": source.choice(("linearizable", "linearizable", "lease")),
+    }
+    for name, values in theme.knobs.items():
+        value = source.choice(values)
+        if name != "profile" or value in profiles:
+            drawn[name] = value
+    caps = SMALL_CAPS if drawn["profile"] == "memory" else CAPS
+    return Knobs(nodes=nodes, caps=tuple(source.choice(caps) for _ in range(nodes)), **drawn)
 
 
 def _times(source: random.Random) -> dict[str, int]:

@@ -26,6 +26,8 @@ KNOWN = (
     "read served by a follower",
     "disk ended a node",
     "disk was full",
+    "refused for want of memory",
+    "lies of a disk lost",
     "membership changed",
     "blank disk swapped in",
     "durable loss withheld by the budget",

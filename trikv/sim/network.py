@@ -238,7 +238,7 @@ class SimNetwork:
             task_status=task_status,
         )
 
-    async def dial(self, address: str) -> trio.abc.Stream:
+    async def dial(self, address: str) -> SimStream:
         """Connect to a peer."""
         return await self._net.connect(self._life, self._machine, address, PEER_PATIENCE)
 

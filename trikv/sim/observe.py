@@ -20,12 +20,16 @@ from trikv.node.links import Identity, Links
 from trikv.node.node import Node
 from trikv.node.opening import Opened as OpenedLog
 from trikv.node.service import Work
+from trikv.protocol.messages import PeerMessage
 from trikv.raft.core import Raft
 from trikv.raft.invariants import GroupInvariants
+from trikv.raft.messages import AppendAck, RequestVote, VoteAck
 from trikv.raft.roles import Role
-from trikv.raft.types import Entry, EntryKind
+from trikv.raft.types import Entry, EntryKind, NodeId
 from trikv.sim.checkers.durability import Durability
+from trikv.sim.checkers.promises import Promises
 from trikv.sim.checkers.replicas import Bounds, Replicas
+from trikv.sim.cluster import Cluster
 from trikv.sim.history import Effect
 from trikv.sim.host import SimHost
 from trikv.sim.knobs import Knobs
@@ -39,7 +43,7 @@ Fail = Callable[[str, str], None]
 class Observer:
     """What is known of the whole cluster."""
 
-    def __init__(self, marks: Marks, fail: Fail, durability: Durability) -> None:
+    def __init__(self, marks: Marks, fail: Fail, durability: Durability, cluster: Cluster) -> None:
         self.marks = marks
         self.fail = fail
         self.group = GroupInvariants()
@@ -50,8 +54,10 @@ class Observer:
         self.replicas = Replicas(fail)
         self.bounds = Bounds(fail)
         self.durability = durability
+        self.promises = Promises(fail)
+        self._cluster = cluster
         self._steps: dict[str, int] = {}
-        self._seen: dict[int, tuple[Role, int, int]] = {}
+        self._seen: dict[int, tuple[Role, int, int, int, int]] = {}
 
     def applied(self, entry: Entry) -> None:
         """A node has applied `entry`: all nodes apply the same at an index."""
@@ -76,10 +82,12 @@ class Observer:
             self.fail("raft", f"node {number}: {error}")
         self.bounds.check(number, parts)
         before = self._seen.get(number)
-        self._seen[number] = (raft.role, raft.last_index, raft.last_term)
+        self._seen[number] = (raft.role, raft.last_index, raft.last_term, raft.term, raft.commit)
         if before is None:
             return
-        role, last_index, last_term = before
+        role, last_index, last_term, term, commit = before
+        if raft.role is role is Role.LEADER and raft.term == term and raft.commit > commit:
+            self._check_own_term(number, raft)
         if raft.role is Role.LEADER and role is not Role.LEADER:
             self.marks.sometimes("leader elected")
         if role is Role.LEADER and raft.role is not Role.LEADER:
@@ -87,11 +95,22 @@ class Observer:
         if raft.term_at(last_index) not in (None, last_term) or raft.last_index < last_index:
             self.marks.sometimes("log truncated")
 
+    def _check_own_term(self, number: int, raft: Raft) -> None:
+        """A leader counts replicas only of entries of its own term (paper, 5.4.2)."""
+        if raft.term_at(raft.commit) not in (None, raft.term):
+            self.fail("raft", f"node {number} committed an entry of an older term by counting")
+
     def born(self, number: int, parts: Parts) -> None:
         """A life has recovered."""
         self.group.restarted(parts.raft)
         self._seen.pop(number, None)
         self.replicas.check(number, parts.applier, always=True)
+        self.promises.reborn(number, parts.raft)
+        self._cluster.recovered(number)
+
+    def excused(self, number: int) -> None:
+        """A disk has lost what it lied about: this node will not keep its promises."""
+        self.promises.forget(number)
 
     def skipped(self, outcome: Skipped) -> None:
         """A proposal had no effect."""
@@ -134,6 +153,7 @@ class ObservedNode(Node):
         )
 
     async def _build(self, opened: OpenedLog, identity: Identity, links: Links) -> tuple[Parts, Driver]:
+        self._watch_links(links)
         parts, driver = await super()._build(opened, identity, links)
         parts.proposals._limits = self._knobs.proposals()  # noqa: SLF001 - knobs reach where no file does
         parts.snapshotter._settings = self._knobs.snapshots()  # noqa: SLF001 - the same
@@ -173,7 +193,7 @@ class ObservedNode(Node):
 
         def observed_swap(order: Swap) -> None:
             observer.marks.sometimes("snapshot installed")
-            if len(applier._orders):  # noqa: SLF001 - what came behind it already waits
+            if self._raft_core.last_index > order.meta.index:
                 observer.marks.sometimes("install raced by an append")
             swap(order)
             observer.replicas.check(number, applier, always=True)
@@ -181,6 +201,16 @@ class ObservedNode(Node):
         _wrap(applier, "_apply_one", observed_apply)
         _wrap(applier, "_settle", observed_settle)
         _wrap(applier, "_swap", observed_swap)
+
+    def _watch_links(self, links: Links) -> None:
+        send, number = links.send, self._config.node_id
+
+        def observed_send(peer: NodeId, message: PeerMessage) -> bool:
+            if isinstance(message, RequestVote | VoteAck | AppendAck):
+                self._observer.promises.made(number, self._raft_core, message)
+            return send(peer, message)
+
+        _wrap(links, "send", observed_send)
 
     def _watch_submissions(self) -> None:
         submit = self._service.submit
@@ -215,6 +245,6 @@ class ObservedNode(Node):
         work.answered = observed_answered
 
 
-def _wrap(target: Any, name: str, method: Callable[..., None]) -> None:
+def _wrap(target: Any, name: str, method: Callable[..., Any]) -> None:
     """Put `method` in place of one object's method of that name."""
     setattr(target, name, method)

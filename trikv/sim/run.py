@@ -17,6 +17,7 @@ import msgspec
 import structlog
 import trio
 
+from trikv.raft.types import DiskId
 from trikv.sim.checkers import linearizability
 from trikv.sim.checkers.counters import check_counters
 from trikv.sim.checkers.durability import Durability
@@ -27,10 +28,12 @@ from trikv.sim.faults import Strike
 from trikv.sim.history import History
 from trikv.sim.host import SimHost
 from trikv.sim.knobs import CLIENT_PORT, PROFILES, Knobs, draw_knobs
+from trikv.sim.losses import Losses
 from trikv.sim.marks import Marks
 from trikv.sim.observe import ObservedNode, Observer
 from trikv.sim.schedule import MAKERS, draw_schedule
 from trikv.sim.strikes import Striker
+from trikv.sim.themes import draw_theme
 from trikv.sim.workload import COUNTERS, Client, Connection
 from trikv.sim.world import SimWorld
 
@@ -53,6 +56,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Virtual seconds of chaos."""
     knobs: Knobs
     strikes: tuple[Strike, ...] = ()
+    theme: str = ""
+    """What the run is about: for the reader."""
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -80,15 +85,16 @@ def plan_of(
     kinds: Sequence[str] = tuple(MAKERS),
     profiles: Sequence[str] = PROFILES,
 ) -> Plan:
-    """Draw a plan. Knobs and schedule come from streams of their own: one does not move the other."""
-    knobs = draw_knobs(random.Random(f"{seed}/knobs"), nodes=nodes, profiles=profiles)  # noqa: S311 - a seed
+    """Draw a plan. Theme, knobs and schedule come from streams of their own: one does not move the others."""
+    theme = draw_theme(random.Random(f"{seed}/theme"), tuple(MAKERS))  # noqa: S311 - a seed
+    knobs = draw_knobs(random.Random(f"{seed}/knobs"), theme, nodes=nodes, profiles=profiles)  # noqa: S311 - the same
     strikes = draw_schedule(
         random.Random(f"{seed}/faults"),  # noqa: S311 - the same
+        theme.without(kinds),
         nodes=nodes,
         chaos_ms=int(seconds * 1000),
-        kinds=kinds,
     )
-    return Plan(seed=seed, seconds=seconds, knobs=knobs, strikes=tuple(strikes))
+    return Plan(seed=seed, seconds=seconds, knobs=knobs, strikes=tuple(strikes), theme=theme.name)
 
 
 def execute(plan: Plan) -> Result:
@@ -200,9 +206,13 @@ class Run:
 
         cluster = Cluster(nursery, world, knobs.nodes, make, crashed)
         durability = Durability(
-            lambda: [cluster.machine(number).volume for number in cluster.ids], knobs.wal(), self.fail
+            lambda: [cluster.machine(number).volume for number in cluster.ids],
+            knobs.wal(),
+            self.fail,
+            is_rotten=lambda number: cluster.rotten.get(number, False),
+            believed=lambda number: _believed(cluster, number),
         )
-        observer = Observer(self.marks, self.fail, durability)
+        observer = Observer(self.marks, self.fail, durability, cluster)
         for number in cluster.ids:
             cluster.machine(number).disk_traits.sync_ms_max = knobs.sync_ms_max
         return cluster, observer
@@ -214,7 +224,8 @@ class Run:
             await cluster.elected()
         if founding.cancelled_caught:
             return self.fail("liveness", f"no leader within {FOUNDING_S} s of the start")
-        striker = Striker(cluster, knobs, self.marks)
+        losses = Losses(cluster, knobs.wal(), self.marks, observer.excused)
+        striker = Striker(cluster, losses, self.marks)
         async with trio.open_nursery() as clients:
             for number in range(knobs.clients):
                 client = Client(number, cluster.world, knobs, self.history, self.marks)
@@ -252,6 +263,7 @@ class Run:
             one = cluster.parts(number)
             if one is not None:
                 observer.replicas.check(number, one.applier, always=True)
+        observer.durability.look()
         if max(indexes) < observer.durability.highest_acked:
             self.fail(
                 "lost", f"{observer.durability.highest_acked} was acknowledged; the log ends at {indexes}"
@@ -260,12 +272,14 @@ class Run:
     async def _served(self, cluster: Cluster, number: int) -> dict[bytes, int]:
         """Ask node `number` for a write and for each counter until it answers."""
         keys = [b"n%d" % n for n in range(COUNTERS)]
+        full = self.plan.knobs.profile == "memory"  # where only what frees memory is never refused
         for attempt in count(1):
             name = f"probe{number}.{attempt}"
             try:
                 stream = await cluster.world.connect(f"node{number}:{CLIENT_PORT}", source=name)
                 connection = Connection(stream, name)
-                steps = [(b"SET", b"probe", name.encode()), *((b"GET", key) for key in keys)]
+                write = (b"DEL", b"probe") if full else (b"SET", b"probe", name.encode())
+                steps = [write, *((b"GET", key) for key in keys)]
                 asked = [self.history.call(-1, name, n, (args,)) for n, args in enumerate(steps)]
                 await connection.send(asked)
                 replies = await connection.replies(len(asked))
@@ -282,7 +296,7 @@ class Run:
     def _check(self, observer: Observer) -> None:
         """The checkers that need the whole history."""
         witness = Witness(observer.log, observer.effects, self.history.operations, self.marks.sometimes)
-        problem = witness.problem()
+        problem = witness.problem() if self.plan.knobs.profile != "memory" else None
         if problem is not None:
             self.fail("witness", problem)
         if self.plan.knobs.profile != "whole":
@@ -308,6 +322,12 @@ class Run:
         }
         for _ in range(cluster.disk_exits):
             self.marks.sometimes("disk ended a node")
+
+
+def _believed(cluster: Cluster, number: int) -> tuple[DiskId, int] | None:
+    """A node's disk, and up to which entry it takes it for written."""
+    parts = cluster.parts(number)
+    return (parts.identity.disk, parts.raft.durable_index) if parts is not None else None
 
 
 def _standing(cluster: Cluster) -> str:

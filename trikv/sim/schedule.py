@@ -1,13 +1,11 @@
 """Drawing a schedule of faults from a seed."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from trikv.sim import faults as f
 from trikv.sim.faults import Fault, Strike
-
-MEAN_INTERVAL_MS = 1200
-"""Between two faults: about as long as an election and its aftermath, so that some meet and most do not."""
+from trikv.sim.themes import Theme
 
 STEPS = ("send", "disk", "write", "sync", "create", "rename", "remove", "sync_directory")
 """What a crash may come right after."""
@@ -42,6 +40,8 @@ MAKERS: dict[str, Maker] = {
     "split": _split,
     "bridge": lambda s, n: f.Bridge(_victim(s, n), _lasting_ms(s)),
     "slow-links": lambda s, n: f.SlowLinks(_victim(s, n), _lasting_ms(s), s.choice((20, 100, 600))),
+    "narrow": lambda s, n: f.Narrow(_victim(s, n), _lasting_ms(s), s.choice((2_000, 20_000, 200_000))),
+    "lie": lambda s, n: f.Lie(_victim(s, n), _lasting_ms(s)),
     "cut": lambda s, n: f.Cut(_victim(s, n)),
     "mid-frame": lambda s, n: f.BreakMidFrame(_victim(s, n)),
     "strand": lambda s, n: f.Strand(_victim(s, n)),
@@ -61,22 +61,17 @@ MAKERS: dict[str, Maker] = {
 }
 """How each kind is drawn, by the name ``--faults`` knows it by."""
 
-_OFTEN = ("kill", "kill", "power", "isolate", "isolate", "split")
-"""These come more often than the others."""
 
-
-def draw_schedule(source: random.Random, *, nodes: int, chaos_ms: int, kinds: Sequence[str]) -> list[Strike]:
-    """Faults for `chaos_ms`, in order; `kinds` are names of `MAKERS`, none for a quiet run."""
-    if not kinds:
-        return []
-    pool = [*kinds, *(kind for kind in _OFTEN if kind in kinds)]
+def draw_schedule(source: random.Random, theme: Theme, *, nodes: int, chaos_ms: int) -> list[Strike]:
+    """Faults for `chaos_ms`, in order, as `theme` has them."""
+    pool = list(theme.kinds)
     if nodes == 1:
-        pool = [kind for kind in pool if kind not in {"isolate", "split", "bridge", "wipe"}]
+        pool = [kind for kind in pool if kind not in {"isolate", "split", "bridge", "wipe", "rot", "lie"}]
     strikes = []
-    at_ms = source.randrange(MEAN_INTERVAL_MS)
+    at_ms = source.randrange(theme.interval_ms)
     while at_ms < chaos_ms and pool:
         strikes.append(Strike(at_ms, MAKERS[source.choice(pool)](source, nodes)))
-        at_ms += 1 + int(source.expovariate(1 / MEAN_INTERVAL_MS))
+        at_ms += 1 + int(source.expovariate(1 / theme.interval_ms))
     return strikes
 
 

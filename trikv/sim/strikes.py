@@ -1,13 +1,13 @@
 """Carrying out faults: each strike finds its victim, breaks something, and mends it after its time.
 
-What mends itself does so in a task of its own, so that faults overlap as they were drawn. `heal` ends all of
-them at once. **One budget for durable losses**: a wiped disk forgets acknowledged entries, so a second loss
-is withheld until the first disk is a voter again and has caught up; else the faults, and not the product,
-would have lost data.
+What mends itself does so in a task of its own, so that faults overlap as they were drawn; two of one kind on
+one target end one after the other (`trikv.sim.overrides`). `heal` ends all of them at once. Durable losses
+have one budget (`trikv.sim.losses`).
 """
 
 import errno
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import assert_never
 
@@ -16,9 +16,11 @@ import trio
 from trikv.raft.roles import Role
 from trikv.sim import faults as f
 from trikv.sim.cluster import POLL_S, Cluster
+from trikv.sim.disk import DiskTraits
 from trikv.sim.faults import Fault, Strike
-from trikv.sim.knobs import Knobs
+from trikv.sim.losses import Losses
 from trikv.sim.marks import Marks
+from trikv.sim.overrides import Overrides
 
 TRIPWIRE_S = 2.0
 """How long a crash waits for its step."""
@@ -29,13 +31,13 @@ COUP_S = 0.04
 class Striker:
     """Breaks a cluster by a schedule."""
 
-    def __init__(self, cluster: Cluster, knobs: Knobs, marks: Marks) -> None:
+    def __init__(self, cluster: Cluster, losses: Losses, marks: Marks) -> None:
         self._cluster = cluster
         self._fabric = cluster.world.fabric
-        self._knobs = knobs
         self._marks = marks
-        self._lost: int | None = None
-        """The node whose disk was lost and is not back in full: the budget is spent."""
+        self._losses = losses
+        self._overrides = Overrides()
+        self._pauses = dict.fromkeys(cluster.ids, 0)
         self._cuts: dict[tuple[int, int], int] = {}
         """How many faults cut each direction."""
         self.struck = 0
@@ -73,7 +75,9 @@ class Striker:
                 others = [n for n in self._cluster.ids if n != self._victim(node)]
                 await self._cut([(a, b) for a in others for b in others if a != b], ms)
             case f.SlowLinks(node, ms, latency_ms):
-                await self._slow_links(self._victim(node), ms, latency_ms)
+                await self._bend_links(self._victim(node), ms, "latency_ms_max", latency_ms)
+            case f.Narrow(node, ms, bytes_per_s):
+                await self._bend_links(self._victim(node), ms, "bytes_per_s", bytes_per_s)
             case f.Cut(node):
                 self._reset(self._victim(node))
             case f.BreakMidFrame(node):
@@ -83,26 +87,26 @@ class Striker:
                 for one, other in self._around(self._victim(node), "out"):
                     self._fabric.strand(f"node{one}", f"node{other}")
             case f.Loss(node, ms, percent):
-                await self._lose_packets(self._victim(node), ms, percent)
+                await self._bend_links(self._victim(node), ms, "loss", percent / 100)
             case f.Pause(node, ms):
                 await self._pause(self._victim(node), ms)
             case f.Drift(node, ms, ppm):
-                clock = self._cluster.machine(self._victim(node)).clock
-                clock.drift_ppm = ppm
-                await trio.sleep(ms / 1000)
-                clock.drift_ppm = 0
+                await self._bend(self._cluster.machine(self._victim(node)).clock, ms, "drift_ppm", ppm)
             case f.CrashAt(node, count, step, down_ms, power):
                 await self._crash_at(self._victim(node), count, step, down_ms, power=power)
             case f.Rot(node, down_ms):
                 await self._rot(self._victim(node), down_ms)
             case f.SlowDisk(node, ms, sync_ms):
-                await self._slow_disk(self._victim(node), ms, sync_ms)
+                await self._bend(self._traits(self._victim(node)), ms, "sync_ms_max", sync_ms)
+            case f.Lie(node, ms):
+                await self._bend(self._traits(self._victim(node)), ms, "lies", True)
             case f.SyncError(node, down_ms):
                 await self._disk_error(self._victim(node), "sync", down_ms)
             case f.WriteError(node, down_ms):
                 await self._disk_error(self._victim(node), "write", down_ms)
             case f.NoSpace(node, ms):
-                await self._no_space(self._victim(node), ms)
+                volume = self._cluster.machine(self._victim(node)).volume
+                await self._bend(volume, ms, "capacity_bytes", volume.used_bytes())
             case f.ClockStep(node, step_ms):
                 self._cluster.machine(self._victim(node)).clock.jump_wall(step_ms)
             case f.Wipe(node, down_ms):
@@ -111,18 +115,17 @@ class Striker:
                 assert_never(fault)
 
     def heal(self) -> None:
-        """Everything works again: links, disks, power. Clocks stay as they are."""
+        """Everything works again: links, disks, power. Only the time of day stays as it is.
+
+        To be called when `run` is over: what its faults had put in place of something went with their tasks.
+        """
         self._cuts.clear()
         self._fabric.heal_all()
         for number in self._cluster.ids:
             machine = self._cluster.machine(number)
-            machine.volume.capacity_bytes = None
-            machine.disk_traits.mend()
+            machine.disk_traits.failures.clear()
+            machine.disk_traits.broken.clear()
             machine.resume()
-            machine.clock.drift_ppm = 0
-            self._set_loss(number, 0.0)
-            self._set_sync(number, self._knobs.sync_ms_max)
-            self._set_latency(number, self._knobs.latency_ms_max)
         self._cluster.start()
 
     # ---------------------------------------------------------------- crashes
@@ -132,7 +135,7 @@ class Striker:
             self._note_crash(number)
             self._cluster.hold(number)
             if power:
-                self._cluster.lose_power(number)
+                self._losses.cut_power(number)
             else:
                 self._cluster.kill(number)
         try:
@@ -164,30 +167,34 @@ class Striker:
         def trip() -> None:
             self._note_crash(number)
             self._cluster.hold(number)
-            (self._cluster.lose_power if power else self._cluster.kill)(number)
+            (self._losses.cut_power if power else self._cluster.kill)(number)
             tripped.set()
 
         machine = self._cluster.machine(number)
         wire = machine.after(count, step, trip)
-        with trio.move_on_after(TRIPWIRE_S):
-            await tripped.wait()
-        machine.disarm(wire)
-        if tripped.is_set():
-            try:
+        try:
+            with trio.move_on_after(TRIPWIRE_S):
+                await tripped.wait()
+            if tripped.is_set():
                 await trio.sleep(down_ms / 1000)
-            finally:
+        finally:  # also when all is healed: a wire left behind would hold the node down for ever
+            machine.disarm(wire)
+            if tripped.is_set():
                 self._cluster.release(number)
 
     async def _pause(self, number: int, ms: int) -> None:
         machine = self._cluster.machine(number)
+        self._pauses[number] += 1
         machine.pause()
         try:
             await trio.sleep(ms / 1000)
         finally:
-            machine.resume()
+            self._pauses[number] -= 1
+            if not self._pauses[number]:
+                machine.resume()
 
     async def _rot(self, number: int, down_ms: int) -> None:
-        if not self._may_lose(number):
+        if not self._losses.take(number):
             return
         volume = self._cluster.machine(number).volume
         files = sorted(path for path, inode in volume.names.items() if inode is not None and len(inode.cache))
@@ -197,16 +204,8 @@ class Striker:
             self._cluster.rotten[number] = True
         await self._end([number], down_ms, power=False)
 
-    def _may_lose(self, number: int) -> bool:
-        """Take the budget of durable losses for `number`, if the last loss has been made good."""
-        if self._lost is not None and not self._is_whole(self._lost):
-            self._marks.sometimes("durable loss withheld by the budget")
-            return False
-        self._lost = number
-        return True
-
     async def _wipe(self, number: int, down_ms: int) -> None:
-        if not self._may_lose(number):
+        if not self._losses.take(number):
             return
         self._cluster.hold(number)
         self._cluster.lose_power(number)
@@ -215,18 +214,6 @@ class Striker:
             await trio.sleep(down_ms / 1000)
         finally:
             self._cluster.release(number)
-
-    def _is_whole(self, number: int) -> bool:
-        """The disk of `number` is a voter's, and holds all that is committed."""
-        parts, leader = self._cluster.parts(number), self._cluster.leader()
-        leading = self._cluster.parts(leader) if leader is not None else None
-        if parts is None or leading is None:
-            return False
-        voters = [member.disk for member in leading.raft.membership.members if member.voter]
-        whole = parts.identity.disk in voters and parts.raft.durable_index >= leading.raft.commit
-        if whole:
-            self._marks.sometimes("blank disk swapped in")
-        return whole
 
     # ---------------------------------------------------------------- network
 
@@ -246,49 +233,31 @@ class Striker:
             if not self._cuts[way]:
                 self._fabric.heal(f"node{way[0]}", f"node{way[1]}", both_ways=False)
 
-    async def _slow_links(self, number: int, ms: int, latency_ms: int) -> None:
-        self._set_latency(number, latency_ms)
-        await trio.sleep(ms / 1000)
-        self._set_latency(number, self._knobs.latency_ms_max)
-
-    def _set_latency(self, number: int, latency_ms: float) -> None:
-        for other in self._cluster.ids:
-            if other != number:
-                for ends in ((number, other), (other, number)):
-                    self._fabric.link(f"node{ends[0]}", f"node{ends[1]}").latency_ms_max = latency_ms
+    async def _bend_links(self, number: int, ms: int, name: str, value: float) -> None:
+        """Let all links between a node and its peers be so, for so long."""
+        with ExitStack() as stack:
+            for one, other in self._around(number, "both"):
+                link = self._fabric.link(f"node{one}", f"node{other}")
+                stack.enter_context(self._overrides.put(link, name, value))
+            await trio.sleep(ms / 1000)
 
     def _reset(self, number: int) -> None:
         for one, other in self._around(number, "out"):
             self._fabric.break_all(f"node{one}", f"node{other}")
 
-    async def _lose_packets(self, number: int, ms: int, percent: int) -> None:
-        self._set_loss(number, percent / 100)
-        await trio.sleep(ms / 1000)
-        self._set_loss(number, 0.0)
-
-    def _set_loss(self, number: int, share: float) -> None:
-        for one, other in self._around(number, "both"):
-            self._fabric.link(f"node{one}", f"node{other}").loss = share
-
     # ------------------------------------------------------------------ disks
 
-    def _set_sync(self, number: int, sync_ms: float) -> None:
-        self._cluster.machine(number).disk_traits.sync_ms_max = sync_ms
+    def _traits(self, number: int) -> DiskTraits:
+        return self._cluster.machine(number).disk_traits
 
-    async def _slow_disk(self, number: int, ms: int, sync_ms: int) -> None:
-        self._set_sync(number, sync_ms)
-        await trio.sleep(ms / 1000)
-        self._set_sync(number, self._knobs.sync_ms_max)
+    async def _bend(self, target: object, ms: int, name: str, value: float) -> None:
+        """Let an attribute be so, for so long."""
+        with self._overrides.put(target, name, value):
+            await trio.sleep(ms / 1000)
 
     async def _disk_error(self, number: int, operation: str, down_ms: int) -> None:
         """The next such call fails; what is left of the order goes when its time is over."""
-        traits = self._cluster.machine(number).disk_traits
+        traits = self._traits(number)
         traits.fail(operation, errno.EIO)
         await trio.sleep(down_ms / 1000)
         traits.failures.pop(operation, None)
-
-    async def _no_space(self, number: int, ms: int) -> None:
-        volume = self._cluster.machine(number).volume
-        volume.capacity_bytes = volume.used_bytes()
-        await trio.sleep(ms / 1000)
-        volume.capacity_bytes = None

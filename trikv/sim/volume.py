@@ -157,6 +157,8 @@ class Volume:
         self.names: Names = {"": None}
         self.capacity_bytes: int | None = None
         """None: never full."""
+        self.lied = False
+        """A sync of it has returned and written nothing, and there may be unwritten pages yet."""
         self._durable: Names = {"": None}
         self._journal: list[NameChange] = []
         self._source = source
@@ -212,8 +214,19 @@ class Volume:
         """Whether a power cut now would lose nothing, data or names."""
         return not self._journal and not any(inode.dirty for inode in self.names.values() if inode)
 
+    def settle(self) -> None:
+        """Everything reaches the platters, as a drive with a capacitor manages when the power goes."""
+        for change in self._journal:
+            _apply(change, self._durable)
+        self._journal.clear()
+        for inode in self.names.values():
+            if inode is not None:
+                inode.sync()
+        self.lied = False
+
     def lose_power(self, keep: Keep) -> None:
         """The machine's power was cut: only platters count from here on."""
+        self.lied = False
         chosen = keep.chooser(self._source)
         for change in self._journal:
             if not chosen():

@@ -29,6 +29,7 @@ WEIGHTS: dict[str, dict[str, int]] = {
     "mixed": {"get": 6, "set": 4, "incr": 4, "append": 2, "many": 2, "multi": 2, "watch": 2, "mortal": 3},
     "reads": {"get": 20, "set": 3, "incr": 2, "append": 1, "many": 4, "multi": 1, "watch": 1, "mortal": 2},
     "writes": {"get": 2, "set": 6, "incr": 8, "append": 4, "many": 2, "multi": 3, "watch": 1, "mortal": 3},
+    "memory": {"get": 6, "set": 6, "incr": 3, "append": 3, "many": 4, "multi": 3, "watch": 1},
     "whole": {"get": 6, "set": 6, "incr": 3, "many": 3, "multi": 2, "mortal": 3, "all": 3},
 }
 """How often each kind of request is chosen, by profile."""
@@ -161,7 +162,10 @@ class Client:
                 self._marks.sometimes("transaction aborted by a watch")
             return
         text = str(reply)
-        if text.startswith("CLUSTERDOWN"):
+        if text.startswith(("OOM", "EXECABORT Transaction discarded because of: OOM")):
+            self._marks.sometimes("refused for want of memory")
+            self._history.refuse(operation)
+        elif text.startswith("CLUSTERDOWN"):
             self._marks.sometimes("command refused as not executed")
             self._history.refuse(operation)
         elif text.startswith("INDETERMINATE"):

@@ -1,15 +1,19 @@
-"""An acknowledged write is on the platters of a majority at the instant it is acknowledged.
+"""What is acknowledged is on platters: of a majority when a client is told, of each node that said so.
 
 The platters are read by the code that would read them after a power cut: `trikv.storage.recovery`, on a copy
-that holds only what was synced. No node's word is taken for anything.
+that holds only what was synced. No node's word is taken for anything. A disk that lies about its syncs is
+taken by its word all the same, since no node can know better (`trikv.sim.losses` sees that too little of that
+is lost to matter); what a flipped bit has made unreadable holds nothing.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+import attrs
+
 from trikv.raft.core import Raft
-from trikv.raft.types import DiskId, Membership, SnapshotMeta
-from trikv.sim.checkers.platters import PlatterDisk, platters_of
+from trikv.raft.types import DiskId, HardState, Membership, SnapshotMeta
+from trikv.sim.checkers.platters import PlatterDisk, files_of
 from trikv.sim.volume import Volume
 from trikv.storage.errors import LogMissing, StorageError
 from trikv.storage.recovery import recover
@@ -17,8 +21,60 @@ from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
 
 EVERY = 40
-"""One acknowledgement in so many is looked at: a look costs about a millisecond a node."""
+"""One acknowledgement in so many is looked at: a look costs some milliseconds a node."""
 T = TypeVar("T")
+
+
+@attrs.frozen
+class Reading:
+    """What a start after a power cut would find."""
+
+    problem: str = ""
+    """Why it would refuse."""
+    exists: bool = False
+    """There is a log."""
+    disk: DiskId = b""
+    hard_state: HardState = attrs.field(factory=HardState)
+    base: int = 0
+    """A snapshot that is there covers all up to here."""
+    terms: Mapping[int, int] = attrs.field(factory=dict)
+    """Of the entries above the base."""
+
+    @property
+    def last(self) -> int:
+        """The last index it holds."""
+        return max(self.terms, default=self.base)
+
+    def term_at(self, index: int) -> int | None:
+        """The term of an entry above the base."""
+        return self.terms.get(index)
+
+    def holds(self, index: int, term: int) -> bool:
+        """The entry is there, or in the snapshot."""
+        return self.exists and not self.problem and (index <= self.base or self.terms.get(index) == term)
+
+
+def read(volume: Volume, settings: WalSettings, *, believe: bool = True) -> Reading:
+    """What a power cut now would leave of a log; with `believe`, a disk that has lied counts as it says."""
+    disk = PlatterDisk(files_of(volume, cached=believe and volume.lied))
+    try:
+        recovered = run_at_once(recover(disk, settings))
+        newest = run_at_once(_newest(disk))
+    except LogMissing:
+        return Reading()
+    except (StorageError, AssertionError) as error:
+        return Reading(problem=str(error), exists=True)
+    base = recovered.base.index
+    if base and (newest is None or newest < base):
+        return Reading(problem=f"the log begins after {base}, the newest snapshot is {newest}", exists=True)
+    return Reading(
+        "",
+        True,
+        recovered.identity.disk,
+        recovered.hard_state,
+        base,
+        {entry.index: entry.term for entry in recovered.entries},
+    )
 
 
 class Durability:
@@ -31,11 +87,19 @@ class Durability:
         fail: Callable[[str, str], None],
         *,
         every: int = EVERY,
+        is_rotten: Callable[[int], bool] = lambda _: False,
+        believed: Callable[[int], tuple[DiskId, int] | None] = lambda _: None,
     ) -> None:
+        """`volumes` are those of nodes 1, 2 and so on; damage of a rotten one is no news.
+
+        `believed`: the disk of a running node, and the index up to which it takes its log for durable.
+        """
         self._volumes = volumes
         self._settings = settings
         self._fail = fail
         self._every = every
+        self._is_rotten = is_rotten
+        self._believed = believed
         self.acks = 0
         self.samples = 0
         self.highest_acked = 0
@@ -46,12 +110,8 @@ class Durability:
         self.highest_acked = max(self.highest_acked, position.index)
         if self.acks % self._every:
             return
-        self.samples += 1
-        holders = [
-            disk
-            for volume in self._volumes()
-            if (disk := self._holder(volume, position.index, position.term))
-        ]
+        readings = self.look()
+        holders = [one.disk for one in readings if one.holds(position.index, position.term)]
         # An entry may be committed under the membership in force after it.
         if not (_majority(position.membership, holders) or _majority(raft.membership, holders)):
             self._fail(
@@ -59,22 +119,20 @@ class Durability:
                 f"node {number} acknowledged {position.index}; the platters of {len(holders)} nodes hold it",
             )
 
-    def _holder(self, volume: Volume, index: int, term: int) -> DiskId | None:
-        """The id of the disk, if a power cut now would leave the entry on it."""
-        disk = PlatterDisk(platters_of(volume))
-        try:
-            recovered = run_at_once(recover(disk, self._settings))
-        except LogMissing:
-            return None
-        except (StorageError, AssertionError) as error:
-            self._fail("corruption", f"a power cut now would leave an unreadable log: {error}")
-            return None
-        if recovered.base.index >= index:
-            newest = run_at_once(_newest(disk))
-            covered = newest is not None and newest >= recovered.base.index
-            return recovered.identity.disk if covered else None
-        held = any(entry.index == index and entry.term == term for entry in recovered.entries)
-        return recovered.identity.disk if held else None
+    def look(self) -> list[Reading]:
+        """Read all platters: each node's can be read, and hold what it takes for durable."""
+        self.samples += 1
+        readings = [read(volume, self._settings) for volume in self._volumes()]
+        for number, one in enumerate(readings, start=1):
+            if one.problem and not self._is_rotten(number):
+                self._fail("corruption", f"node {number} after a power cut now: {one.problem}")
+            believed = self._believed(number)
+            if believed is not None and believed[0] == one.disk and one.last < believed[1]:
+                self._fail(
+                    "durability",
+                    f"node {number} takes {believed[1]} for durable; its platters end at {one.last}",
+                )
+        return readings
 
 
 async def _newest(disk: PlatterDisk) -> int | None:

@@ -13,8 +13,12 @@ Files = dict[str, bytearray | None]
 """Path to content; None is a directory."""
 
 
-def platters_of(volume: Volume) -> Files:
-    """What a power cut that keeps nothing unsynced would leave."""
+def files_of(volume: Volume, *, cached: bool = False) -> Files:
+    """What a power cut that keeps nothing unsynced would leave; with `cached`, what processes see."""
+    if cached:
+        return {
+            path: None if inode is None else bytearray(inode.cache) for path, inode in volume.names.items()
+        }
     durable = volume._durable  # noqa: SLF001 - the platters are what the simulator may look at
     return {path: None if inode is None else bytearray(inode.platter) for path, inode in durable.items()}
 

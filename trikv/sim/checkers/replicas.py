@@ -5,7 +5,7 @@ from collections.abc import Callable
 from trikv.node.applier import Applier
 from trikv.node.driver import Parts
 
-EVERY = 64
+EVERY = 16
 """A digest at every so many indexes: the nodes compare where they meet, whatever they had restarted from."""
 QUEUE_MAX = 20_000
 """Items in a mailbox: far above what the clients of a run can have in flight, far below a leak."""

@@ -1,0 +1,94 @@
+"""Durable losses, and the one budget for all of them.
+
+A wiped disk, a rotten one and one that lied about its syncs forget what they had acknowledged. A cluster
+survives that while it happens to a minority, and no product survives more. So a loss is granted only while
+fewer than half of the nodes would then be without their part of the log, and a node counts until its disk is
+a voter's again and holds all that is committed. Every entry is then on enough platters at any time: the
+budget holds for each index, because whoever is counted is counted for all of them.
+
+A disk that has lied loses at a power cut what it never wrote, and nobody can tell: the log it leaves may read
+as whole. Where that would make the node forget a vote, or an entry that the others do not hold without it,
+the loss is not one to survive by any design; the operator is then taken to notice, and the disk is replaced.
+"""
+
+from collections.abc import Callable
+
+from trikv.sim.checkers.durability import Reading, read
+from trikv.sim.cluster import Cluster
+from trikv.sim.marks import Marks
+from trikv.sim.volume import Keep
+from trikv.storage.wal import WalSettings
+
+
+class Losses:
+    """Grants durable losses."""
+
+    def __init__(
+        self, cluster: Cluster, settings: WalSettings, marks: Marks, excused: Callable[[int], None]
+    ) -> None:
+        """`excused` hears of a node that will come back with less than it has promised."""
+        self._cluster = cluster
+        self._settings = settings
+        self._marks = marks
+        self._excused = excused
+        self._impaired: dict[int, None] = {}
+
+    def take(self, number: int) -> bool:
+        """Take the budget for a durable loss on node `number`, if there is any."""
+        for other in [other for other in self._impaired if self._is_whole(other)]:
+            del self._impaired[other]
+        after = {**self._impaired, number: None}
+        if 2 * len(after) >= len(self._cluster.ids):
+            self._marks.sometimes("durable loss withheld by the budget")
+            return False
+        self._impaired = after
+        return True
+
+    def cut_power(self, number: int) -> None:
+        """The plug: what was not synced is lost, also what a lying disk says it has written."""
+        volume = self._cluster.machine(number).volume
+        if not volume.lied or volume.is_synced():
+            self._cluster.lose_power(number)
+        elif not self.take(number):
+            volume.settle()
+            self._cluster.lose_power(number)
+        else:
+            self._lose_lies(number)
+
+    def _lose_lies(self, number: int) -> None:
+        cluster = self._cluster
+        believed = read(cluster.machine(number).volume, self._settings)  # it takes a liar by its word
+        cluster.lose_power(number, Keep.SOME)
+        left = read(cluster.machine(number).volume, self._settings)
+        self._marks.sometimes("lies of a disk lost")
+        self._excused(number)
+        if left.problem or not left.exists:
+            cluster.rotten[number] = True  # it will refuse to start, and be refilled
+        elif left.hard_state != believed.hard_state or not self._others_hold(number, left, believed):
+            cluster.wipe(number)
+
+    def _others_hold(self, number: int, left: Reading, believed: Reading) -> bool:
+        """All that `left` lacks of `believed` is on the platters of a majority without this node."""
+        others = [
+            read(self._cluster.machine(other).volume, self._settings, believe=False)
+            for other in self._cluster.ids
+            if other != number
+        ]
+        lost = {index: term for index, term in believed.terms.items() if left.term_at(index) != term}
+        lost |= {believed.base: 0} if believed.base > left.last else {}
+        return all(
+            2 * sum(other.holds(index, term) for other in others) > len(self._cluster.ids)
+            for index, term in lost.items()
+        )
+
+    def _is_whole(self, number: int) -> bool:
+        """The disk of `number` is a voter's, and holds all that is committed."""
+        parts, leader = self._cluster.parts(number), self._cluster.leader()
+        leading = self._cluster.parts(leader) if leader is not None else None
+        if parts is None or leading is None:
+            return False
+        voters = [member.disk for member in leading.raft.membership.members if member.voter]
+        whole = parts.identity.disk in voters and parts.raft.durable_index >= leading.raft.commit
+        if whole:
+            self._marks.sometimes("blank disk swapped in")
+        return whole and not self._cluster.machine(number).volume.lied

@@ -1,0 +1,146 @@
+"""Themes: what kind of trouble a run is about.
+
+Faults drawn from all kinds at once meet in every combination, each of them rarely. Swarm testing (Groce et
+al., 2012) found that leaving kinds out finds more: so every seed draws a theme, a part of the kinds with the
+settings that make it bite. Some themes aim at one promise: an election every half second with one entry a
+message, or snapshots so often that a node that was away for a second needs one.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+KIB = 1024
+
+
+@attrs.frozen
+class Theme:
+    """What one run is about."""
+
+    name: str
+    kinds: tuple[str, ...]
+    """Of faults; one that is named twice comes twice as often."""
+    interval_ms: int = 1200
+    """Between two faults, on average: as long as an election and its aftermath, so that some meet."""
+    knobs: dict[str, tuple[Any, ...]] = attrs.field(factory=dict)
+    """Settings in place of those drawn for any run: of each, one of these."""
+
+    def without(self, kinds: Sequence[str]) -> "Theme":
+        """Only with faults of `kinds`; all of these, where none is left."""
+        left = tuple(kind for kind in self.kinds if kind in kinds) or tuple(kinds)
+        return attrs.evolve(self, kinds=left)
+
+
+_OFTEN = ("kill", "kill", "power", "isolate", "isolate", "split")
+"""These come more often than the others, where all may come."""
+_SHORT = {
+    "election_timeout_ms_min": (150,),
+    "election_timeout_ms_max": (300,),
+    "heartbeat_interval_ms": (37,),
+}
+
+THEMES = (
+    Theme(
+        "stale reads",
+        ("isolate", "isolate", "isolate", "pause", "pause", "split", "bridge", "slow-links", "drift"),
+        1500,
+        {"profile": ("reads",), "think_ms": (50, 100), "command_deadline_ms": (1000, 3000)},
+    ),
+    Theme(
+        "elections",
+        ("coup", "coup", "kill", "kill", "crash-at", "crash-at", "power", "isolate", "slow-links", "pause"),
+        600,
+        {
+            **_SHORT,
+            "append_bytes_max": (1,),
+            "committed_bytes_max": (1,),
+            "inflight_appends_max": (1, 4),
+            "latency_ms_max": (5.0, 20.0),
+            "profile": ("reads", "writes"),
+        },
+    ),
+    Theme(
+        "two minds",
+        ("isolate", "isolate", "isolate", "split", "split", "bridge", "kill", "strand", "pause"),
+        1000,
+        {
+            **_SHORT,
+            "profile": ("writes", "mixed"),
+            "think_ms": (50, 100),
+            "append_bytes_max": (1, 2 * KIB),
+            "command_deadline_ms": (1000, 10_000),
+        },
+    ),
+    Theme(
+        "installs",
+        ("isolate", "isolate", "kill", "kill", "power", "crash-at", "wipe", "split", "rot", "narrow"),
+        1500,
+        {
+            "snapshot_log_bytes": (1,),
+            "log_tail_bytes": (0, KIB),
+            "log_follower_bytes": (1, KIB),
+            "segment_bytes": (4 * KIB,),
+            "append_bytes_max": (1, 2 * KIB),
+            "profile": ("writes", "mixed", "whole"),
+            "think_ms": (50, 100),
+        },
+    ),
+    Theme(
+        "disks",
+        (
+            *(
+                "power",
+                "power",
+                "crash-at",
+                "crash-at",
+                "crash-at",
+                "sync-error",
+                "sync-error",
+                "write-error",
+            ),
+            *("lie", "lie", "rot", "slow-disk", "blackout", "blackout", "no-space", "kill"),
+        ),
+        800,
+        {"segment_bytes": (4 * KIB, 16 * KIB), "profile": ("writes", "mixed")},
+    ),
+    Theme(
+        "cables",
+        (
+            *("cut", "cut", "mid-frame", "mid-frame", "strand", "loss", "loss", "slow-links", "slow-links"),
+            *("narrow", "isolate", "split", "pause"),
+        ),
+        700,
+        {
+            "latency_ms_max": (5.0, 20.0, 50.0),
+            "window_proposals_max": (16, 4096),
+            "command_deadline_ms": (1000,),
+            "think_ms": (50, 100),
+            "profile": ("writes", "mixed"),
+        },
+    ),
+    Theme(
+        "no room",
+        ("no-space", "no-space", "kill", "power", "isolate", "crash-at"),
+        1500,
+        {
+            "profile": ("memory",),
+            "think_ms": (50, 100),
+            "segment_bytes": (4 * KIB,),
+            "snapshot_log_bytes": (KIB, 64 * KIB),
+        },
+    ),
+)
+"""Those that aim at something."""
+
+
+def draw_theme(source: random.Random, kinds: Sequence[str]) -> Theme:
+    """A quarter of all runs may meet any of `kinds`, a quarter a few of them, and half have an aim."""
+    draw = source.random()
+    if draw < 0.25:
+        return Theme("everything", (*kinds, *_OFTEN), source.choice((800, 1200, 2000)))
+    if draw < 0.5:
+        some = source.sample(sorted(kinds), source.randint(3, 8))
+        return Theme("swarm", tuple(some), source.choice((600, 1200, 2000)))
+    return source.choice(THEMES)
