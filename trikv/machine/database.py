@@ -6,7 +6,6 @@ write puts a new one. A walk that has not reached a bucket yet therefore only ne
 it is first written to; values are shared, not encoded ahead.
 """
 
-from itertools import islice
 from typing import Protocol
 from zlib import crc32
 
@@ -51,8 +50,8 @@ class Database:
         self.deadlines: SortedList[tuple[int, bytes]] = SortedList()
         self._hashes: dict[int, bytes] = {}
         """Of the filled buckets, as they were when last asked for."""
-        self._changed: set[int] = set()
-        """Buckets that may have changed since."""
+        self._changed = bytearray(BUCKETS)
+        """1 for each bucket that may have changed since. Not a set, which would not stay in the cache."""
 
     def find(self, key: bytes) -> Entry | None:
         """The live entry of `key`. The one place, with `is_live`, where expiry is judged (PROTOCOL 21)."""
@@ -126,13 +125,16 @@ class Database:
 
     def hash_some(self, hasher: "Hasher", count: int) -> int:
         """Hash up to `count` changed buckets ahead of `bucket_hashes`; how many it was."""
-        taken = list(islice(self._changed, count))
-        for number in taken:
+        hashed = 0
+        number = self._changed.find(1)
+        while number >= 0 and hashed < count:
             self._hash(number, hasher)
-        self._changed.difference_update(taken)
-        return len(taken)
+            hashed += 1
+            number = self._changed.find(1, number)
+        return hashed
 
     def _hash(self, number: int, hasher: "Hasher") -> None:
+        self._changed[number] = 0
         bucket = self.buckets[number]
         if bucket:
             self._hashes[number] = hasher(bucket)
@@ -141,9 +143,7 @@ class Database:
 
     def bucket_hashes(self, hasher: "Hasher") -> dict[int, bytes]:
         """Hashes of all filled buckets by number; only those changed since the last call are computed."""
-        for number in self._changed:
-            self._hash(number, hasher)
-        self._changed.clear()
+        self.hash_some(hasher, BUCKETS)
         return self._hashes
 
     def store(self, key: bytes, value: bytes, deadline: int = 0) -> CommandError | None:
@@ -182,7 +182,7 @@ class Database:
             self._remove(number, key, old)
             grown += charge(len(key), len(old.value), old.deadline)
             old = None
-        if number in self._changed and not ledger.observers:  # a call spared, nearly always
+        if self._changed[number] and not ledger.observers:  # a call spared, nearly always
             ledger.dirty = True
             bucket = self.buckets[number]
         else:
@@ -245,7 +245,7 @@ class Database:
         self.deadlines = SortedList()
         self.size = self.used = 0
         self._hashes = {}
-        self._changed.clear()
+        self._changed = bytearray(BUCKETS)
 
     def _index(self, deadline: int, key: bytes) -> None:
         self.deadlines.add((deadline, key))
@@ -270,7 +270,7 @@ class Database:
         if self.buckets is _NO_BUCKETS:
             self.buckets = [{} for _ in range(BUCKETS)]
         bucket = self.buckets[number]
-        self._changed.add(number)
+        self._changed[number] = 1
         for observer in ledger.observers:
             observer.before_write(self.number, number, bucket)
         return bucket

@@ -69,7 +69,7 @@ class Connection:
     a program says at least HELLO, a person may stare at the prompt."""
     last_command: str = "NULL"
     heard: bool = False
-    """It sent something since the last sweep. Reading the clock at each `recv` instead costs ten times as much;
+    """It sent something since the last sweep. Reading the clock at each `recv` would cost ten times as much;
     so idle connections live a second longer at most."""
     closing: bool = False
     """Set by a command (CLIENT KILL of itself): closes when what is in hand has been answered."""
