@@ -101,8 +101,8 @@ class PeerContract:
             stream = await rig.host.network.dial(address)
             assert await stream.receive_some(10) == b""
             with trio.fail_after(30):
-                while stream.send_nowait(b"x" * 1000):
-                    await trio.sleep(0.001)  # noqa: ASYNC110 - no event tells that the kernel knows
+                while stream.send_nowait(b"x" * 1000):  # noqa: ASYNC110 - no event tells what the kernel knows
+                    await trio.sleep(0.001)
             await stream.aclose()
             assert stream.send_nowait(b"x") == 0
 

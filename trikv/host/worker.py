@@ -2,7 +2,9 @@
 
 Measured here for a 512-byte write and fdatasync (median; 225 us without any hop): `trio.to_thread.run_sync`
 700 us, a thread that wakes Trio by `TrioToken.run_sync_soon` 530 us, this one 420 us. It answers through a
-pipe that the waiting task itself reads: one turn of Trio's loop, where the token needs two.
+pipe that the waiting task itself reads: one turn of Trio's loop, where the token needs two. The wait stands
+in no shield: a cancel scope for each call was 40 us of the main thread's 145 us. One that is cancelled is
+repeated inside a shield.
 """
 
 import contextlib
@@ -54,8 +56,11 @@ class Worker:
         job = _Job(function, args)
         self._busy = True
         self._jobs.put(job)
-        with trio.CancelScope(shield=True):
+        try:
             await trio.lowlevel.wait_readable(self._wake_fd)
+        except trio.Cancelled:  # it is delivered again, at the caller's next checkpoint
+            with trio.CancelScope(shield=True):
+                await trio.lowlevel.wait_readable(self._wake_fd)
         os.read(self._wake_fd, 1)
         self._busy = False
         if self._closed:  # meanwhile

