@@ -45,9 +45,12 @@ def test_runs_stand_side_by_side() -> None:
     rows = {line[:24].strip(): line[24:].split() for line in text.splitlines()}
     assert rows["acknowledged, and LOST"] == ["0", "1,234"]
     assert rows["writes acknowledged"] == ["2,000", "2,000"]
-    assert losses(result("Redis", lost=1234)) == [
-        "Redis lost 1,234 acknowledged writes.",
+    redis = result("Redis", lost=1234)
+    redis.findings.increments_lost = 7
+    assert losses(redis) == [
+        "Redis lost 1,241 acknowledged writes.",
         "  1,234 unique writes at 2.0 s: all nodes killed at once",
+        "      7 increments of counters, which do not tell when",
     ]
 
 

@@ -96,6 +96,8 @@ def losses(result: Result) -> list[str]:
     for blow, lost in zip(result.blows, result.lost_by, strict=True):
         if lost:
             lines.append(f"{lost:>7,} unique writes at {blow.at_s:.1f} s: {blow.text}")
+    if findings.increments_lost:
+        lines.append(f"{findings.increments_lost:>7,} increments of counters, which do not tell when")
     return lines
 
 
