@@ -18,22 +18,22 @@ from pathlib import Path
 
 import attrs
 
-from tests.perf import cpu, machine
+from tests.perf import cpu, document, machine
 from tests.perf.generator import Load, Outcome, Work, fill
 from tests.perf.servers import Trikv, info_of
 
 STAGES = (
-    ("sockets: accept, recv, send, wake-ups", ("host/hub", "host/sockets", "host/stream")),
+    ("sockets: accept, recv, send, wake-ups", ("host/hub", "host/stream")),
     ("parse", ("protocol/client", "protocol/arrays", "protocol/telnet", "protocol/events")),
     ("replies", ("protocol/resp", "protocol/render", "machine/replies")),
     ("intake: conversation, plans, units", ("node/conversation", "node/intake", "node/plans", "node/units")),
     ("intake: connections, transactions, local", ("node/connections", "node/transactions", "node/local")),
-    ("links to peers, frames", ("node/links", "protocol/", "node/transfers")),
+    ("links to peers, frames", ("node/links", "protocol/", "node/transfers", "host/peer", "host/sockets")),
     ("log: encode, hand to the writer", ("node/writer", "storage/", "host/worker", "host/disk")),
     ("apply", ("node/applier", "machine/")),
     ("raft", ("raft/",)),
     ("driver: turns, proposals, reads, timer", ("node/",)),
-    ("host: clock, entropy", ("host/",)),
+    ("host: clocks, entropy", ("host/",)),
 )
 """Where a function belongs: the first stage with a prefix of its file's path."""
 TRIO = "Trio: scheduler, epoll"
@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of each load (%(default)s)")
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--ahead", action="store_true", help=machine.AHEAD_HELP)
+    parser.add_argument("--document", action="store_true", help=document.HELP)
     parser.add_argument("--port", type=int, default=18410, help="first of three (%(default)s)")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="a real disk (%(default)s)")
     asked = parser.parse_args()
@@ -188,17 +189,15 @@ def main() -> None:
     works = [Work(operation, asked.connections, depth) for operation in ("set", "get") for depth in (1, 16)]
     with tempfile.TemporaryDirectory(prefix="trikv-perf-", dir=asked.directory) as name:
         directory = Path(name)
-        _say(str(machine.describe(directory)) + "\n")
+        lines = [str(machine.describe(directory)), ""]
         with SampledTrikv(directory / "trikv", asked.port) as cluster:
             fill(cluster.leader())
             time.sleep(_WARM_S)
             for work in works:
-                for line in table(profile(cluster, work, asked.seconds)):
-                    _say(line)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a command line prints
+                lines += table(profile(cluster, work, asked.seconds))
+    print("\n".join(lines))  # noqa: T201 - a command line prints
+    if asked.document:
+        document.write("profile", lines)
 
 
 if __name__ == "__main__":
