@@ -2,6 +2,7 @@
 
 from collections import deque
 
+import attrs
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from trikv.machine.outcomes import Applied, Opened, OriginRow, Outcome, Reason, 
 from trikv.machine.snapshot import Restore
 from trikv.node.proposals import ProposalLimits, Proposals, Waiters
 
-LIMITS = ProposalLimits(window_proposals_max=8, deadline_ms=10_000)
+LIMITS = ProposalLimits(window_proposals_max=8, deadline_ms=10_000, join_max=1)
 NONCE = b"n" * 16
 BIG = 1 << 20
 
@@ -42,12 +43,13 @@ def opened(limits: ProposalLimits = LIMITS) -> tuple[Proposals, Waiters]:
 class Origin:
     """The origin's node: what the applier and the driver do for `Proposals`, without tasks."""
 
-    def __init__(self, log: CommittedLog) -> None:
+    def __init__(self, log: CommittedLog, join_max: int) -> None:
         self.log = log
         self.now_ms = 0
         self.machine = Machine()
         self.waiters = Waiters()
-        self.proposals = Proposals(ORIGIN, NONCE, self.waiters, LIMITS)
+        limits = attrs.evolve(LIMITS, join_max=join_max)
+        self.proposals = Proposals(ORIGIN, NONCE, self.waiters, limits)
         self.asked: list[Asked] = []
         self.network: deque[list[bytes]] = deque()
         self._nonces = 0
@@ -149,11 +151,13 @@ STEPS = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(STEPS)
-def test_every_work_is_applied_at_most_once_in_order_and_answered_once(steps: list[str]) -> None:
+@given(STEPS, st.sampled_from([1, 3]))
+def test_every_work_is_applied_at_most_once_in_order_and_answered_once(
+    steps: list[str], join_max: int
+) -> None:
     """Losses, repeats, reordering, leaders, snapshots and foreign lives: no double write, no lost answer."""
     log = CommittedLog()
-    origin = Origin(log)
+    origin = Origin(log, join_max)
     for step in steps:
         match step.split():
             case ["submit"]:
@@ -290,9 +294,74 @@ def test_snapshot_that_holds_our_hello_opens_the_life() -> None:
     assert waiters.incarnation == 7
 
 
+def test_single_commands_of_one_turn_travel_as_one_proposal() -> None:
+    """One sequence for all of them; each is answered with the reply of its own step."""
+    proposals, waiters = opened(attrs.evolve(LIMITS, join_max=3))
+    asked = [Asked((b"INCRBY", b"n", b"%d" % number)) for number in range(5)]
+    for one in asked:
+        proposals.submit(one.work, 0)
+    joined, rest = items_of(proposals.outgoing(0, BIG))
+    assert isinstance(joined, Submission)
+    assert (joined.sequence, joined.commands) == (1, tuple(one.work.commands[0] for one in asked[:3]))
+    assert isinstance(rest, Submission)
+    assert (rest.sequence, len(rest.commands)) == (2, 2)
+    work = waiters.take(5, 1)
+    assert work is not None
+    work.answered([b"a", b"b", b"c"])
+    proposals.applied_below(2, 0)
+    assert [one.outcomes for one in asked] == [[[b"a"]], [[b"b"]], [[b"c"]], [], []]
+    for lapsed, error in proposals.expire(10_000):
+        lapsed.failed(error)
+    assert [one.code for one in asked] == ["OK", "OK", "OK", "INDETERMINATE", "INDETERMINATE"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Asked((b"SET", b"k", b"v"), db=1),
+        Asked((b"SET", b"k", b"v"), (b"SELECT", b"2")),
+        Asked((b"SET", b"k", b"v" * 20_000)),
+        Asked((b"DEL", *[b"k"] * 100)),
+    ],
+    ids=["another database", "several commands", "long", "many words"],
+)
+def test_whatever_else_travels_alone(other: Asked) -> None:
+    """What may change the database for those behind it, is for another one, or is much, joins nobody."""
+    proposals, _ = opened(attrs.evolve(LIMITS, join_max=9))
+    plain = [Asked((b"SET", b"k", b"v")) for _ in range(2)]
+    for one in (plain[0], other, plain[1]):
+        proposals.submit(one.work, 0)
+    items = items_of(proposals.outgoing(0, BIG))
+    assert [item.commands for item in items if isinstance(item, Submission)] == [
+        one.work.commands for one in (plain[0], other, plain[1])
+    ]
+
+
+def test_what_is_joined_stays_small() -> None:
+    """Commands are joined up to a number of bytes, and never to more than half of what an entry may hold."""
+    asked = [Asked((b"SET", b"k", b"v" * 100)) for _ in range(6)]
+    for limits in (
+        attrs.evolve(LIMITS, join_max=9, join_bytes_max=320),
+        attrs.evolve(LIMITS, join_max=9, entry_bytes_max=640),
+    ):
+        proposals, _ = opened(limits)
+        for one in asked:
+            proposals.submit(one.work, 0)
+        items = items_of(proposals.outgoing(0, BIG))
+        assert [len(item.commands) for item in items if isinstance(item, Submission)] == [3, 3]
+
+
+def test_what_came_at_another_time_is_not_joined() -> None:
+    """Each client is told of its own deadline, not of a neighbour's."""
+    proposals, _ = opened(attrs.evolve(LIMITS, join_max=9))
+    for moment in (0, 0, 7):
+        proposals.submit(Asked((b"SET", b"k", b"v")).work, moment)
+    assert sequences(proposals.outgoing(7, BIG)) == [1, 2]
+
+
 def test_window_is_bounded_by_count_and_by_bytes() -> None:
     """A full window assigns no more; as it moves, the next ones follow in order."""
-    proposals, _ = opened(ProposalLimits(window_proposals_max=3))
+    proposals, _ = opened(ProposalLimits(window_proposals_max=3, join_max=1))
     for number in range(5):
         proposals.submit(appending(number).work, 0)
     assert sequences(proposals.outgoing(0, BIG)) == [1, 2, 3]
@@ -301,7 +370,7 @@ def test_window_is_bounded_by_count_and_by_bytes() -> None:
     assert sequences(proposals.outgoing(1, BIG)) == [4, 5]
     assert proposals.waiting() == 3
 
-    proposals, _ = opened(ProposalLimits(window_bytes_max=1000))
+    proposals, _ = opened(ProposalLimits(window_bytes_max=1000, join_max=1))
     for _ in range(4):
         proposals.submit(Asked((b"SET", b"k", b"x" * 600)).work, 0)
     assert sequences(proposals.outgoing(0, BIG)) == [1, 2], "the one that passes the limit is the last"

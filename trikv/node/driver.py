@@ -17,7 +17,7 @@ from trikv.machine.replies import CommandError
 from trikv.node import events
 from trikv.node.applier import Applier, ServeReads
 from trikv.node.durability import Durability, voters_holding
-from trikv.node.events import Event
+from trikv.node.events import Event, OtherEvent
 from trikv.node.founding import record_for, standing
 from trikv.node.leading import Leading, stamp_of
 from trikv.node.links import Identity, Links
@@ -127,7 +127,10 @@ class Driver:
         raft = self._raft
         raft.begin(now, self._host.clock.wall_ms())
         for event in batch:
-            self._handle(event)
+            if isinstance(event, Work):  # nearly all are
+                self._take_work(event)
+            else:
+                self._handle(event)
         raft.tick()
         self._proposals.tick(now)
         self._reads.tick(now)
@@ -144,10 +147,8 @@ class Driver:
 
     # ------------------------------------------------------------------ inputs
 
-    def _handle(self, event: Event) -> None:
+    def _handle(self, event: OtherEvent) -> None:
         match event:
-            case Work():
-                self._take_work(event)
             case events.PeerSaid(peer=peer, disk=disk, message=message):
                 self._hear(peer, disk, message)
             case events.Persisted(job=job):

@@ -111,9 +111,8 @@ class Tick(msgspec.Struct, gc=False):
     """A timer is due."""
 
 
-Event: TypeAlias = (
-    Work
-    | PeerSaid
+OtherEvent: TypeAlias = (
+    PeerSaid
     | LinkUp
     | LinkDown
     | Persisted
@@ -129,3 +128,4 @@ Event: TypeAlias = (
     | HandOver
     | Compact
 )
+Event: TypeAlias = Work | OtherEvent

@@ -160,6 +160,8 @@ class ObservedNode(Node):
         self._applier = parts.applier
         self._raft_core = parts.raft
         self._current: tuple[int, int, int] | None = None
+        self._steps_answered = 0
+        """Of the present proposal, which may hold the commands of several connections."""
         self._watch_applier(parts)
         turn = driver.turn
 
@@ -183,7 +185,7 @@ class ObservedNode(Node):
         def observed_settle(outcome: Outcome) -> None:
             match outcome:
                 case Applied(incarnation=incarnation, sequence=sequence):
-                    self._current = (number, incarnation, sequence)
+                    self._current, self._steps_answered = (number, incarnation, sequence), 0
                 case Skipped():
                     observer.skipped(outcome)
                 case Opened():
@@ -238,8 +240,10 @@ class ObservedNode(Node):
                 observer.durability.acked(number, applier.position, self._raft_core)
             elif self._raft_core.role is not Role.LEADER and steps:
                 observer.marks.sometimes("read served by a follower")
+            inside = self._steps_answered if work.writes else 0
             for step, reply in enumerate(replies):
-                observer.effects[connection, first + step] = Effect(index, identity, step, reply)
+                observer.effects[connection, first + step] = Effect(index, identity, inside + step, reply)
+            self._steps_answered = inside + len(replies)
             answered(replies)
 
         work.answered = observed_answered
