@@ -43,7 +43,7 @@ def pipeline() -> memoryview:
 def send(connection: socket.socket, encoded: memoryview, *, patience_s: float | None = None) -> Iterator[int]:
     """Send one pipeline over a socket that does not block; tell how many are answered as they are.
 
-    Whatever the socket takes goes out, whatever has come is dropped. ConnectionError where the server hangs up,
+    Whatever the socket takes goes out, whatever has come is dropped. ConnectionError where it hangs up,
     TimeoutError where nothing moves for `patience_s` seconds.
     """
     sent = heard = 0
