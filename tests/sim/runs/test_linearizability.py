@@ -102,6 +102,16 @@ def test_transaction_that_watches_needs_its_values() -> None:
     assert check(history.operations).problem is None
 
 
+def test_key_absent_at_watch_and_at_exec_may_have_been_seen_set_between() -> None:
+    """WATCH, somebody's SET, our GET, somebody's DEL, EXEC: the documented difference from Redis, no error."""
+    history = History()
+    for args, reply in (((b"SET", b"k", b"1"), b"OK"), ((b"DEL", b"k"), 1)):
+        history.answer(history.call(1, "a", 0, (args,)), reply)
+    swap = history.call(1, "b", 0, ((b"SET", b"k", b"2"),), is_transaction=True, expected=((b"k", b"1"),))
+    history.answer(swap, [b"OK"])
+    assert check(history.operations).problem is None
+
+
 def test_components_are_joined_by_commands_on_several_keys() -> None:
     """Keys that no command touches together are searched apart; keys with deadlines not at all."""
     operations = [

@@ -17,10 +17,8 @@ Need = tuple[bytes, bytes]
 def needs_of(one: Operation) -> Iterator[Need]:
     """The values that an answered operation has found, as far as its answers tell."""
     touched: dict[bytes, None] = {}
-    for key, value in one.expected:
+    for key, _ in one.expected:  # it, or nothing: see `search`
         touched[key] = None
-        if value is not None:
-            yield key, value
     replies = one.reply if isinstance(one.reply, list) and one.is_transaction else [one.reply]
     for args, reply in zip(one.commands, replies, strict=False):  # an error may answer all
         for key, value in _found(args, reply):

@@ -51,7 +51,9 @@ class Move:
     def _work_out(self, mine: Values) -> Values | None:
         one = self.operation
         before = {key: value for key, value in zip(self.keys, mine, strict=True) if value is not None}
-        if any(before.get(key) != value for key, value in one.expected):
+        # A key that is absent now may have been absent when it was watched, and only later have had the value
+        # that the client then read: that is not seen by WATCH (docs/COMMANDS.md).
+        if any(before.get(key) not in {value, None} for key, value in one.expected):
             return None
         model = Model(before)
         replies = [model.run(args) for args in one.commands]
