@@ -103,7 +103,7 @@ def test_transaction_that_watches_needs_its_values() -> None:
 
 
 def test_key_absent_at_watch_and_at_exec_may_have_been_seen_set_between() -> None:
-    """WATCH, somebody's SET, our GET, somebody's DEL, EXEC: the documented difference from Redis, no error."""
+    """WATCH, another's SET, our GET, another's DEL, EXEC: the documented difference from Redis, no error."""
     history = History()
     for args, reply in (((b"SET", b"k", b"1"), b"OK"), ((b"DEL", b"k"), 1)):
         history.answer(history.call(1, "a", 0, (args,)), reply)
