@@ -1,5 +1,6 @@
 """``trikv sim``: runs seeds, keeps failing runs as lines of JSON, replays and shrinks them."""
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -15,6 +16,7 @@ from trikv.sim import marks
 from trikv.sim.run import Plan, Result, execute, plan_of
 from trikv.sim.schedule import parse_kinds
 from trikv.sim.shrink import shrink as shrink_plan
+from trikv.sim.summary import Summary
 
 SEEDS = Path("tests/seeds")
 """Where failing runs go: one file a seed, one JSON line each, to be kept with the fix."""
@@ -26,10 +28,11 @@ def sim(
     seed: int = 1,
     seeds: int | None = None,
     start: int = 1,
-    nodes: int = 3,
+    nodes: int | None = None,
     seconds: float = 20.0,
     faults: str = "all",
     trace: bool = False,
+    nightly: bool = False,
     replay: Path | None = None,
     shrink: Annotated[Path | None, Parameter(name="--shrink")] = None,
     keep: Path = SEEDS,
@@ -45,13 +48,15 @@ def sim(
     start
         the first of them
     nodes
-        how many nodes the cluster has
+        how many nodes the cluster has, 1, 3 or 5; where nothing is said every fifth seed has 5, the others 3
     seconds
         virtual seconds of faults; healing and progress come after
     faults
         all, none, or names with commas between
     trace
         print the schedule, the counts and the marks of the run
+    nightly
+        with --seeds: fail also where a path that matters was never taken, or the search gave up too often
     replay
         run what this file holds, one plan a line
     shrink
@@ -67,36 +72,41 @@ def sim(
         kinds = parse_kinds(faults)
     except ValueError as error:
         return _complain(str(error))
-    if nodes not in {1, 3, 5}:
+    if nodes not in {None, 1, 3, 5}:
         return _complain(f"--nodes {nodes}: a cluster has 1, 3 or 5 nodes")
     chosen = range(start, start + seeds) if seeds is not None else range(seed, seed + 1)
-    plans = (plan_of(number, nodes=nodes, seconds=seconds, kinds=kinds) for number in chosen)
+    plans = (
+        plan_of(number, nodes=nodes or (5 if number % 5 == 0 else 3), seconds=seconds, kinds=kinds)
+        for number in chosen
+    )
     if seeds is None:
         return _report(map(execute, plans), keep=keep, verbose=trace)
-    return _many(list(plans), keep)
+    return _many(list(plans), keep, nightly=nightly)
 
 
-def _many(plans: list[Plan], keep: Path) -> int:
+def _many(plans: list[Plan], keep: Path, *, nightly: bool) -> int:
     """All cores, a bar, and the sum of all marks."""
     # Plans travel as bytes, and each worker is a fresh interpreter: nothing leaks into it from here.
-    workers = multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1, maxtasksperchild=50)
-    reached: Counter[str] = Counter()
-    failures = 0
-    with workers as pool:
-        results = pool.imap_unordered(_execute_bytes, map(msgspec.json.encode, plans))
+    pool = multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1, gc.freeze, maxtasksperchild=50)
+    summary = Summary()
+    with pool as workers:
+        results = workers.imap_unordered(_execute_bytes, map(msgspec.json.encode, plans))
         for done, data in enumerate(results, start=1):
             result = msgspec.json.decode(data, type=Result)
-            reached.update(result.marks)
+            summary.add(result)
             if not result.ok:
-                failures += 1
                 _say(f"\r{_line(result, keep)}")
             filled = BAR_WIDTH * done // len(plans)
             bar = "#" * filled + "." * (BAR_WIDTH - filled)
-            sys.stderr.write(f"\r[{bar}] {done}/{len(plans)} seeds, {failures} failed")
+            sys.stderr.write(f"\r[{bar}] {done}/{len(plans)} seeds, {summary.failures} failed")
             sys.stderr.flush()
     sys.stderr.write("\n")
-    _say(marks.table(reached))
-    return 1 if failures else 0
+    _say(marks.table(summary.reached))
+    _say(summary.line())
+    problems = summary.problems() if nightly else []
+    for problem in problems:
+        _say(problem)
+    return 1 if summary.failures or problems else 0
 
 
 def _execute_bytes(data: bytes) -> bytes:
@@ -120,7 +130,8 @@ def _report(results: Iterable[Result], *, keep: Path | None, verbose: bool) -> i
 def _line(result: Result, keep: Path | None) -> str:
     """One run in a line; a failing one also goes into a file."""
     plan = result.plan
-    head = f"seed {plan.seed} {plan.knobs.profile} {result.virtual_s:.1f} s trace {result.trace}"
+    about = f"{plan.theme or 'by hand'}, {plan.knobs.profile}"
+    head = f"seed {plan.seed} ({about}) {result.virtual_s:.1f} s trace {result.trace}"
     if result.ok:
         return f"{head}: ok, {result.counts.get('operations', 0)} operations"
     text = f"{head}: FAILED, {result.failure}: {result.problem}"

@@ -37,6 +37,9 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     clients: int = 10
     think_ms: int = 100
     """Mean pause of a client between two requests."""
+    hop_percent: int = 1
+    """How often a client goes to another node after an answer: those who come to a node that was frozen, or
+    cut off, ask it after the others have moved on."""
     election_timeout_ms_min: int = 400
     election_timeout_ms_max: int = 800
     heartbeat_interval_ms: int = 100
@@ -122,6 +125,7 @@ def draw_knobs(
         "profile": source.choice(profiles),
         "clients": source.choice((6, 10, 10, 14)),
         "think_ms": source.choice((100, 200, 400)),
+        "hop_percent": source.choice((1, 1, 10)),
         "append_bytes_max": source.choice((1, 2 * KIB, MIB)),
         "inflight_appends_max": source.choice((1, 4, 64)),
         "inflight_bytes_max": source.choice((KIB, 16 * MIB)),

@@ -5,6 +5,7 @@ plan gives the same trace, in any process. The outcome is a `Result`; nothing is
 """
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,8 @@ class Result(msgspec.Struct, kw_only=True):
     trace: str = ""
     """Hash of all that happened; equal for equal plans."""
     virtual_s: float = 0.0
+    processor_s: float = 0.0
+    """What it cost: the one figure that is not a function of the plan."""
     counts: dict[str, int] = msgspec.field(default_factory=dict)
     marks: dict[str, int] = msgspec.field(default_factory=dict)
 
@@ -100,9 +103,12 @@ def plan_of(
 def execute(plan: Plan) -> Result:
     """Run `plan`."""
     run = Run(plan)
+    begun = time.process_time()
     with _logs_to(run.logged):
         simulate(plan.seed, run.main, ticks_per_s=TICKS_PER_S)
-    return run.result()
+    result = run.result()
+    result.processor_s = time.process_time() - begun
+    return result
 
 
 @contextmanager

@@ -55,7 +55,7 @@ MAKERS: dict[str, Maker] = {
     "slow-disk": lambda s, n: f.SlowDisk(_victim(s, n), _lasting_ms(s), s.choice((20, 200, 900))),
     "sync-error": lambda s, n: f.SyncError(_victim(s, n), _down_ms(s)),
     "write-error": lambda s, n: f.WriteError(_victim(s, n), _down_ms(s)),
-    "no-space": lambda s, n: f.NoSpace(_victim(s, n), _lasting_ms(s)),
+    "no-space": lambda s, n: f.NoSpace(_victim(s, n), s.choice((500, 1500, 4000, 8000))),
     "clock": lambda s, n: f.ClockStep(_victim(s, n), s.choice((-1, 1)) * s.choice((500, 10_000, 3_600_000))),
     "wipe": lambda s, n: f.Wipe(_victim(s, n), _down_ms(s)),
 }

@@ -46,7 +46,14 @@ THEMES = (
         "stale reads",
         ("isolate", "isolate", "isolate", "pause", "pause", "split", "bridge", "slow-links", "drift"),
         1500,
-        {"profile": ("reads",), "think_ms": (50, 100), "command_deadline_ms": (1000, 3000)},
+        {
+            "profile": ("reads",),
+            "think_ms": (50, 100),
+            "hop_percent": (10, 30),
+            "clients": (14,),
+            "command_deadline_ms": (1000, 3000),
+            "reads": ("linearizable", "lease"),
+        },
     ),
     Theme(
         "elections",
@@ -63,8 +70,8 @@ THEMES = (
     ),
     Theme(
         "two minds",
-        ("isolate", "isolate", "isolate", "split", "split", "bridge", "kill", "strand", "pause"),
-        1000,
+        ("isolate", "isolate", "isolate", "split", "bridge", "coup", "coup", "kill", "strand", "pause"),
+        700,
         {
             **_SHORT,
             "profile": ("writes", "mixed"),
@@ -79,7 +86,7 @@ THEMES = (
         1500,
         {
             "snapshot_log_bytes": (1,),
-            "log_tail_bytes": (0, KIB),
+            "log_tail_bytes": (0,),
             "log_follower_bytes": (1, KIB),
             "segment_bytes": (4 * KIB,),
             "append_bytes_max": (1, 2 * KIB),

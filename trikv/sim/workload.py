@@ -127,7 +127,7 @@ class Client:
             steps += self._kinds[more]()
         operations = [self._call(connection, step) for step in steps]
         await self._exchange(connection, operations)
-        if self._source.random() < 0.01:
+        if self._source.random() < self._knobs.hop_percent / 100:
             await self._hang_up()
 
     def _call(

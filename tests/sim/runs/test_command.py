@@ -61,3 +61,4 @@ def test_many_seeds_run_in_processes_of_their_own(capsys: pytest.CaptureFixture[
     shown = capsys.readouterr()
     assert "2/2 seeds, 0 failed" in shown.err
     assert "leader elected" in shown.out
+    assert "2 of 2 runs clean; " in shown.out

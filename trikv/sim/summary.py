@@ -1,0 +1,54 @@
+"""What many runs say together: how many failed, what they never reached, how fast they were."""
+
+from collections import Counter
+
+import attrs
+
+from trikv.sim.marks import KNOWN
+from trikv.sim.run import Result
+
+OUT_OF_BUDGET_MAX = 0.01
+"""Of all searches: so few may end without an answer."""
+
+
+@attrs.define
+class Summary:
+    """Sums over results."""
+
+    runs: int = 0
+    failures: int = 0
+    reached: Counter[str] = attrs.field(factory=Counter)
+    """How often each mark was reached, in all runs together."""
+    virtual_s: float = 0.0
+    processor_s: float = 0.0
+    operations: int = 0
+    searches: int = 0
+    out_of_budget: int = 0
+
+    def add(self, result: Result) -> None:
+        """One run more."""
+        self.runs += 1
+        self.failures += not result.ok
+        self.reached.update(result.marks)
+        self.virtual_s += result.virtual_s
+        self.processor_s += result.processor_s
+        self.operations += result.counts.get("operations", 0)
+        self.searches += "search steps" in result.counts
+        self.out_of_budget += result.counts.get("out of budget", 0)
+
+    def line(self) -> str:
+        """All of it in one line."""
+        speed = self.virtual_s / self.processor_s if self.processor_s else 0.0
+        load = self.operations / self.virtual_s if self.virtual_s else 0.0
+        return (
+            f"{self.runs - self.failures} of {self.runs} runs clean; {speed:.1f} virtual seconds a second of"
+            f" one core at {load:.0f} operations a virtual second; {self.out_of_budget} of {self.searches}"
+            " searches out of budget"
+        )
+
+    def problems(self) -> list[str]:
+        """What a night of clean runs must not leave open."""
+        found = [f"never reached: {mark}" for mark in KNOWN if not self.reached[mark]]
+        if self.out_of_budget > OUT_OF_BUDGET_MAX * self.searches:
+            found.append(f"{self.out_of_budget} of {self.searches} searches found no answer in their budget")
+        return found
