@@ -57,6 +57,15 @@ def test_a_pipeline_is_its_replies_joined() -> None:
         assert encode_many(replies, chosen) == b"".join(encode(reply, chosen) for reply in replies)
 
 
+def test_a_value_of_any_length_is_announced_by_its_length() -> None:
+    """Short values, whose headers are kept ready, and long ones look alike; alone or in a pipeline."""
+    for length in (0, 9, 10, 1023, 1024, 5000):
+        value = b"v" * length
+        wanted = b"$" + str(length).encode() + b"\r\n" + value + b"\r\n"
+        assert encode(value, 2) == wanted
+        assert encode_many([value, OK], 3) == wanted + b"+OK\r\n"
+
+
 def test_pushes() -> None:
     """A push names itself first, and our reader tells it apart from replies."""
     data = encode_push("trikv.shutdown", [b"node2 stops", 10])

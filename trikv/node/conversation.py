@@ -275,12 +275,13 @@ class Conversation:
     def _emit(self, unit: Unit, replies: list[Reply]) -> None:
         """Turn the replies of `unit` into bytes."""
         bytes_max = self.caller.connections.output_bytes_max
-        if weight(replies) > bytes_max:
+        if len(replies) == 1 and not unit.mixed and type(replies[0]) is not list:
+            # Nearly always. One value need not be weighed: the longest is an eighth of what may wait.
+            self._out.append(encode(replies[0], self.connection.resp_version))
+        elif weight(replies) > bytes_max:
             self._end_for_size()
         elif not unit.mixed:
-            if len(replies) == 1:
-                self._out.append(encode(replies[0], self.connection.resp_version))
-            elif replies:
+            if replies:
                 self._out.append(encode_many(replies, self.connection.resp_version))
         else:
             held_bytes = 0
