@@ -176,3 +176,18 @@ def test_a_second_cut_changes_nothing(keep: Keep) -> None:
     before = {name: bytes(inode.cache) for name, inode in volume.names.items() if inode}
     volume.lose_power(Keep.NONE)
     assert {name: bytes(inode.cache) for name, inode in volume.names.items() if inode} == before
+
+
+def test_settled_volume_loses_nothing() -> None:
+    """Data and names that no sync has written, as a drive with a capacitor keeps them."""
+    volume, inode = Volume(random.Random(1)), Inode()
+    volume.lied = True
+    volume.change(Added("a", inode))
+    inode.write(0, b"unsynced")
+    volume.settle()
+    assert volume.is_synced()
+    assert not volume.lied
+    volume.lose_power(Keep.NONE)
+    kept = volume.names["a"]
+    assert kept is not None
+    assert bytes(kept.cache) == b"unsynced"

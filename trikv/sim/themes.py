@@ -75,7 +75,7 @@ THEMES = (
         {
             **_SHORT,
             "profile": ("writes", "mixed"),
-            "think_ms": (50, 100),
+            "think_ms": (100, 200),
             "append_bytes_max": (1, 2 * KIB),
             "command_deadline_ms": (1000, 10_000),
         },
@@ -91,7 +91,7 @@ THEMES = (
             "segment_bytes": (4 * KIB,),
             "append_bytes_max": (1, 2 * KIB),
             "profile": ("writes", "mixed", "whole"),
-            "think_ms": (50, 100),
+            "think_ms": (100, 200),
         },
     ),
     Theme(
@@ -123,7 +123,7 @@ THEMES = (
             "latency_ms_max": (5.0, 20.0, 50.0),
             "window_proposals_max": (16, 4096),
             "command_deadline_ms": (1000,),
-            "think_ms": (50, 100),
+            "think_ms": (100, 200),
             "profile": ("writes", "mixed"),
         },
     ),
@@ -133,7 +133,7 @@ THEMES = (
         1500,
         {
             "profile": ("memory",),
-            "think_ms": (50, 100),
+            "think_ms": (100, 200),
             "segment_bytes": (4 * KIB,),
             "snapshot_log_bytes": (KIB, 64 * KIB),
         },

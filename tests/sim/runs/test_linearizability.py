@@ -163,6 +163,8 @@ COMMANDS = st.sampled_from(
         ((b"SET", b"k", b"a"), (b"OK",)),
         ((b"SET", b"k", b"b"), (b"OK",)),
         ((b"SET", b"k", b"b", b"NX"), (b"OK", None)),
+        ((b"GETSET", b"k", b"c"), (None, b"a", b"b")),
+        ((b"GET", b"k"), (b"c",)),
         ((b"DEL", b"k"), (0, 1)),
         ((b"INCR", b"n"), (1, 2)),
         ((b"MGET", b"k", b"n"), ([None, None], [b"a", b"1"], [None, b"1"])),

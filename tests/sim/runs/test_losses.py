@@ -1,0 +1,57 @@
+"""Durable losses: survived while a minority has them, and withheld beyond that."""
+
+from trikv.sim.faults import LEADER, Fault, Isolate, Lie, PowerLoss, Rot, Strike, Wipe
+from trikv.sim.knobs import Knobs
+from trikv.sim.run import Plan, Result, execute
+
+
+def run(*strikes: tuple[int, Fault], nodes: int = 3, seconds: float = 3) -> Result:
+    """A busy cluster that meets just these faults."""
+    plan = Plan(
+        seed=7,
+        seconds=seconds,
+        knobs=Knobs(nodes=nodes, profile="writes", think_ms=50),
+        strikes=tuple(Strike(at_ms, fault) for at_ms, fault in strikes),
+    )
+    result = execute(plan)
+    assert result.ok, f"{result.failure}: {result.problem}"
+    return result
+
+
+def test_a_disk_that_lied_loses_what_it_said_it_had_and_the_cluster_nothing() -> None:
+    """The node comes back with less than it has acknowledged, or is refilled; nobody loses an answer."""
+    result = run((300, Lie(2, 900)), (1000, PowerLoss(2, 300)))
+    assert result.marks["lies of a disk lost"] == 1
+
+
+def test_a_lying_leader_loses_power() -> None:
+    """The same for the one that counts the others."""
+    result = run((300, Lie(LEADER, 900)), (1000, PowerLoss(LEADER, 300)))
+    assert result.marks["lies of a disk lost"] == 1
+
+
+def test_lies_beyond_the_budget_are_made_good() -> None:
+    """While a wiped disk is away, a second node's lies are not let come true."""
+    result = run((300, Lie(2, 2000)), (900, Wipe(3, 1500)), (1000, PowerLoss(2, 300)))
+    assert "lies of a disk lost" not in result.marks
+    assert result.marks["durable loss withheld by the budget"] >= 1
+
+
+def test_of_three_disks_one_may_be_lost_and_of_five_two() -> None:
+    """The others are spared, until the first is back in full."""
+    three = run(*[(300 + node, Wipe(node, 200)) for node in (1, 2, 3)])
+    assert three.marks["durable loss withheld by the budget"] == 2
+    five = run(*[(300 + node, Wipe(node, 200)) for node in (1, 2, 3)], nodes=5)
+    assert five.marks["durable loss withheld by the budget"] == 1
+
+
+def test_the_budget_is_refunded_when_a_disk_is_back_in_full() -> None:
+    """One loss after the other, each node in its turn."""
+    result = run((300, Wipe(1, 200)), (2500, Wipe(2, 200)), (5000, Rot(3, 200)), seconds=7)
+    assert result.marks["blank disk swapped in"] >= 2
+    assert "durable loss withheld by the budget" not in result.marks
+
+
+def test_a_rotten_file_is_no_surprise_to_the_platters_checker() -> None:
+    """What the harness has damaged itself is not the product's corruption, while the node is down."""
+    run(*[(400 + 300 * n, Rot(1 + n % 3, 250)) for n in range(6)], (900, Isolate(1, 500)))
