@@ -112,7 +112,9 @@ class Intake:
                 self._take(unit, event)
             elif event is not NEED_DATA:
                 self._take_other(unit, event)
-            if self._cut or connection.closing or not self.has_more() or self._is_full(unit):
+            if incoming.drained and self._pushed_back is None:
+                break
+            if self._cut or connection.closing or self._is_full(unit):
                 break
         self.caller.connections.commands_count += len(unit)
 
