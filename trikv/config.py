@@ -121,7 +121,7 @@ class NodeConfig:
         "longest such silence; the spread keeps two nodes from standing at once", 800, 20, 120_000, "ms"
     )
     heartbeat_interval_ms: int = _integer(
-        "how often a leader is heard; a quarter of the shortest election timeout", 100, 1, 30_000, "ms"
+        "how often a leader is heard; a third of the shortest election timeout", 130, 1, 30_000, "ms"
     )
     segment_bytes: int = _bytes(
         "size of a log file; zeroing more ahead stalls syncs, less makes more switches",
