@@ -7,9 +7,9 @@ Towards clients
     `client.ClientWire` takes what a socket brought and yields events until `NEED_DATA`. The first byte of
     each *command* decides its dialect: ``*`` opens a RESP array (`arrays`), all else is a line somebody
     types (`telnet`, `quoting`). Both may alternate on one connection. A pipeline of ordinary requests is
-    taken apart by one ``bytes.split``; `arrays` says why that is exact, and why hiredis is not used for
-    requests (it allocates a list as long as a stranger *declares*, and cannot tell ``+OK`` from ``$2 OK``
-    in an argument). Whatever is not of that plain shape goes to a careful parser that keeps its state, so a
+    taken apart by one ``bytes.split`` and handed over as one `run`, which spares an event for each;
+    `arrays` says why the split is exact, and why hiredis is not used for requests (it allocates a list as
+    long as a stranger *declares*, and cannot tell ``+OK`` from ``$2 OK`` in an argument). Whatever is not of that plain shape goes to a careful parser that keeps its state, so a
     request costs time linear in its bytes however it is cut up. Declared lengths are checked before
     anything is collected.
 
