@@ -9,9 +9,9 @@ Towards clients
     types (`telnet`, `quoting`). Both may alternate on one connection. A pipeline of ordinary requests is
     taken apart by one ``bytes.split`` and handed over as one `run`, which spares an event for each;
     `arrays` says why the split is exact, and why hiredis is not used for requests (it allocates a list as
-    long as a stranger *declares*, and cannot tell ``+OK`` from ``$2 OK`` in an argument). Whatever is not of that plain shape goes to a careful parser that keeps its state, so a
-    request costs time linear in its bytes however it is cut up. Declared lengths are checked before
-    anything is collected.
+    long as a stranger *declares*, and cannot tell ``+OK`` from ``$2 OK`` in an argument). Whatever
+    is not of that plain shape goes to a careful parser that keeps its state, so a request costs time linear
+    in its bytes however it is cut up. Declared lengths are checked before anything is collected.
 
     `resp` turns a reply into RESP2 or RESP3 (the reverse is any Redis client's business: hiredis in ours).
     `render` shows a reply to a person in redis-cli's way, and never lets a stored value reach a terminal as
