@@ -80,6 +80,7 @@ class Observer:
             self.group.check_step(raft)
         except AssertionError as error:
             self.fail("raft", f"node {number}: {error}")
+        self.promises.kept(number, raft)
         self.bounds.check(number, parts)
         before = self._seen.get(number)
         self._seen[number] = (raft.role, raft.last_index, raft.last_term, raft.term, raft.commit)

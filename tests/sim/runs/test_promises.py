@@ -11,7 +11,9 @@ from trikv.sim.checkers.promises import Promises
 
 def raft(term: int, vote: bytes | None = None, *, last: int = 0, disk: bytes = b"disk") -> Raft:
     """As much of a node as the checker looks at."""
-    return cast("Raft", SimpleNamespace(disk=disk, hard_state=HardState(term, vote), last_index=last))
+    return cast(
+        "Raft", SimpleNamespace(disk=disk, hard_state=HardState(term, vote), term=term, last_index=last)
+    )
 
 
 def complaints(sent: Any, before: Raft, after: Raft) -> list[str]:
@@ -65,3 +67,15 @@ def test_another_disk_has_promised_nothing_and_a_liar_is_excused() -> None:
     promises.forget(1)
     promises.reborn(1, raft(1))
     assert said == []
+
+
+def test_what_was_acknowledged_in_a_term_stays_in_it() -> None:
+    """A log that is cut below it, crash or not; the leader of a later term may."""
+    said: list[str] = []
+    promises = Promises(lambda _, problem: said.append(problem))
+    promises.made(1, raft(5, last=9), AppendAck(5, 9))
+    promises.kept(1, raft(5, last=9))
+    promises.kept(1, raft(6, last=7))
+    assert said == []
+    promises.kept(1, raft(5, last=8))
+    assert said == ["node 1 acknowledged 9 and has cut its log"]

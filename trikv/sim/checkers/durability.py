@@ -21,7 +21,9 @@ from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
 
 EVERY = 40
-"""One acknowledgement in so many is looked at: a look costs some milliseconds a node."""
+"""At most one acknowledgement in so many is looked at."""
+ENTRIES_PER_ACK = 8
+"""Reading platters costs by the entries on them: after so many of them one more acknowledgement goes by."""
 T = TypeVar("T")
 
 
@@ -101,6 +103,7 @@ class Durability:
         self._is_rotten = is_rotten
         self._believed = believed
         self.acks = 0
+        self._next_look = every
         self.samples = 0
         self.highest_acked = 0
 
@@ -108,9 +111,11 @@ class Durability:
         """Node `number` is about to answer a write that took effect at `position`."""
         self.acks += 1
         self.highest_acked = max(self.highest_acked, position.index)
-        if self.acks % self._every:
+        if self.acks < self._next_look:
             return
         readings = self.look()
+        entries = sum(len(one.terms) for one in readings)
+        self._next_look = self.acks + max(self._every, entries // ENTRIES_PER_ACK)
         holders = [one.disk for one in readings if one.holds(position.index, position.term)]
         # An entry may be committed under the membership in force after it.
         if not (_majority(position.membership, holders) or _majority(raft.membership, holders)):
