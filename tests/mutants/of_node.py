@@ -71,6 +71,93 @@ PROPOSALS: tuple[Mutant, ...] = (
     ),
 )
 
+JOINING: tuple[Mutant, ...] = (
+    mutant(
+        "joined commands get each other's replies",
+        "trikv.node.proposals",
+        "    for work, reply in zip(works, replies, strict=True):\n",
+        "    for work, reply in zip(works, reversed(replies), strict=True):\n",
+        "node/test_proposals.py::test_single_commands_of_one_turn_travel_as_one_proposal",
+    ),
+    mutant(
+        "commands of two databases are joined",
+        "trikv.node.proposals",
+        " or work.db != first.db:",
+        ":",
+        "node/test_proposals.py::test_whatever_else_travels_alone[another database]",
+    ),
+    mutant(
+        "commands of two turns are joined",
+        "trikv.node.proposals",
+        " or due_ms != deadline_ms or",
+        " or",
+        "node/test_proposals.py::test_what_came_at_another_time_is_not_joined",
+    ),
+    mutant(
+        "a transaction is joined like a single command",
+        "trikv.node.proposals",
+        "    if len(work.commands) != 1 or work.transactions:\n",
+        "    if len(work.commands) != 1:\n",
+        "node/test_mutant_driver.py::test_a_transaction_of_one_command_travels_alone",
+    ),
+)
+
+APPLYING: tuple[Mutant, ...] = (
+    mutant(
+        "what the applier leaves undone is forgotten",
+        "trikv.node.applier",
+        "            self._is_behind = True\n            self._bell.put(None)\n",
+        "            self._is_behind = True\n",
+        "node/test_applier.py::test_what_takes_long_goes_on_in_a_task_and_in_order",
+    ),
+    mutant(
+        "reads held for an index are served only by the next read",
+        "trikv.node.applier",
+        "                if self._held:\n                    self._release_reads()\n",
+        "",
+        "node/test_mutant_applier.py::test_a_read_waits_until_its_index_is_applied",
+    ),
+)
+
+LINKS: tuple[Mutant, ...] = (
+    mutant(
+        "a link forgets what the kernel did not take",
+        "trikv.node.links",
+        "                self._rest = data[taken:]\n",
+        "                self._rest = data[:0]\n",
+        "node/test_mutant_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+    ),
+    mutant(
+        "a link sends past what is blocked",
+        "trikv.node.links",
+        "        if not self._is_blocked:\n",
+        "        if sender is not None:\n",
+        "node/test_mutant_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+    ),
+    mutant(
+        "a link's task does not learn of a backlog",
+        "trikv.node.links",
+        "            self._is_blocked = True\n            self._bell.put(None)\n",
+        "            self._is_blocked = True\n",
+        "node/test_mutant_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+    ),
+    mutant(
+        "a new link goes on with the rest of the last one",
+        "trikv.node.links",
+        '        self._rest, self._is_blocked = b"", False\n',
+        "",
+        "node/test_mutant_links.py::test_a_new_link_owes_nothing_of_the_last_one",
+    ),
+    mutant(
+        "a cancelled write goes on behind its caller's back",
+        "trikv.host.worker",
+        "            with trio.CancelScope(shield=True):\n"
+        "                await trio.lowlevel.wait_readable(self._wake_fd)\n",
+        "            self._busy = False\n            raise\n",
+        "host/test_worker.py::test_cancelled_call_is_waited_for",
+    ),
+)
+
 READS: tuple[Mutant, ...] = (
     mutant(
         "follower read before its applied index reached the read index",
@@ -262,4 +349,4 @@ CONVERSATIONS: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = PROPOSALS + READS + TIME + SNAPSHOTS + CONVERSATIONS
+MUTANTS = PROPOSALS + JOINING + APPLYING + LINKS + READS + TIME + SNAPSHOTS + CONVERSATIONS

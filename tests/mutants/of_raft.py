@@ -229,6 +229,13 @@ REPLICATION: tuple[Mutant, ...] = (
         "",
         "raft/test_replication.py::test_a_lost_append_is_sent_again_without_a_broken_link",
     ),
+    mutant(
+        "who waits for a commit hears of it with the next heartbeat only",
+        "trikv.raft.leader",
+        "        return progress.commit_sent < min(progress.awaited, shared.commit, progress.match)\n",
+        "        return False\n",
+        "raft/test_paper.py::test_the_commit_index_reaches_at_once_who_waits_for_it",
+    ),
 )
 
 READS: tuple[Mutant, ...] = (
@@ -318,8 +325,8 @@ LEASES: tuple[Mutant, ...] = (
     mutant(
         "a voter breaks its promise to a leader: by entering a term",
         "trikv.raft.follower",
-        "        self.leader = leader\n        self.deadline_ms",
-        "        self.leader = leader\n        shared.heard_ms = 0\n        self.deadline_ms",
+        "        self.leader = leader\n        self._patience_ms",
+        "        self.leader = leader\n        shared.heard_ms = 0\n        self._patience_ms",
         "raft/test_lease.py::test_a_promise_outlives_the_term_in_which_it_was_given",
     ),
     mutant(

@@ -28,6 +28,7 @@ NEIGHBOURS = {
     "storage": ("storage", "node"),
     "machine": ("machine", "node"),
     "node": ("node",),
+    "host": ("host",),
 }
 """Whose tests may catch a mistake in which package, likeliest and cheapest first."""
 

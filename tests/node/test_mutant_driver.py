@@ -1,8 +1,13 @@
 """What the driver does when links and leaders come and go, turn by turn (PROTOCOL 2, 3)."""
 
+import msgspec
+
 from tests.node.desk import LEADER, NODE, OTHER, Desk
+from tests.node.works import Asked
 from tests.raft.cluster import disk_of
+from trikv.machine.batch import Item, Submission, Transaction
 from trikv.node.events import LinkDown, LinkUp
+from trikv.node.service import Work
 from trikv.protocol.messages import Forward
 from trikv.raft.messages import AppendReject, Heartbeat, HeartbeatAck, RequestVote, TimeoutNow, VoteAck
 from trikv.raft.roles import Role
@@ -95,3 +100,15 @@ def test_an_answer_of_a_follower_leaves_while_its_disk_is_busy() -> None:
     assert desk.links.take(HeartbeatAck) == []
     desk.sync()
     assert len(desk.links.take(HeartbeatAck)) == 1
+
+
+def test_a_transaction_of_one_command_travels_alone() -> None:
+    """Its reply is an array of its own; what came in the same turn goes in proposals before and behind it."""
+    desk = following()
+    write = ((b"SET", b"k", b"v"),)
+    plain = Asked(*write).work
+    transaction = Work(0, write, (Transaction(0, 1),), True, plain.answered, plain.failed)
+    for work in (plain, transaction, plain):
+        desk.proposals.submit(work, 0)
+    items = [msgspec.msgpack.decode(item, type=Item) for item in desk.proposals.outgoing(0, 1 << 20)]
+    assert [len(item.transactions) for item in items if isinstance(item, Submission)] == [0, 1, 0]
