@@ -58,7 +58,8 @@ async def test_what_takes_long_goes_on_in_a_task_and_in_order() -> None:
     clock = count(step=Applier.SLICE_MS)  # every look at the clock finds the slice over
     bench = Bench(lambda: next(clock))
     applier = bench.applier
-    middle, late = Asked((b"GET", b"k"), writes=False), Asked((b"GET", b"k"), writes=False)
+    middle = Asked((b"MGET", b"k"), writes=False)
+    late = Asked((b"GET", b"k"), writes=False)
     last = bench.entries[-1].index
     applier.put(bench.entries[: last - 3])
     applier.put((reading(last - 3, middle, late),))
@@ -71,7 +72,7 @@ async def test_what_takes_long_goes_on_in_a_task_and_in_order() -> None:
         assert applier.position.index == 1, "the task is at it: a turn of the driver does not take over"
         await wait_all_tasks_blocked()
         assert applier.position.index == last
-        assert (middle.outcomes, late.outcomes) == ([[b"123"]], [[b"123"]])
+        assert (middle.outcomes, late.outcomes) == ([[[b"123"]]], [[b"123"]])
         nursery.cancel_scope.cancel()
 
 
