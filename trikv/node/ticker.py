@@ -13,7 +13,6 @@ import trio
 
 from trikv.node.mailbox import Mailbox
 
-
 LENGTHEN_MS = 20
 """A deadline that moves away by less is left to be found out at the old one."""
 
