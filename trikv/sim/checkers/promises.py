@@ -51,9 +51,10 @@ class Promises:
     def kept(self, number: int, raft: Raft) -> None:
         """Node `number` has made a turn: in one term, what it has acknowledged to a leader stays."""
         promise = self._made.get(number)
-        if promise is not None and raft.term == promise.term and raft.last_index < promise.match:
-            if promise.disk == raft.disk:
-                self._fail("forgotten", f"node {number} acknowledged {promise.match} and has cut its log")
+        if promise is None or (promise.disk, promise.term) != (raft.disk, raft.term):
+            return
+        if raft.last_index < promise.match:
+            self._fail("forgotten", f"node {number} acknowledged {promise.match} and has cut its log")
 
     def reborn(self, number: int, raft: Raft) -> None:
         """Node `number` has started from its disk."""
