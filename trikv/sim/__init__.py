@@ -8,6 +8,7 @@ connect from outside by `SimWorld.connect` and get a Trio stream.
 **Time and order.** `determinism.simulate` runs all of it under a `VirtualClock` and pins Trio's scheduler:
 the seed decides latencies, losses and the order of tasks, and nothing else does. The clock jumps when no
 task can run; what happens in the world (bytes arrive, a disk is done) is an event of that clock, not a task.
+In whole runs it jumps by half a millisecond at least: what falls together is one turn, in any order.
 No iteration over sets; no threads, files, sockets, real time or entropy: inside a run they raise
 (`guard.py`). Each component draws from a random stream named after it (`SimWorld.stream_of`), so that one
 more connection or one fault less leaves the others' draws alone. What happens (sends, receipts, disk
@@ -45,4 +46,16 @@ part goes on, and what was due meanwhile happens on `resume`.
               volume.rot(path), another Volume (a blank disk)
     clocks    machine.clock.drift_ppm, wall_offset_ms, jump_wall
     process   machine.kill, lose_power, pause, resume, after(count, step, action)
+
+**A run** (`run.py`) is a `Plan`: a theme (`themes.py`), knobs (`knobs.py`) and a schedule (`schedule.py`)
+drawn from the seed, each from a stream of its own, or read from a file. `strikes.py` carries the faults
+(`faults.py`) out, `overrides.py` lets those of one kind overlap, `losses.py` has the one budget for all
+durable losses. Clients (`workload.py`) write down what they did (`history.py`); `observe.py` watches the
+real nodes from inside and feeds the checkers (`checkers/`). `marks.py` counts the rare paths, `summary.py`
+adds up many runs, `shrink.py` makes a failing one small, `command.py` is ``trikv sim``. docs/TESTING.md
+says what each checker promises.
+
+**Speed.** A run costs by its operations: some 15 turns of the scheduler each, most of them the nodes' own
+work. What a simulation adds is kept small: no system call a turn, no task for a packet, no yield for a call
+that need not wait (but for every fourth), checkers that look at what a step has changed.
 """
