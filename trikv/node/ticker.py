@@ -24,7 +24,8 @@ class Ticker:
         self._clock = clock
         self._wake = wake
         self._due_ms = 0
-        self._armed_for_ms = 0
+        self._armed_for_ms: int | None = None
+        """What it sleeps for; None while it does not."""
         self._sleep = trio.CancelScope()
         self._has_fired = False
         self._armed: Mailbox[None] = Mailbox()
@@ -35,7 +36,7 @@ class Ticker:
         if self._has_fired:
             self._has_fired = False
             self._armed.put(None)
-        elif due_ms < self._armed_for_ms or due_ms >= self._armed_for_ms + LENGTHEN_MS:
+        elif self._armed_for_ms is not None and not 0 <= due_ms - self._armed_for_ms < LENGTHEN_MS:
             self._armed_for_ms = due_ms
             self._sleep.deadline = trio.current_time() + max(0, due_ms - self._clock()) / 1000
 
@@ -52,3 +53,4 @@ class Ticker:
             self._sleep = trio.CancelScope(deadline=trio.current_time() + (self._due_ms - now) / 1000)
             with self._sleep:
                 await trio.sleep_forever()
+            self._armed_for_ms = None
