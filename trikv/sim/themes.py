@@ -121,6 +121,9 @@ THEMES = (
         700,
         {
             "latency_ms_max": (5.0, 20.0, 50.0),
+            "append_bytes_max": (1, 2 * KIB),
+            "inflight_appends_max": (64,),
+            "chunk_bytes_max": (0, 400),
             "window_proposals_max": (16, 4096),
             "command_deadline_ms": (1000,),
             "think_ms": (100, 200),
