@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import attrs
+import msgspec
 
 ROOT = Path(__file__).parents[2]
 """The work tree."""
@@ -48,8 +49,7 @@ class ByTest:
         return self.node_id
 
 
-@attrs.frozen
-class BySeed:
+class BySeed(msgspec.Struct, frozen=True):
     """Caught by a run of the simulator: ``trikv sim --seed SEED --nodes NODES --seconds SECONDS`` fails."""
 
     seed: int
@@ -70,7 +70,8 @@ class Mutant:
     name: str
     """The mistake in the words of the issue's list, and after a colon what tells it from its likes."""
     edits: tuple[Edit, ...]
-    killer: Killer
+    killer: ByTest
+    """Stands still, whatever moves the random runs."""
 
     @property
     def bug(self) -> str:

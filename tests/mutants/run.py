@@ -1,4 +1,4 @@
-"""Replays killers against mutants: ``python -m tests.mutants.run``.
+"""Replays killers against mutants: ``python -m tests.mutants.run``; with ``--search`` it looks for them.
 
 The unmutated program must pass every killer, and each mutant must make its own one fail. Nothing else counts
 as caught: a test that cannot be found, a module that does not compile or a process that hangs prove nothing.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tests.mutants import campaign, table, workers
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.child import Outcome, Verdict
-from tests.mutants.mutant import BySeed, ByTest, Killer, Mutant
+from tests.mutants.mutant import ByTest, Mutant
 from tests.mutants.workers import each
 
 AT_ONCE = 2
@@ -58,10 +58,10 @@ def _kill(mutated: Mutant) -> tuple[Verdict, str]:
 
 def _baseline(mutants: Sequence[Mutant]) -> str | None:
     """Run the killers against the unmutated program; what was wrong."""
-    killers: list[Killer] = sorted({m.killer for m in mutants}, key=str)
-    tests = [killer for killer in killers if isinstance(killer, ByTest)]
-    work: list[tuple[Killer, ...]] = [(killer,) for killer in killers if isinstance(killer, BySeed)]
-    work += [share for start in range(AT_ONCE) if (share := tuple(tests[start::AT_ONCE]))]
+    tests = sorted({mutated.killer for mutated in mutants}, key=str)
+    work: list[tuple[ByTest, ...]] = [
+        share for start in range(AT_ONCE) if (share := tuple(tests[start::AT_ONCE]))
+    ]
     for verdict, printed in each(
         lambda share: workers.run(None, share, limit_s=SHARE_LIMIT_S), work, AT_ONCE
     ):
@@ -99,8 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; 0 where every mutant is caught."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description=__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="mutants whose name contains TEXT")
-    parser.add_argument("--search", action="store_true", help="look for killers in the unit tests")
-    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="look for random runs, N at most")
+    parser.add_argument("--search", action="store_true", help="look for killers: in the unit tests")
+    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="or in random runs, N at most")
     parser.add_argument("--table", action="store_true", help="write the table into docs/TESTING.md")
     options = parser.parse_args(arguments)
     if options.table:
@@ -115,6 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problems = campaign.search(chosen, options.seeds, AT_ONCE, _say)
     else:
         problems = search(chosen) if options.search else replay(chosen)
+        if not options.search:
+            enough = 0 if options.only else campaign.CAUGHT_MIN
+            problems += campaign.replay(chosen, AT_ONCE, _say, caught_min=enough)
     _say(f"{len(chosen)} mutants, {time.perf_counter() - begun:.0f} s")
     for problem in problems:
         sys.stderr.write(f"{problem}\n")

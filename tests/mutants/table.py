@@ -12,6 +12,7 @@ END = "<!-- /mutants -->"
 def lines() -> list[str]:
     """The table: mistakes in the order of the issue's list, then the others."""
     runs = campaign.known()
+    caught = sum(m.name in runs and runs[m.name].run is not None for m in MUTANTS)
     order = {bug: place for place, bug in enumerate(LISTED)}
     rows = [
         (
@@ -20,20 +21,24 @@ def lines() -> list[str]:
         )
         for m in MUTANTS
     ]
-    rows += [(order[bug], f"| {bug} | - | {reason} | - |") for bug, reason in ABSENT.items()]
+    rows += [(order[bug], f"| {bug} | - | {reason} | - | - |") for bug, reason in ABSENT.items()]
     rows.sort(key=lambda row: row[0])
     return [
-        "| mistake | module | caught by | by random runs |",
-        "|---|---|---|---|",
+        "",
+        f"{len(MUTANTS)} mutants: all are caught by their tests, {caught} also by random runs.",
+        "",
+        "| mistake | module | caught by | by the random run | seeds needed |",
+        "|---|---|---|---|---:|",
         *(row for _, row in rows),
+        "",
     ]
 
 
 def _random(found: campaign.Found | None) -> str:
-    """What random runs had to say: the first that caught it, of how many."""
+    """What random runs had to say: the first that caught it, and how many were tried until then."""
     if found is None:
-        return "not tried"
-    return f"`{found.run}`, {found.tried} seeds" if found.run else f"none of {found.tried}"
+        return "not tried | -"
+    return f"`{found.run}` {found.failure} | {found.tried}" if found.run else f"none | {found.tried}"
 
 
 def inserted(document: str) -> str:
