@@ -18,8 +18,9 @@ conversations over any Trio stream: where there is no epoll, for TLS, and in the
 - running out of descriptors warns, waits, and goes on; a conversation that raises is a bug and ends the
   server.
 
-**Peers** are Trio streams (`peers.py` accepts, `sockets.py` dials): few connections, long-lived, whose code
-is easier as a task that reads. At most 64 accepted ones are handled at once.
+**Peers** are Trio streams (`peers.py` accepts, `sockets.py` dials, `peer_socket.py` is the stream): few
+connections, long-lived, whose code is easier as a task that reads. They can also send without waiting, from the
+middle of a synchronous step. At most 64 accepted ones are handled at once.
 
 **The disk** (`disk.py`) locks its data directory. Each open file has a thread of its own (`worker.py`), so a
 slow snapshot never stands before the log's sync. No operation is abandoned: a cancelled task learns of it
