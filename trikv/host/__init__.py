@@ -19,8 +19,8 @@ conversations over any Trio stream: where there is no epoll, for TLS, and in the
   server.
 
 **Peers** are Trio streams (`peers.py` accepts, `sockets.py` dials, `peer_socket.py` is the stream): few
-connections, long-lived, whose code is easier as a task that reads. They can also send without waiting, from the
-middle of a synchronous step. At most 64 accepted ones are handled at once.
+connections, long-lived, whose code is easier as a task that reads. They can also send without waiting, from
+the middle of a synchronous step. At most 64 accepted ones are handled at once.
 
 **The disk** (`disk.py`) locks its data directory. Each open file has a thread of its own (`worker.py`), so a
 slow snapshot never stands before the log's sync. No operation is abandoned: a cancelled task learns of it

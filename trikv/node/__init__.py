@@ -25,9 +25,9 @@ task             owns
 the host's hub   the client sockets; each connection's state is its `conversation`
 ===============  =============================================================================
 
-The driver and what it calls run in one step of Trio's: waking a task costs more than most batches do. So the
-driver's turn sends to the peers what the kernel takes (a link's task sends the rest), and has the applier apply
-for a few milliseconds once the writer has begun its sync.
+Waking a task costs more than most batches do. So the driver's turn sends to the peers what the kernel takes
+(a link's task sends the rest), and has the applier apply for a few milliseconds once the writer has begun its
+sync.
 
 **Deciding is apart from doing.** `proposals`, `reads`, `logtime`, `founding`, `swap` and `retention` are
 pure: they are told what happened and return what is to be done. `driver` asks them in each turn and does it.

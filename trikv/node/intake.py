@@ -57,7 +57,7 @@ class ConversationLimits:
     unit_bytes_max: int = 64 << 10
     """About one message between nodes; a longer unit would hold up what others proposed."""
     unit_commands_max: int = 256
-    """Bounds how long others wait for a client with a deep pipeline: with 1024 the p99 of 49 polite ones became
+    """Bounds how long others wait for a client with a deep pipeline: with 1024 the p99 of 49 polite ones was
     3.1 times what it is without, with 256 twice. Deep pipelines still cost one proposal in 256 commands."""
     entry_bytes_max: int = 12 << 20
     """One command or transaction must fit one log entry: a value of 8 MiB with room (PROTOCOL 17)."""
