@@ -23,12 +23,13 @@ from trikv.node.service import Work
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.core import Raft
 from trikv.raft.invariants import GroupInvariants
-from trikv.raft.messages import AppendAck, AppendEntries, RequestVote, VoteAck
+from trikv.raft.messages import AppendAck, AppendEntries, Message, RequestVote, VoteAck
 from trikv.raft.roles import Role
-from trikv.raft.types import Entry, EntryKind, NodeId
+from trikv.raft.types import DiskId, Entry, EntryKind, NodeId, ReadId
 from trikv.sim.checkers.durability import Durability
 from trikv.sim.checkers.promises import Promises
 from trikv.sim.checkers.replicas import Bounds, Replicas
+from trikv.sim.checkers.rules import Before, Rules
 from trikv.sim.cluster import Cluster
 from trikv.sim.history import Effect
 from trikv.sim.host import SimHost
@@ -55,6 +56,7 @@ class Observer:
         self.bounds = Bounds(fail)
         self.durability = durability
         self.promises = Promises(fail)
+        self.rules = Rules(fail)
         self._cluster = cluster
         self._steps: dict[str, int] = {}
         self._seen: dict[int, tuple[Role, int, int, int, int]] = {}
@@ -81,6 +83,7 @@ class Observer:
         except AssertionError as error:
             self.fail("raft", f"node {number}: {error}")
         self.promises.kept(number, raft)
+        self.rules.committed(raft.commit)
         self.bounds.check(number, parts)
         before = self._seen.get(number)
         self._seen[number] = (raft.role, raft.last_index, raft.last_term, raft.term, raft.commit)
@@ -164,6 +167,8 @@ class ObservedNode(Node):
         self._steps_answered = 0
         """Of the present proposal, which may hold the commands of several connections."""
         self._watch_applier(parts)
+        self._watch_messages(parts, driver)
+        self._watch_reads(parts, driver)
         turn = driver.turn
 
         def observed_turn(batch: list[Event]) -> None:
@@ -205,12 +210,41 @@ class ObservedNode(Node):
         _wrap(applier, "_settle", observed_settle)
         _wrap(applier, "_swap", observed_swap)
 
+    def _watch_messages(self, parts: Parts, driver: Driver) -> None:
+        hear, raft, rules, number = driver._hear, parts.raft, self._observer.rules, self._config.node_id  # noqa: SLF001 - wrapped
+
+        def observed_hear(peer: NodeId, disk: DiskId, message: PeerMessage) -> None:
+            if not isinstance(message, Message):
+                return hear(peer, disk, message)
+            before = Before.of(raft, message)
+            hear(peer, disk, message)
+            return rules.heard(number, disk, message, before, raft)
+
+        _wrap(driver, "_hear", observed_hear)
+
+    def _watch_reads(self, parts: Parts, driver: Driver) -> None:
+        ask, serve, rules = parts.reads.ask, driver._serve, self._observer.rules  # noqa: SLF001 - wrapped
+
+        def observed_ask(now_ms: int) -> ReadId:
+            read = ask(now_ms)
+            rules.asked(read)
+            return read
+
+        def observed_serve(reads: tuple[ReadId, ...], index: int, log_time_ms: int) -> None:
+            for read in reads:
+                rules.allowed(self._config.node_id, read, index)
+            serve(reads, index, log_time_ms)
+
+        _wrap(parts.reads, "ask", observed_ask)
+        _wrap(driver, "_serve", observed_serve)
+
     def _watch_links(self, links: Links) -> None:
         send, number = links.send, self._config.node_id
 
         def observed_send(peer: NodeId, message: PeerMessage) -> bool:
             if isinstance(message, RequestVote | VoteAck | AppendAck):
                 self._observer.promises.made(number, self._raft_core, message)
+                self._observer.rules.sent(number, message, self._raft_core)
             return send(peer, message)
 
         _wrap(links, "send", observed_send)

@@ -5,6 +5,8 @@ module              promise                                                     
 ==================  ==================================================================  =================
 `replicas`          equal state at equal index; the account is exact; queues are bound  the nodes' inside
 `durability`        an acknowledged write is on the platters of a majority, right then  the platters
+`rules`             one message, one read: what the paper allows it to do               the nodes' inside
+`promises`          a node finds again after a crash what it has told its peers         the nodes' inside
 `witness`           every answer is what the applied log says, and in real-time order   the applied log
 `linearizability`   some order explains all answers (Wing and Gong, Lowe)               answers only
 `counters`          each increment took effect once                                     answers only
