@@ -37,6 +37,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     clients: int = 10
     think_ms: int = 100
     """Mean pause of a client between two requests."""
+    in_step_ms: int = 0
+    """Clients ask at multiples of this, so that several commands come in one turn of a node; 0: any time."""
     hop_percent: int = 1
     """How often a client goes to another node after an answer: those who come to a node that was frozen, or
     cut off, ask it after the others have moved on."""
@@ -146,7 +148,9 @@ def draw_knobs(
         if name != "profile" or value in profiles:
             drawn[name] = value
     caps = SMALL_CAPS if drawn["profile"] == "memory" else CAPS
-    return Knobs(nodes=nodes, caps=tuple(source.choice(caps) for _ in range(nodes)), **drawn)
+    drawn["caps"] = tuple(source.choice(caps) for _ in range(nodes))
+    drawn["in_step_ms"] = source.choice((0, 0, 200))
+    return Knobs(nodes=nodes, **drawn)
 
 
 def _times(source: random.Random) -> dict[str, int]:

@@ -203,6 +203,10 @@ class Run:
         for one in range(1, knobs.nodes + 1):
             for other in range(1, knobs.nodes + 1):
                 world.fabric.link(f"node{one}", f"node{other}").chunk_bytes_max = knobs.chunk_bytes_max
+        if (
+            knobs.in_step_ms
+        ):  # clients' links, which are made when they connect: what is asked at once comes at once
+            world.fabric.defaults.latency_ms_max = min(knobs.latency_ms_max, 0.5)
 
         def make(number: int, host: SimHost) -> ObservedNode:
             return ObservedNode(knobs.config(number), host, SECRET, knobs, observer)

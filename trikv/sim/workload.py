@@ -91,7 +91,7 @@ class Client:
         """Work until cancelled."""
         weights = WEIGHTS[self._knobs.profile]
         while True:
-            await trio.sleep(self._source.expovariate(1000 / self._knobs.think_ms))
+            await self._think()
             try:
                 connection = await self._connected()
                 with trio.fail_after(self._knobs.command_deadline_ms / 1000 + PATIENCE_S):
@@ -103,6 +103,13 @@ class Client:
             except (OSError, EOFError, trio.BrokenResourceError, trio.TooSlowError):
                 await self._hang_up()
                 await trio.sleep(RECONNECT_S)
+
+    async def _think(self) -> None:
+        pause_s = self._source.expovariate(1000 / self._knobs.think_ms)
+        if step_s := self._knobs.in_step_ms / 1000:
+            at = trio.current_time() + pause_s
+            pause_s += -at % step_s
+        await trio.sleep(pause_s)
 
     async def _connected(self) -> Connection:
         if self._connection is None:
