@@ -26,7 +26,7 @@ from trikv.node.proposals import Waiters
 from trikv.node.service import RuntimeSettings
 from trikv.node.snapshotter import Snapshotter, SnapshotterSettings
 from trikv.node.stopping import StopLimits, Stopping
-from trikv.protocol.messages import SnapshotAck, SnapshotChunk
+from trikv.protocol.messages import Draining, PeerMessage, SnapshotAck, SnapshotChunk
 from trikv.raft.roles import Role
 from trikv.raft.types import Member, Membership, SnapshotMeta
 from trikv.storage.snapshots import SnapshotStore
@@ -187,10 +187,22 @@ class Leaving:
         self.role = Role.FOLLOWER
         self.stopping = False
         self.draining: dict[int, bool] = {}
+        self.quiet_peers: set[int] = set()
+        self.told: list[PeerMessage] = []
 
     def peers(self) -> list[int]:
-        """Nobody to tell."""
-        return []
+        """Two of them."""
+        return [2, 3]
+
+    def is_up(self, peer: int) -> bool:
+        """Only one is there."""
+        return peer == 2
+
+    def send(self, peer: int, message: PeerMessage) -> bool:
+        """A link."""
+        if peer == 2:
+            self.told.append(message)
+        return True
 
     def waiting(self) -> int:
         """Nothing waits."""
@@ -242,3 +254,27 @@ async def test_the_dump_waits_for_its_barrier(autojump_clock: MockClock, *, is_c
         else:
             barrier.work.failed(CommandError("CLUSTERDOWN"))
     assert node.dumps == [is_confirmed]
+
+
+@pytest.mark.parametrize("peer_stops", [True, False])
+async def test_the_barrier_waits_for_peers_that_stop_as_well(
+    autojump_clock: MockClock, *, peer_stops: bool
+) -> None:
+    """What a slower node acknowledges while the whole cluster stops is in everybody's dump."""
+    del autojump_clock
+    node = Leaving()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.stop().run)
+        await trio.sleep(0.2)
+        assert node.told == [Draining(), Draining(is_quiet=True)]
+        if peer_stops:
+            node.draining[2] = False
+            await trio.sleep(1)
+            assert len(node.inbox) == 0
+            node.quiet_peers.add(2)
+        with trio.fail_after(0.2):
+            (barrier,) = await node.inbox.take()
+        assert isinstance(barrier, Barrier)
+        barrier.work.answered([])
+        node.draining[2] = True
+    assert node.dumps == [True]

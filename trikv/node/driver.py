@@ -106,6 +106,10 @@ class Driver:
         """Commands taken since the start: whether it moves tells an idle node from a busy one."""
         self.draining: dict[NodeId, bool] = {}
         """Peers that are shutting down; True once they have drained."""
+        self.quiet = False
+        """This node stops and has answered its clients."""
+        self.quiet_peers: set[NodeId] = set()
+        """Peers of which that is true."""
 
     async def run_ticker(self) -> None:
         """The timer's own task; run it beside `run`."""
@@ -228,8 +232,10 @@ class Driver:
             case said.JoinRequest(disk=joining, address=address):
                 if joining == disk and peer in self._links.peers():  # a stray node is nobody's replacement
                     self._leading.joiners[peer] = Joiner(disk, address, self._now_ms)
-            case said.Draining():
+            case said.Draining(is_quiet=is_quiet):
                 self.draining.setdefault(peer, False)
+                if is_quiet:
+                    self.quiet_peers.add(peer)
             case said.Drained():
                 self.draining[peer] = True
             case _:
@@ -255,8 +261,9 @@ class Driver:
         configured = [identity.node_id, *self._links.peers()]
         self._links.send(peer, standing(blank=False, cluster=identity.cluster, configured=configured))
         self.draining.pop(peer, None)
+        self.quiet_peers.discard(peer)
         if self.stopping:
-            self._links.send(peer, said.Draining())
+            self._links.send(peer, said.Draining(self.quiet))
         if self.drained:
             self._links.send(peer, said.Drained())
         if peer == raft.leader:

@@ -1,7 +1,8 @@
 """Stopping by phases (PROTOCOL 25), each with a limit, all within one deadline.
 
 1. Stop accepting, warn every client, tell the peers that this node drains.
-2. Finish what is in flight; new commands are refused with an error that is safe to retry elsewhere.
+2. Finish what is in flight; new commands are refused with an error that is safe to retry elsewhere. Usually
+   the whole cluster is stopped: wait a moment for the peers to say so, then until they have finished as well.
 3. A read barrier: this node has then applied everything that was acknowledged, anywhere.
 4. Hand leadership to a voter that is not stopping, if there is one.
 5. Write the dump, at that index or later. Raft goes on: the peers may need us for their own barrier.
@@ -21,6 +22,7 @@ from trikv.node.driver import Driver, Parts
 from trikv.node.events import HandOver
 from trikv.protocol.messages import Drained, Draining
 from trikv.raft.roles import Role
+from trikv.raft.types import NodeId
 from trikv.storage.errors import DiskFull
 
 DUMP = "dump.json"
@@ -28,6 +30,9 @@ INCOMPLETE_DUMP = "dump.incomplete.json"
 """A dump without its barrier may lack what the cluster has acknowledged, all of it even, on a node that never
 reached a majority: it must not take the place of a whole one."""
 POLL_S = 0.01
+COMPANY_S = 0.3
+"""How long peers may take to hear of a stop that one hand ordered for all. Without it a node that was quick
+left a dump without the last writes that a slower one had acknowledged."""
 FLUSH_S = 0.5
 """At most, of the whole: what clients are told last (errors for what is in flight) leaves before we do."""
 
@@ -66,6 +71,7 @@ class Stopping:
             self._announce()
             with trio.move_on_after(limits.drain_s):
                 await self._until(self._is_drained)
+            await self._wait_for_company()
             complete = await self._barrier()
             await self._hand_over()
             self._dumped = await self._dump(complete=complete)
@@ -95,6 +101,20 @@ class Stopping:
     def _is_drained(self) -> bool:
         parts = self._parts
         return not parts.proposals.waiting() and not len(parts.reads) and not self._connections.in_flight()
+
+    async def _wait_for_company(self) -> None:
+        """Until every peer that stops as well has answered its clients: all dumps hold all of it."""
+        driver = self._driver
+        driver.quiet = True
+        self._tell_peers(Draining(is_quiet=True))
+        with trio.move_on_after(COMPANY_S):
+            await self._until(lambda: self._peers_up() <= driver.draining.keys())
+        with trio.move_on_after(self._limits.drain_s):
+            await self._until(lambda: self._peers_up() & driver.draining.keys() <= driver.quiet_peers)
+
+    def _peers_up(self) -> set[NodeId]:
+        links = self._parts.links
+        return {peer for peer in links.peers() if links.is_up(peer)}
 
     async def _barrier(self) -> bool:
         with trio.move_on_after(self._limits.barrier_s):

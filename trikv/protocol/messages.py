@@ -122,6 +122,9 @@ class JoinRequest(msgspec.Struct, frozen=True, array_like=True, tag=112):
 class Draining(msgspec.Struct, frozen=True, array_like=True, tag=113):
     """The sender is stopping: hand it no leadership (PROTOCOL 25, phase 1)."""
 
+    is_quiet: bool = False
+    """It has answered its clients, and takes no more of them: what it acknowledged is committed."""
+
 
 class Drained(msgspec.Struct, frozen=True, array_like=True, tag=114):
     """The sender needs its peers no more (PROTOCOL 25, phase 6)."""
