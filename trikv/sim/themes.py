@@ -41,6 +41,20 @@ _SHORT = {
     "heartbeat_interval_ms": (37,),
 }
 
+ECHOES = Theme(
+    "echoes",
+    ("slow-links", "slow-links", "slow-links", "isolate", "isolate", "split", "kill"),
+    1500,
+    {
+        **_SHORT,
+        "append_bytes_max": (1, 2 * KIB),
+        "inflight_appends_max": (4, 64),
+        "latency_ms_max": (0.5, 5.0),
+        "profile": ("writes",),
+        "think_ms": (50, 100),
+    },
+)
+"""What was said in one term arrives in the next: of old leaders, old voters, old followers."""
 THEMES = (
     Theme(
         "stale reads",
@@ -146,11 +160,11 @@ THEMES = (
 
 
 def draw_theme(source: random.Random, kinds: Sequence[str]) -> Theme:
-    """A quarter of all runs may meet any of `kinds`, a quarter a few of them, and half have an aim."""
+    """A quarter of all runs may meet any of `kinds`, fewer some of them, and the others have an aim."""
     draw = source.random()
     if draw < 0.25:
         return Theme("everything", (*kinds, *_OFTEN), source.choice((800, 1200, 2000)))
-    if draw < 0.5:
+    if draw < 0.4:
         some = source.sample(sorted(kinds), source.randint(3, 8))
         return Theme("swarm", tuple(some), source.choice((600, 1200, 2000)))
-    return source.choice(THEMES)
+    return ECHOES if draw < 0.5 else source.choice(THEMES)
