@@ -1,5 +1,6 @@
 """How much the applier does at once, and in what order."""
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from itertools import count
@@ -105,3 +106,28 @@ async def test_reads_wait_for_their_index_whatever_their_order() -> None:
     bench.applier.put(bench.entries)
     bench.applier.carry_out()
     assert [one.outcomes for one in asked.values()] == [[[b"123"]], [[b"1"]], [[b"123456"]]]
+
+
+async def test_held_reads_cost_little_however_many_wait() -> None:
+    """Ten thousand questions at as many indexes: each entry looks at those that it sets free, not at all."""
+    bench = Bench(lambda: 0)
+    asked = [Asked((b"GET", b"k"), writes=False) for _ in range(10_000)]
+    for number, one in enumerate(asked):
+        bench.applier.put((reading(4 + 10_000 - number, one),))
+    calls = 0
+
+    def count_calls(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    bench.applier.carry_out()
+    bench.applier.put(bench.entries)
+    sys.setprofile(count_calls)
+    try:
+        bench.applier.carry_out()
+    finally:
+        sys.setprofile(None)
+    assert sum(bool(one.outcomes) for one in asked) == WRITES - 1
+    assert calls < 5_000
+    lapsed = bench.applier.lapsed_reads(0)
+    assert len(lapsed) == 10_000 - (WRITES - 1)

@@ -9,6 +9,7 @@ between, so that heartbeats leave in time however long the backlog.
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heappush
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -81,7 +82,10 @@ class Applier:
         self._inbox = inbox
         self._boot_ms = boot_ms
         self._orders: deque[Order] = deque()
-        self._held: list[ServeReads] = []
+        self._held: list[tuple[int, int, ServeReads]] = []
+        """Reads by the index they wait for, then by arrival: a heap, since there may be ten thousand of them
+        and it is looked at after every entry."""
+        self._held_count = 0
         self._own_next: tuple[int, int] | None = None
         self._deadline_told: int | None = None
         self._poison_told = machine.poison_count
@@ -231,7 +235,8 @@ class Applier:
         The rest comes first in the next slice: the state stays as it is until all are answered.
         """
         if order.index > self.position.index:
-            self._held.append(order)
+            self._held_count += 1
+            heappush(self._held, (order.index, self._held_count, order))
             return True
         works, served = order.works, 0
         while works:
@@ -252,17 +257,17 @@ class Applier:
 
         Confirmed reads come in the order of their indexes, but for those of an earlier, slower leader.
         """
-        held, self._held = self._held, []
-        for order in reversed(held):
-            if order.index > self.position.index:
-                self._held.insert(0, order)
-            else:
-                self._orders.appendleft(order)
+        ready: list[ServeReads] = []
+        while self._held and self._held[0][0] <= self.position.index:
+            ready.append(heappop(self._held)[2])
+        self._orders.extendleft(reversed(ready))
 
     def lapsed_reads(self, confirmed_by_ms: int) -> list[Work]:
         """Take out the reads confirmed at that boot time or before whose index has not come since."""
-        lapsed = [order for order in self._held if order.confirmed_ms <= confirmed_by_ms]
-        self._held = [order for order in self._held if order.confirmed_ms > confirmed_by_ms]
+        lapsed = [order for _, _, order in self._held if order.confirmed_ms <= confirmed_by_ms]
+        if lapsed:
+            self._held = [one for one in self._held if one[2].confirmed_ms > confirmed_by_ms]
+            heapify(self._held)
         return [work for order in lapsed for work in order.works]
 
     def evaluate(self, work: Work, log_time_ms: int) -> list[Reply]:

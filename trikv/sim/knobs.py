@@ -63,6 +63,9 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     """The same for clients' connections."""
     reads: str = "linearizable"
     """Or ``lease``: a schedule's clocks drift by less than `RaftSettings.clock_drift_percent_max` allows."""
+    slice_ms: int = 5
+    """How long the applier works in the driver's turn. Simulated clocks stand still meanwhile, so 5 never
+    ends and 0 ends after each entry and each read: the rest is done by the applier's task."""
     caps: tuple[int, ...] = ()
     """maxmemory in the files, node by node; empty: all the same."""
 
@@ -150,6 +153,7 @@ def draw_knobs(
     caps = SMALL_CAPS if drawn["profile"] == "memory" else CAPS
     drawn["caps"] = tuple(source.choice(caps) for _ in range(nodes))
     drawn["in_step_ms"] = source.choice((0, 0, 200))
+    drawn["slice_ms"] = source.choice((5, 5, 0))
     return Knobs(nodes=nodes, **drawn)
 
 
@@ -158,7 +162,7 @@ def _times(source: random.Random) -> dict[str, int]:
     return {
         "election_timeout_ms_min": shortest,
         "election_timeout_ms_max": 2 * shortest,
-        "heartbeat_interval_ms": shortest // 4,
+        "heartbeat_interval_ms": shortest // source.choice((3, 4)),
     }
 
 

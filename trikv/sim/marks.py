@@ -29,6 +29,7 @@ KNOWN = (
     "refused for want of memory",
     "lies of a disk lost",
     "membership changed",
+    "left to the applier's task",
     "blank disk swapped in",
     "durable loss withheld by the budget",
 )

@@ -171,11 +171,12 @@ class ObservedNode(Node):
         self._watch_reads(parts, driver)
         turn = driver.turn
 
-        def observed_turn(batch: list[Event]) -> None:
+        def observed_turn(batch: list[Event]) -> bool:
             if parts.snapshotter._incoming is not None and any(map(_appends, batch)):  # noqa: SLF001 - a look
                 self._observer.marks.sometimes("install raced by an append")
-            turn(batch)
+            has_job = turn(batch)
             self._observer.turned(self._config.node_id, parts)
+            return has_job
 
         _wrap(driver, "turn", observed_turn)
         self._observer.born(self._config.node_id, parts)
@@ -184,6 +185,13 @@ class ObservedNode(Node):
     def _watch_applier(self, parts: Parts) -> None:
         applier, observer, number = parts.applier, self._observer, self._config.node_id
         apply_one, settle, swap = applier._apply_one, applier._settle, applier._swap  # noqa: SLF001 - wrapped
+        carry_out = applier.carry_out
+        applier.SLICE_MS = self._knobs.slice_ms
+
+        def observed_carry_out() -> None:
+            carry_out()
+            if applier._is_behind:  # noqa: SLF001 - a look
+                observer.marks.sometimes("left to the applier's task")
 
         def observed_apply(entry: Entry) -> None:
             observer.applied(entry)
@@ -206,6 +214,7 @@ class ObservedNode(Node):
             swap(order)
             observer.replicas.check(number, applier, always=True)
 
+        _wrap(applier, "carry_out", observed_carry_out)
         _wrap(applier, "_apply_one", observed_apply)
         _wrap(applier, "_settle", observed_settle)
         _wrap(applier, "_swap", observed_swap)
