@@ -57,6 +57,17 @@ def test_everything_else_that_is_wrong() -> None:
     ]
 
 
+def test_what_proved_nothing_is_not_clean() -> None:
+    """Reads answered but not one write acknowledged, or no node that told its digest: no verdict of clean."""
+    evidence = Evidence(b"p:")
+    evidence.begin_unique(b"p:a")
+    evidence.end_unique(b"p:a", [hiredis.ReplyError("READONLY x")], 1.0)
+    evidence.tally.answered += 1
+    assert "no write was acknowledged: nothing was proved" in judge(evidence, []).problems
+    (problem,) = judge(evidence_of_writes(), [Reading("n1", checked=2)], {}).problems
+    assert "digest" in problem
+
+
 def test_silence_is_not_clean() -> None:
     """A run in which nothing was answered proves nothing."""
     assert judge(Evidence(b"p:"), []).problems == ["no command was answered"]

@@ -59,7 +59,7 @@ Choices worth knowing
   same on all nodes, and whether reads use the lease is asked read by read. A transfer's votes are free of the
   promise; hence a leader that has sent `TimeoutNow` has no lease for the rest of its term.
 * After an absence of over half the shortest timeout no timer fires: the messages that would have stopped
-  it may be waiting. ``deadline()`` therefore never looks further than a quarter of it ahead.
+  it may be waiting. ``deadline()`` therefore never looks further than three eighths of it ahead.
 * A node that is no voter never campaigns, with one exception: while the entry that says so is not known to
   be committed (thesis, 4.2.2: otherwise the one whose removal got nowhere blocks everybody with its longer
   log). Whoever is asked grants votes: a learner just promoted may not know it yet, and the candidate counts

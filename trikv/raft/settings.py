@@ -14,7 +14,7 @@ class RaftSettings:
     election_timeout_ms_max: int = 800
     """Upper end of the random timeout; a leader that misses a majority for this long steps down."""
     heartbeat_interval_ms: int = 100
-    """A quarter of the shortest timeout: two lost heartbeats in a row do not start an election."""
+    """At most half of the shortest timeout: one that is lost does not start an election."""
     clock_drift_percent_max: int = 20
     """How much slower a leader's clock may run than a voter's while it holds a lease. Two machines slewed in
     opposite directions, by the 8.3 % that chrony allows itself, differ by 15 %; quartzes by 0.01 %."""

@@ -24,11 +24,11 @@ _LONG_S = 3600.0
 """Any time to sleep that Trio cuts short for tasks that wait for idleness."""
 _LAST_CHANCE_S = 0.05
 _LAST_CHANCES = 20
+"""How long and how often (in real time) to wait for Trio's own socket before a standstill is a deadlock."""
 _FLOAT_NOISE = 0.001
 """Ticks: what a float adds to a time is not the next tick."""
 _LOOK_EVERY = 256
 """Turns of the scheduler between two looks at Trio's own socket, through which a Ctrl-C comes."""
-"""How often and how long (in real time) to wait for Trio's own socket before a standstill is a deadlock."""
 
 
 class DeadlockError(Exception):

@@ -66,12 +66,16 @@ def judge(
     )
     if not tally.answered:
         findings.problems.append("no command was answered")
+    elif not tally.acknowledged_writes:
+        findings.problems.append("no write was acknowledged: nothing was proved")
     findings.problems += [f"answered {count} times: {text}" for text, count in evidence.unexpected.items()]
     findings.checked = sum(fate is Outcome.DONE for fate in evidence.unique.values())
     for reading in readings:
         _weigh_reading(findings, reading)
     _weigh_counters(findings, evidence, [one for one in readings if not one.unread])
     _weigh_groups(findings, evidence)
+    if digests is not None and not digests:
+        findings.problems.append("no node told a digest of its state: whether they are equal was not seen")
     if digests is not None and len(set(digests.values())) > 1:
         told = ", ".join(f"{node} {digest}" for node, digest in sorted(digests.items()))
         findings.problems.append(f"the nodes hold different states: {told}")

@@ -129,6 +129,8 @@ class Trikv:
                             found[f"node{node}"] = (index, digest.decode())
                         case _:
                             pass
+        if not found:
+            return {}
         return {f"node{node}": str(found.get(f"node{node}")) for node in range(1, NODES + 1)}
 
     async def _statuses(self) -> dict[int, Status]:
