@@ -110,6 +110,8 @@ class Campaign:
                 with trio.CancelScope(shield=True):
                     await self._system.kill(EVERYONE)
                 self._ports.release()
+        if not any(row.died for row in self.rows):
+            raise PowerError("no unsynced file was lost in any cut: the power was never gone")
         return judge(self.evidence, readings, digests)
 
     async def _cycle(self, number: int, disks: Disks) -> None:

@@ -35,9 +35,12 @@ class GroupMachine(RuleBasedStateMachine):
         small=st.booleans(),
         window=st.integers(1, 3),
         room=st.booleans(),
+        waiting=st.booleans(),
         rates=st.lists(st.sampled_from([90, 100, 110]), min_size=6, max_size=6),
     )
-    def start(self, *, seed: int, small: bool, window: int, room: bool, rates: list[int]) -> None:
+    def start(
+        self, *, seed: int, small: bool, window: int, room: bool, waiting: bool, rates: list[int]
+    ) -> None:
         """A group, with hostile limits as often as not, and clocks as wrong as a lease allows."""
         limits = RaftSettings(
             append_bytes_max=1 if small else 1024,
@@ -49,6 +52,7 @@ class GroupMachine(RuleBasedStateMachine):
         self.count = 0
         self.nodes = self.VOTERS + 1
         self.group = Cluster(self.VOTERS, seed=seed, settings=limits, blank=(self.nodes,))
+        self.group.everybody_waits = waiting
         for node in self.group.nodes:
             self.group.drift(node, rates[node - 1])
 

@@ -28,10 +28,6 @@ from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
 RELEASE_KEYS = 2_000
 """Keys freed in one slice: about a millisecond."""
 
-READS_PER_LOOK = 8
-"""Quick reads between two looks at the clock, which cost a fifth of a GET each; after a pipeline or a command
-that answers with a list, which may have looked at every key, comes a look at once."""
-
 log = structlog.get_logger()
 _decode_membership = msgspec.msgpack.Decoder(Membership).decode
 
@@ -238,15 +234,10 @@ class Applier:
             self._held_count += 1
             heappush(self._held, (order.index, self._held_count, order))
             return True
-        works, served = order.works, 0
+        works = order.works
         while works:
             work = works.popleft()
-            replies = self.evaluate(work, order.log_time_ms)
-            work.answered(replies)
-            served += 1
-            if len(replies) == 1 and served < READS_PER_LOOK and not isinstance(replies[0], list):
-                continue
-            served = 0
+            work.answered(self.evaluate(work, order.log_time_ms))
             if works and self._boot_ms() >= stop_ms:
                 self._orders.appendleft(order)
                 return False

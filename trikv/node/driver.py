@@ -1,8 +1,8 @@
-"""The driver: the one task that owns Raft. It never waits for a disk, a socket or the machine.
+"""The driver: the one task that owns Raft. It never waits for a disk or a socket.
 
 A turn takes everything that has come in, steps Raft, then acts on its `Ready`: jobs to the writer, messages
 to the links, committed entries to the applier. All proposals that wait when a turn begins become one
-entry: group commit without a timer.
+entry: group commit without a timer. After the turn the applier works for a few milliseconds, in this task.
 """
 
 from collections import deque

@@ -107,10 +107,6 @@ class Compact(msgspec.Struct, gc=False):
     meta: SnapshotMeta
 
 
-class Tick(msgspec.Struct, gc=False):
-    """A timer is due."""
-
-
 OtherEvent: TypeAlias = (
     PeerSaid
     | LinkUp

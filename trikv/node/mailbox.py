@@ -28,7 +28,7 @@ class Mailbox(Generic[T]):
         self.wake()
 
     def put_quietly(self, item: T) -> None:
-        """Add `item` for whenever the consumer wakes next."""
+        """Add `item` for whenever the consumer comes round next."""
         self._items.append(item)
 
     def wake(self) -> None:
