@@ -25,7 +25,7 @@ SEED_LIMIT_S = 60.0
 AIMS: tuple[tuple[tuple[Mutant, ...], tuple[str, ...]], ...] = (
     (of_raft.READS + of_node.READS + of_raft.LEASES, ("stale reads",)),
     (of_raft.SNAPSHOTS_AND_MEMBERS + of_node.SNAPSHOTS + of_machine.SNAPSHOTS, ("installs",)),
-    (of_raft.ELECTIONS + of_raft.REPLICATION, ("elections", "two minds")),
+    (of_raft.ELECTIONS + of_raft.REPLICATION, ("echoes", "elections", "two minds")),
     (of_storage.MUTANTS, ("disks",)),
     (of_node.PROPOSALS + of_node.LINKS, ("cables",)),
 )
