@@ -7,6 +7,7 @@ each directory, its names at the last sync, or any prefix of the changes since.
 
 import errno
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 
 SECTOR = 512
 
@@ -169,7 +170,13 @@ class MemoryDisk:
 
     def killed(self) -> "MemoryDisk":
         """The disk after kill -9: the page cache survives, and stays unsynced."""
-        return self._of({name: bytes(inode.cache) for name, inode in self.names_now.items()})
+        copy = MemoryDisk()
+        # In one go, so that a file that has two names, or one and a change to come, stays one file.
+        copy.names_now, copy.names_synced, copy.changes, copy.directories = deepcopy(
+            (self.names_now, self.names_synced, self.changes, self.directories)
+        )
+        copy.room = self.room
+        return copy
 
     def crashed(self, keep: Callable[[int], bool], changes_kept: int = 0, prefix: int = 0) -> "MemoryDisk":
         """The disk after a power cut.

@@ -44,6 +44,23 @@ def test_a_snapshot_is_whole_or_absent() -> None:
     assert run_now(a_store(disk.crashed(lambda _: False)).newest()) == StoredSnapshot(9, 1, 3000)
 
 
+def test_what_a_start_finds_survives_a_power_cut() -> None:
+    """A process killed between a rename and the directory's sync leaves a name that only the cache knows.
+
+    The next start sees the snapshot, resets the log behind it, and must not lose it then: found by `trikv sim`.
+    """
+    disk = MemoryDisk()
+    publish(a_store(disk), 5)
+    left: list[MemoryDisk] = []
+    disk.observe = lambda _kind, _path: left.append(disk.killed())
+    publish(a_store(disk), 9)
+    run_now(identity.save(disk, DiskIdentity(3, DISK_ID, None)))
+    for killed in left:
+        newest, known = run_now(a_store(killed).newest()), run_now(identity.load(killed))
+        cut = killed.crashed(lambda _: False)
+        assert (run_now(a_store(cut).newest()), run_now(identity.load(cut))) == (newest, known)
+
+
 def test_none_yet() -> None:
     """A new directory has no snapshot."""
     assert run_now(a_store(MemoryDisk()).newest()) is None

@@ -39,9 +39,13 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def load(disk: Disk) -> DiskIdentity | None:
-    """The identity of this data directory, None where it has none. StorageCorrupt where it is unreadable."""
+    """The identity of this data directory, None where it has none. StorageCorrupt where it is unreadable.
+
+    It is durable then, also where an earlier life was killed before it could sync the directory.
+    """
     if not await disk.exists(FILE):
         return None
+    await disk.sync_directory("")
     file = await disk.open(FILE)
     try:
         data = await file.read(0, _BYTES_MAX)

@@ -113,8 +113,15 @@ class SnapshotStore:
 
     @classmethod
     async def open(cls, disk: Disk, kept: int = KEPT) -> Self:
-        """Open the store at the start of a node: removes what an earlier life left unfinished."""
+        """Open the store at the start of a node: removes what an earlier life left unfinished.
+
+        What it shows is durable. An earlier life may have been killed between a snapshot's rename and the
+        directory's sync: only the cache knows the name then, and the log would be reset behind a snapshot
+        that the next power cut takes away.
+        """
         await remove_unfinished(disk, SNAPSHOTS)
+        if await disk.exists(SNAPSHOTS):
+            await disk.sync_directory(SNAPSHOTS)
         return cls(disk, kept)
 
     async def begin(self, index: int, term: int) -> SnapshotWriter:
