@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +21,12 @@ from trikv.sim.summary import Summary
 SEEDS = Path("tests/seeds")
 """Where failing runs go: one file a seed, one JSON line each, to be kept with the fix."""
 BAR_WIDTH = 30
+SECONDS_MAX = 3600
 
 
 def sim(
     *,
-    seed: int = 1,
+    seed: int | None = None,
     seeds: int | None = None,
     start: int = 1,
     nodes: int | None = None,
@@ -42,7 +43,7 @@ def sim(
     Parameters
     ----------
     seed
-        the run: equal seeds run alike, bit for bit
+        the run, 1 where nothing is said: equal seeds run alike, bit for bit
     seeds
         run so many seeds instead, on all cores
     start
@@ -50,7 +51,7 @@ def sim(
     nodes
         how many nodes the cluster has, 1, 3 or 5; where nothing is said every fifth seed has 5, the others 3
     seconds
-        virtual seconds of faults; healing and progress come after
+        virtual seconds of faults, 1 to 3600; healing and progress come after
     faults
         all, none, or names with commas between
     trace
@@ -64,17 +65,19 @@ def sim(
     keep
         the directory that failing runs are written to
     """
-    if shrink is not None:
-        return _shrink(shrink, keep)
-    if replay is not None:
-        return _report(map(execute, _plans(replay)), keep=None, verbose=True)
     try:
+        _check(seed=seed, seeds=seeds, nodes=nodes, seconds=seconds, nightly=nightly)
         kinds = parse_kinds(faults)
+        path = shrink or replay
+        held = [] if path is None else _plans(path)
     except ValueError as error:
         return _complain(str(error))
-    if nodes not in {None, 1, 3, 5}:
-        return _complain(f"--nodes {nodes}: a cluster has 1, 3 or 5 nodes")
-    chosen = range(start, start + seeds) if seeds is not None else range(seed, seed + 1)
+    if shrink is not None:
+        return _shrink(shrink, held[0], keep)
+    if replay is not None:
+        return _report(map(execute, held), keep=None, verbose=True)
+    first = seed if seed is not None else 1
+    chosen = range(start, start + seeds) if seeds is not None else range(first, first + 1)
     plans = (
         plan_of(number, nodes=nodes or (5 if number % 5 == 0 else 3), seconds=seconds, kinds=kinds)
         for number in chosen
@@ -82,6 +85,22 @@ def sim(
     if seeds is None:
         return _report(map(execute, plans), keep=keep, verbose=trace)
     return _many(list(plans), keep, nightly=nightly)
+
+
+def _check(*, seed: int | None, seeds: int | None, nodes: int | None, seconds: float, nightly: bool) -> None:
+    """Raise ValueError for numbers that make no run."""
+    if nodes not in {None, 1, 3, 5}:
+        raise ValueError(f"--nodes {nodes}: a cluster has 1, 3 or 5 nodes")
+    if not 1 <= seconds <= SECONDS_MAX:
+        raise ValueError(f"--seconds must be from 1 to {SECONDS_MAX}, not {seconds:g}")
+    if seeds is not None and seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, not {seeds}")
+    if seeds is not None and seed is not None:
+        raise ValueError(
+            "--seed is one run and --seeds many: give one of them; --start says where many begin"
+        )
+    if nightly and seeds is None:
+        raise ValueError("--nightly looks at what many runs have reached: give --seeds with it")
 
 
 def _many(plans: list[Plan], keep: Path, *, nightly: bool) -> int:
@@ -98,8 +117,9 @@ def _many(plans: list[Plan], keep: Path, *, nightly: bool) -> int:
                 _say(f"\r{_line(result, keep)}")
             filled = BAR_WIDTH * done // len(plans)
             bar = "#" * filled + "." * (BAR_WIDTH - filled)
-            sys.stderr.write(f"\r[{bar}] {done}/{len(plans)} seeds, {summary.failures} failed")
-            sys.stderr.flush()
+            if sys.stderr.isatty() or done == len(plans):
+                sys.stderr.write(f"\r[{bar}] {done}/{len(plans)} seeds, {summary.failures} failed")
+                sys.stderr.flush()
     sys.stderr.write("\n")
     _say(marks.table(summary.reached))
     _say(summary.line())
@@ -143,8 +163,7 @@ def _line(result: Result, keep: Path | None) -> str:
     return f"{text}\n  replay: trikv sim --replay {path}\n  shrink: trikv sim --shrink {path}"
 
 
-def _shrink(path: Path, keep: Path) -> int:
-    plan = next(_plans(path))
+def _shrink(path: Path, plan: Plan, keep: Path) -> int:
     try:
         small = shrink_plan(plan, execute, _say)
     except ValueError as error:
@@ -156,11 +175,24 @@ def _shrink(path: Path, keep: Path) -> int:
     return _report([execute(small)], keep=None, verbose=True)
 
 
-def _plans(path: Path) -> Iterator[Plan]:
-    """The plans of a file, one JSON line each."""
-    for line in path.read_bytes().splitlines():
+def _plans(path: Path) -> list[Plan]:
+    """The plans of a file, one JSON line each. ValueError where there is none, or what there is is none."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}; give a file that trikv sim has kept") from error
+    plans = []
+    for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield msgspec.json.decode(line, type=Plan)
+            try:
+                plans.append(msgspec.json.decode(line, type=Plan))
+            except msgspec.DecodeError as error:
+                raise ValueError(
+                    f"{path}, line {number}: it is no plan that trikv sim has kept ({error})"
+                ) from error
+    if not plans:
+        raise ValueError(f"{path}: it is empty; give a file that trikv sim has kept")
+    return plans
 
 
 def _complain(problem: str) -> int:

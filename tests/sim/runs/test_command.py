@@ -20,7 +20,20 @@ def test_one_seed_says_how_it_went(capsys: pytest.CaptureFixture[str], tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("wrong", [{"faults": "kil"}, {"nodes": 4}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"faults": "kil"},
+        {"nodes": 4},
+        {"seconds": -1.0},
+        {"seeds": 0},
+        {"seed": 1, "seeds": 2},
+        {"nightly": True},
+        {"replay": Path("no/such/file")},
+        {"replay": Path(__file__)},
+        {"shrink": Path("/dev/null")},
+    ],
+)
 def test_nonsense_is_refused_in_a_line(wrong: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
     """An exit code of its own, and what there is instead."""
     assert sim(**wrong) == 2  # type: ignore[arg-type]
