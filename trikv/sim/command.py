@@ -76,15 +76,14 @@ def sim(
         return _shrink(shrink, held[0], keep)
     if replay is not None:
         return _report(map(execute, held), keep=None, verbose=True)
-    first = seed if seed is not None else 1
-    chosen = range(start, start + seeds) if seeds is not None else range(first, first + 1)
-    plans = (
+    first = start if seeds is not None else seed or 1
+    plans = [
         plan_of(number, nodes=nodes or (5 if number % 5 == 0 else 3), seconds=seconds, kinds=kinds)
-        for number in chosen
-    )
+        for number in range(first, first + (seeds or 1))
+    ]
     if seeds is None:
         return _report(map(execute, plans), keep=keep, verbose=trace)
-    return _many(list(plans), keep, nightly=nightly)
+    return _many(plans, keep, nightly=nightly)
 
 
 def _check(*, seed: int | None, seeds: int | None, nodes: int | None, seconds: float, nightly: bool) -> None:
