@@ -20,7 +20,7 @@ CAUGHT_MIN = 30
 """So many mutants at least are caught by random runs."""
 SECONDS = 5.0
 """Virtual seconds of faults in a run: most mistakes show early or not at all, and a replay has many."""
-SEED_LIMIT_S = 60.0
+SEED_LIMIT_S = 120.0
 """For one such run, which takes about two on a quiet core."""
 AIMS: tuple[tuple[tuple[Mutant, ...], tuple[str, ...]], ...] = (
     (of_raft.READS + of_node.READS + of_raft.LEASES, ("stale reads",)),
@@ -76,18 +76,36 @@ class Clean:
         return known
 
 
-def search(mutants: Sequence[Mutant], seeds: int, at_once: int, say: Callable[[str], None]) -> list[str]:
-    """Find for each mutant the first of `seeds` runs that catches it; the names of the survivors."""
+def search(
+    mutants: Sequence[Mutant],
+    seeds: int,
+    at_once: int,
+    say: Callable[[str], None],
+    *,
+    only_moved: bool = False,
+) -> list[str]:
+    """Find for each mutant the first of `seeds` runs that catches it; the names of the survivors.
+
+    With `only_moved`, for those alone that have a recorded run, and only where that one has moved.
+    """
     clean, found, survivors = Clean(), known(), []
     themes = _themes(seeds)
+    if only_moved:
+        mutants = [mutated for mutated in mutants if _run_of(found, mutated) is not None]
+
+    def catches(mutated: Mutant, run: BySeed) -> str:
+        verdict, _ = workers.run(mutated, (run,), limit_s=SEED_LIMIT_S)
+        return failure_of(verdict) if verdict.outcome is Outcome.CAUGHT and clean(run) else ""
 
     def hunt(mutated: Mutant) -> Found:
+        recorded = _run_of(found, mutated) if only_moved else None
+        if recorded is not None and (failure := catches(mutated, recorded)):
+            return Found(found[mutated.name].tried, recorded, failure)
         tried = 0
         for seed in _in_order(mutated, themes):
             run, tried = BySeed(seed, nodes_of(seed), SECONDS), tried + 1
-            verdict, _ = workers.run(mutated, (run,), limit_s=SEED_LIMIT_S)
-            if verdict.outcome is Outcome.CAUGHT and clean(run):
-                return Found(tried, run, failure_of(verdict))
+            if failure := catches(mutated, run):
+                return Found(tried, run, failure)
         return Found(tried)
 
     for mutated, one in zip(mutants, workers.each(hunt, mutants, at_once), strict=True):
@@ -147,7 +165,7 @@ def replay(
     say(f"{caught} of {len(pairs)} mutants caught by their random runs")
     if caught < caught_min:
         problems.append(
-            f"fewer than {caught_min} by random runs: python -m tests.mutants.run --search --seeds 20"
+            f"fewer than {caught_min} by random runs: python -m tests.mutants.run --search --seeds 20 --moved"
         )
     return problems
 

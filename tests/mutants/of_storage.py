@@ -147,6 +147,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "storage/test_snapshots.py::test_a_snapshot_is_whole_or_absent",
     ),
     mutant(
+        "snapshot found at a start is not made durable",
+        "trikv.storage.snapshots",
+        "            await disk.sync_directory(SNAPSHOTS)\n",
+        "            pass\n",
+        "storage/test_snapshots.py::test_what_a_start_finds_survives_a_power_cut",
+    ),
+    mutant(
         "ENOSPC inside a segment taken for a full disk",
         "trikv.storage.wal",
         "        await self._file.file.write_and_sync(segment.used_bytes, data)\n",

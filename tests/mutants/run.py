@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="mutants whose name contains TEXT")
     parser.add_argument("--search", action="store_true", help="look for killers: in the unit tests")
     parser.add_argument("--seeds", type=int, default=0, metavar="N", help="or in random runs, N at most")
+    parser.add_argument("--moved", action="store_true", help="only where the recorded run catches no more")
     parser.add_argument("--table", action="store_true", help="write the table into docs/TESTING.md")
     options = parser.parse_args(arguments)
     if options.table:
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     workers.prepare()
     begun = time.perf_counter()
     if options.seeds:
-        problems = campaign.search(chosen, options.seeds, AT_ONCE, _say)
+        problems = campaign.search(chosen, options.seeds, AT_ONCE, _say, only_moved=options.moved)
     else:
         problems = search(chosen) if options.search else replay(chosen)
         if not options.search:
