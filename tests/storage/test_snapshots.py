@@ -47,7 +47,7 @@ def test_a_snapshot_is_whole_or_absent() -> None:
 def test_what_a_start_finds_survives_a_power_cut() -> None:
     """A process killed between a rename and the directory's sync leaves a name that only the cache knows.
 
-    The next start sees the snapshot, resets the log behind it, and must not lose it then: found by `trikv sim`.
+    The next start sees the snapshot, resets the log behind it, and must not lose it then.
     """
     disk = MemoryDisk()
     publish(a_store(disk), 5)
