@@ -169,7 +169,7 @@ REPLICATION: tuple[Mutant, ...] = (
     mutant(
         "commit past the last verified entry: by a heartbeat",
         "trikv.raft.follower",
-        "        shared.commit_to(min(message.commit, self.verified))\n",
+        "        shared.commit_to(min(message.commit, shared.verified))\n",
         "        shared.commit_to(min(message.commit, shared.log.last_index))\n",
         "raft/test_replication.py::test_a_heartbeat_commits_no_further_than_was_proved",
     ),
@@ -242,7 +242,7 @@ READS: tuple[Mutant, ...] = (
     mutant(
         "read from the leader without a quorum round",
         "trikv.raft.leader",
-        "tuple(reads.confirm(self._among_voters(shared, reads.number, rounds)))",
+        "tuple(reads.confirm(self._among_voters(shared, reads.number, self._rounds())))",
         "tuple(reads.confirm(reads.number))",
         f"{SCENARIO}[read_round_of_a_deposed_leader]",
     ),
@@ -413,4 +413,49 @@ SNAPSHOTS_AND_MEMBERS: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = ELECTIONS + REPLICATION + READS + LEASES + SNAPSHOTS_AND_MEMBERS
+STALLS: tuple[Mutant, ...] = (
+    mutant(
+        "the ack that commits is called late",
+        "trikv.raft.leader",
+        "            return is_told and message.match_index <= shared.commit\n",
+        "            return is_told\n",
+        "raft/test_late.py::test_the_ack_behind_a_majoritys_is_late",
+    ),
+    mutant(
+        "the ack that lets a waiting peer be told is called late",
+        "trikv.raft.leader",
+        "            return is_told and message.match_index <= shared.commit\n",
+        "            return message.match_index <= shared.commit\n",
+        "raft/test_late.py::test_an_ack_for_which_somebody_waits_is_not_late",
+    ),
+    mutant(
+        "the answer that confirms a round is called late",
+        "trikv.raft.leader",
+        "        return message.round <= self._among_voters(shared, self.reads.number, self._rounds())\n",
+        "        return True\n",
+        "raft/test_late.py::test_the_answer_of_a_round_behind_a_majoritys_is_late",
+    ),
+    mutant(
+        "a leader's own sync is kept though a peer has acked",
+        "trikv.raft.leader",
+        "any(self.progress[voter].match > shared.commit for voter in others)",
+        "False",
+        "raft/test_late.py::test_a_leaders_own_sync_is_early_until_a_peer_has_acked",
+    ),
+    mutant(
+        "whoever is behind a new link is not compared",
+        "trikv.raft.leader",
+        "            progress.to_probe(progress.match + 1)\n        progress.is_probing = False\n",
+        "            pass\n        progress.is_probing = False\n",
+        "raft/test_replication.py::test_a_link_that_comes_up_probes_whoever_is_there_now",
+    ),
+    mutant(
+        "who stood in vain forgets what was verified",
+        "trikv.raft.follower",
+        "        self.leader = leader\n        self._patience_ms",
+        "        self.leader = leader\n        shared.verified = shared.commit\n        self._patience_ms",
+        "raft/test_replication.py::test_who_stood_in_vain_goes_on_behind_the_same_leader",
+    ),
+)
+
+MUTANTS = ELECTIONS + REPLICATION + READS + LEASES + SNAPSHOTS_AND_MEMBERS + STALLS

@@ -16,6 +16,7 @@ from trikv.raft.messages import (
     RequestVote,
 )
 from trikv.raft.progress import Progress, ProgressState
+from trikv.raft.roles import Role
 from trikv.raft.types import Entry, EntryKind, SnapshotMeta
 
 
@@ -97,6 +98,50 @@ def test_a_link_that_comes_up_hears_at_once_what_it_missed() -> None:
     leader_of(group).reachable(2)
     sent = [message for to, message in group.settle(1).messages if to == 2]
     assert [type(message) for message in sent] == [Heartbeat, AppendEntries]
+
+
+def test_a_link_that_comes_up_probes_whoever_is_there_now() -> None:
+    """An ack of an earlier life may come after its link broke; the next life has not been compared by it."""
+    group = led()
+    group.everybody_waits = False
+    index = group.propose(1)
+    assert index is not None
+    group.flow()
+    raft = group.turn(1)
+    raft.unreachable(2)
+    group.settle(1)
+    group.turn(1).receive(2, disk_of(2), AppendAck(1, index))  # on its way since before
+    group.settle(1)
+    assert raft.progress[2].state is ProgressState.REPLICATE
+    group.crash(2)
+    group.restart(2)
+    group.soup.clear()
+    group.turn(1).reachable(2)
+    group.settle(1)
+    assert any(letter.to == 2 and isinstance(letter.content, AppendEntries) for letter in group.soup)
+    group.flow()
+    group.run(200)
+    assert group.nodes[2].raft.commit == index
+
+
+def test_who_stood_in_vain_goes_on_behind_the_same_leader() -> None:
+    """What its log was proved to hold in this term stays proved, or it would wait for the next entry."""
+    group = led()
+    group.everybody_waits = False
+    index = group.propose(1)
+    assert index is not None
+    group.flow(hops=1)  # the entry arrives
+    group.flow()
+    follower = group.nodes[2].raft
+    assert (follower.last_index, follower.commit) == (index, index - 1)
+    for _ in range(60):  # silence
+        group.now_ms += 20
+        group.tick(2)
+    assert follower.role is Role.PRECANDIDATE
+    group.soup.clear()
+    group.turn(2).receive(1, disk_of(1), Heartbeat(1, index, 1))
+    group.settle(2)
+    assert (follower.role, follower.commit) == (Role.FOLLOWER, index)
 
 
 def test_one_that_has_answered_is_not_asked_again() -> None:

@@ -86,7 +86,7 @@ class Raft(RaftViews):
         )
         shared = self._shared
         shared.commit_to(applied)
-        self._handed = shared.commit
+        self._handed = shared.verified = shared.commit
         self._installing: SnapshotMeta | None = None
         self._install_job = 0
         self._install_ready: SnapshotMeta | None = None
@@ -298,6 +298,16 @@ class Raft(RaftViews):
         ):
             self._campaign(transfer=False)
 
+    def is_late(self, sender: NodeId, disk: DiskId, message: AppendAck | HeartbeatAck) -> bool:
+        """True for an answer that comes after a majority's: the next turn, whenever that is, will do."""
+        shared, role = self._shared, self._role
+        return (
+            isinstance(role, Leader)
+            and message.term == shared.term
+            and shared.memberships.is_member(sender, disk)
+            and role.is_late(shared, sender, message)
+        )
+
     # Requests of this node.
 
     def propose(self, payload: bytes) -> int | None:
@@ -390,6 +400,11 @@ class Raft(RaftViews):
 
     # The disk and the machine.
 
+    def is_early(self, job: int) -> bool:
+        """True where the next turn will do for `persisted`: we lead, and a peer's answer is wanting, too."""
+        role, outbox = self._role, self._shared.outbox
+        return isinstance(role, Leader) and not outbox.is_awaited(job) and not role.may_commit(self._shared)
+
     def persisted(self, job: int) -> None:
         """``fdatasync`` has returned for `job` and every job before it."""
         shared = self._shared
@@ -417,14 +432,14 @@ class Raft(RaftViews):
             return False
         if term > shared.term:
             self._enter_term(term)
-        follower = self._follow(sender)
+        self._follow(sender)
         if meta.index <= shared.commit or shared.log.term_at(meta.index) == meta.term:
             shared.commit_to(meta.index)
-            follower.verified = max(follower.verified, shared.commit)
+            shared.verified = max(shared.verified, shared.commit)
             shared.outbox.send_when_durable(sender, AppendAck(term, shared.commit), shared.commit)
             return False
         shared.reset(meta)
-        follower.verified = self._handed = meta.index
+        shared.verified = self._handed = meta.index
         self._installing = meta
         self._install_job = shared.outbox.latest_job()
         return True

@@ -11,7 +11,7 @@ from trikv.raft.types import Entry, NodeId
 class Follower:
     """State of a follower in one term."""
 
-    __slots__ = ("_patience_ms", "deadline_ms", "leader", "verified")
+    __slots__ = ("_patience_ms", "deadline_ms", "leader")
 
     role: ClassVar[Role] = Role.FOLLOWER
 
@@ -19,9 +19,6 @@ class Follower:
         self.leader = leader
         self._patience_ms = shared.election_timeout_ms()  # drawn once: each message only re-arms it
         self.deadline_ms = shared.now_ms + self._patience_ms
-        self.verified = shared.commit
-        """Our log equals the leader's up to here: a heartbeat commits no further. Without it, a blank disk
-        under a member's id would believe a commit index that was meant for the disk before it."""
 
     def hear(self, shared: Shared, leader: NodeId) -> None:
         """The leader of this term gave a sign of life: we are bound to it for a while."""
@@ -32,7 +29,7 @@ class Follower:
 
     def heartbeat(self, shared: Shared, sender: NodeId, message: Heartbeat) -> None:
         """Confirm that we follow; learn the commit index as far as our log is verified."""
-        shared.commit_to(min(message.commit, self.verified))
+        shared.commit_to(min(message.commit, shared.verified))
         promise_ms = shared.settings.election_timeout_ms_min
         shared.outbox.send(sender, HeartbeatAck(shared.term, message.round, shared.wall_ms, promise_ms))
 
@@ -54,7 +51,7 @@ class Follower:
         new = self._first_new(shared, entries)
         if new < len(entries):
             shared.append(entries[new:])
-        self.verified = max(self.verified, last)
+        shared.verified = max(shared.verified, last)
         shared.commit_to(min(message.commit, last))
         shared.outbox.send_when_durable(sender, AppendAck(shared.term, last), last)
 

@@ -134,6 +134,29 @@ class Leader:
         shared.commit_to(index)
         return True
 
+    def may_commit(self, shared: Shared) -> bool:
+        """True where our own disk's word could be what is wanting for a commit."""
+        others = [voter for voter in shared.memberships.voters if voter != shared.node_id]
+        return not others or any(self.progress[voter].match > shared.commit for voter in others)
+
+    def is_late(self, shared: Shared, peer: NodeId, message: AppendAck | HeartbeatAck) -> bool:
+        """True for an answer that changes nothing: a majority has said as much, and `peer` lacks nothing.
+
+        Nor does somebody there wait for a commit, which it is told only once it is known to hold the entry.
+        """
+        progress = self.progress[peer]
+        lacks = progress.state is not ProgressState.REPLICATE or progress.next <= shared.log.last_index
+        if lacks or peer == self.transfer_to:
+            return False
+        if isinstance(message, AppendAck):
+            is_told = progress.commit_sent >= min(progress.awaited, message.match_index)
+            return is_told and message.match_index <= shared.commit
+        return message.round <= self._among_voters(shared, self.reads.number, self._rounds())
+
+    def _rounds(self) -> dict[NodeId, int]:
+        """The latest round that each peer has answered."""
+        return {peer: progress.round_acked for peer, progress in self.progress.items()}
+
     # Peers' answers; each comes from the disk that is the member under its id.
 
     def append_ack(self, shared: Shared, peer: NodeId, message: AppendAck) -> bool:
@@ -200,8 +223,15 @@ class Leader:
         progress.probed(shared.now_ms)
 
     def reachable(self, shared: Shared, peer: NodeId) -> None:
-        """`peer` is there: greet it, and probe with the next flush."""
-        self.progress[peer].is_probing = False
+        """`peer` is there, perhaps in another life: greet it, and probe with the next flush.
+
+        Also where an ack that came late from an earlier life had let entries flow again: the new one must
+        hear where our logs agree before it believes a commit index.
+        """
+        progress = self.progress[peer]
+        if progress.state is ProgressState.REPLICATE:
+            progress.to_probe(progress.match + 1)
+        progress.is_probing = False
         self._beat(shared, peer)
 
     def snapshot_sent(self, shared: Shared, peer: NodeId, index: int, *, ok: bool) -> None:
@@ -263,8 +293,7 @@ class Leader:
         reads = self.reads
         if not reads.is_in_flight:
             return ()
-        rounds = {peer: progress.round_acked for peer, progress in self.progress.items()}
-        confirmed = tuple(reads.confirm(self._among_voters(shared, reads.number, rounds)))
+        confirmed = tuple(reads.confirm(self._among_voters(shared, reads.number, self._rounds())))
         for one in confirmed:
             self.awaits(one.read.origin, one.index)
         return confirmed

@@ -133,6 +133,10 @@ class Outbox:
         """True once `job` has been reported."""
         return job <= self._persisted
 
+    def is_awaited(self, job: int) -> bool:
+        """True where `job` is the first to make the hard state durable, or lets a message go."""
+        return self._persisted < self._hard_job <= job or (bool(self._held) and self._held[0].job <= job)
+
     @property
     def is_hard_state_durable(self) -> bool:
         """True where the present term and vote are on disk."""

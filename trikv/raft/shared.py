@@ -20,6 +20,11 @@ class Shared:
     """When a leader, of whatever term, was last heard; at first the start of this life, for the one before it
     may have heard one just before it ended."""
 
+    verified: int
+    """Our log equals that of the present term's leader up to here: a heartbeat commits no further. Without
+    it, a blank disk under a member's id would believe a commit index that was meant for the disk before it.
+    It holds for the term, in whatever role: who stood in vain goes on behind the same leader."""
+
     __slots__ = (
         "commit",
         "disk",
@@ -33,6 +38,7 @@ class Shared:
         "peer_clocks",
         "settings",
         "term",
+        "verified",
         "vote",
         "wall_ms",
     )
@@ -56,7 +62,7 @@ class Shared:
         self.jitter = jitter
         self.term = hard_state.term
         self.vote = hard_state.vote
-        self.commit = base.index
+        self.commit = self.verified = base.index
         self.now_ms = self.heard_ms = now_ms
         self.wall_ms = wall_ms
         self.peer_clocks: dict[NodeId, tuple[int, int]] = {}
@@ -102,6 +108,8 @@ class Shared:
     def set_hard_state(self, term: int, vote: DiskId | None) -> None:
         """Change term and vote; nothing leaves this node before they are durable."""
         assert term > self.term or (term == self.term and self.vote in (None, vote)), "a vote is final"
+        if term > self.term:
+            self.verified = self.commit
         self.term, self.vote = term, vote
         self.outbox.write_hard_state(HardState(term, vote))
 
@@ -119,6 +127,7 @@ class Shared:
     def truncate(self, index: int) -> None:
         """Cut the log at `index`, and with it any configuration appended from there on."""
         assert index > self.commit, "committed entries are never cut"
+        assert index > self.verified, "a leader contradicts itself"
         self.log.truncate(index)
         self.memberships.truncate(index)
         self.outbox.truncated(index)

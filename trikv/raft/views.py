@@ -103,7 +103,7 @@ class RaftViews:
         """A log index at which this node may serve a read without asking anybody; None without a lease.
 
         `now_ms` is this node's boot time, read *after* the read came in: a pause between the two must show.
-        May be called between turns.
+        May be called at any time, also between turns.
         """
         role = self._role
         if not isinstance(role, Leader) or now_ms >= role.lease.until_ms:

@@ -1,0 +1,173 @@
+"""Which answers and own syncs a leader may leave for its next turn: those that change nothing."""
+
+from tests.raft.cluster import Cluster, disk_of
+from trikv.raft.core import Raft
+from trikv.raft.messages import AppendAck, AppendEntries, Heartbeat, HeartbeatAck, TimeoutNow
+from trikv.raft.types import ReadId
+
+
+def leading(voters: int, learners: tuple[int, ...] = ()) -> tuple[Cluster, Raft]:
+    """Node 1 leads term 1, everything so far is known to everyone, and nothing is on its way."""
+    group = Cluster(voters, learners=learners)
+    group.everybody_waits = False
+    group.elect(1)
+    group.flow()
+    return group, group.nodes[1].raft
+
+
+def proposed(group: Cluster) -> int:
+    """An entry that leaves for everyone, whom it has reached; the leader's own sync has not returned."""
+    index = group.propose(1)
+    assert index is not None
+    for letter in [letter for letter in group.soup if isinstance(letter.content, AppendEntries)]:
+        group.soup.remove(letter)
+        group.deliver(letter)
+        group.write(letter.to)
+    group.soup.clear()
+    return index
+
+
+def hear(group: Cluster, peer: int, message: AppendAck | HeartbeatAck) -> None:
+    """An answer arrives at the leader."""
+    group.turn(1).receive(peer, disk_of(peer), message)
+    group.settle(1)
+
+
+def test_the_ack_behind_a_majoritys_is_late() -> None:
+    """Node 2's decides; node 3's then commits nothing and makes nothing leave."""
+    group, raft = leading(3)
+    index = proposed(group)
+    group.write(1)
+    ack = AppendAck(1, index)
+    assert not raft.is_late(2, disk_of(2), ack)
+    hear(group, 2, ack)
+    assert raft.commit == index
+    assert raft.is_late(3, disk_of(3), ack)
+    group.soup.clear()
+    hear(group, 3, ack)
+    assert (raft.commit, group.soup) == (index, [])
+
+
+def test_of_five_voters_the_fourth_ack_is_the_first_late_one() -> None:
+    """With our own disk and one peer's, three are not yet together."""
+    group, raft = leading(5)
+    index = proposed(group)
+    group.write(1)
+    for peer, late in ((2, False), (3, False), (4, True), (5, True)):
+        assert raft.is_late(peer, disk_of(peer), AppendAck(1, index)) is late, peer
+        hear(group, peer, AppendAck(1, index))
+
+
+def test_an_ack_for_which_somebody_waits_is_not_late() -> None:
+    """A client of node 3 waits for its commit, and node 3 is told when it is known to hold the entry."""
+    group, raft = leading(3)
+    index = proposed(group)
+    group.write(1)
+    raft.awaits(3, index)
+    hear(group, 2, AppendAck(1, index))
+    group.soup.clear()
+    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    hear(group, 3, AppendAck(1, index))
+    assert [(letter.to, letter.content) for letter in group.soup] == [(3, Heartbeat(1, index, 0))]
+    assert raft.is_late(3, disk_of(3), AppendAck(1, index)), "it has been told"
+
+
+def test_an_ack_that_lets_something_leave_is_not_late() -> None:
+    """A peer that still lacks entries, is probed, or is to take over: its ack is waited for."""
+    group, raft = leading(3)
+    index = proposed(group)
+    group.write(1)
+    hear(group, 2, AppendAck(1, index))
+    raft.progress[3].next = index  # as where its window was full
+    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    raft.progress[3].next = index + 1
+    assert raft.is_late(3, disk_of(3), AppendAck(1, index))
+    group.turn(1).unreachable(3)
+    group.settle(1)
+    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    group, raft = leading(3)
+    index = proposed(group)
+    group.write(1)
+    hear(group, 2, AppendAck(1, index))
+    assert group.turn(1).transfer(3)
+    group.settle(1)
+    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    hear(group, 3, AppendAck(1, index))
+    assert any(isinstance(letter.content, TimeoutNow) for letter in group.soup)
+
+
+def test_the_answer_of_a_round_behind_a_majoritys_is_late() -> None:
+    """The first answer sets the reads free; the second tells nothing that a read waits for."""
+    group, raft = leading(3)
+    read = group.read(1)
+    assert isinstance(read, ReadId)
+    number = raft._role.reads.number  # type: ignore[union-attr]
+    answer = HeartbeatAck(1, number, 0, 400)
+    assert not raft.is_late(2, disk_of(2), answer)
+    hear(group, 2, answer)
+    assert [read for read, _ in group.nodes[1].reads] == [read]
+    assert raft.is_late(3, disk_of(3), answer)
+    assert not raft.is_late(3, disk_of(3), HeartbeatAck(1, number + 1, 0, 400))
+
+
+def test_only_members_of_the_present_term_are_late_and_only_to_a_leader() -> None:
+    """All else means something, or is dropped for other reasons: its turn is now."""
+    group, raft = leading(3)
+    index = proposed(group)
+    group.write(1)
+    hear(group, 2, AppendAck(1, index))
+    assert not raft.is_late(3, disk_of(3, generation=1), AppendAck(1, index))
+    assert not raft.is_late(3, disk_of(3), AppendAck(2, index))
+    assert not group.nodes[2].raft.is_late(3, disk_of(3), AppendAck(1, index))
+
+
+def test_a_learners_ack_of_what_is_committed_is_late() -> None:
+    """It never counts."""
+    group, raft = leading(3, learners=(4,))
+    index = proposed(group)
+    group.write(1)
+    assert not raft.is_late(4, disk_of(4), AppendAck(1, index))
+    hear(group, 2, AppendAck(1, index))
+    assert raft.is_late(4, disk_of(4), AppendAck(1, index))
+
+
+def test_a_leaders_own_sync_is_early_until_a_peer_has_acked() -> None:
+    """Alone it commits nothing; with a peer's ack it is what is wanting."""
+    group, raft = leading(3)
+    index = proposed(group)
+    job = group.nodes[1].jobs[-1].number
+    assert raft.is_early(job)
+    hear(group, 2, AppendAck(1, index))
+    assert raft.commit < index
+    assert not raft.is_early(job)
+    group.write(1)
+    assert raft.commit == index
+
+
+def test_no_sync_is_early_where_something_waits_for_it() -> None:
+    """A voter alone commits by it; a follower acknowledges by it; a candidate asks for votes by it."""
+    group = Cluster(1)
+    group.tick(1)
+    raft = group.nodes[1].raft
+    assert not raft.is_early(1)
+    group.flow()
+    assert group.propose(1) is not None
+    assert not raft.is_early(group.nodes[1].jobs[-1].number)
+    group, _ = leading(3)
+    index = group.propose(1)
+    assert index is not None
+    (letter,) = [letter for letter in group.soup if letter.to == 2]
+    group.deliver(letter)
+    assert not group.nodes[2].raft.is_early(group.nodes[2].jobs[-1].number)
+
+
+def test_what_a_sync_lets_go_is_awaited() -> None:
+    """A message that was held for a job is not kept back by calling the job early."""
+    group, raft = leading(3)
+    group.propose(1)
+    job = group.nodes[1].jobs[-1].number
+    outbox = raft._shared.outbox
+    assert not outbox.is_awaited(job)
+    outbox.send_when_durable(2, AppendAck(1, raft.last_index), raft.last_index)
+    assert outbox.is_awaited(job)
+    assert not raft.is_early(job)
