@@ -62,9 +62,11 @@ class Losses:
         left = read(cluster.machine(number).volume, self._settings)
         self._marks.sometimes("lies of a disk lost")
         self._excused(number)
+        # Whatever it refuses to start for, its identity or a snapshot as well, is the lies' doing: a refill.
+        cluster.rotten[number] = True
         if left.problem or not left.exists:
-            cluster.rotten[number] = True  # it will refuse to start, and be refilled
-        elif left.hard_state != believed.hard_state or not self._others_hold(number, left, believed):
+            return
+        if left.hard_state != believed.hard_state or not self._others_hold(number, left, believed):
             cluster.wipe(number)
 
     def _others_hold(self, number: int, left: Reading, believed: Reading) -> bool:

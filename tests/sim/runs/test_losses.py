@@ -5,12 +5,14 @@ from trikv.sim.knobs import Knobs
 from trikv.sim.run import Plan, Result, execute
 
 
-def run(*strikes: tuple[int, Fault], nodes: int = 3, seconds: float = 3) -> Result:
+def run(
+    *strikes: tuple[int, Fault], nodes: int = 3, seconds: float = 3, seed: int = 7, **knobs: int
+) -> Result:
     """A busy cluster that meets just these faults."""
     plan = Plan(
-        seed=7,
+        seed=seed,
         seconds=seconds,
-        knobs=Knobs(nodes=nodes, profile="writes", think_ms=50),
+        knobs=Knobs(nodes=nodes, profile="writes", think_ms=50, **knobs),  # type: ignore[arg-type]
         strikes=tuple(Strike(at_ms, fault) for at_ms, fault in strikes),
     )
     result = execute(plan)
@@ -21,6 +23,14 @@ def run(*strikes: tuple[int, Fault], nodes: int = 3, seconds: float = 3) -> Resu
 def test_a_disk_that_lied_loses_what_it_said_it_had_and_the_cluster_nothing() -> None:
     """The node comes back with less than it has acknowledged, or is refilled; nobody loses an answer."""
     result = run((300, Lie(2, 900)), (1000, PowerLoss(2, 300)))
+    assert result.marks["lies of a disk lost"] == 1
+
+
+def test_an_identity_that_a_lying_disk_lost_is_refilled_like_a_log() -> None:
+    """Written on a new disk while that lied, and never since: the log reads as whole, the node refuses."""
+    knobs = {"segment_bytes": 4096, "snapshot_log_bytes": 1024, "log_tail_bytes": 1024}
+    faults = (300, Wipe(2, 200)), (400, Lie(2, 1000)), (2500, PowerLoss(2, 300))
+    result = run(*faults, seconds=4, seed=1, log_follower_bytes=1024, **knobs)
     assert result.marks["lies of a disk lost"] == 1
 
 

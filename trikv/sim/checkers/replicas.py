@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import trio
+
 from trikv.node.applier import Applier
 from trikv.node.driver import Parts
 
@@ -11,6 +13,9 @@ RECOUNT_EVERY = 64
 """Counting all memory anew costs more than a digest, and a leak stays."""
 QUEUE_MAX = 20_000
 """Items in a mailbox: far above what the clients of a run can have in flight, far below a leak."""
+TURNS_ON_THE_SPOT_MAX = 2_000
+"""Of one driver at one instant of virtual time. A busy one takes a few dozen; one that asks for its next turn
+at once, whatever that brings, takes them for ever: a node that is at work and gets nowhere."""
 
 
 class Replicas:
@@ -46,9 +51,18 @@ class Bounds:
 
     def __init__(self, fail: Callable[[str, str], None]) -> None:
         self._fail = fail
+        self._turns: dict[int, tuple[float, int]] = {}
+        """Of each node: the instant of its latest turn, and how many there were in it."""
 
     def check(self, number: int, parts: Parts) -> None:
         """A driver's turn is over."""
+        now = trio.current_time()
+        instant, turns = self._turns.get(number, (now, 0))
+        self._turns[number] = (now, turns + 1 if instant == now else 1)
+        if turns > TURNS_ON_THE_SPOT_MAX:
+            problem = f"node {number} takes one turn after another, and no time passes"
+            self._fail("spin", problem)
+            raise AssertionError(problem)  # or it would do so for ever: even a stop needs time to pass
         limits = parts.proposals._limits  # noqa: SLF001 - the limit that is checked
         if parts.proposals.window_bytes > limits.window_bytes_max + limits.entry_bytes_max:
             self._fail("bounds", f"node {number} holds {parts.proposals.window_bytes} bytes for re-sending")
