@@ -164,6 +164,16 @@ def test_clock_entry_once_a_key_is_due_one_at_a_time_and_five_ms_apart(group: Cl
     assert leader.clock_entries() == 2
 
 
+def test_a_clock_entry_that_is_refused_is_tried_again_at_its_distance(group: Cluster) -> None:
+    """A leader that hands over takes nothing; asked without a pause, the node would turn on the spot."""
+    leader = Leader(group)
+    leader.applier.machine.deadline_ms = leader.logtime.now_ms(1_000) + 200
+    assert leader.raft.transfer(2)
+    leader.leading.keep_up(1_200)
+    assert leader.clock_entries() == 0
+    assert leader.leading.deadline_ms() == 1_205
+
+
 def test_no_deadline_no_timer(group: Cluster) -> None:
     """A cluster without lifetimes writes no clock entries."""
     leader = Leader(group)

@@ -59,6 +59,7 @@ class Leading:
         self._settings = settings
         self._last_batch_index = 0
         self._last_batch_ms = 0
+        """When one was last proposed, or refused: a leader that hands over must not ask again at once."""
         self._founded_term = 0
 
     def elected(self, boot_ms: int) -> None:
@@ -89,6 +90,7 @@ class Leading:
         return start == len(items) or self._propose_one(items[start:], boot_ms)
 
     def _propose_one(self, items: list[bytes], boot_ms: int) -> bool:
+        self._last_batch_ms = boot_ms
         batch = RawBatch(
             self._logtime.stamp(boot_ms),
             int.from_bytes(self._host.entropy.bytes(8), "big"),
@@ -98,7 +100,6 @@ class Leading:
         if index is None:
             return False
         self._last_batch_index = index
-        self._last_batch_ms = boot_ms
         return True
 
     def keep_up(self, boot_ms: int) -> None:
@@ -110,6 +111,8 @@ class Leading:
             return
         if self._expiry_is_due(boot_ms):
             self._propose_one([], boot_ms)
+        if not self.joiners:
+            return
         change = next_change(
             self._raft.membership,
             self.joiners,
