@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from tests.host.rig import Recorder
-from trikv.host.hub import Hub
+from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
 from trikv.host.peers import SocketAcceptor
 from trikv.host.seam import Conversation, Wire
@@ -293,6 +293,28 @@ async def test_a_drained_connection_ends_with_its_client() -> None:
         clients[1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         clients[1].close()
         await eventually(lambda: not hub._draining)
+
+
+async def test_a_wake_up_looks_again_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until nothing is ready or the time is up; then other tasks have their turn, whatever is still ready."""
+    hub = Hub(await listening_socket("127.0.0.1:0"), lambda wire: Recorder(wire, trio.lowlevel.ParkingLot()))
+    now_s = 0.0
+    ready = [True, True, False, True]
+    looks: list[float] = []
+
+    def look(stop_at: float) -> bool:
+        nonlocal now_s
+        now_s += AGAIN_S / 10
+        looks.append(stop_at)
+        return ready.pop(0) if ready else True
+
+    monkeypatch.setattr("trikv.host.hub.time.perf_counter", lambda: now_s)
+    monkeypatch.setattr(hub, "_serve_ready", look)
+    hub._turn()
+    assert looks == [TURN_S] * 3, "the third found nothing"
+    hub._turn()
+    assert len(looks) == 3 + 10
+    hub._end()
 
 
 async def test_no_garbage() -> None:

@@ -349,4 +349,77 @@ CONVERSATIONS: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = PROPOSALS + JOINING + APPLYING + LINKS + READS + TIME + SNAPSHOTS + CONVERSATIONS
+TURNS: tuple[Mutant, ...] = (
+    mutant(
+        "the timer's call is lost beside a late answer",
+        "trikv.node.gathering",
+        "if self._inbox.was_called or not all(map(self._can_wait, batch)):",
+        "if batch and not all(map(self._can_wait, batch)):",
+        "node/test_gathering.py::test_a_wake_up_brings_what_waits",
+    ),
+    mutant(
+        "an answer that decides is kept for later",
+        "trikv.node.gathering",
+        "return self._raft.is_late(event.peer, event.disk, message)",
+        "return True",
+        "node/test_gathering.py::test_what_raft_needs_now_does_not_wait",
+    ),
+    mutant(
+        "a peer's clock stands still while its answer waits",
+        "trikv.node.gathering",
+        "message.wall_ms + elapsed_ms",
+        "message.wall_ms",
+        "node/test_gathering.py::test_a_peers_clock_goes_on_while_its_answer_waits",
+    ),
+    mutant(
+        "requests are held for as long as a batch takes",
+        "trikv.node.pacing",
+        "now_ms - since_ms >= HOLD_MS",
+        "now_ms < since_ms",
+        "node/test_pacing.py::test_a_slow_batch_does_not_hold_up_the_next",
+    ),
+    mutant(
+        "what is to be applied waits for every job of the disk",
+        "trikv.node.pacing",
+        "        if job is None and may_wait and persisted < issued:\n",
+        "        if may_wait and persisted < issued:\n",
+        "node/test_pacing.py::test_a_follower_answers_the_leader_before_it_applies",
+    ),
+    mutant(
+        "what is to be applied waits for a disk that hangs",
+        "trikv.node.pacing",
+        "persisted < job and now_ms - self._since_ms < DISK_FIRST_MS",
+        "persisted < job",
+        "node/test_pacing.py::test_a_disk_that_hangs_does_not_keep_a_follower_from_applying",
+    ),
+    mutant(
+        "deadlines behind one that was given up are forgotten",
+        "trikv.node.proposals",
+        "        for pending in self._window:  # in",
+        "        for pending in [p for p in self._window if p is self._window[0]]:  # in",
+        "node/test_pacing.py::test_deadlines_behind_one_that_was_given_up_are_kept",
+    ),
+    mutant(
+        "a refused clock entry is asked for again at once",
+        "trikv.node.leading",
+        "        self._last_batch_ms = boot_ms\n        batch",
+        "        batch",
+        "node/test_leading.py::test_a_clock_entry_that_is_refused_is_tried_again_at_its_distance",
+    ),
+    mutant(
+        "a read answered at once misses a committed entry",
+        "trikv.node.leasing",
+        "if index is None or parts.applier.position.index < index:",
+        "if index is None:",
+        "node/test_leases.py::test_no_read_is_answered_at_once_that_could_miss_something",
+    ),
+    mutant(
+        "a read answered at once without a lease",
+        "trikv.node.leasing",
+        "index = parts.raft.lease_index(now_ms)",
+        "index = parts.raft.commit if parts.raft.is_ready_to_read else None",
+        "node/test_leases.py::test_a_read_is_answered_where_it_comes_in_while_the_lease_holds",
+    ),
+)
+
+MUTANTS = PROPOSALS + JOINING + APPLYING + LINKS + READS + TIME + SNAPSHOTS + CONVERSATIONS + TURNS

@@ -183,7 +183,7 @@ class Desk:
 
     def turn(self, *events: Event) -> None:
         """One turn of the driver, at the present time."""
-        self.driver.turn(list(events))
+        self.driver.turn(list(events), settled=True)
         self.applier.carry_out()
 
     def hear(self, peer: int, message: PeerMessage) -> None:

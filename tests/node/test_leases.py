@@ -7,7 +7,10 @@ import trio
 from tests.node.desk import LEADER, OTHER, Desk
 from tests.node.simcluster import SimCluster, run_cluster
 from tests.node.works import Asked
-from trikv.node.events import Barrier
+from tests.raft.cluster import disk_of
+from trikv.machine.replies import Reply
+from trikv.node.events import Barrier, PeerSaid
+from trikv.node.leasing import LeaseReads
 from trikv.protocol.messages import ReadReply, ReadRequest
 from trikv.raft.messages import AppendAck, Heartbeat, HeartbeatAck, RequestVote, TimeoutNow, VoteAck
 from trikv.raft.roles import Role
@@ -99,6 +102,41 @@ def test_a_stop_asks_a_majority_before_it_dumps() -> None:
     desk.turn(Barrier(Asked(writes=False).work))
     assert len(desk.driver._parts.reads) == 1
     assert desk.links.take(Heartbeat)
+
+
+def at_once(desk: Desk, *, writes: bool = False) -> list[Reply] | None:
+    """What is answered to a command as it comes in."""
+    lease = LeaseReads(desk.driver._parts, desk.driver)
+    return lease.answer(Asked((b"SET", b"k", b"v") if writes else (b"GET", b"k"), writes=writes).work)
+
+
+def test_a_read_is_answered_where_it_comes_in_while_the_lease_holds() -> None:
+    """From all that is committed; it counts as work, or an idle node's collector would take the time."""
+    desk = leading(by_lease=True)
+    lease = LeaseReads(desk.driver._parts, desk.driver)
+    assert lease.answer(Asked((b"GET", b"k"), writes=False).work) == [None]
+    assert lease.works == 1
+    desk.host.now_ms += 318
+    assert at_once(desk) == [None]
+    desk.host.now_ms += 1
+    assert at_once(desk) is None, "the clock is looked at after the read came"
+
+
+def test_no_read_is_answered_at_once_that_could_miss_something() -> None:
+    """A write; a committed entry that has not been applied; a node that stops, or follows."""
+    desk = leading(by_lease=True)
+    assert at_once(desk, writes=True) is None
+    assert LeaseReads(desk.driver._parts, desk.driver).answer(Asked(writes=False).work) is None
+    desk.submit(b"SET", b"k", b"v")
+    desk.sync()
+    desk.driver.turn([PeerSaid(OTHER, disk_of(OTHER), AppendAck(2, 4))], settled=True)
+    assert (desk.raft.commit, desk.applier.position.index) == (4, 3)
+    assert at_once(desk) is None
+    desk.applier.carry_out()
+    assert at_once(desk) == [b"v"]
+    desk.driver.stopping = True
+    assert at_once(desk) is None
+    assert at_once(following(by_lease=True)) is None
 
 
 def test_an_isolated_leader_answers_by_its_lease_and_then_no_more() -> None:

@@ -41,13 +41,22 @@ async def test_put_wakes_a_sleeping_consumer_once_for_all() -> None:
     assert batches == [[1, 2, 3], [4, 5]]
 
 
-async def test_wake_returns_nothing_to_a_sleeper_and_is_forgotten_without_one() -> None:
-    """The timer's way: a turn without events."""
+async def test_wake_makes_a_take_return_now_or_later_and_is_never_lost() -> None:
+    """The timer's way: a turn without events, also where the timer fires while the consumer is at work."""
     mailbox: Mailbox[int] = Mailbox()
     mailbox.wake()
+    assert await mailbox.take() == []
+    assert mailbox.was_called
+    mailbox.put(1)
+    mailbox.wake()
+    assert await mailbox.take() == [1]
+    assert mailbox.was_called, "what came with it does not hide it"
+    mailbox.put(2)
+    assert await mailbox.take() == [2]
+    assert not mailbox.was_called
     with trio.move_on_after(0) as scope:
         await mailbox.take()
-    assert scope.cancelled_caught, "no consumer slept: nothing to return early for"
+    assert scope.cancelled_caught
     async with trio.open_nursery() as nursery:
 
         async def wake() -> None:

@@ -7,6 +7,7 @@ from tests.node.works import Asked
 from tests.raft.cluster import disk_of
 from trikv.machine.batch import Item, Submission, Transaction
 from trikv.node.events import LinkDown, LinkUp
+from trikv.node.pacing import HOLD_MS
 from trikv.node.service import Work
 from trikv.protocol.messages import Forward
 from trikv.raft.messages import AppendReject, Heartbeat, HeartbeatAck, RequestVote, TimeoutNow, VoteAck
@@ -29,6 +30,15 @@ def leading() -> Desk:
     desk.hear(OTHER, VoteAck(2, True, 0))
     assert desk.raft.role is Role.LEADER
     return desk
+
+
+def proposed(desk: Desk) -> Asked:
+    """A client's write in the log of a leader whose first entry is still under way."""
+    asked = desk.submit(b"SET", b"k", b"v")
+    desk.host.now_ms += HOLD_MS
+    desk.turn()
+    assert desk.raft.last_index == 4
+    return asked
 
 
 def test_proposals_are_sent_again_as_soon_as_the_link_to_the_leader_is_back() -> None:
@@ -60,8 +70,7 @@ def test_without_progress_proposals_are_sent_again_on_the_same_link() -> None:
 def test_a_leader_that_steps_down_tells_no_waiter_anything() -> None:
     """Its entry may commit all the same under the next leader: only the log, or the deadline, answers."""
     desk = leading()
-    asked = desk.submit(b"SET", b"k", b"v")
-    assert desk.raft.last_index == 4
+    asked = proposed(desk)
     desk.hear(OTHER, AppendReject(3, 2, 0, 0))
     assert (desk.raft.role, desk.raft.term) == (Role.FOLLOWER, 3)
     desk.turn()
@@ -72,7 +81,7 @@ def test_a_leader_that_steps_down_tells_no_waiter_anything() -> None:
 def test_nobody_is_answered_by_the_proposing_of_his_write() -> None:
     """Nor by the leader's own disk: the answer comes with the entry's apply."""
     desk = leading()
-    asked = desk.submit(b"SET", b"k", b"v")
+    asked = proposed(desk)
     desk.sync()
     assert (asked.outcomes, desk.raft.commit) == ([], 2)
 
@@ -80,7 +89,7 @@ def test_nobody_is_answered_by_the_proposing_of_his_write() -> None:
 def test_heartbeats_leave_while_the_disk_is_busy() -> None:
     """A sync of many heartbeats' length costs no leader its office."""
     desk = leading()
-    desk.submit(b"SET", b"k", b"v")
+    proposed(desk)
     desk.links.sent.clear()
     for _ in range(10):
         desk.host.now_ms += 50
@@ -95,7 +104,7 @@ def test_heartbeats_leave_while_the_disk_is_busy() -> None:
 def test_an_answer_of_a_follower_leaves_while_its_disk_is_busy() -> None:
     """Heartbeat acks say nothing about the disk, so they do not wait for it."""
     desk = leading()
-    desk.submit(b"SET", b"k", b"v")
+    proposed(desk)
     desk.hear(OTHER, Heartbeat(3, 2, 0))  # a new term: this one must be durable first
     assert desk.links.take(HeartbeatAck) == []
     desk.sync()
@@ -109,6 +118,6 @@ def test_a_transaction_of_one_command_travels_alone() -> None:
     plain = Asked(*write).work
     transaction = Work(0, write, (Transaction(0, 1),), True, plain.answered, plain.failed)
     for work in (plain, transaction, plain):
-        desk.proposals.submit(work, 0)
+        desk.proposals.submit([work], 0)
     items = [msgspec.msgpack.decode(item, type=Item) for item in desk.proposals.outgoing(0, 1 << 20)]
     assert [len(item.transactions) for item in items if isinstance(item, Submission)] == [0, 1, 0]

@@ -63,7 +63,7 @@ class Origin:
         """A client writes."""
         asked = appending(len(self.asked))
         self.asked.append(asked)
-        self.proposals.submit(asked.work, self.now_ms)
+        self.proposals.submit([asked.work], self.now_ms)
 
     def turn(self) -> None:
         """What a turn of the driver does."""
@@ -204,7 +204,7 @@ def test_every_work_is_applied_at_most_once_in_order_and_answered_once(
 def test_nothing_but_the_hello_leaves_before_the_life_is_open() -> None:
     """A sequence means something only in an incarnation that the log has confirmed."""
     proposals = Proposals(ORIGIN, NONCE, Waiters(), LIMITS)
-    proposals.submit(appending(0).work, 0)
+    proposals.submit([appending(0).work], 0)
     assert items_of(proposals.outgoing(0, BIG)) == [Hello(ORIGIN, NONCE)]
     assert proposals.outgoing(1, BIG) == []
     assert not proposals.is_open
@@ -231,9 +231,9 @@ def test_foreign_hello_starts_a_life_anew_with_all_that_had_not_applied() -> Non
     proposals, waiters = opened()
     asked = [appending(number) for number in range(3)]
     for one in asked[:2]:
-        proposals.submit(one.work, 0)
+        proposals.submit([one.work], 0)
     assert sequences(proposals.outgoing(0, BIG)) == [1, 2]
-    proposals.submit(asked[2].work, 0)
+    proposals.submit([asked[2].work], 0)
     proposals.applied_below(2, 0)
     proposals.opened(b"foreign", 9, b"fresh" * 3, 0)
     assert not proposals.is_open
@@ -253,9 +253,9 @@ def test_snapshot_with_another_lifes_row_proposes_nothing_again(row: OriginRow |
     """Our work may have applied before the other life took the row: INDETERMINATE, and never sent again."""
     proposals, waiters = opened()
     handed_over, waiting = appending(0), appending(1)
-    proposals.submit(handed_over.work, 0)
+    proposals.submit([handed_over.work], 0)
     proposals.outgoing(0, BIG)
-    proposals.submit(waiting.work, 0)
+    proposals.submit([waiting.work], 0)
     (told,) = proposals.installed(row, b"fresh", 0)
     assert told[0] is handed_over.work
     assert told[1].text == "INDETERMINATE the write may or may not have happened"
@@ -273,7 +273,7 @@ def test_snapshot_past_a_waiting_proposal_says_that_the_reply_is_lost() -> None:
     proposals, waiters = opened()
     asked = [appending(number) for number in range(3)]
     for one in asked:
-        proposals.submit(one.work, 0)
+        proposals.submit([one.work], 0)
     proposals.outgoing(0, BIG)
     told = proposals.installed(OriginRow(5, NONCE, 3), b"", 0)
     assert [work for work, _ in told] == [asked[0].work, asked[1].work]
@@ -299,7 +299,7 @@ def test_single_commands_of_one_turn_travel_as_one_proposal() -> None:
     proposals, waiters = opened(attrs.evolve(LIMITS, join_max=3))
     asked = [Asked((b"INCRBY", b"n", b"%d" % number)) for number in range(5)]
     for one in asked:
-        proposals.submit(one.work, 0)
+        proposals.submit([one.work], 0)
     joined, rest = items_of(proposals.outgoing(0, BIG))
     assert isinstance(joined, Submission)
     assert (joined.sequence, joined.commands) == (1, tuple(one.work.commands[0] for one in asked[:3]))
@@ -330,7 +330,7 @@ def test_whatever_else_travels_alone(other: Asked) -> None:
     proposals, _ = opened(attrs.evolve(LIMITS, join_max=9))
     plain = [Asked((b"SET", b"k", b"v")) for _ in range(2)]
     for one in (plain[0], other, plain[1]):
-        proposals.submit(one.work, 0)
+        proposals.submit([one.work], 0)
     items = items_of(proposals.outgoing(0, BIG))
     assert [item.commands for item in items if isinstance(item, Submission)] == [
         one.work.commands for one in (plain[0], other, plain[1])
@@ -346,7 +346,7 @@ def test_what_is_joined_stays_small() -> None:
     ):
         proposals, _ = opened(limits)
         for one in asked:
-            proposals.submit(one.work, 0)
+            proposals.submit([one.work], 0)
         items = items_of(proposals.outgoing(0, BIG))
         assert [len(item.commands) for item in items if isinstance(item, Submission)] == [3, 3]
 
@@ -355,7 +355,7 @@ def test_what_came_at_another_time_is_not_joined() -> None:
     """Each client is told of its own deadline, not of a neighbour's."""
     proposals, _ = opened(attrs.evolve(LIMITS, join_max=9))
     for moment in (0, 0, 7):
-        proposals.submit(Asked((b"SET", b"k", b"v")).work, moment)
+        proposals.submit([Asked((b"SET", b"k", b"v")).work], moment)
     assert sequences(proposals.outgoing(7, BIG)) == [1, 2]
 
 
@@ -363,7 +363,7 @@ def test_window_is_bounded_by_count_and_by_bytes() -> None:
     """A full window assigns no more; as it moves, the next ones follow in order."""
     proposals, _ = opened(ProposalLimits(window_proposals_max=3, join_max=1))
     for number in range(5):
-        proposals.submit(appending(number).work, 0)
+        proposals.submit([appending(number).work], 0)
     assert sequences(proposals.outgoing(0, BIG)) == [1, 2, 3]
     assert proposals.outgoing(0, BIG) == []
     proposals.applied_below(3, 1)
@@ -372,7 +372,7 @@ def test_window_is_bounded_by_count_and_by_bytes() -> None:
 
     proposals, _ = opened(ProposalLimits(window_bytes_max=1000, join_max=1))
     for _ in range(4):
-        proposals.submit(Asked((b"SET", b"k", b"x" * 600)).work, 0)
+        proposals.submit([Asked((b"SET", b"k", b"x" * 600)).work], 0)
     assert sequences(proposals.outgoing(0, BIG)) == [1, 2], "the one that passes the limit is the last"
     assert 1200 < proposals.window_bytes < 1400
 
@@ -381,7 +381,7 @@ def test_one_hand_over_is_bounded_in_bytes() -> None:
     """A turn takes about what it was allowed; the rest follows in the next, nothing twice."""
     proposals, _ = opened()
     for _ in range(4):
-        proposals.submit(Asked((b"SET", b"k", b"x" * 100)).work, 0)
+        proposals.submit([Asked((b"SET", b"k", b"x" * 100)).work], 0)
     assert sequences(proposals.outgoing(0, 150)) == [1, 2]
     assert sequences(proposals.outgoing(0, 150)) == [3, 4]
     assert proposals.outgoing(0, 150) == []
@@ -391,8 +391,8 @@ def test_too_long_for_an_entry_is_refused_at_once_without_a_sequence() -> None:
     """One clear error at the origin; the next submission takes the sequence."""
     proposals, _ = opened(ProposalLimits(entry_bytes_max=500))
     long, short = Asked((b"SET", b"k", b"x" * 600)), appending(1)
-    proposals.submit(long.work, 0)
-    proposals.submit(short.work, 0)
+    proposals.submit([long.work], 0)
+    proposals.submit([short.work], 0)
     assert sequences(proposals.outgoing(0, BIG)) == [1]
     assert long.code == "ERR"
     assert not short.outcomes
@@ -402,8 +402,8 @@ def test_expiry_tells_the_never_sent_from_the_unknown() -> None:
     """Never handed over: CLUSTERDOWN. Handed over: INDETERMINATE, and its sequence goes on, empty."""
     proposals, waiters = opened(ProposalLimits(window_proposals_max=1))
     sent, unsent = appending(0), appending(1)
-    proposals.submit(sent.work, 0)
-    proposals.submit(unsent.work, 5)
+    proposals.submit([sent.work], 0)
+    proposals.submit([unsent.work], 5)
     proposals.outgoing(0, BIG)
     assert proposals.expire(9_999) == []
     lapsed = proposals.expire(10_005)
@@ -424,7 +424,7 @@ def test_no_progress_for_half_a_second_sends_the_window_again() -> None:
     """From the oldest, in order; progress puts it off."""
     proposals, _ = opened()
     for number in range(2):
-        proposals.submit(appending(number).work, 100)
+        proposals.submit([appending(number).work], 100)
     proposals.outgoing(100, BIG)
     assert proposals.deadline_ms() == 600
     proposals.tick(599)
@@ -439,7 +439,7 @@ def test_no_progress_for_half_a_second_sends_the_window_again() -> None:
 def test_many_refusals_rewind_once_in_25_ms() -> None:
     """A leader that hands over refuses everything; the window is not sent at the rate of the refusals."""
     proposals, _ = opened()
-    proposals.submit(appending(0).work, 0)
+    proposals.submit([appending(0).work], 0)
     proposals.outgoing(0, BIG)
     sent = 0
     for now in range(1, 101):
@@ -457,7 +457,7 @@ def test_nothing_waits_no_timer() -> None:
     """An idle origin never wakes the driver."""
     proposals, _ = opened()
     assert proposals.deadline_ms() is None
-    proposals.submit(appending(0).work, 7)
+    proposals.submit([appending(0).work], 7)
     assert proposals.deadline_ms() == 10_007
 
 

@@ -13,7 +13,7 @@ READ = (b"GET", b"k")
 def asked(reads: Reads, now_ms: int) -> Asked:
     """A client reads."""
     one = Asked(READ, writes=False)
-    reads.submit(one.work, now_ms)
+    reads.submit([one.work], now_ms)
     return one
 
 

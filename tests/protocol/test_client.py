@@ -234,6 +234,33 @@ def test_a_chunk_of_plain_arrays_is_one_run() -> None:
     assert wire.next_event() is NEED_DATA
 
 
+def test_one_plain_request_alone_comes_out_as_it_is() -> None:
+    """And nothing is held; everything else is received as ever, whatever it is and whatever came before."""
+    ping = encode_command([b"PING"])
+    wire = ClientWire()
+    assert wire.single(ping) == (b"PING",)
+    assert wire.drained
+    assert wire.next_event() is NEED_DATA
+    assert wire.single(ping + ping) is None
+    assert wire.single(ping) is None, "two are held"
+    assert drain(wire) == [Request((b"PING",), False)] * 3
+    for chunk in (b"PING\r\n", ping[:-1], encode_command([b"ECHO", b"\r\n*"]), b"*0\r\n" + ping):
+        wire = ClientWire()
+        assert wire.single(chunk) is None
+        expected = ClientWire()
+        expected.receive(chunk)
+        assert drain(wire) == drain(expected)
+    tight = ClientWire()
+    tight.authenticated = False
+    assert tight.single(ping) is None
+    assert ClientWire(SMALL).single(ping) is None
+    over = ClientWire()
+    over.receive(b"*1\r\nx\r\n")
+    assert isinstance(over.next_event(), BadBytes)
+    assert over.single(ping) is None
+    assert over.buffered_bytes == 0
+
+
 def test_what_is_put_back_comes_again_first() -> None:
     """The end of a run may be left for later: it is counted as held, and goes before what came after it."""
     wire = ClientWire()

@@ -64,25 +64,26 @@ class HubWire:
         self._unsent_bytes = 0
         self._closing = False
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         """Send at once when nothing waits; else queue."""
         if self._closing or not data:
-            return
+            return self._unsent_bytes
         if self._queue:
             self._queue.append(data)
             self._unsent_bytes += len(data)
-            return
+            return self._unsent_bytes
         try:
             sent = self.sock.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
             self.abort()
-            return
+            return 0
         if sent != len(data):
             self._queue.append(memoryview(data)[sent:])
             self._unsent_bytes = len(data) - sent
             self.update_interest()
+        return self._unsent_bytes
 
     def unsent_bytes(self) -> int:
         """Bytes in the queue."""

@@ -21,10 +21,11 @@ class Wire(Protocol):
     local: str
     """The server's address on this connection."""
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         """Send `data` after all that was sent before; kept in memory while the peer does not take it.
 
-        Ignored after `close`, `abort` and the end of the connection.
+        Returns what `unsent_bytes` says after it. Ignored after `close`, `abort` and the end of the
+        connection.
         """
 
     def unsent_bytes(self) -> int:

@@ -60,12 +60,13 @@ class StreamWire:
         self._reading = trio.CancelScope()
         self._serving = trio.CancelScope()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         """Queue `data`."""
         if not self._closing and data:
             self._queue.append(data)
             self._unsent_bytes += len(data)
             self._may_write.set()
+        return self._unsent_bytes
 
     def unsent_bytes(self) -> int:
         """What the stream has not taken."""

@@ -26,11 +26,16 @@ the host's hub   the client sockets; each connection's state is its `conversatio
 ===============  =============================================================================
 
 Waking a task costs more than most batches do. So the driver's turn sends to the peers what the kernel takes
-(a link's task sends the rest), and has the applier apply for a few milliseconds once the writer has begun its
-sync.
+(a link's task sends the rest), and has the applier apply for a few milliseconds. A follower whose clients
+wait for nothing applies when its disk has answered, since that is what the leader waits for.
 
-**Deciding is apart from doing.** `proposals`, `reads`, `logtime`, `founding`, `swap` and `retention` are
-pure: they are told what happened and return what is to be done. `driver` asks them in each turn and does it.
+**Few turns, large batches.** A turn and a batch cost all nodes the same whatever is in them. So requests
+wait while a batch of their kind is under way, three milliseconds at the most (`pacing`), a turn begins when
+a round of the loop has brought nothing more, and what changes nothing gets no turn of its own (`gathering`).
+
+**Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `logtime`, `founding`, `swap` and
+`retention` are pure: they are told what happened and return what is to be done. `driver` asks them in each
+turn and does it.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`ticker`), never in a polling loop.
 

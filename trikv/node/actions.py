@@ -196,4 +196,5 @@ class Actions:
         """What is known now; asks the leader on the way."""
         if self._raft.leader is not None:
             self._links.send(self._raft.leader, DurableRequest(number, index))
+        self._inbox.wake()  # acks behind a majority's wait for the driver's next turn: these are what counts
         return max(voters_holding(self._raft, index), self._durability.known(number))

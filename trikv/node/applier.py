@@ -18,7 +18,6 @@ import trio
 
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Opened, Outcome, Reason, Skipped
-from trikv.machine.replies import Reply
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
 from trikv.node.proposals import Waiters
@@ -98,6 +97,11 @@ class Applier:
     def has_orders(self) -> bool:
         """True while something waits to be carried out."""
         return bool(self._orders)
+
+    @property
+    def is_awaited(self) -> bool:
+        """True where a client of this node may wait for what is to be carried out."""
+        return bool(self._held or len(self._waiters) or any(map(_is_read, self._orders)))
 
     def carry_out(self) -> None:
         """Carry out what has been put, for about `SLICE_MS`; the rest is left to the task.
@@ -234,10 +238,10 @@ class Applier:
             self._held_count += 1
             heappush(self._held, (order.index, self._held_count, order))
             return True
-        works = order.works
+        works, read, at_ms = order.works, self.machine.read, order.log_time_ms
         while works:
             work = works.popleft()
-            work.answered(self.evaluate(work, order.log_time_ms))
+            work.answered(read(work.db, work.commands, at_ms, work.transactions))
             if works and self._boot_ms() >= stop_ms:
                 self._orders.appendleft(order)
                 return False
@@ -261,13 +265,13 @@ class Applier:
             heapify(self._held)
         return [work for order in lapsed for work in order.works]
 
-    def evaluate(self, work: Work, log_time_ms: int) -> list[Reply]:
-        """The replies to a read, from the state as it is."""
-        return self.machine.read(work.db, work.commands, log_time_ms, work.transactions)
-
     def _wake_for_expiry(self) -> None:
         """Let the driver plan the next expiry anew, where that has changed."""
         deadline = self.machine.next_deadline_ms()
         if deadline != self._deadline_told:
             self._deadline_told = deadline
             self._inbox.wake()
+
+
+def _is_read(order: Order) -> bool:
+    return isinstance(order, ServeReads)

@@ -23,10 +23,10 @@ from trikv.node.connections import MAXCLIENTS_ERROR, Connection, Connections
 from trikv.node.intake import ConversationLimits, Intake
 from trikv.node.local import LOCAL
 from trikv.node.local.forgiving import explain
-from trikv.node.plans import Plans
+from trikv.node.plans import Plan, Plans
 from trikv.node.service import Action, Service, Work
 from trikv.node.transactions import Transactions
-from trikv.node.units import Args, Caller, Unit
+from trikv.node.units import SINGLE_READ, SINGLE_WRITE, Args, Caller, Unit
 from trikv.protocol.render import render
 from trikv.protocol.resp import encode, encode_many, encode_push
 
@@ -108,10 +108,15 @@ class Conversation:
         if self._over:
             return
         self.connection.heard = True
-        self._intake.receive(data)
         if self._unit is None and self._action is None:
-            self._proceed()
-        elif not self._paused and self._intake.buffered_bytes > self._limits.backlog_bytes_max:
+            single = self._intake.single(data)
+            if single is None:
+                self._proceed()
+            else:
+                self._submit_single(*single)
+            return
+        self._intake.receive(data)
+        if not self._paused and self._intake.buffered_bytes > self._limits.backlog_bytes_max:
             self._paused = True
             self._wire.pause()
 
@@ -231,14 +236,20 @@ class Conversation:
             unit = Unit(connection.database)
             self._intake.gather(unit)
             if unit.commands:
-                self._submit(unit)
-                break
-            if unit.action is not None:
+                at_once = self._submit(unit)
+                if at_once is None:
+                    break
+                self._emit(unit, at_once)
+                self._flush()
+                goes_round = self._intake.has_more()  # one unit a turn, like those that are waited for
+            elif unit.action is not None:
                 self._act(*unit.action)
                 break
-            self._emit(unit, [])
-            spent_us += unit.cost_us
-            if spent_us >= self._limits.turn_cost_us_max and not self._is_done():
+            else:
+                self._emit(unit, [])
+                spent_us += unit.cost_us
+                goes_round = spent_us >= self._limits.turn_cost_us_max
+            if goes_round and not self._is_done():
                 # Others first: a submission without commands comes back when the node has gone round.
                 self._submit(Unit(connection.database))
                 break
@@ -250,20 +261,29 @@ class Conversation:
         """Nothing more is to be read."""
         return self._over or self.connection.closing
 
-    def _submit(self, unit: Unit) -> None:
-        work = Work(
-            unit.database,
-            tuple(unit.commands),
-            tuple(unit.transactions),
-            unit.writes,
-            self._answered,
-            self._failed,
-        )
-        self._unit = unit
-        if unit.writes:
-            self._work = work
-        self.caller.connections.began()
-        self.caller.service.submit(work)
+    def _submit_single(self, args: Args, plan: Plan) -> None:
+        """The hot path: one plain command came alone."""
+        unit = SINGLE_WRITE if plan.writes else SINGLE_READ
+        work = Work(self.connection.database, (args,), (), plan.writes, self._answered, self._failed)
+        at_once = self._hand_over(unit, work)
+        if at_once is not None:
+            self._emit(unit, at_once)
+            self._flush()
+
+    def _submit(self, unit: Unit) -> list[Reply] | None:
+        """Hand `unit` to the node; its replies where they are there at once, otherwise it is in flight."""
+        commands, transactions = tuple(unit.commands), tuple(unit.transactions)
+        work = Work(unit.database, commands, transactions, unit.writes, self._answered, self._failed)
+        return self._hand_over(unit, work)
+
+    def _hand_over(self, unit: Unit, work: Work) -> list[Reply] | None:
+        replies = self.caller.service.submit(work)
+        if replies is None:
+            self._unit = unit
+            if unit.writes:
+                self._work = work
+            self.caller.connections.began()
+        return replies
 
     def _act(self, name: str, args: Args) -> None:
         self._action = Action(name, args, self._acted, self._last_write)
@@ -316,8 +336,7 @@ class Conversation:
             return
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
-        self._wire.send(data)
-        unsent_bytes = self._wire.unsent_bytes()
+        unsent_bytes = self._wire.send(data)
         if unsent_bytes or self._slow:
             self._slow = unsent_bytes > 0
             self.caller.connections.note_unsent(self.connection, unsent_bytes)

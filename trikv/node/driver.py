@@ -1,8 +1,9 @@
 """The driver: the one task that owns Raft. It never waits for a disk or a socket.
 
 A turn takes everything that has come in, steps Raft, then acts on its `Ready`: jobs to the writer, messages
-to the links, committed entries to the applier. All proposals that wait when a turn begins become one
-entry: group commit without a timer. After the turn the applier works for a few milliseconds, in this task.
+to the links, committed entries to the applier. All proposals that wait when their time comes (see `pacing`)
+become one entry: group commit without a timer. After the turn the applier works for a few milliseconds, in
+this task.
 """
 
 from collections import deque
@@ -16,13 +17,16 @@ from trikv.host.seam import Host
 from trikv.machine.replies import CommandError
 from trikv.node import events
 from trikv.node.applier import Applier, ServeReads
+from trikv.node.clockwatch import ClockWatch
 from trikv.node.durability import Durability, voters_holding
 from trikv.node.events import Event, OtherEvent
 from trikv.node.founding import record_for, standing
+from trikv.node.gathering import Gathering, brings_requests
 from trikv.node.leading import Leading, stamp_of
 from trikv.node.links import Identity, Links
 from trikv.node.logtime import LogTime
 from trikv.node.mailbox import Mailbox
+from trikv.node.pacing import DiskFirst, Pace
 from trikv.node.proposals import CLUSTERDOWN, Proposals, Waiters
 from trikv.node.reads import Reads
 from trikv.node.retention import Retention
@@ -49,9 +53,7 @@ FORWARD_BYTES_MAX = 1024 * 1024
 """How much of the window one turn hands over; the rest follows in the next."""
 HOUSEKEEPING_MS = 1000
 """Log time's slew, join requests and the log's memory are looked after this often."""
-CLOCK_DEVIATION_MS_MAX = 1000
-"""Between two nodes' wall clocks, before it is worth a warning; a round trip is far less."""
-CLOCK_WARNING_INTERVAL_MS = 60_000
+_NEVER_MS = 1 << 62
 WRITER_STEPS = 2
 """Turns of Trio's loop after which the writer, woken in this one, has surely begun its sync: what is applied
 then is applied while the disk works."""
@@ -91,12 +93,18 @@ class Driver:
         self._reads = parts.reads
         self._leading = parts.leading
         self._links = parts.links
-        self._inbox = parts.inbox
+        self._gathering = Gathering(parts.inbox, parts.host.clock, parts.raft)
         self._ticker = Ticker(parts.host.clock.boot_ms, parts.inbox.wake)
         self._forwarded: list[tuple[NodeId, tuple[bytes, ...]]] = []
+        self._latest_job = self._persisted_job = 0
+        self._disk_first = DiskFirst()
+        self._holds_applying = False
+        self._write_pace = Pace()
+        self._read_pace = Pace()
         self._seen: tuple[int, NodeId | None, Role] = (0, None, Role.FOLLOWER)
         self._housekeeping_due_ms = 0
-        self._clock_warning_due_ms = 0
+        self._clients_due_ms = 0
+        self._clock_watch = ClockWatch()
         self._now_ms = 0
         self.stopping = False
         self.drained = False
@@ -119,35 +127,74 @@ class Driver:
         """Take turns until cancelled."""
         applier = self._parts.applier
         while True:
-            has_job = self.turn(await self._inbox.take())
-            if applier.has_orders:
+            batch = [] if self._is_free_for_held() else await self._gathering.take()
+            has_job = self.turn(batch, settled=await self._settle(batch))
+            if applier.has_orders and not self._holds_applying:
                 for _ in range(WRITER_STEPS if has_job else 0):
                     await trio.lowlevel.checkpoint()
                 applier.carry_out()
 
-    def turn(self, batch: list[Event]) -> bool:
-        """One turn: inputs, timers, outputs. Synchronous, and short. True where the writer got a job."""
+    async def _settle(self, batch: list[Event]) -> bool:
+        """Let all who are about to ask do so, into `batch`; False where this is not the time."""
+        writes, reads = not self._writes_are_under_way, not self._reads.is_under_way
+        if not (self._is_free_for_held() or brings_requests(batch, writes=writes, reads=reads)):
+            return False
+        await self._gathering.settle(batch)
+        return True
+
+    @property
+    def _writes_are_under_way(self) -> bool:
+        """In the leader's log. A follower holds nothing: the leader does, and one of them is enough."""
+        return self._raft.role is Role.LEADER and self._raft.commit < self._raft.last_index
+
+    def _is_free_for_held(self) -> bool:
+        """True where requests are held and what they were held for is over."""
+        return (self._write_pace.is_holding and not self._writes_are_under_way) or (
+            self._read_pace.is_holding and not self._reads.is_under_way
+        )
+
+    def turn(self, batch: list[Event], *, settled: bool) -> bool:
+        """One turn: inputs, timers, outputs. Synchronous, and short. True where the writer got a job.
+
+        `settled`: those who were answered last have had the time to ask again, see `pacing`.
+        """
+        writes_free = settled and not self._writes_are_under_way
+        reads_free = settled and not self._reads.is_under_way
         now = self._now_ms = self._host.clock.boot_ms()
         raft = self._raft
         raft.begin(now, self._host.clock.wall_ms())
-        for event in batch:
-            if isinstance(event, Work):  # nearly all are
-                self._take_work(event)
-            else:
-                self._handle(event)
+        works = [event for event in batch if isinstance(event, Work)]
+        if len(works) < len(batch):  # first what says whether works can be taken
+            for event in batch:
+                if not isinstance(event, Work):
+                    self._handle(event)
+        if works:
+            self._take(works)
         raft.tick()
-        self._proposals.tick(now)
-        self._reads.tick(now)
-        self._expire(now)
+        if now >= self._clients_due_ms:
+            self._look_after_clients(now)
         self._notice_leadership(now)
         if now >= self._housekeeping_due_ms:
             self._keep_house(now)
-        self._hand_over_proposals(now)
-        self._ask_reads(now)
+        self._hand_over_proposals(now, free=writes_free)
+        self._ask_reads(now, free=reads_free)
         ready = raft.ready()
         self._act(ready)
+        self._holds_applying = self._lets_the_disk_go_first(now)
+        writes_due, reads_due = self._proposals.deadline_ms(), self._reads.deadline_ms()
+        self._clients_due_ms = min(writes_due or _NEVER_MS, reads_due or _NEVER_MS)
         self._ticker.arm(self._next_deadline(now))
         return ready.job is not None
+
+    def _lets_the_disk_go_first(self, now: int) -> bool:
+        applier, issued, persisted = self._parts.applier, self._latest_job, self._persisted_job
+        may_wait = (
+            applier.has_orders
+            and self._raft.role is not Role.LEADER
+            and not self.disk_full
+            and not applier.is_awaited
+        )
+        return self._disk_first.holds(now, issued=issued, persisted=persisted, may_wait=may_wait)
 
     # ------------------------------------------------------------------ inputs
 
@@ -156,6 +203,7 @@ class Driver:
             case events.PeerSaid(peer=peer, disk=disk, message=message):
                 self._hear(peer, disk, message)
             case events.Persisted(job=job):
+                self._persisted_job = job
                 self._raft.persisted(job)
             case events.OwnApplied(incarnation=incarnation, next_sequence=sequence):
                 if incarnation == self._parts.waiters.incarnation:
@@ -177,7 +225,7 @@ class Driver:
             case events.TransferEnded(peer=peer, index=index, ok=ok):
                 self._raft.snapshot_sent(peer, index, ok=ok)
             case events.Barrier(work=work):
-                self._reads.submit(work, self._now_ms)
+                self._reads.submit([work], self._now_ms)
             case events.HandOver():
                 self._give_leadership_away()
             case events.Compact(meta=meta):
@@ -187,16 +235,21 @@ class Driver:
             case _:
                 assert_never(event)
 
-    def _take_work(self, work: Work) -> None:
-        self.works += 1
+    def _take(self, works: list[Work]) -> None:
+        """What clients ask: there are many of them in a turn, so they are not looked at one by one."""
+        self.works += len(works)
+        writes = [work for work in works if work.writes]
+        reads = [work for work in works if not work.writes] if len(writes) < len(works) else []
         if self.stopping:
-            work.failed(STOPPING)
-        elif work.writes and self.disk_full:
-            work.failed(DISK_FULL)  # after a change of term we could not even learn what became of it
-        elif work.writes:
-            self._proposals.submit(work, self._now_ms)
+            for work in works:
+                work.failed(STOPPING)
+        elif self.disk_full:
+            for work in writes:
+                work.failed(DISK_FULL)  # after a change of term we could not even learn what became of it
+            self._reads.submit(reads, self._now_ms)
         else:
-            self._reads.submit(work, self._now_ms)
+            self._proposals.submit(writes, self._now_ms)
+            self._reads.submit(reads, self._now_ms)
 
     def _hear(self, peer: NodeId, disk: DiskId, message: PeerMessage) -> None:
         raft = self._raft
@@ -300,7 +353,10 @@ class Driver:
 
     # ------------------------------------------------------------------ timers
 
-    def _expire(self, now: int) -> None:
+    def _look_after_clients(self, now: int) -> None:
+        """What they wait for is asked anew, or given up."""
+        self._proposals.tick(now)
+        self._reads.tick(now)
         for work, error in self._proposals.expire(now):
             work.failed(error)
         for work in self._reads.expire(now):
@@ -327,7 +383,7 @@ class Driver:
         self._parts.retention.trim(raft, self._parts.applier.position.index, now)
         for work in self._parts.applier.lapsed_reads(now - self._reads.patience_ms):
             work.failed(CLUSTERDOWN)
-        self._watch_clocks(now)
+        self._clock_watch.look(now, raft.peer_clocks)
         if raft.role is Role.LEADER:
             self._leading.slew(now)
             if self.disk_full and not raft.is_transferring:
@@ -336,40 +392,45 @@ class Driver:
             for peer in self._links.peers():
                 self._links.send(peer, said.JoinRequest(identity.disk, ""))
 
-    def _watch_clocks(self, now: int) -> None:
-        """Say now and then that a peer's wall clock is off: deadlines given as dates go by a quorum's."""
-        if now < self._clock_warning_due_ms:
-            return
-        for peer, (reported_ms, own_ms) in sorted(self._raft.peer_clocks.items()):
-            if abs(reported_ms - own_ms) > CLOCK_DEVIATION_MS_MAX:
-                log.warning("wall clocks deviate: is NTP running?", peer=peer, by_ms=reported_ms - own_ms)
-                self._clock_warning_due_ms = now + CLOCK_WARNING_INTERVAL_MS
-
     def _next_deadline(self, now: int) -> int:
-        deadlines = (
-            self._raft.deadline(),
-            self._housekeeping_due_ms,
-            self._proposals.deadline_ms(),
-            self._reads.deadline_ms(),
+        """When the next turn is due at the latest. What comes in meanwhile is never due before that."""
+        due = min(self._raft.deadline(), self._housekeeping_due_ms, self._clients_due_ms)
+        for other in (
             self._leading.deadline_ms() if self._raft.role is Role.LEADER else None,
-        )
-        return max(now, min(deadline for deadline in deadlines if deadline is not None))
+            self._write_pace.deadline_ms(),
+            self._read_pace.deadline_ms(),
+            self._disk_first.deadline_ms(),
+        ):
+            if other is not None and other < due:
+                due = other
+        return max(now, due)
 
     # ----------------------------------------------------------------- outputs
 
-    def _hand_over_proposals(self, now: int) -> None:
+    def _hand_over_proposals(self, now: int, *, free: bool) -> None:
         raft = self._raft
+        waiting = self._proposals.wants_to_go or self._forwarded
+        leader = self._leader_in_reach() if waiting else None
+        goes = self._write_pace.lets_go(now, waiting=leader is not None, free=free)
         if raft.role is Role.LEADER:
-            self._propose(now)
+            if goes:
+                self._propose(now)
             self._leading.keep_up(now)
             return
         for peer, _ in self._forwarded:
             self._links.send(peer, said.ForwardRejected(raft.term, raft.leader))
         self._forwarded.clear()
-        if raft.leader is not None and self._links.is_up(raft.leader):
+        if goes and leader is not None:
             items = self._proposals.outgoing(now, FORWARD_BYTES_MAX)
-            if items and not self._links.send(raft.leader, said.Forward(tuple(items))):
+            if items and not self._links.send(leader, said.Forward(tuple(items))):
                 self._proposals.nudge(now)
+
+    def _leader_in_reach(self) -> NodeId | None:
+        """Whom to ask: this node itself, or a leader to whom our link stands."""
+        leader = self._raft.leader
+        if leader is None or self._raft.role is Role.LEADER or self._links.is_up(leader):
+            return leader
+        return None
 
     def _propose(self, now: int) -> None:
         items = self._proposals.outgoing(now, FORWARD_BYTES_MAX) if self._leading.is_founded else []
@@ -382,20 +443,23 @@ class Driver:
             self._raft.awaits(peer, self._raft.last_index)
         self._forwarded.clear()
 
-    def _ask_reads(self, now: int) -> None:
+    def _ask_reads(self, now: int, *, free: bool) -> None:
         reads, raft = self._reads, self._raft
-        if not reads.wants_to_ask or raft.leader is None:
-            return
         by_lease = reads.by_lease and not self.stopping  # a dump's completeness trusts no clock
+        free = free or (by_lease and raft.role is Role.LEADER)  # its own lease costs no batch
+        leader = self._leader_in_reach() if reads.wants_to_ask else None
+        if not self._read_pace.lets_go(now, waiting=leader is not None, free=free) or leader is None:
+            return
         if raft.role is Role.LEADER:
             accepted = raft.read(reads.ask(now), by_lease=by_lease)
             assert accepted, "a leader takes reads"
-        elif self._links.is_up(raft.leader):
-            self._links.send(raft.leader, said.ReadRequest((reads.ask(now),), by_lease))
+        else:
+            self._links.send(leader, said.ReadRequest((reads.ask(now),), by_lease))
 
     def _act(self, ready: Ready) -> None:
         parts = self._parts
         if ready.job is not None:
+            self._latest_job = ready.job.number
             parts.writer.put(ready.job)
         for peer, message in ready.messages:
             parts.links.send(peer, message)

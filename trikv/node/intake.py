@@ -94,6 +94,33 @@ class Intake:
         """False where another `gather` would find nothing."""
         return not self._bytes.drained or self._pushed_back is not None
 
+    def single(self, data: bytes) -> tuple[Args, Plan] | None:
+        """Take `data`, which came while nothing was held or in flight.
+
+        Where it is one command for the machine that needs no further look, it is returned: it can do without
+        a unit of its own. Clients that do not pipeline send little else. Otherwise it waits for `gather`.
+        """
+        caller = self.caller
+        connection = caller.connection
+        self._bytes.authenticated = connection.authenticated
+        args = self._bytes.single(data)
+        if args is None:
+            return None
+        # The same questions as in the loop of `_take_run`, which is spared a call for each command.
+        plan = caller.plans.by_spelling.get(args[0])
+        if (
+            plan is None
+            or not plan.is_plain
+            or not plan.least <= len(args) <= plan.most
+            or not self._takes_plain()
+        ):
+            self._bytes.put_back([args], len(data))
+            return None
+        connection.typed = False
+        connection.last_command = plan.name
+        caller.connections.commands_count += 1
+        return args, plan
+
     def gather(self, unit: Unit) -> None:
         """Read requests into `unit` until none is left or something cuts it."""
         incoming, connection = self._bytes, self.caller.connection

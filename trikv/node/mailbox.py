@@ -17,6 +17,9 @@ class Mailbox(Generic[T]):
 
     def __init__(self) -> None:
         self._items: list[T] = []
+        self._is_called = False
+        self.was_called = False
+        """There was a `wake` before the latest `take` returned."""
         self._sleeper: trio.lowlevel.Task | None = None
 
     def __len__(self) -> int:
@@ -25,24 +28,33 @@ class Mailbox(Generic[T]):
     def put(self, item: T) -> None:
         """Add `item` and wake the consumer."""
         self._items.append(item)
-        self.wake()
+        self._rouse()
 
     def put_quietly(self, item: T) -> None:
         """Add `item` for whenever the consumer comes round next."""
         self._items.append(item)
 
     def wake(self) -> None:
-        """Make a sleeping `take` return, even with nothing."""
+        """Make the `take` under way, or else the next one, return even with nothing: a timer's call."""
+        self._is_called = True
+        self._rouse()
+
+    def _rouse(self) -> None:
         if self._sleeper is not None:
             sleeper, self._sleeper = self._sleeper, None
             trio.lowlevel.reschedule(sleeper)
 
     async def take(self) -> list[T]:
         """Wait until there is something (or `wake`), then return and remove all of it. A checkpoint."""
-        if self._items:
+        if self._items or self._is_called:
             await trio.lowlevel.checkpoint()
         else:
             await self._sleep()
+        self.was_called, self._is_called = self._is_called, False
+        return self.take_at_once()
+
+    def take_at_once(self) -> list[T]:
+        """Return and remove all that there is, even nothing."""
         items, self._items = self._items, []
         return items
 

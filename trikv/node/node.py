@@ -19,6 +19,7 @@ from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.founding import Adopt, Founding, standing
 from trikv.node.intake import ConversationLimits
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
+from trikv.node.leasing import LeaseReads
 from trikv.node.links import Identity, Links
 from trikv.node.loading import Document, load_keys, send_maxmemory, warn_of_cap
 from trikv.node.logtime import LogTime
@@ -89,7 +90,7 @@ class Node:
     @property
     def works(self) -> int:
         """How many submissions this node has handled: while it stands still, the node is idle."""
-        return self._driver.works if self._driver is not None else 0
+        return self._driver.works + self._service.works if self._driver is not None else 0
 
     def stop(self) -> None:
         """Stop by phases; `run` returns when they are through."""
@@ -148,7 +149,8 @@ class Node:
         nursery.start_soon(driver.run_ticker)
         nursery.start_soon(driver.run)
         status = Status(parts, driver, self._service.settings, host.clock.boot_ms(), listening.address)
-        self._service.joined(serving.Member(parts, actions, status))
+        lease_reads = LeaseReads(parts, driver) if config.reads == "lease" else None
+        self._service.joined(serving.Member(parts, actions, status, lease_reads))
         nursery.start_soon(partial(self._submit_settings, parts))
         log.info("serving", node=config.node_id, address=listening.address, cluster=opened.cluster.hex())
         task_status.started(listening.address)

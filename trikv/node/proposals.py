@@ -7,6 +7,7 @@ only in turn. What a client no longer waits for keeps its sequence with nothing 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
@@ -114,6 +115,13 @@ class Proposals:
         return self._waiters.incarnation != 0
 
     @property
+    def wants_to_go(self) -> bool:
+        """True where something waits to be handed over."""
+        if not self.is_open:
+            return not self._hello_sent
+        return bool(self._queue) or self._sent < len(self._window)
+
+    @property
     def window_bytes(self) -> int:
         """Encoded bytes held for re-sending."""
         return self._window_bytes
@@ -122,9 +130,10 @@ class Proposals:
         """How many clients wait for a write."""
         return len(self._queue) + sum(1 for pending in self._window if pending.work is not None)
 
-    def submit(self, work: Work, now_ms: int) -> None:
-        """Take a client's write; it is answered through the waiters, or failed by `expire`."""
-        self._queue.append((work, now_ms + self._limits.deadline_ms))
+    def submit(self, works: Sequence[Work], now_ms: int) -> None:
+        """Take clients' writes; each is answered through the waiters, or failed by `expire`."""
+        deadline_ms = now_ms + self._limits.deadline_ms
+        self._queue.extend([(work, deadline_ms) for work in works])
 
     def outgoing(self, now_ms: int, bytes_max: int) -> list[bytes]:
         """The next items to hand over, in order, about `bytes_max` in all; empty when there are none."""
@@ -305,8 +314,10 @@ class Proposals:
         moments: list[int] = []
         if self._queue:
             moments.append(self._queue[0][1])
-        if self._window and self._window[0].work is not None:
-            moments.append(self._window[0].deadline_ms)
+        for pending in self._window:  # in the order of their deadlines; those given up are behind us soon
+            if pending.work is not None:
+                moments.append(pending.deadline_ms)
+                break
         if self._stalls():
             moments.append(self._progress_ms + self._patience_ms)
         if self._nudge_due_ms is not None:

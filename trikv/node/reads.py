@@ -1,10 +1,12 @@
 """Reads by ReadIndex (Raft thesis, 6.4), at the node that holds the client. Pure.
 
-All reads that wait when the driver comes round share one question to the leader. The question's id is
+All reads that wait when their time comes (`pacing`) share one question to the leader. The question's id is
 never used again (etcd #20418): a retry asks anew, under the next number. Where this node is configured to
 ``reads = lease``, the question says so, and a leader whose lease holds answers it without asking a majority:
 each node's setting speaks for its own clients, so nodes may differ in it.
 """
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -48,9 +50,15 @@ class Reads:
         """True while reads wait that belong to no question."""
         return bool(self._waiting)
 
-    def submit(self, work: Work, now_ms: int) -> None:
-        """Take a client's read."""
-        self._waiting.append((work, now_ms + self.patience_ms))
+    @property
+    def is_under_way(self) -> bool:
+        """True while a question waits for its answer."""
+        return bool(self._asked)
+
+    def submit(self, works: Sequence[Work], now_ms: int) -> None:
+        """Take clients' reads."""
+        due_ms = now_ms + self.patience_ms
+        self._waiting += [(work, due_ms) for work in works]
 
     def ask(self, now_ms: int) -> ReadId:
         """Put everything that waits under a new question."""

@@ -1,7 +1,7 @@
 """The seam between conversations and the rest of the node: what a conversation may ask for.
 
-A `Work` goes in once and comes back once, by `answered` or `failed`; nothing else flows back. All calls
-are synchronous and return at once.
+A `Work` goes in once and comes back once: by `answered` or `failed`, or as what `submit` returns. Nothing
+else flows back. All calls are synchronous and return at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -94,8 +94,11 @@ class Service(Protocol):
     settings: RuntimeSettings
     node_id: int
 
-    def submit(self, work: Work) -> None:
-        """Take `work`; it will be answered or failed, never at once (not within this call)."""
+    def submit(self, work: Work) -> list[Reply] | None:
+        """Take `work`; it will be answered or failed, never within this call.
+
+        Or nothing is to be waited for: then its replies are returned, and that is all.
+        """
 
     def act(self, action: Action) -> None:
         """Carry out `action`, then call `action.answered` (never within this call)."""

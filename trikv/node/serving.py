@@ -10,10 +10,11 @@ from functools import partial
 import attrs
 
 from trikv.host.seam import Host
-from trikv.machine.replies import CommandError
+from trikv.machine.replies import CommandError, Reply
 from trikv.node.actions import Actions
 from trikv.node.driver import Parts
 from trikv.node.events import Event
+from trikv.node.leasing import LeaseReads
 from trikv.node.mailbox import Mailbox
 from trikv.node.service import Action, MemoryStats, RuntimeSettings, Standing, Work
 from trikv.node.status import Status
@@ -31,6 +32,8 @@ class Member:
     parts: Parts
     actions: Actions
     status: Status
+    lease_reads: LeaseReads | None
+    """None where reads ask a majority."""
 
 
 class NodeService:
@@ -48,9 +51,21 @@ class NodeService:
         """The log is open: serve in earnest."""
         self._member = member
 
-    def submit(self, work: Work) -> None:
-        """Take `work`; it is answered or failed later."""
+    def submit(self, work: Work) -> list[Reply] | None:
+        """Take `work`; it is answered or failed later, but for a read that a lease allows at once."""
+        member = self._member
+        if member is not None and member.lease_reads is not None:
+            replies = member.lease_reads.answer(work)
+            if replies is not None:
+                return replies
         self._inbox.put(work)
+        return None
+
+    @property
+    def works(self) -> int:
+        """Submissions answered without the driver."""
+        lease_reads = self._member.lease_reads if self._member is not None else None
+        return lease_reads.works if lease_reads is not None else 0
 
     def act(self, action: Action) -> None:
         """Carry out `action`, then answer it."""

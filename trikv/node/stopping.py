@@ -100,7 +100,10 @@ class Stopping:
 
     def _is_drained(self) -> bool:
         parts = self._parts
-        return not parts.proposals.waiting() and not len(parts.reads) and not self._connections.in_flight()
+        if parts.proposals.waiting():
+            parts.inbox.wake()  # that they have applied may itself wait for a turn
+            return False
+        return not len(parts.reads) and not self._connections.in_flight()
 
     async def _wait_for_company(self) -> None:
         """Until every peer that stops as well has answered its clients: all dumps hold all of it."""

@@ -166,6 +166,11 @@ class Unit(msgspec.Struct):
                         yield _woven(slot.inner, caller, outcome), slot.typed, ()
 
 
+SINGLE_READ: Final = Unit(0, [()])
+"""Stands for any plain command that travels alone; never changed. Such a one needs no slots."""
+SINGLE_WRITE: Final = Unit(0, [()], writes=True)
+
+
 def _evaluate(slot: Local, caller: Caller) -> Reply:
     reply: Reply = slot.plan.call(caller, slot.args)
     return reply

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _ARRAY = 0x2A  # "*"
+_SECOND = b"\r\n*"
+"""Where it is in a chunk, it most likely holds several requests: `ClientWire.run` takes them together."""
 _DEFAULT_LIMITS = WireLimits()
 
 
@@ -91,6 +93,16 @@ class ClientWire:
             self._hold(self._fresh + data)
         else:
             self._fresh = data
+
+    def single(self, data: bytes) -> Args | None:
+        """Take `data` like `receive`; its arguments, if it is one whole plain request and nothing is held."""
+        is_idle = self.drained and not (self._over or self._holds)
+        if is_idle and self._plain_fits and self.authenticated and _SECOND not in data:
+            requests, used = split_requests(data)
+            if used == len(data) and len(requests) == 1:
+                return requests[0]
+        self.receive(data)
+        return None
 
     def run(self) -> tuple[list[Args], int]:
         """Take the plain requests at the front of the input: their arguments, and at most how many bytes.

@@ -24,6 +24,7 @@ KNOWN = (
     "key expired",
     "transaction aborted by a watch",
     "read served by a follower",
+    "read answered at once by a lease",
     "disk ended a node",
     "disk was full",
     "refused for want of memory",

@@ -171,10 +171,10 @@ class ObservedNode(Node):
         self._watch_reads(parts, driver)
         turn = driver.turn
 
-        def observed_turn(batch: list[Event]) -> bool:
+        def observed_turn(batch: list[Event], *, settled: bool) -> bool:
             if parts.snapshotter._incoming is not None and any(map(_appends, batch)):  # noqa: SLF001 - a look
                 self._observer.marks.sometimes("install raced by an append")
-            has_job = turn(batch)
+            has_job = turn(batch, settled=settled)
             self._observer.turned(self._config.node_id, parts)
             return has_job
 
@@ -261,22 +261,27 @@ class ObservedNode(Node):
     def _watch_submissions(self) -> None:
         submit = self._service.submit
 
-        def observed_submit(work: Work) -> None:
+        def observed_submit(work: Work) -> list[Reply] | None:
             conversation = getattr(work.answered, "__self__", None)
-            if isinstance(conversation, Conversation):
-                self._watch(work, conversation.connection.remote.rpartition(":")[0])
-            submit(work)
+            if not isinstance(conversation, Conversation):
+                return submit(work)
+            note = self._watch(work, conversation.connection.remote.rpartition(":")[0])
+            replies = submit(work)
+            if replies is not None:
+                self._observer.marks.sometimes("read answered at once by a lease")
+                note(replies)
+            return replies
 
         _wrap(self._service, "submit", observed_submit)
 
-    def _watch(self, work: Work, connection: str) -> None:
-        """Note where the steps of `work` take effect, when it is answered."""
+    def _watch(self, work: Work, connection: str) -> Callable[[list[Reply]], None]:
+        """Note where the steps of `work` take effect, when it is answered; returned: what notes it."""
         observer, number, answered = self._observer, self._config.node_id, work.answered
         inside = sum(transaction.count for transaction in work.transactions)
         steps = len(work.commands) - inside + len(work.transactions)
         first = observer.submitted(connection, steps)
 
-        def observed_answered(replies: list[Reply]) -> None:
+        def note(replies: list[Reply]) -> None:
             applier: Applier = self._applier
             index = applier.position.index
             identity = self._current if work.writes else None
@@ -287,10 +292,15 @@ class ObservedNode(Node):
             inside = self._steps_answered if work.writes else 0
             for step, reply in enumerate(replies):
                 observer.effects[connection, first + step] = Effect(index, identity, inside + step, reply)
-            self._steps_answered = inside + len(replies)
+            if work.writes:  # a read may be answered while the commands of a proposal are
+                self._steps_answered = inside + len(replies)
+
+        def observed_answered(replies: list[Reply]) -> None:
+            note(replies)
             answered(replies)
 
         work.answered = observed_answered
+        return note
 
 
 def _appends(event: Event) -> bool:

@@ -33,10 +33,11 @@ class FakeWire:
         self.paused = False
         self.is_closed = False
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         assert not self.is_closed, "sent after close"
         assert data
         self.sent.append(data)
+        return self.stuck_bytes
 
     def unsent_bytes(self) -> int:
         return self.stuck_bytes
@@ -73,6 +74,8 @@ class FakeService:
         self.now_ms = 1_000_000
         self.standing_now = Standing(leads=False, leader_id=1, applied_index=7)
         self.works: list[Work] = []
+        self.has_lease = False
+        """Reads are answered by `submit` itself."""
         self.actions: list[Action] = []
         self.machine = Machine()
         self.machine.apply_membership(1, [1])
@@ -107,8 +110,11 @@ class FakeService:
                 action.answered(Status(f"done {action.name}"))
         return count
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: Work) -> list[Reply] | None:
+        if self.has_lease and not work.writes and work.commands:
+            return self.evaluate(work)
         self.works.append(work)
+        return None
 
     def act(self, action: Action) -> None:
         self.actions.append(action)

@@ -41,6 +41,61 @@ def test_reads_alone_are_a_read(client: Client) -> None:
     assert client.wire.take() == b"$-1\r\n:0\r\n$-1\r\n+OK\r\n$1\r\n1\r\n"
 
 
+def test_a_read_that_is_answered_at_once_is_sent_at_once(client: Client) -> None:
+    """Nothing is in flight after it, and what waits behind a write still waits for that."""
+    client.receive(resp("SET", "a", "1"))
+    client.service.has_lease = True
+    client.receive(resp("GET", "a"))
+    assert client.wire.sent == []
+    client.service.pump()
+    assert client.wire.sent == [b"+OK\r\n$1\r\n1\r\n"]
+    assert not client.conversation.is_busy()
+    client.receive(resp("GET", "a") + resp("PING") + resp("GET", "b"))
+    assert client.wire.take().endswith(b"$1\r\n1\r\n+PONG\r\n$-1\r\n")
+    assert client.service.works == []
+    client.receive(resp("GET", "a") + resp("SET", "a", "2") + resp("GET", "a"))
+    client.service.pump()
+    assert client.wire.take() == b"$1\r\n1\r\n+OK\r\n$1\r\n2\r\n"
+
+
+def test_reads_that_are_answered_at_once_let_others_have_their_turn() -> None:
+    """One unit a turn, sent before the next is looked at, like those that are waited for."""
+    client = Client(limits=ConversationLimits(unit_commands_max=4))
+    client.service.has_lease = True
+    client.receive(resp("GET", "a") * 10)
+    for answers in (4, 4, 2):
+        assert client.wire.take() == b"$-1\r\n" * answers
+        if client.service.works:
+            work = client.service.works.pop()
+            assert work.commands == ()
+            work.answered([])
+    assert client.service.works == []
+
+
+def test_single_commands_go_the_same_way_as_others(client: Client) -> None:
+    """The short way of a command that comes alone: what is not plain, or not now, takes the long one."""
+    for chunk, sent in (
+        (resp("PING"), b"+PONG\r\n"),
+        (resp("NOPE"), b"-ERR unknown command 'NOPE', with args beginning with: \r\n"),
+        (resp("GET"), b"-ERR wrong number of arguments for 'get' command\r\n"),
+        (resp("MULTI"), b"+OK\r\n"),
+        (resp("SET", "a", "1"), b"+QUEUED\r\n"),
+        (resp("EXEC"), b"*1\r\n+OK\r\n"),
+        (resp("get", "a"), b"$1\r\n1\r\n"),
+        (resp("SET", "a", "\r\n*1"), b"+OK\r\n"),
+        (resp("GET", "a"), b"$4\r\n\r\n*1\r\n"),
+    ):
+        client.receive(chunk)
+        client.service.pump()
+        assert client.wire.take() == sent, chunk
+    client.connections.stop_commands("this node is shutting down")
+    client.receive(resp("GET", "a"))
+    assert client.wire.take().startswith(b"-CLUSTERDOWN this node is shutting down")
+    guarded = Client(FakeService(requirepass="x"))
+    guarded.receive(resp("GET", "a"))
+    assert guarded.wire.take() == b"-NOAUTH Authentication required.\r\n"
+
+
 def test_a_pipeline_is_answered_in_order_by_one_send(client: Client) -> None:
     """Machine, local and faulty commands of one pipeline keep their order and leave together."""
     client.receive(
