@@ -25,7 +25,9 @@ from trikv.node.snapshotter import Snapshotter
 from trikv.node.writer import Writer
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.core import Raft
+from trikv.raft.messages import AppendAck, Heartbeat, RequestVote, TimeoutNow, VoteAck
 from trikv.raft.ready import WriteJob
+from trikv.raft.roles import Role
 from trikv.raft.settings import RaftSettings
 from trikv.raft.types import Entry, EntryKind, HardState, SnapshotMeta
 
@@ -199,3 +201,32 @@ class Desk:
         asked = Asked(command)
         self.turn(asked.work)
         return asked
+
+
+def following(*, by_lease: bool = False) -> Desk:
+    """Node 1 follows node 2; nothing of ours is on its way."""
+    desk = Desk()
+    desk.driver._parts.reads.by_lease = by_lease
+    desk.hear(LEADER, Heartbeat(1, 2, 0))
+    desk.links.sent.clear()
+    return desk
+
+
+def elected(*, by_lease: bool = False) -> Desk:
+    """Node 1 leads term 2, whose no-op has not committed."""
+    desk = following(by_lease=by_lease)
+    desk.hear(LEADER, TimeoutNow(1))
+    desk.sync()
+    assert desk.links.take(RequestVote)
+    desk.hear(OTHER, VoteAck(2, True, 0))
+    assert desk.raft.role is Role.LEADER
+    return desk
+
+
+def leading(*, by_lease: bool = False) -> Desk:
+    """Node 1 leads term 2, whose no-op has committed; what it sent since is there to be looked at."""
+    desk = elected(by_lease=by_lease)
+    desk.sync()
+    desk.hear(OTHER, AppendAck(2, 3))
+    assert (desk.raft.role, desk.raft.commit) == (Role.LEADER, 3)
+    return desk

@@ -4,7 +4,8 @@ from typing import Any
 
 import trio
 
-from tests.node.desk import LEADER, OTHER, Desk
+from tests.node.desk import LEADER, OTHER, Desk, following
+from tests.node.desk import leading as desk_of_a_leader
 from tests.node.simcluster import SimCluster, run_cluster
 from tests.node.works import Asked
 from tests.raft.cluster import disk_of
@@ -12,31 +13,15 @@ from trikv.machine.replies import Reply
 from trikv.node.events import Barrier, PeerSaid
 from trikv.node.leasing import LeaseReads
 from trikv.protocol.messages import ReadReply, ReadRequest
-from trikv.raft.messages import AppendAck, Heartbeat, HeartbeatAck, RequestVote, TimeoutNow, VoteAck
-from trikv.raft.roles import Role
+from trikv.raft.messages import AppendAck, Heartbeat, HeartbeatAck
 from trikv.raft.types import ReadId
 
 
-def following(*, by_lease: bool) -> Desk:
-    """Node 1 follows node 2."""
-    desk = Desk()
-    desk.driver._parts.reads.by_lease = by_lease
-    desk.hear(LEADER, Heartbeat(1, 2, 0))
-    return desk
-
-
 def leading(*, by_lease: bool) -> Desk:
-    """Node 1 leads term 2, which has committed its no-op; node 3 has promised to elect nobody else."""
-    desk = following(by_lease=by_lease)
-    desk.hear(LEADER, TimeoutNow(1))
-    desk.sync()
-    assert desk.links.take(RequestVote)
-    desk.hear(OTHER, VoteAck(2, True, 0))
-    desk.sync()
-    desk.hear(OTHER, AppendAck(2, 3))
+    """A leader to whom node 3 has promised to elect nobody else."""
+    desk = desk_of_a_leader(by_lease=by_lease)
     (beat,) = [beat for peer, beat in desk.links.take(Heartbeat) if peer == OTHER][-1:]
     desk.hear(OTHER, HeartbeatAck(2, beat.round, 0, 400))
-    assert (desk.raft.role, desk.raft.commit) == (Role.LEADER, 3)
     assert desk.raft.lease_index(desk.host.now_ms) == 3
     desk.links.sent.clear()
     return desk

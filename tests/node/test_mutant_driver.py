@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tests.node.desk import LEADER, NODE, OTHER, Desk
+from tests.node.desk import LEADER, NODE, OTHER, Desk, elected, following
 from tests.node.works import Asked
 from tests.raft.cluster import disk_of
 from trikv.machine.batch import Item, Submission, Transaction
@@ -10,26 +10,8 @@ from trikv.node.events import LinkDown, LinkUp
 from trikv.node.pacing import HOLD_MS
 from trikv.node.service import Work
 from trikv.protocol.messages import Forward
-from trikv.raft.messages import AppendReject, Heartbeat, HeartbeatAck, RequestVote, TimeoutNow, VoteAck
+from trikv.raft.messages import AppendReject, Heartbeat, HeartbeatAck
 from trikv.raft.roles import Role
-
-
-def following() -> Desk:
-    """Node 1 follows node 2."""
-    desk = Desk()
-    desk.hear(LEADER, Heartbeat(1, 2, 0))
-    return desk
-
-
-def leading() -> Desk:
-    """Node 1 leads term 2, whose no-op has not committed."""
-    desk = following()
-    desk.hear(LEADER, TimeoutNow(1))
-    desk.sync()
-    assert desk.links.take(RequestVote)
-    desk.hear(OTHER, VoteAck(2, True, 0))
-    assert desk.raft.role is Role.LEADER
-    return desk
 
 
 def proposed(desk: Desk) -> Asked:
@@ -69,7 +51,7 @@ def test_without_progress_proposals_are_sent_again_on_the_same_link() -> None:
 
 def test_a_leader_that_steps_down_tells_no_waiter_anything() -> None:
     """Its entry may commit all the same under the next leader: only the log, or the deadline, answers."""
-    desk = leading()
+    desk = elected()
     asked = proposed(desk)
     desk.hear(OTHER, AppendReject(3, 2, 0, 0))
     assert (desk.raft.role, desk.raft.term) == (Role.FOLLOWER, 3)
@@ -80,7 +62,7 @@ def test_a_leader_that_steps_down_tells_no_waiter_anything() -> None:
 
 def test_nobody_is_answered_by_the_proposing_of_his_write() -> None:
     """Nor by the leader's own disk: the answer comes with the entry's apply."""
-    desk = leading()
+    desk = elected()
     asked = proposed(desk)
     desk.sync()
     assert (asked.outcomes, desk.raft.commit) == ([], 2)
@@ -88,7 +70,7 @@ def test_nobody_is_answered_by_the_proposing_of_his_write() -> None:
 
 def test_heartbeats_leave_while_the_disk_is_busy() -> None:
     """A sync of many heartbeats' length costs no leader its office."""
-    desk = leading()
+    desk = elected()
     proposed(desk)
     desk.links.sent.clear()
     for _ in range(10):
@@ -103,7 +85,7 @@ def test_heartbeats_leave_while_the_disk_is_busy() -> None:
 
 def test_an_answer_of_a_follower_leaves_while_its_disk_is_busy() -> None:
     """Heartbeat acks say nothing about the disk, so they do not wait for it."""
-    desk = leading()
+    desk = elected()
     proposed(desk)
     desk.hear(OTHER, Heartbeat(3, 2, 0))  # a new term: this one must be durable first
     assert desk.links.take(HeartbeatAck) == []

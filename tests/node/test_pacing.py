@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.node.desk import LEADER, OTHER, Desk
+from tests.node.desk import LEADER, OTHER, Desk, following, leading
 from tests.node.works import Asked
 from tests.raft.cluster import disk_of
 from trikv.node.events import DiskFull, Event, LinkDown, PeerSaid, Persisted
@@ -15,34 +15,8 @@ from trikv.raft.messages import (
     AppendEntries,
     Heartbeat,
     HeartbeatAck,
-    RequestVote,
-    TimeoutNow,
-    VoteAck,
 )
-from trikv.raft.roles import Role
 from trikv.raft.types import Entry, EntryKind
-
-
-def following() -> Desk:
-    """Node 1 follows node 2."""
-    desk = Desk()
-    desk.hear(LEADER, Heartbeat(1, 2, 0))
-    desk.links.sent.clear()
-    return desk
-
-
-def leading() -> Desk:
-    """Node 1 leads term 2, whose no-op has committed."""
-    desk = following()
-    desk.hear(LEADER, TimeoutNow(1))
-    desk.sync()
-    assert desk.links.take(RequestVote)
-    desk.hear(OTHER, VoteAck(2, True, 0))
-    desk.sync()
-    desk.hear(OTHER, AppendAck(2, 3))
-    assert (desk.raft.role, desk.raft.commit) == (Role.LEADER, 3)
-    desk.links.sent.clear()
-    return desk
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans()), max_size=40))
@@ -129,6 +103,7 @@ def test_reads_wait_for_the_round_before_them() -> None:
     desk.turn()
     assert len(desk.links.take(ReadRequest)) == 1
     desk = leading()
+    desk.links.sent.clear()
     desk.turn(Asked((b"GET", b"k"), writes=False).work)
     beats = desk.links.take(Heartbeat)
     later = Asked((b"GET", b"k"), writes=False)
