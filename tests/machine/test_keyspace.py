@@ -11,6 +11,7 @@ from trikv.machine.digest import state_digest
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.ledger import Entry, Ledger
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
+from trikv.machine.replies import OK
 
 
 def together(count: int) -> list[bytes]:
@@ -230,3 +231,52 @@ def test_digest_covers_order() -> None:
             space.databases[0].restore(key, Entry(b"", 1))
         digests.append(state_digest(space, Machine().settings()))
     assert digests[0] != digests[1]
+
+
+class Watching:
+    """A walk that has seen nothing yet."""
+
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Entry]) -> None:
+        """Nothing to keep."""
+
+
+_STEP = st.one_of(
+    st.tuples(st.just("set"), st.sampled_from(b"abc"), st.integers(0, 4)),
+    st.tuples(st.just("until"), st.sampled_from(b"abc"), st.integers(1, 9)),
+    st.tuples(st.just("drop"), st.sampled_from(b"abc"), st.just(0)),
+    st.tuples(st.sampled_from(["pass", "flush", "hash", "watch"]), st.just(0), st.integers(0, 5)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(_STEP, max_size=40), st.sampled_from([0, 440, 650]))
+def test_the_short_way_to_set_does_the_same(steps: list[tuple[str, int, int]], cap: int) -> None:
+    """Whatever one replica hashes or walks meanwhile, and near the cap: versions, account, order, index."""
+    short, long = Keyspace(), Keyspace()
+    for space in (short, long):
+        space.ledger.cap = cap
+    for what, key, number in steps:
+        name = b"key" + bytes([key])
+        if what == "set":
+            reply = short.databases[0].set(name, b"v" * number)
+            assert reply == (long.databases[0].store(name, b"v" * number) or OK)
+        elif what == "hash":
+            state_digest(short, Machine().settings())
+        elif what == "watch":
+            short.ledger.observers = [Watching()] if number % 2 else []
+        else:
+            for space in (short, long):
+                db = space.databases[0]
+                if what == "until":
+                    db.store(name, b"d", space.ledger.now + number)
+                elif what == "drop":
+                    db.drop(name)
+                elif what == "flush":
+                    db.flush()
+                else:
+                    space.ledger.now += number
+    assert short.ledger.changes == long.ledger.changes
+    assert (short.ledger.used, short.ledger.soonest) == (long.ledger.used, long.ledger.soonest)
+    assert short.recount() == short.ledger.used == short.databases[0].used
+    assert list(short.databases[0].deadlines) == list(long.databases[0].deadlines)
+    assert state_digest(short, Machine().settings()) == state_digest(long, Machine().settings())

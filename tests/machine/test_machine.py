@@ -203,6 +203,16 @@ def test_watch() -> None:
     assert driver.one("EXISTS c") == 0
 
 
+@pytest.mark.parametrize("command", ["SET a 2", "SET a longer", "SET a 1 PX 10", "APPEND a x", "DEL a"])
+def test_watch_sees_whatever_changes_a_key(command: str) -> None:
+    """Each way to write one gives it a new version."""
+    driver = Driver()
+    driver.one("SET a 1")
+    watch = (Watch(0, b"a", 1),)
+    driver.one(command)
+    assert driver.execute("GET a", watches=watch) is None
+
+
 def test_watch_sees_expiry() -> None:
     """A watched key that is due counts as absent even before it is reaped."""
     driver = Driver()
@@ -251,7 +261,7 @@ def break_get(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *, after_
     command = TABLE.get("setnx")
     assert command is not None
     table = TABLE.merged_with(TABLE)
-    table.add(attrs.evolve(command, handler=broken))
+    table.add(attrs.evolve(command, handler=broken, of_two=broken))
     monkeypatch.setattr(evaluation, "TABLE", table)
 
 

@@ -164,6 +164,13 @@ COMMANDS: tuple[Mutant, ...] = (
         "trikv.machine.database",
         "        bucket[key] = Entry(value, ledger.changes, deadline)\n",
         "        bucket[key] = Entry(value, old.version if old else ledger.changes, deadline)\n",
+        "machine/test_machine.py::test_watch_sees_whatever_changes_a_key",
+    ),
+    mutant(
+        "a SET that only overwrites leaves the version as it was",
+        "trikv.machine.database",
+        "        bucket[key] = Entry(value, version)\n",
+        "        bucket[key] = Entry(value, old.version)\n",
         "machine/test_machine.py::test_watch",
     ),
     mutant(

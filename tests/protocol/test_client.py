@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.events import careful, drain, drain_by_runs, feed, one_by_one
-from trikv.protocol.arrays import parse_int, split_requests
+from trikv.protocol.arrays import parse_int, split_requests, split_single
 from trikv.protocol.client import (
     NEED_DATA,
     BadBytes,
@@ -236,15 +236,16 @@ def test_a_chunk_of_plain_arrays_is_one_run() -> None:
 
 def test_one_plain_request_alone_comes_out_as_it_is() -> None:
     """And nothing is held; everything else is received as ever, whatever it is and whatever came before."""
-    ping = encode_command([b"PING"])
+    get, ping = encode_command([b"GET", b"k"]), encode_command([b"PING"])
     wire = ClientWire()
-    assert wire.single(ping) == (b"PING",)
+    assert wire.single(get) == (b"GET", b"k")
+    assert wire.single(encode_command([b"SET", b"k", b""])) == (b"SET", b"k", b"")
     assert wire.drained
     assert wire.next_event() is NEED_DATA
-    assert wire.single(ping + ping) is None
-    assert wire.single(ping) is None, "two are held"
-    assert drain(wire) == [Request((b"PING",), False)] * 3
-    for chunk in (b"PING\r\n", ping[:-1], encode_command([b"ECHO", b"\r\n*"]), b"*0\r\n" + ping):
+    assert wire.single(get + get) is None
+    assert wire.single(get) is None, "two are held"
+    assert drain(wire) == [Request((b"GET", b"k"), False)] * 3
+    for chunk in (b"GET k\r\n", get[:-1], encode_command([b"GET", b"\r\n*"]), b"*0\r\n" + get, ping):
         wire = ClientWire()
         assert wire.single(chunk) is None
         expected = ClientWire()
@@ -252,13 +253,32 @@ def test_one_plain_request_alone_comes_out_as_it_is() -> None:
         assert drain(wire) == drain(expected)
     tight = ClientWire()
     tight.authenticated = False
-    assert tight.single(ping) is None
-    assert ClientWire(SMALL).single(ping) is None
+    assert tight.single(get) is None
+    assert ClientWire(SMALL).single(get) is None
     over = ClientWire()
     over.receive(b"*1\r\nx\r\n")
     assert isinstance(over.next_event(), BadBytes)
-    assert over.single(ping) is None
+    assert over.single(get) is None
     assert over.buffered_bytes == 0
+
+
+@given(
+    args=st.lists(st.one_of(st.binary(max_size=12), st.just(b"v" * 4096)), min_size=1, max_size=4),
+    at=st.integers(0, 60),
+    damage=st.one_of(st.none(), st.binary(max_size=2)),
+)
+def test_the_quick_look_at_one_request_agrees_with_the_general_one(
+    args: list[bytes], at: int, damage: bytes | None
+) -> None:
+    """It may leave a request to the other, never read it in another way; nearly all it does read."""
+    data = encode_command(args)
+    if damage is not None:
+        data = data[:at] + damage + data[at + 1 :]
+    found = split_single(data)
+    if found is not None:
+        assert split_requests(data) == ([found], len(data))
+    elif damage is None and len(args) in (2, 3) and len(data) < 4096:
+        assert any(b"*" in arg or b"\r\n" in arg for arg in args)
 
 
 def test_what_is_put_back_comes_again_first() -> None:

@@ -38,6 +38,12 @@ class View(Enum):
     """Outside of the log: what would write is refused."""
 
 
+# To look a member up in its class takes as long as a call.
+ORIGIN: Final = View.ORIGIN
+REPLICA: Final = View.REPLICA
+READER: Final = View.READER
+
+
 class Poisoned(msgspec.Struct, frozen=True, gc=False):
     """A command whose checks failed with an exception: a bug to report, without effect (PROTOCOL 24)."""
 
@@ -57,7 +63,7 @@ class Evaluator:
 
     def __init__(self, space: Keyspace) -> None:
         self._space = space
-        self._view = View.REPLICA
+        self._view = REPLICA
         self._shown_bytes = 0
         """What the reads of the present submission have copied; only their origin pays for it."""
         self.index = 0
@@ -100,8 +106,8 @@ class Evaluator:
         space = self._space
         ledger = space.ledger
         quick = TABLE.by_spelling.get
-        shows_reads = self._view is not View.REPLICA
-        may_write = self._view is not View.READER
+        shows_reads = self._view is not REPLICA
+        may_write = self._view is not READER
         replies: list[Reply] = []
         for args in commands:
             count = len(args)
@@ -128,14 +134,13 @@ class Evaluator:
                 replies.append(OOM)
                 continue
             ledger.dirty = False
-            at = space if command.whole else space.current
             try:
-                if count == 2 and command.words == 1:  # GET, and below SET: unpacking a slice costs 0.3 us
-                    reply = command.handler(at, args[1])
-                elif count == 3 and command.words == 1:
-                    reply = command.handler(at, args[1], args[2])
+                if command.plain and count == 2:  # GET, and below SET: unpacking a slice costs 0.3 us
+                    reply = command.handler(space.current, args[1])
+                elif command.plain and count == 3:
+                    reply = command.of_two(space.current, args[1], args[2])
                 else:
-                    reply = command.handler(at, *args[command.words :])
+                    reply = command.handler(space if command.whole else space.current, *args[command.words :])
             except (MemoryError, RecursionError):
                 raise  # they depend on this process, not on the log
             except Exception as problem:

@@ -1,10 +1,11 @@
-"""Requests as RESP arrays of bulk strings, read two ways that agree.
+"""Requests as RESP arrays of bulk strings, read three ways that agree.
 
-`split_requests` is the fast way, for a run of ordinary requests: one ``split`` at CRLF, then for each
-argument one comparison of the header that stands before it with the header that its length demands. It is
-exact: a header ``$5`` followed by a part of 5 bytes means that the next CRLF stands precisely where the
-argument ends, so the careful parser would read the same. An argument that contains CRLF, a long one, a
-strange header or the cut-off end of the chunk stops it, and `ArrayReader` goes on from there.
+`split_single` looks at one ordinary request, which is what most chunks hold. `split_requests` is the fast way
+for a run of them: one ``split`` at CRLF, then for each argument one comparison of the header that stands
+before it with the header that its length demands. Both are exact: a header ``$5`` followed by a part of 5
+bytes means that the next CRLF stands precisely where the argument ends, so the careful parser would read the
+same. An argument that contains CRLF, a long one, a strange header or the cut-off end of the chunk stops them,
+and `ArrayReader` goes on from there.
 
 hiredis' parser was measured at the same speed once its result had been checked for what it lets pass (other
 types as arguments), and it has to be kept away from ``*1000000000``, for which it allocates at once.
@@ -33,6 +34,34 @@ def plain_fits(limits: WireLimits) -> bool:
         and limits.request_bytes_max >= PLAIN_ARG_BYTES_MAX * PLAIN_ARGS_MAX
         and limits.line_bytes_max > len(b"*1023\r\n")
     )
+
+
+def split_single(data: bytes) -> Args | None:
+    """The arguments of `data` where it is one whole plain request of two or three: what most clients send.
+
+    None says only that `split_requests` is to be asked. One look at each part, without a loop: it takes half
+    the time, and this is done for nearly every command. A pipeline need not be split twice; to search for one
+    character first takes a third of searching for three.
+    """
+    if len(data) > PLAIN_ARG_BYTES_MAX or (data.find(b"*", 1) >= 0 and b"\r\n*" in data):
+        return None
+    parts = data.split(b"\r\n")
+    headers = _BULK_HEADERS
+    if len(parts) == 6:
+        count, of_name, name, of_first, first, rest = parts
+        if count == b"*2" and of_first == headers[len(first)] and of_name == headers[len(name)] and not rest:
+            return name, first
+    elif len(parts) == 8:
+        count, of_name, name, of_first, first, of_second, second, rest = parts
+        if (
+            count == b"*3"
+            and of_second == headers[len(second)]
+            and of_first == headers[len(first)]
+            and of_name == headers[len(name)]
+            and not rest
+        ):
+            return name, first, second
+    return None
 
 
 def split_requests(data: bytes) -> tuple[list[Args], int]:

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from trikv.protocol.arrays import ArrayReader, plain_fits, split_requests
+from trikv.protocol.arrays import ArrayReader, plain_fits, split_requests, split_single
 from trikv.protocol.events import (
     NEED_DATA,
     Answer,
@@ -35,8 +35,6 @@ __all__ = [
 ]
 
 _ARRAY = 0x2A  # "*"
-_SECOND = b"\r\n*"
-"""Where it is in a chunk, it most likely holds several requests: `ClientWire.run` takes them together."""
 _DEFAULT_LIMITS = WireLimits()
 
 
@@ -95,12 +93,14 @@ class ClientWire:
             self._fresh = data
 
     def single(self, data: bytes) -> Args | None:
-        """Take `data` like `receive`; its arguments, if it is one whole plain request and nothing is held."""
-        is_idle = self.drained and not (self._over or self._holds)
-        if is_idle and self._plain_fits and self.authenticated and _SECOND not in data:
-            requests, used = split_requests(data)
-            if used == len(data) and len(requests) == 1:
-                return requests[0]
+        """Take `data` like `receive`; its arguments, if it is one ordinary request and nothing is held.
+
+        None for anything that takes a closer look, which the other methods have.
+        """
+        if self.drained and self._plain_fits and self.authenticated and not (self._over or self._holds):
+            args = split_single(data)
+            if args is not None:
+                return args
         self.receive(data)
         return None
 

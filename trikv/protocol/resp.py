@@ -28,6 +28,8 @@ def encode(reply: Reply, version: Version) -> bytes:
     if reply is OK:
         return _OK_LINE
     if type(reply) is bytes:
+        if len(reply) < len(_BULK_LINES):
+            return _BULK_LINES[len(reply)] + reply + b"\r\n"  # two thirds of the time
         return b"$%d\r\n%b\r\n" % (len(reply), reply)
     if reply is None:
         return _NULL[version]

@@ -29,11 +29,11 @@ def replace(db: Database, key: bytes, value: bytes) -> CommandError | None:
     return db.store(key, value, entry.deadline if entry is not None else 0)
 
 
-@COMMANDS.command("SET", kind=Kind.WRITE, group="string", denies_oom=True, options=_SET_OPTIONS)
+@COMMANDS.command(
+    "SET", kind=Kind.WRITE, group="string", denies_oom=True, options=_SET_OPTIONS, of_two=Database.set
+)
 def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
     """Set a key to a value; without KEEPTTL an old deadline goes."""
-    if not options:
-        return db.store(key, value) or OK
     words, deadline = _parse_options(options, frozenset((b"NX", b"XX", b"GET", b"KEEPTTL")))
     if words is None or {b"NX", b"XX"} <= words or (b"KEEPTTL" in words and deadline is not None):
         return SYNTAX
