@@ -8,12 +8,14 @@ import select
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import cast
 
 import pytest
 import structlog
 import trio
 
 from tests.host.rig import Recorder
+from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
 from trikv.host.peers import SocketAcceptor
@@ -28,6 +30,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.cork = Cork()
 
     def modify(self, wire: HubWire, interest: int) -> None:  # noqa: ARG002 - the owner's signature
         self.calls.append(f"modify {interest}")
@@ -297,7 +300,10 @@ async def test_a_drained_connection_ends_with_its_client() -> None:
 
 async def test_a_wake_up_looks_again_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until nothing is ready or the time is up; then other tasks have their turn, whatever is still ready."""
-    hub = Hub(await listening_socket("127.0.0.1:0"), lambda wire: Recorder(wire, trio.lowlevel.ParkingLot()))
+    hub = Hub(
+        await listening_socket("127.0.0.1:0"),
+        lambda wire: Recorder(wire, trio.lowlevel.ParkingLot()),
+    )
     now_s = 0.0
     ready = [True, True, False, True]
     looks: list[float] = []
@@ -309,12 +315,57 @@ async def test_a_wake_up_looks_again_but_not_for_long(monkeypatch: pytest.Monkey
         return ready.pop(0) if ready else True
 
     monkeypatch.setattr("trikv.host.hub.time.perf_counter", lambda: now_s)
-    monkeypatch.setattr(hub, "_serve_ready", look)
+    monkeypatch.setattr(hub, "_look", look)
     hub._turn()
     assert looks == [TURN_S] * 3, "the third found nothing"
     hub._turn()
     assert len(looks) == 3 + 10
     hub._end()
+
+
+async def test_a_reply_waits_for_no_long_work_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is held back while the hub serves others leaves once that has taken its time."""
+    now_s = 0.0
+    monkeypatch.setattr("trikv.host.hub.time.perf_counter", lambda: now_s)
+    async with running_hub() as (hub, recorders):
+        clients = [connect(hub.address) for _ in range(3)]
+        await eventually(lambda: len(recorders) == 3)
+        sent_when_served: list[bytes] = []
+
+        class Answers:
+            def __init__(self, number: int, wire: Wire) -> None:
+                self.number, self.wire = number, wire
+
+            def received(self, data: bytes) -> None:
+                nonlocal now_s
+                sent_when_served.append(b"".join(map(arrived, clients)))
+                self.wire.send(data)
+                now_s += CORK_S * 0.6
+
+            def closed(self) -> None:
+                """The test is over."""
+
+        for number, recorder in enumerate(recorders):
+            hub._wires[cast("HubWire", recorder.wire).fd].conversation = cast(
+                "Conversation", Answers(number, recorder.wire)
+            )
+        for client in clients:
+            client.send(b"x")
+        await eventually(lambda: len(sent_when_served) == 3)
+        assert sent_when_served == [b"", b"", b"xx"]
+        for client in clients:
+            client.close()
+        for recorder in recorders:
+            recorder.wire.abort()
+
+
+def arrived(client: socket.socket) -> bytes:
+    """What has come, left where it is."""
+    client.setblocking(False)
+    try:
+        return client.recv(100, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
 
 
 async def test_no_garbage() -> None:

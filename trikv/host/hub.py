@@ -5,13 +5,14 @@ A task per connection costs two trips through Trio's scheduler for each command 
 is ready: at most one ``recv`` and one ``sendmsg`` a socket, so that a busy client cannot starve another. It
 looks again for `AGAIN_S`, then it waits, which gives every other Trio task its turn.
 
-Three rules keep it simple:
+Four rules keep it simple:
 
 - A conversation's `closed` is called from the hub's own turn, never from inside a `Wire` method: logic
   that sends is never surprised by its own end. Whoever ends a connection puts it on `Hub.gone` and, when
   the hub sleeps, wakes it through an eventfd.
 - `pause` is only a flag. The epoll interest is dropped when data does arrive on a paused socket, so the
   usual short pause costs no system call.
+- Short replies given while ready sockets are served leave together, after the last of them (`cork`).
 - After `close` the socket is flushed, half-closed, and drained for a second: closing a socket that holds
   unread input makes the kernel send a reset, which would destroy the last words still on their way.
 """
@@ -25,6 +26,7 @@ import time
 import structlog
 import trio
 
+from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub_wire import IN, RECV_BYTES, HubWire
 from trikv.host.seam import Conversation, ConversationFactory
 from trikv.host.sockets import endpoint
@@ -50,6 +52,7 @@ class Hub:
 
     def __init__(self, listener: socket.socket, factory: ConversationFactory) -> None:
         self.address = endpoint(listener.getsockname())
+        self.cork = Cork()
         self._epoll = select.epoll()
         self._factory = factory
         self._listener: socket.socket | None = listener
@@ -130,17 +133,30 @@ class Hub:
     def _turn(self) -> None:
         now = time.perf_counter()
         stop_at, again_until = now + TURN_S, now + AGAIN_S
-        while self._serve_ready(stop_at) and time.perf_counter() < again_until:
+        while self._look(stop_at) and time.perf_counter() < again_until:
             pass
 
-    def _serve_ready(self, stop_at: float) -> bool:
+    def _look(self, stop_at: float) -> bool:
         """Serve what is ready now; True where it is worth looking again."""
+        ready = self._epoll.poll(0, EVENTS_MAX)
+        with self.cork:
+            accepting = self._serve(ready, stop_at)
+        if accepting:
+            self._accept()
+        return bool(ready)
+
+    def _serve(self, ready: list[tuple[int, int]], stop_at: float) -> bool:
+        """Let those sockets have what they wait for; True where clients wait to be accepted."""
         wires = self._wires
         accepting = False
-        ready = self._epoll.poll(0, EVENTS_MAX)
+        release_at = time.perf_counter() + CORK_S
         for fd, events in ready:
-            if time.perf_counter() > stop_at:
+            now = time.perf_counter()
+            if now > stop_at:
                 break  # what is still ready is reported again, first in line, after others have had a turn
+            if now > release_at:
+                self.cork.release()
+                release_at = now + CORK_S
             wire = wires.get(fd)
             if wire is not None:
                 if events == IN:
@@ -154,9 +170,7 @@ class Hub:
                 os.eventfd_read(fd)
             elif fd in self._draining:
                 self._drain(fd)
-        if accepting:
-            self._accept()
-        return bool(ready)
+        return accepting
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS_MAX):

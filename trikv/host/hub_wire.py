@@ -4,6 +4,7 @@ import socket
 from collections import deque
 from typing import Protocol
 
+from trikv.host.cork import Cork
 from trikv.host.seam import Conversation
 
 RECV_BYTES = 65536
@@ -17,6 +18,8 @@ DEAD = 8 | 16  # EPOLLERR | EPOLLHUP: reported whether asked for or not
 
 class Owner(Protocol):
     """What a wire asks of its hub."""
+
+    cork: Cork
 
     def modify(self, wire: "HubWire", interest: int) -> None:
         """Let the epoll report these events of `wire`."""
@@ -36,6 +39,7 @@ class HubWire:
 
     __slots__ = (
         "_closing",
+        "_cork",
         "_hub",
         "_interest",
         "_queue",
@@ -59,15 +63,22 @@ class HubWire:
         self.paused = False
         self.ended = False
         self._hub = hub
+        self._cork = hub.cork
         self._interest = IN
         self._queue: deque[bytes | memoryview] = deque()
         self._unsent_bytes = 0
         self._closing = False
 
     def send(self, data: bytes) -> int:
-        """Send at once when nothing waits; else queue."""
+        """Send at once when nothing waits; else queue. What is short may wait for others (`cork`)."""
         if self._closing or not data:
             return self._unsent_bytes
+        if self._cork.is_in and not self._queue and self._cork.holds(self, data):
+            return 0
+        return self.send_now(data)
+
+    def send_now(self, data: bytes) -> int:
+        """Send, behind what is queued; returns the bytes not sent."""
         if self._queue:
             self._queue.append(data)
             self._unsent_bytes += len(data)
@@ -86,7 +97,7 @@ class HubWire:
         return self._unsent_bytes
 
     def unsent_bytes(self) -> int:
-        """Bytes in the queue."""
+        """Bytes in the queue; the little that is corked is on its way."""
         return self._unsent_bytes
 
     def pause(self) -> None:
@@ -101,6 +112,7 @@ class HubWire:
 
     def close(self) -> None:
         """Read no more; flush for at most `FLUSH_S`, then close."""
+        self._cork.release()  # which may end this wire
         if self._closing:
             return
         self._closing = True
