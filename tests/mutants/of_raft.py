@@ -415,6 +415,20 @@ SNAPSHOTS_AND_MEMBERS: tuple[Mutant, ...] = (
 
 STALLS: tuple[Mutant, ...] = (
     mutant(
+        "a slow read round is left to itself",
+        "trikv.raft.leader",
+        "        due_ms = min(self.next_heartbeat_ms, self._ask_others_ms)\n",
+        "        due_ms = self.next_heartbeat_ms\n",
+        "raft/test_asking.py::test_who_was_slow_is_asked_last",
+    ),
+    mutant(
+        "a read round asks the same voters however long they are silent",
+        "trikv.raft.leader",
+        "(progress[voter].slow_ms, voter)",
+        "voter",
+        "raft/test_asking.py::test_who_was_slow_is_asked_last",
+    ),
+    mutant(
         "the ack that commits is called late",
         "trikv.raft.leader",
         "            return is_told and message.match_index <= shared.commit\n",

@@ -111,7 +111,7 @@ def test_reads_wait_for_the_round_before_them() -> None:
     assert desk.links.take(Heartbeat) == []
     desk.hear(OTHER, HeartbeatAck(2, beats[0][1].round, 0, 400))
     desk.turn()
-    ((_, beat), _) = desk.links.take(Heartbeat)
+    ((_, beat),) = desk.links.take(Heartbeat)
     desk.hear(OTHER, HeartbeatAck(2, beat.round, 0, 400))
     assert later.outcomes == [[None]]
 

@@ -64,6 +64,8 @@ Choices worth knowing
   be committed (thesis, 4.2.2: otherwise the one whose removal got nowhere blocks everybody with its longer
   log). Whoever is asked grants votes: a learner just promoted may not know it yet, and the candidate counts
   only the voters of its own configuration.
+* A read round asks as many voters as make a majority with the leader, and the others after five
+  milliseconds: a third node's answer changes nothing, and costs it and the leader a wake-up.
 * A leader that is removed replicates until that has committed, then tells its best voter to take over.
 * Lost messages are found without a timer per message: by rejection, by the link's breaking, and at a
   heartbeat's ack when entries have been out for an election timeout.

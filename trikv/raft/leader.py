@@ -4,6 +4,7 @@ Nothing leaves from inside an input. `flush`, once a turn, decides what each pee
 proposed in a turn travels in one message and a commit index rides on entries where it can.
 """
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from trikv.raft.lease import ALWAYS_MS, NEVER_MS, Lease
@@ -16,18 +17,24 @@ from trikv.raft.messages import (
     TimeoutNow,
 )
 from trikv.raft.progress import Progress, ProgressState
-from trikv.raft.quorum import quorum_value
+from trikv.raft.quorum import majority, quorum_value
 from trikv.raft.reads import ReadRounds
 from trikv.raft.ready import ConfirmedRead
 from trikv.raft.roles import Role
 from trikv.raft.shared import Shared
 from trikv.raft.types import Entry, EntryKind, NodeId
 
+SLOW_ROUND_MS = 5
+"""A read round asks no more voters than it needs. So long they have, then the others are asked, too, and
+those that were slow are asked last from now on. (A second round begins anew: the first may take twice.)"""
+
 
 class Leader:
     """State of a leader in its term."""
 
     __slots__ = (
+        "_ask_others_ms",
+        "_asked",
         "_beat_due",
         "_transfer_sent",
         "grace_ms",
@@ -64,6 +71,9 @@ class Leader:
         self._transfer_sent = False
         self.grace_ms = self.next_heartbeat_ms = shared.now_ms
         self._beat_due = False
+        self._asked: list[NodeId] = []
+        """Voters that the latest read round asked."""
+        self._ask_others_ms = ALWAYS_MS
         self.uncommitted_bytes = log.bytes_between(shared.commit, log.last_index)
         self.track_members(shared)
         self.opened_at = self.append(shared, EntryKind.NOOP, b"")
@@ -109,9 +119,8 @@ class Leader:
 
     def deadline(self) -> int:
         """When `tick` is due."""
-        if self.transfer_to is None:
-            return self.next_heartbeat_ms
-        return min(self.next_heartbeat_ms, self.transfer_deadline_ms)
+        due_ms = min(self.next_heartbeat_ms, self._ask_others_ms)
+        return due_ms if self.transfer_to is None else min(due_ms, self.transfer_deadline_ms)
 
     # Counting.
 
@@ -264,22 +273,44 @@ class Leader:
     # What leaves.
 
     def flush(self, shared: Shared) -> tuple[ConfirmedRead, ...]:
-        """Once a turn: heartbeats, rounds and entries to every peer; the reads now confirmed."""
+        """Once a turn: what each peer gets of heartbeats, rounds and entries; the reads now confirmed."""
         confirmed = self._take_leased() + self._confirm(shared)
         began = shared.commit >= self.opened_at and self.reads.begin(shared.commit)
         if began:
             confirmed += self._confirm(shared)  # at once where we are the majority
         beat_due, self._beat_due = self._beat_due, False
-        voters = shared.memberships.voters
+        asked = self._whom_to_ask(shared, began=began) if self.reads.is_in_flight else ()
         same: dict[int, tuple[AppendEntries, int]] = {}  # peers at one index share one message
         for peer, progress in self.progress.items():
-            beat = beat_due or (began and peer in voters)
+            beat = beat_due or peer in asked
             if beat:
                 self._beat(shared, peer)
             sent = self._replicate(shared, peer, progress, same)
             if not sent and not beat and self._is_awaited(shared, progress):
                 self._beat(shared, peer)
         return confirmed
+
+    def _whom_to_ask(self, shared: Shared, *, began: bool) -> Collection[NodeId]:
+        """Voters that are to hear of a read round now.
+
+        One that `began` asks as many as make a majority with us, first those whom it had to wait for longest
+        ago, or never. One that they let wait asks the others.
+        """
+        now, progress = shared.now_ms, self.progress
+        others = [voter for voter in shared.memberships.voters if voter != shared.node_id]
+        if began:
+            others.sort(key=lambda voter: (progress[voter].slow_ms, voter))
+            needed = majority(len(shared.memberships.voters)) - shared.is_voter
+            self._asked = others[:needed]
+            self._ask_others_ms = now + SLOW_ROUND_MS if needed < len(others) else ALWAYS_MS
+            return self._asked
+        if now < self._ask_others_ms:
+            return ()
+        self._ask_others_ms = ALWAYS_MS
+        for voter in self._asked:
+            if voter in progress and progress[voter].round_acked < self.reads.number:
+                progress[voter].slow_ms = now
+        return [voter for voter in others if voter not in self._asked]
 
     def _take_leased(self) -> tuple[ConfirmedRead, ...]:
         if not self.leased:
@@ -296,6 +327,8 @@ class Leader:
         confirmed = tuple(reads.confirm(self._among_voters(shared, reads.number, self._rounds())))
         for one in confirmed:
             self.awaits(one.read.origin, one.index)
+        if not reads.is_in_flight:
+            self._ask_others_ms = ALWAYS_MS
         return confirmed
 
     def awaits(self, peer: NodeId, index: int) -> None:

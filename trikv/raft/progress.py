@@ -42,6 +42,7 @@ class Progress:
         "probed_ms",
         "promise_ends_ms",
         "round_acked",
+        "slow_ms",
         "state",
     )
 
@@ -55,6 +56,8 @@ class Progress:
     """Somebody waits there for the commit of this index: it is told at once, not with the next message."""
     inflight: deque[tuple[int, int]]
     """(last index, payload bytes) of each AppendEntries not yet acknowledged."""
+    slow_ms: int
+    """When it last let a read round wait for too long; 0 for never."""
     promise_ends_ms: int
     """By our clock: it helps to elect nobody else before."""
     is_probing: bool
@@ -66,6 +69,7 @@ class Progress:
         self.next = next_index
         self.last_ack_ms = now_ms
         self.round_acked = 0
+        self.slow_ms = 0
         self.promise_ends_ms = NEVER_MS
         self.commit_sent = 0
         self.awaited = 0
