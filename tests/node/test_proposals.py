@@ -319,11 +319,11 @@ def test_single_commands_of_one_turn_travel_as_one_proposal() -> None:
     "other",
     [
         Asked((b"SET", b"k", b"v"), db=1),
-        Asked((b"SET", b"k", b"v"), (b"SELECT", b"2")),
+        Asked((b"SET", b"k", b"v"), (b"SELECT", b"2"), joins=False),
         Asked((b"SET", b"k", b"v" * 20_000)),
-        Asked((b"DEL", *[b"k"] * 100)),
+        Asked(*[(b"INCR", b"k")] * 9),
     ],
-    ids=["another database", "several commands", "long", "many words"],
+    ids=["another database", "changes the database", "long", "many commands"],
 )
 def test_whatever_else_travels_alone(other: Asked) -> None:
     """What may change the database for those behind it, is for another one, or is much, joins nobody."""
@@ -335,6 +335,36 @@ def test_whatever_else_travels_alone(other: Asked) -> None:
     assert [item.commands for item in items if isinstance(item, Submission)] == [
         one.work.commands for one in (plain[0], other, plain[1])
     ]
+
+
+def test_pipelines_of_writes_are_joined_too() -> None:
+    """Each client gets the replies of its own commands, in order."""
+    proposals, waiters = opened(attrs.evolve(LIMITS, join_max=9))
+    asked = [Asked(*[(b"INCR", b"n")] * count) for count in (2, 1, 3)]
+    proposals.submit([one.work for one in asked], 0)
+    assert sequences(proposals.outgoing(0, BIG)) == [1]
+    work = waiters.take(5, 1)
+    assert work is not None
+    work.answered([1, 2, 3, 4, 5, 6])
+    assert [one.outcomes for one in asked] == [[[1, 2]], [[3]], [[4, 5, 6]]]
+
+
+def test_joined_works_go_on_in_a_life_begun_anew() -> None:
+    """They stay together, under a sequence of the new life, and each is answered as ever."""
+    proposals, waiters = opened(attrs.evolve(LIMITS, join_max=9))
+    asked = [Asked((b"INCR", b"n")) for _ in range(3)]
+    proposals.submit([one.work for one in asked], 0)
+    assert sequences(proposals.outgoing(0, BIG)) == [1]
+    proposals.disowned(b"another life's", 0)
+    assert len(proposals.outgoing(0, BIG)) == 1, "Hello"
+    proposals.opened(b"another life's", 9, b"", 0)
+    (item,) = items_of(proposals.outgoing(0, BIG))
+    assert isinstance(item, Submission)
+    assert (item.incarnation, item.sequence, len(item.commands)) == (9, 1, 3)
+    work = waiters.take(9, 1)
+    assert work is not None
+    work.answered([1, 2, 3])
+    assert [one.outcomes for one in asked] == [[[1]], [[2]], [[3]]]
 
 
 def test_what_is_joined_stays_small() -> None:

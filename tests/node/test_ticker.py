@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import trio
 from trio.testing import MockClock
 
-from trikv.node.ticker import Ticker
+from trikv.node.ticker import LENGTHEN_MS, Ticker
 
 
 class Armed:
@@ -74,6 +74,26 @@ def test_deadline_that_moves_away_wakes_nobody_at_the_old_one() -> None:
 
     (woken,) = run(scenario)
     assert 5_399 <= woken <= 5_403
+
+
+def test_a_short_deadline_that_is_taken_back_again_and_again_is_left_to_pass() -> None:
+    """A busy follower has one for each batch; to set and to lengthen it costs more than a wake-up in vain."""
+
+    async def scenario(armed: Armed) -> None:
+        changes = 0
+        armed.ticker.arm(armed.clock() + 400)
+        await trio.sleep(0.001)
+        for _ in range(100):
+            for away_ms in (LENGTHEN_MS - 1, 400):
+                before = armed.ticker._armed_for_ms
+                armed.ticker.arm(armed.clock() + away_ms)
+                changes += armed.ticker._armed_for_ms != before
+            await trio.sleep(0.002)
+        assert changes <= 2 + 200 // 20, "and not two for each"
+        await trio.sleep(60)
+
+    (woken,) = run(scenario)
+    assert 690 <= woken <= 710
 
 
 def test_deadline_already_past_wakes_at_once() -> None:

@@ -17,9 +17,12 @@ _raw = msgspec.msgpack.Decoder(msgspec.Raw).decode
 class Asked:
     """A work and every outcome it was given, in order."""
 
-    def __init__(self, *commands: tuple[bytes, ...], writes: bool = True, db: int = 0) -> None:
+    def __init__(
+        self, *commands: tuple[bytes, ...], writes: bool = True, db: int = 0, joins: bool = True
+    ) -> None:
         self.outcomes: list[list[Reply] | CommandError] = []
-        self.work = Work(db, commands, (), writes, self.outcomes.append, self.outcomes.append)
+        size = sum(len(word) for command in commands for word in command) if writes and joins else 0
+        self.work = Work(db, commands, (), writes, self.outcomes.append, self.outcomes.append, size)
 
     @property
     def code(self) -> str:

@@ -93,6 +93,10 @@ class Applier:
         """Carry out `orders` after all that were put before; reads wait for their index."""
         self._orders.extend(orders)
 
+    def applied_index(self) -> int:
+        """The last entry applied; while a write is answered, the one that it came with."""
+        return self.position.index
+
     @property
     def has_orders(self) -> bool:
         """True while something waits to be carried out."""

@@ -14,6 +14,7 @@ The conversation and its `Connection` know each other; `closed` breaks that cycl
 collector is off in a node.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from trikv.host.seam import Wire
@@ -46,6 +47,7 @@ class Conversation:
 
     __slots__ = (
         "_action",
+        "_callbacks",
         "_ended",
         "_intake",
         "_last_write",
@@ -56,7 +58,6 @@ class Conversation:
         "_slow",
         "_unit",
         "_wire",
-        "_work",
         "caller",
         "connection",
     )
@@ -84,9 +85,11 @@ class Conversation:
         self._limits = limits
         self._intake = Intake(wire, self.caller, limits)
         self._out: list[bytes] = []
+        self._callbacks: tuple[Callable[[list[Reply]], None], Callable[[CommandError], None]]
+        self._callbacks = (self._answered, self._failed)
+        """What every work carries, made once: two objects less for each command."""
         self._unit: Unit | None = None
-        """In flight, with `_work`."""
-        self._work: Work | None = None
+        """In flight."""
         self._action: Action | None = None
         """An action is being carried out for this connection."""
         self._last_write: object = None
@@ -113,7 +116,8 @@ class Conversation:
             if single is None:
                 self._proceed()
             else:
-                self._submit_single(*single)
+                args, plan = single
+                self._submit_single(args, plan, len(data))
             return
         self._intake.receive(data)
         if not self._paused and self._intake.buffered_bytes > self._limits.backlog_bytes_max:
@@ -131,8 +135,8 @@ class Conversation:
     def closed(self) -> None:
         """The connection is gone; an answer still on its way is dropped."""
         self._over = True
+        self._callbacks = (_drop, _drop)
         self._unit = None
-        self._work = None
         if self._action is not None:
             self._action.abandoned = True
             self._action = None
@@ -176,7 +180,6 @@ class Conversation:
         if self._over:
             return
         unit, self._unit = self._unit, None
-        self._work = None
         if unit is not None:
             self._emit(unit, unit.refusal(_LOST_WRITE if unit.writes else _LOST_READ))
         elif self._action is not None:
@@ -189,18 +192,16 @@ class Conversation:
     # What the node calls back.
 
     def _answered(self, replies: list[Reply]) -> None:
-        work, self._work = self._work, None
         unit, self._unit = self._unit, None
         if unit is not None:
-            if work is not None:
-                self._last_write = self.caller.service.last_write_of(work)
+            if unit.writes:
+                self._last_write = self.caller.service.write_token()
             self._emit(unit, replies)
             self._go_on()
         # Counted down last: who waits for none in flight finds every answer sent.
         self.caller.connections.finished()
 
     def _failed(self, error: CommandError) -> None:
-        self._work = None
         unit, self._unit = self._unit, None
         if unit is not None:
             self._emit(unit, unit.refusal(error))
@@ -261,10 +262,11 @@ class Conversation:
         """Nothing more is to be read."""
         return self._over or self.connection.closing
 
-    def _submit_single(self, args: Args, plan: Plan) -> None:
-        """The hot path: one plain command came alone."""
+    def _submit_single(self, args: Args, plan: Plan, size: int) -> None:
+        """The hot path: one plain command of `size` bytes came alone."""
         unit = SINGLE_WRITE if plan.writes else SINGLE_READ
-        work = Work(self.connection.database, (args,), (), plan.writes, self._answered, self._failed)
+        answered, failed = self._callbacks
+        work = Work(self.connection.database, (args,), (), plan.writes, answered, failed, size)
         at_once = self._hand_over(unit, work)
         if at_once is not None:
             self._emit(unit, at_once)
@@ -273,16 +275,17 @@ class Conversation:
     def _submit(self, unit: Unit) -> list[Reply] | None:
         """Hand `unit` to the node; its replies where they are there at once, otherwise it is in flight."""
         commands, transactions = tuple(unit.commands), tuple(unit.transactions)
-        work = Work(unit.database, commands, transactions, unit.writes, self._answered, self._failed)
+        answered, failed = self._callbacks
+        join_bytes = unit.join_bytes
+        work = Work(unit.database, commands, transactions, unit.writes, answered, failed, join_bytes)
         return self._hand_over(unit, work)
 
     def _hand_over(self, unit: Unit, work: Work) -> list[Reply] | None:
-        replies = self.caller.service.submit(work)
+        caller = self.caller
+        replies = caller.service.submit(work)
         if replies is None:
             self._unit = unit
-            if unit.writes:
-                self._work = work
-            self.caller.connections.began()
+            caller.connections.began()
         return replies
 
     def _act(self, name: str, args: Args) -> None:
@@ -294,11 +297,12 @@ class Conversation:
 
     def _emit(self, unit: Unit, replies: list[Reply]) -> None:
         """Turn the replies of `unit` into bytes."""
-        bytes_max = self.caller.connections.output_bytes_max
         if len(replies) == 1 and not unit.mixed and type(replies[0]) is not list:
             # Nearly always. One value need not be weighed: the longest is an eighth of what may wait.
             self._out.append(encode(replies[0], self.connection.resp_version))
-        elif weight(replies) > bytes_max:
+            return
+        bytes_max = self.caller.connections.output_bytes_max
+        if weight(replies) > bytes_max:
             self._end_for_size()
         elif not unit.mixed:
             if replies:
@@ -344,3 +348,7 @@ class Conversation:
     def _close(self) -> None:
         self._over = True
         self._wire.close()
+
+
+def _drop(_: object) -> None:
+    """Takes the place of a closed conversation's callbacks, which would be a cycle with it."""

@@ -157,6 +157,7 @@ class Intake:
         can be asked of the whole run is asked before.
         """
         limits, connection, commands = self._limits, self.caller.connection, unit.commands
+        unit.received_bytes += size
         connection.typed = False
         if commands or unit.mixed or len(run) > limits.unit_commands_max or size > limits.unit_bytes_max:
             run = self._part_of(unit, run, size)
@@ -169,6 +170,8 @@ class Intake:
                 commands.append(args)
                 if plan.writes:
                     unit.writes = True
+                else:
+                    unit.reads = True
                 if unit.mixed:
                     unit.slots.append(PLAIN_STEP)
             else:

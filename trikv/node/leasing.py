@@ -18,20 +18,22 @@ class LeaseReads:
     """What a node that is configured to ``reads = lease`` may answer at once."""
 
     def __init__(self, parts: Parts, driver: Driver) -> None:
-        self._parts = parts
         self._driver = driver
+        self._boot_ms = parts.host.clock.boot_ms
+        self._lease_index = parts.raft.lease_index
+        self._applier = parts.applier
+        self._log_time_ms = parts.logtime.now_ms
         self.works = 0
         """Submissions answered so."""
 
     def answer(self, work: Work) -> list[Reply] | None:
         """The replies to `work`; None where it writes, or the lease or the log does not allow it now."""
-        parts = self._parts
         if work.writes or not work.commands or self._driver.stopping:
             return None
-        now_ms = parts.host.clock.boot_ms()  # after it came: a pause before this line must show
-        index = parts.raft.lease_index(now_ms)
-        if index is None or parts.applier.position.index < index:
+        now_ms = self._boot_ms()  # after it came: a pause before this line must show
+        index = self._lease_index(now_ms)
+        applier = self._applier
+        if index is None or applier.position.index < index:
             return None
         self.works += 1
-        at_ms = parts.logtime.now_ms(now_ms)
-        return parts.applier.machine.read(work.db, work.commands, at_ms, work.transactions)
+        return applier.machine.read(work.db, work.commands, self._log_time_ms(now_ms), work.transactions)

@@ -28,7 +28,8 @@ class Mailbox(Generic[T]):
     def put(self, item: T) -> None:
         """Add `item` and wake the consumer."""
         self._items.append(item)
-        self._rouse()
+        if self._sleeper is not None:  # asked here, too: a call less for nearly every item
+            self._rouse()
 
     def put_quietly(self, item: T) -> None:
         """Add `item` for whenever the consumer comes round next."""

@@ -24,8 +24,6 @@ CLUSTERDOWN = CommandError(
 INDETERMINATE = CommandError("INDETERMINATE the write may or may not have happened")
 REPLY_LOST = CommandError("INDETERMINATE the write was applied, but its reply is lost")
 
-JOIN_WORDS_MAX = 64
-"""A command of more words travels alone: it may have much to do."""
 _NEVER_JOINED = 1 << 62
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -39,10 +37,10 @@ class ProposalLimits:
     window_bytes_max: int = 32 * 1024 * 1024
     """Held in memory until applied; past it, submissions wait unassigned, one a connection."""
     entry_bytes_max: int = 16 * 1024 * 1024
-    join_max: int = 64
-    """Single commands that came in one turn travel as one proposal, up to so many."""
+    join_max: int = 128
+    """Commands of several clients that came in one turn travel as one proposal, up to so many."""
     join_bytes_max: int = 16 * 1024
-    """And up to so many bytes of words in all."""
+    """And up to so many bytes of them."""
     deadline_ms: int = 10_000
     """From submission to CLUSTERDOWN or INDETERMINATE."""
     resend_after_ms: int = 500
@@ -164,7 +162,7 @@ class Proposals:
             ):
                 return False
             work, deadline_ms = self._queue.popleft()
-            if self._queue:
+            if work.join_bytes and self._queue:
                 work = self._join(work, deadline_ms)
             sequence = self._next_sequence
             item = self._encoded(work, sequence)
@@ -182,24 +180,31 @@ class Proposals:
         return False
 
     def _join(self, first: Work, deadline_ms: int) -> Work:
-        """One proposal of `first` and the single commands that came with it, for the same database.
+        """One proposal of `first` and of those that came with it, for the same database.
 
         The sequence, its bookkeeping on all nodes and its 40 bytes of log then cost once, not for each of
         fifty clients. Each command stays a step of its own, with a reply of its own.
         """
-        limits, queue, works = self._limits, self._queue, [first]
-        room = min(limits.join_bytes_max, limits.entry_bytes_max // 2) - _single_bytes(first)
-        while queue and room >= 0 and len(works) < limits.join_max:
+        limits, queue = self._limits, self._queue
+        works, commands = [first], list(first.commands)
+        room_bytes = min(limits.join_bytes_max, limits.entry_bytes_max // 2) - first.join_bytes
+        while queue:
             work, due_ms = queue[0]
-            room -= _single_bytes(work)
-            if room < 0 or due_ms != deadline_ms or work.db != first.db:
+            room_bytes -= work.join_bytes or _NEVER_JOINED
+            if (
+                room_bytes < 0
+                or due_ms != deadline_ms
+                or work.db != first.db
+                or len(commands) + len(work.commands) > limits.join_max
+            ):
                 break
             works.append(work)
+            commands += work.commands
             queue.popleft()
         if len(works) == 1:
             return first
-        commands = tuple(work.commands[0] for work in works)
-        return Work(first.db, commands, (), True, partial(_answer_each, works), partial(_fail_each, works))
+        answer, fail = partial(_answer_each, works), partial(_fail_each, works)
+        return Work(first.db, tuple(commands), (), True, answer, fail)
 
     def _encoded(self, work: Work, sequence: int) -> bytes:
         return _encode(
@@ -328,21 +333,13 @@ class Proposals:
         return bool(self._window) or (self._hello_sent and not self.is_open)
 
 
-def _single_bytes(work: Work) -> int:
-    """Bytes of the words of one command outside a transaction; no room holds anything else.
-
-    A single command is a write, so it leaves the selected database as it is for those behind it.
-    """
-    if len(work.commands) != 1 or work.transactions:
-        return _NEVER_JOINED
-    (command,) = work.commands
-    return sum(map(len, command)) if len(command) <= JOIN_WORDS_MAX else _NEVER_JOINED
-
-
 def _answer_each(works: list[Work], replies: list[Reply]) -> None:
-    """Each of the joined works has one step."""
-    for work, reply in zip(works, replies, strict=True):
-        work.answered([reply])
+    """Each command of the joined works was one step."""
+    assert sum([len(work.commands) for work in works]) == len(replies), "a reply a step"
+    end = 0
+    for work in works:
+        start, end = end, end + len(work.commands)
+        work.answered(replies[start:end])
 
 
 def _fail_each(works: list[Work], error: CommandError) -> None:

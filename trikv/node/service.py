@@ -31,6 +31,9 @@ class Work(msgspec.Struct, gc=False):
     """Called with one reply a step, in order."""
     failed: Callable[[CommandError], None]
     """Called instead, when no reply can be had: CLUSTERDOWN (did not happen) or INDETERMINATE."""
+    join_bytes: int = 0
+    """Of a work that writes: about its bytes, where each command is a write and a step of its own that leaves
+    the selected database as it is. Such works may share a proposal. 0 where it travels alone."""
 
 
 @attrs.define(eq=False)
@@ -42,7 +45,7 @@ class Action:
     args: tuple[bytes, ...]
     answered: Callable[[Reply], None]
     last_write: object = None
-    """WAIT: the token of the connection's last write (`Service.last_write_of`), None before any."""
+    """WAIT: the token of the connection's last write (`Service.write_token`), None before any."""
     abandoned: bool = False
     """Set when the client is gone or sends no more: what need not go on for its own sake ends and answers."""
 
@@ -103,8 +106,8 @@ class Service(Protocol):
     def act(self, action: Action) -> None:
         """Carry out `action`, then call `action.answered` (never within this call)."""
 
-    def last_write_of(self, work: Work) -> object:
-        """A token for WAIT, valid once `work` was answered."""
+    def write_token(self) -> object:
+        """A token for WAIT: it stands for the write that is being answered just now."""
 
     def standing(self) -> Standing:
         """Leader or not: what HELLO and ROLE call master and replica (slave)."""

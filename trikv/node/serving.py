@@ -4,7 +4,7 @@ Clients are served from the first moment, also while a blank disk waits for the 
 for the machine is answered with an error that is safe to retry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
@@ -42,20 +42,24 @@ class NodeService:
     def __init__(self, host: Host, inbox: Mailbox[Event], node_id: int, settings: RuntimeSettings) -> None:
         self.settings = settings
         self.node_id = node_id
+        self.write_token: Callable[[], object] = _no_write
+        """The index at which the write applied that is being answered just now."""
         self._host = host
         self._inbox = inbox
+        self._lease_reads: LeaseReads | None = None
         self._member: Member | None = None
         self._connections = 0
 
     def joined(self, member: Member) -> None:
         """The log is open: serve in earnest."""
         self._member = member
+        self.write_token = member.parts.applier.applied_index
+        self._lease_reads = member.lease_reads
 
     def submit(self, work: Work) -> list[Reply] | None:
         """Take `work`; it is answered or failed later, but for a read that a lease allows at once."""
-        member = self._member
-        if member is not None and member.lease_reads is not None:
-            replies = member.lease_reads.answer(work)
+        if self._lease_reads is not None:
+            replies = self._lease_reads.answer(work)
             if replies is not None:
                 return replies
         self._inbox.put(work)
@@ -64,8 +68,7 @@ class NodeService:
     @property
     def works(self) -> int:
         """Submissions answered without the driver."""
-        lease_reads = self._member.lease_reads if self._member is not None else None
-        return lease_reads.works if lease_reads is not None else 0
+        return self._lease_reads.works if self._lease_reads is not None else 0
 
     def act(self, action: Action) -> None:
         """Carry out `action`, then answer it."""
@@ -75,11 +78,6 @@ class NodeService:
         # Refused like any other command of a node that is none yet; never within this call.
         refuse = partial(_refuse, action)
         self._inbox.put(Work(0, (), (), False, refuse, refuse))
-
-    def last_write_of(self, work: Work) -> object:
-        """The index at which `work` applied; asked for while it is being answered."""
-        assert self._member is not None, "only a member's applier answers works"
-        return self._member.parts.applier.position.index if work.writes else None
 
     def standing(self) -> Standing:
         """Leader or not, for HELLO and ROLE."""
@@ -124,6 +122,10 @@ class NodeService:
     def last_save_s(self) -> int:
         """When the newest snapshot was written, Unix seconds."""
         return 0 if self._member is None else self._member.parts.snapshotter.newest_saved_ms // 1000
+
+
+def _no_write() -> object:
+    raise AssertionError("only a member's applier answers writes")
 
 
 def _refuse(action: Action, _: object) -> None:

@@ -1,8 +1,8 @@
 """One re-armed deadline: wakes the driver when the next of its timers is due, and never otherwise.
 
 One that comes nearer shortens the sleep in place. One that moves away (an election timer re-armed by every
-heartbeat) lengthens it, but only once it has moved far enough to be worth it: a busy node arms it a thousand
-times a second. Where it did not, the ticker wakes at the old one, sees that it has moved and sleeps again.
+heartbeat) lengthens it, but only where that is worth it: a busy node arms it a thousand times a second.
+Where it has moved little, or the sleep is nearly over, the ticker wakes at the old one and sleeps again.
 Once it has fired it waits for the driver to arm it anew, not for time: a sleep that ends costs Trio more than
 the whole turn of an idle node.
 """
@@ -14,7 +14,8 @@ import trio
 from trikv.node.mailbox import Mailbox
 
 LENGTHEN_MS = 20
-"""A deadline that moves away by less is left to be found out at the old one."""
+"""A deadline that moves away by less is left to be found out at the old one, and so is any while the old one
+is nearer than this: a busy follower has a short one for every batch, set and taken back each time."""
 
 
 class Ticker:
@@ -36,9 +37,15 @@ class Ticker:
         if self._has_fired:
             self._has_fired = False
             self._armed.put(None)
-        elif self._armed_for_ms is not None and not 0 <= due_ms - self._armed_for_ms < LENGTHEN_MS:
+        elif self._armed_for_ms is not None and self._is_worth_it(due_ms, self._armed_for_ms):
             self._armed_for_ms = due_ms
             self._sleep.deadline = trio.current_time() + max(0, due_ms - self._clock()) / 1000
+
+    def _is_worth_it(self, due_ms: int, armed_for_ms: int) -> bool:
+        """Whether the sleep under way is to end at another time."""
+        if due_ms < armed_for_ms:
+            return True
+        return due_ms - armed_for_ms >= LENGTHEN_MS and armed_for_ms - self._clock() >= LENGTHEN_MS
 
     async def run(self) -> None:
         """Run until cancelled."""

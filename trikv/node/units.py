@@ -98,6 +98,10 @@ class Unit(msgspec.Struct):
     cost_us: int = 0
     """About how long this node itself will be busy with it."""
     writes: bool = False
+    reads: bool = False
+    """Some command only reads; not kept where the unit is `mixed`."""
+    received_bytes: int = 0
+    """What was received for it came to so many bytes or less, unless it is `mixed`."""
     mixed: bool = False
     """True where some slot would not be `PLAIN_STEP`; where all are, encoding is one call."""
     counted: int = 0
@@ -112,6 +116,11 @@ class Unit(msgspec.Struct):
     def steps(self) -> int:
         """Replies that the machine will give."""
         return len(self.commands) + sum(1 - transaction.count for transaction in self.transactions)
+
+    @property
+    def join_bytes(self) -> int:
+        """For `Work.join_bytes`."""
+        return 0 if self.mixed or self.reads else self.received_bytes
 
     def argument_bytes(self) -> int:
         """Bytes of all arguments. Counted when asked for: a unit of one received chunk never is."""

@@ -80,6 +80,7 @@ class FakeService:
         self.machine = Machine()
         self.machine.apply_membership(1, [1])
         self._sequence = 0
+        self._written: tuple[bytes, ...] = ()
         self._connections = 0
         self._apply(Hello(1, b"nonce"))
 
@@ -92,6 +93,7 @@ class FakeService:
         if not work.writes:
             return self.machine.read(work.db, work.commands, self.now_ms, work.transactions)
         self._sequence += 1
+        self._written = work.commands[0]
         item = Submission(1, 2, self._sequence, work.db, work.commands, work.transactions)
         (outcome,) = self._apply(item)
         assert isinstance(outcome, Applied)
@@ -119,8 +121,8 @@ class FakeService:
     def act(self, action: Action) -> None:
         self.actions.append(action)
 
-    def last_write_of(self, work: Work) -> object:
-        return ("written", work.commands[0])
+    def write_token(self) -> object:
+        return ("written", self._written)
 
     def standing(self) -> Standing:
         return self.standing_now

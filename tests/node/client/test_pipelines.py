@@ -1,5 +1,6 @@
 """However a pipeline's bytes are cut, and whenever the node answers, the replies are the same."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,3 +134,25 @@ def test_no_arguments_of_any_command_raise(
     assert client.say(request) or client.wire.is_closed
     client.say(resp("AUTH", "x") + resp("MULTI") + request + resp("EXEC"))
     assert client.connections.in_flight() == 0
+
+
+@pytest.mark.parametrize(
+    ("commands", "joins"),
+    [
+        pytest.param([("SET", "a", "1")], True, id="write"),
+        pytest.param([("SET", "a", "1", "EX", "9")], True, id="long write"),
+        pytest.param([("SET", "a", "1"), ("INCR", "b"), ("DEL", "c", "d")], True, id="writes"),
+        pytest.param([("SET", "a", "1"), ("GET", "b")], False, id="reads"),
+        pytest.param([("MULTI",), ("SET", "a", "1"), ("EXEC",)], False, id="transaction"),
+        pytest.param([("SET", "a", "1"), ("SELECT", "1")], False, id="select"),
+        pytest.param([("SET", "a", "1"), ("PING",)], False, id="local"),
+        pytest.param([("CONFIG", "SET", "maxmemory", "1mb")], False, id="setting"),
+    ],
+)
+def test_which_works_may_share_a_proposal(commands: list[tuple[str, ...]], joins: bool) -> None:  # noqa: FBT001
+    """Those of nothing but writes, a step each, that keep to the database; no fewer bytes than there are."""
+    client = Client()
+    client.receive(b"".join(resp(*command) for command in commands))
+    (work,) = client.service.works
+    size = sum(len(word) for command in work.commands for word in command)
+    assert work.join_bytes >= size if joins else work.join_bytes == 0
