@@ -185,6 +185,7 @@ def test_against_a_dict(commands: list[tuple[bytes, ...]]) -> None:
         ("MSET a 1 b", wrong_arity("mset")),
         ("MSETNX a 1 b", wrong_arity("msetnx")),
         ("GETRANGE num x 1", NOT_INTEGER),
+        ("GETRANGE num -1 -2", b""),
         ("GETRANGE num 1 x", NOT_INTEGER),
         ("SETRANGE num x v", NOT_INTEGER),
         ("SETRANGE num -1 v", OFFSET_RANGE),

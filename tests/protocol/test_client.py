@@ -262,6 +262,15 @@ def test_one_plain_request_alone_comes_out_as_it_is() -> None:
     assert over.buffered_bytes == 0
 
 
+@pytest.mark.parametrize("args", [[b"GET", b"k"], [b"SET", b"k", b"v"]])
+def test_the_quick_look_at_one_request_looks_at_each_part(args: list[bytes]) -> None:
+    """A wrong count or length, or a byte too much, is left to the careful reader."""
+    parts = encode_command(args).split(b"\r\n")
+    for position, part in enumerate(parts):
+        damaged = [*parts[:position], b"?" + part, *parts[position + 1 :]]
+        assert split_single(b"\r\n".join(damaged)) is None, position
+
+
 @given(
     args=st.lists(st.one_of(st.binary(max_size=12), st.just(b"v" * 4096)), min_size=1, max_size=4),
     at=st.integers(0, 60),
