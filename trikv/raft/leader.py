@@ -279,7 +279,11 @@ class Leader:
         if began:
             confirmed += self._confirm(shared)  # at once where we are the majority
         beat_due, self._beat_due = self._beat_due, False
-        asked = self._whom_to_ask(shared, began=began) if self.reads.is_in_flight else ()
+        asked: Collection[NodeId] = ()
+        if began and self.reads.is_in_flight:
+            asked = self._ask(shared)
+        elif shared.now_ms >= self._ask_others_ms:
+            asked = self._ask_others(shared)
         same: dict[int, tuple[AppendEntries, int]] = {}  # peers at one index share one message
         for peer, progress in self.progress.items():
             beat = beat_due or peer in asked
@@ -290,27 +294,27 @@ class Leader:
                 self._beat(shared, peer)
         return confirmed
 
-    def _whom_to_ask(self, shared: Shared, *, began: bool) -> Collection[NodeId]:
-        """Voters that are to hear of a read round now.
+    def _ask(self, shared: Shared) -> list[NodeId]:
+        """The voters that a read round asks: as many as make a majority with us.
 
-        One that `began` asks as many as make a majority with us, first those whom it had to wait for longest
-        ago, or never. One that they let wait asks the others.
+        First those whom one had to wait for longest ago, or never.
         """
-        now, progress = shared.now_ms, self.progress
-        others = [voter for voter in shared.memberships.voters if voter != shared.node_id]
-        if began:
-            others.sort(key=lambda voter: (progress[voter].slow_ms, voter))
-            needed = majority(len(shared.memberships.voters)) - shared.is_voter
-            self._asked = others[:needed]
-            self._ask_others_ms = now + SLOW_ROUND_MS if needed < len(others) else ALWAYS_MS
-            return self._asked
-        if now < self._ask_others_ms:
-            return ()
+        voters, progress = shared.memberships.voters, self.progress
+        others = [voter for voter in voters if voter != shared.node_id]
+        others.sort(key=lambda voter: (progress[voter].slow_ms, voter))
+        needed = majority(len(voters)) - shared.is_voter
+        self._asked = others[:needed]
+        self._ask_others_ms = shared.now_ms + SLOW_ROUND_MS if needed < len(others) else ALWAYS_MS
+        return self._asked
+
+    def _ask_others(self, shared: Shared) -> list[NodeId]:
+        """The voters that a round asks which the first ones let wait."""
         self._ask_others_ms = ALWAYS_MS
         for voter in self._asked:
-            if voter in progress and progress[voter].round_acked < self.reads.number:
-                progress[voter].slow_ms = now
-        return [voter for voter in others if voter not in self._asked]
+            if voter in self.progress and self.progress[voter].round_acked < self.reads.number:
+                self.progress[voter].slow_ms = shared.now_ms
+        known = {shared.node_id, *self._asked}
+        return [voter for voter in shared.memberships.voters if voter not in known]
 
     def _take_leased(self) -> tuple[ConfirmedRead, ...]:
         if not self.leased:
