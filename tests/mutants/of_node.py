@@ -267,6 +267,13 @@ SNAPSHOTS: tuple[Mutant, ...] = (
         "node/test_retention.py::test_what_is_not_applied_or_not_durable_stays",
     ),
     mutant(
+        "the log in memory is bounded by the second, not by bytes",
+        "trikv.node.driver",
+        "        elif self._parts.retention.is_due(raft.log_bytes):\n            self._trim_log(now)\n",
+        "",
+        "node/test_retention.py::test_a_leader_drops_as_it_writes",
+    ),
+    mutant(
         "a snapshot of another cluster is installed",
         "trikv.node.snapshotter",
         "if header.cluster != self._identity.cluster:",

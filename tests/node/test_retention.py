@@ -1,13 +1,16 @@
 """How much of the log stays in memory."""
 
+import tracemalloc
 from typing import cast
 
 import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.node.desk import leading
 from trikv.node.retention import Retention, RetentionSettings
 from trikv.raft.core import Raft
+from trikv.raft.messages import AppendAck
 from trikv.raft.types import Entry, EntryKind
 
 SETTINGS = RetentionSettings(tail_bytes=1_000, follower_bytes=5_000, follower_silent_ms=30_000)
@@ -68,6 +71,45 @@ def test_follower_that_answers_is_waited_for_up_to_a_bound() -> None:
     assert trim(FakeRaft(45, 45, {2: Follower(5)})) == 40
     assert trim(FakeRaft(90, 90, {2: Follower(5)})) == 50
     assert trim(FakeRaft(45, 45, {2: Follower(5)}), now_ms=30_000) == 10
+
+
+def test_another_look_is_due_after_a_step() -> None:
+    """Growth alone makes it due, counted from what the last look had to leave, and never below the tail."""
+    retention = Retention(attrs.evolve(SETTINGS, step_bytes=300))
+    retention.trim(cast("Raft", FakeRaft(2, 2)), 2, 0)
+    assert next(size for size in range(0, 2_000, 100) if retention.is_due(size)) == 1_300
+    retention.trim(cast("Raft", FakeRaft(45, 45, {2: Follower(0)})), 45, 0)
+    assert not retention.is_due(4_700)
+    assert retention.is_due(4_800)
+
+
+def test_a_leader_drops_as_it_writes() -> None:
+    """However much is written before a second is over: the tail and a step, no more."""
+    desk = leading()
+    settings = attrs.evolve(SETTINGS, step_bytes=500)
+    desk.driver._parts = attrs.evolve(desk.driver._parts, retention=Retention(settings))
+    most = 0
+    for _ in range(100):
+        desk.submit(b"SET", b"k", bytes(100))
+        desk.sync()
+        for peer in desk.raft.progress:
+            desk.hear(peer, AppendAck(2, desk.raft.last_index))
+        most = max(most, desk.raft.log_bytes)
+    assert settings.tail_bytes < most < settings.tail_bytes + settings.step_bytes + 300
+
+
+def test_an_entry_holds_no_more_memory_than_its_payload() -> None:
+    """What is counted as a log's bytes is what it takes: the encoder's spare room stays with the encoder."""
+    desk = leading()
+    before = desk.raft.log_bytes
+    tracemalloc.start()
+    try:
+        desk.driver._leading.propose([bytes(60_000 + 100 * number) for number in range(50)], desk.host.now_ms)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert desk.raft.log_bytes - before > 3_000_000
+    assert taken < 1.1 * (desk.raft.log_bytes - before)
 
 
 @given(

@@ -176,6 +176,8 @@ class Driver:
         self._notice_leadership(now)
         if now >= self._housekeeping_due_ms:
             self._keep_house(now)
+        elif self._parts.retention.is_due(raft.log_bytes):
+            self._trim_log(now)
         self._hand_over_proposals(now, free=writes_free)
         self._ask_reads(now, free=reads_free)
         ready = raft.ready()
@@ -380,7 +382,7 @@ class Driver:
     def _keep_house(self, now: int) -> None:
         self._housekeeping_due_ms = now + HOUSEKEEPING_MS
         raft, identity = self._raft, self._parts.identity
-        self._parts.retention.trim(raft, self._parts.applier.position.index, now)
+        self._trim_log(now)
         for work in self._parts.applier.lapsed_reads(now - self._reads.patience_ms):
             work.failed(CLUSTERDOWN)
         self._clock_watch.look(now, raft.peer_clocks)
@@ -391,6 +393,9 @@ class Driver:
         elif not any(member.disk == identity.disk and member.voter for member in raft.membership.members):
             for peer in self._links.peers():
                 self._links.send(peer, said.JoinRequest(identity.disk, ""))
+
+    def _trim_log(self, now: int) -> None:
+        self._parts.retention.trim(self._raft, self._parts.applier.position.index, now)
 
     def _next_deadline(self, now: int) -> int:
         """When the next turn is due at the latest. What comes in meanwhile is never due before that."""

@@ -96,7 +96,8 @@ class Leading:
             int.from_bytes(self._host.entropy.bytes(8), "big"),
             [msgspec.Raw(item) for item in items],
         )
-        index = self._raft.propose(_encode(batch))
+        # The encoder grows its buffer by halves and gives all of it away: the log keeps an exact copy.
+        index = self._raft.propose(bytes(memoryview(_encode(batch))))
         if index is None:
             return False
         self._last_batch_index = index

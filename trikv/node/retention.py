@@ -17,6 +17,8 @@ class RetentionSettings:
     """Kept at most while a follower that still answers has not got it."""
     follower_silent_ms: int = 30_000
     """A follower silent for longer is no longer waited for."""
+    step_bytes: int = 1024 * 1024
+    """So much more than the last look left is worth another: memory is bounded by bytes, not by seconds."""
 
 
 class Retention:
@@ -24,12 +26,20 @@ class Retention:
 
     def __init__(self, settings: RetentionSettings) -> None:
         self._settings = settings
+        self._worth_a_look = 0
+
+    def is_due(self, log_bytes: int) -> bool:
+        """True where the log has grown enough since the last look to be looked at before its time."""
+        return log_bytes >= self._worth_a_look
 
     def trim(self, raft: Raft, applied: int, now_ms: int) -> None:
         """Drop what is applied, durable here, and needed by nobody we wait for."""
+        if raft.log_bytes > self._settings.tail_bytes:
+            self._drop(raft, applied, now_ms)
+        self._worth_a_look = max(raft.log_bytes, self._settings.tail_bytes) + self._settings.step_bytes
+
+    def _drop(self, raft: Raft, applied: int, now_ms: int) -> None:
         settings = self._settings
-        if raft.log_bytes <= settings.tail_bytes:
-            return
         done = min(applied, raft.durable_index)
         safe = min(done, _last_beyond(raft, settings.tail_bytes))
         for progress in raft.progress.values():
