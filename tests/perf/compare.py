@@ -9,7 +9,7 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -19,7 +19,7 @@ from tests.perf.arena import Arena
 from tests.perf.generator import Load, Outcome, Work
 from tests.perf.greedy import greedy_client
 from tests.perf.report import DuelResult, Report, Skipped, SoloResult, rates, table
-from tests.perf.rows import Contender, Duel, Side
+from tests.perf.rows import Contender, Duel, Side, Solo
 from tests.perf.servers import Unavailable
 
 _GREEDY_LEAD_S = 1.0
@@ -53,16 +53,36 @@ class Comparison:
         self.report = report
         self._say = say
 
-    def duel(self, duel: Duel) -> DuelResult:
-        """Drive both in turns, as often as there are rounds."""
-        self._arena.have(*{duel.base.side: None, duel.ours.side: None})
-        result = DuelResult(duel, [], [])
+    def duels(self, duels: Sequence[Duel]) -> Iterator[DuelResult | Skipped]:
+        """Drive both contenders of each, one after the other, once a round.
+
+        Every round has servers of its own: two clusters of one code, a minute apart, differ by a tenth for as
+        long as they live (where their memory lies in the caches), and so do two of Redis.
+        """
+        results = {duel.key: DuelResult(duel, [], []) for duel in duels}
+        reasons: dict[str, str] = {}
         for _ in range(self._effort.rounds):
-            for contender, runs in ((duel.base, result.base), (duel.ours, result.ours)):
-                runs.append(self._arena.drive(contender, self._effort.seconds))
-                where = "three nodes" if contender.everywhere else "leader"
-                self._say(f"{duel.key}: {contender.side.value}, {where}: {rates(runs)[-1]:,.0f}/s")
-        return result
+            self._arena.keep(())
+            for duel in duels:
+                if duel.key not in reasons:
+                    try:
+                        self._turn(results[duel.key])
+                    except Unavailable as reason:
+                        reasons[duel.key] = str(reason)
+        for duel in duels:
+            yield self._skipped(duel, reasons[duel.key]) if duel.key in reasons else results[duel.key]
+
+    def _turn(self, result: DuelResult) -> None:
+        duel = result.duel
+        self._arena.have(*{duel.base.side: None, duel.ours.side: None})
+        for contender, runs in ((duel.base, result.base), (duel.ours, result.ours)):
+            runs.append(self._arena.drive(contender, self._effort.seconds))
+            where = "three nodes" if contender.everywhere else "leader"
+            self._say(f"{duel.key}: {contender.side.value}, {where}: {rates(runs)[-1]:,.0f}/s")
+
+    def _skipped(self, row: Duel | Solo, reason: str) -> Skipped:
+        self._say(f"SKIPPED {row.key}: {reason}")
+        return Skipped(row, reason)
 
     def worst(self) -> SoloResult:
         """The longest that any of fifty writers waited."""
@@ -128,24 +148,23 @@ class Comparison:
 
     def run(self, keys: Sequence[str]) -> None:
         """Measure these rows in the order of the table; one that cannot be had is reported as skipped."""
+        self.report.results += self.duels([duel for duel in rows.DUELS if duel.key in keys])
         solos = {"worst": self.worst, "rest": self.rest, "failover": self.failover, "greedy": self.greedy}
-        for row in (*rows.DUELS, *rows.SOLOS):
-            if row.key not in keys:
-                continue
-            try:
-                result = self.duel(row) if isinstance(row, Duel) else solos[row.key]()
-            except Unavailable as reason:
-                self._say(f"SKIPPED {row.key}: {reason}")
-                self.report.results.append(Skipped(row, str(reason)))
-            else:
-                self.report.results.append(result)
+        for solo in rows.SOLOS:
+            if solo.key in keys:
+                try:
+                    self.report.results.append(solos[solo.key]())
+                except Unavailable as reason:
+                    self.report.results.append(self._skipped(solo, str(reason)))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.perf.compare", description=__doc__)
     parser.add_argument("--rows", default=",".join(rows.KEYS), help="which, of: %(default)s")
-    parser.add_argument("--seconds", type=float, default=4, help="of each run (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=2, help="of each run (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="of each contender, with new servers (%(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="one short round: does it work?")
     parser.add_argument("--ahead", action="store_true", help=machine.AHEAD_HELP)
     parser.add_argument("--curve", action="store_true", help="also the plot's points, for --json")

@@ -75,7 +75,8 @@ def rates(runs: Sequence[Run]) -> list[float]:
 def table(report: Report) -> Iterator[str]:
     """The lines of a Markdown document."""
     yield str(report.machine)
-    yield f"{report.rounds} rounds of {report.seconds:g} s a contender, in turns; min-median-max"
+    length = f"{report.rounds} rounds of {report.seconds:g} s a contender"
+    yield f"{length}, in turns, each with new servers; min-median-max"
     yield ""
     yield "| work | against | trikv | ratio (of the turns; of the best) | must | aim | |"
     yield "|---|---|---|---|---|---|---|"
