@@ -18,8 +18,10 @@ if [ "$python" = none ]; then
     exit 1
 fi
 
-hash=$("$python" -c 'import hashlib, pathlib, platform
-text = "".join(pathlib.Path(name).read_text() for name in ("pyproject.toml", "constraints.txt"))
+hash=$("$python" -c 'import hashlib, pathlib, platform, shutil
+text = "".join(pathlib.Path(name).read_text() for name in (
+    "pyproject.toml", "constraints.txt", "setup.py", "trikv/machine/_runs.c"))
+text += str(bool(shutil.which("cc") or shutil.which("gcc")))  # one that came later builds the part in C
 print(hashlib.sha256((text + platform.python_version()).encode()).hexdigest())')
 stamp=$(cat .venv/stamp 2>/dev/null || true)
 if [ "$stamp" = "$hash $extra" ]; then exit 0; fi
@@ -32,10 +34,14 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     exit 1
 fi
 echo "trikv: making .venv with $("$python" --version); this takes a minute" >&2
+rm -f trikv/machine/_runs*.so # one that cannot be built again must not stay as it was
 "$python" -m venv --clear .venv
 if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
     --editable ".${extra:+[$extra]}"; then
     echo "trikv: the packages could not be installed (above is why); start again when they can" >&2
     exit 1
+fi
+if ! .venv/bin/python -c 'import trikv.machine._runs' 2>/dev/null; then
+    echo "trikv: without its part in C, which needs a compiler and Python's headers: all works, writes are slower" >&2
 fi
 echo "$hash $extra" >.venv/stamp

@@ -24,6 +24,7 @@ from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
+from trikv.machine.runs import set_run
 from trikv.node.node import Node
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
@@ -57,6 +58,8 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
     try:
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
         load = partial(_pieces_of, config.load) if config.load else None
+        if set_run is None:
+            log.info("without the part in C: writes take more of the processor; docs/OPERATION.md, compiled")
         with RealHost(config.data_directory) as host:
             node = Node(config, host, shared, load)
             trio.run(_run, node, host.disk if refill else None, supervised)

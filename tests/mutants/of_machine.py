@@ -167,6 +167,27 @@ COMMANDS: tuple[Mutant, ...] = (
         "machine/test_machine.py::test_watch_sees_whatever_changes_a_key",
     ),
     mutant(
+        "a run of SETs changes what a snapshot is being written of",
+        "trikv.machine.database",
+        "            or ledger.observers\n            or ledger.changes",
+        "            or ledger.changes",
+        "machine/test_runs.py::test_a_walk_sees_the_state_of_its_beginning",
+    ),
+    mutant(
+        "a run of SETs passes the cap",
+        "trikv.machine.database",
+        "        room = min(ledger.cap - ledger.used, _LARGE) if ledger.cap else _LARGE\n",
+        "        room = _LARGE\n",
+        "machine/test_runs.py::test_a_replica_with_it_and_one_without_are_equal",
+    ),
+    mutant(
+        "a run of SETs counts for one command",
+        "trikv.machine.evaluation",
+        "        space.position += done\n",
+        "        space.position += 1\n",
+        "machine/test_runs.py::test_a_run_is_as_many_commands_as_it_has",
+    ),
+    mutant(
         "a SET that only overwrites leaves the version as it was",
         "trikv.machine.database",
         "        bucket[key] = Entry(value, version)\n",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import attrs
 
+from trikv.machine.runs import set_run
+
 _SYNCS = 100
 _BLOCK = b"\0" * 512
 
@@ -23,6 +25,8 @@ class Machine:
     cores: int
     kernel: str
     python: str
+    compiled: bool
+    """Whether trikv's part in C is there."""
     load_before: tuple[float, float, float]
     """Runnable processes over 1, 5 and 15 minutes: whoever else works here."""
     ahead: bool
@@ -36,7 +40,8 @@ class Machine:
         """Two lines for the head of a report."""
         load = " ".join(f"{part:.1f}" for part in self.load_before)
         return (
-            f"{self.processor}, {self.cores} cores, Linux {self.kernel}, Python {self.python}; "
+            f"{self.processor}, {self.cores} cores, Linux {self.kernel}, Python {self.python}"
+            f"{'' if self.compiled else ' (trikv without its part in C)'}; "
             f"load before {load}{' (we went ahead)' if self.ahead else ''}\n"
             f"data on {self.file_system}; 512 bytes and fdatasync: median {self.sync_ms:.2f} ms, "
             f"worst of {_SYNCS} {self.sync_ms_max:.1f} ms"
@@ -51,6 +56,7 @@ def describe(directory: Path) -> Machine:
         cores=os.cpu_count() or 1,
         kernel=platform.release(),
         python=platform.python_version(),
+        compiled=set_run is not None,
         load_before=os.getloadavg(),
         ahead=os.sched_getscheduler(0) == os.SCHED_RR,
         file_system=file_system(directory),

@@ -97,7 +97,16 @@ def test_the_table_says_which_bar_is_reached(ours: float, verdict: str) -> None:
     duel = next(row for row in rows.DUELS if row.key == "set50")
     assert isinstance(duel, Duel)
     here = Machine(
-        "a processor", 2, "6", "3.11", (0, 0, 0), ahead=False, file_system="ext4", sync_ms=1, sync_ms_max=2
+        "a processor",
+        2,
+        "6",
+        "3.11",
+        True,
+        (0, 0, 0),
+        ahead=False,
+        file_system="ext4",
+        sync_ms=1,
+        sync_ms_max=2,
     )
     runs = [_run(50.0), _run(100.0), _run(500.0)]
     found = report.DuelResult(duel, runs, [_run(1.0), _run(ours), _run(1000.0)])

@@ -15,6 +15,7 @@ only where the client is, so other replicas skip them and must not miss them.
 ==============  =============================================================================================
 ``machine``     apply, read, walk; with ``snapshot`` the only module the node drives
 ``evaluation``  one command after another, transactions, poison
+``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans; ``ledger``: what they share
 ``memory``      what a key is charged, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
@@ -49,6 +50,10 @@ a bucket's table of references before the first write to it (entries are never c
 are shared), costs about 30 bytes a key at worst besides old values, and any number of walks may go on. Two
 things are not bounded by design: `digest` hashes all that changed since the last one, and whoever makes keys
 of one crc32 range makes one bucket long (crc32 has no secret), which SCAN and walks of that bucket then pay.
+
+**One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
+another. ``_runs.c`` fetches those of 64 SETs at once; it does what `Database.set` does, or less, and the loop
+goes on from there. Tests hold the two to each other, and a node works without it.
 
 **No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Ledger`; a walk is a cycle while it
 runs and is broken when it ends or is aborted. A test runs thousands of commands with the collector off and

@@ -29,7 +29,7 @@ def hash_some(space: Keyspace, buckets: int) -> bool:
 
 def state_digest(space: Keyspace, settings: msgspec.Struct) -> str:
     """32 hexadecimal digits for all databases and the settings."""
-    whole = blake2b(_encoder.encode(settings), digest_size=16)
+    whole = blake2b(msgspec.json.encode(settings), digest_size=16)  # MessagePack has no integers above 2**64
     for db in space.databases:
         for number, bucket_hash in sorted(db.bucket_hashes(_hash_bucket).items()):
             whole.update(b"%d %d " % (db.number, number))

@@ -24,6 +24,7 @@ Key = NewType("Key", bytes)
 """Annotates the parameters that are keys."""
 
 Handler: TypeAlias = Callable[..., Any]
+Run: TypeAlias = Callable[[Any, Sequence[Sequence[bytes]]], int]
 Extra: TypeAlias = Callable[[Sequence[bytes]], int]
 
 _MANY = 1 << 31
@@ -74,6 +75,10 @@ class Command:
     handler: Handler
     of_two: Handler
     """Called for two arguments exactly: the handler, or what does the same in less time."""
+    of_key: Handler | None
+    """Reads one key, looks at nothing else and cannot fail: what a lone read may call without more ado."""
+    of_run: Run | None
+    """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
     words: int
     """Arguments that make the name: 2 for a subcommand."""
     whole: bool
@@ -178,23 +183,20 @@ class CommandTable:
         step: int = 1,
         grows: bool = False,
         grows_more: Extra | None = None,
+        of_key: bool = False,
         of_two: Handler | None = None,
+        of_run: Run | None = None,
     ) -> Callable[[Handler], Handler]:
         """Register the decorated handler as `name`. May be stacked: an alias is a name like any other.
 
         `options` replaces the open end of the signature in the usage; `step` is the distance of keys
-        (2 in MSET); `grows` marks what adds to the account without being refused outright over the cap;
-        `of_two` does what the handler does for two arguments, in less time.
+        (2 in MSET); `grows` marks what adds to the account without being refused outright over the cap.
+        Quick ways, see `Command`: `of_key` says that the handler is fit for it, `of_two` does what it does
+        for two arguments, `of_run` for as many such calls in a row as it can.
         """
 
         def register(handler: Handler) -> Handler:
             shape = _Shape.of(handler, words=name.count("|") + 1, step=step)
-            marks = {
-                "write": kind is Kind.WRITE,
-                "readonly": kind is Kind.READ,
-                "denyoom": denies_oom,
-                "fast": fast,
-            }
             usage = " ".join(
                 part for part in (name.replace("|", " "), *shape.fixed, options or shape.open) if part
             )
@@ -203,13 +205,15 @@ class CommandTable:
                     name=name,
                     kind=kind,
                     arity=shape.arity,
-                    flags=tuple(mark for mark, is_set in marks.items() if is_set),
+                    flags=_flags(kind, denyoom=denies_oom, fast=fast),
                     keys=shape.keys,
                     summary=(inspect.getdoc(handler) or "").partition("\n")[0],
                     group=group,
                     usage=usage,
                     handler=handler,
+                    of_key=handler if of_key else None,
                     of_two=of_two or handler,
+                    of_run=of_run,
                     words=shape.words,
                     whole=shape.whole,
                     plain=shape.words == 1 and not shape.whole,
@@ -269,6 +273,11 @@ class _Shape:
             fixed=fixed,
             open=f"[{open_end[0].removesuffix('s')} ...]" if open_end else "",
         )
+
+
+def _flags(kind: Kind, **marks: bool) -> tuple[str, ...]:
+    marks = {"write": kind is Kind.WRITE, "readonly": kind is Kind.READ, **marks}
+    return tuple(mark for mark, is_set in marks.items() if is_set)
 
 
 def _unknown(args: Sequence[bytes]) -> CommandError:

@@ -41,7 +41,8 @@ class LogTime:
         """Log time at this instant; for a follower the last stamp it saw."""
         if self._origin_boot_ms is None:
             return self.last_stamp_ms
-        return max(self.last_stamp_ms, self._origin_ms + boot_ms - self._origin_boot_ms)
+        now_ms = self._origin_ms + boot_ms - self._origin_boot_ms
+        return now_ms if now_ms > self.last_stamp_ms else self.last_stamp_ms  # noqa: FURB136 - asked for each read
 
     def stamp(self, boot_ms: int) -> int:
         """A leader's stamp for an entry; never below one given or seen before."""

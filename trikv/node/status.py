@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from trikv import __version__
+from trikv.machine.runs import set_run
 from trikv.node.driver import Driver, Parts
 from trikv.node.service import REDIS_VERSION, MemoryStats, RuntimeSettings
 from trikv.raft.roles import Role
@@ -66,6 +67,7 @@ class Status:
         return [
             ("redis_version", REDIS_VERSION),
             ("trikv_version", __version__),
+            ("compiled", "yes" if set_run else "no"),
             ("redis_mode", "standalone"),
             ("process_id", self._parts.host.process_id()),
             ("run_id", self._parts.identity.disk.hex()),

@@ -30,7 +30,13 @@ def replace(db: Database, key: bytes, value: bytes) -> CommandError | None:
 
 
 @COMMANDS.command(
-    "SET", kind=Kind.WRITE, group="string", denies_oom=True, options=_SET_OPTIONS, of_two=Database.set
+    "SET",
+    kind=Kind.WRITE,
+    group="string",
+    denies_oom=True,
+    options=_SET_OPTIONS,
+    of_two=Database.set,
+    of_run=Database.set_run,
 )
 def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
     """Set a key to a value; without KEEPTTL an old deadline goes."""
@@ -121,7 +127,7 @@ def getset(db: Database, key: Key, value: bytes) -> Reply:
     return old if refused is None else refused
 
 
-@COMMANDS.command("GET", kind=Kind.READ, group="string", fast=True)
+@COMMANDS.command("GET", kind=Kind.READ, group="string", fast=True, of_key=True)
 def get(db: Database, key: Key) -> Reply:
     """The value of a key."""
     entry = db.find(key)

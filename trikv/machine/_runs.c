@@ -1,0 +1,296 @@
+/* A run of SETs, carried out as `Database.set` does it one by one.
+ *
+ * Why in C: with 100,000 keys a SET waits for memory eight times (bucket, its table, the slot, the key, the
+ * entry, its value, its version, and what is freed), and a loop in Python meets these waits one after
+ * another. Here each is asked for ahead, for 64 keys at once. To apply a SET then takes a third of the time,
+ * and that was the largest part of what a write costs each replica; docs/PERFORMANCE.md has the figures.
+ *
+ * It is an accelerator and no second state machine: it does the beginning of a run and says how far it came,
+ * or does nothing, and the loop in Python goes on from there. What it does not know ends its part: a key with
+ * a deadline, a lack of room, a long key or value, another command. trikv runs without it.
+ *
+ * The interpreter's lock is held throughout, no Python code runs in between, and no pointer outlives the call
+ * but that to the type of entries, which is kept alive. Count VERSION up with every change, here and in
+ * `runs.py`: an object of an older source must not be loaded.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <structmember.h>
+
+#define CHUNK 64 /* what is asked for ahead fits into the first cache: 64 keys, some 400 lines of 64 bytes */
+#define VERSION 1
+#define LARGE (1LL << 62) /* no sum of what is below overflows */
+#define SHORT_KEY_BYTES 1024
+#define SHORT_VALUE_BYTES 16384 /* longer ones gain nothing from this; what is refused is far longer */
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+#define FIELD(object, offset) (*(PyObject **)((char *)(object) + (offset)))
+
+/* Where the fields of the type of entries lie; found out at the first call. */
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t value, version, deadline;
+} entries;
+
+/* The state that a run changes, and what it has done to it so far. */
+typedef struct {
+    PyObject *buckets; /* a list of dicts, its length a power of two */
+    char *changed;     /* a flag for each of them */
+    int shift;         /* crc32 >> shift is a key's bucket */
+    PyObject *zero;    /* the deadline of keys that have none */
+    long long entry_bytes, changes, room, grown;
+    Py_ssize_t done, fresh;
+} Run;
+
+/* One SET of a chunk. All references are borrowed from the commands and the buckets. */
+typedef struct {
+    PyObject *key, *value, *bucket, *old;
+    Py_ssize_t number;
+} Set;
+
+static uint32_t crc_table[256];
+
+static void fill_crc_table(void) {
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t crc = byte;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? 0xEDB88320u ^ (crc >> 1) : crc >> 1;
+        crc_table[byte] = crc;
+    }
+}
+
+/* As zlib.crc32; keys are short, so a table of 1 KB beats a call. */
+static uint32_t crc32_of(PyObject *key) {
+    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(key);
+    const unsigned char *end = at + PyBytes_GET_SIZE(key);
+    uint32_t crc = 0xFFFFFFFFu;
+    while (at < end)
+        crc = crc_table[(crc ^ *at++) & 0xFF] ^ (crc >> 8);
+    return crc ^ 0xFFFFFFFFu;
+}
+
+static Py_ssize_t offset_of(PyTypeObject *type, const char *name) {
+    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
+    if (found == NULL)
+        return -1;
+    Py_ssize_t offset = -1;
+    int is_member = Py_TYPE(found) == &PyMemberDescr_Type;
+    if (is_member && ((PyMemberDescrObject *)found)->d_member->type == T_OBJECT_EX)
+        offset = ((PyMemberDescrObject *)found)->d_member->offset;
+    else
+        PyErr_Format(PyExc_TypeError, "%s.%s is no plain field", type->tp_name, name);
+    Py_DECREF(found);
+    return offset;
+}
+
+static int learn_fields(PyTypeObject *type) {
+    if (entries.type == type)
+        return 0;
+    Py_ssize_t value = offset_of(type, "value");
+    Py_ssize_t version = value < 0 ? -1 : offset_of(type, "version");
+    Py_ssize_t deadline = version < 0 ? -1 : offset_of(type, "deadline");
+    if (deadline < 0)
+        return -1;
+    Py_INCREF(type); /* for good: the offsets are its */
+    Py_XDECREF(entries.type);
+    entries.type = type;
+    entries.value = value, entries.version = version, entries.deadline = deadline;
+    return 0;
+}
+
+/* True for (name, key, value), the key and the value short: fills in `set`. */
+static int is_short_set(PyObject *command, PyObject *name, Set *set) {
+    if (!PyTuple_CheckExact(command) || PyTuple_GET_SIZE(command) != 3)
+        return 0;
+    PyObject *own_name = PyTuple_GET_ITEM(command, 0);
+    set->key = PyTuple_GET_ITEM(command, 1);
+    set->value = PyTuple_GET_ITEM(command, 2);
+    if (!PyBytes_CheckExact(own_name) || !PyBytes_CheckExact(set->key) || !PyBytes_CheckExact(set->value))
+        return 0;
+    if (PyBytes_GET_SIZE(own_name) != PyBytes_GET_SIZE(name) ||
+        memcmp(PyBytes_AS_STRING(own_name), PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)) != 0)
+        return 0;
+    return PyBytes_GET_SIZE(set->key) <= SHORT_KEY_BYTES && PyBytes_GET_SIZE(set->value) <= SHORT_VALUE_BYTES;
+}
+
+/* Look at up to `count` commands; how many of them, from the first on, are short SETs. */
+static Py_ssize_t gather(const Run *run, PyObject **commands, Py_ssize_t count, PyObject *name, Set *sets) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Set *set = &sets[i];
+        if (!is_short_set(commands[i], name, set))
+            return i;
+        set->number = crc32_of(set->key) >> run->shift;
+        set->bucket = PyList_GET_ITEM(run->buckets, set->number);
+        PREFETCH(set->bucket);
+    }
+    return count;
+}
+
+/* Have all memory that `put` needs on its way, each step for all keys before the next. -1: an exception. */
+static int fetch(Set *sets, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!PyDict_CheckExact(sets[i].bucket)) {
+            PyErr_SetString(PyExc_TypeError, "buckets must be dicts");
+            return -1;
+        }
+        const char *table = (const char *)((PyDictObject *)sets[i].bucket)->ma_keys;
+        PREFETCH(table);
+        PREFETCH(table + 64);
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        sets[i].old = PyDict_GetItemWithError(sets[i].bucket, sets[i].key);
+        if (sets[i].old != NULL)
+            PREFETCH(sets[i].old);
+        else if (PyErr_Occurred())
+            return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (sets[i].old != NULL && Py_TYPE(sets[i].old) == entries.type) {
+            PREFETCH(FIELD(sets[i].old, entries.value));
+            PREFETCH(FIELD(sets[i].old, entries.version)); /* it is freed with the old entry */
+        }
+    }
+    return 0;
+}
+
+/* Put one value. 1: done; 0: not for us, nothing has happened; -1: an exception. */
+static int put(Run *run, const Set *set) {
+    PyObject *old = PyDict_GetItemWithError(set->bucket, set->key); /* anew: it may be set twice in a run */
+    int is_new = old == NULL;
+    long long grown = PyBytes_GET_SIZE(set->value);
+    if (!is_new) {
+        if (Py_TYPE(old) != entries.type || FIELD(old, entries.deadline) != run->zero)
+            return 0;
+        PyObject *old_value = FIELD(old, entries.value);
+        if (old_value == NULL || !PyBytes_CheckExact(old_value))
+            return 0;
+        grown -= PyBytes_GET_SIZE(old_value);
+    } else if (PyErr_Occurred()) {
+        return -1;
+    } else {
+        grown += run->entry_bytes + PyBytes_GET_SIZE(set->key);
+    }
+    if (grown > 0 && grown > run->room)
+        return 0;
+    PyObject *version = PyLong_FromLongLong(run->changes + 1);
+    if (version == NULL)
+        return -1;
+    PyObject *fields[] = {set->value, version};
+    PyObject *entry = PyObject_Vectorcall((PyObject *)entries.type, fields, 2, NULL);
+    Py_DECREF(version);
+    if (entry == NULL)
+        return -1;
+    run->changed[set->number] = 1;
+    int failed = PyDict_SetItem(set->bucket, set->key, entry); /* `old` may be gone now */
+    Py_DECREF(entry);
+    if (failed)
+        return -1;
+    run->fresh += is_new;
+    run->changes++;
+    run->room -= grown;
+    run->grown += grown;
+    run->done++;
+    return 1;
+}
+
+/* As far as it goes. -1: an exception, after which the state is good for nothing. */
+static int carry_out(Run *run, PyObject *commands, PyObject *name) {
+    Set sets[CHUNK];
+    Py_ssize_t count = PyTuple_GET_SIZE(commands);
+    while (run->done < count) {
+        Py_ssize_t wanted = count - run->done < CHUNK ? count - run->done : CHUNK;
+        Py_ssize_t found = gather(run, ((PyTupleObject *)commands)->ob_item + run->done, wanted, name, sets);
+        if (fetch(sets, found) < 0)
+            return -1;
+        for (Py_ssize_t i = 0; i < found; i++) {
+            int is_put = put(run, &sets[i]);
+            if (is_put <= 0)
+                return is_put;
+        }
+        if (found < wanted)
+            return 0;
+    }
+    return 0;
+}
+
+static int shift_of(Py_ssize_t buckets) {
+    for (int bits = 0; bits < 32; bits++)
+        if ((Py_ssize_t)1 << bits == buckets)
+            return 32 - bits;
+    return -1;
+}
+
+PyDoc_STRVAR(
+    set_run_doc,
+    "set_run(commands, buckets, changed, entry, changes, room, entry_bytes, /)\n--\n\n"
+    "Carry out as many of `commands`, a tuple of tuples, as can be; from the first on.\n\n"
+    "They are taken for SETs where they are spelled as the first one is, with a key and a value. `buckets`\n"
+    "are dicts from keys to entries, `changed` their flags, `entry` is the type of entries, `changes` the\n"
+    "change counter so far, `room` what the account may still grow, `entry_bytes` what a new key is charged\n"
+    "besides its bytes; none of the three below 0 or above 2**62.\n\n"
+    "Returns (how many were carried out, each to be answered OK; by how much the account has grown; how\n"
+    "many keys are new). Raises TypeError or ValueError for arguments of another shape, and MemoryError;\n"
+    "after it, or where a bucket is no dict, the buckets may be half changed.");
+
+static PyObject *set_run(PyObject *module, PyObject *args) {
+    Run run = {0};
+    PyObject *commands, *changed;
+    PyTypeObject *entry;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!LLL", &PyTuple_Type, &commands, &PyList_Type, &run.buckets,
+                          &PyByteArray_Type, &changed, &PyType_Type, &entry, &run.changes, &run.room,
+                          &run.entry_bytes))
+        return NULL;
+    run.shift = shift_of(PyList_GET_SIZE(run.buckets));
+    if (run.changes < 0 || run.changes > LARGE || run.room < 0 || run.room > LARGE || run.entry_bytes < 0 ||
+        run.entry_bytes > LARGE) {
+        PyErr_SetString(PyExc_ValueError, "changes, room and entry_bytes must be from 0 to 2**62");
+        return NULL;
+    }
+    if (run.shift < 1 || run.shift > 31 || PyByteArray_GET_SIZE(changed) != PyList_GET_SIZE(run.buckets)) {
+        PyErr_SetString(PyExc_ValueError, "buckets must be 2, 4, 8 ... in number, with a flag for each");
+        return NULL;
+    }
+    PyObject *first = PyTuple_GET_SIZE(commands) ? PyTuple_GET_ITEM(commands, 0) : NULL;
+    PyObject *name =
+        first && PyTuple_CheckExact(first) && PyTuple_GET_SIZE(first) ? PyTuple_GET_ITEM(first, 0) : NULL;
+    if (name != NULL && PyBytes_CheckExact(name)) {
+        if (learn_fields(entry) < 0)
+            return NULL;
+        run.changed = PyByteArray_AS_STRING(changed);
+        run.zero = PyLong_FromLong(0);
+        if (run.zero == NULL)
+            return NULL;
+        int failed = carry_out(&run, commands, name) < 0;
+        Py_DECREF(run.zero);
+        if (failed)
+            return NULL;
+    }
+    return Py_BuildValue("nLn", run.done, run.grown, run.fresh);
+}
+
+static PyMethodDef methods[] = {
+    {"set_run", set_run, METH_VARARGS, set_run_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_runs", "Runs of SETs, with their memory fetched ahead.", -1, methods,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__runs(void) {
+    fill_crc_table();
+    PyObject *made = PyModule_Create(&module);
+    if (made != NULL && (PyModule_AddIntMacro(made, VERSION) || PyModule_AddIntMacro(made, SHORT_KEY_BYTES) ||
+                         PyModule_AddIntMacro(made, SHORT_VALUE_BYTES)))
+        Py_CLEAR(made);
+    return made;
+}
