@@ -208,6 +208,13 @@ def test_refusals_change_nothing(line: str, reply: Reply) -> None:
     assert driver.machine.changes == changes
 
 
+def test_counters_count() -> None:
+    """From nothing on, up and down."""
+    driver = Driver()
+    commands = ("INCR n", "DECR n", "DECR n", "INCRBY n 10", "DECRBY n 4", "INCRBYFLOAT n 0.5")
+    assert driver.run(*commands) == [1, 0, -1, 9, 5, b"5.5"]
+
+
 def test_deadlines_of_set() -> None:
     """EX PX EXAT PXAT set a deadline, KEEPTTL keeps it, a plain SET drops it, the past means absent."""
     driver = Driver()

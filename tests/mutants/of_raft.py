@@ -86,6 +86,20 @@ ELECTIONS: tuple[Mutant, ...] = (
         "raft/test_core.py::test_a_sole_voters_older_job_does_not_elect_it",
     ),
     mutant(
+        "answers to a heartbeat wait although a read waits for them",
+        "trikv.raft.leader",
+        "        return not self.reads.is_in_flight and self.lease",
+        "        return self.lease",
+        "raft/test_late.py::test_an_answer_to_a_heartbeat_that_nobody_reads_by_waits_for_the_next_turn",
+    ),
+    mutant(
+        "answers to a heartbeat wait although the lease ends before",
+        "trikv.raft.leader",
+        "is_in_flight and self.lease.until_ms > self.next_heartbeat_ms\n",
+        "is_in_flight\n",
+        "raft/test_late.py::test_a_lease_that_ends_before_the_next_heartbeat_is_renewed_at_once",
+    ),
+    mutant(
         "no check-quorum",
         "trikv.raft.leader",
         "        if now - heard >= shared.settings.election_timeout_ms_max:\n            return False\n",
@@ -445,8 +459,8 @@ STALLS: tuple[Mutant, ...] = (
     mutant(
         "the answer that confirms a round is called late",
         "trikv.raft.leader",
-        "        return message.round <= self._among_voters(shared, self.reads.number, self._rounds())\n",
-        "        return True\n",
+        "        if message.round <= self._among_voters(shared, self.reads.number, self._rounds()):\n",
+        "        if True:\n",
         "raft/test_late.py::test_the_answer_of_a_round_behind_a_majoritys_is_late",
     ),
     mutant(

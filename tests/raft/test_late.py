@@ -110,6 +110,38 @@ def test_the_answer_of_a_round_behind_a_majoritys_is_late() -> None:
     assert not raft.is_late(3, disk_of(3), HeartbeatAck(1, number + 1, 0, 400))
 
 
+def beat(group: Cluster) -> HeartbeatAck:
+    """The leader's next heartbeat leaves; what a peer will answer."""
+    role = group.nodes[1].raft._role
+    number = role.reads.number  # type: ignore[union-attr]
+    while role.reads.number == number:  # type: ignore[union-attr]
+        group.now_ms += 10
+        group.tick(1)
+    group.soup.clear()
+    return HeartbeatAck(1, number + 1, 0, 400)
+
+
+def test_an_answer_to_a_heartbeat_that_nobody_reads_by_waits_for_the_next_turn() -> None:
+    """The lease lasts until the next heartbeat, whose turn renews it; a read, once asked, must not wait."""
+    group, raft = leading(3)
+    first = beat(group)
+    assert not raft.is_late(2, disk_of(2), first), "no lease yet"
+    hear(group, 2, first)
+    second = beat(group)
+    assert raft.is_late(2, disk_of(2), second)
+    assert raft.is_late(3, disk_of(3), second)
+    assert group.read(1)
+    assert not raft.is_late(2, disk_of(2), second)
+
+
+def test_a_lease_that_ends_before_the_next_heartbeat_is_renewed_at_once() -> None:
+    """Answers were lost: 320 ms after the last heartbeat that was answered the lease would end."""
+    group, raft = leading(3)
+    hear(group, 2, beat(group))
+    late = [raft.is_late(2, disk_of(2), beat(group)) for _ in range(4)]
+    assert late == [True, True, False, False]
+
+
 def test_only_members_of_the_present_term_are_late_and_only_to_a_leader() -> None:
     """All else means something, or is dropped for other reasons: its turn is now."""
     group, raft = leading(3)

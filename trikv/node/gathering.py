@@ -6,9 +6,10 @@ Three rules spare turns, which cost all nodes the same whatever is in them:
 - Where requests are about to go on, a turn waits until a round of Trio's loop has brought nothing more
   (`settle`; see `trikv.node.pacing`).
 - What changes nothing now is kept for the next turn, whatever causes that: answers that come after a majority
-  has said as much, a leader's own sync while no peer has answered, and that own proposals have applied. For
-  every batch a leader had three turns of that kind. There is a turn with every heartbeat, and with every
-  timer, so nothing is kept for longer.
+  has said as much, answers to a heartbeat that no read waits for, a leader's own sync while no peer has
+  answered, and that own proposals have applied. For every batch a leader had three such turns, and one
+  for every heartbeat at rest. There is a turn with every heartbeat and every timer, so nothing is kept
+  for longer.
 """
 
 import msgspec

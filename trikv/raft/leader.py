@@ -149,9 +149,11 @@ class Leader:
         return not others or any(self.progress[voter].match > shared.commit for voter in others)
 
     def is_late(self, shared: Shared, peer: NodeId, message: AppendAck | HeartbeatAck) -> bool:
-        """True for an answer that changes nothing: a majority has said as much, and `peer` lacks nothing.
+        """True for an answer that changes nothing now: a majority has said as much, and `peer` lacks nothing.
 
-        Nor does somebody there wait for a commit, which it is told only once it is known to hold the entry.
+        Nor does somebody there wait for a commit, which it is told only once it is known to hold the entry. A
+        heartbeat's answer that no read waits for renews the lease, and counts as a sign of life; where the
+        lease outlasts the next heartbeat, the turn that sends that one is early enough for both.
         """
         progress = self.progress[peer]
         lacks = progress.state is not ProgressState.REPLICATE or progress.next <= shared.log.last_index
@@ -160,7 +162,9 @@ class Leader:
         if isinstance(message, AppendAck):
             is_told = progress.commit_sent >= min(progress.awaited, message.match_index)
             return is_told and message.match_index <= shared.commit
-        return message.round <= self._among_voters(shared, self.reads.number, self._rounds())
+        if message.round <= self._among_voters(shared, self.reads.number, self._rounds()):
+            return True
+        return not self.reads.is_in_flight and self.lease.until_ms > self.next_heartbeat_ms
 
     def _rounds(self) -> dict[NodeId, int]:
         """The latest round that each peer has answered."""
