@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Project:
-    """A project of two files, and a PATH on which only stand-ins for Python are found first."""
+    """A project of four files, and a PATH on which only stand-ins for Python are found first."""
 
     def __init__(self, directory: Path) -> None:
         self.root = directory / "project"
@@ -22,7 +22,10 @@ class Project:
         shutil.copy(ROOT / "tools" / "venv.sh", self.root / "tools")
         (self.root / "pyproject.toml").write_text("[project]\n")
         (self.root / "constraints.txt").write_text("")
-        for tool in ("dirname", "cat", "sh"):
+        (self.root / "setup.py").write_text("")
+        (self.root / "trikv" / "machine").mkdir(parents=True)
+        (self.root / "trikv" / "machine" / "_runs.c").write_text("")
+        for tool in ("dirname", "cat", "rm", "sh"):
             (self.bin / tool).symlink_to(shutil.which(tool) or tool)
 
     def python(self, *, pip: str = "exit 0", ensurepip: bool = True) -> None:
@@ -73,9 +76,9 @@ def test_it_is_made_once(project: Project) -> None:
     assert project.times_made == 1
 
 
-@pytest.mark.parametrize("file", ["pyproject.toml", "constraints.txt"])
+@pytest.mark.parametrize("file", ["pyproject.toml", "constraints.txt", "setup.py", "trikv/machine/_runs.c"])
 def test_a_change_of_what_it_is_made_from_makes_it_anew(project: Project, file: str) -> None:
-    """The stamp holds the hash of both files."""
+    """The stamp holds the hash of all four files."""
     project.python()
     project.run()
     with (project.root / file).open("a") as changed:
@@ -83,6 +86,24 @@ def test_a_change_of_what_it_is_made_from_makes_it_anew(project: Project, file: 
     assert project.run("--check").returncode == 3
     assert project.run().returncode == 0
     assert project.times_made == 2
+
+
+def test_a_compiler_that_comes_later_makes_it_anew(project: Project) -> None:
+    """The part in C is built then."""
+    project.python()
+    project.run()
+    (project.bin / "cc").symlink_to("/bin/true")
+    assert project.run("--check").returncode == 3
+
+
+def test_it_says_that_the_part_in_c_is_missing(project: Project) -> None:
+    """All works without it, and writes are slower: nobody should have to find out. An older one is gone."""
+    (project.root / "trikv" / "machine" / "_runs.cpython-311.so").write_text("of an older source")
+    project.python(pip='case "$*" in *_runs*) exit 1 ;; esac')
+    done = project.run()
+    assert done.returncode == 0
+    assert done.stderr.rstrip().endswith("all works, writes are slower")
+    assert not list((project.root / "trikv" / "machine").glob("*.so"))
 
 
 def test_one_with_more_serves_for_less(project: Project) -> None:
