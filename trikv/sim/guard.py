@@ -51,6 +51,8 @@ _CLOCKS = (
 )
 _DICE = ("random", "randrange", "randint", "randbytes", "getrandbits", "uniform", "choice", "choices")
 _DECKS = ("shuffle", "sample", "seed", "gauss", "expovariate", "triangular", "betavariate")
+_THREAD_STARTER = "_start_joinable_thread" if sys.version_info >= (3, 13) else "_start_new_thread"
+"""What `threading.Thread.start` calls; Python 3.13 renamed it with its meaning."""
 _TOOLS = frozenset({"coverage", "hypothesis", "logging", "_pytest", "pytest", "pluggy", "cProfile", "pstats"})
 
 _depth = [0]
@@ -99,7 +101,7 @@ def guarded() -> Iterator[None]:
         _hooked.append(True)
     # `_urandom` is where `secrets`, `uuid` and SystemRandom get theirs.
     names = [(time, name) for name in _CLOCKS] + [(random, name) for name in (*_DICE, *_DECKS, "_urandom")]
-    names += [(os, "urandom"), (threading, "_start_new_thread")]
+    names += [(os, "urandom"), (threading, _THREAD_STARTER)]
     before = [(module, name, getattr(module, name)) for module, name in names]
     for module, name, _ in before:
         setattr(module, name, _refusing(module, name))
