@@ -46,7 +46,7 @@ def test_an_interpreter_that_fails_is_no_candidate(tmp_path: Path) -> None:
 
 
 def test_the_newest_patch_of_each_promised_version_is_chosen() -> None:
-    """One interpreter a version, oldest version first (3.9 is older than 3.11); no version but the promised."""
+    """One interpreter a version, oldest first (3.9 is older than 3.11), and only promised versions."""
     found = {
         Path("/a"): "3.13.0",
         Path("/b"): "3.11.7",
