@@ -146,6 +146,10 @@ class Conversation:
 
     # What the register calls (`trikv.node.connections.Control`).
 
+    def typed(self) -> bool | None:
+        """Whether a person is at the other end; None while nobody has said anything."""
+        return self._intake.typed
+
     def is_busy(self) -> bool:
         """True while something is in flight."""
         return self._unit is not None or self._action is not None
