@@ -257,8 +257,7 @@ class Intake:
                 unit.add(Local(plan, args, typed))
             case Mode.IMMEDIATE:
                 reply = plan.call(self.caller, args)
-                is_typed_quit = typed and plan.command.name == "QUIT"
-                unit.add(Raw(b"+OK\r\n") if is_typed_quit else Ready(reply, typed))
+                unit.add(Ready(reply, typed, args))
             case Mode.BARRIER:
                 if len(unit):
                     self._push_back(request)
@@ -361,10 +360,10 @@ class Intake:
             return
         self.caller.connection.database = database
         if unit.commands:
-            unit.add_command((b"SELECT", word), Step(request.typed, after=_always_ok), writes=False)
+            unit.add_command((b"SELECT", word), Step(request.typed, request.args, _always_ok), writes=False)
         else:
             unit.database = database
-            unit.add(Ready(OK, request.typed))
+            unit.add(Ready(OK, request.typed, request.args))
 
     def _config_set(self, unit: Unit, request: Request, plan: Plan) -> None:
         error, command = config.split(request.args)

@@ -50,6 +50,7 @@ class Ready(msgspec.Struct, frozen=True):
 
     reply: Reply
     typed: bool
+    args: Args = ()
 
 
 class Local(msgspec.Struct, frozen=True):
@@ -168,7 +169,7 @@ class Unit(msgspec.Struct):
                         reply = slot.after(caller, slot.args, reply)
                     yield reply, slot.typed, slot.args
                 case Ready():
-                    yield slot.reply, slot.typed, ()
+                    yield slot.reply, slot.typed, slot.args
                 case Local():
                     yield _evaluate(slot, caller), slot.typed, slot.args
                 case Raw():

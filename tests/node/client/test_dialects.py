@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.node.client.doubles import Client, resp
+from tests.node.client.doubles import Client, FakeService, resp
 from trikv.node.local.forgiving import slips
 
 
@@ -74,6 +74,28 @@ def test_unbalanced_quotes_close_a_program(client: Client) -> None:
         b"+PONG\r\n-ERR Protocol error: unbalanced quotes in request\r\n"
     )
     assert client.wire.is_closed
+
+
+def test_what_health_checkers_type_is_answered_in_redis_bytes() -> None:
+    """They look for ``+OK`` and ``+PONG``, alone or in a pipeline, before the password and behind it."""
+    client = Client(FakeService(requirepass="sesame"))
+    assert client.type("auth wrong").startswith("(error) WRONGPASS ")
+    assert client.type("AUTH sesame") == "+OK\r\n"
+    assert client.type("auth default sesame") == "+OK\r\n"
+    assert client.type("ping") == "+PONG\r\n"
+    assert client.type("SELECT 1") == "+OK\r\n"
+    assert client.say(b"set a 1\r\nselect 0\r\nget a\r\nQUIT\r\n") == b"OK\r\n+OK\r\n(nil)\r\n+OK\r\n"
+    assert client.wire.is_closed
+
+
+def test_what_people_type_is_not(client: Client) -> None:
+    """An OK of theirs is a word, a PONG in a transaction a line of its list."""
+    assert client.say(b"multi\r\nping\r\nselect 1\r\nexec\r\n") == (
+        b"OK\r\nQUEUED\r\nQUEUED\r\n1) PONG\r\n2) OK\r\n"
+    )
+    assert client.type("client setname a") == "OK\r\n"
+    assert client.type("select x").startswith("(error) ")
+    assert client.type("discard") == "(error) ERR DISCARD without MULTI\r\n"
 
 
 def test_typed_quit_and_exit_close(client: Client) -> None:
