@@ -55,6 +55,53 @@ def test_redis_cli_works(shared: Cluster, node: int) -> None:
     assert f"raft_node_id:{node}" in run("info", "raft")
 
 
+def _array(*words: str) -> str:
+    return f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+
+
+_COMMANDS = [("SET", "piped", "1"), ("INCR", "piped"), ("NOPE",), ("GET", "piped")]
+_ARRAYS = [_array(*words) for words in _COMMANDS]
+
+
+@pytest.mark.parametrize("option", [(), ("-3",)], ids=["resp2", "resp3"])
+@pytest.mark.parametrize(
+    ("text", "errors", "replies"),
+    [
+        pytest.param("".join(_ARRAYS), 1, 4, id="arrays"),
+        pytest.param("\r\n".join(_ARRAYS) + "\n\r\n", 1, 4, id="blank lines between and behind"),
+        pytest.param("\r\n\n" + "".join(_ARRAYS), 1, 4, id="blank lines before"),
+        pytest.param("\r\n".join([_ARRAYS[0], "incr piped", _ARRAYS[3]]), 0, 3, id="lines between"),
+        pytest.param("", 0, 0, id="nothing"),
+        pytest.param(_array("ECHO", "x" * 20) * 50_000 + _ARRAYS[1] * 50_000, 0, 100_000, id="many"),
+    ],
+)
+def test_redis_cli_pipe_ends_well(
+    shared: Cluster, option: tuple[str, ...], text: str, errors: int, replies: int
+) -> None:
+    """``redis-cli --pipe`` gets every reply, the one to its own last ECHO included, and nothing else."""
+    with shared.resp(1) as connection:
+        connection.command("SET", "piped", "1")
+    cli = [require_tool("redis-cli"), *option, "-p", str(shared.ports[1]), "--pipe"]
+    done = subprocess.run(cli, input=text.encode(), capture_output=True, timeout=60, check=False)
+    assert done.stdout.decode().endswith(f"errors: {errors}, replies: {replies}\n"), done
+    assert done.stderr.count(b"\n") == errors, done.stderr
+
+
+def test_redis_cli_pipe_of_plain_lines(shared: Cluster) -> None:
+    """Behind ``-3`` they are a program's and work; else redis-cli says in one line that they do not.
+
+    It cannot read ``OK`` and ``(integer) 2``, which are for people.
+    """
+    cli = [require_tool("redis-cli"), "-p", str(shared.ports[1]), "--pipe"]
+    lines = "".join(f"SET line:{number} '{number} x'\r\n" for number in range(1_000)).encode()
+    done = subprocess.run([*cli, "-3"], input=lines, capture_output=True, timeout=60, check=True)
+    assert done.stdout.endswith(b"errors: 0, replies: 1000\n"), done
+    with shared.resp(2) as connection:
+        assert connection.command("GET", "line:999") == b"999 x"
+    done = subprocess.run(cli, input=lines, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, b"Error reading replies from server\n")
+
+
 @pytest.mark.parametrize("node", NODE_IDS)
 def test_redis_py_with_its_defaults(shared: Cluster, node: int) -> None:
     """redis-py 8's default client (it opens with HELLO 3) reads, writes, pipelines and watches."""

@@ -22,9 +22,16 @@ def contents(dump: Any) -> dict[bytes, bytes]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_every_client_is_told_and_every_node_ends(cluster: Cluster, number: signal.Signals) -> None:
-    """A typed connection gets a # line, a RESP3 one a push; the connections end, the exit codes are 0."""
+    """A typed connection gets a # line, a RESP3 one a push; the connections end, the exit codes are 0.
+
+    RESP2 has no word for it, and who has said nothing may be a program too: those are just closed.
+    """
     typists = [cluster.typist(node) for node in NODE_IDS]
     pushed = [cluster.resp(node) for node in NODE_IDS]
+    untold = [cluster.typist(node) for node in NODE_IDS for _ in range(2)]
+    for program in untold[::2]:
+        program.socket.sendall(b"*1\r\n$4\r\nPING\r\n\r\nPING\r\n")
+        assert [program.line(), program.line()] == ["+PONG", "+PONG"]
     for typist in typists:
         assert typist.ask("ping") == "+PONG"
     for connection in pushed:
@@ -37,10 +44,11 @@ def test_every_client_is_told_and_every_node_ends(cluster: Cluster, number: sign
     for connection in pushed:
         warning = connection.reply()
         assert warning[0] == b"trikv.shutdown", warning
+    assert [client.rest() for client in untold] == [""] * len(untold)
     codes = {node: process.wait(STOP_S) for node, process in cluster.processes.items()}
     assert codes == dict.fromkeys(NODE_IDS, 0)
     assert now_s() - started_s < STOP_S
-    for client in (*typists, *pushed):
+    for client in (*typists, *pushed, *untold):
         client.close()
 
 

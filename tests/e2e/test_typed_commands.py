@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cluster import NODE_IDS, Cluster, now_s
+from tests.e2e.cluster import NODE_IDS, START_S, Cluster, eventually, now_s
 from tests.tools import require_tool
 
 CTRL_C = b"\x03"
@@ -143,6 +143,25 @@ def test_replies_are_the_same_everywhere(shared: Cluster) -> None:
         assert [typists[reader].ask("get shared") for reader in NODE_IDS] == [f'"{writer}"'] * 3
     for typist in typists.values():
         typist.close()
+
+
+def test_a_health_checker_finds_what_it_looks_for(tmp_path: Path) -> None:
+    """HAProxy's documented check of Redis, line by line, against a leader with a password."""
+    with Cluster(tmp_path, requirepass="sesame", peers="") as alone:
+        alone.start(1)
+        eventually(lambda: "role=leader" in alone.log(1), within_s=START_S, what="a leader")
+        with alone.typist(1) as checker:
+            for line, expected in [
+                ("AUTH sesame", "+OK"),
+                ("PING", "+PONG"),
+                ("SELECT 0", "+OK"),
+                ("info replication", "role:master"),
+                ("ROLE", "master"),
+                ("QUIT", "+OK"),
+            ]:
+                checker.type(line)
+                while expected not in (seen := checker.line()):
+                    assert not seen.startswith(("-", "(error)")), (line, seen)
 
 
 def test_a_web_page_cannot_write(shared: Cluster) -> None:

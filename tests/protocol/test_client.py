@@ -63,19 +63,76 @@ def test_long_arguments_and_many_arguments() -> None:
     assert events_of(encode_command(args)) == [Request(args, False)]
 
 
-def test_the_first_byte_of_each_command_decides_its_dialect() -> None:
-    """RESP and typed commands may alternate on one connection."""
+def test_the_first_array_makes_a_connection_a_programs() -> None:
+    """Lines before it were typed by a person; those behind it are a program's, empty ones nothing."""
     data = (
         b"PING\r\n" + encode_command([b"GET", b"k"]) + b"\r\nget 'a b'\n" + encode_command([b"X"]) + b"\x04"
     )
     assert events_of(data) == [
         Request((b"PING",), True),
         Request((b"GET", b"k"), False),
-        EmptyLine(),
-        Request((b"get", b"a b"), True),
+        Request((b"get", b"a b"), False),
         Request((b"X",), False),
-        EndOfInput(),
     ]
+    assert events_of(b"\r\nPING\n\x04") == [EmptyLine(), Request((b"PING",), True), EndOfInput()]
+
+
+def test_whose_connection_it_is_is_known_from_the_first_byte() -> None:
+    """Of a command that is not whole yet, too; from then on a person may turn out a program, never back."""
+    for data, typed in [(b"", None), (b"*", False), (b"g", True), (b"\r", True), (b"\xff", True)]:
+        wire = ClientWire()
+        assert feed(wire, [data]) == []
+        assert wire.typed is typed
+    for how in (drain, drain_by_runs):
+        wire = ClientWire()
+        for piece, typed in [
+            (b"PING\r\n", True),
+            (encode_command([b"GET", b"k"]), False),
+            (b"PING\r\n", False),
+        ]:
+            feed(wire, [piece], how)
+            assert wire.typed is typed
+    wire = ClientWire()
+    assert wire.single(encode_command([b"GET", b"k"])) is not None
+    assert wire.typed is False
+
+
+def program_lines(data: bytes) -> list[ClientEvent]:
+    """What the lines of a program mean, whole and however they are cut."""
+    hello = encode_command([b"HELLO"])
+    at_once = feed(ClientWire(SMALL), [hello + data])
+    assert feed(ClientWire(SMALL), one_by_one(hello + data)) == at_once
+    for cut in range(len(data)):
+        assert feed(ClientWire(SMALL), [hello + data[:cut], data[cut:]]) == at_once
+    return at_once[1:]
+
+
+def test_a_programs_lines_are_read_byte_for_byte() -> None:
+    """Nothing is edited, nothing is telnet's: values arrive as they were sent."""
+    assert program_lines(b"set k \x7f\x08\xff\xf4\xff\xff\x04\r\n\x04\n'a b'\r\n") == [
+        Request((b"set", b"k", b"\x7f\x08\xff\xf4\xff\xff\x04"), False),
+        Request((b"\x04",), False),
+        Request((b"a b",), False),
+    ]
+
+
+def test_a_programs_empty_lines_are_no_events() -> None:
+    """Blanks alone make an empty line, too; a line may follow at once."""
+    assert program_lines(b"\r\n\n\n\r\n \t\r\n\0\nPING\n\r") == [Request((b"PING",), False)]
+
+
+def test_a_programs_line_is_bounded() -> None:
+    """By Redis' limit, its end not counted; nothing behind it is read."""
+    assert program_lines(b"x" * 64 + b"\r\n") == [Request((b"x" * 64,), False)]
+    for line in (b"x" * 65 + b"\nPING\n", b"x" * 66 + b"\r\n", b"x" * 80):
+        assert program_lines(line) == bad("too big inline request")
+
+
+def test_a_programs_unbalanced_quotes_end_it() -> None:
+    """As in Redis; and a web request in a program's line is refused as everywhere."""
+    assert program_lines(b"set k 'v\nPING\n") == bad("unbalanced quotes in request")
+    (event,) = program_lines(b"POST / HTTP/1.1\r\nHost: x\r\n")
+    assert isinstance(event, HttpRefused)
 
 
 def test_empty_arrays_are_skipped() -> None:

@@ -34,7 +34,17 @@ def test_a_chunk_is_split_once_however_its_requests_look(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     "unit",
-    [b"\xff\xf1", b"\x7f", b"a\x7f", b"a\xff\xf8", b"\xff\xfd\x01", b"*0\r\n", b"\r", b"\x08a\xff\xf7\r\0"],
+    [
+        b"\xff\xf1",
+        b"\x7f",
+        b"a\x7f",
+        b"a\xff\xf8",
+        b"\xff\xfd\x01",
+        b"*0\r\n",
+        b"*0\r\n\r\n \n",
+        b"\r",
+        b"\x08a\xff\xf7\r\0",
+    ],
 )
 def test_hostile_lines_leave_nothing_behind(unit: bytes) -> None:
     """Telnet commands, erasures and empty requests by the thousand are consumed as they come."""

@@ -33,6 +33,9 @@ class Control(Protocol):
     def warn(self, reason: str) -> None:
         """Say `reason` out of turn where the dialect has a way to: a ``#`` line, a RESP3 push."""
 
+    def typed(self) -> bool | None:
+        """True: a person, who only types; False: a program, which has spoken RESP; None: silent so far."""
+
     def is_busy(self) -> bool:
         """True while a submission or an action of this connection is not answered."""
 
@@ -64,9 +67,6 @@ class Connection:
     library_version: bytes = b""
     database: int = 0
     resp_version: Literal[2, 3] = 2
-    typed: bool | None = None
-    """How the last command came: typed line or RESP; None before the first. A silent client counts as typed:
-    a program says at least HELLO, a person may stare at the prompt."""
     last_command: str = "NULL"
     heard: bool = False
     """It sent something since the last sweep. Reading the clock at each `recv` would cost ten times as much;
@@ -75,12 +75,17 @@ class Connection:
     """Set by a command (CLIENT KILL of itself): closes when what is in hand has been answered."""
 
     def is_typed(self) -> bool:
-        """True where people read what this connection is sent."""
-        return self.typed is not False
+        """True if a person reads what this connection is sent."""
+        return self.control is not None and self.control.typed() is True
 
     def idle_ms_max(self, settings: RuntimeSettings) -> int:
-        """How long this connection may stay silent; 0 for ever."""
-        return (settings.typed_timeout_s if self.is_typed() else settings.timeout_s) * 1_000
+        """How long this connection may stay silent; 0 for ever.
+
+        One that has said nothing at all has a person's time: a program says at least HELLO. It is told
+        nothing, for it may be a program after all.
+        """
+        is_program = self.control is not None and self.control.typed() is False
+        return (settings.timeout_s if is_program else settings.typed_timeout_s) * 1_000
 
     def describe(self, now_ms: int) -> str:
         """The line of CLIENT LIST: Redis' fields in Redis' order.

@@ -19,7 +19,7 @@ from typing import Final
 
 from trikv.host.seam import Wire
 from trikv.machine.commands import TABLE
-from trikv.machine.replies import PONG, CommandError, Reply, weight
+from trikv.machine.replies import CommandError, Reply, Status, weight
 from trikv.node.connections import MAXCLIENTS_ERROR, Connection, Connections
 from trikv.node.intake import ConversationLimits, Intake
 from trikv.node.local import LOCAL
@@ -33,7 +33,6 @@ from trikv.protocol.resp import encode, encode_many, encode_push
 
 _LOST_READ: Final = CommandError("CLUSTERDOWN the connection is being closed; nothing was read or written")
 _LOST_WRITE: Final = CommandError("INDETERMINATE the write may or may not have happened")
-_TYPED_PONG: Final = b"+PONG\r\n"
 _TOO_MUCH_OUTPUT: Final = CommandError("ERR replies exceed the output limit; the commands were carried out")
 
 
@@ -145,6 +144,10 @@ class Conversation:
         self.caller.connections.forget(self.connection)
 
     # What the register calls (`trikv.node.connections.Control`).
+
+    def typed(self) -> bool | None:
+        """Whether a person is at the other end; None while nobody has said anything."""
+        return self._intake.typed
 
     def is_busy(self) -> bool:
         """True while something is in flight."""
@@ -320,13 +323,16 @@ class Conversation:
                     return
 
     def _put(self, reply: Reply, typed: bool, args: Args) -> None:  # noqa: FBT001 - unpacked from a slot
-        if not typed:
+        if not typed or (isinstance(reply, Status) and self._is_checked(args)):
             self._out.append(encode(reply, self.connection.resp_version))
         elif isinstance(reply, CommandError):
             self._out.append(render(explain(self.caller.plans, args, reply)))
         else:
-            # Health checkers type PING and look for Redis' very bytes.
-            self._out.append(_TYPED_PONG if reply is PONG else render(reply))
+            self._out.append(render(reply))
+
+    def _is_checked(self, args: Args) -> bool:
+        plan = self.caller.plans.find(args)
+        return isinstance(plan, Plan) and plan.is_checked
 
     def _end_for_size(self) -> None:
         self._out.clear()

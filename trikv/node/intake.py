@@ -26,7 +26,7 @@ from trikv.node.transactions import (
     after_select,
     after_watch,
 )
-from trikv.node.units import PLAIN_STEP, Args, Caller, Local, Raw, Ready, Step, Unit
+from trikv.node.units import PLAIN_STEP, Args, Caller, Comment, Local, Raw, Ready, Step, Unit
 from trikv.protocol.client import (
     NEED_DATA,
     Answer,
@@ -90,6 +90,11 @@ class Intake:
         """Input that has not been looked at."""
         return self._bytes.buffered_bytes
 
+    @property
+    def typed(self) -> bool | None:
+        """Whether a person is at the other end: `ClientWire.typed`."""
+        return self._bytes.typed
+
     def has_more(self) -> bool:
         """False where another `gather` would find nothing."""
         return not self._bytes.drained or self._pushed_back is not None
@@ -116,7 +121,6 @@ class Intake:
         ):
             self._bytes.put_back([args], len(data))
             return None
-        connection.typed = False
         connection.last_command = plan.name
         caller.connections.commands_count += 1
         return args, plan
@@ -136,7 +140,6 @@ class Intake:
                 if run:
                     self._take_run(unit, run, size)
             if type(event) is Request:
-                connection.typed = event.typed
                 self._take(unit, event)
             elif event is not NEED_DATA:
                 self._take_other(unit, event)
@@ -158,7 +161,6 @@ class Intake:
         """
         limits, connection, commands = self._limits, self.caller.connection, unit.commands
         unit.received_bytes += size
-        connection.typed = False
         if commands or unit.mixed or len(run) > limits.unit_commands_max or size > limits.unit_bytes_max:
             run = self._part_of(unit, run, size)
         find = self.caller.plans.by_spelling.get
@@ -255,8 +257,7 @@ class Intake:
                 unit.add(Local(plan, args, typed))
             case Mode.IMMEDIATE:
                 reply = plan.call(self.caller, args)
-                is_typed_quit = typed and plan.command.name == "QUIT"
-                unit.add(Raw(b"+OK\r\n") if is_typed_quit else Ready(reply, typed))
+                unit.add(Ready(reply, typed, args))
             case Mode.BARRIER:
                 if len(unit):
                     self._push_back(request)
@@ -359,10 +360,10 @@ class Intake:
             return
         self.caller.connection.database = database
         if unit.commands:
-            unit.add_command((b"SELECT", word), Step(request.typed, after=_always_ok), writes=False)
+            unit.add_command((b"SELECT", word), Step(request.typed, request.args, _always_ok), writes=False)
         else:
             unit.database = database
-            unit.add(Ready(OK, request.typed))
+            unit.add(Ready(OK, request.typed, request.args))
 
     def _config_set(self, unit: Unit, request: Request, plan: Plan) -> None:
         error, command = config.split(request.args)
@@ -392,17 +393,15 @@ class Intake:
                 self._wire.send(event.data)
             case EmptyLine():
                 unit.cost_us += QUICK_US
-                self.caller.connection.typed = True
-                unit.add(Raw(f"# trikv {self.caller.service.banner()}; type help\r\n".encode()))
+                unit.add(Comment(f"# trikv {self.caller.service.banner()}; type help\r\n".encode()))
             case Interrupted():
-                self.caller.connection.typed = True
+                pass  # the wire has dropped the line that was being typed
             case EndOfInput():
                 self.caller.connection.closing = True
             case HttpRefused():
                 unit.add(Raw(event.data))
                 self.caller.connection.closing = True
             case BadBytes():
-                self.caller.connection.typed = event.typed
                 self.caller.transactions.spoil()
                 hint = "" if event.fatal else "; quotes go in other quotes: set key '{\"a\": 1}'"
                 unit.add(Ready(CommandError(f"ERR {event.text}{hint}"), event.typed))

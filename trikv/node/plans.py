@@ -55,6 +55,8 @@ _MODES: Final = {
 }
 _OF_KIND: Final = {Kind.WRITE: Mode.WRITE, Kind.READ: Mode.READ, Kind.LOCAL: Mode.LOCAL}
 _BEFORE_AUTH: Final = frozenset({"AUTH", "HELLO", "QUIT", "EXIT", "RESET"})
+_CHECKED: Final = frozenset({"PING", "AUTH", "SELECT", "QUIT"})
+"""What health checkers send as lines, to look for ``+PONG`` or ``+OK`` in the answer."""
 _INSIDE_MULTI: Final = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "EXIT", "RESET"})
 
 QUICK_US: Final = 8
@@ -95,6 +97,8 @@ class Plan:
     """May be called without having given the password."""
     acts_inside: bool
     """Is not queued inside MULTI."""
+    is_checked: bool
+    """Health checkers type it: a status is answered in Redis' very bytes, which a person can read as well."""
     cost_us: int
     """About how long this node is busy with it (most of a machine's commands are bounded by their number)."""
     walks: bool
@@ -143,6 +147,7 @@ def _plan(command: Command) -> Plan:
         most=min(command.most, ARGUMENTS_MAX),
         before_auth=command.name in _BEFORE_AUTH,
         acts_inside=command.name in _INSIDE_MULTI,
+        is_checked=command.name in _CHECKED,
         cost_us=_cost_us(command),
         walks=command.name in _WALKING,
     )

@@ -50,6 +50,7 @@ class Ready(msgspec.Struct, frozen=True):
 
     reply: Reply
     typed: bool
+    args: Args = ()
 
 
 class Local(msgspec.Struct, frozen=True):
@@ -66,6 +67,15 @@ class Raw(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
+class Comment(msgspec.Struct, frozen=True, gc=False):
+    """A ``#`` line for a person; dropped if a program has shown itself by the time it would be sent.
+
+    ``redis-cli --pipe`` of an empty file begins with an empty line.
+    """
+
+    data: bytes
+
+
 class Exec(msgspec.Struct, frozen=True):
     """A transaction: one step of the machine whose list gets the replies of local commands woven in."""
 
@@ -75,7 +85,7 @@ class Exec(msgspec.Struct, frozen=True):
     typed: bool
 
 
-Slot: TypeAlias = Step | Ready | Local | Raw | Exec
+Slot: TypeAlias = Step | Ready | Local | Raw | Comment | Exec
 
 PLAIN_STEP: Final = Step()
 """The slot of nearly every command there is: RESP, the machine's reply as it is."""
@@ -159,11 +169,14 @@ class Unit(msgspec.Struct):
                         reply = slot.after(caller, slot.args, reply)
                     yield reply, slot.typed, slot.args
                 case Ready():
-                    yield slot.reply, slot.typed, ()
+                    yield slot.reply, slot.typed, slot.args
                 case Local():
                     yield _evaluate(slot, caller), slot.typed, slot.args
                 case Raw():
                     yield slot.data
+                case Comment():
+                    if caller.connection.is_typed():
+                        yield slot.data
                 case Exec():
                     outcome: Reply = []
                     if slot.travels:

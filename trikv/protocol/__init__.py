@@ -4,9 +4,11 @@ Nothing here opens a socket, reads a clock or draws a random number, so every li
 bytes, one at a time or all at once. Nonces and secrets are arguments.
 
 Towards clients
-    `client.ClientWire` takes what a socket brought and yields events until `NEED_DATA`. The first byte of
-    each *command* decides its dialect: ``*`` opens a RESP array (`arrays`), all else is a line somebody
-    types (`telnet`, `quoting`). Both may alternate on one connection. A pipeline of ordinary requests is
+    `client.ClientWire` takes what a socket brought and yields events until `NEED_DATA`. A ``*`` where a
+    command may begin opens a RESP array (`arrays`), all else is a line. Whoever has sent only lines is a
+    person (`telnet`, `quoting`), and is answered for the eye. The first ``*``, as a rule a connection's
+    first byte, shows a program, which the connection then belongs to for life: its lines get RESP replies,
+    its empty lines none (`lines`), and no ``#`` line is sent to it. A pipeline of ordinary requests is
     taken apart by one ``bytes.split`` and handed over as one `run`, which spares an event for each;
     `arrays` says why the split is exact, and why hiredis is not used for requests (it allocates a list as
     long as a stranger *declares*, and cannot tell ``+OK`` from ``$2 OK`` in an argument). Whatever

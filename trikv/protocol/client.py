@@ -1,4 +1,4 @@
-"""The client side of the wire: bytes in, requests out, in the dialect each command's first byte chooses."""
+"""The client side of the wire: bytes in, requests out, in the dialect of whoever is at the other end."""
 
 from collections import deque
 
@@ -17,6 +17,7 @@ from trikv.protocol.events import (
     Request,
     WireLimits,
 )
+from trikv.protocol.lines import read_program_line
 from trikv.protocol.telnet import LineReader
 
 __all__ = [
@@ -56,6 +57,9 @@ class ClientWire:
         self.authenticated = True
         """False while a password is demanded and not yet given: Redis' tight limits hold. It is looked at
         for each request, so what is pipelined behind a successful AUTH already has the wide limits."""
+        self.typed: bool | None = None
+        """Who is at the other end. None: nothing has come yet. True: a person, for only lines have come.
+        False: a program, from the first ``*`` that opened a command on, and for the connection's life."""
         self.drained = True
         """True where it is known that the next event would be `NEED_DATA`."""
         self._fresh = b""
@@ -67,6 +71,7 @@ class ClientWire:
         self._holds = False
         """`_buffer`, or one of the readers that take from it, holds something."""
         self._split_untried = False
+        self._limits = limits
         self._arrays = ArrayReader(limits)
         self._lines = LineReader(limits)
         self._plain_fits = plain_fits(limits)
@@ -100,6 +105,7 @@ class ClientWire:
         if self.drained and self._plain_fits and self.authenticated and not (self._over or self._holds):
             args = split_single(data)
             if args is not None:
+                self.typed = False
                 return args
         self.receive(data)
         return None
@@ -112,6 +118,8 @@ class ClientWire:
         if self._fresh and self._plain_fits and self.authenticated:
             fresh, self._fresh = self._fresh, b""
             requests, used = split_requests(fresh)
+            if requests:
+                self.typed = False
             if used == len(fresh):
                 self.drained = True
             else:
@@ -144,8 +152,12 @@ class ClientWire:
         event: ClientEvent | bool
         while self._buffer:
             if self._arrays.busy or (self._buffer[0] == _ARRAY and not self._lines.busy):
+                self.typed = False
                 event = self._next_array()
+            elif self.typed is False:
+                event = read_program_line(self._buffer, self._limits)
             else:
+                self.typed = True
                 event = self._lines.read(self._buffer)
             if isinstance(event, bool):
                 if event:

@@ -39,7 +39,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
     args: Args
     typed: bool
-    """True where it came as a line: the reply is for a person."""
+    """True if a person typed it, who reads the reply; False for a program's, lines included."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -49,7 +49,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class EmptyLine(msgspec.Struct, frozen=True, gc=False):
-    """Somebody pressed Enter."""
+    """A person pressed Enter. A program's empty lines are no event: Redis ignores them."""
 
 
 class EndOfInput(msgspec.Struct, frozen=True, gc=False):
@@ -74,8 +74,8 @@ class BadBytes(msgspec.Struct, frozen=True, gc=False):
     surrogate escape, which `resp.encode` undoes."""
     typed: bool
     fatal: bool = True
-    """True: say it and close; the wire yields no more. False for a typed line whose quotes do not match:
-    nothing is out of step, so a person is told and goes on (Redis closes here too)."""
+    """True: say it and close; the wire yields no more. False for a person's line whose quotes do not match:
+    nothing is out of step, so they are told and go on (Redis closes, as we do on a program)."""
 
 
 class NeedData(Enum):

@@ -12,16 +12,13 @@ from typing import Final, TypeAlias
 from trikv.protocol.events import (
     Answer,
     BadBytes,
-    EmptyLine,
     EndOfInput,
-    HttpRefused,
     Interrupted,
-    Request,
     WireLimits,
 )
-from trikv.protocol.quoting import split_line
+from trikv.protocol.lines import LineMeaning, meaning_of
 
-LineEvent: TypeAlias = Request | Answer | EmptyLine | EndOfInput | Interrupted | HttpRefused | BadBytes
+LineEvent: TypeAlias = LineMeaning | Answer | EndOfInput | Interrupted
 
 _IAC, _DONT, _DO, _WONT, _WILL, _SB = 0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA
 _EL, _EC, _AYT, _IP, _BRK, _SE, _ABORT, _EOF = 0xF8, 0xF7, 0xF6, 0xF4, 0xF3, 0xF0, 0xEE, 0xEC
@@ -33,9 +30,6 @@ _TEXT_RUN: Final = re.compile(rb"(?:[^\xff\r\n\x08\x7f]+|\r(?=[^\n\x00])|\xff\xf
 _ERASURES: Final = re.compile(rb"[\x08\x7f]+")
 _SPECIAL: Final = re.compile(rb"[\xff\r\x04\x08\x7f]")
 _SHORT_LINE_BYTES_MAX: Final = 256
-_HTTP_REFUSAL: Final = (
-    b"HTTP/1.1 400 This is trikv: it speaks telnet and the Redis protocol, not HTTP\r\n\r\n"
-)
 
 
 class _Telnet(Enum):
@@ -85,7 +79,7 @@ class LineReader:
             line = _short_plain_line(buffer, min(_SHORT_LINE_BYTES_MAX, self._limits.line_bytes_max))
             if line is not None:
                 self._edits = 0
-                return _event_of(line)
+                return meaning_of(line, typed=True)
         while buffer:
             if self._telnet is _Telnet.TEXT:
                 event = self._read_text(buffer)
@@ -207,7 +201,7 @@ class LineReader:
     def _finish(self) -> LineEvent:
         line = bytes(self._line)
         self._line.clear()
-        return _event_of(line)
+        return meaning_of(line, typed=True)
 
 
 def _short_plain_line(buffer: bytearray, bytes_max: int) -> bytes | None:
@@ -224,15 +218,3 @@ def _short_plain_line(buffer: bytearray, bytes_max: int) -> bytes | None:
         return None
     del buffer[: end + 1]
     return line
-
-
-def _event_of(line: bytes) -> LineEvent:
-    """What a finished line means."""
-    if line[:5].lower() in (b"post ", b"host:") or (
-        line[-9:-1].lower() == b" http/1." and line[-1:].isdigit()
-    ):
-        return HttpRefused(_HTTP_REFUSAL)
-    args = split_line(line)
-    if args is None:
-        return BadBytes("Protocol error: unbalanced quotes in request", True, fatal=False)
-    return Request(tuple(args), True) if args else EmptyLine()

@@ -74,13 +74,11 @@ def test_without_the_password_only_greeting_is_possible(locked: Client) -> None:
     )
     assert answer == (
         NOAUTH + b"-ERR unknown command 'FOO', with args beginning with: \r\n"
-        b"-ERR wrong number of arguments for 'get' command\r\n"
-        + NOAUTH
-        + NOAUTH
-        + b"(error) NOAUTH Authentication required.\r\n"
-        + NOAUTH
+        b"-ERR wrong number of arguments for 'get' command\r\n" + NOAUTH + NOAUTH + NOAUTH + NOAUTH
     )
     assert locked.service.works == []
+    person = Client(locked.service, locked.connections)
+    assert person.type("get a") == "(error) NOAUTH Authentication required.\r\n"
 
 
 def test_auth_opens_the_rest_of_its_pipeline(locked: Client) -> None:

@@ -80,11 +80,38 @@ def test_idle_time_counts_from_the_sweep_that_noticed() -> None:
     assert client.wire.is_closed
 
 
-def test_a_silent_connection_idles_out_as_typed() -> None:
-    """Whoever has said nothing at all is taken for a person."""
+def test_a_silent_connection_has_a_persons_time_and_is_told_nothing() -> None:
+    """It may be a program's, to which a ``#`` line is a broken reply."""
     client = Client()
+    client.connections.warn_all("node2 is shutting down")
+    client.connections.expire_idle(client.service.now_ms + 299_000)
+    assert not client.wire.is_closed
     client.connections.expire_idle(client.service.now_ms + 300_000)
-    assert client.wire.take() == b"# closing: idle for 300 s\r\n"
+    assert client.wire.is_closed
+    assert client.wire.take() == b""
+
+
+@pytest.mark.parametrize(
+    "first", [b"*1\r\n$4\r\nPING\r\n", b"*", b"*1\r\n$4\r\nPI", b"PING\r\n*", b"\r\n*1\r"]
+)
+@pytest.mark.parametrize("then", [b"", b"\r\n", b"ping\r\n", b"\xff\xf6", b"save\r\n"])
+def test_no_comment_ever_reaches_a_program(first: bytes, then: bytes) -> None:
+    """Not on idling, not when the node stops, not for lines, empty ones, or telnet's "are you there"."""
+    client = Client()
+    client.say(first)
+    client.receive(then)
+    client.connections.warn_all("node2 is shutting down")
+    client.connections.close_all("node2 is stopping")
+    assert b"#" not in client.wire.take()
+    assert client.wire.is_closed
+
+
+def test_the_first_byte_shows_a_person_too() -> None:
+    """Half a line is enough: who types is told why the node closes."""
+    client = Client()
+    client.receive(b"se")
+    client.connections.close_all("node2 is stopping")
+    assert client.wire.take() == b"# closing: node2 is stopping\r\n"
 
 
 def test_what_waits_for_an_answer_is_not_idle() -> None:
@@ -205,7 +232,7 @@ def test_commands_are_counted() -> None:
     """For INFO stats: every request of every connection, also those refused."""
     client = Client()
     client.say(resp("SET", "a", "1") + resp("NOPE") + b"\r\nping\r\n")
-    assert client.connections.commands_count == 4
+    assert client.connections.commands_count == 3
 
 
 def test_the_register_is_walked_while_it_shrinks() -> None:

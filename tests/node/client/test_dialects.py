@@ -1,8 +1,8 @@
-"""What people at telnet see, and how both dialects share a connection."""
+"""What people at telnet see, and whom a connection belongs to: a person or a program."""
 
 import pytest
 
-from tests.node.client.doubles import Client, resp
+from tests.node.client.doubles import Client, FakeService, resp
 from trikv.node.local.forgiving import slips
 
 
@@ -36,20 +36,66 @@ def test_typed_lines_are_answered_for_people(client: Client, line: str, shown: s
 
 def test_values_show_as_they_are_and_drive_no_terminal(client: Client) -> None:
     """Printable UTF-8 shows as itself, control characters as escapes."""
-    client.ask("SET", "k", "привет\x1b[2J")
+    Client(client.service, client.connections).ask("SET", "k", "привет\x1b[2J")
     assert client.type("get k") == '"привет\\x1b[2J"\r\n'
 
 
 def test_quoted_values_keep_their_spaces(client: Client) -> None:
     """Quotes are read as redis-cli reads them."""
     client.type('set name "John \\x41"')
+    assert client.type("get name") == '"John A"\r\n'
     assert client.ask("GET", "name") == b"$6\r\nJohn A\r\n"
 
 
-def test_the_first_byte_of_each_command_chooses_the_dialect(client: Client) -> None:
-    """Typed lines and RESP alternate on one connection, in one pipeline."""
-    answer = client.say(b"set a 1\r\n" + resp("GET", "a") + b"get a\r\n" + resp("PING") + b"ping\r\n")
-    assert answer == b'OK\r\n$1\r\n1\r\n"1"\r\n+PONG\r\n+PONG\r\n'
+def test_a_connection_is_a_programs_from_its_first_array_on(client: Client) -> None:
+    """Lines before it are answered for people; all that comes later for programs, lines included."""
+    answer = client.say(b"set a 1\r\nget a\r\n" + resp("GET", "a") + b"get a\r\n\r\nnope\r\nincr a\r\n")
+    unknown = b"-ERR unknown command 'nope', with args beginning with: \r\n"
+    assert answer == b'OK\r\n"1"\r\n$1\r\n1\r\n$1\r\n1\r\n' + unknown + b":2\r\n"
+    assert client.say(b"save\r\n") == b"+done SAVE\r\n"
+
+
+def test_empty_lines_of_a_program_are_silent(client: Client) -> None:
+    """They separate commands in files for ``redis-cli --pipe``, which itself sends one before its ECHO."""
+    assert client.say(resp("SET", "a", "1") + b"\r\n\n \r\n") == b"+OK\r\n"
+    assert client.say(b"\r\n" * 1000) == b""
+    assert client.say(b"\r\n" + resp("ECHO", "x" * 20) + b"\r\n") == b"$20\r\n" + b"x" * 20 + b"\r\n"
+
+
+@pytest.mark.parametrize("ending", [resp("PING"), b"*1\r\n$4\r\n"])
+def test_an_empty_line_before_an_array_is_not_answered(client: Client, ending: bytes) -> None:
+    """A program shows itself by the array, whole or not: no comment may stand before its reply."""
+    assert client.say(b"\r\n" + ending) in (b"+PONG\r\n", b"")
+
+
+def test_unbalanced_quotes_close_a_program(client: Client) -> None:
+    """As in Redis: what follows may be a part of a value, and nobody is there to look."""
+    assert client.say(resp("PING") + b"set a 'b\r\nset a c\r\n") == (
+        b"+PONG\r\n-ERR Protocol error: unbalanced quotes in request\r\n"
+    )
+    assert client.wire.is_closed
+
+
+def test_what_health_checkers_type_is_answered_in_redis_bytes() -> None:
+    """They look for ``+OK`` and ``+PONG``, alone or in a pipeline, before the password and behind it."""
+    client = Client(FakeService(requirepass="sesame"))
+    assert client.type("auth wrong").startswith("(error) WRONGPASS ")
+    assert client.type("AUTH sesame") == "+OK\r\n"
+    assert client.type("auth default sesame") == "+OK\r\n"
+    assert client.type("ping") == "+PONG\r\n"
+    assert client.type("SELECT 1") == "+OK\r\n"
+    assert client.say(b"set a 1\r\nselect 0\r\nget a\r\nQUIT\r\n") == b"OK\r\n+OK\r\n(nil)\r\n+OK\r\n"
+    assert client.wire.is_closed
+
+
+def test_what_people_type_is_not(client: Client) -> None:
+    """An OK of theirs is a word, a PONG in a transaction a line of its list."""
+    assert client.say(b"multi\r\nping\r\nselect 1\r\nexec\r\n") == (
+        b"OK\r\nQUEUED\r\nQUEUED\r\n1) PONG\r\n2) OK\r\n"
+    )
+    assert client.type("client setname a") == "OK\r\n"
+    assert client.type("select x").startswith("(error) ")
+    assert client.type("discard") == "(error) ERR DISCARD without MULTI\r\n"
 
 
 def test_typed_quit_and_exit_close(client: Client) -> None:

@@ -1,0 +1,51 @@
+"""What a finished line means, whoever sent it, and the lines of a program.
+
+A person's line may be edited and hold telnet's commands: `telnet.LineReader` reads it. A program that speaks
+RESP may send commands as lines too (``redis-cli -3 --pipe`` of plain text does). Those are read here, byte
+for byte as in Redis' processInlineBuffer, and an empty one means nothing.
+"""
+
+import re
+from typing import Final, TypeAlias
+
+from trikv.protocol.events import BadBytes, EmptyLine, HttpRefused, Request, WireLimits
+from trikv.protocol.quoting import split_line
+
+LineMeaning: TypeAlias = Request | EmptyLine | HttpRefused | BadBytes
+
+_EMPTY_LINES: Final = re.compile(rb"(?:\r?\n)+")
+_HTTP_REFUSAL: Final = (
+    b"HTTP/1.1 400 This is trikv: it speaks telnet and the Redis protocol, not HTTP\r\n\r\n"
+)
+
+
+def meaning_of(line: bytes, *, typed: bool) -> LineMeaning:
+    """What `line`, without its end, means. If quotes do not match, a person goes on; a program is closed."""
+    if line[:5].lower() in (b"post ", b"host:") or (
+        line[-9:-1].lower() == b" http/1." and line[-1:].isdigit()
+    ):
+        return HttpRefused(_HTTP_REFUSAL)
+    args = split_line(line)
+    if args is None:
+        return BadBytes("Protocol error: unbalanced quotes in request", typed, fatal=not typed)
+    return Request(tuple(args), typed) if args else EmptyLine()
+
+
+def read_program_line(buffer: bytearray, limits: WireLimits) -> LineMeaning | bool:
+    """Take a program's next line off the front of `buffer`.
+
+    True: there were only empty lines, and the next byte opens a new command. False: more bytes are needed.
+    """
+    empty = _EMPTY_LINES.match(buffer)
+    if empty is not None:  # all at once: 64 KiB of them are one step
+        del buffer[: empty.end()]
+        return True
+    end = buffer.find(b"\n", 0, limits.line_bytes_max + len(b"\r\n"))
+    line = bytes(buffer[:end] if end >= 0 else buffer).removesuffix(b"\r")
+    if len(line) > limits.line_bytes_max:
+        return BadBytes("Protocol error: too big inline request", False)
+    if end < 0:
+        return False
+    del buffer[: end + 1]
+    meaning = meaning_of(line, typed=False)
+    return True if isinstance(meaning, EmptyLine) else meaning
