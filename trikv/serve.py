@@ -28,13 +28,11 @@ from trikv.machine.runs import set_run
 from trikv.node.node import Node
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
+from trikv.storage.layout import STATE
 
 OK: Final = 0
 FAILED: Final = 1
 """Something outside of us: a taken port, a corrupt disk. Also our own bugs, which leave a traceback."""
-
-_NOT_SET_ASIDE: Final = frozenset({"aside", "backups", "node.log", "node.log.1", "lock"})
-"""What `--refill` leaves in place: not state of the node, and the log is open."""
 
 _LOAD_PIECE_BYTES: Final = 65_536
 
@@ -151,8 +149,11 @@ async def _stop_at_end_of_input(stop: _Stop) -> None:
 
 
 async def set_aside(disk: Disk) -> None:
-    """Move all state of a data directory to ``aside/refill-<UTC>``: nothing is deleted (PROTOCOL 16)."""
-    names = [name for name in await disk.names("") if name not in _NOT_SET_ASIDE]
+    """Move all state of a data directory to ``aside/refill-<UTC>``: nothing is deleted (PROTOCOL 16).
+
+    Backups, the node's log and what is not trikv's, a secret or a mount point's `lost+found`, stay.
+    """
+    names = [name for name in await disk.names("") if STATE.fullmatch(name)]
     if not names:
         return
     target = f"aside/refill-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"

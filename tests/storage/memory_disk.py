@@ -123,8 +123,7 @@ class MemoryDisk:
         return MemoryFile(self, path, self.names_now[path])
 
     async def open(self, path: str) -> MemoryFile:
-        if path not in self.names_now:
-            raise FileNotFoundError(path)
+        self._demand_file(path)
         return MemoryFile(self, path, self.names_now[path])
 
     async def make_directory(self, path: str) -> None:
@@ -132,6 +131,8 @@ class MemoryDisk:
         self.directories.update("/".join(parts[: n + 1]) for n in range(len(parts)))
 
     async def names(self, path: str) -> list[str]:
+        if path in self.names_now:
+            raise NotADirectoryError(path)
         inside = [name for name in self.names_now if directory_of(name) == path]
         below = [name for name in self.directories if name and directory_of(name) == path]
         return sorted(name.rpartition("/")[2] for name in inside + below)
@@ -148,8 +149,7 @@ class MemoryDisk:
 
     async def remove(self, path: str) -> None:
         self.step("remove", path)
-        if path not in self.names_now:
-            raise FileNotFoundError(path)
+        self._demand_file(path)
         if self.room is not None:
             self.room += len(self.names_now[path].cache)
         self._change(path, None)
@@ -160,6 +160,12 @@ class MemoryDisk:
             name: inode for name, inode in self.names_synced.items() if directory_of(name) != path
         } | {name: inode for name, inode in self.names_now.items() if directory_of(name) == path}
         self.changes = [change for change in self.changes if directory_of(change[1].split(">")[0]) != path]
+
+    def _demand_file(self, path: str) -> None:
+        if path in self.directories:
+            raise IsADirectoryError(path)
+        if path not in self.names_now:
+            raise FileNotFoundError(path)
 
     def _change(self, path: str, inode: Inode | None) -> None:
         self.changes.append(("change", path, inode))

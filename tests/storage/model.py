@@ -8,9 +8,9 @@ import attrs
 from tests.storage.memory_disk import MemoryDisk
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import Entry, EntryKind, HardState, Member, Membership, SnapshotMeta
+from trikv.storage.layout import WAL
 from trikv.storage.records import WalIdentity
 from trikv.storage.recovery import Recovered, recover
-from trikv.storage.segment import WAL
 from trikv.storage.wal import Wal, WalSettings
 
 T = TypeVar("T")

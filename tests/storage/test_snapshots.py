@@ -7,9 +7,10 @@ import pytest
 from tests.storage.memory_disk import MemoryDisk
 from tests.storage.model import DISK_ID, run_now
 from trikv.storage import identity
-from trikv.storage.aside import SYNC_EVERY_BYTES, AsideFile, prune, write_whole
-from trikv.storage.errors import DiskFull, IdentityWithoutLog, StorageCorrupt
+from trikv.storage.aside import SYNC_EVERY_BYTES, AsideFile, prune, remove_unfinished, write_whole
+from trikv.storage.errors import DiskFull, IdentityWithoutLog, StorageCorrupt, StrayName
 from trikv.storage.identity import DiskIdentity
+from trikv.storage.layout import BACKUP, BACKUPS
 from trikv.storage.snapshots import SnapshotStore, StoredSnapshot
 
 
@@ -164,16 +165,102 @@ def test_other_errors_pass() -> None:
 
 
 def test_backups_in_a_directory_of_their_own() -> None:
-    """Backups go where they are asked to, and the oldest beyond the number kept are removed."""
+    """Backups go where they are asked to; the oldest by their index, beyond the number kept, are removed."""
     disk = MemoryDisk()
     store = a_store(disk)
-    for number in range(5):
-        file = run_now(store.aside(f"backups/2026-{number}.json"))
+    for index in (8, 9, 10, 11, 12):
+        file = run_now(store.aside(backup(index)))
         run_now(file.append(b"{}"))
         run_now(file.publish())
-    run_now(prune(disk, "backups", ".json", 3))
-    assert run_now(disk.names("backups")) == ["2026-2.json", "2026-3.json", "2026-4.json"]
-    assert run_now(disk.crashed(lambda _: False).exists("backups/2026-4.json"))
+    assert run_now(prune(disk, BACKUPS, BACKUP, 3, backup(12).removeprefix("backups/"))) == []
+    assert sorted(run_now(disk.names(BACKUPS))) == sorted(
+        backup(index).removeprefix("backups/") for index in (10, 11, 12)
+    )
+    assert run_now(disk.crashed(lambda _: False).exists(backup(12)))
+
+
+def put(disk: MemoryDisk, path: str) -> None:
+    """A small file."""
+    directory, _, name = path.rpartition("/")
+    run_now(write_whole(disk, directory, name, b"{}"))
+
+
+def backup(index: int, year: int = 2026) -> str:
+    """The path of a backup."""
+    return f"backups/{year}0301T101112Z-{index}.json"
+
+
+def test_what_cannot_be_removed_stays_and_is_told() -> None:
+    """A directory with a backup's name, a file that may not be touched: said, and the rest goes on."""
+    disk = MemoryDisk()
+    for index in (1, 2, 3, 4, 5):
+        put(disk, backup(index))
+    run_now(disk.make_directory(backup(0)))
+
+    def fail(kind: str, path: str) -> int | None:
+        if kind == "remove" and path == backup(2):
+            return errno.EPERM
+        if kind == "remove" and path == backup(3):  # another program removes it at this moment
+            return errno.ENOENT
+        return None
+
+    disk.fail = fail
+    refusals = run_now(prune(disk, BACKUPS, BACKUP, 1, backup(5).removeprefix("backups/")))
+    assert [type(refusal) for refusal in refusals] == [IsADirectoryError, PermissionError]
+    left = {name for name in disk.names_now if name.startswith("backups/")}
+    assert left == {backup(2), backup(3), backup(5)}
+
+
+def test_a_failing_disk_is_no_foreign_file() -> None:
+    """EIO at a removal is not taken for somebody's permissions."""
+    disk = MemoryDisk()
+    put(disk, backup(1))
+    disk.fail = lambda kind, _path: errno.EIO if kind == "remove" else None
+    with pytest.raises(OSError, match="EIO"):
+        run_now(prune(disk, BACKUPS, BACKUP, 1, "another"))
+
+
+def test_the_snapshot_just_written_is_never_removed() -> None:
+    """However far the others go."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    for index in (7, 9, 5):
+        publish(store, index)
+    assert [found.index for found in run_now(store.list())] == [5, 9]
+
+
+def test_only_own_unfinished_files_are_removed() -> None:
+    """An operator's foo.tmp stays, in every directory; ours go."""
+    disk = MemoryDisk()
+    ours = (
+        "dump.json.tmp",
+        "wal/next.tmp",
+        f"{backup(1)}.tmp",
+        f"snapshots/{1:020}-{1:020}.json.install.tmp",
+    )
+    theirs = ("foo.tmp", "wal/foo.tmp", "backups/foo.json.tmp", "snapshots/foo.tmp", "aside/foo.tmp")
+    for path in (*ours, *theirs):
+        put(disk, path)
+    for directory in ("", "wal", "snapshots", "backups", "aside"):
+        run_now(remove_unfinished(disk, directory))
+    assert set(disk.names_now) == set(theirs)
+
+
+def test_a_directory_in_the_place_of_a_file_is_refused() -> None:
+    """By its name, with what to do; it is not trikv's to remove."""
+    snapshot, unfinished = f"snapshots/{1:020}-{1:020}.json", "dump.json.tmp"
+    disk = MemoryDisk()
+    for path in (snapshot, unfinished, identity.FILE):
+        run_now(disk.make_directory(path))
+    store = a_store(disk)
+    for step in (
+        store.list,
+        lambda: AsideFile.create(disk, "", "dump.json"),
+        lambda: remove_unfinished(disk, ""),
+        lambda: identity.load(disk),
+    ):
+        with pytest.raises(StrayName, match=r"is a directory\. Move it away"):
+            run_now(step())
 
 
 def test_identity_round_trip() -> None:
@@ -199,6 +286,18 @@ def test_unreadable_identity(text: bytes, said: str) -> None:
     run_now(write_whole(disk, "", identity.FILE, text))
     with pytest.raises(StorageCorrupt, match=said):
         run_now(identity.load(disk))
+
+
+@pytest.mark.parametrize("has_log", [True, False])
+def test_an_identity_of_another_program(*, has_log: bool) -> None:
+    """Where nothing else is trikv's, a refill would take away a stranger's file: that is not advised."""
+    disk = MemoryDisk()
+    run_now(write_whole(disk, "", identity.FILE, b'{"name": "somebody"}'))
+    if has_log:
+        run_now(disk.make_directory("wal"))
+    with pytest.raises(StorageCorrupt) as caught:
+        run_now(identity.load(disk))
+    assert ("--refill" in str(caught.value), "move it away" in str(caught.value)) == (has_log, not has_log)
 
 
 def test_identity_without_log() -> None:

@@ -23,7 +23,7 @@ from tests.storage.model import (
 )
 from trikv.storage import frames
 from trikv.storage.batching import LogState
-from trikv.storage.errors import LogMissing, StorageCorrupt
+from trikv.storage.errors import LogMissing, StorageCorrupt, StrayName
 from trikv.storage.reader import mark_of
 from trikv.storage.records import RecordKind, SegmentHeader, encode
 from trikv.storage.segment import segment_path
@@ -148,8 +148,14 @@ def test_only_a_few_torn_tails_are_kept() -> None:
     run_now(disk.make_directory("aside"))
     for number in range(20):
         run_now(disk.create(f"aside/{number:020}-1.torn"))
-    reopen(disk)
-    assert len(run_now(disk.names("aside"))) == 8
+    run_now(disk.create("aside/mine.torn"))
+    run_now(disk.make_directory("aside/00000000000000000000-0.torn"))
+    repaired = reopen(disk).repaired or ""
+    names = run_now(disk.names("aside"))
+    assert len(names) == 10  # those two, and as many as are kept
+    cut = repaired.partition("a copy is in aside/")[2].partition(";")[0]
+    assert cut in names, "what was cut just now is kept, though it is the oldest by its name"
+    assert "an old one stays: aside/00000000000000000000-0.torn" in repaired
 
 
 def test_zeros_that_were_written_are_no_tear() -> None:
@@ -284,7 +290,8 @@ def test_a_missing_segment_is_named() -> None:
         assert "missing" in refusal(lost).what
     renamed = disk.killed()
     run_now(renamed.rename(paths[0], "wal/first.wal"))
-    assert "not that of a log segment" in refusal(renamed).what
+    with pytest.raises(StrayName, match=r"^wal/first\.wal .* not a log segment"):
+        reopen(renamed)
 
 
 def test_batches_missing_between_segments_are_noticed() -> None:

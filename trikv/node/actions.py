@@ -23,9 +23,10 @@ from trikv.node.snapshotter import Snapshotter
 from trikv.protocol.messages import DurableRequest
 from trikv.raft.core import Raft
 from trikv.raft.types import SnapshotMeta
-from trikv.storage.errors import DiskFull
+from trikv.storage.aside import prune
+from trikv.storage.errors import DiskFull, StrayName
+from trikv.storage.layout import BACKUP, BACKUPS
 
-BACKUPS = "backups"
 WAIT_POLL_S = 0.005
 """How soon a WAIT looks again: about a network round and a sync. Then less and less often."""
 WAIT_POLL_S_MAX = 0.1
@@ -34,6 +35,8 @@ DIGEST_BUCKETS = 64
 DIGEST_SLICES_MAX = 10_000
 """Under a load that changes buckets as fast as they are hashed, the rest is done at once."""
 BUSY = CommandError("ERR a backup or save is already in progress")
+NOT_THE_DISK = (PermissionError, IsADirectoryError, NotADirectoryError)
+"""What an operator has done to a directory says nothing of the device: the log is written elsewhere."""
 
 log = structlog.get_logger()
 
@@ -132,7 +135,7 @@ class Actions:
         try:
             error = await barrier(self._inbox)
             return await act() if error is None else error
-        except DiskFull as problem:  # any other error of the disk ends the node (PROTOCOL 12)
+        except (DiskFull, StrayName, *NOT_THE_DISK) as problem:  # any other ends the node (PROTOCOL 12)
             log.error("could not write", reason=str(problem))
             return CommandError(f"ERR could not write: {problem}")
         finally:
@@ -152,7 +155,7 @@ class Actions:
 
     async def _backup(self) -> Reply:
         meta, keys, name = await self._write_backup()
-        await self._prune()
+        await self._prune(name.removeprefix(f"{BACKUPS}/"))
         return f"{self._settings.data_directory}/{name}: {keys} keys at index {meta.index}".encode()
 
     async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:
@@ -161,11 +164,10 @@ class Actions:
         meta, keys = await self._snapshotter.write_document(lambda meta: f"{prefix}-{meta.index}.json")
         return meta, keys, f"{prefix}-{meta.index}.json"
 
-    async def _prune(self) -> None:
+    async def _prune(self, written: str) -> None:
         disk = self._host.disk
-        names = [name for name in await disk.names(BACKUPS) if name.endswith(".json")]
-        for name in names[: -self._settings.backups_kept]:
-            await disk.remove(f"{BACKUPS}/{name}")
+        for error in await prune(disk, BACKUPS, BACKUP, self._settings.backups_kept, written):
+            log.warning("an old backup stays: it cannot be removed", reason=str(error))
         await disk.sync_directory(BACKUPS)
 
     async def _wait(self, action: Action) -> Reply:

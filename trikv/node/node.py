@@ -9,7 +9,7 @@ from trikv.config import NodeConfig
 from trikv.host.seam import Conversation as Conversing
 from trikv.host.seam import Host, Listening, Wire
 from trikv.node import serving
-from trikv.node.actions import BACKUPS, Actions, ActionSettings
+from trikv.node.actions import Actions, ActionSettings
 from trikv.node.applier import Applier
 from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
@@ -24,7 +24,7 @@ from trikv.node.links import Identity, Links
 from trikv.node.loading import Document, load_keys, send_maxmemory, warn_of_cap
 from trikv.node.logtime import LogTime
 from trikv.node.mailbox import Mailbox
-from trikv.node.opening import Opened, create_log, open_identity, open_log
+from trikv.node.opening import Opened, create_log, open_identity, open_log, tidy_up
 from trikv.node.proposals import ProposalLimits, Proposals, Waiters
 from trikv.node.reads import Reads
 from trikv.node.retention import Retention, RetentionSettings
@@ -40,7 +40,6 @@ from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.core import Raft
 from trikv.raft.settings import RaftSettings
 from trikv.raft.types import EntryKind
-from trikv.storage.aside import remove_unfinished
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import Wal, WalSettings
@@ -125,6 +124,7 @@ class Node:
     async def _serve(self, nursery: trio.Nursery, task_status: trio.TaskStatus[str]) -> Wal | None:
         """The start order; the log that was opened, to be closed when nobody writes it any more."""
         config, host = self._config, self._host
+        await tidy_up(host)
         disk = await open_identity(host, config.node_id)
         opened = await open_log(host, disk, self._wal_settings())
         listening = await nursery.start(self._serve_clients)
@@ -324,7 +324,6 @@ class Node:
         self, opened: Opened, identity: Identity, links: Links, applier: Applier, raft: Raft
     ) -> Snapshotter:
         config = self._config
-        await remove_unfinished(self._host.disk, BACKUPS)
         return Snapshotter(
             host=self._host,
             store=await SnapshotStore.open(self._host.disk),

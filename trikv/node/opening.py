@@ -9,14 +9,17 @@ from trikv.machine.snapshot import Restore, SnapshotError
 from trikv.node.header import Header, header_of
 from trikv.raft.types import Entry, HardState, Membership, SnapshotMeta
 from trikv.storage import identity as identity_files
+from trikv.storage.aside import remove_unfinished
 from trikv.storage.errors import LogMissing, StorageCorrupt
 from trikv.storage.identity import DiskIdentity
+from trikv.storage.layout import BACKUPS, strangers
 from trikv.storage.records import WalIdentity
 from trikv.storage.recovery import plan, recover
 from trikv.storage.snapshots import SnapshotStore, StoredSnapshot
 from trikv.storage.wal import Wal, WalSettings
 
 READ_BYTES = 256 * 1024
+STRANGERS_SHOWN = 8
 
 log = structlog.get_logger()
 
@@ -35,6 +38,19 @@ class Opened:
     snapshot: SnapshotMeta | None
     """The newest snapshot, from which `machine` was loaded; None before the first."""
     snapshot_bytes: int = 0
+
+
+async def tidy_up(host: Host) -> None:
+    """Remove dumps and backups that an earlier life left half written; name what is not trikv's.
+
+    Raises StrayName where something else stands in the place of a file or directory of ours.
+    """
+    for directory in ("", BACKUPS):
+        await remove_unfinished(host.disk, directory)
+    paths = await strangers(host.disk)
+    if paths:
+        shown, more = ", ".join(paths[:STRANGERS_SHOWN]), len(paths) - STRANGERS_SHOWN
+        log.info("not trikv's, left alone", paths=shown + (f", {more} more" if more > 0 else ""))
 
 
 async def open_identity(host: Host, node_id: int) -> DiskIdentity:
@@ -73,7 +89,12 @@ async def open_log(host: Host, identity: DiskIdentity, settings: WalSettings) ->
     if stored is not None:
         machine, header = await _load(store, stored)
         if header.cluster != recovered.identity.cluster:
-            raise StorageCorrupt(stored.path, 0, "the snapshot belongs to another cluster")
+            raise StorageCorrupt(
+                stored.path,
+                0,
+                "the snapshot belongs to another cluster than the log",
+                "It was put there by hand: move it away",
+            )
     meta = header.meta if header is not None else None
     start = plan(recovered.base, recovered.entries, recovered.hard_state, meta)
     if start.reset is not None:

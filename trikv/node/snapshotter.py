@@ -127,7 +127,11 @@ class Snapshotter:
             if self.newest is not None and self.newest.index >= meta.index:
                 return self.newest
             walk = applier.machine.walk(Header(self._identity.cluster, meta).as_dict())
-            file = await self._store.begin(meta.index, meta.term)
+            try:
+                file = await self._store.begin(meta.index, meta.term)
+            except BaseException:
+                walk.abort()
+                raise
             try:
                 size = 0
                 while piece := walk.step(PIECE_BYTES):

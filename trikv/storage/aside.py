@@ -4,14 +4,13 @@ Snapshots, backups, the dump, the identity and repaired tails all go this way. T
 many megabytes synced at once would hold up the log's own syncs on the same device.
 """
 
+import re
 from types import TracebackType
 from typing import Self
 
 from trikv.storage.disk import Disk, DiskFile
 from trikv.storage.errors import room_for
-
-UNFINISHED = ".tmp"
-"""The suffix of a file that is not yet whole. Such files are removed at the next start."""
+from trikv.storage.layout import UNFINISHED, is_unfinished, names_in, obsolete, own_file, path_of
 
 SYNC_EVERY_BYTES = 1 << 20
 """Small enough not to hold up the log (64 MB at once stall its syncs by 30 ms), large enough to be rare."""
@@ -44,7 +43,8 @@ class AsideFile:
             await disk.sync_directory(parent)
         path = path_of(directory, name + mark + UNFINISHED)
         if await disk.exists(path):
-            await disk.remove(path)
+            with own_file(path):
+                await disk.remove(path)
         with room_for(path):
             return cls(disk, directory, name, mark, await disk.create(path))
 
@@ -91,20 +91,28 @@ async def write_whole(disk: Disk, directory: str, name: str, data: bytes) -> Non
         await file.publish()
 
 
-async def prune(disk: Disk, directory: str, suffix: str, keep: int) -> None:
-    """Remove the files of `directory` that end in `suffix`, but for the last `keep` by name."""
-    names = [name for name in await disk.names(directory) if name.endswith(suffix)]
-    for name in names[:-keep]:
-        await disk.remove(path_of(directory, name))
+async def prune(
+    disk: Disk, directory: str, pattern: re.Pattern[str], keep: int, written: str
+) -> list[OSError]:
+    """Remove what `layout.obsolete` names in `directory`, where `written` was just published.
+
+    Gives the errors of those that could not be removed: a directory of such a name, a file that may not be
+    touched. That an old file stays does no harm to the new one.
+    """
+    refusals: list[OSError] = []
+    for name in obsolete(await names_in(disk, directory), pattern, keep, written):
+        try:
+            await disk.remove(path_of(directory, name))
+        except FileNotFoundError:  # somebody was quicker
+            pass
+        except (IsADirectoryError, PermissionError) as error:
+            refusals.append(error)
+    return refusals
 
 
 async def remove_unfinished(disk: Disk, directory: str) -> None:
-    """Remove what an earlier life left half written."""
-    for name in await disk.names(directory):
-        if name.endswith(UNFINISHED):
-            await disk.remove(path_of(directory, name))
-
-
-def path_of(directory: str, name: str) -> str:
-    """`name` in `directory`, where "" is the data directory."""
-    return f"{directory}/{name}" if directory else name
+    """Remove what an earlier life left half written. Raises StrayName for a directory of such a name."""
+    for name in await names_in(disk, directory):
+        if is_unfinished(directory, name):
+            with own_file(path_of(directory, name)):
+                await disk.remove(path_of(directory, name))

@@ -8,6 +8,7 @@
     ├── LogMissing           there is no log in this data directory (a blank disk)
     ├── IdentityWithoutLog   the disk was a member once and has lost its log
     ├── DiskFull             no room for the next segment or snapshot: nothing is lost, try again later
+    ├── StrayName            something that is not trikv's stands where only its own files can
     └── WalDead              an earlier write failed: this log object takes nothing more
 
 Sentences are written for the operator who reads them at three in the morning: what, where, what to do.
@@ -60,6 +61,17 @@ class DiskFull(StorageError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the disk is full: no room for {what}")
+
+
+class StrayName(StorageError):
+    """Something that is not trikv's stands where only its own files can. Nothing was changed."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} in the data directory is not trikv's: {why}. Move it away, then start again; trikv "
+            "removes nothing that is not its own."
+        )
+        self.path = path
 
 
 class WalDead(StorageError):

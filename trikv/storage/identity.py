@@ -13,10 +13,15 @@ import msgspec
 from trikv.raft.types import DiskId, NodeId
 from trikv.storage.aside import write_whole
 from trikv.storage.disk import Disk
-from trikv.storage.errors import IdentityWithoutLog, StorageCorrupt
+from trikv.storage.errors import REFILL, IdentityWithoutLog, StorageCorrupt
+from trikv.storage.layout import WAL, own_file
 
 FILE = "identity.json"
 FORMAT = 1
+MAYBE_NOT_OURS = (
+    "No log lies beside it, so it may be another program's: move it away, or give this node a data directory "
+    "of its own"
+)
 _BYTES_MAX = 4096
 
 
@@ -39,14 +44,17 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def load(disk: Disk) -> DiskIdentity | None:
-    """The identity of this data directory, None where it has none. StorageCorrupt where it is unreadable.
+    """The identity of this data directory, None where it has none.
+
+    StorageCorrupt where it is unreadable, StrayName where it is no file.
 
     It is durable then, also where an earlier life was killed before it could sync the directory.
     """
     if not await disk.exists(FILE):
         return None
     await disk.sync_directory("")
-    file = await disk.open(FILE)
+    with own_file(FILE):
+        file = await disk.open(FILE)
     try:
         data = await file.read(0, _BYTES_MAX)
     finally:
@@ -56,7 +64,8 @@ async def load(disk: Disk) -> DiskIdentity | None:
         identity = bytes.fromhex(document.disk)
         cluster = None if document.cluster is None else bytes.fromhex(document.cluster)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise StorageCorrupt(FILE, 0, f"it is not an identity document ({error})") from None
+        remedy = REFILL if await disk.exists(WAL) else MAYBE_NOT_OURS
+        raise StorageCorrupt(FILE, 0, f"it is not an identity document ({error})", remedy) from None
     if document.format > FORMAT:
         raise StorageCorrupt(
             FILE,

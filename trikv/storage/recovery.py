@@ -19,15 +19,13 @@ from trikv.storage import frames
 from trikv.storage.aside import AsideFile, prune, remove_unfinished
 from trikv.storage.batching import LogState
 from trikv.storage.disk import Disk, DiskFile
-from trikv.storage.errors import LogMissing, StorageCorrupt, room_for
+from trikv.storage.errors import LogMissing, StorageCorrupt, StrayName, room_for
+from trikv.storage.layout import ASIDE, SEGMENT, TORN, WAL, names_in, own_file
 from trikv.storage.reader import PIECE_BYTES, SegmentEnd, SegmentReader
 from trikv.storage.records import Contradiction, LogReplay, WalIdentity
-from trikv.storage.segment import SUFFIX, WAL, Segment, SegmentFile, segment_path
+from trikv.storage.segment import SUFFIX, Segment, SegmentFile, segment_path
 from trikv.storage.wal import Wal, WalSettings
 
-ASIDE = "aside"
-"""The directory in which cut tails are kept for whoever wants to look at them."""
-ASIDE_SUFFIX = ".torn"
 ASIDE_KEPT = 8
 """A cut tail is at most a batch long; more than a few tell nothing new."""
 
@@ -50,7 +48,8 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
     """Open the log in `disk`.
 
     Raises LogMissing where there is none, StorageCorrupt where it is damaged in a way no crash explains,
-    DiskFull where there is no room to rewrite the last segment, OSError. A failed call can be repeated.
+    StrayName where something else stands among the segments, DiskFull where there is no room to rewrite the
+    last one, OSError. A failed call can be repeated.
     """
     sequences = await _sequences(disk)
     replay = LogReplay()
@@ -87,12 +86,11 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
 
 async def _sequences(disk: Disk) -> list[int]:
     sequences = []
-    for name in await disk.names(WAL):
-        if name.endswith(SUFFIX):
-            digits = name.removesuffix(SUFFIX)
-            if not (digits.isascii() and digits.isdigit() and len(digits) == 20):
-                raise StorageCorrupt(f"{WAL}/{name}", 0, "its name is not that of a log segment")
-            sequences.append(int(digits))
+    for name in await names_in(disk, WAL):
+        if (match := SEGMENT.fullmatch(name)) is not None:
+            sequences.append(int(match[1]))
+        elif name.endswith(SUFFIX):
+            raise StrayName(f"{WAL}/{name}", "it is not a log segment, whose name is 20 digits and .wal")
     if not sequences:
         raise LogMissing
     for before, after in pairwise(sequences):
@@ -105,7 +103,8 @@ async def _read(
     disk: Disk, replay: LogReplay, segments: list[Segment], sequence: int, number: int | None, *, last: bool
 ) -> SegmentEnd:
     path = segment_path(sequence)
-    file = await disk.open(path)
+    with own_file(path):
+        file = await disk.open(path)
     try:
         end = await SegmentReader(file, path, replay).replay(sequence, number, last=last)
     finally:
@@ -123,17 +122,18 @@ async def _keep_aside(disk: Disk, sequence: int, end: SegmentEnd) -> str | None:
         return None
     source = await disk.open(segment_path(sequence))
     try:
-        name = f"{sequence:020}-{end.offset}{ASIDE_SUFFIX}"
+        name = f"{sequence:020}-{end.offset}.torn"
         aside = await AsideFile.create(disk, ASIDE, name)
         for at in range(end.offset, end.torn_end, PIECE_BYTES):
             await aside.append(await source.read(at, min(PIECE_BYTES, end.torn_end - at)))
         kept = await aside.publish()
     finally:
         source.close()
-    await prune(disk, ASIDE, ASIDE_SUFFIX, ASIDE_KEPT)
+    refusals = await prune(disk, ASIDE, TORN, ASIDE_KEPT, name)
+    stays = "".join(f"; an old one stays: {error}" for error in refusals)
     return (
         f"{segment_path(sequence)} ended in an unfinished write at byte {end.offset} ({end.torn}); it "
-        f"was never acknowledged and has been cut; a copy is in {kept}"
+        f"was never acknowledged and has been cut; a copy is in {kept}{stays}"
     )
 
 

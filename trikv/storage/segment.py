@@ -8,12 +8,10 @@ begins with a whole header. Segments are never recycled: old records must not tu
 
 import attrs
 
-from trikv.storage.aside import UNFINISHED, path_of
 from trikv.storage.disk import Disk, DiskFile
 from trikv.storage.errors import DiskFull, room_for
+from trikv.storage.layout import UNFINISHED, WAL, own_file, path_of
 
-WAL = "wal"
-"""The directory of the segments, in the data directory."""
 SUFFIX = ".wal"
 
 
@@ -48,7 +46,8 @@ class SegmentFile:
         """Begin an empty file aside; `name` is its unfinished name without suffix."""
         path = path_of(WAL, name + UNFINISHED)
         if await disk.exists(path):
-            await disk.remove(path)
+            with own_file(path):
+                await disk.remove(path)
         with room_for("the next log segment"):
             return cls(disk, await disk.create(path), path)
 

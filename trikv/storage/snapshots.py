@@ -5,20 +5,17 @@ whole, because it got the name after its sync. Two are kept: the newest, and one
 newest turns out unreadable. A file that is being read is not removed until its last reader is done.
 """
 
-import re
 from collections import Counter
 from types import TracebackType
 from typing import Self
 
 import attrs
 
-from trikv.storage.aside import AsideFile, path_of, remove_unfinished
+from trikv.storage.aside import AsideFile, remove_unfinished
 from trikv.storage.disk import Disk, DiskFile
+from trikv.storage.layout import SNAPSHOT, SNAPSHOTS, names_in, own_file, path_of
 
-SNAPSHOTS = "snapshots"
-"""The directory of the snapshots, in the data directory."""
 KEPT = 2
-_NAME = re.compile(r"([0-9]{20})-([0-9]{20})\.json")
 
 
 @attrs.frozen(order=True)
@@ -95,8 +92,9 @@ class SnapshotWriter:
     async def publish(self) -> StoredSnapshot:
         """Make it durable under its name, then remove snapshots that are no longer needed."""
         await self._file.publish()
-        await self._store.prune()
-        return StoredSnapshot(self._index, self._term, self._file.size)
+        written = StoredSnapshot(self._index, self._term, self._file.size)
+        await self._store.prune(written)
+        return written
 
     async def abort(self) -> None:
         """Forget it. Does nothing after `publish` or another `abort`."""
@@ -135,10 +133,11 @@ class SnapshotStore:
     async def list(self) -> list[StoredSnapshot]:
         """All whole snapshots, oldest first."""
         found = []
-        for name in await self._disk.names(SNAPSHOTS):
-            match = _NAME.fullmatch(name)
+        for name in await names_in(self._disk, SNAPSHOTS):
+            match = SNAPSHOT.fullmatch(name)
             if match is not None:
-                file = await self._disk.open(path_of(SNAPSHOTS, name))
+                with own_file(path_of(SNAPSHOTS, name)):
+                    file = await self._disk.open(path_of(SNAPSHOTS, name))
                 found.append(StoredSnapshot(int(match[1]), int(match[2]), file.size()))
                 file.close()
         return sorted(found)
@@ -160,9 +159,10 @@ class SnapshotStore:
         directory, _, name = path.rpartition("/")
         return await AsideFile.create(self._disk, directory, name)
 
-    async def prune(self) -> None:
-        """Remove all but the newest snapshots, and those being read (they go at a later call)."""
-        for snapshot in (await self.list())[: -self._kept]:
+    async def prune(self, written: StoredSnapshot) -> None:
+        """Remove all but `written` and the newest others; those being read go at a later call."""
+        others = [snapshot for snapshot in await self.list() if snapshot != written]
+        for snapshot in others[: max(0, len(others) + 1 - self._kept)]:
             if not self._readers[snapshot]:
                 await self._disk.remove(snapshot.path)
 

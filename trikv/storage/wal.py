@@ -18,9 +18,10 @@ from trikv.storage import frames
 from trikv.storage.batching import LogState, PendingBatch, batches_of, compaction_of
 from trikv.storage.disk import Disk
 from trikv.storage.errors import DiskFull, WalDead
+from trikv.storage.layout import WAL
 from trikv.storage.reader import mark_of
 from trikv.storage.records import FORMAT, RecordKind, SegmentHeader, WalIdentity, encode
-from trikv.storage.segment import SUFFIX, WAL, NextSegment, Segment, SegmentFile, segment_path
+from trikv.storage.segment import SUFFIX, NextSegment, Segment, SegmentFile, segment_path
 
 
 @attrs.frozen

@@ -1,0 +1,112 @@
+"""Which names of the data directory are trikv's own.
+
+A data directory is seldom left to us alone: it is a mount point with a `lost+found`, an editor leaves
+`…wal~` beside a segment, somebody puts notes beside the backups. Three rules:
+
+1. Only a file whose name is of our own pattern, in the directory of that pattern, is removed or replaced.
+2. What bears another name is left alone. A start names it in the log (`strangers`).
+3. What stands where only ours can stand, and is not, is refused (`StrayName`) with the advice to move it
+   away: a `*.wal` of another name, for a renamed segment would be missed, and a directory that bears the name
+   of a file. A file of our own name is ours, and whatever is wrong in it is corruption.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from trikv.storage.disk import Disk
+from trikv.storage.errors import StrayName
+
+WAL: Final = "wal"
+"""The directory of the log's segments, in the data directory."""
+SNAPSHOTS: Final = "snapshots"
+BACKUPS: Final = "backups"
+ASIDE: Final = "aside"
+"""What was taken out of use and is kept for whoever wants to look at it."""
+DIRECTORIES: Final = (WAL, SNAPSHOTS, BACKUPS, ASIDE)
+
+UNFINISHED: Final = ".tmp"
+"""The suffix of a file that is not yet whole. Our own of that kind are removed at the next start."""
+
+SEGMENT: Final = re.compile(r"([0-9]{20})\.wal")
+SNAPSHOT: Final = re.compile(r"([0-9]{20})-([0-9]{20})\.json")
+BACKUP: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9]+)\.json")
+TORN: Final = re.compile(r"([0-9]{20})-([0-9]+)\.torn")
+STATE: Final = re.compile(r"identity\.json|dump\.json|dump\.incomplete\.json|wal|snapshots")
+"""What makes up a node's state, in the data directory itself: what a refill sets aside."""
+
+_OTHERS: Final = re.compile(r"backups|aside|lock|node\.log|node\.log\.1|cluster\.secret")
+_FINISHED: Final = {WAL: SEGMENT, SNAPSHOTS: SNAPSHOT, BACKUPS: BACKUP, ASIDE: TORN}
+_SET_ASIDE: Final = re.compile(r"refill-[0-9]{8}T[0-9.]+Z|dump-.*\.json")
+_UNFINISHED: Final = {
+    "": re.compile(r"(identity|dump|dump\.incomplete)\.json\.tmp"),
+    WAL: re.compile(r"(next|[0-9]{20})\.tmp"),
+    SNAPSHOTS: re.compile(SNAPSHOT.pattern + r"(\.install)?\.tmp"),
+    BACKUPS: re.compile(BACKUP.pattern + r"\.tmp"),
+    ASIDE: re.compile(TORN.pattern + r"\.tmp"),
+}
+
+
+def path_of(directory: str, name: str) -> str:
+    """`name` in `directory`, where "" is the data directory."""
+    return f"{directory}/{name}" if directory else name
+
+
+def is_unfinished(directory: str, name: str) -> bool:
+    """True for a file of ours that an earlier life left half written."""
+    return _UNFINISHED[directory].fullmatch(name) is not None
+
+
+def is_own(directory: str, name: str) -> bool:
+    """True for a name that trikv gives in `directory`."""
+    if is_unfinished(directory, name):
+        return True
+    if not directory:
+        return bool(STATE.fullmatch(name) or _OTHERS.fullmatch(name))
+    if directory == ASIDE and _SET_ASIDE.fullmatch(name):
+        return True
+    return _FINISHED[directory].fullmatch(name) is not None
+
+
+def obsolete(names: Iterable[str], pattern: re.Pattern[str], keep: int, written: str) -> list[str]:
+    """Those to remove, lowest first: of the names that `pattern` knows all but `written` and the highest.
+
+    `keep` are left in all. Names are ordered by the numbers in the pattern's groups: by the log, not by a
+    clock, which may have been wrong. `written` is the newest, whatever its number says.
+    """
+    own = sorted(
+        ([int(number) for number in match.groups()], name)
+        for name in names
+        if name != written and (match := pattern.fullmatch(name)) is not None
+    )
+    return [name for _, name in own[: max(0, len(own) + 1 - keep)]]
+
+
+async def names_in(disk: Disk, directory: str) -> list[str]:
+    """The names in one of our directories. StrayName where something else bears its name."""
+    try:
+        return await disk.names(directory)
+    except NotADirectoryError:
+        raise StrayName(directory, "trikv keeps a directory of that name, and it is none") from None
+
+
+async def strangers(disk: Disk) -> list[str]:
+    """Paths of all that is not ours, in the data directory and in our directories below it."""
+    return [
+        path_of(directory, name)
+        for directory in ("", *DIRECTORIES)
+        for name in await names_in(disk, directory)
+        if not is_own(directory, name)
+    ]
+
+
+@contextmanager
+def own_file(path: str) -> Iterator[None]:
+    """In the block a file of ours, just seen at `path`, is opened or removed: StrayName where it is none."""
+    try:
+        yield
+    except IsADirectoryError:
+        raise StrayName(path, "it is a directory") from None
+    except FileNotFoundError:
+        raise StrayName(path, "it is a link that leads nowhere") from None
