@@ -33,6 +33,12 @@ async def crown(cluster: SimCluster, number: int) -> None:
         await trio.sleep(0.1)
 
 
+async def fill_log(client: Client, count: int = 100) -> None:
+    """So many entries, more than a learner may lack to be promoted: one by one, none shares another's."""
+    for number in range(count):
+        assert await client.call("SET", "filled", number) == b"OK"
+
+
 async def log_time_ms(client: Client) -> int:
     """TIME, in milliseconds."""
     seconds, micros = await client.call("TIME")
@@ -96,6 +102,7 @@ __all__ = [  # with what they wait by
     "batches",
     "crown",
     "entries",
+    "fill_log",
     "founded",
     "gone",
     "header",

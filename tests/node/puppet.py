@@ -13,7 +13,7 @@ from trikv.node.events import Event, LinkUp, PeerSaid
 from trikv.node.links import Identity, Links
 from trikv.node.mailbox import Mailbox
 from trikv.protocol.frames import DEFAULT_LIMITS
-from trikv.protocol.messages import PeerMessage
+from trikv.protocol.messages import PeerMessage, Standing
 from trikv.raft.messages import (
     AppendAck,
     AppendEntries,
@@ -42,9 +42,11 @@ class Puppet:
         self.term = 0
         """Of the latest message that named one."""
         self.holds = 0
-        """What it says it has on its disk: the last entry it was sent, unless `acks` was unset."""
+        """The last entry that it took."""
         self.acks = True
-        """Follows a leader by itself."""
+        """Answers a leader's heartbeats by itself."""
+        self.takes = True
+        """Says of all entries it is sent that they are on its disk."""
         self.votes = False
         """Helps whoever asks to be elected."""
         self._cluster = cluster
@@ -53,7 +55,8 @@ class Puppet:
         self._links: Links | None = None
 
     def begin(self) -> None:
-        """Live on the machine, where no other process may be."""
+        """Live on the machine, where no other process may be. What an earlier life heard is forgotten."""
+        self.forget()
         self._cluster.stand_in(self.number, self._main)
 
     def end(self) -> None:
@@ -85,7 +88,7 @@ class Puppet:
             case Heartbeat(term=term, round=number) if self.acks:
                 self.term = term
                 self.say(peer, HeartbeatAck(term, number, self.wall_ms()))
-            case AppendEntries(term=term, prev_index=previous, entries=entries) if self.acks:
+            case AppendEntries(term=term, prev_index=previous, entries=entries) if self.takes:
                 self.term = term
                 self.holds = previous + len(entries)
                 self.say(peer, AppendAck(term, self.holds))
@@ -111,6 +114,11 @@ class Puppet:
         with trio.fail_after(PATIENCE_S):
             while self._links is None or not self._links.is_up(peer):
                 await trio.sleep(0.01)
+
+    async def welcomed(self, peer: int) -> None:
+        """Wait until `peer` has noticed that a life began here: its link to this machine stands."""
+        await self.linked(peer)
+        await self.hear(Standing, peer)
 
     async def lead(self, peer: int, term: int, *, beat: bool = True) -> None:
         """Make `peer` follow this puppet in `term`; `beat` once more until it says so."""
