@@ -116,6 +116,10 @@ class SimCluster:
 
         return main
 
+    def stand_in(self, number: int, main: Callable[[SimHost], Awaitable[None]]) -> None:
+        """Let something else than a node live on a node's machine, until that is killed."""
+        self._nursery.start_soon(self.world.machine(f"node{number}").run, main)
+
     def kill(self, *numbers: int) -> None:
         """``kill -9``."""
         for number in numbers:

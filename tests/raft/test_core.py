@@ -156,10 +156,14 @@ def test_a_vote_of_another_disk_does_not_count() -> None:
 
 
 def test_peers_clocks_come_with_their_answers() -> None:
-    """(their wall clock, ours when it came), for each member that ever answered."""
+    """Theirs and ours when it came, for each member that ever answered; boot time tells what has passed since."""
     group = led()
     clocks = group.nodes[1].raft.peer_clocks
-    assert {peer: theirs - ours for peer, (theirs, ours) in clocks.items()} == {2: 3_600_000, 3: 7_200_000}
+    deviations = {peer: clock.wall_ms - clock.own_wall_ms for peer, clock in clocks.items()}
+    assert deviations == {2: 3_600_000, 3: 7_200_000}
+    for clock in clocks.values():
+        assert clock.at_ms(clock.came_ms) == clock.wall_ms
+        assert clock.at_ms(clock.came_ms + 250) == clock.wall_ms + 250
 
 
 def test_step_down_and_links_mean_nothing_to_a_follower() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from trikv.raft.types import NodeId
+from trikv.raft.types import NodeId, PeerClock
 
 DEVIATION_MS_MAX = 1000
 """Between two nodes' wall clocks, before it is worth a warning; a round trip is far less."""
@@ -19,11 +19,12 @@ class ClockWatch:
     def __init__(self) -> None:
         self._due_ms = 0
 
-    def look(self, now_ms: int, peer_clocks: Mapping[NodeId, tuple[int, int]]) -> None:
-        """`peer_clocks`: for each peer what its clock said, and ours when that came."""
+    def look(self, now_ms: int, peer_clocks: Mapping[NodeId, PeerClock]) -> None:
+        """Compare each peer's clock with ours."""
         if now_ms < self._due_ms:
             return
-        for peer, (reported_ms, own_ms) in sorted(peer_clocks.items()):
-            if abs(reported_ms - own_ms) > DEVIATION_MS_MAX:
-                log.warning("wall clocks deviate: is NTP running?", peer=peer, by_ms=reported_ms - own_ms)
+        for peer, clock in sorted(peer_clocks.items()):
+            by_ms = clock.wall_ms - clock.own_wall_ms
+            if abs(by_ms) > DEVIATION_MS_MAX:
+                log.warning("wall clocks deviate: is NTP running?", peer=peer, by_ms=by_ms)
                 self._due_ms = now_ms + WARNING_INTERVAL_MS

@@ -37,7 +37,7 @@ class Gathering:
         self._clock = clock
         self._raft = raft
         self._kept: list[tuple[Event, int]] = []
-        """What could wait, and our wall clock when it came."""
+        """What could wait, and the boot time when it came."""
 
     async def take(self) -> list[Event]:
         """Wait for what cannot wait (or for a wake-up), and return all that there is."""
@@ -45,8 +45,8 @@ class Gathering:
             batch = await self._inbox.take()
             if self._inbox.was_called or not all(map(self._can_wait, batch)):
                 return self._take_kept() + batch if self._kept else batch
-            wall_ms = self._clock.wall_ms()
-            self._kept += [(event, wall_ms) for event in batch]
+            came_ms = self._clock.boot_ms()
+            self._kept += [(event, came_ms) for event in batch]
 
     async def settle(self, batch: list[Event]) -> None:
         """Let whoever is about to ask put that into `batch` too."""
@@ -74,8 +74,8 @@ class Gathering:
     def _take_kept(self) -> list[Event]:
         """What was kept; clocks that peers told go on meanwhile."""
         kept, self._kept = self._kept, []
-        now_ms = self._clock.wall_ms()
-        return [_brought_up(event, now_ms - wall_ms) for event, wall_ms in kept]
+        now_ms = self._clock.boot_ms()
+        return [_brought_up(event, now_ms - came_ms) for event, came_ms in kept]
 
 
 def brings_requests(batch: list[Event], *, writes: bool, reads: bool) -> bool:

@@ -64,18 +64,20 @@ class Leading:
 
     def elected(self, boot_ms: int) -> None:
         """A term of ours begins: fix log time by a quorum's clocks."""
-        self._logtime.lead(boot_ms, self._clocks_ms())
+        self._logtime.lead(boot_ms, self._clocks_ms(boot_ms))
         self._last_batch_index = self._raft.last_index
 
-    def _clocks_ms(self) -> list[int]:
-        """Wall clocks of this node and of the peers that told theirs, all brought up to now."""
-        wall = self._host.clock.wall_ms()
+    def _clocks_ms(self, boot_ms: int) -> list[int]:
+        """Wall clocks of this node and of the peers that told theirs, all brought up to now.
+
+        By boot time: a step of our own wall clock since they told it must not count as theirs, too.
+        """
         peers = self._raft.peer_clocks
-        return [wall] + [peers[peer][0] + wall - peers[peer][1] for peer in sorted(peers)]
+        return [self._host.clock.wall_ms()] + [peers[peer].at_ms(boot_ms) for peer in sorted(peers)]
 
     def slew(self, boot_ms: int) -> None:
         """Once a second or so: follow the quorum's median."""
-        self._logtime.slew(boot_ms, self._clocks_ms())
+        self._logtime.slew(boot_ms, self._clocks_ms(boot_ms))
 
     def propose(self, items: list[bytes], boot_ms: int) -> bool:
         """Propose `items` in order, in as few entries as their size allows. False where Raft refused some."""

@@ -172,7 +172,7 @@ class Status:
 
     def _clock_deviation_ms(self) -> int:
         clocks = self._parts.raft.peer_clocks.values()
-        return max((abs(reported - own) for reported, own in clocks), default=0)
+        return max((abs(clock.wall_ms - clock.own_wall_ms) for clock in clocks), default=0)
 
     def _keyspace(self) -> Fields:
         databases = self._parts.applier.machine.space.databases

@@ -263,7 +263,7 @@ class Raft(RaftViews):
         if not shared.memberships.is_member(sender, disk):
             return
         if isinstance(message, HeartbeatAck):
-            shared.peer_clocks[sender] = (message.wall_ms, shared.wall_ms)
+            shared.note_clock(sender, message.wall_ms)
         if not isinstance(role, Leader):
             return
         match message:
@@ -287,7 +287,7 @@ class Raft(RaftViews):
     def _receive_vote(self, sender: NodeId, disk: DiskId, message: PreVoteAck | VoteAck) -> None:
         shared, role = self._shared, self._role
         if shared.memberships.is_member(sender, disk):
-            shared.peer_clocks[sender] = (message.wall_ms, shared.wall_ms)
+            shared.note_clock(sender, message.wall_ms)
         if not message.granted or not shared.memberships.is_voter(sender, disk):
             return
         if isinstance(message, VoteAck):

@@ -10,7 +10,7 @@ from trikv.raft.log import RaftLog
 from trikv.raft.membership import MembershipHistory, decode_membership
 from trikv.raft.outbox import Outbox
 from trikv.raft.settings import RaftSettings
-from trikv.raft.types import DiskId, Entry, EntryKind, HardState, NodeId, SnapshotMeta
+from trikv.raft.types import DiskId, Entry, EntryKind, HardState, NodeId, PeerClock, SnapshotMeta
 
 
 class Shared:
@@ -65,7 +65,7 @@ class Shared:
         self.commit = self.verified = base.index
         self.now_ms = self.heard_ms = now_ms
         self.wall_ms = wall_ms
-        self.peer_clocks: dict[NodeId, tuple[int, int]] = {}
+        self.peer_clocks: dict[NodeId, PeerClock] = {}
         self.log = RaftLog(base.index, base.term, entries)
         self.memberships = MembershipHistory(base.index, base.membership)
         for entry in entries:
@@ -95,6 +95,10 @@ class Shared:
         It outlives the term and the role in which it was given: who counts on it knows of neither.
         """
         return self.now_ms - self.heard_ms < self.settings.election_timeout_ms_min
+
+    def note_clock(self, peer: NodeId, wall_ms: int) -> None:
+        """A peer's answer tells what its wall clock says."""
+        self.peer_clocks[peer] = PeerClock(wall_ms, self.wall_ms, self.now_ms)
 
     def election_deadline(self) -> int:
         """A fresh random election timeout from now (paper, 5.2), as a point in time."""

@@ -64,6 +64,21 @@ class SnapshotMeta(msgspec.Struct, frozen=True, array_like=True):
     membership: Membership
 
 
+class PeerClock(msgspec.Struct, frozen=True, gc=False):
+    """What a peer's wall clock said in its latest answer, and ours when that came."""
+
+    wall_ms: int
+    """The peer's, since 1970."""
+    own_wall_ms: int
+    """Ours, to compare."""
+    came_ms: int
+    """Boot time. What has passed since is reckoned by that: our wall clock may have been set meanwhile."""
+
+    def at_ms(self, boot_ms: int) -> int:
+        """What it says at this boot time, if nobody has touched it."""
+        return self.wall_ms + boot_ms - self.came_ms
+
+
 class ReadId(msgspec.Struct, frozen=True, array_like=True):
     """Names one read round request, never reused: (origin, its Hello's log index or life nonce, counter)."""
 

@@ -10,7 +10,7 @@ from trikv.raft.leader import Leader
 from trikv.raft.progress import Progress
 from trikv.raft.roles import Role
 from trikv.raft.shared import Shared
-from trikv.raft.types import DiskId, Entry, HardState, Membership, NodeId, SnapshotMeta
+from trikv.raft.types import DiskId, Entry, HardState, Membership, NodeId, PeerClock, SnapshotMeta
 
 RoleState: TypeAlias = Follower | PreCandidate | Candidate | Leader
 
@@ -122,8 +122,8 @@ class RaftViews:
         return MappingProxyType(self._role.progress if isinstance(self._role, Leader) else {})
 
     @property
-    def peer_clocks(self) -> Mapping[NodeId, tuple[int, int]]:
-        """For each peer that ever answered: (its wall clock, ours when that came), ms since 1970."""
+    def peer_clocks(self) -> Mapping[NodeId, PeerClock]:
+        """For each peer that ever answered: what its wall clock said."""
         return MappingProxyType(self._shared.peer_clocks)
 
     def term_at(self, index: int) -> int | None:
