@@ -2,7 +2,8 @@
 
 import random
 
-from trikv.sim.checkers.linearizability import UNSUITABLE, keys_of
+from trikv.sim.checkers.linearizability import keys_of
+from trikv.sim.checkers.meanings import is_timed
 from trikv.torture.evidence import Evidence
 from trikv.torture.workload import (
     GROUP_STEPS_MAX,
@@ -35,8 +36,8 @@ def test_each_step_has_one_place() -> None:
         assert [step.unique, step.counter, step.group].count(None) == 2
         operation = evidence.begin(1, step.commands, is_transaction=step.is_transaction)
         if step.group is not None:
-            assert set(keys_of(operation)) <= set(keys_of_group(b"p:", step.group))
-        assert not any(args[0] in UNSUITABLE for args in step.commands)
+            assert {key for _, key in keys_of(operation)} <= set(keys_of_group(b"p:", step.group))
+        assert not any(map(is_timed, step.commands))
 
 
 def test_unique_keys_are_unique_among_clients() -> None:

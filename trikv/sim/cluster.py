@@ -20,17 +20,26 @@ POLL_S = 0.01
 
 MakeNode: TypeAlias = Callable[[int, SimHost], Node]
 OnExit: TypeAlias = Callable[[int, BaseException], None]
+OnStop: TypeAlias = Callable[[int, bool], None]
+"""Takes a node and whether it says that it has dumped."""
 
 
 class Cluster:
     """Nodes 1 to `count`; each lives on the machine ``nodeN``.
 
-    A node that ends by an error of its disk is booted again after `RESTART_S`. Any other exception is a bug:
-    `crashed` is told, and the node stays down.
+    A node that ends by an error of its disk is booted again after `RESTART_S`. So is one that was told to
+    stop; before that `stopped` is told. Any other exception is a bug: `crashed` is told, and the node stays
+    down.
     """
 
     def __init__(
-        self, nursery: trio.Nursery, world: SimWorld, count: int, make: MakeNode, crashed: OnExit
+        self,
+        nursery: trio.Nursery,
+        world: SimWorld,
+        count: int,
+        make: MakeNode,
+        crashed: OnExit,
+        stopped: OnStop = lambda _, __: None,
     ) -> None:
         self.world = world
         self.ids = range(1, count + 1)
@@ -42,6 +51,7 @@ class Cluster:
         self._nursery = nursery
         self._make = make
         self._crashed = crashed
+        self._stopped = stopped
         self._blank_disks = 0
         self._holds = dict.fromkeys(self.ids, 0)
         """How many faults keep the node down at present."""
@@ -64,22 +74,27 @@ class Cluster:
         async def main(host: SimHost) -> None:
             node = self.nodes[number] = self._make(number, host)
             await node.run()
+            self._stopped(number, bool(node.dumped))
+            self._nursery.start_soon(self._restart, number)
 
         try:
             await machine.run(main)
         except* StorageCorrupt as group:
             if self.rotten.pop(number, False):
                 self.wipe(number)
-                await self._restart(number)
+                await self._restart_broken(number)
             else:
                 self._crashed(number, group)
         except* (OSError, StorageError):
-            await self._restart(number)
+            await self._restart_broken(number)
         except* Exception as group:  # noqa: BLE001 - a bug of the node is what we look for
             self._crashed(number, group)
 
-    async def _restart(self, number: int) -> None:
+    async def _restart_broken(self, number: int) -> None:
         self.disk_exits += 1
+        await self._restart(number)
+
+    async def _restart(self, number: int) -> None:
         await trio.sleep(RESTART_S)
         self.start(number)
 

@@ -4,6 +4,7 @@ Time is the order of events: each call and each return takes the next number, so
 was asked" never depends on two equal moments of a virtual clock.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -11,6 +12,8 @@ import attrs
 from trikv.machine.replies import Reply
 
 Args = tuple[bytes, ...]
+Key = tuple[int, bytes]
+"""A database and a name in it."""
 
 
 @attrs.define(eq=False)
@@ -31,8 +34,18 @@ class Operation:
     """As hiredis gives it; a transaction's is a list, or None where a watched key had changed."""
     failed: bool = False
     """Answered with an error that promises that nothing was done."""
-    expected: tuple[tuple[bytes, bytes | None], ...] = ()
+    expected: tuple[tuple[Key, bytes | None], ...] = ()
     """A transaction that watches: the values its client had read of the watched keys."""
+    database: int = 0
+    """The one that its client takes for selected when it begins."""
+
+    def placed(self) -> Iterator[tuple[int, Args]]:
+        """Each command with its database: a SELECT inside a transaction moves those behind it."""
+        database = self.database
+        for args in self.commands:
+            if args[0] == b"SELECT":
+                database = int(args[1])
+            yield database, args
 
     @property
     def is_known(self) -> bool:
@@ -64,6 +77,8 @@ class History:
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
+        self.scans: list[list[Operation]] = []
+        """The SCANs of one client from cursor 0 to cursor 0, each a page."""
         self._events = 0
 
     def _next(self) -> int:
@@ -78,11 +93,19 @@ class History:
         commands: tuple[Args, ...],
         *,
         is_transaction: bool = False,
-        expected: tuple[tuple[bytes, bytes | None], ...] = (),
+        expected: tuple[tuple[Key, bytes | None], ...] = (),
+        database: int = 0,
     ) -> Operation:
         """A client is about to send a step."""
         operation = Operation(
-            client, connection, ordinal, commands, is_transaction, self._next(), expected=expected
+            client,
+            connection,
+            ordinal,
+            commands,
+            is_transaction,
+            self._next(),
+            expected=expected,
+            database=database,
         )
         self.operations.append(operation)
         return operation

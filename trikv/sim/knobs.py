@@ -39,6 +39,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     """Mean pause of a client between two requests."""
     in_step_ms: int = 0
     """Clients ask at multiples of this, so that several commands come in one turn of a node; 0: any time."""
+    clients_end: bool = True
+    """Clients also quit, kill each other's connections, and have nodes shut down."""
     hop_percent: int = 1
     """How often a client goes to another node after an answer: those who come to a node that was frozen, or
     cut off, ask it after the others have moved on."""

@@ -44,6 +44,10 @@ class Losses:
         self._impaired = after
         return True
 
+    def has_lost(self, number: int) -> bool:
+        """The disk of `number` may lack what it once had."""
+        return number in self._impaired
+
     def cut_power(self, number: int) -> None:
         """The plug: what was not synced is lost, also what a lying disk says it has written."""
         volume = self._cluster.machine(number).volume

@@ -4,6 +4,9 @@ A mark that many seeds never reach means that the faults, or the knobs, do not p
 """
 
 from collections import Counter
+from collections.abc import Iterable
+
+from trikv.sim.history import Args
 
 KNOWN = (
     "leader lost mid-batch",
@@ -33,8 +36,14 @@ KNOWN = (
     "left to the applier's task",
     "blank disk swapped in",
     "durable loss withheld by the budget",
+    "node stopped in order",
+    "whole dump looked at",
+    "backup looked at",
+    "count of WAIT looked up on platters",
 )
 """Every mark there is: a table of marks shows those never reached as well."""
+CONTAINERS = frozenset({b"CLIENT", b"CONFIG", b"COMMAND", b"MEMORY"})
+"""Commands that have subcommands."""
 
 
 class Marks:
@@ -42,11 +51,23 @@ class Marks:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.commands: Counter[str] = Counter()
+        """Commands that were answered, by their names in a node's table."""
 
     def sometimes(self, mark: str) -> None:
         """`mark` was reached."""
         assert mark in KNOWN, mark
         self.counts[mark] += 1
+
+    def answered(self, commands: Iterable[Args]) -> None:
+        """A client was told what came of these."""
+        self.commands.update(map(name_of, commands))
+
+
+def name_of(args: Args) -> str:
+    """Of a command, as a node's table has it: ``CLIENT|ID``."""
+    words = 2 if args[0] in CONTAINERS and len(args) > 1 else 1
+    return "|".join(word.decode() for word in args[:words])
 
 
 def table(counts: Counter[str]) -> str:

@@ -19,13 +19,14 @@ from trikv.node.events import Event, PeerSaid
 from trikv.node.links import Identity, Links
 from trikv.node.node import Node
 from trikv.node.opening import Opened as OpenedLog
-from trikv.node.service import Work
+from trikv.node.service import Action, Work
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.core import Raft
 from trikv.raft.invariants import GroupInvariants
 from trikv.raft.messages import AppendAck, AppendEntries, Message, RequestVote, VoteAck
 from trikv.raft.roles import Role
 from trikv.raft.types import DiskId, Entry, EntryKind, NodeId, ReadId
+from trikv.sim.acts import Acts
 from trikv.sim.checkers.durability import Durability
 from trikv.sim.checkers.promises import Promises
 from trikv.sim.checkers.replicas import Bounds, Replicas
@@ -44,7 +45,15 @@ Fail = Callable[[str, str], None]
 class Observer:
     """What is known of the whole cluster."""
 
-    def __init__(self, marks: Marks, fail: Fail, durability: Durability, cluster: Cluster) -> None:
+    def __init__(
+        self,
+        marks: Marks,
+        fail: Fail,
+        durability: Durability,
+        cluster: Cluster,
+        settings: WalSettings,
+        has_lost: Callable[[int], bool],
+    ) -> None:
         self.marks = marks
         self.fail = fail
         self.group = GroupInvariants()
@@ -55,6 +64,7 @@ class Observer:
         self.replicas = Replicas(fail)
         self.bounds = Bounds(fail)
         self.durability = durability
+        self.acts = Acts(cluster, marks, fail, durability, self.replicas, settings, has_lost)
         self.promises = Promises(fail)
         self.rules = Rules(fail)
         self._cluster = cluster
@@ -259,27 +269,33 @@ class ObservedNode(Node):
         _wrap(links, "send", observed_send)
 
     def _watch_submissions(self) -> None:
-        submit = self._service.submit
+        submit, act = self._service.submit, self._service.act
 
         def observed_submit(work: Work) -> list[Reply] | None:
             conversation = getattr(work.answered, "__self__", None)
             if not isinstance(conversation, Conversation):
                 return submit(work)
-            note = self._watch(work, conversation.connection.remote.rpartition(":")[0])
+            note = self._watch(work, _name_of(conversation))
             replies = submit(work)
             if replies is not None:
                 self._observer.marks.sometimes("read answered at once by a lease")
                 note(replies)
             return replies
 
+        def observed_act(action: Action) -> None:
+            conversation = getattr(action.answered, "__self__", None)
+            if isinstance(conversation, Conversation):
+                self._observer.acts.asked(self._config.node_id, _name_of(conversation), action)
+            act(action)
+
         _wrap(self._service, "submit", observed_submit)
+        _wrap(self._service, "act", observed_act)
 
     def _watch(self, work: Work, connection: str) -> Callable[[list[Reply]], None]:
         """Note where the steps of `work` take effect, when it is answered; returned: what notes it."""
         observer, number, answered = self._observer, self._config.node_id, work.answered
-        inside = sum(transaction.count for transaction in work.transactions)
-        steps = len(work.commands) - inside + len(work.transactions)
-        first = observer.submitted(connection, steps)
+        steps = _steps_of(work)
+        first = observer.submitted(connection, sum(steps))
 
         def note(replies: list[Reply]) -> None:
             applier: Applier = self._applier
@@ -287,11 +303,14 @@ class ObservedNode(Node):
             identity = self._current if work.writes else None
             if work.writes:
                 observer.durability.acked(number, applier.position, self._raft_core)
+                observer.acts.wrote(connection, applier.position)
             elif self._raft_core.role is not Role.LEADER and steps:
                 observer.marks.sometimes("read served by a follower")
-            inside = self._steps_answered if work.writes else 0
-            for step, reply in enumerate(replies):
-                observer.effects[connection, first + step] = Effect(index, identity, inside + step, reply)
+            inside, ordinal = self._steps_answered if work.writes else 0, first
+            for step, (reply, counts) in enumerate(zip(replies, steps, strict=True)):
+                if counts:
+                    observer.effects[connection, ordinal] = Effect(index, identity, inside + step, reply)
+                    ordinal += 1
             if work.writes:  # a read may be answered while the commands of a proposal are
                 self._steps_answered = inside + len(replies)
 
@@ -301,6 +320,21 @@ class ObservedNode(Node):
 
         work.answered = observed_answered
         return note
+
+
+def _name_of(conversation: Conversation) -> str:
+    """The client's name of its connection."""
+    return conversation.connection.remote.rpartition(":")[0]
+
+
+def _steps_of(work: Work) -> list[bool]:
+    """The machine's steps: True for those that clients count. A SELECT travels or not, as the bytes came."""
+    starts = {transaction.start: transaction.count for transaction in work.transactions}
+    steps, position = [], 0
+    while position < len(work.commands):
+        steps.append(position in starts or work.commands[position][0] != b"SELECT")
+        position += starts.get(position, 1)
+    return steps
 
 
 def _appends(event: Event) -> bool:

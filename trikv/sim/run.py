@@ -26,7 +26,7 @@ from trikv.sim.checkers.witness import Witness
 from trikv.sim.cluster import Cluster
 from trikv.sim.determinism import simulate
 from trikv.sim.faults import Strike
-from trikv.sim.history import History
+from trikv.sim.history import Args, History, Key
 from trikv.sim.host import SimHost
 from trikv.sim.knobs import CLIENT_PORT, PROFILES, Knobs, draw_knobs
 from trikv.sim.losses import Losses
@@ -35,7 +35,9 @@ from trikv.sim.observe import ObservedNode, Observer
 from trikv.sim.schedule import MAKERS, draw_schedule
 from trikv.sim.strikes import Striker
 from trikv.sim.themes import draw_theme
-from trikv.sim.workload import COUNTERS, Client, Connection
+from trikv.sim.workload.client import Client
+from trikv.sim.workload.connection import Connection
+from trikv.sim.workload.draw import COUNTERS, DATABASES, SUMS
 from trikv.sim.world import SimWorld
 
 SECRET = b"the secret of a simulated cluster"
@@ -78,6 +80,8 @@ class Result(msgspec.Struct, kw_only=True):
     """What it cost: the one figure that is not a function of the plan."""
     counts: dict[str, int] = msgspec.field(default_factory=dict)
     marks: dict[str, int] = msgspec.field(default_factory=dict)
+    commands: dict[str, int] = msgspec.field(default_factory=dict)
+    """How often clients were answered, by command."""
 
 
 def plan_of(
@@ -97,6 +101,8 @@ def plan_of(
         nodes=nodes,
         chaos_ms=int(seconds * 1000),
     )
+    if not kinds:  # nor do clients do what ends others' connections and nodes
+        knobs = msgspec.structs.replace(knobs, clients_end=False)
     return Plan(seed=seed, seconds=seconds, knobs=knobs, strikes=tuple(strikes), theme=theme.name)
 
 
@@ -142,6 +148,7 @@ class Run:
         self._virtual_s = 0.0
         self._also: list[str] = []
         self._stuck = ""
+        self._losses: Losses | None = None
 
     def fail(self, kind: str, problem: str) -> None:
         """Something is wrong; the first thing counts, and ends the run."""
@@ -164,6 +171,7 @@ class Run:
             virtual_s=self._virtual_s,
             counts=self._counts,
             marks=dict(sorted(self.marks.counts.items())),
+            commands=dict(sorted(self.marks.commands.items())),
         )
 
     def logged(self, _logger: object, _method: str, event: dict[str, Any]) -> None:
@@ -214,7 +222,10 @@ class Run:
         def crashed(number: int, error: BaseException) -> None:
             self.fail("crash", f"node {number}: {_innermost(error)!r}")
 
-        cluster = Cluster(nursery, world, knobs.nodes, make, crashed)
+        def stopped(number: int, dumped: bool) -> None:  # noqa: FBT001 - the type of a callback
+            observer.acts.stopped(number, dumped=dumped)
+
+        cluster = Cluster(nursery, world, knobs.nodes, make, crashed, stopped)
         durability = Durability(
             lambda: [cluster.machine(number).volume for number in cluster.ids],
             knobs.wal(),
@@ -222,10 +233,13 @@ class Run:
             is_rotten=lambda number: cluster.rotten.get(number, False),
             believed=lambda number: _believed(cluster, number),
         )
-        observer = Observer(self.marks, self.fail, durability, cluster)
+        observer = Observer(self.marks, self.fail, durability, cluster, knobs.wal(), self._has_lost)
         for number in cluster.ids:
             cluster.machine(number).disk_traits.sync_ms_max = knobs.sync_ms_max
         return cluster, observer
+
+    def _has_lost(self, number: int) -> bool:
+        return self._losses is not None and self._losses.has_lost(number)
 
     async def _phases(self, cluster: Cluster, observer: Observer) -> None:
         knobs = self.plan.knobs
@@ -234,11 +248,11 @@ class Run:
             await cluster.elected()
         if founding.cancelled_caught:
             return self.fail("liveness", f"no leader within {FOUNDING_S} s of the start")
-        losses = Losses(cluster, knobs.wal(), self.marks, observer.excused)
-        striker = Striker(cluster, losses, self.marks)
+        self._losses = Losses(cluster, knobs.wal(), self.marks, observer.excused)
+        striker = Striker(cluster, self._losses, self.marks)
         async with trio.open_nursery() as clients:
             for number in range(knobs.clients):
-                client = Client(number, cluster.world, knobs, self.history, self.marks)
+                client = Client(number, cluster.world, knobs, self.history, self.marks, self.fail)
                 clients.start_soon(client.live)
             with trio.move_on_after(self.plan.seconds):
                 await striker.run(self.plan.strikes)
@@ -254,7 +268,7 @@ class Run:
 
     async def _progress(self, cluster: Cluster, observer: Observer) -> None:
         """Every node serves a write and a read, and all replicas are equal."""
-        finals: dict[bytes, int] = {}
+        finals: dict[Key, int] = {}
         for number in cluster.ids:
             self._stuck = f"node {number} does not serve"
             finals = await self._served(cluster, number)
@@ -279,25 +293,33 @@ class Run:
                 "lost", f"{observer.durability.highest_acked} was acknowledged; the log ends at {indexes}"
             )
 
-    async def _served(self, cluster: Cluster, number: int) -> dict[bytes, int]:
-        """Ask node `number` for a write and for each counter until it answers."""
-        keys = [b"n%d" % n for n in range(COUNTERS)]
+    async def _served(self, cluster: Cluster, number: int) -> dict[Key, int]:
+        """Ask node `number` for a write and for each number of each database until it answers."""
+        names = [b"%s%d" % (letter.encode(), n) for letter, count in (COUNTERS, SUMS) for n in range(count)]
         full = self.plan.knobs.profile == "memory"  # where only what frees memory is never refused
         for attempt in count(1):
             name = f"probe{number}.{attempt}"
             try:
                 stream = await cluster.world.connect(f"node{number}:{CLIENT_PORT}", source=name)
-                connection = Connection(stream, name)
-                write = (b"DEL", b"probe") if full else (b"SET", b"probe", name.encode())
-                steps = [write, *((b"GET", key) for key in keys)]
-                asked = [self.history.call(-1, name, n, (args,)) for n, args in enumerate(steps)]
-                await connection.send(asked)
-                replies = await connection.replies(len(asked))
+                connection = Connection(stream, name, number)
+                write: Args = (b"DEL", b"probe") if full else (b"SET", b"probe", name.encode())
+                wire, asked = [write], [self.history.call(-1, name, 0, (write,))]
+                for database in DATABASES:
+                    wire += [(b"SELECT", b"%d" % database), *((b"GET", key) for key in names)]
+                    for key in names:
+                        args = (b"GET", key)
+                        asked.append(self.history.call(-1, name, len(asked), (args,), database=database))
+                await connection.send(wire)
+                replies = [
+                    reply
+                    for args, reply in zip(wire, await connection.replies(len(wire)), strict=True)
+                    if args[0] != b"SELECT"
+                ]
                 stream.shut()
                 if not any(isinstance(reply, hiredis.ReplyError) for reply in replies):
                     for operation, reply in zip(asked, replies, strict=True):
                         self.history.answer(operation, reply)
-                    return {key: int(value or 0) for key, value in zip(keys, replies[1:], strict=True)}
+                    return {(one.database, one.commands[0][1]): int(one.reply or 0) for one in asked[1:]}
             except (OSError, EOFError, trio.BrokenResourceError):
                 pass
             await trio.sleep(0.1)
@@ -305,7 +327,14 @@ class Run:
 
     def _check(self, observer: Observer) -> None:
         """The checkers that need the whole history."""
-        witness = Witness(observer.log, observer.effects, self.history.operations, self.marks.sometimes)
+        witness = Witness(
+            observer.log,
+            observer.effects,
+            self.history.operations,
+            self.marks.sometimes,
+            sightings=[*observer.replicas.sightings.values(), *observer.acts.sightings],
+            scans=self.history.scans,
+        )
         problem = witness.problem() if self.plan.knobs.profile != "memory" else None
         if problem is not None:
             self.fail("witness", problem)

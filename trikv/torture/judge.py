@@ -111,7 +111,7 @@ def _weigh_counters(findings: Findings, evidence: Evidence, readings: Sequence[R
         answered = sum(one.is_known and _increments(one) for one in operations)
         findings.increments_lost += max(0, answered - min(finals, default=answered))
         problem = next(
-            filter(None, (check_counters(operations, {key: final}) for final in finals)), None
+            filter(None, (check_counters(operations, {(0, key): final}) for final in finals)), None
         ) or counter_order(operations)
         if problem is not None:
             findings.disordered += 1

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trikv.sim.checkers.expected import agrees
 from trikv.sim.checkers.linearizability import check, components
-from trikv.sim.checkers.model import Model, agrees
+from trikv.sim.checkers.model import Model
 from trikv.sim.history import Args, History, Operation
 
 
@@ -95,10 +96,12 @@ def test_transaction_that_watches_needs_its_values() -> None:
     history = History()
     first = history.call(1, "a", 0, ((b"SET", b"k", b"1"),))
     history.answer(first, b"OK")
-    swap = history.call(1, "b", 0, ((b"SET", b"k", b"2"),), is_transaction=True, expected=((b"k", None),))
+    swap = history.call(
+        1, "b", 0, ((b"SET", b"k", b"2"),), is_transaction=True, expected=(((0, b"k"), None),)
+    )
     history.answer(swap, [b"OK"])
     assert check(history.operations).problem is not None
-    swap.expected = ((b"k", b"1"),)
+    swap.expected = (((0, b"k"), b"1"),)
     assert check(history.operations).problem is None
 
 
@@ -107,7 +110,9 @@ def test_key_absent_at_watch_and_at_exec_may_have_been_seen_set_between() -> Non
     history = History()
     for args, reply in (((b"SET", b"k", b"1"), b"OK"), ((b"DEL", b"k"), 1)):
         history.answer(history.call(1, "a", 0, (args,)), reply)
-    swap = history.call(1, "b", 0, ((b"SET", b"k", b"2"),), is_transaction=True, expected=((b"k", b"1"),))
+    swap = history.call(
+        1, "b", 0, ((b"SET", b"k", b"2"),), is_transaction=True, expected=(((0, b"k"), b"1"),)
+    )
     history.answer(swap, [b"OK"])
     assert check(history.operations).problem is None
 
@@ -121,7 +126,7 @@ def test_components_are_joined_by_commands_on_several_keys() -> None:
         operation(7, 8, (b"SET", b"t", b"1", b"PX", b"5"), b"OK"),
         get(9, 10, b"t", b"1"),
     ]
-    assert [keys for keys, _ in components(operations)] == [[b"a", b"b"], [b"c"]]
+    assert [keys for keys, _ in components(operations)] == [[(0, b"a"), (0, b"b")], [(0, b"c")]]
 
 
 def test_budget_ends_a_search_without_a_verdict() -> None:

@@ -3,41 +3,58 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from trikv.sim.history import Operation
+from trikv.sim.history import Args, Key, Operation
 
 
-def check_counters(operations: Iterable[Operation], finals: Mapping[bytes, int]) -> str | None:
-    """What is wrong with the INCRs, or None. `finals`: each counter's value when all was over.
+def check_counters(operations: Iterable[Operation], finals: Mapping[Key, int]) -> str | None:
+    """What is wrong with what was added to the keys of `finals`, or None.
 
-    Holds only where nothing but INCR changes a counter. No two increments get one answer; as many took
-    effect as were answered, and at most as many more as nobody answered.
+    `finals`: each one's value when all was over. Holds only where nothing but INCR, DECR, INCRBY and DECRBY
+    changes them. What was answered took effect, and of what nobody answered any part; and no two increments
+    get one answer if nothing but INCR changes the key.
     """
-    answered: Counter[bytes] = Counter()
-    ambiguous: Counter[bytes] = Counter()
-    seen: set[tuple[bytes, int]] = set()
+    answered: Counter[Key] = Counter()
+    might_add: Counter[Key] = Counter()
+    might_take: Counter[Key] = Counter()
+    seen: dict[Key, set[int]] = {}
+    twice: dict[Key, int] = {}
+    falls: set[Key] = set()
     for operation in operations:
-        for key, reply in _increments(operation):
-            if operation.is_ambiguous:
-                ambiguous[key] += 1
+        for key, args, reply in _changes(operation):
+            amount = _amount(args)
+            falls.update([key] if args[0] != b"INCR" else [])
+            if reply is None:
+                (might_add if amount > 0 else might_take)[key] += amount
                 continue
-            if (key, reply) in seen:
-                return f"two increments of {key!r} were answered {reply}"
-            seen.add((key, reply))
-            answered[key] += 1
-    for key in sorted(answered.keys() | ambiguous.keys() | finals.keys()):
-        final = finals.get(key, 0)
-        if not answered[key] <= final <= answered[key] + ambiguous[key]:
+            answered[key] += amount
+            if reply in seen.setdefault(key, set()):
+                twice.setdefault(key, reply)
+            seen[key].add(reply)
+    for key, reply in twice.items():
+        if key not in falls and key in finals:
+            return f"two increments of {key[1]!r} were answered {reply}"
+    for key, final in sorted(finals.items()):
+        least, most = answered[key] + might_take[key], answered[key] + might_add[key]
+        if not least <= final <= most:
             return (
-                f"{key!r} is {final}: {answered[key]} increments answered, {ambiguous[key]} of unknown fate"
+                f"{key[1]!r} of database {key[0]} is {final}: {answered[key]} were answered, and of unknown"
+                f" fate are {might_add[key]} and {might_take[key]}"
             )
     return None
 
 
-def _increments(operation: Operation) -> Iterable[tuple[bytes, int]]:
-    """Key and answer of each increment that may have happened."""
-    if operation.failed or (operation.is_known and operation.is_transaction and operation.reply is None):
+def _amount(args: Args) -> int:
+    number = int(args[2]) if len(args) > 2 else 1
+    return -number if args[0].startswith(b"DECR") else number
+
+
+def _changes(operation: Operation) -> Iterable[tuple[Key, Args, int | None]]:
+    """Key, command and answer of each change that may have happened; None: nobody knows whether it has."""
+    if operation.failed or (
+        operation.is_known and operation.is_transaction and not isinstance(operation.reply, list)
+    ):
         return
     replies = operation.reply if operation.is_transaction else [operation.reply]
-    for place, args in enumerate(operation.commands):
-        if args[0] == b"INCR":
-            yield args[1], 0 if operation.is_ambiguous else replies[place]
+    for place, (database, args) in enumerate(operation.placed()):
+        if args[0] in {b"INCR", b"DECR", b"INCRBY", b"DECRBY"}:
+            yield (database, args[1]), args, None if operation.is_ambiguous else replies[place]

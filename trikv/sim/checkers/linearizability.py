@@ -2,20 +2,21 @@
 
 Operations that share no key cannot contradict each other, so the history falls into components: keys joined
 by the commands that touch several. Each is searched alone (`trikv.sim.checkers.search`), within one budget
-for all. An operation of unknown fate may take effect at any moment after its call, or never.
+for all. An operation of unknown fate may take effect at any moment after its call, or never. Keys with
+deadlines are beyond it, since it knows no time, and so is what looks at a whole database: the witness sees to
+those. Where whole databases are flushed it has nothing to say at all.
 """
 
 from collections.abc import Iterable
 
 import attrs
 
+from trikv.sim.checkers.meanings import is_timed, meaning_of
 from trikv.sim.checkers.search import Move, Search
-from trikv.sim.history import Operation
+from trikv.sim.history import Key, Operation
 
 BUDGET = 1_000_000
 """Attempts of the search over a whole history: a few seconds; a run usually needs a few thousand."""
-UNSUITABLE = frozenset({b"PEXPIRE", b"PERSIST", b"PTTL", b"FLUSHALL", b"DBSIZE", b"KEYS"})
-"""Time and the whole keyspace are beyond this checker; the witness sees to them."""
 
 
 @attrs.frozen
@@ -35,39 +36,39 @@ def check(operations: Iterable[Operation], budget: int = BUDGET) -> Verdict:
         found = search.run()
         steps += search.steps
         if found is False:
-            return Verdict(f"no order explains the answers about {b' '.join(keys).decode()}", steps=steps)
+            return Verdict(f"no order explains the answers about {' '.join(map(_shown, keys))}", steps=steps)
         out = out or found is None
     return Verdict(out_of_budget=out, steps=steps)
 
 
-def _move(one: Operation, keys: list[bytes]) -> Move:
-    mine = tuple(dict.fromkeys([*keys_of(one), *(key for key, _ in one.expected)]))
+def _shown(key: Key) -> str:
+    database, name = key
+    return name.decode() + (f" of database {database}" if database else "")
+
+
+def _move(one: Operation, keys: list[Key]) -> Move:
+    mine = tuple(keys_of(one))
     return Move(one, mine, tuple(keys.index(key) for key in mine))
 
 
-def keys_of(operation: Operation) -> list[bytes]:
-    """The keys it touches; none for WATCH, whose effect shows in its transaction."""
-    keys: dict[bytes, None] = {}
-    for args in operation.commands:
-        match args[0]:
-            case b"WATCH":
-                pass
-            case b"MGET":
-                keys.update(dict.fromkeys(args[1:]))
-            case b"MSET":
-                keys.update(dict.fromkeys(args[1::2]))
-            case _:
-                keys[args[1]] = None
-    return list(keys)
+def keys_of(operation: Operation) -> list[Key]:
+    """The keys it touches or has watched; none for WATCH itself, whose effect shows in its transaction."""
+    touched = [
+        (database, key)
+        for database, args in operation.placed()
+        if args[0] != b"WATCH"
+        for key in meaning_of(args).keys(args)
+    ]
+    return list(dict.fromkeys([*touched, *(key for key, _ in operation.expected)]))
 
 
-def components(operations: Iterable[Operation]) -> list[tuple[list[bytes], list[Operation]]]:
+def components(operations: Iterable[Operation]) -> list[tuple[list[Key], list[Operation]]]:
     """Operations by connected keys; without those that say nothing (refused, reads without an answer)."""
     chosen = [one for one in operations if _matters(one)]
     mortal = {key for one in chosen if _unsuitable(one) for key in keys_of(one)}
-    parent: dict[bytes, bytes] = {}
+    parent: dict[Key, Key] = {}
 
-    def root(key: bytes) -> bytes:
+    def root(key: Key) -> Key:
         while parent.setdefault(key, key) != key:
             key = parent[key]
         return key
@@ -79,7 +80,7 @@ def components(operations: Iterable[Operation]) -> list[tuple[list[bytes], list[
             suitable.append((root(keys[0]), one))
             for key in keys[1:]:
                 parent[root(key)] = root(keys[0])
-    parts: dict[bytes, list[Operation]] = {}
+    parts: dict[Key, list[Operation]] = {}
     for key, one in suitable:
         parts.setdefault(root(key), []).append(one)
     return [(sorted(key for key in parent if root(key) == top), part) for top, part in sorted(parts.items())]
@@ -88,8 +89,8 @@ def components(operations: Iterable[Operation]) -> list[tuple[list[bytes], list[
 def _matters(one: Operation) -> bool:
     if one.failed or (one.is_known and one.is_transaction and one.reply is None):
         return False  # nothing was done
-    return not (one.is_ambiguous and all(args[0] in {b"GET", b"MGET", b"WATCH"} for args in one.commands))
+    return not (one.is_ambiguous and not any(meaning_of(args).writes for args in one.commands))
 
 
 def _unsuitable(one: Operation) -> bool:
-    return any(args[0] in UNSUITABLE or b"PX" in args[3:] for args in one.commands)
+    return any(map(is_timed, one.commands))

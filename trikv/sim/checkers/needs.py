@@ -8,29 +8,35 @@ same with INCR: who answered 7 found 6, and a counter that nothing else writes h
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from trikv.sim.history import Args, Operation
+from trikv.sim.checkers.meanings import meaning_of
+from trikv.sim.history import Args, Key, Operation
 
-Need = tuple[bytes, bytes]
+Need = tuple[Key, bytes]
 """A key and the value that it must have."""
+_REPLACING = frozenset(
+    {b"SET", b"SETNX", b"GETSET", b"MSET", b"MSETNX", b"DEL", b"UNLINK", b"DELETE", b"GETDEL"}
+)
+"""They put a value of their own in place of what was there, or nothing."""
 
 
 def needs_of(one: Operation) -> Iterator[Need]:
     """The values that an answered operation has found, as far as its answers tell."""
-    touched: dict[bytes, None] = {}
+    touched: dict[Key, None] = {}
     for key, _ in one.expected:  # it, or nothing: see `search`
         touched[key] = None
     replies = one.reply if isinstance(one.reply, list) and one.is_transaction else [one.reply]
-    for args, reply in zip(one.commands, replies, strict=False):  # an error may answer all
-        for key, value in _found(args, reply):
+    for (database, args), reply in zip(one.placed(), replies, strict=False):  # an error may answer all
+        for name, value in _found(args, reply):
+            key = (database, name)
             if key not in touched and value is not None:
                 yield key, value
             touched[key] = None
-        touched.update(dict.fromkeys(_written(args)))
+        touched.update(dict.fromkeys((database, name) for name in _written(args)))
 
 
 def _found(args: Args, reply: object) -> list[tuple[bytes, bytes | None]]:
     match args[0], reply:
-        case b"GET" | b"GETSET", bytes(value):
+        case b"GET" | b"GETSET" | b"GETDEL", bytes(value):
             return [(args[1], value)]
         case b"MGET", list(values):
             return list(zip(args[1:], values, strict=True))
@@ -41,28 +47,25 @@ def _found(args: Args, reply: object) -> list[tuple[bytes, bytes | None]]:
 
 
 def _written(args: Args) -> tuple[bytes, ...]:
-    match args[0]:
-        case b"GET" | b"MGET" | b"WATCH":
-            return ()
-        case b"MSET":
-            return args[1::2]
-        case _:
-            return args[1:2]
+    meaning = meaning_of(args)
+    return tuple(meaning.keys(args)) if meaning.writes else ()
 
 
 def written_once(operations: Iterable[Operation], needs: Iterable[Need]) -> set[Need]:
     """Those of `needs` whose key can have that value only once in any order of `operations`."""
-    kinds: dict[bytes, set[bytes]] = {}
+    kinds: dict[Key, set[bytes]] = {}
     sets: Counter[Need] = Counter()
     for one in operations:
-        for args in one.commands:
-            for key in _written(args):
-                kinds.setdefault(key, set()).add(_kind(args))
+        for database, args in one.placed():
+            for name in _written(args):
+                kinds.setdefault((database, name), set()).add(b"SET" if args[0] in _REPLACING else args[0])
             match args[0]:
-                case b"SET" | b"GETSET":
-                    sets[args[1], args[2]] += 1
-                case b"MSET":
-                    sets.update(zip(args[1::2], args[2::2], strict=True))
+                case b"SET" | b"SETNX" | b"GETSET":
+                    sets[(database, args[1]), args[2]] += 1
+                case b"MSET" | b"MSETNX":
+                    sets.update(
+                        ((database, name), value) for name, value in zip(args[1::2], args[2::2], strict=True)
+                    )
                 case _:
                     pass
     once = set()
@@ -71,7 +74,3 @@ def written_once(operations: Iterable[Operation], needs: Iterable[Need]) -> set[
         if grows or (kinds.get(key, set()) <= {b"SET"} and sets[key, value] == 1):
             once.add((key, value))
     return once
-
-
-def _kind(args: Args) -> bytes:
-    return b"SET" if args[0] in {b"SET", b"GETSET", b"MSET", b"DEL"} else args[0]

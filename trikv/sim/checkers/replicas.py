@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 import trio
 
+from trikv.machine.machine import Machine
 from trikv.node.applier import Applier
 from trikv.node.driver import Parts
+from trikv.sim.checkers.inside import contents_of, problems_of
+from trikv.sim.checkers.state import Sighting
 
 EVERY = 16
 """A digest at every so many indexes: the nodes compare where they meet, whatever they had restarted from."""
 RECOUNT_EVERY = 64
-"""Counting all memory anew costs more than a digest, and a leak stays."""
+"""Looking at every key of every database costs more than a digest, and what is wrong there stays."""
 QUEUE_MAX = 20_000
 """Items in a mailbox: far above what the clients of a run can have in flight, far below a leak."""
 TURNS_ON_THE_SPOT_MAX = 2_000
@@ -19,12 +22,14 @@ at once, whatever that brings, takes them for ever: a node that is at work and g
 
 
 class Replicas:
-    """Compares state digests at equal index."""
+    """Compares state digests at equal index, and what all sixteen databases hold."""
 
     def __init__(self, fail: Callable[[str, str], None]) -> None:
         self._fail = fail
         self._digests: dict[int, tuple[int, str]] = {}
         self.compared = 0
+        self.sightings: dict[int, Sighting] = {}
+        """What the first node that was looked at held, by index: for the witness."""
 
     def check(self, number: int, applier: Applier, *, always: bool = False) -> None:
         """`number` stands at the index of `applier`; look if it is a round one, or `always`."""
@@ -34,16 +39,25 @@ class Replicas:
         machine = applier.machine
         if machine.index != index:
             self._fail("divergence", f"node {number} says {index}, its machine {machine.index}")
-        digest = machine.digest()
+        self.told(number, index, machine.digest())
+        if always or index % RECOUNT_EVERY == 0:
+            self._look_inside(number, machine)
+
+    def told(self, number: int, index: int, digest: str) -> None:
+        """`number` has that digest at `index`: whoever is there has the same."""
         first, known = self._digests.setdefault(index, (number, digest))
         self.compared += first != number
         if known != digest:
             self._fail("divergence", f"nodes {first} and {number} differ in their state at {index}")
-        if (always or index % RECOUNT_EVERY == 0) and machine.recount() != machine.used_memory:
-            self._fail(
-                "account",
-                f"node {number} at {index}: {machine.used_memory} bytes, recounted {machine.recount()}",
-            )
+
+    def _look_inside(self, number: int, machine: Machine) -> None:
+        """Whatever the digest says: every key of every database."""
+        contents = contents_of(machine)
+        seen = self.sightings.setdefault(machine.index, Sighting(f"node {number}", machine.index, contents))
+        if seen.contents != contents:
+            self._fail("divergence", f"{seen.whose} and node {number} hold different keys at {machine.index}")
+        for kind, problem in problems_of(machine, contents):
+            self._fail(kind, f"node {number} at {machine.index}: {problem}")
 
 
 class Bounds:

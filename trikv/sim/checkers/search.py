@@ -16,9 +16,10 @@ from typing import TypeAlias
 
 import attrs
 
-from trikv.sim.checkers.model import Model, agrees
+from trikv.sim.checkers.expected import agrees
+from trikv.sim.checkers.model import Model
 from trikv.sim.checkers.needs import needs_of, written_once
-from trikv.sim.history import Operation
+from trikv.sim.history import Key, Operation
 
 Values: TypeAlias = tuple[bytes | None, ...]
 """Of the keys of a component, in their order."""
@@ -29,7 +30,7 @@ class Move:
     """An operation with the places of its keys."""
 
     operation: Operation
-    keys: tuple[bytes, ...]
+    keys: tuple[Key, ...]
     places: tuple[int, ...]
     known: dict[Values, Values | None] = attrs.field(factory=dict, eq=False)
     """What it does to the values of its keys; None where it could not have answered so."""
@@ -55,11 +56,16 @@ class Move:
         # that the client then read: that is not seen by WATCH (docs/COMMANDS.md).
         if any(before.get(key) not in {value, None} for key, value in one.expected):
             return None
-        model = Model(before)
+        model = Model(is_partial=True)
+        for (database, key), value in before.items():
+            model.selected = database
+            model.put(key, value)
+        model.selected = one.database
         replies = [model.run(args) for args in one.commands]
         if one.is_known and not agrees(replies if one.is_transaction else replies[0], one.reply):
             return None
-        return tuple([model.values.get(key) for key in self.keys])
+        after = model.contents()
+        return tuple([after[key][0] if key in after else None for key in self.keys])
 
 
 @attrs.frozen

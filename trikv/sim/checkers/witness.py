@@ -4,7 +4,10 @@ Inside the simulator the place in the log where each operation took effect is kn
 linear: replay the log into a model, compare each answer with the model's at its place, and see that no
 operation stands in the log behind one that was called only after it had been answered. The rules of
 proposals (incarnation, sequence) are replayed by a few lines of their own, so that a submission applied
-twice, or out of turn, shows.
+twice, or out of turn, shows. So is a command that took effect in another database than its client had
+selected.
+
+On the way it compares what nodes held, and what they wrote into backups, with the model at that index.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,16 +16,29 @@ from typing import Any
 import attrs
 import msgspec
 
-from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission
+from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Watch
 from trikv.raft.types import Entry, EntryKind, Membership
-from trikv.sim.checkers.model import Model, agrees
-from trikv.sim.history import Effect, Operation
+from trikv.sim.checkers.expected import agrees
+from trikv.sim.checkers.meanings import meaning_of
+from trikv.sim.checkers.model import Model
+from trikv.sim.checkers.scans import Scans
+from trikv.sim.checkers.state import Sighting
+from trikv.sim.history import Args, Effect, Key, Operation
 
 Identity = tuple[int, int, int]
 Place = tuple[int, int, int, int]
 """Index; 0 for what the entry brought, 1 for reads after it; item of the entry; step of the item."""
 _batch = msgspec.msgpack.Decoder(Batch).decode
 _membership = msgspec.msgpack.Decoder(Membership).decode
+
+
+@attrs.frozen
+class _Written:
+    """A step of a submission, as the log has it."""
+
+    database: int
+    commands: tuple[Args, ...]
+    expected: Any
 
 
 @attrs.define
@@ -41,21 +57,30 @@ class Witness:
         effects: Mapping[tuple[str, int], Effect],
         operations: Iterable[Operation],
         sometimes: Callable[[str], None] = lambda _: None,
+        *,
+        sightings: Iterable[Sighting] = (),
+        scans: Iterable[list[Operation]] = (),
     ) -> None:
         self._log = log
+        self._sightings: dict[int, list[Sighting]] = {}
+        for sighting in sightings:
+            self._sightings.setdefault(sighting.index, []).append(sighting)
+        self._scans = Scans(scans)
         self._operations = list(operations)
         self._effects = effects
         self._sometimes = sometimes
         self._model = Model()
         self._rows: dict[int, _Row] = {}
         self._members: tuple[int, ...] = ()
-        self._written: dict[Identity, list[Any]] = {}
+        self._written: dict[Identity, list[_Written]] = {}
         self._places: dict[Identity, tuple[int, int]] = {}
         self._read: dict[tuple[str, int], Any] = {}
-        self._watched: dict[tuple[bytes, int], int] = {}
+        self._watched: dict[tuple[Key, int], int] = {}
         """The machine's version of a key, as a WATCH was told it, to the model's."""
         self._terms: dict[Identity, int] = {}
         self._term = 0
+        self._strange = ""
+        """What is wrong with a sighting."""
 
     def problem(self) -> str | None:
         """What is wrong, or None."""
@@ -65,6 +90,8 @@ class Witness:
         if missing:
             return f"nobody was seen to apply entry {missing[0]}"
         self._replay()
+        if self._strange:
+            return self._strange
         places: list[tuple[Place, Operation]] = []
         for operation in self._operations:
             if not operation.is_known:
@@ -72,57 +99,84 @@ class Witness:
             effect = self._effects.get((operation.connection, operation.ordinal))
             if effect is None:
                 return f"answered, and took effect nowhere: {operation}"
-            place, expected = self._at(operation, effect)
-            if place is None:
-                return f"answered at {effect.index}, where the log does not apply it: {operation}"
-            if not agrees(expected, operation.reply):
-                return f"at {effect.index} the log says {expected!r}: {operation}"
+            place, problem = self._at(operation, effect)
+            if place is None or problem:
+                return f"at {effect.index} {problem}: {operation}"
             places.append((place, operation))
-        return _order_problem(places)
+        return _order_problem(places) or self._scans.problem()
 
-    def _at(self, operation: Operation, effect: Effect) -> tuple[Place | None, Any]:
+    def _at(self, operation: Operation, effect: Effect) -> tuple[Place | None, str]:
+        """Its place, and what is wrong with the answer there."""
         if effect.identity is None:
-            return (effect.index, 1, 0, 0), self._read[operation.connection, operation.ordinal]
+            expected = self._read[operation.connection, operation.ordinal]
+            place: Place = (effect.index, 1, 0, 0)
+            if not agrees(expected, operation.reply):
+                return place, f"the log says {expected!r}"
+            return place, ""
         found = self._places.get(effect.identity)
         if found is None or found[0] != effect.index:
-            return None, None
-        return (*found[:1], 0, found[1], effect.step), self._written[effect.identity][effect.step]
+            return None, "it was answered, where the log does not apply it"
+        place = (*found[:1], 0, found[1], effect.step)
+        written = self._written[effect.identity][effect.step]
+        commands = tuple(args for args in operation.commands if not meaning_of(args).is_local)
+        if written.commands != commands:
+            return place, f"the log has {written.commands}"
+        if written.database != operation.database:
+            return place, f"it took effect in database {written.database}"
+        if not agrees(written.expected, _of_machine(operation)):
+            return place, f"the log says {written.expected!r}"
+        return place, ""
 
     # Replaying.
 
     def _replay(self) -> None:
-        reads: dict[int, list[tuple[tuple[str, int], Operation, Effect]]] = {}
-        watches: dict[Identity, dict[int, tuple[bytes, int]]] = {}
+        reads: dict[int, list[tuple[Operation, Effect]]] = {}
+        watches: dict[Identity, dict[int, tuple[Operation, Effect]]] = {}
         for operation in self._operations:
-            key = (operation.connection, operation.ordinal)
-            effect = self._effects.get(key)
+            effect = self._effects.get((operation.connection, operation.ordinal))
             if effect is None:
                 continue
             if effect.identity is None:
-                reads.setdefault(effect.index, []).append((key, operation, effect))
-            elif operation.commands[0][0] == b"WATCH" and isinstance(effect.reply, list):
-                version = effect.reply[0]
-                assert isinstance(version, int)
-                steps = watches.setdefault(effect.identity, {})
-                steps[effect.step] = (operation.commands[0][1], version)
+                reads.setdefault(effect.index, []).append((operation, effect))
+            elif _is_watch(operation, effect):
+                watches.setdefault(effect.identity, {})[effect.step] = operation, effect
         self._run_reads(reads.get(0, []))
         for index in range(1, max(self._log) + 1):
             self._apply(self._log[index], watches)
+            self._compare(index)
             self._run_reads(reads.get(index, []))
 
-    def _run_reads(self, reads: list[tuple[tuple[str, int], Operation, Effect]]) -> None:
-        for key, operation, effect in reads:
+    def _compare(self, index: int) -> None:
+        for sighting in self._sightings.get(index, ()):
+            expected = self._model.contents()
+            if sighting.contents != expected and not self._strange:
+                held = sighting.contents.items()
+                self._strange = (
+                    f"{sighting.whose} at {index} holds {dict(sorted(held - expected.items()))},"
+                    f" and by the log it is {dict(sorted(expected.items() - held))}"
+                )
+
+    def _run_reads(self, reads: list[tuple[Operation, Effect]]) -> None:
+        for operation, effect in reads:
+            self._model.selected = operation.database
+            if _is_watch(operation, effect):
+                self._saw(operation, effect)
+            if self._scans.wants(operation):
+                self._scans.saw(operation, self._model.births(operation.database))
             replies = [self._model.run(args) for args in operation.commands]
-            self._read[key] = replies if operation.is_transaction else replies[0]
-            if operation.commands[0][0] == b"WATCH" and isinstance(effect.reply, list):
-                version = effect.reply[0]
-                assert isinstance(version, int)
-                self._saw(operation.commands[0][1], version)
+            self._read[operation.connection, operation.ordinal] = (
+                replies if operation.is_transaction else replies[0]
+            )
 
-    def _saw(self, key: bytes, version: int) -> None:
-        self._watched[key, version] = self._model.version(key)
+    def _saw(self, operation: Operation, effect: Effect) -> None:
+        """A WATCH was told the machine's versions: they stand for the model's of this moment."""
+        assert isinstance(effect.reply, list)
+        for name, version in zip(operation.commands[0][1:], effect.reply, strict=True):
+            assert isinstance(version, int)
+            key = (operation.database, name)
+            self._watched[key, version] = self._model.version(key)
 
-    def _apply(self, entry: Entry, watches: dict[Identity, dict[int, tuple[bytes, int]]]) -> None:
+    def _apply(self, entry: Entry, watches: dict[Identity, dict[int, tuple[Operation, Effect]]]) -> None:
         if entry.kind is EntryKind.MEMBERSHIP:
             self._members = tuple(member.id for member in _membership(entry.payload).members)
             self._rows = {origin: row for origin, row in self._rows.items() if origin in self._members}
@@ -160,27 +214,48 @@ class Witness:
         row.next += 1
         return True
 
-    def _run(self, item: Submission, watches: dict[int, tuple[bytes, int]]) -> list[Any]:
-        replies: list[Any] = []
+    def _run(self, item: Submission, watches: dict[int, tuple[Operation, Effect]]) -> list[_Written]:
+        model = self._model
+        model.selected = item.db
+        steps: list[_Written] = []
         starts = {transaction.start: transaction for transaction in item.transactions}
         position = 0
         while position < len(item.commands):
-            if len(replies) in watches:
-                self._saw(*watches[len(replies)])
-            transaction = starts.get(position)
+            if len(steps) in watches:
+                self._saw(*watches[len(steps)])
+            database, transaction = model.selected, starts.get(position)
             if transaction is None:
-                replies.append(self._model.run(item.commands[position]))
+                args = item.commands[position]
+                steps.append(_Written(database, (args,), model.run(args)))
                 position += 1
                 continue
-            unchanged = all(
-                self._watched.get((watch.key, watch.version), 0 if watch.version == 0 else -1)
-                == self._model.version(watch.key)
-                for watch in transaction.watches
-            )
             inner = item.commands[position : position + transaction.count]
-            replies.append([self._model.run(args) for args in inner] if unchanged else None)
+            unchanged = all(map(self._is_unchanged, transaction.watches))
+            steps.append(
+                _Written(database, inner, [model.run(args) for args in inner] if unchanged else None)
+            )
             position += transaction.count
-        return replies
+        return steps
+
+    def _is_unchanged(self, watch: Watch) -> bool:
+        key = (watch.db, watch.key)
+        then = self._watched.get((key, watch.version), 0 if watch.version == 0 else -1)
+        return then == self._model.version(key)
+
+
+def _is_watch(operation: Operation, effect: Effect) -> bool:
+    return operation.commands[0][0] == b"WATCH" and isinstance(effect.reply, list)
+
+
+def _of_machine(operation: Operation) -> Any:
+    """The answer without what the node itself has answered inside a transaction."""
+    if not operation.is_transaction or not isinstance(operation.reply, list):
+        return operation.reply
+    return [
+        reply
+        for args, reply in zip(operation.commands, operation.reply, strict=False)
+        if not meaning_of(args).is_local
+    ]
 
 
 def _order_problem(places: list[tuple[Place, Operation]]) -> str | None:

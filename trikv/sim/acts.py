@@ -1,0 +1,157 @@
+"""What a node does for a client besides its log is looked at on its disk, at the instant of the answer.
+
+A BACKUP and the dump of a SHUTDOWN are whole documents that hold every write acknowledged before they were
+asked for, and nothing that the log does not say at their index (the witness compares: `sightings`). A SAVE
+has left a snapshot. As many disks as a WAIT counts hold the last write of its connection, and one more. A
+DIGEST is that of every node at its index.
+"""
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
+
+from trikv.machine.replies import OK, Reply
+from trikv.node.service import Action
+from trikv.raft.types import SnapshotMeta
+from trikv.sim.checkers.durability import Durability, read
+from trikv.sim.checkers.platters import files_of
+from trikv.sim.checkers.replicas import Replicas
+from trikv.sim.checkers.state import Contents, Sighting
+from trikv.sim.cluster import Cluster
+from trikv.sim.marks import Marks
+from trikv.storage.wal import WalSettings
+
+DUMP, INCOMPLETE_DUMP = "dump.json", "dump.incomplete.json"
+_BACKUP = re.compile(r".*/(backups/[^/]+\.json): (\d+) keys at index (\d+)")
+_SNAPSHOT = re.compile(r"snapshots/(\d{20})-\d{20}\.json")
+
+
+class Acts:
+    """Watches what the nodes of a cluster do."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        marks: Marks,
+        fail: Callable[[str, str], None],
+        durability: Durability,
+        replicas: Replicas,
+        settings: WalSettings,
+        has_lost: Callable[[int], bool],
+    ) -> None:
+        """`has_lost`: a node's disk may lack what it once held, and not by any fault of the product."""
+        self._cluster = cluster
+        self._marks = marks
+        self._fail = fail
+        self._durability = durability
+        self._replicas = replicas
+        self._settings = settings
+        self._has_lost = has_lost
+        self._written: dict[str, SnapshotMeta] = {}
+        """Of each connection: where its last write took effect."""
+        self._stopping: dict[int, int] = {}
+        """Of nodes that were told to stop: the last entry acknowledged before."""
+        self.sightings: list[Sighting] = []
+        """What documents held."""
+
+    def wrote(self, connection: str, position: SnapshotMeta) -> None:
+        """A write of that connection is being answered."""
+        self._written[connection] = position
+
+    def asked(self, number: int, connection: str, action: Action) -> None:
+        """Node `number` is to carry out `action`: look at what comes of it."""
+        acked, answered = self._durability.highest_acked, action.answered
+        if action.name == "SHUTDOWN":
+            self._stopping[number] = acked
+
+        def observed(reply: Reply) -> None:
+            match action.name, reply:
+                case "DIGEST", [int(index), bytes(digest)]:
+                    self._replicas.told(number, index, digest.decode())
+                case "WAIT", int(count) if connection in self._written:
+                    self._waited(number, count, self._written[connection])
+                case "BACKUP", bytes(text):
+                    self._backed_up(number, text.decode(), acked)
+                case "SAVE", _ if reply == OK:
+                    self._saved(number, acked)
+                case _:
+                    pass
+            answered(reply)
+
+        action.answered = observed
+
+    def stopped(self, number: int, *, dumped: bool) -> None:
+        """A node has ended by itself and in order."""
+        self._marks.sometimes("node stopped in order")
+        acked = self._stopping.pop(number, 0)
+        if not dumped or self._cluster.rotten.get(number) or self._file(number, INCOMPLETE_DUMP) is not None:
+            return
+        self._marks.sometimes("whole dump looked at")
+        self._look_at_document(number, DUMP, acked)
+
+    def _waited(self, number: int, count: int, position: SnapshotMeta) -> None:
+        holders = 0
+        for one in self._cluster.ids:
+            volume = self._cluster.machine(one).volume
+            if self._has_lost(one) or read(volume, self._settings).holds(position.index, position.term):
+                holders += 1
+        self._marks.sometimes("count of WAIT looked up on platters")
+        if count > max(0, holders - 1):
+            self._fail(
+                "wait", f"node {number} counts {count} others with {position.index}, {holders} have it"
+            )
+
+    def _saved(self, number: int, acked: int) -> None:
+        names = map(_SNAPSHOT.fullmatch, files_of(self._cluster.machine(number).volume, cached=True))
+        newest = max((int(name[1]) for name in names if name is not None), default=0)
+        if newest < acked:
+            self._fail("save", f"node {number} has saved, its newest snapshot is {newest}; {acked} was acked")
+
+    def _backed_up(self, number: int, text: str, acked: int) -> None:
+        answer = _BACKUP.fullmatch(text)
+        if answer is None:
+            return self._fail("backup", f"node {number} says of its backup {text!r}")
+        self._marks.sometimes("backup looked at")
+        seen = self._look_at_document(number, answer[1], acked)
+        if seen is not None and (len(seen.contents), seen.index) != (int(answer[2]), int(answer[3])):
+            self._fail("backup", f"{text!r} on node {number} has {len(seen.contents)} keys at {seen.index}")
+        return None
+
+    def _look_at_document(self, number: int, path: str, acked: int) -> Sighting | None:
+        """It is on the platters, whole, and not older than what was acknowledged."""
+        data = self._file(number, path)
+        try:
+            index, contents = _parse(data or b"")
+        except (KeyError, TypeError, ValueError) as error:
+            if not self._cluster.rotten.get(number):
+                self._fail("document", f"{path} of node {number} cannot be read: {error!r}")
+            return None
+        if index < acked:
+            self._fail("document", f"{path} of node {number} is of {index}; {acked} was acknowledged before")
+        seen = Sighting(f"{path} of node {number}", index, contents)
+        self.sightings.append(seen)
+        return seen
+
+    def _file(self, number: int, path: str) -> bytes | None:
+        volume = self._cluster.machine(number).volume
+        content = files_of(volume, cached=volume.lied).get(path)
+        return bytes(content) if content is not None else None
+
+
+def _parse(data: bytes) -> tuple[int, Contents]:
+    """Index and keys of a document. ValueError, KeyError, TypeError: it is not whole."""
+    document = json.loads(data)
+    contents: Contents = {
+        (line["db"], _bytes(line["k"])): (_bytes(line["v"]), line.get("x", 0)) for line in document["keys"]
+    }
+    if not len(document["keys"]) == len(contents) == document["count"]:
+        raise ValueError(f"it has {len(document['keys'])} keys and says {document['count']}")
+    if document["node"]["index"] != document["machine"]["index"]:
+        raise ValueError(f"it is of {document['node']['index']} and of {document['machine']['index']}")
+    return document["node"]["index"], contents
+
+
+def _bytes(text: Any) -> bytes:
+    return text.encode() if isinstance(text, str) else b64decode(text["b64"])

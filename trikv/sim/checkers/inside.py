@@ -1,0 +1,61 @@
+"""What a machine holds in all of its databases, read without its help, and what must be true of it."""
+
+from collections.abc import Iterator
+
+from trikv.machine.database import Database
+from trikv.machine.machine import Machine
+from trikv.sim.checkers.meanings import DEADLINE_BYTES, KEY_BYTES
+from trikv.sim.checkers.state import Contents
+
+REAPED_MAX = 200
+"""Due keys that one entry reaps: only if there were as many may some be left."""
+
+
+def contents_of(machine: Machine) -> Contents:
+    """All keys of all databases with their values and deadlines, those that are due included."""
+    return {
+        (number, key): (value, deadline)
+        for number, database in enumerate(machine.space.databases)
+        for key, value, deadline in _entries(database)
+    }
+
+
+def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str]]:
+    """What is wrong with it: the class of a failure, and what it is."""
+    charged = {database.number: 0 for database in machine.space.databases}
+    deadlines: dict[int, list[tuple[int, bytes]]] = {number: [] for number in charged}
+    for (number, key), (value, deadline) in contents.items():
+        charged[number] += KEY_BYTES + len(key) + len(value) + (DEADLINE_BYTES if deadline else 0)
+        if deadline:
+            deadlines[number].append((deadline, key))
+    total = sum(charged.values())
+    if not machine.used_memory == machine.recount() == total:
+        yield (
+            "account",
+            f"{machine.used_memory} bytes, recounted {machine.recount()}, and its keys make {total}",
+        )
+    for database in machine.space.databases:
+        number = database.number
+        if database.used != charged[number]:
+            yield (
+                "account",
+                f"database {number} has {database.used} bytes, and its keys make {charged[number]}",
+            )
+        if list(database.deadlines) != sorted(deadlines[number]):
+            yield (
+                "deadlines",
+                f"database {number} has {list(database.deadlines)} for {sorted(deadlines[number])}",
+            )
+        size = sum(1 for held, _ in contents if held == number)
+        if database.size != size:
+            yield "account", f"database {number} says {database.size} keys and has {size}"
+    due = [key for (key, (_, deadline)) in contents.items() if 0 < deadline <= machine.now_ms]
+    if due and len(due) < REAPED_MAX:
+        yield "deadlines", f"these were due before {machine.now_ms} and are there: {due}"
+
+
+def _entries(database: Database) -> Iterator[tuple[bytes, bytes, int]]:
+    for bucket in database.buckets:
+        if bucket:
+            for key, entry in bucket.items():
+                yield key, entry.value, entry.deadline

@@ -1,0 +1,37 @@
+"""A whole SCAN brings each key that was there from its first page to its last exactly once."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from trikv.sim.history import Operation
+
+Births = Mapping[bytes, int]
+"""Keys, and which life of each it is: another one if it was gone in between."""
+
+
+class Scans:
+    """Whole scans: the pages of each, from cursor 0 to cursor 0, and what was there at the first and last."""
+
+    def __init__(self, scans: Iterable[list[Operation]]) -> None:
+        self._scans = [scan for scan in scans if scan]
+        self._births: dict[int, Births] = {
+            id(page): {} for scan in self._scans for page in (scan[0], scan[-1])
+        }
+
+    def wants(self, page: Operation) -> bool:
+        """It is a first page or a last one."""
+        return id(page) in self._births
+
+    def saw(self, page: Operation, births: Births) -> None:
+        """What was there when `page` was answered."""
+        self._births[id(page)] = births
+
+    def problem(self) -> str | None:
+        """What is wrong, or None."""
+        for scan in self._scans:
+            first, last = self._births[id(scan[0])], self._births[id(scan[-1])]
+            found = Counter(key for page in scan for key in page.reply[1])
+            for key, born in sorted(first.items()):
+                if last.get(key) == born and found[key] != 1:
+                    return f"{key!r} was there throughout and came {found[key]} times: {scan}"
+        return None

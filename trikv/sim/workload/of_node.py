@@ -1,0 +1,268 @@
+"""Requests that a node answers by itself, each with the judge of its answer."""
+
+from typing import Any
+
+from trikv.sim.workload.draw import Draw
+from trikv.sim.workload.requests import Belief, Step, Told, local, request
+
+
+def _is_ok(told: Told) -> bool:
+    return bool(told.reply == b"OK")
+
+
+def _fields(reply: Any) -> dict[Any, Any]:
+    """A map, as RESP3 has one and RESP2 spells it."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+# The connection.
+
+
+@request("select", "SELECT")
+def _select(draw: Draw) -> list[Step]:
+    return [select(draw.database())]
+
+
+def select(database: int) -> Step:
+    """It holds from its place in the pipeline on."""
+
+    def moves(belief: Belief) -> None:
+        belief.database = database
+
+    return local(_is_ok, (b"SELECT", b"%d" % database), then=moves)
+
+
+@request("self", "PING", "ECHO", weight=2)
+def _ping(draw: Draw) -> list[Step]:
+    words = draw.value()
+
+    def is_echo(told: Told) -> bool:
+        return bool(told.reply == (words if len(told.commands[0]) > 1 else b"PONG"))
+
+    return [local(is_echo, draw.one_of((b"PING",), (b"PING", words), (b"ECHO", words)))]
+
+
+@request("self", "CLIENT|ID", weight=0.5)
+def _client_id(_: Draw) -> list[Step]:
+    """The same as long as the connection lives."""
+
+    def is_same(told: Told) -> bool:
+        if told.now.id is None:
+            told.now.id = told.reply
+        return isinstance(told.reply, int) and told.now.id == told.reply
+
+    return [local(is_same, (b"CLIENT", b"ID"))]
+
+
+@request("self", "CLIENT|SETNAME", "CLIENT|GETNAME", weight=0.5)
+def _client_name(draw: Draw) -> list[Step]:
+    name = draw.value()
+
+    def named(belief: Belief) -> None:
+        belief.name = name
+
+    def is_name(told: Told) -> bool:
+        return bool(told.reply == told.belief.name)
+
+    steps = [
+        local(_is_ok, (b"CLIENT", b"SETNAME", name), then=named),
+        local(is_name, (b"CLIENT", b"GETNAME")),
+    ]
+    return steps if draw.chance(0.5) else steps[1:]
+
+
+@request("self", "CLIENT|INFO", "CLIENT|LIST")
+def _client_info(draw: Draw) -> list[Step]:
+    """The line of this connection says which database is selected."""
+
+    def is_here(told: Told) -> bool:
+        databases = {told.belief.database, told.now.database}  # what follows in its pipeline may show already
+        lines = told.reply.decode().splitlines()
+        if told.commands[0][1] == b"LIST":
+            return len(lines) > 0 and (
+                told.now.id is None or any(line.startswith(f"id={told.now.id} ") for line in lines)
+            )
+        return len(lines) == 1 and any(f" db={database} " in lines[0] for database in databases)
+
+    return [local(is_here, (b"CLIENT", draw.one_of(b"INFO", b"LIST")))]
+
+
+@request("self", "CLIENT|SETINFO", "CLIENT|HELP", weight=0.3)
+def _client_info_set(draw: Draw) -> list[Step]:
+    return [
+        draw.one_of(
+            local(_is_ok, (b"CLIENT", b"SETINFO", b"LIB-NAME", b"sim")),
+            local(_has_lines, (b"CLIENT", b"HELP")),
+        )
+    ]
+
+
+def _has_lines(told: Told) -> bool:
+    return isinstance(told.reply, list) and len(told.reply) > 1
+
+
+@request("self", "HELLO", weight=0.5)
+def _hello(draw: Draw) -> list[Step]:
+    """Its answer is a map in the new protocol already."""
+    version = draw.one_of(2, 2, 3)
+
+    def greets(told: Told) -> bool:
+        fields = _fields(told.reply)
+        if told.now.id is None:
+            told.now.id = fields[b"id"]
+        return bool(
+            fields[b"proto"] == version
+            and fields[b"id"] == told.now.id
+            and fields[b"role"] in {b"master", b"replica"}
+            and isinstance(told.reply, dict) == (version == 3)
+        )
+
+    return [local(greets, (b"HELLO", b"%d" % version))]
+
+
+@request("self", "AUTH", weight=0.3)
+def _auth(draw: Draw) -> list[Step]:
+    """There is no password here: only the default user may say one, and alone it is an error."""
+
+    def is_refused(told: Told) -> bool:
+        return told.fails("ERR AUTH")
+
+    return [draw.one_of(local(is_refused, (b"AUTH", b"word")), local(_is_ok, (b"AUTH", b"default", b"word")))]
+
+
+@request("self", "RESET", weight=0.3)
+def _reset(_: Draw) -> list[Step]:
+    """As when it was new: database 0, no name."""
+
+    def forgets(belief: Belief) -> None:
+        belief.database, belief.name = 0, None
+
+    return [local(lambda told: told.reply == b"RESET", (b"RESET",), then=forgets)]
+
+
+# The node.
+
+
+@request("node", "INFO", weight=2)
+def _info(draw: Draw) -> list[Step]:
+    def is_of_node(told: Told) -> bool:
+        text = told.reply.decode()
+        return text.startswith("# ") and (
+            len(told.commands[0]) > 1 or f"raft_node_id:{told.belief.node}\r\n" in text
+        )
+
+    return [local(is_of_node, draw.one_of((b"INFO",), (b"INFO", b"raft"), (b"INFO", b"clients")))]
+
+
+@request("node", "MEMSTATS", "HELP")
+def _text(draw: Draw) -> list[Step]:
+    def is_text(told: Told) -> bool:
+        return isinstance(told.reply, bytes) and told.reply.endswith(b"\r\n")
+
+    return [local(is_text, draw.one_of((b"MEMSTATS",), (b"HELP",), (b"HELP", b"set")))]
+
+
+@request("node", "ROLE", "LASTSAVE")
+def _role(draw: Draw) -> list[Step]:
+    def is_role(told: Told) -> bool:
+        if told.commands[0] == (b"LASTSAVE",):
+            return isinstance(told.reply, int) and told.reply >= 0
+        return (told.reply[0], len(told.reply)) in {(b"master", 3), (b"slave", 5)}
+
+    return [local(is_role, draw.one_of((b"ROLE",), (b"LASTSAVE",)))]
+
+
+@request(
+    "node",
+    "COMMAND",
+    "COMMAND|COUNT",
+    "COMMAND|LIST",
+    "COMMAND|INFO",
+    "COMMAND|DOCS",
+    "COMMAND|HELP",
+    weight=0.5,
+)
+def _command(draw: Draw) -> list[Step]:
+    words = draw.one_of(
+        (b"COMMAND",),
+        (b"COMMAND", b"COUNT"),
+        (b"COMMAND", b"LIST"),
+        (b"COMMAND", b"INFO", b"get", b"nothing"),
+        (b"COMMAND", b"DOCS", b"get"),
+        (b"COMMAND", b"HELP"),
+    )
+
+    def describes(told: Told) -> bool:
+        match told.commands[0][1:]:
+            case (b"COUNT",):
+                return isinstance(told.reply, int) and told.reply > 50
+            case (b"LIST",):
+                return b"get" in told.reply
+            case (b"INFO", *_):
+                return told.reply[0][:2] == [b"get", 2] and told.reply[1] is None
+            case (b"DOCS", *_):
+                return list(_fields(told.reply)) == [b"get"]
+            case _:
+                return len(told.reply) > 1
+
+    return [local(describes, words)]
+
+
+@request("node", "CONFIG|GET", "CONFIG|SET", "CONFIG|RESETSTAT", "CONFIG|HELP")
+def _config(draw: Draw) -> list[Step]:
+    """Settings of this node, all left as they are."""
+
+    def is_amount(told: Told) -> bool:
+        return int(_fields(told.reply)[b"maxmemory"]) >= 0
+
+    return [
+        draw.one_of(
+            local(is_amount, (b"CONFIG", b"GET", b"maxmemory")),
+            local(_is_ok, (b"CONFIG", b"SET", b"timeout", b"0", b"maxclients", b"10000")),
+            local(_is_ok, (b"CONFIG", b"RESETSTAT")),
+            local(_has_lines, (b"CONFIG", b"HELP")),
+        )
+    ]
+
+
+@request("node", "DEBUG", "READONLY", "READWRITE", weight=0.3)
+def _refused(draw: Draw) -> list[Step]:
+    def is_refused(told: Told) -> bool:
+        return told.fails("ERR DEBUG command not allowed", "ERR This instance has cluster support disabled")
+
+    return [local(is_refused, draw.one_of((b"DEBUG", b"SLEEP", b"1"), (b"READONLY",), (b"READWRITE",)))]
+
+
+# What ends something.
+
+
+@request("end", "QUIT", "EXIT", weight=3)
+def _quit(draw: Draw) -> list[Step]:
+    return [local(_is_ok, (draw.one_of(b"QUIT", b"EXIT"),), ends=True)]
+
+
+@request("end", "CLIENT|KILL", weight=2)
+def _client_kill(draw: Draw) -> list[Step]:
+    """Everybody else on this node, or nobody."""
+
+    def is_count(told: Told) -> bool:
+        if told.commands[0][2] == b"nobody:1":
+            return told.fails("ERR No such client")
+        return isinstance(told.reply, int) and told.reply >= 0
+
+    words = draw.one_of((b"TYPE", b"normal"), (b"ADDR", b"nobody:1"), (b"nobody:1",))
+    return [local(is_count, (b"CLIENT", b"KILL", *words))]
+
+
+@request("end", "CLIENT|KILL", weight=0.5)
+def _client_kill_self(_: Draw) -> list[Step]:
+    def is_one(told: Told) -> bool:
+        return isinstance(told.reply, int) and told.reply >= 1
+
+    return [local(is_one, (b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"no"), ends=True)]
+
+
+@request("end", "SHUTDOWN", weight=1)
+def _shutdown(draw: Draw) -> list[Step]:
+    """The node stops in order, and is started again; what it has dumped is looked at (`trikv.sim.acts`)."""
+    return [local(_is_ok, draw.one_of((b"SHUTDOWN",), (b"SHUTDOWN", b"SAVE")), ends=True)]

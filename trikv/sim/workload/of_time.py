@@ -1,0 +1,106 @@
+"""Requests about deadlines: set, kept, removed, past, and shown. One family of keys, in every database.
+
+A client knows the log's time by about what the world's clocks say; the checkers know it exactly.
+"""
+
+import trio
+
+from trikv.sim.clock import EPOCH_MS
+from trikv.sim.workload.draw import MORTALS, Draw
+from trikv.sim.workload.requests import Step, command, request
+
+
+def _soon_ms(draw: Draw) -> int:
+    return draw.one_of(1, 50, 300, 2000)
+
+
+def _at_ms(draw: Draw) -> int:
+    """A moment of the past, long ago or just now, or one to come."""
+    return EPOCH_MS + int(trio.current_time() * 1000) + draw.one_of(-1_600_000_000_000, -3000, 300, 2000)
+
+
+def _at_s(draw: Draw) -> int:
+    return (_at_ms(draw) + 999) // 1000
+
+
+def _until(draw: Draw) -> tuple[bytes, bytes]:
+    """EX, PX, EXAT or PXAT, and its number."""
+    unit = draw.one_of(b"EX", b"PX", b"PX", b"EXAT", b"PXAT")
+    amounts = {b"EX": draw.one_of(1, 2), b"PX": _soon_ms(draw), b"EXAT": _at_s(draw), b"PXAT": _at_ms(draw)}
+    return unit, b"%d" % amounts[unit]
+
+
+@request("mortal", "SET", weight=5)
+def _set(draw: Draw) -> list[Step]:
+    return [command(b"SET", draw.key(MORTALS), draw.value(), *_until(draw))]
+
+
+@request("mortal", "SET", "GETSET", "APPEND", weight=2)
+def _overwrite(draw: Draw) -> list[Step]:
+    """Some keep the deadline, and some do not."""
+    key, value = draw.key(MORTALS), draw.value()
+    return [
+        draw.one_of(
+            command(b"SET", key, value),
+            command(b"SET", key, value, b"KEEPTTL"),
+            command(b"GETSET", key, value),
+            command(b"APPEND", key, value),
+            command(b"SETRANGE", key, b"1", value),
+        )
+    ]
+
+
+@request("mortal", "SETEX", "PSETEX")
+def _setex(draw: Draw) -> list[Step]:
+    key, value = draw.key(MORTALS), draw.value()
+    return [
+        draw.one_of(
+            command(b"SETEX", key, b"%d" % draw.one_of(1, 2), value),
+            command(b"PSETEX", key, b"%d" % _soon_ms(draw), value),
+        )
+    ]
+
+
+@request("mortal", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", weight=5)
+def _expire(draw: Draw) -> list[Step]:
+    """Some of them past: those delete the key."""
+    name = draw.one_of(b"EXPIRE", b"PEXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT")
+    amounts = {
+        b"EXPIRE": draw.one_of(1, 2, -1),
+        b"PEXPIRE": draw.one_of(_soon_ms(draw), _soon_ms(draw), 0),
+        b"EXPIREAT": _at_s(draw),
+        b"PEXPIREAT": _at_ms(draw),
+    }
+    condition = draw.some((b"NX", b"XX", b"GT", b"LT"), 1) if draw.chance(0.5) else []
+    return [command(name, draw.key(MORTALS), b"%d" % amounts[name], *condition)]
+
+
+@request("mortal", "GETEX", "PERSIST", weight=2)
+def _getex(draw: Draw) -> list[Step]:
+    key = draw.key(MORTALS)
+    return [
+        draw.one_of(
+            command(b"GETEX", key),
+            command(b"GETEX", key, *_until(draw)),
+            command(b"GETEX", key, b"PERSIST"),
+            command(b"PERSIST", key),
+        )
+    ]
+
+
+@request("mortal", "RENAME", "RENAMENX", weight=3)
+def _rename(draw: Draw) -> list[Step]:
+    """The deadline goes along, and replaces the other's."""
+    name = draw.one_of(b"RENAME", b"RENAME", b"RENAMENX")
+    return [command(name, draw.key(MORTALS), draw.key(MORTALS))]
+
+
+@request("mortal", "TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", weight=4)
+def _show(draw: Draw) -> list[Step]:
+    return [command(draw.one_of(b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME"), draw.key(MORTALS))]
+
+
+@request("mortal", "GET", "EXISTS", "MEMORY|USAGE", weight=4)
+def _look(draw: Draw) -> list[Step]:
+    words = draw.one_of((b"GET",), (b"GET",), (b"EXISTS",), (b"TYPE",), (b"MEMORY", b"USAGE"), (b"DEL",))
+    return [command(*words, draw.key(MORTALS))]

@@ -1,0 +1,69 @@
+"""How often each profile of a run asks for what."""
+
+from typing import Final
+
+# The modules enter their requests when they are imported.
+from trikv.sim.workload import of_disk, of_machine, of_node, of_time
+from trikv.sim.workload.requests import REQUESTS, Request, of_kind
+
+MODULES: Final = (of_machine, of_time, of_node, of_disk)
+ALWAYS: Final = {
+    "look": 1.0,
+    "space": 0.6,
+    "select": 1.0,
+    "sum": 0.8,
+    "piece": 0.4,
+    "move": 0.8,
+    "node": 0.3,
+    "self": 0.5,
+    "disk": 0.4,
+    "scan": 0.1,
+    "end": 0.25,
+}
+"""Kinds that every profile has, besides its own."""
+OWN: Final[dict[str, dict[str, float]]] = {
+    "mixed": {
+        "get": 6,
+        "set": 4,
+        "incr": 4,
+        "append": 2,
+        "many": 2,
+        "multi": 2,
+        "watch": 2,
+        "mortal": 5,
+        "cap": 0.1,
+    },
+    "reads": {"get": 20, "set": 3, "incr": 2, "append": 1, "many": 4, "multi": 1, "watch": 1, "mortal": 3},
+    "writes": {"get": 2, "set": 6, "incr": 8, "append": 4, "many": 2, "multi": 3, "watch": 1, "mortal": 4},
+    "memory": {
+        "get": 6,
+        "set": 6,
+        "incr": 3,
+        "append": 3,
+        "many": 4,
+        "multi": 3,
+        "watch": 1,
+        "small cap": 0.2,
+    },
+    "whole": {"get": 6, "set": 6, "incr": 3, "many": 3, "multi": 2, "mortal": 4, "flush": 3, "cap": 0.1},
+}
+WEIGHTS: Final = {profile: {**own, **ALWAYS} for profile, own in OWN.items()}
+"""How often each kind of request is chosen, by profile."""
+BEHIND: Final = {"get": 10, "set": 5, "incr": 5, "select": 2, "self": 1}
+"""What else stands in a pipeline."""
+SESSIONS: Final = {"watch": 0.6, "scan": 1.0}
+"""Kinds, and which share of them is asked in several round trips: what is asked then depends on answers."""
+LEFT_OUT: Final[dict[str, str]] = {}
+"""Commands that no random run can send, and why. There is none."""
+
+
+def sent_by(profile: str) -> list[Request]:
+    """The requests that a profile chooses from."""
+    kinds = {*WEIGHTS[profile], *BEHIND}
+    return [one for one in REQUESTS if one.kind in kinds]
+
+
+def requests_of(kind: str) -> tuple[list[Request], list[float]]:
+    """Those of a kind, with their weights. `kind` may be one that is asked in several round trips only."""
+    chosen = of_kind(kind)
+    return chosen, [one.weight for one in chosen]
