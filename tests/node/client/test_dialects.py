@@ -192,7 +192,7 @@ def test_no_command_is_taken_for_a_web_request(
 ) -> None:
     """No line that is a command of the table, with one exception: command, a path, HTTP's version, unquoted.
 
-    A page may choose any word as its method, so that line may come from a browser. Quoted, it is never refused.
+    A page may choose any word as its method, so such a line may be a browser's. Quoted, it is never refused.
     """
     line = " ".join([plan.name, *(f'"{word}"' if is_quoted else word for word in words)])
     assume(plan.command.least <= len(words) + 1 <= plan.command.most)
