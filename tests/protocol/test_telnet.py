@@ -127,7 +127,24 @@ def test_unbalanced_quotes_are_told_and_forgiven() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"POST /", b"post x", b"Host: x", b"hOST:", b"GET / HTTP/1.1", b"x http/1.0"]
+    "line",
+    [
+        b"POST /",
+        b"post x",
+        b"POST",
+        b" Post\t/",
+        b"Host: x",
+        b"hOST:",
+        b"GET / HTTP/1.1",
+        b"get /a HTTP/1.0",
+        b"GET a://b HTTP/1.1",
+        b"PUT x http/2.0 ",
+        b"PRI * HTTP/2.0",
+        b"CONNECT a:1 HTTP/1.1",
+        b"DEL /config HTTP/1.1",
+        b"set / HTTP/1.1",
+        b"M-SEARCH\t/ HTTP/1.1",
+    ],
 )
 def test_http_is_refused(line: bytes) -> None:
     """Lines of an HTTP request end the conversation before anything is executed."""
@@ -135,7 +152,22 @@ def test_http_is_refused(line: bytes) -> None:
     assert isinstance(event, HttpRefused)
 
 
-@pytest.mark.parametrize("line", [b"POSTER x", b"get HTTP/1.x", b"echo HTTP/2.0", b"get Host:"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"POSTER x",
+        b"get HTTP/1.x",
+        b"get HTTP/1.1",
+        b"echo HTTP/2.0",
+        b"get Host:",
+        b"set proto HTTP/1.1",
+        b"SET url:x HTTP/1.1",
+        b"del a://b HTTP/1.1",
+        b"mset / a b HTTP/1.1",
+        b"set /a HTTP/1",
+        b"set /a http",
+    ],
+)
 def test_commands_that_look_like_http_are_not_refused(line: bytes) -> None:
     """The refusal is narrow."""
     assert typed(line + b"\n") == [Request(tuple(line.split()), True)]

@@ -14,6 +14,21 @@ from trikv.protocol.quoting import split_line
 LineMeaning: TypeAlias = Request | EmptyLine | HttpRefused | BadBytes
 
 _EMPTY_LINES: Final = re.compile(rb"(?:\r?\n)+")
+_HTTP: Final = re.compile(
+    rb"""\s*(?:
+        post(?:\s.*)?  # what Redis refuses anywhere: neither word is a command
+      | host:.*
+      | (?:get|head|put|patch|options|connect|trace|pri)[ \t]+\S+[ \t]+HTTP/\d+\.\d+\s*
+      | [^\s"']+[ \t]+/\S*[ \t]+HTTP/\d+\.\d+\s*
+    )""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+"""A request line (RFC 9112, section 3) or a header that no request lacks.
+
+None of the methods named takes two arguments as a command. The last line is for all others, which a page may
+choose freely (``DEL /config HTTP/1.1``). A browser's target begins with a slash, so ``set proto HTTP/1.1`` is
+no web request. In quotes anything can be typed.
+"""
 _HTTP_REFUSAL: Final = (
     b"HTTP/1.1 400 This is trikv: it speaks telnet and the Redis protocol, not HTTP\r\n\r\n"
 )
@@ -21,9 +36,7 @@ _HTTP_REFUSAL: Final = (
 
 def meaning_of(line: bytes, *, typed: bool) -> LineMeaning:
     """What `line`, without its end, means. If quotes do not match, a person goes on; a program is closed."""
-    if line[:5].lower() in (b"post ", b"host:") or (
-        line[-9:-1].lower() == b" http/1." and line[-1:].isdigit()
-    ):
+    if _HTTP.fullmatch(line) is not None:
         return HttpRefused(_HTTP_REFUSAL)
     args = split_line(line)
     if args is None:

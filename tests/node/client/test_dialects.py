@@ -1,9 +1,14 @@
 """What people at telnet see, and whom a connection belongs to: a person or a program."""
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from tests.node.client.doubles import Client, FakeService, resp
+from trikv.node.conversation import PLANS
 from trikv.node.local.forgiving import slips
+from trikv.node.plans import Plan
+from trikv.protocol.client import ClientWire, HttpRefused
 
 
 @pytest.fixture
@@ -167,6 +172,51 @@ def test_programs_get_redis_own_errors(client: Client) -> None:
     """Hints are for people only."""
     assert client.ask("gte", "k") == b"-ERR unknown command 'gte', with args beginning with: 'k' \r\n"
     assert client.ask("SET", "name", "John", "Smith") == b"-ERR syntax error\r\n"
+
+
+_WORDS = st.sampled_from(
+    ["proto", "HTTP/1.1", "http/2.0", "Host:", "POST", "post", "GET", "*", "a://b", "/", "/x"]
+)
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from([plan for plan in PLANS if "|" not in plan.command.name]),
+    st.lists(_WORDS, max_size=6),
+    st.booleans(),
+)
+def test_no_command_is_taken_for_a_web_request(
+    plan: Plan,
+    words: list[str],
+    is_quoted: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """No line that is a command of the table, with one exception: command, a path, HTTP's version, unquoted.
+
+    A page may choose any word as its method, so such a line may be a browser's. Quoted, it is never refused.
+    """
+    line = " ".join([plan.name, *(f'"{word}"' if is_quoted else word for word in words)])
+    assume(plan.command.least <= len(words) + 1 <= plan.command.most)
+    is_request_line = (
+        len(words) == 2
+        and words[0].startswith("/")
+        and words[1] in ("HTTP/1.1", "http/2.0")
+        and not is_quoted
+    )
+    wire = ClientWire()
+    wire.receive(line.encode() + b"\r\n")
+    assert isinstance(wire.next_event(), HttpRefused) is is_request_line
+
+
+def test_nothing_behind_a_web_request_is_carried_out(client: Client) -> None:
+    """Whatever its method and body: one line says what is spoken here, and the connection ends."""
+    for request in (b"SET /x HTTP/1.1", b"POST / HTTP/1.1", b"GET /a?b HTTP/1.1", b"Host: a"):
+        browser = Client(client.service, client.connections)
+        answer = browser.say(request + b"\r\nHost: a\r\n\r\nset stolen 1\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert browser.wire.is_closed
+    assert client.type("count") == "(integer) 0\r\n"
+    assert client.type("set proto HTTP/1.1") == "OK\r\n"
+    assert client.type("get proto") == '"HTTP/1.1"\r\n'
 
 
 def test_slips_counts_swaps_as_one() -> None:
