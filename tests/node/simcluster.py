@@ -116,6 +116,10 @@ class SimCluster:
 
         return main
 
+    def fill_from(self, document: Document) -> None:
+        """What nodes that are started from now on are told to fill an empty cluster from."""
+        self._document = document
+
     def kill(self, *numbers: int) -> None:
         """``kill -9``."""
         for number in numbers:
