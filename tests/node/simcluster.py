@@ -120,6 +120,10 @@ class SimCluster:
         """Let something else than a node live on a node's machine, until that is killed."""
         self._nursery.start_soon(self.world.machine(f"node{number}").run, main)
 
+    def fill_from(self, document: Document) -> None:
+        """What nodes that are started from now on are told to fill an empty cluster from."""
+        self._document = document
+
     def kill(self, *numbers: int) -> None:
         """``kill -9``."""
         for number in numbers:

@@ -14,6 +14,8 @@ class Header:
     meta: SnapshotMeta
     complete: bool = True
     """False for a dump made without its barrier: acknowledged writes may be missing from it."""
+    saved_ms: int = 0
+    """When the state was as it is written here, by the writer's wall clock; 0: not told (an old version)."""
 
     def as_dict(self) -> dict[str, object]:
         """For the first line of the document."""
@@ -26,6 +28,7 @@ class Header:
                 for member in self.meta.membership.members
             ],
             "complete": self.complete,
+            "saved_ms": self.saved_ms,
         }
 
 
@@ -37,6 +40,7 @@ def header_of(fields: dict[str, object], path: str) -> Header:
             for row in fields["membership"]  # type: ignore[attr-defined]  # checked by the except below
         )
         meta = SnapshotMeta(int(fields["index"]), int(fields["term"]), Membership(members))  # type: ignore[call-overload]
-        return Header(bytes.fromhex(str(fields["cluster"])), meta, complete=bool(fields["complete"]))
+        saved_ms = int(fields.get("saved_ms", 0))  # type: ignore[call-overload]
+        return Header(bytes.fromhex(str(fields["cluster"])), meta, bool(fields["complete"]), saved_ms)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageCorrupt(path, 0, f"its header is not a snapshot's ({error})") from error

@@ -79,7 +79,11 @@ async def warn_of_cap(inbox: Mailbox[Event], applier: Applier, configured: int) 
 
 
 async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document) -> None:
-    """Fill an empty cluster with the keys of a backup or dump; a cluster that holds keys is left alone.
+    """Fill a new cluster with the keys of a backup or dump; one that has ever held a key is left alone.
+
+    A cluster that was emptied is not new: it would get back what somebody has deleted, at each start. The
+    change counter tells the two apart. It is part of the replicated state, it never goes back, and only keys
+    move it, by being written, deleted or expired.
 
     The document is read twice: a damaged one loads nothing. Keys are set with NX: a batch of unknown outcome
     is simply tried again, and what a client has written meanwhile stays.
@@ -92,20 +96,33 @@ async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document)
     while (failure := await barrier(inbox)) is not None:
         log.info("cannot load yet", reason=failure.text)
         await trio.sleep(RETRY_S)
-    if applier.machine.keys():
-        log.error("nothing is loaded: the cluster holds keys already", keys=applier.machine.keys())
+    if applier.machine.changes:
+        log.error(
+            "nothing is loaded: the cluster holds keys, or has held some; load into a new one",
+            keys=applier.machine.keys(),
+        )
         return
     loaded = 0
-    for db, commands in _batches(import_keys(document())):
-        while isinstance(outcome := await submit(inbox, db, commands), CommandError):
-            log.warning("loading waits", reason=outcome.text)
-            await trio.sleep(RETRY_S)
-        refused = next((reply for reply in outcome if isinstance(reply, CommandError)), None)
-        if refused is not None:
-            log.error("loading stopped: a key was refused", reason=refused.text, loaded=loaded, of=expected)
-            return
-        loaded += len(commands)
+    try:
+        for db, commands in _batches(import_keys(document())):
+            refused = await _load_batch(inbox, db, commands)
+            if refused is not None:
+                reason = refused.text
+                log.error("loading stopped: a key was refused", reason=reason, loaded=loaded, of=expected)
+                return
+            loaded += len(commands)
+    except trio.Cancelled:
+        log.error("loading was cut short by a stop: load into a new cluster", loaded=loaded, of=expected)
+        raise
     log.info("loaded", keys=loaded)
+
+
+async def _load_batch(inbox: Mailbox[Event], db: int, commands: tuple[Command, ...]) -> CommandError | None:
+    """Submit until the outcome is known; the refusal, if a key was refused."""
+    while isinstance(outcome := await submit(inbox, db, commands), CommandError):
+        log.warning("loading waits", reason=outcome.text)
+        await trio.sleep(RETRY_S)
+    return next((reply for reply in outcome if isinstance(reply, CommandError)), None)
 
 
 async def _count(document: Document) -> int:

@@ -334,6 +334,7 @@ class Node:
             durable_index=lambda: raft.durable_index,
             newest=opened.snapshot,
             newest_bytes=opened.snapshot_bytes,
+            newest_saved_ms=opened.snapshot_saved_ms,
             settings=SnapshotterSettings(config.snapshot_log_bytes, config.snapshot_interval_s),
         )
 

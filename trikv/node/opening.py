@@ -38,6 +38,8 @@ class Opened:
     snapshot: SnapshotMeta | None
     """The newest snapshot, from which `machine` was loaded; None before the first."""
     snapshot_bytes: int = 0
+    snapshot_saved_ms: int = 0
+    """When the snapshot's state was that of a running node; 0 before the first."""
 
 
 async def tidy_up(host: Host) -> None:
@@ -108,6 +110,8 @@ async def open_log(host: Host, identity: DiskIdentity, settings: WalSettings) ->
         machine,
         meta,
         stored.size if stored is not None else 0,
+        # Log time is at most as late, and all that an old version's snapshot tells.
+        (header.saved_ms or machine.now_ms) if header is not None else 0,
     )
 
 

@@ -134,4 +134,4 @@ class Service(Protocol):
         """CLIENT ID: counts up from 1."""
 
     def last_save_s(self) -> int:
-        """LASTSAVE: when the newest snapshot was written, Unix seconds."""
+        """LASTSAVE: when the state of the newest snapshot was saved, Unix seconds; before one, the start."""

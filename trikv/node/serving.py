@@ -49,6 +49,7 @@ class NodeService:
         self._lease_reads: LeaseReads | None = None
         self._member: Member | None = None
         self._connections = 0
+        self._started_ms = host.clock.wall_ms()
 
     def joined(self, member: Member) -> None:
         """The log is open: serve in earnest."""
@@ -120,8 +121,10 @@ class NodeService:
         return self._connections
 
     def last_save_s(self) -> int:
-        """When the newest snapshot was written, Unix seconds."""
-        return 0 if self._member is None else self._member.parts.snapshotter.newest_saved_ms // 1000
+        """LASTSAVE: when the state of the newest snapshot was saved, Unix seconds; before one, the start."""
+        if self._member is None:
+            return self._started_ms // 1000
+        return self._member.parts.snapshotter.newest_saved_ms // 1000
 
 
 def _no_write() -> object:

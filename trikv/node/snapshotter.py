@@ -56,10 +56,12 @@ class Snapshotter:
         durable_index: Callable[[], int],
         newest: SnapshotMeta | None,
         newest_bytes: int,
+        newest_saved_ms: int = 0,
         settings: SnapshotterSettings,
     ) -> None:
         self.newest = newest
-        self.newest_saved_ms = 0
+        self.newest_saved_ms = newest_saved_ms or host.clock.wall_ms()
+        """LASTSAVE: when all that a snapshot holds was last the state of a node; without one, this start."""
         self.newest_bytes = newest_bytes
         self._host = host
         self._store = store
@@ -124,9 +126,13 @@ class Snapshotter:
         async with self._walking:
             applier = self._applier
             meta, bytes_applied = applier.position, applier.bytes_applied
+            now_ms = self._host.clock.wall_ms()
             if self.newest is not None and self.newest.index >= meta.index:
+                self.newest_saved_ms = now_ms  # it is as good as one made now
                 return self.newest
-            walk = applier.machine.walk(Header(self._identity.cluster, meta).as_dict())
+            walk = applier.machine.walk(
+                Header(self._identity.cluster, meta, complete=True, saved_ms=now_ms).as_dict()
+            )
             try:
                 file = await self._store.begin(meta.index, meta.term)
             except BaseException:
@@ -149,15 +155,15 @@ class Snapshotter:
                 with trio.CancelScope(shield=True):
                     await file.abort()
                 raise
-            self._remember(meta, size, bytes_applied)
+            self._remember(meta, size, bytes_applied, now_ms)
             self._inbox.put(Compact(meta))
             log.info("snapshot", index=meta.index, bytes=size, keys=walk.keys)
             return meta
 
-    def _remember(self, meta: SnapshotMeta, size: int, bytes_applied: int) -> None:
+    def _remember(self, meta: SnapshotMeta, size: int, bytes_applied: int, saved_ms: int) -> None:
         self.newest = meta
         self.newest_bytes = size
-        self.newest_saved_ms = self._host.clock.wall_ms()
+        self.newest_saved_ms = saved_ms
         self._bytes_at_newest = bytes_applied
 
     # ------------------------------------------------- to a follower that lags
@@ -244,7 +250,8 @@ class Snapshotter:
             raise StorageCorrupt(f"snapshot from node {peer}", 0, "it is another cluster's")
         await incoming.publish()
         self._loaded[chunk.meta.index] = Swap(chunk.meta, machine)
-        self._remember(chunk.meta, chunk.total, self._applier.bytes_applied)
+        saved_ms = header.saved_ms or machine.now_ms
+        self._remember(chunk.meta, chunk.total, self._applier.bytes_applied, saved_ms)
         log.info("received a snapshot", peer=peer, index=chunk.meta.index, bytes=chunk.total)
         self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, chunk.total))
         self._inbox.put(SnapshotReceived(peer, disk, chunk.term, chunk.meta))
@@ -273,7 +280,8 @@ class Snapshotter:
         """
         async with self._walking:
             meta = self._applier.position
-            walk = self._applier.machine.walk(Header(self._identity.cluster, meta, complete).as_dict())
+            header = Header(self._identity.cluster, meta, complete, self._host.clock.wall_ms())
+            walk = self._applier.machine.walk(header.as_dict())
             try:
                 async with await self._store.aside(path_of(meta)) as file:
                     while piece := walk.step(PIECE_BYTES):
