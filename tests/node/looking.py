@@ -92,6 +92,13 @@ async def info(client: Client, section: str, field: str) -> str:
     return str(next(line.partition(":")[2] for line in text.split("\r\n") if line.startswith(f"{field}:")))
 
 
+async def restart(cluster: SimCluster, number: int, **settings: Any) -> None:
+    """Start a node anew and wait until it has joined its cluster."""
+    before = cluster.nodes.get(number)
+    cluster.start(number, **settings)
+    await until(lambda: cluster.nodes.get(number) is not before and cluster.parts(number) is not None)
+
+
 async def gone(cluster: SimCluster, *numbers: int) -> None:
     """Wait until the processes of these nodes have ended."""
     await until(lambda: not set(numbers) & set(cluster.running()))
@@ -113,5 +120,6 @@ __all__ = [  # with what they wait by
     "memberships",
     "names",
     "others",
+    "restart",
     "until",
 ]

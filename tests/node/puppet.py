@@ -13,7 +13,14 @@ from trikv.node.events import Event, LinkUp, PeerSaid
 from trikv.node.links import Identity, Links
 from trikv.node.mailbox import Mailbox
 from trikv.protocol.frames import DEFAULT_LIMITS
-from trikv.protocol.messages import PeerMessage, Standing
+from trikv.protocol.messages import (
+    PeerMessage,
+    ReadReply,
+    ReadRequest,
+    SnapshotAck,
+    SnapshotChunk,
+    Standing,
+)
 from trikv.raft.messages import (
     AppendAck,
     AppendEntries,
@@ -24,10 +31,11 @@ from trikv.raft.messages import (
     RequestVote,
     VoteAck,
 )
-from trikv.raft.types import Entry
+from trikv.raft.types import Entry, SnapshotMeta
 from trikv.sim.host import SimHost
 
 M = TypeVar("M", bound=PeerMessage)
+CHUNK_BYTES = 60_000
 PATIENCE_S = 20.0
 """Virtual seconds: longer than any timer of a node."""
 
@@ -49,6 +57,10 @@ class Puppet:
         """Says of all entries it is sent that they are on its disk."""
         self.votes = False
         """Helps whoever asks to be elected."""
+        self.reads_at: int | None = None
+        """As a leader: confirms reads at this index."""
+        self.led: int | None = None
+        """Whom it sends heartbeats, until that is taken back."""
         self._cluster = cluster
         self._heard: list[tuple[int, PeerMessage, float]] = []
         self._news = trio.Event()
@@ -71,12 +83,19 @@ class Puppet:
         links = self._links = Links(host, identity, SECRET, peers, inbox, DEFAULT_LIMITS)
         async with trio.open_nursery() as nursery:
             await nursery.start(links.run, f"node{self.number}:{PORT + 10000}")
+            nursery.start_soon(self._beat)
             while True:
                 for event in await inbox.take():
                     if isinstance(event, PeerSaid):
                         self._hear(event.peer, event.message)
                     elif isinstance(event, LinkUp):
                         self._wake()
+
+    async def _beat(self) -> None:
+        while True:
+            if self.led is not None:
+                self.say(self.led, Heartbeat(self.term, 0, 0))
+            await trio.sleep(0.05)
 
     def _wake(self) -> None:
         self._news.set()
@@ -92,6 +111,8 @@ class Puppet:
                 self.term = term
                 self.holds = previous + len(entries)
                 self.say(peer, AppendAck(term, self.holds))
+            case ReadRequest(reads=reads) if self.reads_at is not None:
+                self.say(peer, ReadReply(reads, self.reads_at, 0))
             case PreVote(term=term) if self.votes:
                 self.say(peer, PreVoteAck(term, True, self.wall_ms()))
             case RequestVote(term=term) if self.votes:
@@ -120,20 +141,39 @@ class Puppet:
         await self.linked(peer)
         await self.hear(Standing, peer)
 
-    async def lead(self, peer: int, term: int, *, beat: bool = True) -> None:
-        """Make `peer` follow this puppet in `term`; `beat` once more until it says so."""
-        self.term = term
+    async def lead(self, peer: int, term: int) -> None:
+        """Make `peer` follow this puppet in `term`, and go on doing so."""
         await self.linked(peer)
+        self.term, self.led = term, peer
         with trio.fail_after(PATIENCE_S):
-            while beat and self._cluster.parts(peer).raft.leader != self.number:
-                self.say(peer, Heartbeat(term, 0, 0))
+            while self._cluster.parts(peer).raft.leader != self.number:
                 await trio.sleep(0.02)
+
+    def resign(self) -> None:
+        """Lead nobody any more, and help to elect whoever asks."""
+        self.led, self.votes = None, True
 
     def append(self, peer: int, *entries: Entry, commit: int) -> None:
         """As a leader would."""
         raft = self._cluster.parts(peer).raft
         previous = entries[0].index - 1 if entries else raft.last_index
         self.say(peer, AppendEntries(self.term, previous, raft.term_at(previous), commit, entries))
+
+    def send_piece(self, peer: int, meta: SnapshotMeta, document: bytes, start: int, end: int) -> None:
+        """As a leader: a part of a snapshot, in chunks."""
+        for offset in range(start, end, CHUNK_BYTES):
+            data = document[offset : min(end, offset + CHUNK_BYTES)]
+            self.say(peer, SnapshotChunk(self.term, meta, offset, len(document), data))
+
+    async def send_snapshot(self, peer: int, meta: SnapshotMeta, document: bytes) -> int:
+        """All of it; what the answer to the last chunk is: its length, or -1."""
+        self.send_piece(peer, meta, document, 0, len(document))
+        with trio.fail_after(PATIENCE_S):
+            while True:
+                offsets = [ack.offset for ack in self.heard(SnapshotAck, peer) if ack.index == meta.index]
+                if offsets and offsets[-1] in {-1, len(document)}:
+                    return offsets[-1]
+                await self._news.wait()
 
     def heard(self, kind: type[M], peer: int | None = None) -> list[M]:
         """All that it was told of one kind, by `peer` or by anybody, since the last `forget`."""
