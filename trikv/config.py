@@ -28,6 +28,9 @@ PEER_PORT_OFFSET: Final = 10_000
 
 MIB: Final = 1 << 20
 
+INPUT_BYTES_LEAST: Final = 16 * MIB
+"""Of `input_bytes_max`: the longest request that a client may send."""
+
 _Given: TypeAlias = tuple[Any, str]
 """A value as a source gave it, and how an error names that source."""
 
@@ -151,6 +154,12 @@ class NodeConfig:
     )
     output_bytes_max: int = _bytes(
         "replies that may wait for one client that does not read", 64 * MIB, 64 << 10, 1 << 40
+    )
+    input_bytes_max: int = _bytes(
+        "unfinished and waiting requests of all clients together; 0: a quarter of the cap, at least 64mb",
+        0,
+        0,
+        1 << 40,
     )
     entry_bytes_max: int = _bytes(
         "longest log entry, and so the longest command (3/4 of it); a value is at most 8mb",
@@ -349,6 +358,11 @@ def _check_together(config: NodeConfig) -> None:
         raise ConfigError(
             f"heartbeat_interval_ms: {config.heartbeat_interval_ms} must be at most half of "
             f"election_timeout_ms_min, which is {config.election_timeout_ms_min}: one lost beat is no death"
+        )
+    if 0 < config.input_bytes_max < INPUT_BYTES_LEAST:
+        raise ConfigError(
+            f"input_bytes_max: {config.input_bytes_max} is less than one request may have; give at least"
+            f" {units.format_bytes(INPUT_BYTES_LEAST)}, or 0 for a quarter of the cap"
         )
     if config.log_tail_bytes > config.log_follower_bytes:
         raise ConfigError(

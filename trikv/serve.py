@@ -22,6 +22,7 @@ import trio
 from trikv import logs, secret
 from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line
+from trikv.host.allocator import give_back_freed_memory
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
 from trikv.machine.runs import set_run
@@ -52,6 +53,7 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     raise_file_limit()
+    give_back_freed_memory()
     exit_code = OK
     try:
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""

@@ -40,10 +40,10 @@ class HubWire:
     __slots__ = (
         "_closing",
         "_cork",
+        "_held_bytes",
         "_hub",
         "_interest",
         "_queue",
-        "_unsent_bytes",
         "conversation",
         "ended",
         "fd",
@@ -66,23 +66,24 @@ class HubWire:
         self._cork = hub.cork
         self._interest = IN
         self._queue: deque[bytes | memoryview] = deque()
-        self._unsent_bytes = 0
+        self._held_bytes = 0
+        """Of the pieces in the queue; one of which a part is sent counts whole, for it is in memory whole."""
         self._closing = False
 
     def send(self, data: bytes) -> int:
         """Send at once when nothing waits; else queue. What is short may wait for others (`cork`)."""
         if self._closing or not data:
-            return self._unsent_bytes
+            return self._held_bytes
         if self._cork.is_in and not self._queue and self._cork.holds(self, data):
             return 0
         return self.send_now(data)
 
     def send_now(self, data: bytes) -> int:
-        """Send, behind what is queued; returns the bytes not sent."""
+        """Send, behind what is queued; returns what `unsent_bytes` says after it."""
         if self._queue:
             self._queue.append(data)
-            self._unsent_bytes += len(data)
-            return self._unsent_bytes
+            self._held_bytes += len(data)
+            return self._held_bytes
         try:
             sent = self.sock.send(data)
         except BlockingIOError:
@@ -92,13 +93,13 @@ class HubWire:
             return 0
         if sent != len(data):
             self._queue.append(memoryview(data)[sent:])
-            self._unsent_bytes = len(data) - sent
+            self._held_bytes = len(data)
             self.update_interest()
-        return self._unsent_bytes
+        return self._held_bytes
 
     def unsent_bytes(self) -> int:
-        """Bytes in the queue; the little that is corked is on its way."""
-        return self._unsent_bytes
+        """Bytes of the pieces in the queue; the little that is corked is on its way."""
+        return self._held_bytes
 
     def pause(self) -> None:
         """Set the flag; the epoll learns of it only if data comes meanwhile."""
@@ -126,7 +127,7 @@ class HubWire:
         """Close at once."""
         self._closing = True
         self._queue.clear()
-        self._unsent_bytes = 0
+        self._held_bytes = 0
         self._hub.drop(self)
 
     def update_interest(self) -> None:
@@ -148,13 +149,13 @@ class HubWire:
         except OSError:
             self.abort()
             return
-        self._unsent_bytes -= sent
         while sent:
             piece = queue.popleft()
             if sent < len(piece):
                 queue.appendleft(memoryview(piece)[sent:])
                 break
             sent -= len(piece)
+            self._held_bytes -= memoryview(piece.obj).nbytes if isinstance(piece, memoryview) else len(piece)
         if not queue:
             self.update_interest()
             if self._closing:

@@ -29,7 +29,10 @@ class Wire(Protocol):
         """
 
     def unsent_bytes(self) -> int:
-        """How much of what was sent still waits in memory for the peer to take it."""
+        """How much is held in memory because the peer has not taken it all.
+
+        A piece that it took in part may count whole: it is held whole.
+        """
 
     def pause(self) -> None:
         """Stop reading: back-pressure. `received` is not called until `resume`."""

@@ -50,7 +50,7 @@ class StreamWire:
     def __init__(self, remote: str, local: str) -> None:
         self.remote = remote
         self.local = local
-        self._queue: deque[bytes | memoryview] = deque()
+        self._queue: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._paused = False
         self._closing = False
@@ -149,13 +149,14 @@ class StreamWire:
             self._may_write = trio.Event()
             await self._may_write.wait()
 
-    def _take(self) -> bytes | memoryview:
+    def _take(self) -> bytes:
         """The next bytes to hand over: many small answers as one, a big one in pieces."""
         piece = self._queue.popleft()
         if len(piece) > WRITE_BYTES:
-            view = memoryview(piece)
-            self._queue.appendleft(view[WRITE_BYTES:])
-            return view[:WRITE_BYTES]
+            # Copied, not viewed: what is sent is then free, and `unsent_bytes` is what is held.
+            cut = [piece[at : at + WRITE_BYTES] for at in range(0, len(piece), WRITE_BYTES)]
+            self._queue.extendleft(reversed(cut))
+            return self._queue.popleft()
         if not self._queue:
             return piece
         pieces = [piece]

@@ -6,10 +6,11 @@ output), CLIENT LIST and KILL, and the steps of stopping that concern clients.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import attrs
 
+from trikv.node.inputs import SMALL_BYTES, InputTotal, bytes_max
 from trikv.node.service import RuntimeSettings
 
 SWEEP_INTERVAL_MS_MAX = 1_000
@@ -21,7 +22,25 @@ OUTPUT_BYTES_MAX = 64 << 20
 OUTPUT_TOTAL_BYTES_MAX = 256 << 20
 """Unsent output of all connections together: the default memory cap over again."""
 
+BASE_BYTES: Final = 4096
+"""What a connection takes in memory that does nothing, as measured."""
+
 MAXCLIENTS_ERROR = b"-ERR max number of clients reached\r\n"
+
+
+@attrs.frozen
+class InputMemory:
+    """What is held in memory of one client's requests, in bytes."""
+
+    unread: int
+    """Unfinished, or not looked at."""
+    in_flight: int
+    """Handed to the node; 0 where it is little."""
+    queued: int
+    """Since MULTI, and watched keys."""
+
+
+NO_INPUT: Final = InputMemory(0, 0, 0)
 
 
 class Control(Protocol):
@@ -47,6 +66,15 @@ class Control(Protocol):
 
     def buffered_bytes(self) -> int:
         """Input that has not been looked at."""
+
+    def memory(self) -> InputMemory:
+        """What is held of the client's requests."""
+
+    def waiting_bytes(self) -> int:
+        """What of that waits for the client, and not for the node."""
+
+    def give_up_input(self) -> bool:
+        """Free that, and say so. True where the connection is closed for it, now or behind its answers."""
 
 
 @attrs.define(eq=False)
@@ -93,7 +121,8 @@ class Connection:
         What trikv has no notion of shows the value Redis gives to an idle client.
         """
         control = self.control
-        input_bytes = control.buffered_bytes() if control is not None else 0
+        read_bytes = control.buffered_bytes() if control is not None else 0
+        memory = control.memory() if control is not None else NO_INPUT
         output_bytes = control.unsent_bytes() if control is not None else 0
         queued_count = control.queued_count() if control is not None else -1
         return (
@@ -101,8 +130,9 @@ class Connection:
             f" age={(now_ms - self.created_ms) // 1000}"
             f" idle={0 if self.heard else (now_ms - self.active_ms) // 1000}"
             f" flags={self._flags(queued_count)} db={self.database} sub=0 psub=0 ssub=0 multi={queued_count}"
-            f" qbuf={input_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0"
-            f" oll={1 if output_bytes else 0} omem={output_bytes} tot-mem={input_bytes + output_bytes}"
+            f" qbuf={read_bytes} qbuf-free={max(0, memory.unread - read_bytes)} argv-mem={memory.in_flight}"
+            f" multi-mem={memory.queued} rbs=0 rbp=0 obl=0 oll={1 if output_bytes else 0} omem={output_bytes}"
+            f" tot-mem={BASE_BYTES + memory.unread + memory.in_flight + memory.queued + output_bytes}"
             f" events=r cmd={self.last_command} user=default redir=-1 resp={self.resp_version}"
             f" lib-name={_text(self.library_name)} lib-ver={_text(self.library_version)}"
         )
@@ -110,6 +140,10 @@ class Connection:
     def _flags(self, queued_count: int) -> str:
         flags = ("x" if queued_count >= 0 else "") + ("c" if self.closing else "")
         return flags or "N"
+
+
+def _no_cap() -> int:
+    return 0
 
 
 class Connections:
@@ -121,8 +155,11 @@ class Connections:
         *,
         output_bytes_max: int = OUTPUT_BYTES_MAX,
         output_total_bytes_max: int = OUTPUT_TOTAL_BYTES_MAX,
+        cap: Callable[[], int] = _no_cap,
     ) -> None:
+        """`cap`: the memory cap in force."""
         self.settings = settings
+        self.input = InputTotal()
         self.output_bytes_max = output_bytes_max
         self.output_total_bytes_max = output_total_bytes_max
         self.when_idle: Callable[[], None] | None = None
@@ -133,6 +170,11 @@ class Connections:
         """Requests looked at, of all connections, for INFO."""
         self.accepted_count = 0
         self.refused_count = 0
+        self.closed_for_input_count = 0
+        self.closed_for_output_count = 0
+        self.discarded_count = 0
+        """Transactions given up, or their watches, because too much input waited."""
+        self._cap = cap
         self._live: dict[int, Connection] = {}
         self._in_flight = 0
         self._unsent: dict[int, int] = {}
@@ -158,6 +200,7 @@ class Connections:
         """The connection is gone."""
         self._live.pop(connection.id, None)
         self._set_unsent(connection.id, 0)
+        self.input.note(connection.id, 0)
         connection.control = None
 
     # Submissions in flight. A closed connection's still count: the log may hold them.
@@ -197,6 +240,34 @@ class Connections:
                 next_ms = deadline_ms
         return max(next_ms, now_boot_ms + SWEEP_INTERVAL_MS_MIN)
 
+    def input_bytes_max(self) -> int:
+        """What all clients together may make this node hold of their requests."""
+        return bytes_max(self.settings.input_bytes_max, self._cap())
+
+    def admits_input(self, size: int) -> bool:
+        """Whether requests of `size` bytes may be handed to the node."""
+        return self.input.has_room(size, self.input_bytes_max())
+
+    def note_waiting(self, connection: Connection, waiting_bytes: int) -> None:
+        """So much waits for this client: hold the total of all. That may close connections, also this one."""
+        self.input.note(connection.id, waiting_bytes)
+        goal = self.input.goal(self.input_bytes_max())
+        if goal is None:
+            return
+        for number in self.input.largest_first():
+            if self.input.total <= goal:
+                break
+            self._give_up_input(number)
+
+    def _give_up_input(self, number: int) -> None:
+        control = self._live[number].control
+        if control is not None and control.waiting_bytes() > SMALL_BYTES:
+            if control.give_up_input():
+                self.closed_for_input_count += 1
+            else:
+                self.discarded_count += 1
+        self.input.note(number, control.waiting_bytes() if control is not None else 0)
+
     def note_unsent(self, connection: Connection, unsent_bytes: int) -> None:
         """A connection's client takes its output slowly: hold both output limits.
 
@@ -219,6 +290,7 @@ class Connections:
     def _end_for_output(self, connection: Connection) -> None:
         self._set_unsent(connection.id, 0)
         if connection.control is not None:
+            self.closed_for_output_count += 1
             connection.control.end("output limit exceeded: replies were not read")
 
     def _set_unsent(self, number: int, unsent_bytes: int) -> None:
@@ -272,6 +344,13 @@ class Connections:
             f"typed_clients:{sum(one.is_typed() for one in live)}",
             f"total_connections_received:{self.accepted_count}",
             f"rejected_connections:{self.refused_count}",
+            f"input_bytes:{self.input.total}",
+            f"input_bytes_in_flight:{self.input.in_flight}",
+            f"input_bytes_max:{self.input_bytes_max()}",
+            f"output_bytes:{sum(output_bytes)}",
+            f"client_query_buffer_limit_disconnections:{self.closed_for_input_count}",
+            f"client_output_buffer_limit_disconnections:{self.closed_for_output_count}",
+            f"transactions_discarded:{self.discarded_count}",
         )
         return "\r\n".join(lines) + "\r\n"
 

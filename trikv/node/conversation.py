@@ -20,7 +20,8 @@ from typing import Final
 from trikv.host.seam import Wire
 from trikv.machine.commands import TABLE
 from trikv.machine.replies import CommandError, Reply, Status, weight
-from trikv.node.connections import MAXCLIENTS_ERROR, Connection, Connections
+from trikv.node.connections import MAXCLIENTS_ERROR, Connection, Connections, InputMemory
+from trikv.node.inputs import CLOSED, REFUSED, SMALL_BYTES
 from trikv.node.intake import ConversationLimits, Intake
 from trikv.node.local import LOCAL
 from trikv.node.local.forgiving import explain
@@ -48,12 +49,15 @@ class Conversation:
         "_action",
         "_callbacks",
         "_ended",
+        "_in_flight_bytes",
         "_intake",
+        "_is_counted",
         "_last_write",
         "_limits",
         "_out",
         "_over",
         "_paused",
+        "_refusal",
         "_slow",
         "_unit",
         "_wire",
@@ -91,6 +95,12 @@ class Conversation:
         """In flight."""
         self._action: Action | None = None
         """An action is being carried out for this connection."""
+        self._in_flight_bytes = 0
+        """What of it the register counts: nothing where it is small."""
+        self._is_counted = False
+        """The register counts something that waits for this client."""
+        self._refusal: CommandError | None = None
+        """Said last: the rest of the input was given up, and the connection closes."""
         self._last_write: object = None
         self._paused = False
         self._slow = False
@@ -119,9 +129,12 @@ class Conversation:
                 self._submit_single(args, plan, len(data))
             return
         self._intake.receive(data)
-        if not self._paused and self._intake.buffered_bytes > self._limits.backlog_bytes_max:
+        buffered_bytes = self._intake.buffered_bytes
+        if not self._paused and buffered_bytes > self._limits.backlog_bytes_max:
             self._paused = True
             self._wire.pause()
+        if buffered_bytes > SMALL_BYTES:
+            self._note_input()
 
     def ended(self) -> None:
         """The peer will send no more; what is in flight is still answered."""
@@ -165,6 +178,34 @@ class Conversation:
         """Input that has not been looked at."""
         return self._intake.buffered_bytes
 
+    def memory(self) -> InputMemory:
+        """What is held of this client's requests."""
+        intake, transactions = self._intake, self.caller.transactions
+        return InputMemory(intake.memory_bytes, self._in_flight_bytes, transactions.memory_bytes)
+
+    def waiting_bytes(self) -> int:
+        """What of that waits for the client, and not for the node."""
+        return self._intake.memory_bytes + self.caller.transactions.memory_bytes
+
+    def give_up_input(self) -> bool:
+        """Free what waits for the client: a transaction, as EXEC will tell, or all that is not looked at.
+
+        In the latter case what is in flight is still answered, then the client is told and closed: True.
+        """
+        transactions = self.caller.transactions
+        if transactions.memory_bytes >= self._intake.memory_bytes:
+            transactions.give_up()
+            return False
+        self._intake.drop()
+        transactions.give_up()
+        if self._over:
+            return False
+        self._refusal = CLOSED
+        self.connection.closing = True
+        if not self.is_busy():
+            self._close()
+        return True
+
     def warn(self, reason: str) -> None:
         """Say `reason` out of turn, where the dialect has a way to."""
         if self._over:
@@ -196,6 +237,8 @@ class Conversation:
 
     def _answered(self, replies: list[Reply]) -> None:
         unit, self._unit = self._unit, None
+        if self._in_flight_bytes:
+            self._came_back()
         if unit is not None:
             if unit.writes:
                 self._last_write = self.caller.service.write_token()
@@ -206,6 +249,8 @@ class Conversation:
 
     def _failed(self, error: CommandError) -> None:
         unit, self._unit = self._unit, None
+        if self._in_flight_bytes:
+            self._came_back()
         if unit is not None:
             self._emit(unit, unit.refusal(error))
             self._go_on()
@@ -228,6 +273,8 @@ class Conversation:
             self._flush()
             if (self._ended or self.connection.closing) and not self._over:
                 self._close()
+            elif self._is_counted:
+                self._note_input()
         if self._paused and not self._over and self._intake.buffered_bytes <= self._limits.backlog_bytes_max:
             self._paused = False
             self._wire.resume()
@@ -260,6 +307,20 @@ class Conversation:
         self._flush()
         if (connection.closing or self._ended) and not (self._over or self.is_busy()):
             self._close()
+        else:
+            self._note_input()
+
+    def _note_input(self) -> None:
+        """Tell the register what waits for this client, if it is worth counting. It may be given up then."""
+        waiting_bytes = self._intake.memory_bytes + self.caller.transactions.memory_bytes
+        if (waiting_bytes > SMALL_BYTES or self._is_counted) and not self._over:
+            self._is_counted = waiting_bytes > SMALL_BYTES
+            self.caller.connections.note_waiting(self.connection, waiting_bytes)
+
+    def _came_back(self) -> None:
+        """The register counts what was in flight no longer."""
+        self.caller.connections.input.in_flight -= self._in_flight_bytes
+        self._in_flight_bytes = 0
 
     def _is_done(self) -> bool:
         """Nothing more is to be read."""
@@ -278,6 +339,12 @@ class Conversation:
     def _submit(self, unit: Unit) -> list[Reply] | None:
         """Hand `unit` to the node; its replies where they are there at once, otherwise it is in flight."""
         commands, transactions = tuple(unit.commands), tuple(unit.transactions)
+        held = unit.memory_bytes() if commands else 0
+        if held > SMALL_BYTES:
+            if not self.caller.connections.admits_input(held):
+                return unit.refusal(REFUSED)
+            self._in_flight_bytes = held
+            self.caller.connections.input.in_flight += held
         answered, failed = self._callbacks
         join_bytes = unit.join_bytes
         work = Work(unit.database, commands, transactions, unit.writes, answered, failed, join_bytes)
@@ -289,6 +356,8 @@ class Conversation:
         if replies is None:
             self._unit = unit
             caller.connections.began()
+        elif self._in_flight_bytes:
+            self._came_back()
         return replies
 
     def _act(self, name: str, args: Args) -> None:
@@ -352,6 +421,9 @@ class Conversation:
             self.caller.connections.note_unsent(self.connection, unsent_bytes)
 
     def _close(self) -> None:
+        if self._refusal is not None:
+            self._put(self._refusal, self.connection.is_typed(), ())
+            self._flush()
         self._over = True
         self._wire.close()
 

@@ -14,6 +14,7 @@ from trikv.machine.errors import DB_INDEX, NOT_INTEGER
 from trikv.machine.keyspace import DATABASES
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, QUEUED, CommandError, Reply
+from trikv.node.inputs import DISCARDED
 from trikv.node.local import config
 from trikv.node.local.forgiving import explain
 from trikv.node.plans import ARGUMENTS_MAX, QUICK_US, TOO_MANY_ARGUMENTS, Mode, Plan
@@ -40,10 +41,9 @@ from trikv.protocol.client import (
     NeedData,
     Request,
 )
+from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 
 NOAUTH: Final = CommandError("NOAUTH Authentication required.")
-_QUEUED_ARGUMENT_BYTES: Final = 64
-"""What an argument that waits for EXEC costs besides its bytes: bounds a queue of a million empty ones."""
 _CONNECTION_US: Final = 6
 """One line of CLIENT LIST."""
 _EXPLAIN_US: Final = 700
@@ -94,6 +94,19 @@ class Intake:
     def typed(self) -> bool | None:
         """Whether a person is at the other end: `ClientWire.typed`."""
         return self._bytes.typed
+
+    @property
+    def memory_bytes(self) -> int:
+        """What that takes in memory, an unfinished request included."""
+        pushed_back = self._pushed_back
+        if pushed_back is None:
+            return self._bytes.memory_bytes
+        return self._bytes.memory_bytes + memory_of((pushed_back.args,)) + sum(map(len, pushed_back.args))
+
+    def drop(self) -> None:
+        """Forget what has not been looked at, and whatever comes from now on."""
+        self._pushed_back = None
+        self._bytes.drop()
 
     def has_more(self) -> bool:
         """False where another `gather` would find nothing."""
@@ -289,9 +302,9 @@ class Intake:
     def _queue(self, unit: Unit, request: Request, plan: Plan) -> None:
         """Inside MULTI: keep the command for EXEC."""
         args, typed, transactions = request.args, request.typed, self.caller.transactions
-        size = sum(map(len, args)) + _QUEUED_ARGUMENT_BYTES * len(args)
-        if plan.mode is Mode.ACTION:
-            self._refuse(unit, request, NOT_INSIDE)
+        size = sum(map(len, args)) + ARGUMENT_BYTES * len(args)
+        if plan.mode is Mode.ACTION or transactions.aborted is not None:
+            self._refuse(unit, request, DISCARDED if transactions.aborted is not None else NOT_INSIDE)
             return
         if transactions.argument_bytes + size > self._limits.entry_bytes_max:
             self._refuse(
@@ -325,9 +338,9 @@ class Intake:
         transactions = self.caller.transactions
         if not transactions.open:
             self._refuse(unit, request, plan.call(self.caller, request.args))
-        elif transactions.spoiled:
+        elif transactions.spoiled or transactions.aborted is not None:
+            unit.add(Ready(transactions.aborted or ABORTED, request.typed))
             transactions.reset()
-            unit.add(Ready(ABORTED, request.typed))
         elif unit.commands and (
             unit.argument_bytes() + transactions.argument_bytes > self._limits.unit_bytes_max
         ):

@@ -80,9 +80,14 @@ class Node:
             maxclients=config.maxclients,
             requirepass=config.requirepass,
             reads=config.reads,
+            input_bytes_max=config.input_bytes_max,
         )
         self._service = NodeService(host, self._inbox, config.node_id, settings)
-        self._connections = Connections(settings, output_bytes_max=config.output_bytes_max)
+        self._connections = Connections(
+            settings,
+            output_bytes_max=config.output_bytes_max,
+            cap=partial(self._service.cap, config.maxmemory),
+        )
         # A submission must fit an entry with what MessagePack adds to its arguments.
         self._limits = ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4)
 

@@ -34,8 +34,9 @@ class ProposalLimits:
     """Bounds of the re-send window, and what a submission may weigh."""
 
     window_proposals_max: int = 4096
-    window_bytes_max: int = 32 * 1024 * 1024
-    """Held in memory until applied; past it, submissions wait unassigned, one a connection."""
+    window_bytes_max: int = 8 * 1024 * 1024
+    """Held in memory until applied; past it, submissions wait unassigned, one a connection. Each is a copy
+    of what its client sent, and the leader holds as much again for every node: a fast link needs no more."""
     entry_bytes_max: int = 16 * 1024 * 1024
     join_max: int = 128
     """Commands of several clients that came in one turn travel as one proposal, up to so many."""
@@ -47,6 +48,9 @@ class ProposalLimits:
     """No progress for this long: send the window again; twice as long each time in a row, up to the most. A
     cluster that is only slow must not be fed the same window over and over."""
     resend_after_ms_max: int = 4_000
+    resend_bytes_per_ms: int = 1024
+    """And longer by what the window takes at this rate. Values of a megabyte take their time; sent again
+    meanwhile they fill the leader's log, which takes still longer, and nothing comes through in the end."""
     nudge_interval_ms: int = 25
     """Refused or skipped: send again, but no more often than this (a leader that hands over refuses
     everything for some milliseconds)."""
@@ -308,7 +312,7 @@ class Proposals:
 
     def tick(self, now_ms: int) -> None:
         """Rewind when nothing has moved for too long, or a nudge is due."""
-        if self._stalls() and now_ms >= self._progress_ms + self._patience_ms:
+        if self._stalls() and now_ms >= self._resend_due_ms():
             self._patience_ms = min(2 * self._patience_ms, self._limits.resend_after_ms_max)
             self.rewind(now_ms)
         elif self._nudge_due_ms is not None and now_ms >= self._nudge_due_ms:
@@ -324,10 +328,13 @@ class Proposals:
                 moments.append(pending.deadline_ms)
                 break
         if self._stalls():
-            moments.append(self._progress_ms + self._patience_ms)
+            moments.append(self._resend_due_ms())
         if self._nudge_due_ms is not None:
             moments.append(self._nudge_due_ms)
         return min(moments, default=None)
+
+    def _resend_due_ms(self) -> int:
+        return self._progress_ms + self._patience_ms + self._window_bytes // self._limits.resend_bytes_per_ms
 
     def _stalls(self) -> bool:
         return bool(self._window) or (self._hello_sent and not self.is_open)

@@ -87,6 +87,8 @@ class RuntimeSettings:
     maxclients: int
     requirepass: str
     """Empty: no password."""
+    input_bytes_max: int = 0
+    """What all clients together may make this node hold of their requests; 0: by the cap."""
     reads: str = "linearizable"
     """Or ``lease``; shown, never changed while the node runs."""
 

@@ -105,6 +105,10 @@ class NodeService:
             return MemoryStats(0, 0, 0, self._host.resident_bytes(), 0, 0)
         return self._member.status.memory()
 
+    def cap(self, configured: int) -> int:
+        """The memory cap in force; before the log is open the configured one."""
+        return configured if self._member is None else self._member.parts.applier.machine.maxmemory
+
     def log_time_ms(self) -> int:
         """The best known log time."""
         if self._member is None:

@@ -6,11 +6,15 @@ commands may be queued too: the machine never sees them, their replies are woven
 
 from trikv.machine.batch import Transaction, Watch
 from trikv.machine.replies import OK, CommandError, Reply
+from trikv.node import inputs
 from trikv.node.units import Args, Caller, Exec, Local, Step, Unit
+from trikv.protocol.events import REQUEST_BYTES
 
 WATCHED_KEYS_MAX = 4096
 WATCHED_BYTES_MAX = 1 << 20
 """Watches travel in the entry; a client that watches more wants a lock, not a transaction."""
+_WATCH_BYTES = 320
+"""What a watch takes in memory besides its key's bytes: three objects, and its share of a dict that grew."""
 
 ABORTED = CommandError("EXECABORT Transaction discarded because of previous errors.")
 EXEC_WITHOUT_MULTI = CommandError("ERR EXEC without MULTI")
@@ -30,6 +34,7 @@ class Transactions:
     """The transaction state of one connection."""
 
     __slots__ = (
+        "aborted",
         "argument_bytes",
         "arguments",
         "commands",
@@ -39,11 +44,16 @@ class Transactions:
         "selects",
         "spoiled",
         "watched",
+        "watched_bytes",
         "writes",
     )
 
     def __init__(self) -> None:
         self.watched: dict[tuple[int, bytes], int] = {}
+        self.watched_bytes = 0
+        """Of the keys."""
+        self.aborted: CommandError | None = None
+        """Why the next EXEC is refused whatever it would carry out: `give_up`."""
         self.forget_queue()
 
     def forget_queue(self) -> None:
@@ -62,7 +72,27 @@ class Transactions:
     def reset(self) -> None:
         """No transaction, no watches: DISCARD, RESET and the end of EXEC."""
         self.forget_queue()
+        self.unwatch()
+
+    def unwatch(self) -> None:
+        """No watches."""
         self.watched.clear()
+        self.watched_bytes = 0
+        if not self.open:
+            self.aborted = None
+
+    def give_up(self) -> None:
+        """Free what the queue and the watches take. EXEC will refuse: it must not happen without them."""
+        was_open = self.open
+        self.reset()
+        self.open = was_open
+        self.aborted = inputs.ABORTED
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the queue and the watches take in memory."""
+        queue_bytes = self.argument_bytes + REQUEST_BYTES * 2 * len(self.inner)
+        return queue_bytes + self.watched_bytes + _WATCH_BYTES * len(self.watched)
 
     def queued_count(self) -> int:
         """For CLIENT LIST: -1 outside of MULTI."""
@@ -76,6 +106,8 @@ class Transactions:
     def queue(self, args: Args, slot: Step | Local, argument_bytes: int, *, writes: bool) -> None:
         """Keep one checked command for EXEC."""
         assert self.open
+        if self.spoiled:
+            return  # as in Redis: it answers QUEUED, and what can only be refused need not be kept
         self.inner.append(slot)
         self.argument_bytes += argument_bytes
         self.arguments += len(args) + 1
@@ -98,13 +130,15 @@ class Transactions:
 
     def may_watch(self, keys: Args) -> bool:
         """True while the limits leave room for `keys`."""
-        keys_bytes = sum(len(key) for _, key in self.watched) + sum(map(len, keys))
+        keys_bytes = self.watched_bytes + sum(map(len, keys))
         return len(self.watched) + len(keys) <= WATCHED_KEYS_MAX and keys_bytes <= WATCHED_BYTES_MAX
 
     def watch(self, database: int, keys: Args, versions: list[int]) -> None:
         """Note what WATCH saw. A key watched before keeps its first version, as in Redis."""
         for key, version in zip(keys, versions, strict=True):
-            self.watched.setdefault((database, key), version)
+            if (database, key) not in self.watched:
+                self.watched[database, key] = version
+                self.watched_bytes += len(key)
 
 
 def after_select(caller: Caller, args: Args, reply: Reply) -> Reply:

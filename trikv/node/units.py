@@ -12,6 +12,7 @@ import msgspec
 
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
+from trikv.protocol.events import REQUEST_BYTES, memory_of
 
 if TYPE_CHECKING:
     from trikv.node.connections import Connection, Connections
@@ -138,6 +139,17 @@ class Unit(msgspec.Struct):
             self.counted_bytes += sum(map(len, args))
         self.counted = len(self.commands)
         return self.counted_bytes
+
+    def memory_bytes(self) -> int:
+        """What its requests take in memory; never less than they do."""
+        if not self.mixed:
+            return self.received_bytes + memory_of(self.commands)
+        held = self.argument_bytes() + memory_of(self.commands) + REQUEST_BYTES * len(self.slots)
+        for slot in self.slots:
+            for inner in slot.inner if isinstance(slot, Exec) else (slot,):
+                if isinstance(inner, Local):
+                    held += memory_of((inner.args,)) + sum(map(len, inner.args))
+        return held
 
     def add(self, slot: Slot) -> None:
         """The next request's reply is not a plain step of the machine."""

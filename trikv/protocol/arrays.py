@@ -13,7 +13,7 @@ types as arguments), and it has to be kept away from ``*1000000000``, for which 
 
 from typing import Final
 
-from trikv.protocol.events import Args, BadBytes, Request, WireLimits
+from trikv.protocol.events import ARGUMENT_BYTES, Args, BadBytes, Request, WireLimits
 
 PLAIN_ARG_BYTES_MAX: Final = 4095
 """Longer arguments take the careful way, where their cost is the copy anyway."""
@@ -122,6 +122,11 @@ class ArrayReader:
     def busy(self) -> bool:
         """True inside a request, when the next byte belongs to it whatever it is."""
         return self._args_missing > 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """What those arguments take in memory."""
+        return self.held_bytes + ARGUMENT_BYTES * len(self._args)
 
     def read(self, buffer: bytearray, *, authenticated: bool) -> Request | BadBytes | bool:
         """Read on, taking bytes off the front of `buffer`, which starts with ``*`` unless `busy`.

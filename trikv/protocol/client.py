@@ -16,6 +16,7 @@ from trikv.protocol.events import (
     NeedData,
     Request,
     WireLimits,
+    memory_of,
 )
 from trikv.protocol.lines import read_program_line
 from trikv.protocol.telnet import LineReader
@@ -86,6 +87,24 @@ class ClientWire:
         """
         unread_bytes = len(self._fresh) + len(self._buffer)
         return unread_bytes + self._arrays.held_bytes + self._lines.held_bytes + self._ready_bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        """What all that takes in memory, what Python needs besides the bytes included."""
+        if self.drained and not self._holds:
+            return 0
+        unread_bytes = len(self._fresh) + self._buffer.__alloc__()
+        unfinished_bytes = self._arrays.memory_bytes + self._lines.memory_bytes
+        return unread_bytes + unfinished_bytes + self._ready_bytes + memory_of(self._ready)
+
+    def drop(self) -> None:
+        """Forget all that is held, and whatever comes from now on."""
+        self._over = self.drained = True
+        self._holds = False
+        self._fresh, self._ready_bytes = b"", 0
+        self._buffer.clear()
+        self._ready.clear()
+        self._arrays, self._lines = ArrayReader(self._limits), LineReader(self._limits)
 
     def receive(self, data: bytes) -> None:
         """Take `data`, which came after all that was received before."""

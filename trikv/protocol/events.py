@@ -1,5 +1,6 @@
 """What a client's bytes mean, as values: the vocabulary between `ClientWire` and a conversation."""
 
+from collections.abc import Collection
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -8,6 +9,17 @@ import msgspec
 
 Args: TypeAlias = tuple[bytes, ...]
 """One command: at least one argument; the first is its name as it was sent."""
+
+
+ARGUMENT_BYTES: Final = 64
+"""What one argument takes in memory besides its bytes: the object's head, rounding, its place in a tuple."""
+REQUEST_BYTES: Final = 80
+"""What a request takes besides its arguments."""
+
+
+def memory_of(requests: Collection[Args]) -> int:
+    """What `requests` take in memory besides the bytes of their arguments; never less than they do."""
+    return REQUEST_BYTES * len(requests) + ARGUMENT_BYTES * sum(map(len, requests))
 
 
 @attrs.frozen

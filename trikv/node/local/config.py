@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from trikv.config import INPUT_BYTES_LEAST
 from trikv.machine.errors import text_of, wrong_arity
 from trikv.machine.glob import matcher
 from trikv.machine.replies import OK, CommandError, Reply
@@ -37,6 +38,12 @@ _SETTINGS: Final = {
     b"maxclients": _Setting(
         lambda caller: str(caller.service.settings.maxclients), "maxclients", 1, 4294967295
     ),
+    b"input-bytes-max": _Setting(
+        lambda caller: str(caller.connections.input_bytes_max()),
+        "input_bytes_max",
+        INPUT_BYTES_LEAST,
+        1 << 40,
+    ),
     b"appendonly": _Setting(lambda _: "yes"),
     b"appendfsync": _Setting(lambda _: "always"),
     b"save": _Setting(lambda _: ""),
@@ -63,7 +70,7 @@ def config_get(caller: Caller, *patterns: bytes) -> Reply:
 
 @LOCAL.command("CONFIG|SET", kind=Kind.LOCAL, group="server", options="setting value [setting value ...]")
 def config_set(caller: Caller, *words: bytes) -> Reply:
-    """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients (this node)."""
+    """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients, input-bytes-max (this node)."""
     error = check(words)
     if error is not None:
         return error

@@ -23,6 +23,9 @@ _HELLO_NOAUTH = CommandError(
     "time"
 )
 _BAD_NAME = CommandError("ERR Client names cannot contain spaces, newlines or special characters.")
+_NAME_BYTES_MAX = 512
+"""Kept as long as the connection; Redis has no limit of its own here."""
+_LONG_NAME = CommandError(f"ERR Names of clients and libraries have at most {_NAME_BYTES_MAX} bytes")
 _NO_SUCH_CLIENT = CommandError("ERR No such client")
 _CLIENT_TYPES = (b"normal", b"master", b"replica", b"slave", b"pubsub")
 
@@ -103,8 +106,9 @@ def hello(caller: Caller, *args: bytes) -> Reply:
             at += 3
         elif option == b"SETNAME" and left >= 1:
             name = args[at + 1]
-            if not _is_name(name):
-                return _BAD_NAME
+            error = _name_error(name, _BAD_NAME)
+            if error is not None:
+                return error
             at += 2
         else:
             shown = text_of(args[at][:128])
@@ -152,8 +156,9 @@ def client_getname(caller: Caller) -> Reply:
 @LOCAL.command("CLIENT|SETNAME", kind=Kind.LOCAL, group="connection", fast=True)
 def client_setname(caller: Caller, name: bytes) -> Reply:
     """Name this connection."""
-    if not _is_name(name):
-        return _BAD_NAME
+    error = _name_error(name, _BAD_NAME)
+    if error is not None:
+        return error
     caller.connection.name = name
     return OK
 
@@ -164,8 +169,11 @@ def client_setinfo(caller: Caller, attribute: bytes, value: bytes) -> Reply:
     field = attribute.lower()
     if field not in (b"lib-name", b"lib-ver"):
         return CommandError(f"ERR Unrecognized option '{text_of(attribute[:128])}'")
-    if not _is_name(value):
-        return CommandError(f"ERR {field.decode()} cannot contain spaces, newlines or special characters.")
+    error = _name_error(
+        value, CommandError(f"ERR {field.decode()} cannot contain spaces, newlines or special characters.")
+    )
+    if error is not None:
+        return error
     if field == b"lib-name":
         caller.connection.library_name = value
     else:
@@ -267,9 +275,11 @@ def _lines(connections: list[Connection], caller: Caller) -> Reply:
     return Verbatim("".join(one.describe(now_ms) + "\n" for one in connections).encode("utf-8", "replace"))
 
 
-def _is_name(name: bytes) -> bool:
-    """Printable ASCII without spaces, as Redis demands of client names."""
-    return all(0x21 <= byte <= 0x7E for byte in name)
+def _name_error(name: bytes, not_printable: CommandError) -> CommandError | None:
+    """None where it is printable ASCII without spaces, as Redis demands, and short, because it is kept."""
+    if len(name) > _NAME_BYTES_MAX:
+        return _LONG_NAME
+    return None if all(0x21 <= byte <= 0x7E for byte in name) else not_printable
 
 
 def _positive(text: bytes) -> int | None:

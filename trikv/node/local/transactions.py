@@ -28,7 +28,7 @@ def discard(caller: Caller) -> Reply:
 @LOCAL.command("UNWATCH", kind=Kind.LOCAL, group="transactions", fast=True)
 def unwatch(caller: Caller) -> Reply:
     """Forget all watched keys."""
-    caller.transactions.watched.clear()
+    caller.transactions.unwatch()
     return OK
 
 

@@ -1,0 +1,34 @@
+"""glibc's allocator: what was freed goes back to the system.
+
+By itself glibc raises the size from which it asks the system for each allocation, up to 32 MiB, as soon as
+one of that size is freed. All that is smaller then comes from one heap, which shrinks only from its end. After a
+burst of large values a node kept 250 MB more than it had in use. With a fixed size each large piece is given back
+when it is freed.
+"""
+
+import ctypes
+from typing import Final
+
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_M_MMAP_MAX: Final = -4
+
+MAPPED_BYTES_MIN: Final = 256 << 10
+"""Allocations of this size and above are mappings of their own."""
+MAPPINGS_MAX: Final = 16_384
+"""The system allows a process 65,530 mappings, and Python needs some for its small objects."""
+TRIM_BYTES: Final = 4 << 20
+"""Free memory at the heap's end that is kept: to give it back and ask again costs time."""
+
+
+def give_back_freed_memory() -> bool:
+    """Set this for the process. False where the C library has no such settings; then nothing is changed."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    settings = (
+        (_M_MMAP_THRESHOLD, MAPPED_BYTES_MIN),
+        (_M_MMAP_MAX, MAPPINGS_MAX),
+        (_M_TRIM_THRESHOLD, TRIM_BYTES),
+    )
+    return all(mallopt(name, value) == 1 for name, value in settings)

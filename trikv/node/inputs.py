@@ -1,0 +1,81 @@
+"""What all clients together make this node hold of their requests: one total, and who goes when it is full.
+
+Two kinds are told apart. What *waits for its client* (an unfinished request, a backlog, a queue since MULTI,
+watched keys) can be given up, and the largest goes first. What is *in flight* was handed to the node, and only
+the node can end it: it is let in while there is room, and counts until it comes back, even if its client
+is gone.
+
+What takes no more than `SMALL_BYTES` is neither counted nor refused: commands of the usual size cost no
+bookkeeping, and go on being served however much others have sent. Pure.
+"""
+
+from typing import Final
+
+from trikv.machine.replies import CommandError
+
+SMALL_BYTES: Final = 4096
+"""Per connection, waiting or in flight. It is part of what an operator has to reckon for each connection."""
+LARGE_BYTES: Final = 64 << 10
+"""Only requests up to so much may fill the last quarter: a few writers of large values must not keep all
+others out for as long as a majority is slow."""
+DEFAULT_BYTES_MIN: Final = 64 << 20
+"""Unless configured, the total is a quarter of the cap, but has room for eight of the greatest values."""
+_RELIEF: Final = 16
+"""This part of the total is made free at once: then the search for the largest costs little for each byte."""
+
+REFUSED: Final = CommandError(
+    "ERR too much input waits on this node (input_bytes_max): nothing was done; try again, or send less at"
+    " once"
+)
+CLOSED: Final = CommandError(
+    "ERR too much input waits on this node (input_bytes_max), and this connection's was the most:"
+    " what it had not sent whole was not done; closing"
+)
+DISCARDED: Final = CommandError(
+    "ERR too much input waits on this node (input_bytes_max), and this connection's was the most:"
+    " the transaction is discarded"
+)
+ABORTED: Final = CommandError(
+    "EXECABORT Transaction discarded, or its watches: too much input waited on this node (input_bytes_max)"
+)
+
+
+def bytes_max(configured: int, cap: int) -> int:
+    """The total in force, from the configured one (0: none is) and the cap on keys and values (0: none)."""
+    return configured or max(DEFAULT_BYTES_MIN, cap // 4)
+
+
+class InputTotal:
+    """Bytes of memory by connection, and in flight."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self._waiting: dict[int, int] = {}
+        self._waiting_total = 0
+
+    @property
+    def total(self) -> int:
+        """All that is counted."""
+        return self._waiting_total + self.in_flight
+
+    def note(self, number: int, waiting_bytes: int) -> None:
+        """Connection `number` now holds so much that waits for its client."""
+        self._waiting_total += waiting_bytes - self._waiting.pop(number, 0)
+        if waiting_bytes > SMALL_BYTES:
+            self._waiting[number] = waiting_bytes
+        else:
+            self._waiting_total -= waiting_bytes
+
+    def has_room(self, size: int, total_max: int) -> bool:
+        """Whether requests of `size` bytes may be handed to the node. Alone they always may."""
+        if size > LARGE_BYTES:
+            total_max -= total_max // 4
+        return self.in_flight == 0 or self.in_flight + size <= total_max
+
+    def goal(self, total_max: int) -> int | None:
+        """Down to what total the largest have to go; None while there is room."""
+        return total_max - total_max // _RELIEF if self.total > total_max else None
+
+    def largest_first(self) -> list[int]:
+        """The connections that something waits for, in the order in which they go."""
+        return sorted(self._waiting, key=self._waiting.__getitem__, reverse=True)
