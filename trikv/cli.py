@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import cyclopts
 from cyclopts import Parameter
 
-from trikv import __version__
+from trikv import __version__, streams
 from trikv.config import ConfigError, resolve, settings
 
 BAD_ARGUMENTS: Final = 2
@@ -81,6 +81,7 @@ def serve(
     configured = resolve(flags=setting, environment=os.environ, file=config)
     from trikv import serve as server  # noqa: PLC0415 - see the module docstring
 
+    streams.never_wait()
     return server.serve(configured, refill=refill, supervised=supervised)
 
 
@@ -104,6 +105,7 @@ def cluster(
     """
     from trikv.cluster import command  # noqa: PLC0415 - see the module docstring
 
+    streams.never_wait()
     return command.run_cluster(port=port, max_volume=max_volume, timeout=timeout, environment=os.environ)
 
 
@@ -125,9 +127,14 @@ def console(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. `arguments` are those of the process if not given."""
+    """Run one command; the exit code. Without `arguments` this is the process, and those are its own."""
+    if arguments is None:
+        streams.prepare()
     try:
         result = app(list(sys.argv[1:] if arguments is None else arguments))
+        streams.finish()
+    except streams.OutputLost as lost:
+        return streams.give_up(lost)
     except cyclopts.UnusedCliTokensError as error:
         extra = " ".join(error.unused_tokens or ())
         return _say(f"too many arguments: {extra}; --help shows what the command takes", BAD_ARGUMENTS)

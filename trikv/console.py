@@ -73,10 +73,10 @@ class _Carrier:
         self._unsent = bytearray(greeting)
         """An empty line is answered with the node's name and role: how an interactive session opens."""
         self._input = sys.stdin.fileno()
-        self._output = sys.stdout.fileno()
+        self._output = sys.stdout.buffer
 
     def run(self) -> None:
-        """Return when the node has closed its half. Raises OSError."""
+        """Return when the node has closed its half. Raises OSError, and OutputLost if nobody reads."""
         while True:
             reading: list[int | socket.socket] = [self._connection]
             if not self.input_ended and len(self._unsent) < _UNSENT_BYTES_MAX:
@@ -109,8 +109,8 @@ class _Carrier:
             self._connection.shutdown(socket.SHUT_WR)
 
     def _show(self) -> bool:
-        """Show what came; False at the end."""
-        data = left = self._connection.recv(_PIECE_BYTES)
-        while left:
-            left = left[os.write(self._output, left) :]
+        """Show what came; False at the end. Raises OutputLost."""
+        data = self._connection.recv(_PIECE_BYTES)
+        self._output.write(data)
+        self._output.flush()
         return bool(data)

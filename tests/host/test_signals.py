@@ -3,13 +3,23 @@
 import os
 import signal
 
+import pytest
 import trio
+import trio.testing
 
-from trikv.host.signals import watch_stop_signals
+from trikv.host.signals import heeded, watch_stop_signals
 
 
-async def test_signals_arrive_in_order() -> None:
-    """SIGTERM and SIGINT reach the handler and do nothing else."""
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [signal.SIGTERM, signal.SIGINT],
+        [signal.SIGHUP, signal.SIGTERM],
+        [signal.SIGINT, signal.SIGINT],
+    ],
+)
+async def test_signals_arrive_in_order(sent: list[signal.Signals]) -> None:
+    """SIGTERM, SIGINT and SIGHUP reach the handler and do nothing else."""
     seen: list[signal.Signals] = []
     arrived = trio.Semaphore(0)
 
@@ -19,8 +29,53 @@ async def test_signals_arrive_in_order() -> None:
 
     async with trio.open_nursery() as nursery:
         await nursery.start(lambda task_status: watch_stop_signals(handler, task_status=task_status))
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in sent:
             os.kill(os.getpid(), number)
             await arrived.acquire()
         nursery.cancel_scope.cancel()
-    assert seen == [signal.SIGTERM, signal.SIGINT]
+    assert seen == sent
+
+
+async def test_a_terminal_that_closes_asks_once() -> None:
+    """The shell and the kernel each send a SIGHUP: the second is no request for haste."""
+    seen: list[signal.Signals] = []
+    arrived = trio.Semaphore(0)
+
+    async def handler(number: signal.Signals) -> None:
+        seen.append(number)
+        arrived.release()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: watch_stop_signals(handler, task_status=task_status))
+        os.kill(os.getpid(), signal.SIGHUP)
+        await arrived.acquire()
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await arrived.acquire()
+        nursery.cancel_scope.cancel()
+    assert seen == [signal.SIGHUP, signal.SIGTERM]
+
+
+async def test_what_was_ignored_at_the_start_stays_ignored() -> None:
+    """As nohup and a script's & have it; with all of them ignored there is nothing to await."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    async def handler(number: signal.Signals) -> None:
+        raise AssertionError(number)
+
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert heeded(*numbers) == [signal.SIGTERM, signal.SIGINT]
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lambda task_status: watch_stop_signals(handler, task_status=task_status))
+            for number in numbers:
+                assert signal.getsignal(number) is signal.SIG_IGN
+                os.kill(os.getpid(), number)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    finally:
+        for number, handling in before.items():
+            signal.signal(number, handling)

@@ -23,6 +23,7 @@ from trikv.bench.nodes import Node
 from trikv.bench.options import Address, OptionError, Options, parse_mix, parse_nodes
 from trikv.bench.verify import Findings, read_back
 from trikv.bench.workload import Ring, Stamped, written_kinds
+from trikv.host.signals import heeded
 
 _PROBE_S_MAX: Final = 1.0
 _SECONDS_DEFAULT: Final = 10.0
@@ -182,6 +183,9 @@ def _stopped_by_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
         stop()
 
     before = signal.getsignal(signal.SIGINT)
+    if not heeded(signal.SIGINT):  # a background job of a script: Ctrl-C is not meant for it
+        yield
+        return
     try:
         signal.signal(signal.SIGINT, interrupted)
     except ValueError:  # not the main thread, which alone may take signals: then nobody types here

@@ -13,9 +13,10 @@ import trio
 from trikv import secret
 from trikv.cluster.plan import Plan, make_plan, program
 from trikv.cluster.probe import Probe
-from trikv.cluster.processes import NodeProcess, taken_port
+from trikv.cluster.processes import NodeProcess, bound_log, taken_port
 from trikv.cluster.watch import Status, Watch, table
 from trikv.errors import first_line
+from trikv.host.signals import watch_stop_signals
 
 POLL_S: Final = 0.1
 """A heartbeat: a leader is reported about as fast as the nodes themselves learn of it."""
@@ -27,6 +28,8 @@ MARGIN_S: Final = 5.0
 """Time beyond a node's own stop deadline before it is killed; what it acknowledged is on disk."""
 HURRY_S: Final = 5.0
 """Time a node has to end after the second Ctrl-C, which asks it to end at once."""
+LOG_LOOK_S: Final = 2.0
+"""Between two looks at the length of the nodes' logs: none grows much in that time."""
 
 
 def run_cluster(
@@ -48,11 +51,8 @@ def run_cluster(
 
 
 def _say(line: str) -> None:
-    """Print; a terminal that is gone must not keep the nodes from being stopped."""
-    try:
-        print(line, flush=True)  # noqa: T201 - this is the command's output
-    except OSError:
-        sys.stdout = None  # print is then silent
+    """Print. A reader that is gone keeps no node from being stopped: `trikv.streams.never_wait`."""
+    print(line, flush=True)  # noqa: T201 - this is the command's output
 
 
 def _fail(line: str) -> int:
@@ -83,7 +83,7 @@ class Supervisor:
         )
         exit_codes: list[int] = []
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._take_signals)
+            await nursery.start(watch_stop_signals, self._take_signal)
             try:
                 with self._stop_scope:
                     await self._start_and_watch()
@@ -93,17 +93,14 @@ class Supervisor:
             nursery.cancel_scope.cancel()
         return 1 if self._gave_up or any(exit_codes) else 0
 
-    async def _take_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Count requests to stop. SIGHUP too: a closed terminal ends a cluster as Ctrl-C would."""
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
-            task_status.started()
-            async for _ in received:
-                self._stops += 1
-                self._stop_scope.cancel()
-                if self._stops == 2:
-                    _say("stopping at once")
-                    self._patience_scope.deadline = trio.current_time() + HURRY_S
-                    self._signal_all(signal.SIGTERM)
+    async def _take_signal(self, _: signal.Signals) -> None:
+        """Count requests to stop."""
+        self._stops += 1
+        self._stop_scope.cancel()
+        if self._stops == 2:
+            _say("stopping at once")
+            self._patience_scope.deadline = trio.current_time() + HURRY_S
+            self._signal_all(signal.SIGTERM)
 
     def _signal_all(self, number: signal.Signals) -> None:
         for process in self._processes:
@@ -118,6 +115,7 @@ class Supervisor:
                     self._processes.append(process)
                 nursery.start_soon(self._report_end, process)
             nursery.start_soon(self._report_leaders)
+            nursery.start_soon(self._bound_logs)
 
     async def _report_end(self, process: NodeProcess) -> None:
         exit_code = await process.wait()
@@ -129,6 +127,19 @@ class Supervisor:
             _say("too few nodes came up for a leader; stopping")
             self._gave_up = True
             self._stop_scope.cancel()
+
+    async def _bound_logs(self) -> None:
+        """Set aside logs that have grown, again and again; the first failure is told."""
+        told = False
+        while True:
+            await trio.sleep(LOG_LOOK_S)
+            for node in self._plan.nodes:
+                try:
+                    bound_log(node.log_file)
+                except OSError as error:
+                    if not told:
+                        _say(f"{node.log_file} grows and cannot be set aside: {error.strerror}")
+                    told = True
 
     async def _report_leaders(self) -> None:
         """Ask every node, again and again, and print what is news."""

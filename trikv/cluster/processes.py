@@ -1,7 +1,9 @@
 """Nodes as processes: a session of their own, a log file, an end that is noticed."""
 
+import contextlib
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +16,8 @@ import trio
 from trikv.cluster.plan import HOST, Plan, PlannedNode, program
 
 LOG_BYTES_MAX: Final = 10 << 20
-"""A log longer than this is set aside when its node is started; one such old log is kept."""
+"""A log longer than this is set aside; one such old log is kept."""
+_PIECE_BYTES: Final = 1 << 20
 _LAST_WORDS_BYTES: Final = 4096
 
 
@@ -44,9 +47,8 @@ class NodeProcess:
         """Start it. Raises OSError where its directory or log cannot be written, or it cannot be started."""
         log_file = node.log_file
         log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX:
-            log_file.rename(log_file.with_name("node.log.1"))
         log_file.touch(mode=0o600)
+        bound_log(log_file)
         with log_file.open("ab") as log:
             process = await trio.lowlevel.open_process(
                 [*program(), *node.command, "--supervised"],
@@ -83,6 +85,22 @@ class NodeProcess:
     def last_words(self) -> str:
         """Give the last line of its log, empty where there is none."""
         return last_line(self.node.log_file)
+
+
+def bound_log(file: Path) -> None:
+    """Move what a log holds to ``node.log.1`` if it is long; its writer goes on. Raises OSError.
+
+    It is copied and cut, not renamed: the node holds the open file, and would go on writing to the old one.
+    It appends, so it goes on at the new end. A line that comes between the copy and the cut is lost.
+    """
+    with contextlib.suppress(FileNotFoundError), file.open("r+b") as log:
+        if os.fstat(log.fileno()).st_size <= LOG_BYTES_MAX:
+            return
+        aside = file.with_name("node.log.1")
+        aside.touch(mode=0o600)
+        with aside.open("wb") as copy:
+            shutil.copyfileobj(log, copy, _PIECE_BYTES)
+        log.truncate(0)
 
 
 def last_line(file: Path) -> str:

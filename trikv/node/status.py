@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from trikv import __version__
+from trikv import __version__, streams
 from trikv.machine.runs import set_run
 from trikv.node.driver import Driver, Parts
 from trikv.node.service import REDIS_VERSION, MemoryStats, RuntimeSettings
@@ -122,6 +122,7 @@ class Status:
             ("reads_waiting", len(parts.reads)),
             ("proposals_indeterminate", parts.proposals.indeterminate),
             ("commands_poisoned", parts.applier.machine.poison_count),
+            ("log_lines_dropped", streams.lines_dropped()),
         ]
 
     def _replication(self) -> Fields:

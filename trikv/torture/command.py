@@ -15,9 +15,11 @@ import msgspec
 import trio
 from cyclopts import Parameter
 
+from trikv import streams
 from trikv.bench.connection import Refused
 from trikv.bench.options import OptionError
 from trikv.errors import first_line
+from trikv.host.signals import watch_stop_signals
 from trikv.torture.link import Link
 from trikv.torture.nodes import Trikv, plan_nodes
 from trikv.torture.options import Options, Target, parse_target
@@ -78,7 +80,9 @@ def torture(
     except OptionError as error:
         return _complain(str(error), _BAD_OPTIONS)
     try:
-        return trio.run(_run, options)
+        with streams.never_waiting():  # the storm and the nodes go on, whoever reads how it goes
+            results = trio.run(_run, options)
+        return _conclude(results, options.report, Screen())
     except* (TortureError, OSError) as group:
         code = _complain(first_line(group), _FAILED)
     return code
@@ -89,7 +93,7 @@ def _complain(text: str, code: int) -> int:
     return code
 
 
-async def _run(options: Options) -> int:
+async def _run(options: Options) -> list[Result]:
     screen, stop, results = Screen(), Stop(), list[Result]()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_take_signals, stop, screen)
@@ -103,18 +107,19 @@ async def _run(options: Options) -> int:
                 keep.clean = results[0].findings.clean
                 results += await _redis(options, keep.path, screen, stop)
         nursery.cancel_scope.cancel()
-    _conclude(results, options.report, screen)
-    return _OK if results[0].findings.clean else _FAILED
+    return results
 
 
-def _conclude(results: Sequence[Result], report: Path | None, screen: Screen) -> None:
+def _conclude(results: Sequence[Result], report: Path | None, screen: Screen) -> int:
+    """Write the report, show the verdict; the exit code."""
+    if report is not None:
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(as_dict(results))) + b"\n")
     screen.line(f"\n{as_text(results)}\n")
     for result in results[1:]:
         screen.line("\n".join(losses(result)))
     for line in verdict(results[0]):
         screen.line(line)
-    if report is not None:
-        report.write_bytes(msgspec.json.format(msgspec.json.encode(as_dict(results))) + b"\n")
+    return _OK if results[0].findings.clean else _FAILED
 
 
 async def _trikv(options: Options, directory: Path, screen: Screen, stop: Stop) -> Result:
@@ -186,9 +191,11 @@ class _Directory:
 
 async def _take_signals(stop: Stop, screen: Screen) -> None:
     """Judge what is there after the first Ctrl-C; end at once after the second."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
-        async for _ in received:
-            if stop.asked:
-                raise TortureError("interrupted; no verdict")
-            stop.ask()
-            screen.line("stopping; what was done until now is judged. Ctrl-C again: at once")
+
+    async def take(_: signal.Signals) -> None:
+        if stop.asked:
+            raise TortureError("interrupted; no verdict")
+        stop.ask()
+        screen.line("stopping; what was done until now is judged. Ctrl-C again: at once")
+
+    await watch_stop_signals(take)

@@ -1,0 +1,196 @@
+"""A text stream that never holds up whoever writes to it, and never fails him: standard error of a node.
+
+Where that leads is not ours to choose. A write there may fail (a full disk under the log, a pipe whose
+reader is gone, a terminal that was closed) or wait for ever (a pipe that nobody reads, a terminal after
+Ctrl-S). For a node, and for a supervisor that must stop its nodes in order, either would be an outage made
+by a line of text. So lines go to a bounded buffer, and a thread of their own writes them. What has no room,
+or cannot be written, is dropped and counted, and the next line that can be written comes behind one that
+says so.
+
+Why a thread: O_NONBLOCK would be set on an open file that is shared with the shell and with other programs;
+a second opening by ``/proc/self/fd`` is refused for sockets, for terminals of other users and for pipes
+without a reader; and after `poll` another writer may take the room. The price is some 30 us a line.
+"""
+
+import codecs
+import io
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+LOSSLESS: Final = "trikv.lossless"
+"""How text becomes bytes on the way out. What came from the system as bytes that are no text in its encoding
+(a file's name, say) leaves as the same bytes; what the encoding lacks leaves as an escape. It never fails."""
+HELD_BYTES_MAX: Final = 1 << 20
+"""Some thousands of lines: a reader that stalls for minutes misses nothing."""
+_LINE_CHARACTERS_MAX: Final = 64 << 10
+"""What has no end of line by then leaves without one."""
+_AGAIN_S: Final = 0.01
+"""Between two tries of a descriptor that says it has room and then has none."""
+
+
+def _escape(error: UnicodeError) -> tuple[bytes, int]:
+    """Encode what `LOSSLESS` has to deal with; the bytes, and where to go on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    parts = []
+    for character in error.object[error.start : error.end]:
+        code = ord(character)
+        if 0xDC80 <= code <= 0xDCFF:  # how os.fsdecode holds a byte that is no text (PEP 383)
+            parts.append(bytes([code - 0xDC00]))
+        else:
+            parts.append(character.encode("ascii", "backslashreplace"))
+    return b"".join(parts), error.end
+
+
+codecs.register_error(LOSSLESS, _escape)
+
+
+class Outlet(io.TextIOBase):
+    """A stream onto a descriptor. `write` returns at once and raises nothing."""
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        encoding: str = "utf-8",
+        holds: str = "the log",
+        write: Callable[[int, bytes], int] = os.write,
+    ) -> None:
+        """`holds`: what the lines are called when some are lost. Raises RuntimeError if no thread starts."""
+        self.lines_lost = 0
+        """Lines that were dropped since the start."""
+        self._descriptor = descriptor
+        self._encoding = encoding
+        self._holds = holds
+        self._write = write
+        self._changed = threading.Condition()
+        self._begun = ""
+        """A line without its end."""
+        self._held: deque[bytes] = deque()
+        self._held_bytes = 0
+        self._is_full = False
+        """There was no room for a line: nothing is taken up before all that is held has left. So the notice
+        stands at the very place of what is missing."""
+        self._unsaid = 0
+        """Lost lines that no notice has told of yet."""
+        self._reason = ""
+        self._is_torn = False
+        """The last that was written is half a line."""
+        threading.Thread(target=self._run, name=f"outlet-{descriptor}", daemon=True).start()
+
+    # What writers call.
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute there
+        """How text is written."""
+        return self._encoding
+
+    def fileno(self) -> int:
+        """Give the descriptor."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Tell whether a person reads it."""
+        return os.isatty(self._descriptor)
+
+    def writable(self) -> bool:
+        """Tell that it can be written to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Take `text`; whole lines leave at once, the rest with its end or with `flush`."""
+        with self._changed:
+            *lines, self._begun = (self._begun + text).split("\n")
+            for line in lines:
+                self._take(line + "\n")
+            if len(self._begun) > _LINE_CHARACTERS_MAX:
+                self._take_begun()
+        return len(text)
+
+    def flush(self) -> None:
+        """Let a line without its end leave too. Waits for nothing: see `drain`."""
+        with self._changed:
+            self._take_begun()
+
+    def drain(self, patience_s: float | None) -> bool:
+        """Wait until all is written or lost, so long at most (None: for ever); False if time ran out."""
+        self.flush()
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._held and not self._is_full, patience_s)
+
+    def _take_begun(self) -> None:
+        if self._begun:
+            self._take(self._begun)
+            self._begun = ""
+
+    def _take(self, line: str) -> None:
+        data = line.encode(self._encoding, LOSSLESS)
+        if self._is_full or self._held_bytes + len(data) > HELD_BYTES_MAX:
+            self._is_full = True
+            self._lose("nobody reads them")
+        else:
+            self._held.append(data)
+            self._held_bytes += len(data)
+        self._changed.notify_all()
+
+    def _lose(self, reason: str) -> None:
+        self.lines_lost += 1
+        self._unsaid += 1
+        self._reason = reason
+
+    # What the thread does.
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._held and not self._is_full:
+                    self._changed.wait()
+                data = self._held[0] if self._held else b""
+                says = self._unsaid if not (self._is_full and data) else 0
+                notice = self._notice(says) if says else b""
+            error = self._write_all(notice + data)
+            with self._changed:
+                if data:
+                    self._held.popleft()
+                    self._held_bytes -= len(data)
+                else:
+                    self._is_full = False
+                if error is None:
+                    self._unsaid -= says
+                elif data:
+                    self._lose(error.strerror or str(error))
+                self._changed.notify_all()
+
+    def _notice(self, count: int) -> bytes:
+        lines = "1 line" if count == 1 else f"{count} lines"
+        verb = "was" if count == 1 else "were"
+        return f"trikv: {lines} of {self._holds} {verb} lost: {self._reason}\n".encode(
+            self._encoding, LOSSLESS
+        )
+
+    def _write_all(self, data: bytes) -> OSError | None:
+        """Write `data` however long that takes; the error where it cannot be done."""
+        left = b"\n" + data if self._is_torn else data
+        while left:
+            try:
+                written = self._write(self._descriptor, left)
+            except BlockingIOError:
+                self._wait_for_room()
+                continue
+            except OSError as error:
+                return error
+            self._is_torn = written < len(left) and left[written - 1 : written] != b"\n"
+            left = left[written:]
+        return None
+
+    def _wait_for_room(self) -> None:
+        """Somebody made the open file non-blocking, and it is full."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        poll.poll()
+        time.sleep(_AGAIN_S)

@@ -1,0 +1,154 @@
+"""What a command makes of its standard streams before it does anything else.
+
+Three things are wrong with them as Python hands them over. A descriptor that was closed when the process
+began is free, so the first file or socket that is opened gets its number, and whatever is printed goes
+*there*: into the write-ahead log of a node. Whoever prints to a reader that has gone gets an OSError that
+looks like one of its own work. And text that came from the system, such as a path that is no UTF-8, raises
+when it is shown.
+
+A command that nothing depends on waits for its reader, as ``less`` wants it, and ends when there is none
+(`OutputLost`). One that others depend on calls `never_wait`: its output is dropped rather than waited for
+(`trikv.outlet`).
+"""
+
+import atexit
+import contextlib
+import errno
+import io
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Final, TextIO, cast
+
+from trikv.outlet import LOSSLESS, Outlet
+
+READER_GONE: Final = 128 + signal.SIGPIPE
+"""What a shell shows for a program that was ended because nobody reads what it writes."""
+FAILED: Final = 1
+LAST_WORDS_S: Final = 2.0
+"""How long the end of a process waits for its last lines to be read."""
+
+_replaced: dict[str, TextIO] = {}
+"""The streams that stand here in place of Python's, by name."""
+
+
+class OutputLost(Exception):  # noqa: N818 - named for what happened, as STYLE.md names Rejected
+    """Standard output cannot be written. No OSError: nobody shall take it for one of a socket or a disk."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror or str(error))
+        self.errno = error.errno
+
+
+def prepare() -> None:
+    """Occupy descriptors 0 to 2 and put usable streams on them. The first thing a process does."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            taken = os.open(os.devnull, os.O_RDWR)  # the lowest free one, which is this
+            assert taken == descriptor, "standard descriptors are occupied in order"
+            os.set_inheritable(descriptor, True)
+    if sys.stdin is None:  # its descriptor was closed
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as the process lives
+    _replace("stdout", _text(_Output(1, "w", closefd=False), "stdout"))
+    _replace("stderr", _text(_Errors(2, "w", closefd=False), "stderr"))
+
+
+def finish() -> None:
+    """Send off what was printed. Raises OutputLost."""
+    stream = _replaced.get("stdout")
+    if stream is not None and stream is sys.stdout:
+        stream.flush()
+
+
+def give_up(lost: OutputLost) -> int:
+    """Say why nothing more is printed, unless the reader just went, as ``head`` does; the exit code."""
+    # Python flushes once more at its end: what is left goes nowhere, and not into the same error.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    if lost.errno == errno.EPIPE:
+        return READER_GONE
+    sys.stderr.write(f"trikv: the output cannot be written: {lost}\n")
+    return FAILED
+
+
+def never_wait() -> None:
+    """Let no reader of standard output or error, and no lack of one, hold this process up or end it."""
+    for name, descriptor, holds in (("stdout", 1, "the output"), ("stderr", 2, "the log")):
+        stream = _replaced.get(name)
+        if stream is not None and stream is getattr(sys, name) and not isinstance(stream, Outlet):
+            stream.flush()
+            outlet = Outlet(descriptor, encoding=stream.encoding, holds=holds)
+            _replace(name, cast("TextIO", outlet))
+            atexit.register(outlet.drain, LAST_WORDS_S)
+    if _replaced and threading.current_thread() is threading.main_thread():
+        # After `stty tostop` the terminal would stop a background job that prints; ignored, it lets it print.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def never_waiting() -> Iterator[None]:
+    """Do so while this lasts; then wait until all was read, or nobody is left to read it."""
+    before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+    never_wait()
+    try:
+        yield
+    finally:
+        for name, stream in before.items():
+            outlet = getattr(sys, name)
+            if isinstance(outlet, Outlet) and outlet is not stream:
+                outlet.drain(None)
+                _replace(name, stream)
+
+
+def lines_dropped() -> int:
+    """How many lines this process could not write since it began to wait for no reader."""
+    return sum(stream.lines_lost for stream in _replaced.values() if isinstance(stream, Outlet))
+
+
+def _replace(name: str, stream: TextIO) -> None:
+    """Put `stream` in Python's place; what somebody else has put there is theirs and stays."""
+    if getattr(sys, name) in (getattr(sys, f"__{name}__"), _replaced.get(name)):
+        setattr(sys, name, stream)
+        _replaced[name] = stream
+
+
+def _text(raw: io.FileIO, name: str) -> TextIO:
+    was = getattr(sys, name)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=was.encoding if was is not None else "utf-8",
+        errors=LOSSLESS,
+        line_buffering=name == "stderr" or raw.isatty(),
+    )
+
+
+class _Output(io.FileIO):
+    """Standard output: waits for its reader, also where somebody made the open file non-blocking."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # its buffer writes nothing else
+        """Write some of `data`. Raises OutputLost."""
+        try:
+            while (written := super().write(data)) is None:
+                poll = select.poll()
+                poll.register(1, select.POLLOUT)
+                poll.poll()
+        except OSError as error:
+            raise OutputLost(error) from error
+        return written
+
+
+class _Errors(io.FileIO):
+    """Standard error: what cannot be written is dropped, for there is no place left to say so."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # its buffer writes nothing else
+        """Write some of `data`, or drop it."""
+        try:
+            return super().write(data) or len(data)
+        except OSError:
+            return len(data)
