@@ -23,7 +23,7 @@ from trikv.node.snapshotter import Snapshotter
 from trikv.protocol.messages import DurableRequest
 from trikv.raft.core import Raft
 from trikv.raft.types import SnapshotMeta
-from trikv.storage.errors import DiskFull
+from trikv.storage.errors import NoRoom, room_for
 
 BACKUPS = "backups"
 WAIT_POLL_S = 0.005
@@ -132,7 +132,7 @@ class Actions:
         try:
             error = await barrier(self._inbox)
             return await act() if error is None else error
-        except DiskFull as problem:  # any other error of the disk ends the node (PROTOCOL 12)
+        except NoRoom as problem:  # any other error of the disk ends the node (PROTOCOL 12)
             log.error("could not write", reason=str(problem))
             return CommandError(f"ERR could not write: {problem}")
         finally:
@@ -152,7 +152,10 @@ class Actions:
 
     async def _backup(self) -> Reply:
         meta, keys, name = await self._write_backup()
-        await self._prune()
+        try:
+            await self._prune()
+        except NoRoom as problem:  # the backup itself is written, and is durable
+            log.warning("older backups stay until the next one", reason=str(problem))
         return f"{self._settings.data_directory}/{name}: {keys} keys at index {meta.index}".encode()
 
     async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:
@@ -163,7 +166,8 @@ class Actions:
 
     async def _prune(self) -> None:
         disk = self._host.disk
-        names = [name for name in await disk.names(BACKUPS) if name.endswith(".json")]
+        with room_for("a look at the backups"):
+            names = [name for name in await disk.names(BACKUPS) if name.endswith(".json")]
         for name in names[: -self._settings.backups_kept]:
             await disk.remove(f"{BACKUPS}/{name}")
         await disk.sync_directory(BACKUPS)

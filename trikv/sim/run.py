@@ -37,6 +37,7 @@ from trikv.sim.strikes import Striker
 from trikv.sim.themes import draw_theme
 from trikv.sim.workload import COUNTERS, Client, Connection
 from trikv.sim.world import SimWorld
+from trikv.storage.errors import DISK_FULL
 
 SECRET = b"the secret of a simulated cluster"
 FOUNDING_S = 30.0
@@ -173,7 +174,7 @@ class Run:
             self.marks.sometimes("torn tail cut")
         elif text == "snapshot":
             self.marks.sometimes("snapshot taken")
-        elif text.startswith("the disk is full"):
+        elif event.get("lack") == DISK_FULL:
             self.marks.sometimes("disk was full")
         raise structlog.DropEvent
 

@@ -50,7 +50,7 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
     """Open the log in `disk`.
 
     Raises LogMissing where there is none, StorageCorrupt where it is damaged in a way no crash explains,
-    DiskFull where there is no room to rewrite the last segment, OSError. A failed call can be repeated.
+    NoRoom where there is none to rewrite the last segment, OSError. A failed call can be repeated.
     """
     sequences = await _sequences(disk)
     replay = LogReplay()

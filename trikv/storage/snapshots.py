@@ -7,6 +7,7 @@ newest turns out unreadable. A file that is being read is not removed until its 
 
 import re
 from collections import Counter
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ import attrs
 
 from trikv.storage.aside import AsideFile, path_of, remove_unfinished
 from trikv.storage.disk import Disk, DiskFile
+from trikv.storage.errors import NoRoom, room_for
 
 SNAPSHOTS = "snapshots"
 """The directory of the snapshots, in the data directory."""
@@ -89,13 +91,14 @@ class SnapshotWriter:
         return self._file.size
 
     async def append(self, data: bytes) -> None:
-        """Add a piece. Raises DiskFull, after which only `abort` makes sense."""
+        """Add a piece. Raises NoRoom, after which only `abort` makes sense."""
         await self._file.append(data)
 
     async def publish(self) -> StoredSnapshot:
         """Make it durable under its name, then remove snapshots that are no longer needed."""
         await self._file.publish()
-        await self._store.prune()
+        with suppress(NoRoom):  # to list them: they go the next time
+            await self._store.prune()
         return StoredSnapshot(self._index, self._term, self._file.size)
 
     async def abort(self) -> None:
@@ -133,14 +136,15 @@ class SnapshotStore:
         return await self._begin(index, term, ".install")
 
     async def list(self) -> list[StoredSnapshot]:
-        """All whole snapshots, oldest first."""
+        """All whole snapshots, oldest first. Raises NoRoom where they cannot be opened now."""
         found = []
-        for name in await self._disk.names(SNAPSHOTS):
-            match = _NAME.fullmatch(name)
-            if match is not None:
-                file = await self._disk.open(path_of(SNAPSHOTS, name))
-                found.append(StoredSnapshot(int(match[1]), int(match[2]), file.size()))
-                file.close()
+        with room_for("a look at the snapshots"):
+            for name in await self._disk.names(SNAPSHOTS):
+                match = _NAME.fullmatch(name)
+                if match is not None:
+                    file = await self._disk.open(path_of(SNAPSHOTS, name))
+                    found.append(StoredSnapshot(int(match[1]), int(match[2]), file.size()))
+                    file.close()
         return sorted(found)
 
     async def newest(self) -> StoredSnapshot | None:
@@ -149,8 +153,10 @@ class SnapshotStore:
         return found[-1] if found else None
 
     async def open_for_reading(self, index: int, term: int) -> SnapshotReader:
-        """Open the snapshot at this position. FileNotFoundError where it is gone."""
-        file = await self._disk.open(path_of(SNAPSHOTS, _name(index, term)))
+        """Open the snapshot at this position. FileNotFoundError where it is gone; NoRoom."""
+        path = path_of(SNAPSHOTS, _name(index, term))
+        with room_for(f"a reader of {path}"):
+            file = await self._disk.open(path)
         snapshot = StoredSnapshot(index, term, file.size())
         self._readers[snapshot] += 1
         return SnapshotReader(self, snapshot, file)
