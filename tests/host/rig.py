@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import trio
@@ -152,3 +153,8 @@ async def read_to_end(stream: trio.abc.ReceiveStream) -> bytes:
 def pattern(count: int) -> bytes:
     """Bytes whose order can be checked."""
     return array("I", range((count + 3) // 4)).tobytes()[:count]
+
+
+def open_count() -> int:
+    """How many descriptors this process has open."""
+    return len(list(Path("/dev/fd").iterdir()))

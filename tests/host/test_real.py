@@ -1,13 +1,16 @@
 """The contract over the operating system, served by the hub and by streams; and what only it has."""
 
 import os
+import resource
 import socket
 import stat
 import struct
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -15,7 +18,7 @@ import pytest
 import trio
 
 from tests.host.contract import HostContract
-from tests.host.rig import Echo, read_exactly, serving
+from tests.host.rig import Echo, open_count, read_exactly, serving
 from tests.host.serve_contract import ServeContract
 from trikv.host.disk import DataDirectoryBusy, RealDisk
 from trikv.host.real import HAS_EPOLL, RealHost
@@ -223,6 +226,96 @@ async def test_failing_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(calls) == 2
     file.close()
     disk.close()
+
+
+@contextmanager
+def no_more_of_anything(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No descriptor and no thread can be had."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    probe = os.dup(0)  # the lowest free number: all below are taken
+    os.close(probe)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_thread)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (probe, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _no_thread(_: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+async def test_what_was_begun_needs_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is open is written, synced, renamed, removed, its directory synced, whatever runs out."""
+    disk = RealDisk(str(tmp_path / "data"))
+    await disk.make_directory("wal")
+    file = await disk.create("wal/next")
+    with no_more_of_anything(monkeypatch):
+        with pytest.raises(OSError, match="Too many open files"):
+            await disk.create("wal/more")
+        await file.write_and_sync(0, b"x")
+        await disk.rename("wal/next", "wal/1")
+        await disk.sync_directory("wal")
+        await disk.sync_directory("")
+        assert await disk.exists("wal/1")
+        assert await file.read(0, 9) == b"x"
+        await disk.remove("wal/1")
+        await disk.sync_directory("wal")
+    assert await disk.names("wal") == []
+    file.close()
+    disk.close()
+
+
+async def test_a_refused_file_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a thread for it no file is made, and no descriptor is lost; with one again it is."""
+    disk = RealDisk(str(tmp_path / "data"))
+    assert await disk.names("") == []
+    open_before = open_count()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_thread)
+        for _ in range(3):
+            with pytest.raises(OSError, match="no more threads can be started"):
+                await disk.create("a")
+    assert await disk.names("") == []
+    assert open_count() == open_before + 1, "but for the directory, which stays open"
+    (await disk.create("a")).close()
+    with pytest.raises(FileExistsError):
+        await disk.create("a")
+    disk.close()
+
+
+async def test_a_directory_that_was_replaced_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is synced is the directory that bears the name now, not one an operator has moved away."""
+    disk = RealDisk(str(tmp_path))
+    await disk.make_directory("backups")
+    (await disk.create("backups/1")).close()
+    (tmp_path / "backups").rename(tmp_path / "old")
+    await disk.make_directory("backups")
+    synced: list[os.stat_result] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd)))
+    await disk.sync_directory("backups")
+    assert os.path.samestat(synced[0], (tmp_path / "backups").stat())
+    (tmp_path / "backups").rmdir()
+    with pytest.raises(FileNotFoundError):
+        await disk.sync_directory("backups")
+    disk.close()
+
+
+async def test_no_thread_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host name that cannot be looked up for want of a thread is an OSError: the link tries again."""
+    from trikv.host.sockets import dial
+
+    async def refuse(*_: object, **__: object) -> None:
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(trio.socket, "getaddrinfo", refuse)
+    with pytest.raises(OSError, match=r"cannot reach peer\.example:1: no more threads can be started"):
+        await dial("peer.example:1")
 
 
 async def test_lost_in_the_backlog(tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 """The disk's thread."""
 
 import contextlib
+import errno
 import gc
+import os
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 import trio
 
+from tests.host.rig import open_count
 from trikv.host.worker import Worker
 
 
@@ -35,6 +39,51 @@ async def test_close_ends_the_thread() -> None:
     with pytest.raises(AssertionError, match="closed"):
         await worker.run(int)
     Worker("never started").close()
+
+
+@pytest.mark.parametrize("lacking", ["pipe", "thread", "watch"])
+async def test_a_worker_that_cannot_be_started_leaves_nothing(
+    lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a descriptor, a thread or a watch `start` raises an OSError that says so; a later one works."""
+
+    def refuse(*_: object) -> None:
+        raise {
+            "pipe": OSError(errno.EMFILE, "Too many open files"),
+            "thread": RuntimeError("can't start new thread"),
+            "watch": OSError(errno.ENOSPC, "No space left on device"),
+        }[lacking]
+
+    async def refuse_later(_: object) -> None:
+        await trio.lowlevel.checkpoint()
+        refuse()
+
+    what = {
+        "pipe": (os, "pipe", refuse, errno.EMFILE, "Too many open files"),
+        "thread": (threading.Thread, "start", refuse, errno.EAGAIN, "no more threads can be started"),
+        "watch": (trio.lowlevel, "wait_readable", refuse_later, errno.EAGAIN, "refuses to watch more files"),
+    }
+    where, name, replacement, code, text = what[lacking]
+    open_before = open_count()
+    worker = Worker("poor")
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, replacement)
+        with pytest.raises(OSError, match=text) as caught:
+            await worker.start()
+    assert caught.value.errno == code
+    await eventually(lambda: not any(thread.name == "poor" for thread in threading.enumerate()))
+    assert open_count() == open_before
+    again = Worker("rich")
+    await again.start()
+    assert await again.run(int, "7") == 7
+    again.close()
+
+
+async def eventually(predicate: Callable[[], bool]) -> None:
+    """Wait for what a thread will bring about."""
+    with trio.fail_after(5):
+        while not predicate():  # noqa: ASYNC110 - a thread sets no event
+            await trio.sleep(0.001)
 
 
 async def test_cancelled_call_is_waited_for() -> None:

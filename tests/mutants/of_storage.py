@@ -160,7 +160,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "        try:\n"
         "            await self._file.file.write_and_sync(segment.used_bytes, data)\n"
         "        except OSError:\n"
-        "            raise DiskFull('the log') from None\n",
+        "            raise NoRoom('the disk is full', 'the log') from None\n",
         "storage/test_wal.py::test_full_disk_inside_a_segment_kills",
     ),
 )

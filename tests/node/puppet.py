@@ -177,9 +177,7 @@ class Puppet:
 
     def heard(self, kind: type[M], peer: int | None = None) -> list[M]:
         """All that it was told of one kind, by `peer` or by anybody, since the last `forget`."""
-        return [
-            said for sender, said, _ in self._heard if isinstance(said, kind) and peer in (None, sender)
-        ]
+        return [said for sender, said, _ in self._heard if isinstance(said, kind) and peer in (None, sender)]
 
     def forget(self) -> None:
         """What was heard so far is not looked at any more."""

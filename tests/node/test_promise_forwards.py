@@ -12,7 +12,6 @@ from trikv.machine.batch import Batch, Hello, Item, Submission
 from trikv.protocol.messages import (
     Forward,
     ForwardRejected,
-
     ReadRejected,
     ReadRequest,
 )

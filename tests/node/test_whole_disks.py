@@ -2,6 +2,7 @@
 
 import errno
 
+import pytest
 import trio
 
 from tests.node.counting import THINK_S, Counting, others, until
@@ -78,6 +79,47 @@ def test_leader_with_a_full_disk_hands_over() -> None:
         await cluster.converged()
 
     run_cluster(scenario, command_deadline_ms=3000)
+
+
+@pytest.mark.parametrize(
+    ("code", "lack"),
+    [
+        (errno.EMFILE, "this process has no more files to open (ulimit -n)"),
+        (errno.ENOMEM, "the system has no more memory"),
+        (errno.EAGAIN, "Resource temporarily unavailable"),
+    ],
+)
+def test_a_node_without_descriptors_or_threads_goes_on(code: int, lack: str) -> None:
+    """No file can be opened: its writes, backups and saves are refused and say why; then all goes on."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        poor = await cluster.leader()
+        client = await cluster.connect(poor)
+        await write_much(client, range(5))
+        failing = cluster.world.machine(f"node{poor}").disk_traits.broken
+        failing["create"] = code
+        elsewhere = await cluster.connect(others(cluster, poor)[0])
+        await write_much(elsewhere, range(5, 45))
+        assert await cluster.leader() != poor
+        assert str(await client.call("SET", "refused", "x")) == (
+            f"CLUSTERDOWN this node cannot write: {lack}; the command was not executed, use another node"
+        )
+        assert await client.call("PING") == b"PONG"
+        del failing["create"]
+        await until(lambda: cluster.parts(poor).raft.durable_index >= cluster.parts(poor).raft.last_index)
+        failing["create"] = failing["open"] = failing["names"] = code
+        for command in ("BACKUP", "SAVE"):
+            assert str(await client.call(command)).startswith(f"ERR could not write: {lack}: no room for ")
+        del failing["create"]
+        for command in ("BACKUP", "SAVE"):  # done, though old files cannot be looked for
+            assert not isinstance(await client.call(command), Exception)
+        failing.clear()
+        assert await client.call("SET", "taken", "x") == b"OK"
+        assert await client.call("DBSIZE") == 46
+        await cluster.converged()
+
+    run_cluster(scenario)
 
 
 def test_reads_on_a_full_disk_are_answered_or_refused_in_time() -> None:

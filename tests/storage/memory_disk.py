@@ -103,6 +103,10 @@ class MemoryDisk:
         """Count an operation that changes the disk; it may fail here."""
         self.steps += 1
         self.observe(kind, path)
+        self.may_fail(kind, path)
+
+    def may_fail(self, kind: str, path: str) -> None:
+        """An operation that changes nothing may fail as well."""
         code = self.fail(kind, path)
         if code is not None:
             raise OSError(code, errno.errorcode[code], path)
@@ -123,14 +127,17 @@ class MemoryDisk:
         return MemoryFile(self, path, self.names_now[path])
 
     async def open(self, path: str) -> MemoryFile:
+        self.may_fail("open", path)
         self._demand_file(path)
         return MemoryFile(self, path, self.names_now[path])
 
     async def make_directory(self, path: str) -> None:
+        self.may_fail("make_directory", path)
         parts = path.split("/")
         self.directories.update("/".join(parts[: n + 1]) for n in range(len(parts)))
 
     async def names(self, path: str) -> list[str]:
+        self.may_fail("names", path)
         if path in self.names_now:
             raise NotADirectoryError(path)
         inside = [name for name in self.names_now if directory_of(name) == path]

@@ -8,7 +8,7 @@ from tests.storage.memory_disk import MemoryDisk
 from tests.storage.model import DISK_ID, run_now
 from trikv.storage import identity
 from trikv.storage.aside import SYNC_EVERY_BYTES, AsideFile, prune, remove_unfinished, write_whole
-from trikv.storage.errors import DiskFull, IdentityWithoutLog, StorageCorrupt, StrayName
+from trikv.storage.errors import DiskFull, Exhausted, IdentityWithoutLog, StorageCorrupt, StrayName
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.layout import BACKUP, BACKUPS
 from trikv.storage.snapshots import SnapshotStore, StoredSnapshot
@@ -154,6 +154,46 @@ def test_full_disk_keeps_the_old_document(where: str) -> None:
         run_now(write_whole(disk, "", "dump.json", b"new"))
     assert run_now(disk.names("")) == ["dump.json"]
     assert bytes(disk.names_now["dump.json"].cache) == b"old"
+
+
+@pytest.mark.parametrize("kind", ["make_directory", "create"])
+def test_a_shortage_is_met_before_a_document_is_begun(kind: str) -> None:
+    """Without a descriptor for it a snapshot or backup is not begun, and can be tried again."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    publish(store, 4)
+    disk.fail = lambda failing, _path: errno.EMFILE if failing == kind else None
+    with pytest.raises(Exhausted, match=r"no more files to open \(ulimit -n\): no room for snapshots/"):
+        publish(store, 5)
+    disk.fail = lambda _kind, _path: None
+    assert publish(store, 5).index == 5
+
+
+@pytest.mark.parametrize("kind", ["names", "open"])
+def test_a_published_snapshot_counts_whatever_runs_out_behind_it(kind: str) -> None:
+    """Older ones that cannot be looked for now go at the next time."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    publish(store, 4)
+    publish(store, 5)
+    disk.fail = lambda failing, _path: errno.EMFILE if failing == kind else None
+    assert publish(store, 6).index == 6
+    with pytest.raises(Exhausted, match="no room for a look at the snapshots"):
+        run_now(store.newest())
+    disk.fail = lambda _kind, _path: None
+    assert [one.index for one in run_now(store.list())] == [4, 5, 6]
+    publish(store, 7)
+    assert [one.index for one in run_now(store.list())] == [6, 7]
+
+
+def test_a_snapshot_that_cannot_be_opened_now() -> None:
+    """A follower's transfer is told, and can ask again."""
+    disk = MemoryDisk()
+    store = a_store(disk)
+    publish(store, 4)
+    disk.fail = lambda kind, _path: errno.ENFILE if kind == "open" else None
+    with pytest.raises(Exhausted, match=r"\(fs.file-max\): no room for a reader of snapshots/"):
+        run_now(store.open_for_reading(4, 1))
 
 
 def test_other_errors_pass() -> None:

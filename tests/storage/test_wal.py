@@ -22,7 +22,7 @@ from tests.storage.model import (
 )
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import HardState
-from trikv.storage.errors import DiskFull, WalDead
+from trikv.storage.errors import DiskFull, NoRoom, WalDead
 from trikv.storage.wal import Wal, WalSettings
 
 LARGE = WalSettings(segment_bytes=1 << 16, zero_piece_bytes=1 << 14)
@@ -251,6 +251,48 @@ def test_after_a_full_disk_all_is_there() -> None:
         log = log.through(meta(index))
     assert base is not None
     assert contents(reopen(disk.killed())) == log
+
+
+SHORTAGES = {
+    errno.EMFILE: r"this process has no more files to open \(ulimit -n\)",
+    errno.ENFILE: r"the system has no more files to open \(fs.file-max\)",
+    errno.ENOMEM: "the system has no more memory",
+    errno.EAGAIN: "EAGAIN",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full",
+}
+
+
+@pytest.mark.parametrize("code", SHORTAGES)
+def test_a_shortage_before_anything_depends_on_it_can_be_repeated(code: int) -> None:
+    """Without a descriptor, thread or memory for the next segment the same write goes on later."""
+    disk = MemoryDisk()
+    wal = create(disk)
+    disk.fail = lambda kind, _path: code if kind == "create" else None
+    jobs = [job(*[entry(n, 1, b"p" * 400) for n in range(1, 9)]), job(number=2, term=3)]
+    for _ in range(3):
+        with pytest.raises(NoRoom, match=SHORTAGES[code]) as caught:
+            run_now(wal.write(jobs))
+        assert str(caught.value) == f"{caught.value.lack}: no room for the next log segment"
+    disk.fail = lambda _kind, _path: None
+    run_now(wal.write(jobs))
+    assert contents(reopen(disk.crashed(lambda _: False))) == START.through(jobs)
+
+
+@pytest.mark.parametrize("code", SHORTAGES)
+@pytest.mark.parametrize("kind", ["sync", "rename", "sync_directory"])
+def test_a_shortage_that_something_depends_on_kills(code: int, kind: str) -> None:
+    """What a failed sync or rename left is not known, whatever it failed for: it is never tried again."""
+    disk = MemoryDisk()
+    wal = create(disk)
+    while run_now(wal.prepare()):
+        pass
+    disk.fail = lambda failing, path: code if failing == kind and path != "wal/next.tmp" else None
+    with pytest.raises(OSError, match=errno.errorcode[code]):
+        fill(wal, 1, 20)
+    disk.fail = lambda _kind, _path: None
+    with pytest.raises(WalDead):
+        run_now(wal.write([]))
 
 
 def test_full_disk_inside_a_segment_kills() -> None:

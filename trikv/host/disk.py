@@ -1,8 +1,12 @@
 """The data directory on a real file system: `trikv.storage.disk.Disk`.
 
 Each open file has a thread of its own (`trikv.host.worker`), so that zeroing a segment or writing a
-snapshot never stands in front of the write-ahead log's sync. Operations on names are rare and use Trio's
-thread pool. No operation is ever abandoned by cancellation: when an await returns, the disk is quiet.
+snapshot never stands in front of the write-ahead log's sync. Operations on names are rare and share one more
+thread. No operation is ever abandoned by cancellation: when an await returns, the disk is quiet.
+
+Descriptors, threads and watches may run out. So all that a file will ever need is taken when it is created or
+opened, its directory's descriptor included, which stays open from then on: no write, sync, rename or removal
+can fail for want of one when something depends on it already.
 """
 
 import contextlib
@@ -37,10 +41,11 @@ class DataDirectoryBusy(OSError):  # noqa: N818 - a state of the world, told to 
 class RealFile:
     """An open file: `trikv.storage.disk.DiskFile`."""
 
-    def __init__(self, fd: int, path: str) -> None:
+    def __init__(self, fd: int, path: str, worker: Worker) -> None:
+        """`worker`: started, and the file's own from now on."""
         self._fd = fd
         self._path = path
-        self._worker = Worker(f"disk {path}")
+        self._worker = worker
         self._running = False
         self._closed = False
 
@@ -90,6 +95,34 @@ class RealFile:
         return OSError(errno.EBADF, f"{self._path} is closed")
 
 
+class _Directories:
+    """Directories that are kept open, to be synced: the handful a node has. Used in one thread only."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, int] = {}
+
+    def hold(self, path: Path) -> int:
+        """The descriptor of the directory that bears this name now. OSError where there is none."""
+        fd = self._open.get(path, -1)
+        if fd >= 0 and not os.path.samestat(
+            path.stat(), os.fstat(fd)
+        ):  # somebody has put another in its place
+            os.close(self._open.pop(path))
+            fd = -1
+        if fd < 0:
+            fd = self._open[path] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return fd
+
+    def sync(self, path: Path) -> None:
+        """``fsync`` on the directory itself."""
+        os.fsync(self.hold(path))
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+
 class RealDisk:
     """A locked data directory: `trikv.storage.disk.Disk`."""
 
@@ -103,48 +136,68 @@ class RealDisk:
         except BlockingIOError:
             os.close(self._lock_fd)
             raise DataDirectoryBusy(directory) from None
+        self._directories = _Directories()
+        self._names_worker = Worker(f"disk {directory}")
+        self._names_lock = trio.Lock()
 
     def close(self) -> None:
         """Give the directory to the next process. Open files are the owner's to close, before."""
         if self._lock_fd >= 0:
+            self._names_worker.close()
+            self._directories.close()
             os.close(self._lock_fd)
             self._lock_fd = -1
 
     async def create(self, path: str) -> RealFile:
-        """A new file."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        fd = await trio.to_thread.run_sync(os.open, self._at(path), flags, FILE_MODE)  # noqa: TID251 - the host
-        return RealFile(fd, path)
+        """A new file; its directory can be synced from now on, whatever runs out."""
+        await self._on_names(self._directories.hold, self._at(path).parent)
+        return await self._open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
     async def open(self, path: str) -> RealFile:
         """An existing file."""
-        fd = await trio.to_thread.run_sync(os.open, self._at(path), os.O_RDWR | os.O_CLOEXEC)  # noqa: TID251 - the host
-        return RealFile(fd, path)
+        return await self._open_file(path, os.O_RDWR)
 
     async def make_directory(self, path: str) -> None:
-        """The directory and its parents, for the owner only."""
-        await trio.to_thread.run_sync(_make_directory, self._at(path))  # noqa: TID251 - the host
+        """The directory and its parents, for the owner only; the one it is in can be synced from now on."""
+        await self._on_names(_make_directory, self._at(path))
+        await self._on_names(self._directories.hold, self._at(path).parent)
 
     async def names(self, path: str) -> list[str]:
         """Sorted names, without the lock."""
-        found = await trio.to_thread.run_sync(_names, self._at(path))  # noqa: TID251 - the host
+        found = await self._on_names(_names, self._at(path))
         return [name for name in found if path or name != LOCK_NAME]
 
     async def exists(self, path: str) -> bool:
         """A file or a directory."""
-        return await trio.to_thread.run_sync(self._at(path).exists)  # noqa: TID251 - the host
+        return await self._on_names(self._at(path).exists)
 
     async def rename(self, old: str, new: str) -> None:
         """Atomic."""
-        await trio.to_thread.run_sync(os.replace, self._at(old), self._at(new))  # noqa: TID251 - the host
+        await self._on_names(os.replace, self._at(old), self._at(new))
 
     async def remove(self, path: str) -> None:
         """Remove a file."""
-        await trio.to_thread.run_sync(os.unlink, self._at(path))  # noqa: TID251 - the host
+        await self._on_names(os.unlink, self._at(path))
 
     async def sync_directory(self, path: str) -> None:
         """``fsync`` on the directory itself."""
-        await trio.to_thread.run_sync(_sync_directory, self._at(path))  # noqa: TID251 - the host
+        await self._on_names(self._directories.sync, self._at(path))
+
+    async def _open_file(self, path: str, flags: int) -> RealFile:
+        """The thread first: a file that was created always has one."""
+        worker = Worker(f"disk {path}")
+        await worker.start()
+        try:
+            fd = await worker.run(os.open, self._at(path), flags | os.O_CLOEXEC, FILE_MODE)
+        except BaseException:
+            worker.close()
+            raise
+        return RealFile(fd, path, worker)
+
+    async def _on_names(self, function: Callable[..., T], *args: object) -> T:
+        """Run it in the one thread for names, in turn."""
+        async with self._names_lock:
+            return await self._names_worker.run(function, *args)
 
     def _at(self, path: str) -> Path:
         relative = PurePosixPath(path)
@@ -192,11 +245,3 @@ def _names(path: Path) -> list[str]:
         return sorted(os.listdir(path))  # noqa: PTH208 - names, not paths
     except FileNotFoundError:
         return []
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

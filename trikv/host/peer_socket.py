@@ -44,14 +44,17 @@ class PeerSocket(PeerStream):
     async def wait_send_all_might_not_block(self) -> None:
         """Returns when the kernel has room."""
         self._check_open()
-        await trio.lowlevel.wait_writable(self._socket)
+        try:
+            await trio.lowlevel.wait_writable(self._socket)
+        except OSError as error:  # the kernel may refuse to watch one more socket
+            raise self._problem(error) from error
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has arrived, b"" at the end."""
         while True:
             self._check_open()
-            await trio.lowlevel.wait_readable(self._socket)
             try:
+                await trio.lowlevel.wait_readable(self._socket)
                 return self._socket.recv(max_bytes or RECEIVE_BYTES)
             except BlockingIOError:
                 continue

@@ -1,7 +1,9 @@
 """Making sockets: binding, dialing and their options, in one place for clients and peers."""
 
 import contextlib
+import errno
 import socket
+from typing import TypeAlias, cast
 
 import trio
 
@@ -18,22 +20,30 @@ PEER_TIMEOUT_S = 10
 """Unacknowledged bytes to a peer break the connection after this long (the kernel's default: 15 min)."""
 
 
-def endpoint(sockaddr: tuple[str | int, ...]) -> str:
+SockAddr: TypeAlias = tuple[str | int, ...]
+
+
+def endpoint(sockaddr: SockAddr) -> str:
     """``host:port`` of what ``getsockname`` or ``accept`` returned."""
     return join_address(str(sockaddr[0]), int(sockaddr[1]))
 
 
-async def _resolve(address: str) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
+async def _resolve(address: str) -> tuple[socket.AddressFamily, SockAddr]:
     """The socket address for `address`; numbers never reach a resolver, and IPv4 wins for names."""
     host, port = split_address(address)
     for family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
             socket.inet_pton(family, host)
             return family, (host, port)
-    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except RuntimeError as error:  # it takes a thread
+        raise OSError(errno.EAGAIN, f"no more threads can be started to look it up ({error})") from error
+    except UnicodeError as error:  # a name that no resolver takes
+        raise OSError(errno.EINVAL, f"{host!r} is no host name ({error})") from error
     found.sort(key=lambda one: one[0] != socket.AF_INET)
-    family, _, _, _, (resolved, *_) = found[0]
-    return family, (str(resolved), port)
+    family, _, _, _, sockaddr = found[0]
+    return family, cast("SockAddr", sockaddr)
 
 
 def _named(error: OSError, what: str) -> OSError:

@@ -12,5 +12,6 @@ ACCEPT_RETRY_S = 0.1
 """Without room for a new connection, accepting is tried again after this, or when a connection closes."""
 WARN_S = 10.0
 """Between two warnings that no connection can be accepted."""
-NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-"""What `accept` fails with when it is not the connection's fault."""
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC)
+"""What `accept` fails with when it is not the connection's fault. ENOSPC: the kernel watches no more sockets
+(fs.epoll.max_user_watches)."""

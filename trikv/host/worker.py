@@ -8,6 +8,7 @@ repeated inside a shield.
 """
 
 import contextlib
+import errno
 import os
 import queue
 import threading
@@ -31,7 +32,10 @@ class _Job:
 
 
 class Worker:
-    """One thread, started by the first call, ended by `close`.
+    """One thread, started by `start` or the first call, ended by `close`.
+
+    Whatever may be lacking (descriptors, a thread, an epoll watch) is lacking in `start`, before anything
+    depends on it; no later call needs more.
 
     A call cannot be cancelled: `run` returns only when the thread is done with it, so that no write ever
     happens behind its caller's back. Cancellation is noticed before a call starts, and after it by the
@@ -44,7 +48,21 @@ class Worker:
         self._started = False
         self._busy = False
         self._closed = False
-        self._wake_fd = self._done_fd = -1
+        self._wake_fd = -1
+
+    async def start(self) -> None:
+        """Start the thread. OSError where the system has no more of what it needs; nothing is left behind."""
+        assert not self._started, f"{self._name}: the worker has been started"
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._start()
+        try:
+            await self.run(_nothing)  # the pipe is watched from here on: that, too, can be refused
+        except OSError as error:
+            self._busy = False
+            self.close()
+            raise OSError(
+                errno.EAGAIN, f"the system refuses to watch more files ({error.strerror})"
+            ) from error
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """``function(*args)`` in the thread; its exception is raised here. One call at a time."""
@@ -82,11 +100,21 @@ class Worker:
         self._closed = True
 
     def _start(self) -> None:
-        self._wake_fd, self._done_fd = os.pipe()
+        self._wake_fd, done_fd = os.pipe()
         os.set_blocking(self._wake_fd, False)
-        self._started = True
         # A daemon, because a device that hangs must not keep a process alive that gave up on it.
-        threading.Thread(target=_work, args=(self._jobs, self._done_fd), name=self._name, daemon=True).start()
+        thread = threading.Thread(target=_work, args=(self._jobs, done_fd), name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            os.close(self._wake_fd)
+            os.close(done_fd)
+            raise OSError(errno.EAGAIN, "no more threads can be started (ulimit -u)") from error
+        self._started = True
+
+
+def _nothing() -> None:
+    """The first call of a thread."""
 
 
 def _work(jobs: queue.SimpleQueue[_Job | None], done_fd: int) -> None:

@@ -24,7 +24,7 @@ from trikv.protocol.messages import DurableRequest
 from trikv.raft.core import Raft
 from trikv.raft.types import SnapshotMeta
 from trikv.storage.aside import prune
-from trikv.storage.errors import DiskFull, StrayName
+from trikv.storage.errors import NoRoom, StrayName
 from trikv.storage.layout import BACKUP, BACKUPS
 
 WAIT_POLL_S = 0.005
@@ -135,7 +135,7 @@ class Actions:
         try:
             error = await barrier(self._inbox)
             return await act() if error is None else error
-        except (DiskFull, StrayName, *NOT_THE_DISK) as problem:  # any other ends the node (PROTOCOL 12)
+        except (NoRoom, StrayName, *NOT_THE_DISK) as problem:  # any other ends the node (PROTOCOL 12)
             log.error("could not write", reason=str(problem))
             return CommandError(f"ERR could not write: {problem}")
         finally:
@@ -155,7 +155,10 @@ class Actions:
 
     async def _backup(self) -> Reply:
         meta, keys, name = await self._write_backup()
-        await self._prune(name.removeprefix(f"{BACKUPS}/"))
+        try:
+            await self._prune(name.removeprefix(f"{BACKUPS}/"))
+        except NoRoom as problem:  # the backup itself is written, and is durable
+            log.warning("older backups stay until the next one", reason=str(problem))
         return f"{self._settings.data_directory}/{name}: {keys} keys at index {meta.index}".encode()
 
     async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:

@@ -46,9 +46,6 @@ from trikv.raft.types import DiskId, EntryKind, NodeId, ReadId
 STOPPING = CommandError(
     "CLUSTERDOWN this node is shutting down; the command was not executed, use another node"
 )
-DISK_FULL = CommandError(
-    "CLUSTERDOWN the disk of this node is full; the command was not executed, use another node"
-)
 FORWARD_BYTES_MAX = 1024 * 1024
 """How much of the window one turn hands over; the rest follows in the next."""
 HOUSEKEEPING_MS = 1000
@@ -110,6 +107,8 @@ class Driver:
         self.drained = False
         """The stop has come so far that this node needs its peers no more."""
         self.disk_full = False
+        self._no_room = STOPPING
+        """What a write is refused with while `disk_full`."""
         self.works = 0
         """Commands taken since the start: whether it moves tells an idle node from a busy one."""
         self.draining: dict[NodeId, bool] = {}
@@ -232,8 +231,8 @@ class Driver:
                 self._give_leadership_away()
             case events.Compact(meta=meta):
                 self._parts.writer.compact(meta)
-            case events.DiskFull(full=full):
-                self._disk_is_full(full=full)
+            case events.DiskFull():
+                self._disk_is_full(event)
             case _:
                 assert_never(event)
 
@@ -247,7 +246,7 @@ class Driver:
                 work.failed(STOPPING)
         elif self.disk_full:
             for work in writes:
-                work.failed(DISK_FULL)  # after a change of term we could not even learn what became of it
+                work.failed(self._no_room)  # after a change of term we could not even learn what became of it
             self._reads.submit(reads, self._now_ms)
         else:
             self._proposals.submit(writes, self._now_ms)
@@ -332,13 +331,15 @@ class Driver:
         for work, error in self._proposals.installed(event.row, fresh_nonce, self._now_ms):
             work.failed(error)
 
-    def _disk_is_full(self, *, full: bool) -> None:
-        self.disk_full = full
-        if full:
-            log.error("the disk is full: no write is accepted or acknowledged until there is room")
+    def _disk_is_full(self, event: events.DiskFull) -> None:
+        self.disk_full = event.full
+        if event.full:
+            log.error("no write is accepted or acknowledged until there is room", lack=event.lack)
+            what = "the command was not executed, use another node"
+            self._no_room = CommandError(f"CLUSTERDOWN this node cannot write: {event.lack}; {what}")
             self._give_leadership_away()
         else:
-            log.info("there is room on the disk again")
+            log.info("there is room again: writes are accepted")
 
     def _give_leadership_away(self) -> None:
         raft = self._raft

@@ -41,6 +41,8 @@ class DiskFull(msgspec.Struct, gc=False):
     """The log's next segment cannot be allocated (or, `full` False, can again)."""
 
     full: bool
+    lack: str = ""
+    """What there is no more of: space, descriptors, threads (`trikv.storage.errors.NoRoom`)."""
 
 
 class OwnHello(msgspec.Struct, gc=False):

@@ -20,7 +20,7 @@ from trikv.node.mailbox import Mailbox
 from trikv.node.transfers import Incoming, Outgoing
 from trikv.protocol.messages import SnapshotAck, SnapshotChunk
 from trikv.raft.types import DiskId, NodeId, SnapshotMeta
-from trikv.storage.errors import DiskFull, StorageCorrupt
+from trikv.storage.errors import NoRoom, StorageCorrupt
 from trikv.storage.snapshots import SnapshotStore
 
 PIECE_BYTES = 64 * 1024
@@ -114,14 +114,14 @@ class Snapshotter:
         try:
             with trio.CancelScope() as self._taking:
                 await self.take()
-        except DiskFull as error:
-            log.error("no snapshot: the disk is full; the log grows until there is room", reason=str(error))
+        except NoRoom as error:
+            log.error("no snapshot: the log grows until there is room", reason=str(error))
             await trio.sleep(FULL_RETRY_S)
 
     async def take(self) -> SnapshotMeta:
         """Write a snapshot of the state as it is; the log before it then goes.
 
-        Raises DiskFull; an OSError ends the node.
+        Raises NoRoom; an OSError ends the node.
         """
         async with self._walking:
             applier = self._applier
@@ -184,8 +184,8 @@ class Snapshotter:
             log.info("sending a snapshot", peer=peer, index=meta.index)
             async with await self._store.open_for_reading(meta.index, meta.term) as reader:
                 ok = await outgoing.send(meta, reader)
-        except DiskFull as error:
-            log.error("a follower gets no snapshot: the disk is full", peer=peer, reason=str(error))
+        except NoRoom as error:
+            log.error("a follower gets no snapshot until there is room", peer=peer, reason=str(error))
         finally:
             del self._outgoing[peer]
             self._inbox.put(TransferEnded(peer, meta.index if meta is not None else 0, ok))
@@ -211,7 +211,7 @@ class Snapshotter:
             for peer, disk, chunk in await self._chunks.take():
                 try:
                     await self._receive_one(peer, disk, chunk)
-                except (SnapshotError, StorageCorrupt, DiskFull) as error:
+                except (SnapshotError, StorageCorrupt, NoRoom) as error:
                     log.error("a snapshot could not be received", peer=peer, reason=str(error))
                     self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, -1))
                     await self._drop_incoming()

@@ -23,7 +23,7 @@ from trikv.node.events import HandOver
 from trikv.protocol.messages import Drained, Draining
 from trikv.raft.roles import Role
 from trikv.raft.types import NodeId
-from trikv.storage.errors import DiskFull
+from trikv.storage.errors import NoRoom
 
 DUMP = "dump.json"
 INCOMPLETE_DUMP = "dump.incomplete.json"
@@ -144,7 +144,7 @@ class Stopping:
         path = DUMP if complete else INCOMPLETE_DUMP
         try:
             meta, keys = await self._parts.snapshotter.write_document(lambda _: path, complete=complete)
-        except (OSError, DiskFull) as error:
+        except (OSError, NoRoom) as error:
             # The peers still wait for our word, and the log has everything that was acknowledged.
             log.error("no dump was written", file=path, reason=str(error))
             return False

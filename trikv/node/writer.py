@@ -15,7 +15,7 @@ from trikv.node.events import DiskFull, Event, Persisted
 from trikv.node.mailbox import Mailbox
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import SnapshotMeta
-from trikv.storage.errors import DiskFull as NoRoom
+from trikv.storage.errors import NoRoom
 from trikv.storage.wal import Wal
 
 
@@ -83,9 +83,9 @@ class Writer:
         while True:
             try:
                 await attempt()  # the disk abandons no write under way when the node stops
-            except NoRoom:
+            except NoRoom as error:
                 if not told:
-                    self._inbox.put(DiskFull(full=True))
+                    self._inbox.put(DiskFull(full=True, lack=error.lack))
                     told = True
                 await trio.sleep(self.RETRY_FULL_S)
             else:

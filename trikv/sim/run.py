@@ -39,6 +39,7 @@ from trikv.sim.workload.client import Client
 from trikv.sim.workload.connection import Connection
 from trikv.sim.workload.draw import COUNTERS, DATABASES, SUMS
 from trikv.sim.world import SimWorld
+from trikv.storage.errors import DISK_FULL
 
 SECRET = b"the secret of a simulated cluster"
 FOUNDING_S = 30.0
@@ -181,7 +182,7 @@ class Run:
             self.marks.sometimes("torn tail cut")
         elif text == "snapshot":
             self.marks.sometimes("snapshot taken")
-        elif text.startswith("the disk is full"):
+        elif event.get("lack") == DISK_FULL:
             self.marks.sometimes("disk was full")
         raise structlog.DropEvent
 

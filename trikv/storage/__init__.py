@@ -38,7 +38,7 @@ segments were synced before their successor existed.
 
 **Zeroed ahead.** A batch into written blocks is one data write to the device and changes no metadata; that
 doubles the rate of small syncs. The writer calls `Wal.prepare` when it is idle, one bounded piece at a time.
-This is also where a full disk is met, before any record depends on the space: `DiskFull` changes nothing and
+This is also where a full disk is met, before any record depends on the space: `NoRoom` changes nothing and
 may be tried again. ENOSPC anywhere else in the log, like EIO, kills it.
 
 **Snapshots, backups, the identity** are written aside, synced in pieces, renamed, and the directory synced

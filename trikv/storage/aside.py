@@ -38,7 +38,8 @@ class AsideFile:
         `mark` tells apart two that are made at once for the same name.
         """
         if directory:
-            await disk.make_directory(directory)
+            with room_for(path_of(directory, name)):
+                await disk.make_directory(directory)
             parent, _, _ = directory.rpartition("/")
             await disk.sync_directory(parent)
         path = path_of(directory, name + mark + UNFINISHED)
@@ -49,7 +50,7 @@ class AsideFile:
             return cls(disk, directory, name, mark, await disk.create(path))
 
     async def append(self, data: bytes) -> None:
-        """Add `data`. Raises DiskFull, after which only `abort` makes sense, or OSError."""
+        """Add `data`. Raises NoRoom, after which only `abort` makes sense, or OSError."""
         with room_for(self.path):
             await self._file.write(self.size, data)
             self.size += len(data)

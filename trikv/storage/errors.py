@@ -7,7 +7,9 @@
     ├── StorageCorrupt       bytes on disk contradict themselves: the node must not start from them
     ├── LogMissing           there is no log in this data directory (a blank disk)
     ├── IdentityWithoutLog   the disk was a member once and has lost its log
-    ├── DiskFull             no room for the next segment or snapshot: nothing is lost, try again later
+    ├── NoRoom               nothing is lost, for nothing depended on it yet: try again later
+    │   ├── DiskFull         no space for the next segment or snapshot
+    │   └── Exhausted        no descriptor, thread or memory to open it with
     ├── StrayName            something that is not trikv's stands where only its own files can
     └── WalDead              an earlier write failed: this log object takes nothing more
 
@@ -17,6 +19,15 @@ Sentences are written for the operator who reads them at three in the morning: w
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+DISK_FULL = "the disk is full"
+_LACKS = {
+    errno.EMFILE: "this process has no more files to open (ulimit -n)",
+    errno.ENFILE: "the system has no more files to open (fs.file-max)",
+    errno.ENOMEM: "the system has no more memory",
+}
+EXHAUSTED = frozenset({*_LACKS, errno.EAGAIN})
+"""EAGAIN is about threads or watches; the error's own text says which."""
 
 REFILL = (
     "Start this node with `trikv serve --refill`: it sets this data directory aside and takes a full copy "
@@ -56,11 +67,27 @@ class IdentityWithoutLog(StorageError):
         )
 
 
-class DiskFull(StorageError):
-    """ENOSPC before any record depended on the space. Retry when there is room (PROTOCOL 12)."""
+class NoRoom(StorageError):
+    """The system has no more of something, before any record depended on it. Retry later (PROTOCOL 12)."""
+
+    def __init__(self, lack: str, what: str) -> None:
+        super().__init__(f"{lack}: no room for {what}")
+        self.lack = lack
+        """What there is no more of, as a sentence without its end."""
+
+
+class DiskFull(NoRoom):
+    """ENOSPC, or a quota's EDQUOT."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"the disk is full: no room for {what}")
+        super().__init__(DISK_FULL, what)
+
+
+class Exhausted(NoRoom):
+    """Descriptors, threads, watches or the kernel's memory have run out: `errno` is one of `EXHAUSTED`."""
+
+    def __init__(self, error: OSError, what: str) -> None:
+        super().__init__(_LACKS.get(error.errno or 0, str(error.strerror)), what)
 
 
 class StrayName(StorageError):
@@ -83,10 +110,16 @@ class WalDead(StorageError):
 
 @contextmanager
 def room_for(what: str) -> Iterator[None]:
-    """Turn ENOSPC (or a quota's EDQUOT) in the block into DiskFull; other errors pass."""
+    """Turn what says that something has run out into NoRoom; other errors pass.
+
+    Only for blocks that nothing depends on, and after which no file is used again that failed in them: what
+    an error left of a write or a sync is not known (RELIABILITY 15).
+    """
     try:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(what) from error
+        if error.errno in EXHAUSTED:
+            raise Exhausted(error, what) from error
         raise

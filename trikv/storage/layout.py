@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from trikv.storage.disk import Disk
-from trikv.storage.errors import StrayName
+from trikv.storage.errors import StrayName, room_for
 
 WAL: Final = "wal"
 """The directory of the log's segments, in the data directory."""
@@ -84,9 +84,10 @@ def obsolete(names: Iterable[str], pattern: re.Pattern[str], keep: int, written:
 
 
 async def names_in(disk: Disk, directory: str) -> list[str]:
-    """The names in one of our directories. StrayName where something else bears its name."""
+    """The names in one of our directories. StrayName where something else bears its name; NoRoom."""
     try:
-        return await disk.names(directory)
+        with room_for(f"a look at {directory or 'the data directory'}"):
+            return await disk.names(directory)
     except NotADirectoryError:
         raise StrayName(directory, "trikv keeps a directory of that name, and it is none") from None
 

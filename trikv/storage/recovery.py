@@ -48,8 +48,8 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
     """Open the log in `disk`.
 
     Raises LogMissing where there is none, StorageCorrupt where it is damaged in a way no crash explains,
-    StrayName where something else stands among the segments, DiskFull where there is no room to rewrite the
-    last one, OSError. A failed call can be repeated.
+    StrayName where something else stands among the segments, NoRoom where there is none to rewrite the last
+    one, OSError. A failed call can be repeated.
     """
     sequences = await _sequences(disk)
     replay = LogReplay()

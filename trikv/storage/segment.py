@@ -9,7 +9,7 @@ begins with a whole header. Segments are never recycled: old records must not tu
 import attrs
 
 from trikv.storage.disk import Disk, DiskFile
-from trikv.storage.errors import DiskFull, room_for
+from trikv.storage.errors import NoRoom, room_for
 from trikv.storage.layout import UNFINISHED, WAL, own_file, path_of
 
 SUFFIX = ".wal"
@@ -92,7 +92,7 @@ class NextSegment:
     async def prepare(self, least_bytes: int = 0) -> bool:
         """Do one bounded piece of work; True while more is to do.
 
-        `least_bytes`: needed for a batch that is larger than a segment. Raises DiskFull, which changes
+        `least_bytes`: needed for a batch that is larger than a segment. Raises NoRoom, which changes
         nothing: what was made so far is given back, since a file whose sync failed is never used again.
         """
         try:
@@ -100,7 +100,7 @@ class NextSegment:
                 self._file = await SegmentFile.begin(self._disk, "next")
             size = self._file.size
             more = await self._file.fill(max(self._segment_bytes, least_bytes), self._piece_bytes)
-        except DiskFull:
+        except NoRoom:
             if self._file is not None:
                 file, self._file = self._file, None
                 await file.discard()

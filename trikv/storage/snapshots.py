@@ -6,6 +6,7 @@ newest turns out unreadable. A file that is being read is not removed until its 
 """
 
 from collections import Counter
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,7 @@ import attrs
 
 from trikv.storage.aside import AsideFile, remove_unfinished
 from trikv.storage.disk import Disk, DiskFile
+from trikv.storage.errors import NoRoom, room_for
 from trikv.storage.layout import SNAPSHOT, SNAPSHOTS, names_in, own_file, path_of
 
 KEPT = 2
@@ -86,14 +88,15 @@ class SnapshotWriter:
         return self._file.size
 
     async def append(self, data: bytes) -> None:
-        """Add a piece. Raises DiskFull, after which only `abort` makes sense."""
+        """Add a piece. Raises NoRoom, after which only `abort` makes sense."""
         await self._file.append(data)
 
     async def publish(self) -> StoredSnapshot:
         """Make it durable under its name, then remove snapshots that are no longer needed."""
         await self._file.publish()
         written = StoredSnapshot(self._index, self._term, self._file.size)
-        await self._store.prune(written)
+        with suppress(NoRoom):  # to list them: they go the next time
+            await self._store.prune(written)
         return written
 
     async def abort(self) -> None:
@@ -131,15 +134,16 @@ class SnapshotStore:
         return await self._begin(index, term, ".install")
 
     async def list(self) -> list[StoredSnapshot]:
-        """All whole snapshots, oldest first."""
+        """All whole snapshots, oldest first. Raises NoRoom where they cannot be opened now."""
         found = []
-        for name in await names_in(self._disk, SNAPSHOTS):
-            match = SNAPSHOT.fullmatch(name)
-            if match is not None:
-                with own_file(path_of(SNAPSHOTS, name)):
-                    file = await self._disk.open(path_of(SNAPSHOTS, name))
-                found.append(StoredSnapshot(int(match[1]), int(match[2]), file.size()))
-                file.close()
+        with room_for("a look at the snapshots"):
+            for name in await names_in(self._disk, SNAPSHOTS):
+                match = SNAPSHOT.fullmatch(name)
+                if match is not None:
+                    with own_file(path_of(SNAPSHOTS, name)):
+                        file = await self._disk.open(path_of(SNAPSHOTS, name))
+                    found.append(StoredSnapshot(int(match[1]), int(match[2]), file.size()))
+                    file.close()
         return sorted(found)
 
     async def newest(self) -> StoredSnapshot | None:
@@ -148,8 +152,10 @@ class SnapshotStore:
         return found[-1] if found else None
 
     async def open_for_reading(self, index: int, term: int) -> SnapshotReader:
-        """Open the snapshot at this position. FileNotFoundError where it is gone."""
-        file = await self._disk.open(path_of(SNAPSHOTS, _name(index, term)))
+        """Open the snapshot at this position. FileNotFoundError where it is gone; NoRoom."""
+        path = path_of(SNAPSHOTS, _name(index, term))
+        with room_for(f"a reader of {path}"):
+            file = await self._disk.open(path)
         snapshot = StoredSnapshot(index, term, file.size())
         self._readers[snapshot] += 1
         return SnapshotReader(self, snapshot, file)

@@ -1,7 +1,7 @@
 """The write-ahead log: what Raft must find again after any crash, in numbered segments.
 
 One task owns a `Wal` (the node's writer) and awaits one call before the next. Every method that fails with
-anything but DiskFull leaves the log dead: what the disk then holds is unknown, and a second
+anything but NoRoom leaves the log dead: what the disk then holds is unknown, and a second
 ``fdatasync`` may report success for pages that were dropped (RELIABILITY 15). Every later call raises
 WalDead.
 """
@@ -17,7 +17,7 @@ from trikv.raft.types import HardState, SnapshotMeta
 from trikv.storage import frames
 from trikv.storage.batching import LogState, PendingBatch, batches_of, compaction_of
 from trikv.storage.disk import Disk
-from trikv.storage.errors import DiskFull, WalDead
+from trikv.storage.errors import NoRoom, WalDead
 from trikv.storage.layout import WAL
 from trikv.storage.reader import mark_of
 from trikv.storage.records import FORMAT, RecordKind, SegmentHeader, WalIdentity, encode
@@ -111,7 +111,7 @@ class Wal:
     async def write(self, jobs: Sequence[WriteJob]) -> None:
         """Make `jobs` durable, in order, in as few syncs as their size allows.
 
-        Raises DiskFull when the next segment cannot be allocated. A part of the jobs may be durable
+        Raises NoRoom when the next segment cannot be allocated. A part of the jobs may be durable
         then; the rest is kept, and the same call with the same jobs goes on where it stopped. Until it has
         returned, nothing else may be written.
         """
@@ -119,27 +119,27 @@ class Wal:
             if not self._owed:
                 self._owed.extend(batches_of(jobs, self._state, self._settings.batch_bytes_max))
                 self._owed_to = jobs
-            assert self._owed_to == jobs, "after DiskFull the same call is repeated before any other"
+            assert self._owed_to == jobs, "after NoRoom the same call is repeated before any other"
             await self._write_owed()
 
     async def compact(self, meta: SnapshotMeta) -> None:
         """Record that the snapshot at `meta` is durable, and remove the segments that hold nothing above it.
 
         `meta.index` is at or below the last entry; at or below the present base there is nothing to record.
-        May raise DiskFull, like `write`.
+        May raise NoRoom, like `write`.
         """
         with self._alone():
             if not self._owed:
                 if meta.index > self._state.base.index:
                     self._owed.append(compaction_of(meta, self._state))
                 self._owed_to = meta
-            assert self._owed_to == meta, "after DiskFull the same call is repeated before any other"
+            assert self._owed_to == meta, "after NoRoom the same call is repeated before any other"
             await self._write_owed()
 
     async def prepare(self) -> bool:
         """Zero one piece of the next segment, to be called when idle; True while there is more to do.
 
-        Raises DiskFull when there is no room: nothing depended on it yet. Until some more of the present
+        Raises NoRoom: nothing depended on it yet. Until some more of the present
         segment is used, later calls do not try again: zeroing up to the last free byte after every batch
         would be the slowest way to find out that nothing has changed.
         """
@@ -149,7 +149,7 @@ class Wal:
                 return False
             try:
                 return await self._next.prepare()
-            except DiskFull:
+            except NoRoom:
                 self._prepare_from_bytes = used + self._settings.segment_bytes // 16
                 raise
 
@@ -179,7 +179,7 @@ class Wal:
         self._busy = True
         try:
             yield
-        except DiskFull:
+        except NoRoom:
             raise
         except BaseException as error:
             self._dead = f"{type(error).__name__}: {error}"
@@ -221,7 +221,7 @@ class Wal:
     async def _switch(self, batch_bytes: int) -> None:
         """Go on in the next segment. Every batch in the present one is durable already.
 
-        DiskFull can come only from the first step, before anything depends on the new file; the header
+        NoRoom can come only from the first step, before anything depends on the new file; the header
         is written where zeros are, so that ENOSPC there means a lying disk, and kills.
         """
         sequence = self._segments[-1].sequence + 1
