@@ -40,6 +40,7 @@ from trikv.protocol.client import (
     NeedData,
     Request,
 )
+from trikv.units import counted
 
 NOAUTH: Final = CommandError("NOAUTH Authentication required.")
 _QUEUED_ARGUMENT_BYTES: Final = 64
@@ -434,4 +435,6 @@ def _always_ok(_caller: Caller, _args: Args, _reply: Reply) -> Reply:
 
 
 def _too_large(size: int, bytes_max: int) -> CommandError:
-    return CommandError(f"ERR command of {size} bytes exceeds the {bytes_max} bytes of a log entry")
+    return CommandError(
+        f"ERR command of {counted(size, 'byte')} exceeds the {bytes_max} bytes of a log entry"
+    )

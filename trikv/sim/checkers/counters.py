@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from trikv.sim.history import Operation
+from trikv.units import counted
 
 
 def check_counters(operations: Iterable[Operation], finals: Mapping[bytes, int]) -> str | None:
@@ -27,9 +28,8 @@ def check_counters(operations: Iterable[Operation], finals: Mapping[bytes, int])
     for key in sorted(answered.keys() | ambiguous.keys() | finals.keys()):
         final = finals.get(key, 0)
         if not answered[key] <= final <= answered[key] + ambiguous[key]:
-            return (
-                f"{key!r} is {final}: {answered[key]} increments answered, {ambiguous[key]} of unknown fate"
-            )
+            known = counted(answered[key], "increment")
+            return f"{key!r} is {final}: {known} answered, {ambiguous[key]} of unknown fate"
     return None
 
 

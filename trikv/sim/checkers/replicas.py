@@ -6,6 +6,7 @@ import trio
 
 from trikv.node.applier import Applier
 from trikv.node.driver import Parts
+from trikv.units import counted
 
 EVERY = 16
 """A digest at every so many indexes: the nodes compare where they meet, whatever they had restarted from."""
@@ -42,7 +43,8 @@ class Replicas:
         if (always or index % RECOUNT_EVERY == 0) and machine.recount() != machine.used_memory:
             self._fail(
                 "account",
-                f"node {number} at {index}: {machine.used_memory} bytes, recounted {machine.recount()}",
+                f"node {number} at {index}: {counted(machine.used_memory, 'byte')}, "
+                f"recounted {machine.recount()}",
             )
 
 
@@ -65,8 +67,11 @@ class Bounds:
             raise AssertionError(problem)  # or it would do so for ever: even a stop needs time to pass
         limits = parts.proposals._limits  # noqa: SLF001 - the limit that is checked
         if parts.proposals.window_bytes > limits.window_bytes_max + limits.entry_bytes_max:
-            self._fail("bounds", f"node {number} holds {parts.proposals.window_bytes} bytes for re-sending")
+            self._fail(
+                "bounds",
+                f"node {number} holds {counted(parts.proposals.window_bytes, 'byte')} for re-sending",
+            )
         if len(parts.waiters) > limits.window_proposals_max:
             self._fail("bounds", f"{len(parts.waiters)} submissions wait on node {number}")
         if len(parts.inbox) > QUEUE_MAX:
-            self._fail("bounds", f"{len(parts.inbox)} events wait for the driver of node {number}")
+            self._fail("bounds", f"{counted(len(parts.inbox), 'event')} left for the driver of node {number}")
