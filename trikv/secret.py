@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from trikv.config import ConfigError
+from trikv.units import counted
 
 BYTES: Final = 32
 """256 bits of entropy, twice the strength of the 128-bit MAC it keys."""
@@ -61,6 +62,7 @@ def read(path: str, *, node_id: int) -> bytes:
         raise ConfigError(f"{path}: others can read the cluster's secret (mode {mode:04o}); chmod 600 it")
     if not 16 <= len(text) <= _BYTES_MAX:
         raise ConfigError(
-            f"{path}: holds {len(text)} bytes, expected 16 to {_BYTES_MAX}; copy it again from another node"
+            f"{path}: holds {counted(len(text), 'byte')}, expected 16 to {_BYTES_MAX}; "
+            "copy it again from another node"
         )
     return text

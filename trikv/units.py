@@ -1,4 +1,4 @@
-"""How settings are read: integers in a range, bytes in Redis' units, addresses, peers.
+"""How settings are read and figures written: integers in a range, bytes in Redis' units, addresses, peers.
 
 Apart from `trikv.config`, which says what settings there are, because these say only what text means; a
 reader here never knows where the text came from, so its errors are half a sentence that the caller ends.
@@ -39,6 +39,14 @@ def format_bytes(count: int) -> str:
         if count and count % _UNITS[unit] == 0:
             return f"{count // _UNITS[unit]}{unit}"
     return str(count)
+
+
+def counted(number: int, noun: str, *, plural: str = "", form: str = "") -> str:
+    """Write how many there are: ``1 key``, ``2 keys``. `form` formats the number, as in ``{number:,}``.
+
+    `noun` stands in the singular; its `plural` has an s more unless given.
+    """
+    return f"{number:{form}} {noun if number == 1 else plural or noun + 's'}"
 
 
 def parse_integer(text: str) -> int:

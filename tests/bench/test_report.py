@@ -71,7 +71,7 @@ def test_the_text_says_what_went_wrong() -> None:
 def test_the_verdict_names_what_it_could_not_judge() -> None:
     """Lost keys are named, the list is cut openly; foreign, unjudged and unread keys are said."""
     text = "\n".join(verdict(Findings(checked=9, lost=2, foreign=3, unjudged=4, unread=5, samples=["key:1"])))
-    for words in ("2 LOST", "key:1, …", "3 keys hold", "4 keys had", "5 acknowledged keys could not be read"):
+    for words in ("2 LOST", "key:1, …", "3 keys with", "4 keys had", "5 acknowledged keys could not be read"):
         assert words in text
     assert verdict(Findings(checked=9)) == ["read back 9 acknowledged keys: nothing lost"]
 

@@ -95,7 +95,7 @@ def test_the_original_eight_words_and_help(telnet: Telnet) -> None:
     telnet.ask("count", r"\(integer\) 1\r\n")
     telnet.ask("GET nothing", r"\(nil\)\r\n")
     telnet.ask("memstats", r"(?i)used")
-    telnet.ask("backup", r"backups/.*json.*1")
+    telnet.ask("backup", r"backups/.*json: 1 key at index \d")
     telnet.ask("delete key", r"\(integer\) 1\r\n")
     telnet.ask("count", r"\(integer\) 0\r\n")
     telnet.ask("help", "backup")

@@ -196,7 +196,7 @@ def test_wrong_documents_are_refused(old: bytes, new: bytes, what: str) -> None:
 def test_wrong_count_and_trailing_lines_are_refused() -> None:
     """A missing line shows in the count; nothing may follow the closing line."""
     lines = document_of_small().splitlines(keepends=True)
-    with pytest.raises(SnapshotError, match="holds 4 keys where 5"):
+    with pytest.raises(SnapshotError, match="keys: 5 were written, 4 are here"):
         restored(b"".join(lines[:2] + lines[3:]))
     with pytest.raises(SnapshotError, match="follows"):
         restored(b"".join(lines) + b"\n")

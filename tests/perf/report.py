@@ -8,6 +8,7 @@ import attrs
 from tests.perf.arena import Run
 from tests.perf.machine import Machine
 from tests.perf.rows import Duel, Solo
+from trikv.units import counted
 
 _GENERATOR_BUSY = 0.9
 """Above this part of a processor the generator may have been the limit."""
@@ -75,7 +76,7 @@ def rates(runs: Sequence[Run]) -> list[float]:
 def table(report: Report) -> Iterator[str]:
     """The lines of a Markdown document."""
     yield str(report.machine)
-    length = f"{report.rounds} rounds of {report.seconds:g} s a contender"
+    length = f"{counted(report.rounds, 'round')} of {report.seconds:g} s a contender"
     yield f"{length}, in turns, each with new servers; min-median-max"
     yield ""
     yield "| work | against | trikv | ratio (of the turns; of the best) | must | aim | |"
@@ -149,6 +150,6 @@ def _remarks(result: DuelResult) -> Iterator[str]:
         if missed:
             yield f"VOID {result.duel.key}, {name}: {missed} WAITs found no replica in time"
         if errors:
-            yield f"VOID {result.duel.key}, {name}: {errors} errors, the first: {first}"
+            yield f"VOID {result.duel.key}, {name}: {counted(errors, 'error')}, the first: {first}"
         if busiest > _GENERATOR_BUSY:
             yield f"{result.duel.key}, {name}: the generator took {busiest:.0%} of a processor: the limit?"

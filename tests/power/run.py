@@ -30,6 +30,7 @@ from trikv.torture.options import NODES
 from trikv.torture.ports import Ports
 from trikv.torture.reading import Reader
 from trikv.torture.system import TortureError
+from trikv.units import counted
 
 CLIENTS = 12
 WHOLE_S = 60.0
@@ -209,7 +210,8 @@ def main() -> int:
         campaign = Campaign(Path(directory), options.seed, lambda row: say(line(row.cells())))
         findings = trio.run(campaign.run, options.cuts)
     say(
-        f"{options.cuts} power cuts: {findings.acknowledged_writes:,} acknowledged writes, "
+        f"{counted(options.cuts, 'power cut')}: "
+        f"{counted(findings.acknowledged_writes, 'acknowledged write', form=',')}, "
         f"{findings.lost_in_all:,} lost; {findings.groups} histories, {findings.disordered} without order; "
         + ("clean" if findings.clean else "NOT CLEAN")
     )

@@ -50,8 +50,8 @@ def test_everything_else_that_is_wrong() -> None:
     assert findings.problems == [
         "node1 ended by itself",
         "answered 2 times: ERR what?",
-        "n1: 1 keys were answered as not executed, and are there: p:r",
-        "n2: 1 keys hold what was never written to them: p:a",
+        "n1: 1 key answered as not executed, and there all the same: p:r",
+        "n2: 1 key with a value that was never written: p:a",
         "n3 could not be read back: it did not answer",
         "the nodes hold different states: n1 5 x, n2 5 y",
     ]

@@ -41,7 +41,7 @@ async def test_an_honest_server_passes() -> None:
     [
         (forgets, "acknowledged writes"),
         (doubles, "counter"),
-        (denies, "answered as not executed, and are there"),
+        (denies, "answered as not executed, and there all the same"),
         (stumbles, "times: ERR internal error"),
     ],
 )

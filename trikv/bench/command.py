@@ -24,6 +24,7 @@ from trikv.bench.options import Address, OptionError, Options, parse_mix, parse_
 from trikv.bench.verify import Findings, read_back
 from trikv.bench.workload import Ring, Stamped, written_kinds
 from trikv.host.signals import heeded
+from trikv.units import counted
 
 _PROBE_S_MAX: Final = 1.0
 _SECONDS_DEFAULT: Final = 10.0
@@ -108,7 +109,10 @@ def _complain(text: str) -> None:
 def _raise_file_limit(files: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files > soft and hard != resource.RLIM_INFINITY and files > hard:
-        raise OptionError(f"--connections: this system lets a process open only {hard:,} files; use fewer")
+        raise OptionError(
+            f"--connections: this system lets a process open {counted(hard, 'file', form=',')} at most; "
+            "use fewer"
+        )
     if files > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
 

@@ -8,6 +8,7 @@ from trikv.bench.histogram import Histogram
 from trikv.bench.options import Options
 from trikv.bench.tally import Tally
 from trikv.bench.verify import Findings
+from trikv.units import counted
 
 PERCENTILES: Final = (("p50", 50.0), ("p95", 95.0), ("p99", 99.0), ("p99.9", 99.9), ("max", 100.0))
 _BAR: Final = 40
@@ -75,7 +76,10 @@ def as_text(options: Options, tally: Tally, findings: Findings | None) -> str:
         f"  errors: {', '.join(errors) or 'none'}",
     ]
     if tally.unsent:
-        lines.append(f"  {tally.unsent:,} commands fell due before the end and found no free connection")
+        lines.append(
+            f"  {counted(tally.unsent, 'command', form=',')} fell due before the end and found no free "
+            "connection"
+        )
     if tally.gave_up:
         lines.append(f"  the run ended early: no node could be reached for {options.give_up_s:g} s")
     if findings is not None:
@@ -86,28 +90,35 @@ def as_text(options: Options, tally: Tally, findings: Findings | None) -> str:
 def _setting(options: Options) -> list[str]:
     mix = ",".join(f"{name}={weight:g}" for name, weight in options.mix)
     pace = "" if options.rate is None else f", {options.rate:,g} commands/s on schedule"
+    values, keys = counted(options.value_bytes, "byte"), counted(options.keys, "key", form=",")
     return [
-        f"{options.connections} connections to {', '.join(map(str, options.nodes))}, mix {mix}",
-        f"pipeline {options.pipeline}, values of {options.value_bytes} bytes, {options.keys:,} keys{pace}",
+        f"{counted(options.connections, 'connection')} to {', '.join(map(str, options.nodes))}, mix {mix}",
+        f"pipeline {options.pipeline}, values of {values}, {keys}{pace}",
     ]
 
 
 def verdict(findings: Findings) -> list[str]:
     """Say in words what reading back found."""
     result = "nothing lost" if findings.nothing_lost else f"{findings.lost:,} LOST"
-    lines = [f"read back {findings.checked:,} acknowledged keys: {result}"]
+    lines = [f"read back {counted(findings.checked, 'acknowledged key', form=',')}: {result}"]
     if findings.samples:
         lines.append(
             "lost: " + ", ".join(findings.samples) + (", …" if findings.lost > len(findings.samples) else "")
         )
     if findings.unread:
-        lines.append(f"{findings.unread:,} acknowledged keys could not be read: no node answered")
+        lines.append(
+            f"{counted(findings.unread, 'acknowledged key', form=',')} could not be read: no node answered"
+        )
     if findings.foreign:
         lines.append(
-            f"{findings.foreign:,} keys hold what this run did not write; does another run use them?"
+            f"{counted(findings.foreign, 'key', form=',')} with what this run did not write; "
+            "does another run write there?"
         )
     if findings.unjudged:
-        lines.append(f"{findings.unjudged:,} keys had too many writes of unknown outcome to be judged")
+        lines.append(
+            f"{counted(findings.unjudged, 'key', form=',')} had too many writes of unknown outcome "
+            "to be judged"
+        )
     return lines
 
 

@@ -10,7 +10,7 @@ import attrs
 
 import trikv
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
-from trikv.units import PORT_MAX, format_peers, join_address, parse_bytes, parse_integer
+from trikv.units import PORT_MAX, counted, format_peers, join_address, parse_bytes, parse_integer
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"
@@ -124,7 +124,8 @@ def _refuse_tiny(max_volume: str | None) -> None:
         return  # said better where the setting is read
     if 0 < size < VOLUME_BYTES_MIN:
         raise ConfigError(
-            f"MAX_VOLUME: {max_volume} is {size} bytes, too few to store anything; did you mean {size}mb?"
+            f"MAX_VOLUME: {max_volume} is {counted(size, 'byte')}, too few to store anything; "
+            f"did you mean {size}mb?"
         )
 
 

@@ -228,7 +228,7 @@ class Reader:
 
     def _close(self, closing: Closing) -> None:
         if closing.count != self._count:
-            raise SnapshotError(f"holds {self._count} keys where {closing.count} were written", self._line)
+            raise SnapshotError(f"keys: {closing.count} were written, {self._count} are here", self._line)
         if closing.checksum != self._checksum.text():
             raise SnapshotError("the checksum does not match: the document was damaged or edited", self._line)
         self._closing = closing

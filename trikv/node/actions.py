@@ -26,6 +26,7 @@ from trikv.raft.types import SnapshotMeta
 from trikv.storage.aside import prune
 from trikv.storage.errors import NoRoom, StrayName
 from trikv.storage.layout import BACKUP, BACKUPS
+from trikv.units import counted
 
 WAIT_POLL_S = 0.005
 """How soon a WAIT looks again: about a network round and a sync. Then less and less often."""
@@ -159,7 +160,8 @@ class Actions:
             await self._prune(name.removeprefix(f"{BACKUPS}/"))
         except NoRoom as problem:  # the backup itself is written, and is durable
             log.warning("older backups stay until the next one", reason=str(problem))
-        return f"{self._settings.data_directory}/{name}: {keys} keys at index {meta.index}".encode()
+        path = f"{self._settings.data_directory}/{name}"
+        return f"{path}: {counted(keys, 'key')} at index {meta.index}".encode()
 
     async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:
         moment = datetime.fromtimestamp(self._host.clock.wall_ms() / 1000, UTC)

@@ -42,6 +42,7 @@ from trikv.protocol.client import (
     Request,
 )
 from trikv.protocol.events import ARGUMENT_BYTES, memory_of
+from trikv.units import counted
 
 NOAUTH: Final = CommandError("NOAUTH Authentication required.")
 _CONNECTION_US: Final = 6
@@ -447,4 +448,6 @@ def _always_ok(_caller: Caller, _args: Args, _reply: Reply) -> Reply:
 
 
 def _too_large(size: int, bytes_max: int) -> CommandError:
-    return CommandError(f"ERR command of {size} bytes exceeds the {bytes_max} bytes of a log entry")
+    return CommandError(
+        f"ERR command of {counted(size, 'byte')} exceeds the {bytes_max} bytes of a log entry"
+    )

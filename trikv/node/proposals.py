@@ -17,6 +17,7 @@ from trikv.machine.batch import Forgotten, Hello, Submission
 from trikv.machine.outcomes import OriginRow
 from trikv.machine.replies import CommandError, Reply
 from trikv.node.service import Work
+from trikv.units import counted
 
 CLUSTERDOWN = CommandError(
     "CLUSTERDOWN no leader was reached in time; the command was not executed, try again"
@@ -171,7 +172,8 @@ class Proposals:
             sequence = self._next_sequence
             item = self._encoded(work, sequence)
             if len(item) > limits.entry_bytes_max:
-                too_big = f"ERR command of {len(item)} bytes exceeds the {limits.entry_bytes_max} of an entry"
+                size = counted(len(item), "byte")
+                too_big = f"ERR command of {size} exceeds the {limits.entry_bytes_max} of an entry"
                 work.failed(CommandError(too_big))
                 continue
             self._next_sequence = sequence + 1

@@ -17,6 +17,7 @@ from trikv.sim.run import Plan, Result, execute, plan_of
 from trikv.sim.schedule import parse_kinds
 from trikv.sim.shrink import shrink as shrink_plan
 from trikv.sim.summary import Summary
+from trikv.units import counted
 
 SEEDS = Path("tests/seeds")
 """Where failing runs go: one file a seed, one JSON line each, to be kept with the fix."""
@@ -170,7 +171,7 @@ def _shrink(path: Path, plan: Plan, keep: Path) -> int:
     target = keep / f"{path.stem}-small.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(msgspec.json.encode(small) + b"\n")
-    _say(f"{len(plan.strikes)} faults became {len(small.strikes)}: {target}")
+    _say(f"{counted(len(plan.strikes), 'fault')} became {len(small.strikes)}: {target}")
     return _report([execute(small)], keep=None, verbose=True)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from trikv.sim.faults import Strike
 from trikv.sim.run import Plan, Result
+from trikv.units import counted
 
 T = TypeVar("T")
 Execute = Callable[[Plan], Result]
@@ -26,7 +27,7 @@ def shrink(plan: Plan, execute: Execute, progress: Callable[[str], None] = lambd
 
     def fails(strikes: Sequence[Strike]) -> bool:
         found = execute(msgspec.structs.replace(plan, strikes=tuple(strikes))).failure == failure
-        progress(f"{len(strikes)} faults: {'still ' + failure if found else 'not any more'}")
+        progress(f"{counted(len(strikes), 'fault')}: {'still ' + failure if found else 'not any more'}")
         return found
 
     small = msgspec.structs.replace(plan, strikes=tuple(minimal(list(plan.strikes), fails)))

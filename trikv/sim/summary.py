@@ -6,6 +6,7 @@ import attrs
 
 from trikv.sim.marks import KNOWN
 from trikv.sim.run import Result
+from trikv.units import counted
 
 OUT_OF_BUDGET_MAX = 0.01
 """Of all searches: so few may end without an answer."""
@@ -41,14 +42,18 @@ class Summary:
         speed = self.virtual_s / self.processor_s if self.processor_s else 0.0
         load = self.operations / self.virtual_s if self.virtual_s else 0.0
         return (
-            f"{self.runs - self.failures} of {self.runs} runs clean; {speed:.1f} virtual seconds a second of"
-            f" one core at {load:.0f} operations a virtual second; {self.out_of_budget} of {self.searches}"
-            " searches out of budget"
+            f"{self.runs - self.failures} of {counted(self.runs, 'run')} clean;"
+            f" {speed:.1f} virtual seconds a second of one core at {load:.0f} operations a virtual"
+            f" second; {self.out_of_budget} of {counted(self.searches, 'search', plural='searches')}"
+            " out of budget"
         )
 
     def problems(self) -> list[str]:
         """What a night of clean runs must not leave open."""
         found = [f"never reached: {mark}" for mark in KNOWN if not self.reached[mark]]
         if self.out_of_budget > OUT_OF_BUDGET_MAX * self.searches:
-            found.append(f"{self.out_of_budget} of {self.searches} searches found no answer in their budget")
+            found.append(
+                f"{self.out_of_budget} of {counted(self.searches, 'search', plural='searches')} found"
+                " no answer in their budget"
+            )
         return found

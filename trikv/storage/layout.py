@@ -86,7 +86,7 @@ def obsolete(names: Iterable[str], pattern: re.Pattern[str], keep: int, written:
 async def names_in(disk: Disk, directory: str) -> list[str]:
     """The names in one of our directories. StrayName where something else bears its name; NoRoom."""
     try:
-        with room_for(f"a look at {directory or 'the data directory'}"):
+        with room_for(f"a look at the {directory or 'data directory'}"):
             return await disk.names(directory)
     except NotADirectoryError:
         raise StrayName(directory, "trikv keeps a directory of that name, and it is none") from None

@@ -11,6 +11,7 @@ from trikv.sim.checkers.linearizability import check
 from trikv.sim.history import Operation
 from trikv.torture.evidence import Evidence, Outcome
 from trikv.torture.reading import Reading
+from trikv.units import counted
 
 GROUP_BUDGET: Final = 100_000
 """Steps of the search for one group: under two seconds; a usual one takes some hundreds."""
@@ -68,7 +69,9 @@ def judge(
         findings.problems.append("no command was answered")
     elif not tally.acknowledged_writes:
         findings.problems.append("no write was acknowledged: nothing was proved")
-    findings.problems += [f"answered {count} times: {text}" for text, count in evidence.unexpected.items()]
+    findings.problems += [
+        f"answered {counted(count, 'time')}: {text}" for text, count in evidence.unexpected.items()
+    ]
     findings.checked = sum(fate is Outcome.DONE for fate in evidence.unique.values())
     for reading in readings:
         _weigh_reading(findings, reading)
@@ -89,15 +92,18 @@ def _weigh_reading(findings: Findings, reading: Reading) -> None:
     if reading.lost:
         findings.lost.update(reading.lost)
         findings.problems.append(
-            f"{reading.node} has lost {len(reading.lost):,} of {reading.checked:,} acknowledged writes: "
+            f"{reading.node} has lost {len(reading.lost):,} of "
+            f"{counted(reading.checked, 'acknowledged write', form=',')}: "
             f"{_some([key.decode() for key in reading.lost])}"
         )
     for keys, what in (
-        (reading.risen, "were answered as not executed, and are there"),
-        (reading.wrong, "hold what was never written to them"),
+        (reading.risen, "answered as not executed, and there all the same"),
+        (reading.wrong, "with a value that was never written"),
     ):
         if keys:
-            findings.problems.append(f"{reading.node}: {len(keys):,} keys {what}: {_some(keys)}")
+            findings.problems.append(
+                f"{reading.node}: {counted(len(keys), 'key', form=',')} {what}: {_some(keys)}"
+            )
 
 
 def _some(names: Sequence[str]) -> str:
@@ -128,7 +134,8 @@ def _weigh_groups(findings: Findings, evidence: Evidence) -> None:
             findings.problems.append(verdict.problem)
     if findings.unjudged > UNJUDGED_SHARE_MAX * findings.groups:
         findings.problems.append(
-            f"{findings.unjudged} of {findings.groups} groups of keys could not be searched through in time"
+            f"{findings.unjudged} of {counted(findings.groups, 'group')} of keys could not be "
+            "searched through in time"
         )
 
 

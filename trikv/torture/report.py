@@ -10,6 +10,7 @@ from trikv.torture.evidence import Evidence
 from trikv.torture.judge import NAMES_MAX, Findings
 from trikv.torture.run import Result
 from trikv.torture.storm import Blow
+from trikv.units import counted
 
 _BAR: Final = 30
 _REFRESH_S: Final = 0.5
@@ -92,12 +93,15 @@ def as_text(results: Sequence[Result]) -> str:
 def losses(result: Result) -> list[str]:
     """What a system lost, and by which faults."""
     findings = result.findings
-    lines = [f"{result.title} lost {findings.lost_in_all:,} acknowledged writes."]
+    lines = [f"{result.title} lost {counted(findings.lost_in_all, 'acknowledged write', form=',')}."]
     for blow, lost in zip(result.blows, result.lost_by, strict=True):
         if lost:
-            lines.append(f"{lost:>7,} unique writes at {blow.at_s:.1f} s: {blow.text}")
+            lines.append(f"{counted(lost, 'unique write', form='>7,')} at {blow.at_s:.1f} s: {blow.text}")
     if findings.increments_lost:
-        lines.append(f"{findings.increments_lost:>7,} increments of counters, which do not tell when")
+        lines.append(
+            f"{counted(findings.increments_lost, 'increment', form='>7,')} of counters, which do not tell "
+            "when"
+        )
     return lines
 
 
@@ -105,8 +109,9 @@ def verdict(result: Result) -> list[str]:
     """One line if all is well; otherwise what is not, a line each."""
     findings = result.findings
     if findings.clean:
-        kept = f"{result.title} kept all {findings.acknowledged_writes:,} acknowledged writes"
-        faults = f" through {len(result.blows)} faults" if result.blows else ""
+        writes = counted(findings.acknowledged_writes, "acknowledged write", form=",")
+        kept = f"{result.title} kept all {writes}"
+        faults = f" through {counted(len(result.blows), 'fault')}" if result.blows else ""
         return [f"VERDICT: clean. {kept}{faults}; every answer fits one order of events."]
     shown = findings.problems[:_PROBLEMS_MAX]
     more = len(findings.problems) - len(shown)

@@ -7,6 +7,7 @@ from trikv.machine.replies import CommandError, Reply, Status, Verbatim
 from trikv.machine.table import Command, Kind
 from trikv.node.local.table import LOCAL, help_of
 from trikv.node.units import Caller
+from trikv.units import counted
 
 _NOT_A_CLUSTER = CommandError("ERR This instance has cluster support disabled")
 _EVERYTHING = ("all", "everything", "default")
@@ -38,7 +39,7 @@ def memstats(caller: Caller) -> Reply:
     stats = caller.service.memory_stats()
     cap = f"{_readable(stats.cap)} ({stats.used * 100 / stats.cap:.1f} % used)" if stats.cap else "none"
     rows = (
-        ("used", f"{_readable(stats.used)}  {stats.used} bytes of keys and values"),
+        ("used", f"{_readable(stats.used)}  {counted(stats.used, 'byte')} of keys and values"),
         ("cap", f"{cap}"),
         ("keys", f"{stats.keys}"),
         ("process", f"{_readable(stats.resident)}  resident"),

@@ -19,6 +19,7 @@ from trikv.storage.errors import LogMissing, StorageError
 from trikv.storage.recovery import recover
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
+from trikv.units import counted
 
 EVERY = 40
 """At most one acknowledgement in so many is looked at."""
@@ -121,7 +122,8 @@ class Durability:
         if not (_majority(position.membership, holders) or _majority(raft.membership, holders)):
             self._fail(
                 "durability",
-                f"node {number} acknowledged {position.index}; the platters of {len(holders)} nodes hold it",
+                f"node {number} acknowledged {position.index}; "
+                f"the platters of {counted(len(holders), 'node')} hold it",
             )
 
     def look(self) -> list[Reading]:

@@ -79,8 +79,11 @@ class Bounds:
             raise AssertionError(problem)  # or it would do so for ever: even a stop needs time to pass
         limits = parts.proposals._limits  # noqa: SLF001 - the limit that is checked
         if parts.proposals.window_bytes > limits.window_bytes_max + limits.entry_bytes_max:
-            self._fail("bounds", f"node {number} holds {parts.proposals.window_bytes} bytes for re-sending")
+            self._fail(
+                "bounds",
+                f"node {number} holds {counted(parts.proposals.window_bytes, 'byte')} for re-sending",
+            )
         if len(parts.waiters) > limits.window_proposals_max:
             self._fail("bounds", f"{len(parts.waiters)} submissions wait on node {number}")
         if len(parts.inbox) > QUEUE_MAX:
-            self._fail("bounds", f"{len(parts.inbox)} events wait for the driver of node {number}")
+            self._fail("bounds", f"{counted(len(parts.inbox), 'event')} left for the driver of node {number}")
