@@ -21,7 +21,7 @@ import trio
 
 from trikv import logs, secret
 from trikv.config import ConfigError, NodeConfig
-from trikv.errors import first_line
+from trikv.errors import first_line, leaves
 from trikv.host.allocator import give_back_freed_memory
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
@@ -34,6 +34,8 @@ from trikv.storage.layout import STATE
 OK: Final = 0
 FAILED: Final = 1
 """Something outside of us: a taken port, a corrupt disk. Also our own bugs, which leave a traceback."""
+MISCONFIGURED: Final = 2
+"""A secret that is missing, a data directory that is another node's: nothing was started."""
 
 _LOAD_PIECE_BYTES: Final = 65_536
 
@@ -69,7 +71,7 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
             exit_code = FAILED
     except* (OSError, StorageError, ConfigError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
-        exit_code = FAILED
+        exit_code = MISCONFIGURED if isinstance(next(leaves(group)), ConfigError) else FAILED
     return exit_code
 
 

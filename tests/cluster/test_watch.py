@@ -2,7 +2,7 @@
 
 import pytest
 
-from trikv.cluster.watch import Status, Watch, table
+from trikv.cluster.watch import SHOW_S, Departure, Status, Watch, table
 
 RESTARTS = {"node1": "start 1", "node2": "start 2", "node3": "start 3"}
 
@@ -110,3 +110,52 @@ def test_what_is_no_info_is_no_status(text: str) -> None:
 def test_columns_are_aligned() -> None:
     """A table is read downwards."""
     assert table([("a", "bbb", "c"), ("aaa", "b", "c")]) == ["a    bbb  c", "aaa  b    c"]
+
+
+def writing(keys: int, second: int, of: int = 1000) -> str:
+    """A node's line about its dump."""
+    head = f"2026-01-02T03:04:{second:02}.000001Z info    writing"
+    return f"{head} file=dump.json keys={keys} of={of} bytes={keys * 1_000_000}\n"
+
+
+def test_progress_puts_the_end_off_and_is_shown_now_and_then() -> None:
+    """Each new line counts, whatever stands around it; the person is told every few seconds."""
+    departure = Departure("node1", "started\n", 10, 0)
+    assert not departure.is_overdue(9.9)
+    assert departure.is_overdue(10)
+    shown: list[str] = []
+    log = "started\n"
+    for second in range(1, 30):
+        log += writing(second * 10, second) + "2026-01-02T03:04:05.0Z info    raft role=follower\n"
+        assert not departure.is_overdue(second)
+        shown += departure.saw(log[-500:], second)
+        assert departure.saw(log[-500:], second) == []
+    assert shown[0] == "node1 writes dump.json: 1 % of 1,000 keys, 10 MB"
+    assert len(shown) == 1 + 28 // int(SHOW_S)
+    assert not departure.is_overdue(38.9)
+    assert departure.is_overdue(39)
+
+
+def test_what_a_log_said_before_is_no_progress() -> None:
+    """The dump of an earlier stop, whole or not, says nothing of this one; nor does any other line."""
+    before = writing(900, 1)
+    departure = Departure("node1", before, 10, 100)
+    assert departure.saw(before, 105) == []
+    assert departure.saw(before + "2026-01-02T03:04:05.0Z info    dumped file=dump.json keys=1\n", 106) == []
+    assert departure.is_overdue(110)
+
+
+def test_haste_ends_all_patience() -> None:
+    """After a second request progress counts no more."""
+    departure = Departure("node1", "", 100, 0)
+    departure.hurry(5, 10)
+    assert not departure.is_overdue(14)
+    departure.saw(writing(1, 1), 14)
+    assert departure.is_overdue(15)
+
+
+def test_an_empty_cluster_has_a_dump_too() -> None:
+    """Nothing of nothing is no division."""
+    assert Departure("node1", "", 1, 0).saw(writing(0, 1, of=0), 0) == [
+        "node1 writes dump.json: 0 % of 0 keys, 0 MB"
+    ]

@@ -2,6 +2,8 @@
 
 ``python fake_node.py PORT BEHAVIOUR``. BEHAVIOUR: ``leader`` and ``follower`` serve until SIGTERM, which is
 noted on standard error; ``deaf`` ignores SIGTERM; ``broken`` ends at once with exit code 1 and last words.
+``slow`` takes `STEPS` steps to stop, together longer than a supervisor's patience in these tests, and says at
+each how far it is, as a node does that writes its dump; ``stuck`` says so once and stands still.
 """
 
 import contextlib
@@ -10,6 +12,10 @@ import signal
 import socket
 import sys
 import threading
+import time
+
+STEPS = 12
+STEP_S = 0.4
 
 
 def main() -> None:
@@ -23,7 +29,9 @@ def main() -> None:
         nonlocal received
         received += 1
         os.write(2, f"signal {number}, {received}\n".encode())
-        if behaviour != "deaf":
+        if received == 1 and behaviour in {"slow", "stuck"}:
+            threading.Thread(target=write, args=(behaviour,), daemon=True).start()
+        elif behaviour != "deaf":
             sys.exit(0)
 
     signal.signal(signal.SIGTERM, stop)
@@ -35,6 +43,17 @@ def main() -> None:
             connection, _ = listener.accept()
             reply = b"$%d\r\n%b\r\n" % (len(info), info)
             threading.Thread(target=answer, args=(connection, reply), daemon=True).start()
+
+
+def write(behaviour: str) -> None:
+    """Write a dump of a few keys, slowly."""
+    for keys in range(1, STEPS + 1):
+        figures = f"keys={keys} of={STEPS} bytes={keys}000000"
+        os.write(2, f"2026-01-02T03:04:05.00000{keys}Z info    writing file=dump.json {figures}\n".encode())
+        while behaviour == "stuck":
+            time.sleep(1)
+        time.sleep(STEP_S)
+    os._exit(0)
 
 
 def answer(connection: socket.socket, reply: bytes) -> None:

@@ -61,10 +61,10 @@ def test_a_corrupt_disk_is_refused_and_refilled(cluster: Cluster) -> None:
 
 
 def test_a_node_without_the_secret_refuses(cluster: Cluster) -> None:
-    """One line that says what to copy, exit code 1."""
+    """One line that says what to copy, exit code 2."""
     cluster.kill(2)
     (cluster.directory / "cluster.secret").unlink()
-    assert cluster.start(2).wait(STOP_S) == 1
+    assert cluster.start(2).wait(STOP_S) == 2
     assert "copy cluster.secret there from another node" in cluster.log(2).splitlines()[-1]
 
 

@@ -116,6 +116,53 @@ async def test_a_node_that_does_not_end_is_killed(scene: Scene) -> None:
     assert "node2 ended, exit code -9" in scene.shown
 
 
+async def test_a_node_that_makes_progress_is_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than one that says nothing, and the person sees how far it is."""
+    monkeypatch.setattr(command, "MARGIN_S", 3)  # a step may take longer here than it should, all do not
+    codes: list[int] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, Supervisor(scene.plan("leader", "slow", "follower")), codes)
+        await scene.wait_for("Ctrl-C stops all three")
+        os.kill(os.getpid(), signal.SIGINT)
+    assert codes == [0]
+    assert re.search(r"^node2 writes dump\.json: \d+ % of 12 keys, \d MB$", scene.all_shown(), re.MULTILINE)
+    assert "node2 ended, exit code 0" in scene.shown
+
+
+async def test_progress_that_ends_is_none(scene: Scene) -> None:
+    """What an earlier stop has logged is none either: a node that stands still is killed in its time."""
+    log = scene.plan("leader", "stuck", "follower").nodes[1].log_file
+    log.parent.mkdir(parents=True)
+    log.write_text("2025-01-02T03:04:05.000000Z info    writing file=dump.json keys=1 of=2 bytes=9000000\n")
+    codes: list[int] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, Supervisor(scene.plan("leader", "stuck", "follower")), codes)
+        await scene.wait_for("Ctrl-C stops all three")
+        os.kill(os.getpid(), signal.SIGINT)
+    assert codes == [1]
+    assert "node2 does not end; killing it" in scene.all_shown()
+    assert "50 % of 2 keys" not in scene.shown
+
+
+async def test_a_second_request_does_not_wait_for_progress(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Haste is haste: a node in the middle of its dump is asked to end at once, and does."""
+    monkeypatch.setattr(command, "MARGIN_S", 30)
+    monkeypatch.setattr(command, "HURRY_S", 30)
+    codes: list[int] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, Supervisor(scene.plan("leader", "slow", "follower")), codes)
+        await scene.wait_for("Ctrl-C stops all three")
+        os.kill(os.getpid(), signal.SIGINT)
+        await scene.wait_for("node2 writes dump.json")
+        os.kill(os.getpid(), signal.SIGINT)
+    assert scene.log(2).rstrip().endswith("signal 15, 2")
+    assert "node2 ended, exit code 0" in scene.all_shown()
+
+
 async def test_the_second_request_is_passed_on_too(scene: Scene) -> None:
     """A node that has had one SIGTERM gets another."""
     codes: list[int] = []

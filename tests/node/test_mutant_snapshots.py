@@ -24,7 +24,7 @@ from trikv.node.links import Identity, Links
 from trikv.node.mailbox import Mailbox
 from trikv.node.proposals import Waiters
 from trikv.node.service import RuntimeSettings
-from trikv.node.snapshotter import Snapshotter, SnapshotterSettings
+from trikv.node.snapshotter import Progress, Snapshotter, SnapshotterSettings
 from trikv.node.stopping import StopLimits, Stopping
 from trikv.protocol.messages import Draining, PeerMessage, SnapshotAck, SnapshotChunk
 from trikv.raft.roles import Role
@@ -183,6 +183,10 @@ class Leaving:
         self.inbox = Mailbox[Event]()
         self.dumps: list[bool] = []
         self.links = self.proposals = self.raft = self.snapshotter = self
+        self.host = self.applier = self.identity = self
+        self.disk = MemoryDisk()
+        self.cluster = CLUSTER
+        self.position = SnapshotMeta(1, 1, MEMBERS)
         self.reads: list[object] = []
         self.role = Role.FOLLOWER
         self.stopping = False
@@ -211,8 +215,9 @@ class Leaving:
     def stop_accepting(self) -> None:
         """The listener's."""
 
-    def make_way(self) -> None:
+    def make_way(self, moved: Callable[[Progress], None]) -> None:
         """The snapshotter's: it takes no more."""
+        self.moved = moved
 
     async def write_document(
         self, path_of: Callable[[SnapshotMeta], str], *, complete: bool

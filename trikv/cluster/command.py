@@ -3,7 +3,7 @@
 import math
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from trikv import secret
 from trikv.cluster.plan import Plan, make_plan, program
 from trikv.cluster.probe import Probe
 from trikv.cluster.processes import NodeProcess, bound_log, taken_port
-from trikv.cluster.watch import Status, Watch, table
+from trikv.cluster.watch import Departure, Status, Watch, table
 from trikv.errors import first_line
 from trikv.host.signals import watch_stop_signals
 
@@ -25,7 +25,8 @@ LEADER_S: Final = 30.0
 STRAGGLER_S: Final = 5.0
 """How long the first picture of the cluster waits for a node that still starts after there is a leader."""
 MARGIN_S: Final = 5.0
-"""Time beyond a node's own stop deadline before it is killed; what it acknowledged is on disk."""
+"""Time beyond a node's own stop deadline, without a sign of progress, before it is killed; what it
+acknowledged is on disk."""
 HURRY_S: Final = 5.0
 """Time a node has to end after the second Ctrl-C, which asks it to end at once."""
 LOG_LOOK_S: Final = 2.0
@@ -73,8 +74,8 @@ class Supervisor:
         self._gave_up = False
         self._stop_scope = trio.CancelScope()
         """Cancelled by the first signal: watching ends, stopping begins."""
-        self._patience_scope = trio.CancelScope()
-        """Bounds the wait for the nodes' ends."""
+        self._departures: list[Departure] = []
+        """Of the nodes that were asked to stop."""
 
     async def run(self) -> int:
         """Start the nodes and stay until a signal; the exit code."""
@@ -99,7 +100,8 @@ class Supervisor:
         self._stop_scope.cancel()
         if self._stops == 2:
             _say("stopping at once")
-            self._patience_scope.deadline = trio.current_time() + HURRY_S
+            for departure in self._departures:
+                departure.hurry(HURRY_S, trio.current_time())
             self._signal_all(signal.SIGTERM)
 
     def _signal_all(self, number: signal.Signals) -> None:
@@ -201,7 +203,7 @@ class Supervisor:
         return lines
 
     async def _stop_all(self) -> list[int]:
-        """Pass on one SIGTERM and wait; kill what outstays its deadline. The exit codes of those that ran."""
+        """Pass on one SIGTERM and wait; kill what stands still. The exit codes of those that ran."""
         running = [process for process in self._processes if process.running]
         if running:
             _say("stopping; Ctrl-C again stops at once")
@@ -210,28 +212,31 @@ class Supervisor:
         self._signal_all(signal.SIGTERM)
         if self._stops >= 2:
             self._signal_all(signal.SIGTERM)
-        patience_s = HURRY_S if self._stops >= 2 else self._stop_deadline_s() + MARGIN_S
-        self._patience_scope.deadline = trio.current_time() + patience_s
-        with self._patience_scope:
-            await _wait_all(running)
-        for process in running:
-            if process.running:
-                _say(f"{process.node.name} does not end; killing it (what it acknowledged is on disk)")
-                process.signal(signal.SIGKILL)
-        await _wait_all(running)
+        async with trio.open_nursery() as nursery:
+            for process in running:
+                nursery.start_soon(self._see_off, process)
         codes = [await process.wait() for process in running]
         for process, code in zip(running, codes, strict=True):
             said = f": {process.last_words()}" if code > 0 else ""
             _say(f"{process.node.name} ended, exit code {code}{said}")
         return codes
 
-    def _stop_deadline_s(self) -> float:
-        return max(node.config.stop_deadline_ms for node in self._plan.nodes) / 1000
-
-
-async def _wait_all(processes: Sequence[NodeProcess]) -> None:
-    for process in processes:
-        await process.wait()
+    async def _see_off(self, process: NodeProcess) -> None:
+        """Wait for a node's end, for as long as its log tells of progress; then kill it."""
+        name, now_s = process.node.name, trio.current_time()
+        patience_s = process.node.config.stop_deadline_ms / 1000 + MARGIN_S
+        departure = Departure(name, process.end_of_log(), patience_s, now_s)
+        self._departures.append(departure)
+        if self._stops >= 2:
+            departure.hurry(HURRY_S, now_s)
+        while process.running and not departure.is_overdue(trio.current_time()):
+            with trio.move_on_after(POLL_S):
+                await process.wait()
+            for line in departure.saw(process.end_of_log(), trio.current_time()):
+                _say(line)
+        if process.running:
+            _say(f"{name} does not end; killing it (what it acknowledged is on disk)")
+            process.signal(signal.SIGKILL)
 
 
 async def _ask_all(probes: Mapping[str, Probe]) -> dict[str, Status]:

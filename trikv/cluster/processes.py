@@ -86,6 +86,10 @@ class NodeProcess:
         """Give the last line of its log, empty where there is none."""
         return last_line(self.node.log_file)
 
+    def end_of_log(self) -> str:
+        """Give the last whole lines of its log, empty where there are none."""
+        return end_of(self.node.log_file).rpartition("\n")[0]
+
 
 def bound_log(file: Path) -> None:
     """Move what a log holds to ``node.log.1`` if it is long; its writer goes on. Raises OSError.
@@ -105,10 +109,15 @@ def bound_log(file: Path) -> None:
 
 def last_line(file: Path) -> str:
     """Give the last line of a text file that is not blank; empty where it has none or is absent."""
+    lines = end_of(file).strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def end_of(file: Path) -> str:
+    """Give the last few KiB of a text file; empty where it is absent."""
     try:
         with file.open("rb") as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - _LAST_WORDS_BYTES))
-            lines = log.read().decode(errors="replace").strip().splitlines()
+            return log.read().decode(errors="replace")
     except OSError:
         return ""
-    return lines[-1] if lines else ""

@@ -1,11 +1,18 @@
 """What is worth telling the person who watches a cluster. Pure: facts and times in, lines out."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
 
 _SIGNAL_NAMES: Final = {-9: "killed by SIGKILL", -15: "ended by SIGTERM", -11: "crashed with SIGSEGV"}
+
+
+_WRITING: Final = re.compile(r"^.* writing +file=(\S+) keys=(\d+) of=(\d+) bytes=(\d+)$", re.MULTILINE)
+"""A node's own words, about once a second, while it stops and writes (docs/OPERATION.md)."""
+SHOW_S: Final = 5.0
+"""How often the person is told how far a node is; a dump of gigabytes takes minutes."""
 
 
 @attrs.frozen
@@ -89,6 +96,53 @@ class Watch:
     def _lost(self, now_s: float) -> None:
         self._leader = None
         self._leaderless_since_s = now_s
+
+
+class Departure:
+    """A node that was asked to stop: what is news of it, and how long it may still take.
+
+    It may take `patience_s` from its last sign of progress, which is a new line of its log that says how far
+    its dump is. Times are seconds on one clock that never goes back.
+    """
+
+    def __init__(self, name: str, log: str, patience_s: float, now_s: float) -> None:
+        """`log`: the end of its log as it is now; what it says of an earlier stop is no news."""
+        self._name = name
+        self._patience_s = patience_s
+        known = _last_match(log)
+        self._last = "" if known is None else known[0]
+        self._due_s = now_s + patience_s
+        self._show_s = now_s
+        self._in_haste = False
+
+    def saw(self, log: str, now_s: float) -> list[str]:
+        """Take the end of its log; the lines that are news."""
+        match = _last_match(log)
+        if match is None or match[0] == self._last:
+            return []
+        self._last = match[0]
+        if not self._in_haste:
+            self._due_s = now_s + self._patience_s
+        if now_s < self._show_s:
+            return []
+        self._show_s = now_s + SHOW_S
+        file, keys, of, size = match.groups()
+        percent = 100 * int(keys) // max(1, int(of))
+        return [f"{self._name} writes {file}: {percent} % of {int(of):,} keys, {int(size) / 1e6:,.0f} MB"]
+
+    def hurry(self, patience_s: float, now_s: float) -> None:
+        """It was asked to end at once: progress counts no more."""
+        self._in_haste = True
+        self._due_s = now_s + patience_s
+
+    def is_overdue(self, now_s: float) -> bool:
+        """True where it has stood still for too long."""
+        return now_s >= self._due_s
+
+
+def _last_match(log: str) -> re.Match[str] | None:
+    matches = list(_WRITING.finditer(log))
+    return matches[-1] if matches else None
 
 
 def _leader_of(statuses: Mapping[str, Status]) -> str | None:

@@ -7,7 +7,7 @@ from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.ledger import Entry
 from trikv.machine.machine import Machine
 
-__all__ = ["Restore", "SnapshotError", "import_keys"]
+__all__ = ["Restore", "SnapshotError", "import_keys", "node_of"]
 
 
 class Restore:
@@ -29,6 +29,15 @@ class Restore:
         """The node's header and the machine, equal to the one that was walked. Raises SnapshotError."""
         opening = self._reader.finish()
         return opening.node, Machine.restored(opening.machine, self._space)
+
+
+def node_of(line: bytes) -> dict[str, object]:
+    """The node's header in a document's first line, which is given without its end. Raises SnapshotError."""
+    reader = Reader()
+    for _ in reader.feed(line + b"\n"):
+        raise AssertionError("a first line holds no key")
+    assert reader.opening is not None, "a whole line was read"
+    return reader.opening.node
 
 
 def import_keys(chunks: Iterable[bytes]) -> Iterator[tuple[int, tuple[bytes, ...]]]:

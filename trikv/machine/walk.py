@@ -20,6 +20,8 @@ class Walk:
     def __init__(self, space: Keyspace, settings: Settings, header: dict[str, object]) -> None:
         self.keys = space.keys()
         """How many keys the document holds."""
+        self.keys_passed = 0
+        """How many of them are behind the walk."""
         self.done = False
         """True when the last piece was given, or after `abort`."""
         self._buckets = {db.number: list(db.buckets) for db in space.databases if db.size}
@@ -66,6 +68,7 @@ class Walk:
                 # A list of its own: the bucket may change between two pieces.
                 items = list(bucket.items())
                 buckets[number] = {}
+                self.keys_passed += len(items)
                 for piece in encode_keys(db, items):
                     if lines:
                         yield self._summed(lines)

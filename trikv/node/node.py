@@ -5,12 +5,13 @@ from functools import partial
 import structlog
 import trio
 
-from trikv.config import NodeConfig
+from trikv.config import ConfigError, NodeConfig
 from trikv.host.seam import Conversation as Conversing
 from trikv.host.seam import Host, Listening, Wire
 from trikv.node import serving
 from trikv.node.actions import Actions, ActionSettings
 from trikv.node.applier import Applier
+from trikv.node.configured import contradiction, latest_membership
 from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
 from trikv.node.driver import Driver, Parts
@@ -54,7 +55,7 @@ class Node:
     """One member of a cluster, or a cluster of its own where no peers are configured.
 
     Embedded: ``await nursery.start(Node(config, host).run)``, and cancel the nursery to stop: the phases of
-    a stop (dump included) run shielded, within ``stop_deadline_ms``.
+    a stop (dump included) run shielded, for as long as there is progress within ``stop_deadline_ms``.
     """
 
     def __init__(
@@ -107,8 +108,8 @@ class Node:
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stopped or cancelled; started with the client address.
 
-        Raises OSError (a taken port, a failing disk) and `trikv.storage.errors.StorageError`, possibly in
-        exception groups.
+        Raises OSError (a taken port, a failing disk), `trikv.storage.errors.StorageError`, and ConfigError
+        where the data directory is another node's or another cluster's; possibly in exception groups.
         """
         async with trio.open_nursery() as outer:
             outer.start_soon(self._stop_when_cancelled)
@@ -132,6 +133,8 @@ class Node:
         await tidy_up(host)
         disk = await open_identity(host, config.node_id)
         opened = await open_log(host, disk, self._wal_settings())
+        if opened is not None:
+            await self._refuse_other_peers(opened)
         listening = await nursery.start(self._serve_clients)
         identity = Identity(disk.node, disk.disk)
         links = await self._start_links(nursery, identity, opened)
@@ -160,9 +163,19 @@ class Node:
         log.info("serving", node=config.node_id, address=listening.address, cluster=opened.cluster.hex())
         task_status.started(listening.address)
         await self._stop.wait()
-        limits = StopLimits(whole_s=config.stop_deadline_ms / 1000)
+        limits = StopLimits(still_s=config.stop_deadline_ms / 1000)
         self.dumped = await Stopping(parts, driver, self._connections, listening, limits).run()
         return opened.wal
+
+    async def _refuse_other_peers(self, opened: Opened) -> None:
+        config = self._config
+        membership = latest_membership(opened.base.membership, opened.entries)
+        if (wrong := contradiction(config.node_id, config.peers, membership)) is not None:
+            await opened.wal.close()
+            raise ConfigError(wrong)
+        strange = sorted(config.peers.keys() - {member.id for member in membership.members})
+        if membership.members and strange:
+            log.warning("no members of this cluster yet: they hold no copy until they join", peers=strange)
 
     # ---------------------------------------------------------------- clients
 

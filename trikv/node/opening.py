@@ -3,6 +3,7 @@
 import attrs
 import structlog
 
+from trikv.config import ConfigError
 from trikv.host.seam import Host
 from trikv.machine.machine import Machine
 from trikv.machine.snapshot import Restore, SnapshotError
@@ -56,17 +57,15 @@ async def tidy_up(host: Host) -> None:
 
 
 async def open_identity(host: Host, node_id: int) -> DiskIdentity:
-    """Read the disk's identity, or give a new disk one. Raises StorageError where it is another node's."""
+    """Read the disk's identity, or give a new disk one. Raises ConfigError where it is another node's."""
     known = await identity_files.load(host.disk)
     if known is None:
         known = DiskIdentity(node=node_id, disk=host.entropy.bytes(16), cluster=None)
         await identity_files.save(host.disk, known)
     if known.node != node_id:
-        raise StorageCorrupt(
-            "identity.json",
-            0,
-            f"this data directory belongs to node {known.node}, not to node {node_id}",
-            remedy=f"Start it with --node-id {known.node}, or give node {node_id} a directory of its own",
+        raise ConfigError(
+            f"node_id: this data directory belongs to node {known.node}, not to node {node_id}; start it "
+            f"with --node-id {known.node}, or give node {node_id} a --data-directory of its own"
         )
     return known
 

@@ -41,6 +41,18 @@ class SnapshotterSettings:
     """Or after this long, if anything has changed."""
 
 
+@attrs.frozen
+class Progress:
+    """How far a document is that is being written."""
+
+    file: str
+    keys: int
+    """Of `of` in all, those that are written or about to be."""
+    of: int
+    size: int
+    """Bytes written."""
+
+
 class Snapshotter:
     """Owns the snapshot files."""
 
@@ -75,6 +87,7 @@ class Snapshotter:
         self._taking = trio.CancelScope()
         """Around a snapshot that is taken because it is due; the dump at the end need not wait for it."""
         self._stopping = False
+        self._moved: Callable[[Progress], None] = _nobody_asks
         self._bytes_at_newest = 0
         self._chunks: Mailbox[tuple[NodeId, DiskId, SnapshotChunk]] = Mailbox()
         self._outgoing: dict[NodeId, Outgoing] = {}
@@ -143,6 +156,7 @@ class Snapshotter:
                 while piece := walk.step(PIECE_BYTES):
                     await file.append(piece)
                     size += len(piece)
+                    self._moved(Progress("snapshot", walk.keys_passed, walk.keys, size))
                 # A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
                 while self._durable_index() < meta.index:  # noqa: ASYNC110 - rare, and over in one sync
                     await trio.sleep(DURABLE_POLL_S)
@@ -266,9 +280,13 @@ class Snapshotter:
 
     # -------------------------------------------------------- backups and dumps
 
-    def make_way(self) -> None:
-        """The node stops: give up a snapshot being taken, and take no more."""
+    def make_way(self, moved: Callable[[Progress], None]) -> None:
+        """The node stops: give up a snapshot being taken because it was due, and take no more.
+
+        What a client has asked for is finished, then the dump is written; `moved` hears of every piece.
+        """
         self._stopping = True
+        self._moved = moved
         self._taking.cancel()
 
     async def write_document(
@@ -283,10 +301,19 @@ class Snapshotter:
             header = Header(self._identity.cluster, meta, complete, self._host.clock.wall_ms())
             walk = self._applier.machine.walk(header.as_dict())
             try:
-                async with await self._store.aside(path_of(meta)) as file:
+                file = await self._store.aside(path_of(meta))
+                try:
                     while piece := walk.step(PIECE_BYTES):
                         await file.append(piece)
+                        self._moved(Progress(file.path, walk.keys_passed, walk.keys, file.size))
                     await file.publish()
+                finally:
+                    with trio.CancelScope(shield=True):  # a stop at once leaves nothing half written
+                        await file.abort()
             finally:
                 walk.abort()
             return meta, walk.keys
+
+
+def _nobody_asks(_: Progress) -> None:
+    """Until the node stops nobody waits for a walk."""

@@ -1,12 +1,18 @@
-"""Stopping by phases (PROTOCOL 25), each with a limit, all within one deadline.
+"""Stopping by phases (PROTOCOL 25), each with a limit, and none may stand still for longer than one deadline.
 
 1. Stop accepting, warn every client, tell the peers that this node drains.
 2. Finish what is in flight; new commands are refused with an error that is safe to retry elsewhere. Usually
    the whole cluster is stopped: wait a moment for the peers to say so, then until they have finished as well.
 3. A read barrier: this node has then applied everything that was acknowledged, anywhere.
 4. Hand leadership to a voter that is not stopping, if there is one.
-5. Write the dump, at that index or later. Raft goes on: the peers may need us for their own barrier.
-6. Leave when every peer that drains says it has drained too, or at the deadline.
+5. Tell the peers that this node needs them no more; then write the dump, at that index or later. Raft goes
+   on: the peers may need us for their own barrier.
+6. Leave when every peer that drains needs us no more either, or at the deadline.
+
+**The deadline is one without progress.** A dump takes as long as the data is large, and what is promised is
+that memory is backed up before the exit, not that it fits into ten seconds. So each piece that is written
+puts the deadline off. Nobody waits for a peer's dump: that peer's barrier is behind it. A second request ends
+all at once.
 """
 
 from collections.abc import Callable
@@ -19,20 +25,19 @@ from trikv.host.seam import Listening
 from trikv.node.actions import barrier
 from trikv.node.connections import Connections
 from trikv.node.driver import Driver, Parts
+from trikv.node.dumps import Dumps
 from trikv.node.events import HandOver
+from trikv.node.snapshotter import Progress
 from trikv.protocol.messages import Drained, Draining
 from trikv.raft.roles import Role
 from trikv.raft.types import NodeId
-from trikv.storage.errors import NoRoom
 
-DUMP = "dump.json"
-INCOMPLETE_DUMP = "dump.incomplete.json"
-"""A dump without its barrier may lack what the cluster has acknowledged, all of it even, on a node that never
-reached a majority: it must not take the place of a whole one."""
 POLL_S = 0.01
 COMPANY_S = 0.3
 """How long peers may take to hear of a stop that one hand ordered for all. Without it a node that was quick
 left a dump without the last writes that a slower one had acknowledged."""
+TELL_S = 1.0
+"""How often the log tells how far the dump is; `trikv cluster` shows it and waits for as long as it moves."""
 FLUSH_S = 0.5
 """At most, of the whole: what clients are told last (errors for what is in flight) leaves before we do."""
 
@@ -41,9 +46,10 @@ log = structlog.get_logger()
 
 @attrs.frozen
 class StopLimits:
-    """Seconds. The phases' shares leave room for the dump within the whole."""
+    """Seconds."""
 
-    whole_s: float = 10.0
+    still_s: float = 10.0
+    """Longest time without progress: all phases but the dump, or between two pieces of the dump."""
     drain_s: float = 2.0
     barrier_s: float = 2.0
     hand_over_s: float = 0.5
@@ -61,25 +67,29 @@ class Stopping:
         self._listening = listening
         self._limits = limits
         self._dumped = False
+        self._scope = trio.CancelScope()
+        self._patience_s = 0.0
+        self._tell_s = 0.0
 
     async def run(self) -> bool:
         """Go through the phases; returns when the node may leave: True where a dump was written."""
         limits = self._limits
-        flush_s = min(FLUSH_S, limits.whole_s / 4)
-        deadline = trio.current_time() + limits.whole_s - flush_s
-        with trio.CancelScope(deadline=deadline) as scope:
+        flush_s = min(FLUSH_S, limits.still_s / 4)
+        self._patience_s = limits.still_s - flush_s
+        self._scope.deadline = trio.current_time() + self._patience_s
+        with self._scope:
             self._announce()
             with trio.move_on_after(limits.drain_s):
                 await self._until(self._is_drained)
             await self._wait_for_company()
             complete = await self._barrier()
             await self._hand_over()
-            self._dumped = await self._dump(complete=complete)
             self._driver.drained = True
             self._tell_peers(Drained())
+            self._dumped = await self._dump(complete=complete)
             await self._until(self._peers_have_drained)
-        if scope.cancelled_caught:
-            log.warning("stopped at the deadline", seconds=limits.whole_s, dumped=self._dumped)
+        if self._scope.cancelled_caught:
+            log.warning("stopped at the deadline", seconds=limits.still_s, dumped=self._dumped)
         self._connections.close_all()
         with trio.move_on_after(flush_s):
             await self._until(lambda: not len(self._connections))
@@ -92,7 +102,16 @@ class Stopping:
         self._connections.stop_commands("this node is shutting down")
         self._driver.stopping = True
         self._tell_peers(Draining())
-        self._parts.snapshotter.make_way()
+        self._tell_s = trio.current_time() + TELL_S
+        self._parts.snapshotter.make_way(self._moved)
+
+    def _moved(self, progress: Progress) -> None:
+        now = trio.current_time()
+        self._scope.deadline = now + self._patience_s
+        if now >= self._tell_s:
+            self._tell_s = now + TELL_S
+            file, keys, of, size = attrs.astuple(progress)
+            log.info("writing", file=file, keys=keys, of=of, bytes=size)
 
     def _tell_peers(self, message: Draining | Drained) -> None:
         for peer in self._parts.links.peers():
@@ -141,15 +160,9 @@ class Stopping:
         return any(links.is_up(peer) and peer not in draining for peer in voters if peer != own)
 
     async def _dump(self, *, complete: bool) -> bool:
-        path = DUMP if complete else INCOMPLETE_DUMP
-        try:
-            meta, keys = await self._parts.snapshotter.write_document(lambda _: path, complete=complete)
-        except (OSError, NoRoom) as error:
-            # The peers still wait for our word, and the log has everything that was acknowledged.
-            log.error("no dump was written", file=path, reason=str(error))
-            return False
-        log.info("dumped", file=path, keys=keys, index=meta.index, complete=complete)
-        return True
+        parts = self._parts
+        dumps = Dumps(parts.host, parts.snapshotter, parts.identity.cluster)
+        return await dumps.write(parts.applier.position, complete=complete)
 
     def _peers_have_drained(self) -> bool:
         links, draining = self._parts.links, self._driver.draining
