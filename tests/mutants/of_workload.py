@@ -178,7 +178,7 @@ ACTS: tuple[Mutant, ...] = (
         "trikv.node.actions",
         "                reply = await self._after_barrier(self._backup)\n",
         "                reply = await self._backup()\n",
-        "node/test_whole_commands.py::test_backup_holds_what_was_acknowledged_on_any_node",
+        "node/test_whole_commands.py::test_backup_of_a_node_that_is_cut_off_waits_until_it_has_caught_up",
     ),
     mutant(
         "a SCAN leaves keys out where a page ends",

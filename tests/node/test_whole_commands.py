@@ -62,8 +62,33 @@ def test_backup_holds_what_was_acknowledged_on_any_node() -> None:
     run_cluster(scenario, backups_kept=3)
 
 
+def test_backup_of_a_node_that_is_cut_off_waits_until_it_has_caught_up() -> None:
+    """Or the file would lack what the others have acknowledged meanwhile."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        leader = await cluster.leader()
+        follower = others(cluster, leader)[0]
+        cluster.isolate(follower)
+        assert await clients[leader - 1].call("SET", "late", "v") == b"OK"
+        told: list[Any] = []
+
+        async def ask() -> None:
+            told.append(await clients[follower - 1].call("BACKUP"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            assert told == []
+            cluster.isolate(follower, cut=False)
+        path = told[0].decode().partition(": ")[0].removeprefix("data/node1/")  # as configured
+        assert [row["k"] for row in json.loads(cluster.file(follower, path))["keys"]] == ["late"]
+
+    run_cluster(scenario)
+
+
 def test_every_database_is_served_by_every_node() -> None:
-    """What one node wrote under a SELECT another reads under the same one; what is due goes in all of them."""
+    """What one node wrote under a SELECT another reads under the same; what is due goes in all of them."""
 
     async def scenario(cluster: SimCluster) -> None:
         clients = await three_clients(cluster)
