@@ -206,6 +206,29 @@ def test_rename_takes_deadline_and_place() -> None:
     assert driver.run("RENAME b b", "RENAMENX b b", "RENAMENX b c", "RENAMENX x y") == [OK, 0, 1, NO_SUCH_KEY]
 
 
+def test_rename_within_another_database() -> None:
+    """The deadline goes along there too, the other's is forgotten, and none is left in the index."""
+    driver = Driver()
+    driver.db = 9
+    driver.run("SET a 1 PX 70", "SET b 2 PX 90", "SET c 3")
+    assert driver.run("RENAME a b", "RENAME b c", "PTTL c", "DBSIZE") == [OK, OK, 70, 1]
+    assert list(driver.machine.space.databases[9].deadlines) == [(NOW + 70, b"c")]
+    driver.pass_ms(70)
+    assert driver.run("EXISTS c", "DBSIZE") == [0, 0]
+
+
+def test_flushing_one_database_or_all() -> None:
+    """FLUSHDB empties the selected one, FLUSHALL every one, from whichever database it is said."""
+    for command, left in (("FLUSHDB", 2), ("FLUSHALL", 0), ("CLEAN", 0)):
+        driver = Driver()
+        for number in (0, 1, 15):
+            driver.db = number
+            driver.one("SET a 1")
+        driver.db = 1
+        assert driver.run(command, "DBSIZE") == [OK, 0]
+        assert driver.machine.keys() == left
+
+
 def test_keys_and_scan_filter() -> None:
     """Patterns and types choose what is shown."""
     driver = Driver()

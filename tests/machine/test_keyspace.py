@@ -2,10 +2,11 @@
 
 from zlib import crc32
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.machine.driving import NOW, Driver
+from tests.machine.driving import NOW, Driver, reborn
 from trikv.machine.database import BUCKET_SHIFT, BUCKETS, Database
 from trikv.machine.digest import state_digest
 from trikv.machine.keyspace import Keyspace
@@ -219,6 +220,36 @@ def test_digest_follows_every_kind_of_change() -> None:
         seen.add(driver.machine.digest())
         assert driver.machine.digest() in seen
     assert len(seen) == 7
+
+
+def test_digest_covers_every_database() -> None:
+    """States that differ in one key, of whichever database, differ in their digest."""
+    digests = set()
+    for number in range(16):
+        space = Keyspace()
+        space.databases[number].restore(b"k", Entry(b"v", 1))
+        digests.add(state_digest(space, Machine().settings()))
+        space.databases[number].store(b"k", b"w")
+        digests.add(state_digest(space, Machine().settings()))
+    assert len(digests) == 32
+
+
+@pytest.mark.parametrize("number", [0, 1, 15])
+def test_every_database_is_counted_reaped_and_walked(number: int) -> None:
+    """A key of any of them is part of the account, of a snapshot, and is gone when its time has come."""
+    driver = Driver()
+    driver.db = number
+    driver.run("SET a 1 PX 10", "SET b 2")
+    database = driver.machine.space.databases[number]
+    assert driver.machine.recount() == driver.machine.used_memory == database.used > 0
+    assert driver.machine.next_deadline_ms() == NOW + 10
+    copy = reborn(driver.machine)
+    assert copy.digest() == driver.machine.digest()
+    assert copy.space.databases[number].size == 2
+    driver.pass_ms(10)
+    assert (database.size, len(database.deadlines)) == (1, 0)
+    assert driver.read("DBSIZE") == 1
+    assert driver.machine.recount() == driver.machine.used_memory
 
 
 def test_digest_covers_order() -> None:

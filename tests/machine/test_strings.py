@@ -239,6 +239,14 @@ def test_deadlines_of_set() -> None:
     assert driver.run("SET n 1 KEEPTTL", "TTL n") == [OK, -1]
 
 
+def test_getset_removes_the_deadline() -> None:
+    """As SET does."""
+    driver = Driver()
+    assert driver.run("SET a 1 PX 70", "GETSET a 2", "PTTL a") == [OK, b"1", -1]
+    driver.pass_ms(70)
+    assert driver.one("GET a") == b"2"
+
+
 def test_setrange_with_nothing_to_write_changes_nothing() -> None:
     """An empty value answers the present length, makes no key, and is no change for WATCH."""
     driver = Driver()

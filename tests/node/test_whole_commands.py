@@ -62,6 +62,53 @@ def test_backup_holds_what_was_acknowledged_on_any_node() -> None:
     run_cluster(scenario, backups_kept=3)
 
 
+def test_backup_of_a_node_that_is_cut_off_waits_until_it_has_caught_up() -> None:
+    """Or the file would lack what the others have acknowledged meanwhile."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        leader = await cluster.leader()
+        follower = others(cluster, leader)[0]
+        cluster.isolate(follower)
+        assert await clients[leader - 1].call("SET", "late", "v") == b"OK"
+        told: list[Any] = []
+
+        async def ask() -> None:
+            told.append(await clients[follower - 1].call("BACKUP"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            assert told == []
+            cluster.isolate(follower, cut=False)
+        path = told[0].decode().partition(": ")[0].removeprefix("data/node1/")  # as configured
+        assert [row["k"] for row in json.loads(cluster.file(follower, path))["keys"]] == ["late"]
+
+    run_cluster(scenario)
+
+
+def test_every_database_is_served_by_every_node() -> None:
+    """What one node wrote under a SELECT another reads under the same; what is due goes in all of them."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        for database in (0, 9, 15):
+            assert await clients[0].call("SELECT", database) == b"OK"
+            assert await clients[0].call("SET", "k", f"of {database}") == b"OK"
+            assert await clients[0].call("SET", "short", "v", "PX", 100) == b"OK"
+        for client in clients:
+            for database in (9, 15, 0, 4):
+                await client.call("SELECT", database)
+                expected = None if database == 4 else b"of %d" % database
+                assert await client.call("GET", "k") == expected
+        await trio.sleep(0.5)
+        for database in (0, 9, 15):
+            await clients[1].call("SELECT", database)
+            assert await clients[1].call("DBSIZE") == 1, "nobody reads the key: it is reaped all the same"
+
+    run_cluster(scenario)
+
+
 def test_save_and_lastsave() -> None:
     """SAVE returns with a snapshot on disk; LASTSAVE and INFO tell of it; BGSAVE does not wait."""
 

@@ -4,8 +4,10 @@ from collections import Counter
 
 import attrs
 
+from trikv.node.conversation import PLANS
 from trikv.sim.marks import KNOWN
 from trikv.sim.run import Result
+from trikv.sim.workload.profiles import LEFT_OUT
 from trikv.units import counted
 
 OUT_OF_BUDGET_MAX = 0.01
@@ -20,6 +22,8 @@ class Summary:
     failures: int = 0
     reached: Counter[str] = attrs.field(factory=Counter)
     """How often each mark was reached, in all runs together."""
+    commands: Counter[str] = attrs.field(factory=Counter)
+    """How often each command was answered."""
     virtual_s: float = 0.0
     processor_s: float = 0.0
     operations: int = 0
@@ -31,6 +35,7 @@ class Summary:
         self.runs += 1
         self.failures += not result.ok
         self.reached.update(result.marks)
+        self.commands.update(result.commands)
         self.virtual_s += result.virtual_s
         self.processor_s += result.processor_s
         self.operations += result.counts.get("operations", 0)
@@ -51,6 +56,8 @@ class Summary:
     def problems(self) -> list[str]:
         """What a night of clean runs must not leave open."""
         found = [f"never reached: {mark}" for mark in KNOWN if not self.reached[mark]]
+        names = sorted({plan.command.name for plan in PLANS} - set(LEFT_OUT))
+        found += [f"never answered: {name}" for name in names if not self.commands[name]]
         if self.out_of_budget > OUT_OF_BUDGET_MAX * self.searches:
             found.append(
                 f"{self.out_of_budget} of {counted(self.searches, 'search', plural='searches')} found"

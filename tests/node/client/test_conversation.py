@@ -218,6 +218,16 @@ def test_select_holds_for_what_follows(client: Client) -> None:
     assert client.say(resp("SELECT", "3") + resp("GET", "a")) == b"+OK\r\n$1\r\n3\r\n"
 
 
+def test_select_at_the_head_of_a_pipeline_holds_for_all_of_it(client: Client) -> None:
+    """It does not travel: the work itself begins in that database."""
+    client.receive(resp("SELECT", "9") + resp("SET", "a", "9") + resp("SELECT", "1") + resp("GET", "a"))
+    (work,) = client.service.works
+    assert work.db == 9
+    assert work.commands[1] == (b"SELECT", b"1")
+    client.service.pump()
+    assert client.wire.take() == b"+OK\r\n+OK\r\n+OK\r\n$-1\r\n"
+
+
 def test_select_holds_even_where_its_unit_failed(client: Client) -> None:
     """The client was told OK, so the next unit is in that database."""
     client.receive(resp("SET", "a", "1") + resp("SELECT", "5"))

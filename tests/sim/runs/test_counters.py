@@ -52,3 +52,32 @@ def test_increments_inside_transactions_count() -> None:
     told.answer(told.call(0, "c", 0, commands, is_transaction=True), [None, 1])
     assert problem(told, 1) == "None"
     assert "is 0" in problem(told, 0)
+
+
+def added(*answers: tuple[bytes, bytes, int | None], database: int = 0) -> History:
+    """INCRBY and DECRBY of one key: command, amount, answer."""
+    told = History()
+    for ordinal, (name, amount, answer) in enumerate(answers):
+        operation = told.call(0, "c", ordinal, ((name, b"s", amount),), database=database)
+        if answer is not None:
+            told.answer(operation, answer)
+    return told
+
+
+def test_sums_rise_and_fall_within_what_was_answered() -> None:
+    """What nobody answered may have happened or not, each by itself; one value may be met twice."""
+    told = added((b"INCRBY", b"5", 5), (b"DECRBY", b"5", 0), (b"INCRBY", b"5", 5))
+    assert check_counters(told.operations, {(0, b"s"): 5}) is None
+    assert "is 0" in str(check_counters(told.operations, {(0, b"s"): 0}))
+    told = added((b"INCRBY", b"5", 5), (b"DECRBY", b"2", None), (b"INCRBY", b"1", None))
+    found = [check_counters(told.operations, {(0, b"s"): final}) is None for final in (2, 3, 5, 6, 7)]
+    assert found == [False, True, True, True, False]
+
+
+def test_databases_count_apart() -> None:
+    """The same name elsewhere is another counter; a transaction's SELECT moves what is behind it."""
+    told = added((b"INCRBY", b"5", 5), database=9)
+    commands = ((b"INCR", b"s"), (b"SELECT", b"9"), (b"INCR", b"s"))
+    told.answer(told.call(0, "c", 1, commands, is_transaction=True), [1, b"OK", 6])
+    assert check_counters(told.operations, {(0, b"s"): 1, (9, b"s"): 6}) is None
+    assert "database 9 is 5" in str(check_counters(told.operations, {(0, b"s"): 1, (9, b"s"): 5}))

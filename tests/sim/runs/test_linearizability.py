@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import permutations
 
+import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +130,35 @@ def test_components_are_joined_by_commands_on_several_keys() -> None:
     assert [keys for keys, _ in components(operations)] == [[(0, b"a"), (0, b"b")], [(0, b"c")]]
 
 
+def in_database(number: int, one: Operation) -> Operation:
+    """The same, asked in another database."""
+    one.database = number
+    return one
+
+
+def test_one_name_in_two_databases_is_two_keys() -> None:
+    """What is read in one was written in that one; a SELECT inside a transaction joins both."""
+    right = [put(1, 2, b"k", b"a"), in_database(9, get(3, 4, b"k", None))]
+    assert check(right).problem is None
+    wrong = check([put(1, 2, b"k", b"a"), in_database(9, get(3, 4, b"k", b"a"))]).problem
+    assert "about k of database 9" in str(wrong)
+    commands = ((b"SET", b"k", b"b"), (b"SELECT", b"9"), (b"GET", b"k"))
+    both = Operation(0, "c", 0, commands, True, 5, 6, [b"OK", b"OK", b"c"])
+    assert [keys for keys, _ in components([*right, both])] == [[(0, b"k"), (9, b"k")]]
+    assert check([*right, both]).problem is not None
+    assert check([in_database(9, put(1, 2, b"k", b"c")), both]).problem is None
+
+
+def test_what_is_said_of_a_whole_database_is_no_matter_of_the_search() -> None:
+    """Alone it is left out; inside a transaction anything may be answered to it."""
+    sizes = [operation(1, 2, (b"DBSIZE",), 77), operation(3, 4, (b"SCAN", b"0"), [b"0", [b"x"]])]
+    assert components(sizes) == []
+    commands = ((b"PING",), (b"DBSIZE",), (b"GET", b"k"))
+    known = Operation(0, "c", 0, commands, True, 5, 6, [b"PONG", 77, b"a"])
+    assert check([put(1, 2, b"k", b"a"), known]).problem is None
+    assert check([put(1, 2, b"k", b"b"), known]).problem is not None
+
+
 def test_budget_ends_a_search_without_a_verdict() -> None:
     """A search that would take too long says so, and accuses nobody."""
     operations = [put(1 + n, 100 + n, b"k", b"%d" % n) for n in range(12)]
@@ -173,6 +203,14 @@ COMMANDS = st.sampled_from(
         ((b"DEL", b"k"), (0, 1)),
         ((b"INCR", b"n"), (1, 2)),
         ((b"MGET", b"k", b"n"), ([None, None], [b"a", b"1"], [None, b"1"])),
+        ((b"SETNX", b"k", b"a"), (0, 1)),
+        ((b"GETDEL", b"k"), (None, b"a", b"c")),
+        ((b"UNLINK", b"k", b"n"), (0, 1, 2)),
+        ((b"MSETNX", b"k", b"a", b"n", b"1"), (0, 1)),
+        ((b"EXISTS", b"k", b"n"), (0, 1, 2)),
+        ((b"STRLEN", b"k"), (0, 1)),
+        ((b"RENAME", b"k", b"m"), (b"OK", hiredis.ReplyError("ERR no such key"))),
+        ((b"GET", b"m"), (None, b"a")),
     ]
 )
 

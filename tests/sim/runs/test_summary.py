@@ -1,11 +1,20 @@
 """What many runs say together."""
 
+from trikv.node.conversation import PLANS
 from trikv.sim.marks import KNOWN
 from trikv.sim.run import Result, plan_of
 from trikv.sim.summary import Summary
 
+COMMANDS = tuple(plan.command.name for plan in PLANS)
 
-def result(*, ok: bool = True, marks: tuple[str, ...] = KNOWN, out_of_budget: int = 0) -> Result:
+
+def result(
+    *,
+    ok: bool = True,
+    marks: tuple[str, ...] = KNOWN,
+    commands: tuple[str, ...] = COMMANDS,
+    out_of_budget: int = 0,
+) -> Result:
     """One run."""
     counts = {"operations": 400, "search steps": 9, "out of budget": out_of_budget}
     return Result(
@@ -15,6 +24,7 @@ def result(*, ok: bool = True, marks: tuple[str, ...] = KNOWN, out_of_budget: in
         processor_s=0.5,
         counts=counts,
         marks=dict.fromkeys(marks, 1),
+        commands=dict.fromkeys(commands, 1),
     )
 
 
@@ -36,6 +46,13 @@ def test_a_night_complains_of_marks_never_reached_and_of_searches_that_gave_up()
     assert summary.problems() == [f"never reached: {KNOWN[0]}"]
     summary.add(result(out_of_budget=1))
     assert summary.problems() == ["1 of 2 searches found no answer in their budget"]
+
+
+def test_a_night_complains_of_commands_that_nobody_was_answered() -> None:
+    """Whatever the workload says that it sends."""
+    summary = Summary()
+    summary.add(result(commands=COMMANDS[1:]))
+    assert summary.problems() == [f"never answered: {COMMANDS[0]}"]
 
 
 def test_nothing_run_is_nothing_to_divide_by() -> None:

@@ -1,10 +1,13 @@
 """The witness: it believes the log, and nothing that contradicts it passes."""
 
+from typing import Any
+
 import msgspec
 
 from trikv.machine.batch import Batch, Hello, Item, Submission, Transaction, Watch
 from trikv.raft.membership import encode_membership
 from trikv.raft.types import Entry, EntryKind, Member, Membership
+from trikv.sim.checkers.state import Sighting
 from trikv.sim.checkers.witness import Witness
 from trikv.sim.history import Args, Effect, History, Operation
 
@@ -31,15 +34,19 @@ class Story:
         self.log[index] = Entry(index, 1, EntryKind.BATCH, payload)
         return index
 
-    def submission(self, *commands: Args, transactions: tuple[Transaction, ...] = ()) -> Submission:
+    def submission(
+        self, *commands: Args, transactions: tuple[Transaction, ...] = (), database: int = 0
+    ) -> Submission:
         """The next proposal of node 1."""
         self.sequence += 1
-        return Submission(1, LIFE, self.sequence, 0, commands, transactions)
+        return Submission(1, LIFE, self.sequence, database, commands, transactions)
 
-    def call(self, *commands: Args, is_transaction: bool = False) -> Operation:
+    def call(self, *commands: Args, is_transaction: bool = False, database: int = 0) -> Operation:
         """The client asks for a step."""
         self.ordinal += 1
-        return self.history.call(0, "c", self.ordinal, commands, is_transaction=is_transaction)
+        return self.history.call(
+            0, "c", self.ordinal, commands, is_transaction=is_transaction, database=database
+        )
 
     def happened(self, operation: Operation, index: int, reply: object, step: int = 0) -> Operation:
         """It took effect by the newest submission; the answer came."""
@@ -61,9 +68,10 @@ class Story:
         self.effects[operation.connection, operation.ordinal] = Effect(index, None, 0, machine_reply)  # type: ignore[arg-type]
         self.history.answer(operation, reply)
 
-    def problem(self) -> str:
+    def problem(self, *sightings: Sighting) -> str:
         """What the witness says."""
-        return str(Witness(self.log, self.effects, self.history.operations).problem())
+        operations, scans = self.history.operations, self.history.scans
+        return str(Witness(self.log, self.effects, operations, sightings=sightings, scans=scans).problem())
 
 
 def test_accepts_a_true_story() -> None:
@@ -165,3 +173,124 @@ def test_deadlines_go_by_the_stamps_of_the_log() -> None:
     story.entry(stamp_ms=50)
     story.saw(story.call((b"GET", b"t")), index + 1, None)
     assert story.problem() == "None"
+
+
+def test_a_command_takes_effect_in_the_database_that_was_selected() -> None:
+    """Neither in the one the log's submission begins with by mistake, nor behind a SELECT too few."""
+    story = Story()
+    operation = story.call((b"SET", b"k", b"a"), database=9)
+    index = story.entry(story.submission((b"SET", b"k", b"a"), database=9))
+    story.happened(operation, index, b"OK")
+    story.saw(story.call((b"GET", b"k"), database=9), index, b"a")
+    story.saw(story.call((b"GET", b"k")), index, None)
+    assert story.problem() == "None"
+    operation.database = 3
+    assert "it took effect in database 9" in story.problem()
+
+
+def test_a_select_inside_a_submission_moves_what_is_behind_it() -> None:
+    """It is a step of the log, and none of the client's."""
+    story = Story()
+    first, second = story.call((b"SET", b"k", b"a")), story.call((b"SET", b"k", b"b"), database=5)
+    index = story.entry(story.submission((b"SET", b"k", b"a"), (b"SELECT", b"5"), (b"SET", b"k", b"b")))
+    story.happened(first, index, b"OK", step=0)
+    story.happened(second, index, b"OK", step=2)
+    assert story.problem() == "None"
+    second.database = 0
+    assert "it took effect in database 5" in story.problem()
+
+
+def test_a_read_is_of_its_database() -> None:
+    """Answered from another one it is wrong."""
+    story = Story()
+    index = story.wrote(b"SET", b"k", b"a", reply=b"OK")
+    story.saw(story.call((b"GET", b"k"), database=9), index, b"a")
+    assert "the log says None" in story.problem()
+
+
+def test_the_log_has_the_commands_that_were_sent() -> None:
+    """And no others, though they be answered alike."""
+    story = Story()
+    operation = story.call((b"SET", b"k", b"a"))
+    story.happened(operation, story.entry(story.submission((b"SET", b"k", b"b"))), b"OK")
+    assert "the log has ((b'SET', b'k', b'b'),)" in story.problem()
+
+
+def test_what_a_node_answers_inside_a_transaction_is_not_the_logs() -> None:
+    """The log holds the others only."""
+    story = Story()
+    swap = story.call((b"PING",), (b"INCR", b"n"), (b"ECHO", b"x"), is_transaction=True)
+    submission = story.submission((b"INCR", b"n"), transactions=(Transaction(0, 1),))
+    story.happened(swap, story.entry(submission), [b"PONG", 1, b"x"])
+    assert story.problem() == "None"
+    swap.reply = [b"PONG", 2, b"x"]
+    assert "the log says [1]" in story.problem()
+
+
+def test_what_somebody_held_is_what_the_log_says() -> None:
+    """Every key of every database, with its deadline, at that index."""
+    story = Story()
+    operation = story.call((b"SET", b"k", b"a", b"PX", b"50"), database=9)
+    index = story.entry(story.submission(operation.commands[0], database=9), stamp_ms=10)
+    story.happened(operation, index, b"OK")
+    later = story.entry(stamp_ms=60)
+    right = Sighting("node 1", index, {(9, b"k"): (b"a", 60)})
+    assert story.problem(right, Sighting("node 2", later, {})) == "None"
+    for contents in ({}, {(0, b"k"): (b"a", 60)}, {(9, b"k"): (b"a", 0)}, {(9, b"k"): (b"b", 60)}):
+        assert "node 1 at 3 holds" in story.problem(Sighting("node 1", index, contents))
+    assert f"node 2 at {later} holds" in story.problem(Sighting("node 2", later, right.contents))
+
+
+def scanned(story: Story, index: int, cursor: bytes, reply: Any) -> Operation:
+    """One page, read after entry `index`."""
+    page = story.call((b"SCAN", cursor, b"COUNT", b"1"))
+    story.saw(page, index, reply)
+    return page
+
+
+def test_a_scan_brings_what_stays_exactly_once() -> None:
+    """What comes and goes meanwhile may come, or not."""
+    for pages, problem in (
+        (([b"5", [b"a"]], [b"0", [b"b"]]), "None"),
+        (([b"5", [b"a"]], [b"0", [b"b", b"new"]]), "None"),
+        (([b"5", [b"a", b"gone"]], [b"0", [b"b"]]), "None"),
+        (([b"5", [b"a"]], [b"0", []]), "b'b' was there throughout and came 0 times"),
+        (([b"5", [b"a", b"b"]], [b"0", [b"b"]]), "b'b' was there throughout and came 2 times"),
+        (([b"5", [b"a"]], [b"0", [b"b", b"gone"]]), "the log says Page"),
+    ):
+        story = Story()
+        index = story.wrote(b"MSET", b"a", b"1", b"b", b"1", b"gone", b"1", reply=b"OK")
+        first = scanned(story, index, b"0", pages[0])
+        story.wrote(b"DEL", b"gone", reply=1)
+        index = story.wrote(b"SET", b"new", b"1", reply=b"OK")
+        story.history.scans.append([first, scanned(story, index, b"5", pages[1])])
+        assert problem in story.problem(), pages
+
+
+def test_a_key_that_was_gone_in_between_may_be_missed_by_a_scan() -> None:
+    """It is another one by the same name."""
+    story = Story()
+    index = story.wrote(b"SET", b"a", b"1", reply=b"OK")
+    first = scanned(story, index, b"0", [b"5", []])
+    story.wrote(b"DEL", b"a", reply=1)
+    index = story.wrote(b"SET", b"a", b"1", reply=b"OK")
+    story.history.scans.append([first, scanned(story, index, b"5", [b"0", []])])
+    assert story.problem() == "None"
+
+
+def test_watches_of_several_keys_are_kept_apart() -> None:
+    """Each by its version; a key of another database is another key."""
+    story = Story()
+    index = story.wrote(b"MSET", b"j", b"1", b"k", b"1", reply=b"OK")
+    watch = story.call((b"WATCH", b"j", b"k"))
+    story.effects["c", watch.ordinal] = Effect(index, None, 0, [7, 8])
+    story.history.answer(watch, b"OK")
+    other = story.call((b"SET", b"k", b"2"), database=1)
+    story.happened(other, story.entry(story.submission((b"SET", b"k", b"2"), database=1)), b"OK")
+    swap = story.call((b"SET", b"j", b"c"), is_transaction=True)
+    watches = (Watch(0, b"j", 7), Watch(0, b"k", 8))
+    submission = story.submission((b"SET", b"j", b"c"), transactions=(Transaction(0, 1, watches),))
+    story.happened(swap, story.entry(submission), [b"OK"])
+    assert story.problem() == "None"
+    swap.reply = None
+    assert "the log says [b'OK']" in story.problem()

@@ -55,7 +55,6 @@ def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str
 
 
 def _entries(database: Database) -> Iterator[tuple[bytes, bytes, int]]:
-    for bucket in database.buckets:
-        if bucket:
-            for key, entry in bucket.items():
-                yield key, entry.value, entry.deadline
+    for bucket in filter(None, database.buckets):
+        for key, entry in bucket.items():
+            yield key, entry.value, entry.deadline

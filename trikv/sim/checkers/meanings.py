@@ -88,9 +88,9 @@ def meaning_of(args: Args) -> Meaning:
 
 def is_timed(args: Args) -> bool:
     """Deadlines are set, kept or shown by it."""
-    if args[0] in {b"SET", b"GETEX"}:
-        return not {*UNTIL, b"KEEPTTL", b"PERSIST"}.isdisjoint(args[2:])
-    return meaning_of(args).is_timed
+    if args[0] == b"SET":
+        return not {*UNTIL, b"KEEPTTL"}.isdisjoint(args[3:])
+    return len(args) > 2 if args[0] == b"GETEX" else meaning_of(args).is_timed
 
 
 # Strings.

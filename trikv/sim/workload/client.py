@@ -136,9 +136,16 @@ class Client:
                 database=belief.database,
             )
             connection.steps += 1
-            if any(meaning_of(args).writes for args in step.commands):
-                connection.belief.has_written = True
+            self._believe(connection.belief, step)
         return Asked(step, belief, trio.current_time(), operation)
+
+    @staticmethod
+    def _believe(belief: Belief, step: Step) -> None:
+        """What a step for the machine means for the connection."""
+        belief.is_watching = step.commands[0][0] == b"WATCH" or (
+            belief.is_watching and step.form is not Form.TRANSACTION
+        )
+        belief.has_written |= any(meaning_of(args).writes for args in step.commands)
 
     async def _exchange(self, connection: Connection, asked: list[Asked]) -> None:
         """Send the steps in one piece, and write down each answer as it comes."""
@@ -165,6 +172,10 @@ class Client:
         if asked.operation is not None:
             self._note(asked, asked.operation, reply, text)
             self._follow(connection, asked, text)
+            if reply is None and asked.step.form is Form.TRANSACTION and not asked.belief.is_watching:
+                self._fail(
+                    "reply", f"{connection.name}: {asked.step.commands} did nothing, nothing was watched"
+                )
             return
         if text.startswith(UNKNOWN):
             if asked.step.then is not None:

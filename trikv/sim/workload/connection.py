@@ -20,6 +20,8 @@ class Connection:
         self.steps = 0
         """Steps for the machine that were sent."""
         self._reader = hiredis.Reader()
+        self._is_silent = True
+        """Nothing was received yet."""
 
     async def send(self, commands: list[Args]) -> None:
         """Send all of it in one piece."""
@@ -32,8 +34,9 @@ class Connection:
             reply = self._reader.gets()
             if reply is False:
                 data = await self.stream.receive_some(65536)
-                if not data:
-                    raise EOFError
+                if not data or (self._is_silent and data.startswith(b"# ")):
+                    raise EOFError  # the node ends what it takes for a person's, before it has heard a word
+                self._is_silent = False
                 self._reader.feed(bytes(data))
             elif not isinstance(reply, hiredis.PushNotification):  # a node that stops says so out of turn
                 found.append(reply)

@@ -11,7 +11,7 @@ from trikv.sim.workload.draw import (
     TEXTS,
     Draw,
 )
-from trikv.sim.workload.requests import Step, Told, command, local, request, transaction
+from trikv.sim.workload.requests import Belief, Step, Told, command, local, request, transaction
 
 
 @request("get", "GET")
@@ -216,7 +216,7 @@ def _multi_read(draw: Draw) -> list[Step]:
 def _discard(draw: Draw) -> list[Step]:
     one, _, counter = draw.group()
     queued: list[Args] = [(b"INCR", counter), (b"SET", one, draw.value())]
-    return [local(_was_dropped, (b"MULTI",), *queued, (b"DISCARD",))]
+    return [local(_was_dropped, (b"MULTI",), *queued, (b"DISCARD",), then=Belief.forget_watches)]
 
 
 def _was_dropped(told: Told) -> bool:
@@ -227,7 +227,8 @@ def _was_dropped(told: Told) -> bool:
 def _spoiled(draw: Draw) -> list[Step]:
     """One command too many words: nothing happens."""
     one, _, counter = draw.group()
-    return [local(_was_spoiled, (b"MULTI",), (b"INCR", counter), (b"GET", one, one), (b"EXEC",))]
+    commands: tuple[Args, ...] = ((b"MULTI",), (b"INCR", counter), (b"GET", one, one), (b"EXEC",))
+    return [local(_was_spoiled, *commands, then=Belief.forget_watches)]
 
 
 def _was_spoiled(told: Told) -> bool:
@@ -250,7 +251,7 @@ def _unwatch(draw: Draw) -> list[Step]:
     one, _, counter = draw.group()
     return [
         command(b"WATCH", one),
-        local(lambda told: told.reply == b"OK", (b"UNWATCH",)),
+        local(lambda told: told.reply == b"OK", (b"UNWATCH",), then=Belief.forget_watches),
         command(b"SET", one, draw.value()),
         transaction((b"INCR", counter), (b"GET", one)),
     ]

@@ -136,6 +136,7 @@ def _reset(_: Draw) -> list[Step]:
 
     def forgets(belief: Belief) -> None:
         belief.database, belief.name = 0, None
+        belief.forget_watches()
 
     return [local(lambda told: told.reply == b"RESET", (b"RESET",), then=forgets)]
 

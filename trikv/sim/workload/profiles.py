@@ -9,14 +9,14 @@ from trikv.sim.workload.requests import REQUESTS, Request, of_kind
 MODULES: Final = (of_machine, of_time, of_node, of_disk)
 ALWAYS: Final = {
     "look": 1.0,
-    "space": 0.6,
-    "select": 1.0,
+    "space": 1.0,
+    "select": 1.5,
     "sum": 0.8,
     "piece": 0.4,
     "move": 0.8,
     "node": 0.3,
     "self": 0.5,
-    "disk": 0.4,
+    "disk": 0.7,
     "scan": 0.1,
     "end": 0.25,
 }

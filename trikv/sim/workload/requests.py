@@ -33,6 +33,12 @@ class Belief:
     """CLIENT ID, once it was told."""
     has_written: bool = False
     """It has sent a write."""
+    is_watching: bool = False
+    """A WATCH stands: the next EXEC may do nothing."""
+
+    def forget_watches(self) -> None:
+        """EXEC, DISCARD, UNWATCH and RESET do."""
+        self.is_watching = False
 
 
 @attrs.frozen

@@ -1,0 +1,199 @@
+"""Mistakes in commands, databases, deadlines and documents: what only a workload of every command meets."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+DATABASES: tuple[Mutant, ...] = (
+    mutant(
+        "the digest covers the first database alone",
+        "trikv.machine.digest",
+        "    for db in space.databases:\n        for number, bucket_hash",
+        "    for db in space.databases[:1]:\n        for number, bucket_hash",
+        "machine/test_keyspace.py::test_digest_covers_every_database",
+    ),
+    mutant(
+        "the recount covers the first database alone",
+        "trikv.machine.keyspace",
+        "        return sum(db.recount() for db in self.databases)\n",
+        "        return self.databases[0].recount()\n",
+        "machine/test_keyspace.py::test_every_database_is_counted_reaped_and_walked",
+    ),
+    mutant(
+        "only the first database's due keys are reaped",
+        "trikv.machine.keyspace",
+        "heads = [(db.deadlines[0][0], db.number) for db in self.databases if",
+        "heads = [(db.deadlines[0][0], db.number) for db in self.databases[:1] if",
+        "machine/test_keyspace.py::test_every_database_is_counted_reaped_and_walked",
+    ),
+    mutant(
+        "only the first database's deadlines wake the leader",
+        "trikv.machine.keyspace",
+        "        return min((db.deadlines[0][0] for db in self.databases if",
+        "        return min((db.deadlines[0][0] for db in self.databases[:1] if",
+        "machine/test_keyspace.py::test_every_database_is_counted_reaped_and_walked",
+    ),
+    mutant(
+        "a snapshot holds the first database alone",
+        "trikv.machine.walk",
+        "for db in space.databases if db.size}",
+        "for db in space.databases[:1] if db.size}",
+        "machine/test_keyspace.py::test_every_database_is_counted_reaped_and_walked",
+    ),
+    mutant(
+        "FLUSHALL empties the selected database alone",
+        "trikv.machine.commands.databases",
+        "    for db in space.databases:\n        db.flush()\n",
+        "    space.current.flush()\n",
+        "machine/test_keys.py::test_flushing_one_database_or_all",
+    ),
+    mutant(
+        "a submission begins in the database that the last one has selected",
+        "trikv.machine.evaluation",
+        "        space.current = space.databases[db]\n",
+        "        space.current = space.databases[db] if db else space.current\n",
+        "machine/test_machine.py::test_select_moves_the_rest_of_a_submission",
+    ),
+    mutant(
+        "a SELECT in a pipeline is forgotten with it",
+        "trikv.node.intake",
+        "        self.caller.connection.database = database\n        if unit.commands:\n",
+        "        if not unit.commands:\n"
+        "            self.caller.connection.database = database\n"
+        "        if unit.commands:\n",
+        "node/client/test_conversation.py::test_select_holds_for_what_follows",
+    ),
+    mutant(
+        "a SELECT at the head of a pipeline is meant for the next",
+        "trikv.node.intake",
+        "            unit.database = database\n",
+        "",
+        "node/client/test_conversation.py::test_select_at_the_head_of_a_pipeline_holds_for_all_of_it",
+    ),
+    mutant(
+        "a SELECT inside MULTI holds before its EXEC",
+        "trikv.node.intake",
+        "            transactions.selects = True\n",
+        "            transactions.selects = True\n"
+        "            self.caller.connection.database = int(args[1])\n",
+        "node/client/test_transactions.py::test_select_inside_holds_only_if_the_transaction_took_place",
+    ),
+    mutant(
+        "a read is answered from the first database",
+        "trikv.node.applier",
+        "read(work.db, work.commands, at_ms",
+        "read(0, work.commands, at_ms",
+        "node/test_whole_commands.py::test_every_database_is_served_by_every_node",
+    ),
+    mutant(
+        "RESET leaves the database",
+        "trikv.node.local.connection",
+        "    connection.database = 0\n    connection.resp_version = 2\n",
+        "    connection.resp_version = 2\n",
+        "node/client/test_connection_commands.py::test_quit_and_reset_need_no_password",
+    ),
+    mutant(
+        "a WATCH is of the first database",
+        "trikv.node.transactions",
+        "caller.transactions.watch(caller.connection.database, args[1:], versions)",
+        "caller.transactions.watch(0, args[1:], versions)",
+        "node/client/test_transactions.py::test_watch_is_by_database",
+    ),
+    mutant(
+        "UNWATCH forgets nothing",
+        "trikv.node.local.transactions",
+        "    caller.transactions.watched.clear()\n",
+        "",
+        "node/client/test_transactions.py::test_unwatch_forgets",
+    ),
+)
+
+DEADLINES: tuple[Mutant, ...] = (
+    mutant(
+        "a removed key's deadline stays in the index",
+        "trikv.machine.database",
+        "        if old.deadline:\n            self.deadlines.remove((old.deadline, key))\n        freed",
+        "        freed",
+        "machine/test_keyspace.py::test_write_over_a_due_key_starts_afresh",
+    ),
+    mutant(
+        "RENAME drops the deadline",
+        "trikv.machine.commands.keys",
+        "        db.put(newkey, entry.value, entry.deadline)\n",
+        "        db.put(newkey, entry.value)\n",
+        "machine/test_keys.py::test_rename_takes_deadline_and_place",
+    ),
+    mutant(
+        "a deadline in the past leaves the key",
+        "trikv.machine.commands.expiry",
+        "    if when <= db.ledger.now:\n        db.drop(key)\n        return 1\n",
+        "    if when <= db.ledger.now:\n        return 1\n",
+        "machine/test_keys.py::test_expire_in_all_units",
+    ),
+    mutant(
+        "SET until a past time leaves the old value",
+        "trikv.machine.commands.strings",
+        "        if refused is None:\n            db.drop(key)\n        return refused\n",
+        "        return refused\n",
+        "machine/test_strings.py::test_deadlines_of_set",
+    ),
+    mutant(
+        "GETSET keeps the deadline",
+        "trikv.machine.commands.strings",
+        "    refused = db.store(key, value)\n    return old if refused",
+        "    refused = replace(db, key, value)\n    return old if refused",
+        "machine/test_strings.py::test_getset_removes_the_deadline",
+    ),
+    mutant(
+        "SET with KEEPTTL loses the deadline",
+        "trikv.machine.commands.strings",
+        "        when = entry.deadline\n    refused",
+        "        when = 0\n    refused",
+        "machine/test_strings.py::test_deadlines_of_set",
+    ),
+)
+
+ACTS: tuple[Mutant, ...] = (
+    mutant(
+        "WAIT counts what was sent",
+        "trikv.node.durability",
+        "progress.match if progress else 0",
+        "progress.next - 1 if progress else 0",
+        "node/test_durability.py::test_what_was_sent_is_not_held",
+    ),
+    mutant(
+        "WAIT counts the leader among the others",
+        "trikv.node.actions",
+        "            return max(0, held - 1)\n",
+        "            return max(0, held)\n",
+        "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
+    ),
+    mutant(
+        "WAIT answers at once",
+        "trikv.node.actions",
+        "                while held - 1 < wanted and not action.abandoned:\n",
+        "                while False:\n",
+        "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
+    ),
+    mutant(
+        "a BACKUP does not wait for what was acknowledged",
+        "trikv.node.actions",
+        "                reply = await self._after_barrier(self._backup)\n",
+        "                reply = await self._backup()\n",
+        "node/test_whole_commands.py::test_backup_of_a_node_that_is_cut_off_waits_until_it_has_caught_up",
+    ),
+    mutant(
+        "a SCAN leaves keys out where a page ends",
+        "trikv.machine.database",
+        "                    return place, found\n",
+        "                    return place + 1, found\n",
+        "machine/test_keyspace.py::test_scan_slices_a_bucket",
+    ),
+    mutant(
+        "DECRBY adds",
+        "trikv.machine.commands.counters",
+        "    return _add(db, key, -difference)\n",
+        "    return _add(db, key, difference)\n",
+        "machine/test_strings.py::test_counters_count",
+    ),
+)
+
+MUTANTS = DATABASES + DEADLINES + ACTS
