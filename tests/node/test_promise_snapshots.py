@@ -50,6 +50,17 @@ async def write_much(client: Client, keys: range, size: int = 10_000) -> None:
         assert await client.call("SET", f"k{number}", "x" * size) == b"OK"
 
 
+async def swap(cluster: SimCluster, number: int) -> str:
+    """Give a node a blank disk, and wait until it votes; the disk's name."""
+    cluster.kill(number)
+    cluster.wipe(number)
+    await restart(cluster, number)
+    disk = identity_of(cluster, number)[0].hex()
+    raft = cluster.parts(await cluster.leader()).raft
+    await until(lambda: (number, disk, True) in members_of(raft.membership))
+    return disk
+
+
 @attrs.define
 class Lagging:
     """Node 3, a leader that is a puppet, and two snapshots that are news to it."""
@@ -73,17 +84,25 @@ class Lagging:
         await until(lambda: self.cluster.parts(3).applier.position.index >= meta.index)
 
 
-async def lagging(cluster: SimCluster) -> Lagging:
-    """A cluster of three, and what its third node missed."""
+async def lagging(cluster: SimCluster, bulk: int = 0, swapped: int | None = None) -> Lagging:
+    """A cluster of three or five, and what its third node missed: also that a disk was swapped, if any.
+
+    `bulk`: megabytes that it holds itself.
+    """
     await founded(cluster, 1)
-    cluster.kill(3)
     client = await cluster.connect(1)
+    await write_much(client, range(bulk), 1_000_000)
+    await cluster.converged()
+    cluster.kill(3)
+    await client.call("FLUSHALL")
+    if swapped is not None:
+        await swap(cluster, swapped)
     snapshots = []
     for value in ("older", "newer"):
         assert await client.call("SET", "k", value) == b"OK"
         assert await client.call("SAVE") == b"OK"
         snapshots.append(snapshot_of(cluster, 1))
-    cluster.kill(2)
+    cluster.kill(*(n for n in cluster.nodes if n not in {1, 3}))
     puppet = possess(cluster, 1)
     await restart(cluster, 3)
     found = Lagging(cluster, puppet, *snapshots)
@@ -118,11 +137,7 @@ def test_a_header_names_the_members_after_a_swap() -> None:
     async def scenario(cluster: SimCluster) -> None:
         leader = await founded(cluster)
         swapped = others(cluster, leader)[0]
-        cluster.kill(swapped)
-        cluster.wipe(swapped)
-        await restart(cluster, swapped)
-        raft, disk = cluster.parts(leader).raft, identity_of(cluster, swapped)[0].hex()
-        await until(lambda: (swapped, disk, True) in members_of(raft.membership))
+        raft, disk = cluster.parts(leader).raft, await swap(cluster, swapped)
         await cluster.converged()
         for number in (1, 2, 3):
             assert await (await cluster.connect(number)).call("SAVE") == b"OK"
@@ -143,7 +158,7 @@ def test_after_an_install_all_is_the_snapshots() -> None:
     """State, position and newest snapshot; a backup made then repeats what the leader said of it."""
 
     async def scenario(cluster: SimCluster) -> None:
-        three = await lagging(cluster)
+        three = await lagging(cluster, swapped=4)
         await three.install()
         meta, document = three.newer
         client = await cluster.connect(3)
@@ -156,7 +171,7 @@ def test_after_an_install_all_is_the_snapshots() -> None:
         assert (node["index"], node["term"]) == (meta.index, meta.term)
         assert members_in(node) == members_of(meta.membership)
 
-    run_cluster(scenario)
+    run_cluster(scenario, count=5)
 
 
 def test_an_installed_snapshot_is_on_disk_before_the_leader_hears_of_it() -> None:
@@ -196,7 +211,7 @@ def test_a_snapshot_of_ones_own_that_an_install_has_overtaken_is_dropped() -> No
     """It was begun before and is done after: it never takes the newer one's place, and leaves no file."""
 
     async def scenario(cluster: SimCluster) -> None:
-        three = await lagging(cluster)
+        three = await lagging(cluster, bulk=4)
         client = await cluster.connect(3)
         older = cluster.parts(3).applier.position.index
         slow_disk(cluster, 3, 400)

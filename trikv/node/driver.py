@@ -389,7 +389,8 @@ class Driver:
         self._clock_watch.look(now, raft.peer_clocks)
         if raft.role is Role.LEADER:
             self._leading.slew(now)
-            if self.disk_full and not raft.is_transferring:
+            is_alone = sum(member.voter for member in raft.membership.members) == 1
+            if self.disk_full and not raft.is_transferring and not is_alone:
                 raft.step_down()  # nobody took over in a second: a leader that cannot write is none
         elif not any(member.disk == identity.disk and member.voter for member in raft.membership.members):
             for peer in self._links.peers():
