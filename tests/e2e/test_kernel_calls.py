@@ -9,7 +9,6 @@ from pathlib import Path
 
 import attrs
 
-
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import STOP_S, eventually
 from tests.e2e.ports import PortBlock
@@ -99,7 +98,9 @@ def watched(directory: Path) -> Iterator[Watched]:
         )
     try:
         if process.poll() is None:
-            eventually(lambda: _answers(block.first, process), within_s=START_S, what="an answer under strace")
+            eventually(
+                lambda: _answers(block.first, process), within_s=START_S, what="an answer under strace"
+            )
         yield Watched(process, block.first, data, trace)
     finally:
         process.kill()  # strace's end ends what it traces
@@ -117,7 +118,7 @@ def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
 
 
 def test_nothing_is_acknowledged_that_is_not_on_the_disk(tmp_path: Path) -> None:
-    """For each SET, through the ends of segments: bytes, sync, and only then the reply; names are synced, too."""
+    """For each SET, through the ends of segments: bytes, sync, and only then the reply. So for names."""
     with watched(tmp_path) as node:
         with Resp(node.port) as client:
             for number in range(10):
@@ -129,9 +130,7 @@ def test_nothing_is_acknowledged_that_is_not_on_the_disk(tmp_path: Path) -> None
     for number in range(10):
         asked = next(c for c in calls if c.name == "recvfrom" and f"key:{number}:" in c.text)
         replied = next(
-            c
-            for c in calls
-            if c.name in {"sendto", "sendmsg"} and c.begun > asked.ended and "+OK" in c.text
+            c for c in calls if c.name in {"sendto", "sendmsg"} and c.begun > asked.ended and "+OK" in c.text
         )
         between = [c for c in calls if c.begun > asked.ended and c.ended < replied.begun]
         written = [c for c in between if c.name == "pwrite64" and c.path.startswith(f"{wal}/0")]
@@ -162,7 +161,9 @@ def _check_published(calls: list[Traced], directory: str, name: str = "") -> Non
     for one in renamed:
         aside = re.findall(r'"([^"]*)"', one.text)[0]
         assert aside.endswith(".tmp")
-        touched = [c for c in calls if c.path == aside and c.name in {"pwrite64", *SYNCS} and c.ended < one.begun]
+        touched = [
+            c for c in calls if c.path == aside and c.name in {"pwrite64", *SYNCS} and c.ended < one.begun
+        ]
         assert touched[-1].name in SYNCS
         assert any(c.name == "pwrite64" for c in touched)
         assert [c for c in calls if c.name in SYNCS and c.path == directory and c.begun > one.ended]
@@ -191,5 +192,3 @@ def test_the_trace_is_read_across_threads() -> None:
         ("sendto", "socket:[1]", "5", 2, 2),
         ("fdatasync", "/d/a", "0", 1, 3),
     ]
-
-

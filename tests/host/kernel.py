@@ -78,7 +78,7 @@ SYNCS = ("fsync", "fdatasync")
 def _path_of(what: Any) -> str:
     if isinstance(what, int):
         try:
-            return os.readlink(f"/proc/self/fd/{what}")
+            return target_of(what)
         except OSError:
             return "?"
     return os.path.abspath(os.fsdecode(what))  # noqa: PTH100 - what the call itself would make of it
@@ -92,6 +92,11 @@ def loaded_anew(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def target_of(fd: int) -> str:
+    """What a descriptor is open on: a path, or ``socket:[4711]``."""
+    return os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 - no path but the kernel's text
 
 
 def descriptors() -> set[int]:
@@ -120,7 +125,7 @@ def blocks(fd: int) -> bool:
 def sockets() -> Iterator[tuple[int, socket.socket]]:
     """Each TCP socket of this process: its descriptor, and a copy to ask."""
     for fd in sorted(descriptors()):
-        if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
+        if target_of(fd).startswith("socket:"):
             with socket.socket(fileno=os.dup(fd)) as copy:
                 if copy.family in {socket.AF_INET, socket.AF_INET6} and copy.type == socket.SOCK_STREAM:
                     yield fd, copy

@@ -155,9 +155,7 @@ async def test_a_published_file_is_synced_renamed_and_its_name_synced(
     kernel.order(("pwrite", aside), ("sync", aside), ("rename", root / "identity.json"), ("fsync", root))
 
 
-async def test_a_snapshot_is_durable_before_an_older_one_goes(
-    kernel: Kernel, disk: Disk, root: Path
-) -> None:
+async def test_a_snapshot_is_durable_before_an_older_one_goes(kernel: Kernel, disk: Disk, root: Path) -> None:
     """Its directory's name, its bytes, its own name; only then is another removed."""
     kernel.forget()
     store = await SnapshotStore.open(disk, kept=1)
@@ -180,7 +178,7 @@ def entry(index: int) -> Entry:
 
 
 async def test_a_record_is_synced_in_a_file_whose_name_is(kernel: Kernel, disk: Disk, root: Path) -> None:
-    """Through the ends of segments: zeros, header, rename, directory; then the record, synced before it counts."""
+    """Through the ends of segments: zeros, header, rename, directory; then the record, and its sync."""
     settings = WalSettings(segment_bytes=64 << 10)
     wal = await Wal.create(disk, settings, WalIdentity(b"c" * 16, 1, b"d" * 16), HardState(), BASE)
     kernel.order(

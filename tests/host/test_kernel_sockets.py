@@ -1,6 +1,5 @@
 """What the real host's sockets, clocks and randomness are to the kernel: asked of the kernel, or watched."""
 
-import os
 import random
 import socket
 import time
@@ -12,7 +11,7 @@ from types import ModuleType
 import pytest
 import trio
 
-from tests.host.kernel import blocks, descriptors, leaks_to_children, loaded_anew, option, sockets
+from tests.host.kernel import blocks, descriptors, leaks_to_children, loaded_anew, option, sockets, target_of
 from tests.host.rig import Echo, Recorder
 from trikv.host.real import HAS_EPOLL, RealHost
 
@@ -184,7 +183,7 @@ async def test_no_descriptor_reaches_a_child(host: RealHost) -> None:
     async with served(host) as address, client_of(address) as client:
         own = descriptors() - before - {client.fileno()}
         assert own
-        leaking = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in own if leaks_to_children(fd)}
+        leaking = {fd: target_of(fd) for fd in own if leaks_to_children(fd)}
         assert leaking == {}
     file.close()
 
@@ -208,7 +207,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_boot_time_counts_a_suspended_machine(clock: ModuleType) -> None:
-    """CLOCK_BOOTTIME, in whole milliseconds: a lease must not outlive a sleep that CLOCK_MONOTONIC leaves out."""
+    """CLOCK_BOOTTIME, in whole milliseconds: the other leaves out a sleep, and a lease would outlive it."""
     assert clock.RealClock().boot_ms() == CLOCKS["CLOCK_BOOTTIME"]
 
 

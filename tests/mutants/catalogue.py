@@ -4,10 +4,18 @@
 name, or stands in `ABSENT` with the reason. Mutants of other names were added by what building has taught.
 """
 
-from tests.mutants import of_machine, of_node, of_raft, of_storage
+from tests.mutants import of_company, of_glue, of_host, of_machine, of_node, of_raft, of_storage
 from tests.mutants.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = of_raft.MUTANTS + of_storage.MUTANTS + of_machine.MUTANTS + of_node.MUTANTS
+MUTANTS: tuple[Mutant, ...] = (
+    of_raft.MUTANTS
+    + of_storage.MUTANTS
+    + of_machine.MUTANTS
+    + of_node.MUTANTS
+    + of_glue.MUTANTS
+    + of_company.MUTANTS
+    + of_host.MUTANTS
+)
 
 LISTED: tuple[str, ...] = (
     "skip persisting the vote",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import trio
 
+from tests.node.counting import until
 from tests.node.simcluster import PORT, SECRET, SimCluster
 from trikv.node.events import Event, LinkUp, PeerSaid
 from trikv.node.links import Identity, Links
@@ -133,8 +134,7 @@ class Puppet:
     async def linked(self, peer: int) -> None:
         """Wait until what is said to `peer` leaves."""
         with trio.fail_after(PATIENCE_S):
-            while self._links is None or not self._links.is_up(peer):
-                await trio.sleep(0.01)
+            await until(lambda: self._links is not None and self._links.is_up(peer))
 
     async def welcomed(self, peer: int) -> None:
         """Wait until `peer` has noticed that a life began here: its link to this machine stands."""
@@ -146,8 +146,7 @@ class Puppet:
         await self.linked(peer)
         self.term, self.led = term, peer
         with trio.fail_after(PATIENCE_S):
-            while self._cluster.parts(peer).raft.leader != self.number:
-                await trio.sleep(0.02)
+            await until(lambda: self._cluster.parts(peer).raft.leader == self.number)
 
     def resign(self) -> None:
         """Lead nobody any more, and help to elect whoever asks."""
@@ -177,9 +176,7 @@ class Puppet:
 
     def heard(self, kind: type[M], peer: int | None = None) -> list[M]:
         """All that it was told of one kind, by `peer` or by anybody, since the last `forget`."""
-        return [
-            said for sender, said, _ in self._heard if isinstance(said, kind) and peer in (None, sender)
-        ]
+        return [said for sender, said, _ in self._heard if isinstance(said, kind) and peer in (None, sender)]
 
     def forget(self) -> None:
         """What was heard so far is not looked at any more."""

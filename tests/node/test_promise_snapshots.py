@@ -1,4 +1,4 @@
-"""Snapshots of whole nodes: what a header says, what an install leaves, when one is taken and what then goes."""
+"""Snapshots of whole nodes: what a header says, what an install leaves, when one is due, what then goes."""
 
 import json
 
@@ -87,12 +87,10 @@ class Lagging:
         await until(lambda: self.cluster.parts(3).applier.position.index >= meta.index)
 
 
-async def lagging(
-    cluster: SimCluster, bulk: int = 0, own: int = 0, swapped: int | None = None
-) -> Lagging:
+async def lagging(cluster: SimCluster, bulk: int = 0, own: int = 0, swapped: int | None = None) -> Lagging:
     """A cluster of three or five, and what its third node missed: also that a disk was swapped, if any.
 
-    `bulk`: megabytes that it holds itself; `own`: snapshots that it has taken, and something has happened since.
+    `bulk`: megabytes that it holds itself; `own`: snapshots that it has taken, each a write ago.
     """
     await founded(cluster, 1)
     client = await cluster.connect(1)
@@ -119,7 +117,7 @@ async def lagging(
 
 
 def test_a_header_says_index_term_and_members_of_its_entry() -> None:
-    """Term by term, whatever kind the last entry is, on each node: what the log of another says of that index."""
+    """Term by term, whatever the last entry is, on each node: what another's log says of that index."""
 
     async def scenario(cluster: SimCluster) -> None:
         await founded(cluster)
@@ -207,7 +205,7 @@ def test_an_installed_snapshot_is_on_disk_before_the_leader_hears_of_it() -> Non
 
 
 def test_log_time_goes_on_from_an_installed_snapshot() -> None:
-    """Who leads right after an install has no stamp in his log: the snapshot's is the last, whatever clocks say."""
+    """Who leads right after one has no stamp in his log: the snapshot's is the last, whatever clocks say."""
 
     async def scenario(cluster: SimCluster) -> None:
         three = await lagging(cluster)
@@ -432,7 +430,10 @@ def test_an_end_between_a_snapshot_and_the_logs_cut_costs_nothing(keep: Keep) ->
             assert names(cluster, 1, SNAPSHOTS)[-1].endswith(".json")
             cluster.lose_power(1, keep=keep)
 
-        machine.after(1, "rename", lambda: machine.after(1, "sync_directory", end) and None)
+        def renamed() -> None:
+            machine.after(1, "sync_directory", end)
+
+        machine.after(1, "rename", renamed)
         await client.send("SAVE")
         await gone(cluster, 1)
         cluster.start(1)

@@ -71,8 +71,8 @@ class Snapshotter:
         self._settings = settings
         self._walking = trio.Lock()
         self._publishing = trio.Lock()
-        """Around what gives a snapshot its name, whoever made it: `newest` never goes back, and what is too many
-        is removed once."""
+        """Around what gives a snapshot its name, whoever made it: `newest` never goes back, and what is too
+        many is removed once."""
         self._taking = trio.CancelScope()
         """Around a snapshot that is taken because it is due; the dump at the end need not wait for it."""
         self._stopping = False
