@@ -4,11 +4,27 @@
 name, or stands in `ABSENT` with the reason. Mutants of other names were added by what building has taught.
 """
 
-from tests.mutants import of_machine, of_node, of_raft, of_storage, of_workload
+from tests.mutants import (
+    of_company,
+    of_glue,
+    of_host,
+    of_machine,
+    of_node,
+    of_raft,
+    of_storage,
+    of_workload,
+)
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    of_raft.MUTANTS + of_storage.MUTANTS + of_machine.MUTANTS + of_node.MUTANTS + of_workload.MUTANTS
+    of_raft.MUTANTS
+    + of_storage.MUTANTS
+    + of_machine.MUTANTS
+    + of_node.MUTANTS
+    + of_workload.MUTANTS
+    + of_glue.MUTANTS
+    + of_company.MUTANTS
+    + of_host.MUTANTS
 )
 
 LISTED: tuple[str, ...] = (

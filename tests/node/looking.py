@@ -1,4 +1,4 @@
-"""What whole-node tests look at: log time, the log's entries, the files of snapshots. Nobody's private names."""
+"""What whole-node tests look at: log time, the log's entries, the files of snapshots."""
 
 import json
 from typing import Any
@@ -37,6 +37,13 @@ async def fill_log(client: Client, count: int = 100) -> None:
     """So many entries, more than a learner may lack to be promoted: one by one, none shares another's."""
     for number in range(count):
         assert await client.call("SET", "filled", number) == b"OK"
+
+
+async def until_written(client: Client, key: str, value: str, *, within_s: float) -> None:
+    """Ask again and again; TooSlowError where it is refused for so long."""
+    with trio.fail_after(within_s):
+        while await client.call("SET", key, value) != b"OK":  # noqa: ASYNC110 - it is asked each time
+            await trio.sleep(0.1)
 
 
 async def log_time_ms(client: Client) -> int:
@@ -104,7 +111,7 @@ async def gone(cluster: SimCluster, *numbers: int) -> None:
     await until(lambda: not set(numbers) & set(cluster.running()))
 
 
-__all__ = [  # with what they wait by
+__all__ = [
     "SNAPSHOTS",
     "batches",
     "crown",
@@ -122,4 +129,5 @@ __all__ = [  # with what they wait by
     "others",
     "restart",
     "until",
+    "until_written",
 ]

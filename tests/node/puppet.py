@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import trio
 
+from tests.node.counting import until
 from tests.node.simcluster import PORT, SECRET, SimCluster
 from trikv.node.events import Event, LinkUp, PeerSaid
 from trikv.node.links import Identity, Links
@@ -133,8 +134,7 @@ class Puppet:
     async def linked(self, peer: int) -> None:
         """Wait until what is said to `peer` leaves."""
         with trio.fail_after(PATIENCE_S):
-            while self._links is None or not self._links.is_up(peer):
-                await trio.sleep(0.01)
+            await until(lambda: self._links is not None and self._links.is_up(peer))
 
     async def welcomed(self, peer: int) -> None:
         """Wait until `peer` has noticed that a life began here: its link to this machine stands."""
@@ -146,8 +146,7 @@ class Puppet:
         await self.linked(peer)
         self.term, self.led = term, peer
         with trio.fail_after(PATIENCE_S):
-            while self._cluster.parts(peer).raft.leader != self.number:
-                await trio.sleep(0.02)
+            await until(lambda: self._cluster.parts(peer).raft.leader == self.number)
 
     def resign(self) -> None:
         """Lead nobody any more, and help to elect whoever asks."""

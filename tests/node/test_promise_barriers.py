@@ -1,4 +1,4 @@
-"""BACKUP, SAVE and BGSAVE hold every write that was acknowledged before they were asked for, on whichever node."""
+"""BACKUP, SAVE and BGSAVE hold every write that was acknowledged, anywhere, before they were asked for."""
 
 import json
 

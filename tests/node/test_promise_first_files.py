@@ -1,4 +1,4 @@
-"""The first files of a disk, and files that are another's: any crash leaves a start that is right, or a refusal."""
+"""The first files of a disk, and another's files: after any crash a start that is right, or a refusal."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from tests.node.looking import SNAPSHOTS, members_of, names, restart, until
+from tests.node.looking import SNAPSHOTS, members_of, names, restart, until, until_written
 from tests.node.puppet import identity_of
 from tests.node.simcluster import SimCluster, run_cluster
 from trikv.sim.volume import Added, Inode, Keep, Removed
@@ -42,10 +42,8 @@ async def refusal(cluster: SimCluster, number: int) -> str:
 
 async def serves(cluster: SimCluster, number: int, key: str) -> None:
     """It takes a write, and has it in its next life."""
-    with trio.fail_after(30):
-        client = await cluster.connect(number)
-        while await client.call("SET", key, "v") != b"OK":
-            await trio.sleep(0.2)
+    client = await cluster.connect(number)
+    await until_written(client, key, "v", within_s=30)
 
 
 def cut_at(step: int, number: int, keep: Keep, then: Callable[[SimCluster], object], **settings: int) -> bool:

@@ -1,10 +1,10 @@
-"""A leader whose disk is full: it gives the office away, refuses what it cannot store, reads, and recovers."""
+"""A leader whose disk is full: it gives the office away, refuses what it cannot store, and recovers."""
 
 from typing import Any
 
 import trio
 
-from tests.node.looking import founded, others, until
+from tests.node.looking import founded, others, until, until_written
 from tests.node.puppet import possess
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.node.test_whole_disks import fill_up, make_room
@@ -79,9 +79,7 @@ def test_writes_are_taken_again_when_there_is_room() -> None:
         await meet_the_end(cluster, full)
         assert str(await client.call("SET", "k", "v")) == FULL
         make_room(cluster, full)
-        with trio.fail_after(3):
-            while await client.call("SET", "k", "v") != b"OK":
-                await trio.sleep(0.1)
+        await until_written(client, "k", "v", within_s=3)
         assert b"aof_last_write_status:ok" in await _persistence(cluster, full)
         await cluster.converged()
 
@@ -101,9 +99,7 @@ def test_a_sole_node_reads_on_and_writes_again() -> None:
             assert str(await client.call("SET", "k", "w")) == FULL
             await trio.sleep(1)
         make_room(cluster, 1)
-        with trio.fail_after(3):
-            while await client.call("SET", "k", "w") != b"OK":
-                await trio.sleep(0.1)
+        await until_written(client, "k", "w", within_s=3)
         assert await client.call("GET", "k") == b"w"
 
     run_cluster(scenario, count=1, command_deadline_ms=2_000)
@@ -120,7 +116,7 @@ def test_an_office_that_nobody_takes_is_left() -> None:
             await puppets[-1].welcomed(full)
             await trio.sleep(0.5)
         await meet_the_end(cluster, full)
-        assert any([puppet.heard(TimeoutNow) for puppet in puppets])
+        assert any(puppet.heard(TimeoutNow) for puppet in puppets)
         await trio.sleep(3)
         for puppet in puppets:
             puppet.forget()

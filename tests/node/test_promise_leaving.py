@@ -1,4 +1,4 @@
-"""A leader that stops, among peers of which the test makes every move: who gets the office, who is waited for."""
+"""A leader that stops, among puppets: who gets the office, and who is waited for."""
 
 import pytest
 import trio
@@ -146,7 +146,7 @@ def test_who_came_back_leaves_no_more() -> None:
 
 
 def test_who_came_back_and_stops_again_is_waited_for_again() -> None:
-    """Its last life had answered its clients; this one has not: a dump without its last words were not whole."""
+    """Its last life had answered its clients, this one has not: a dump without those would not be whole."""
 
     async def scenario(cluster: SimCluster) -> None:
         leader, back, _ = await court(cluster)

@@ -1,4 +1,4 @@
-"""Snapshots of whole nodes: what a header says, what an install leaves, when one is taken and what then goes."""
+"""Snapshots of whole nodes: what a header says, what an install leaves, when one is due, what then goes."""
 
 import json
 
@@ -24,7 +24,7 @@ from tests.node.puppet import Puppet, identity_of, possess
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.node.test_promise_time import HOUR_MS, rising, turn_clocks
 from trikv.node.header import header_of
-from trikv.raft.types import SnapshotMeta
+from trikv.raft.types import Entry, EntryKind, SnapshotMeta
 from trikv.sim.volume import Keep
 
 TERM = 100
@@ -71,10 +71,13 @@ class Lagging:
     newer: tuple[SnapshotMeta, bytes]
 
     async def follow(self) -> None:
-        """Node 3 follows the puppet, and asks it for its reads."""
+        """Node 3 follows the puppet, has applied what it holds, and asks the puppet for its reads."""
         self.puppet.forget()
         await self.puppet.lead(3, TERM)
         self.puppet.reads_at = 0
+        raft = self.cluster.parts(3).raft
+        self.puppet.append(3, commit=raft.last_index)
+        await until(lambda: self.cluster.parts(3).applier.position.index == raft.last_index)
 
     async def install(self) -> None:
         """The newer one, to the end."""
@@ -84,14 +87,17 @@ class Lagging:
         await until(lambda: self.cluster.parts(3).applier.position.index >= meta.index)
 
 
-async def lagging(cluster: SimCluster, bulk: int = 0, swapped: int | None = None) -> Lagging:
+async def lagging(cluster: SimCluster, bulk: int = 0, own: int = 0, swapped: int | None = None) -> Lagging:
     """A cluster of three or five, and what its third node missed: also that a disk was swapped, if any.
 
-    `bulk`: megabytes that it holds itself.
+    `bulk`: megabytes that it holds itself; `own`: snapshots that it has taken, each a write ago.
     """
     await founded(cluster, 1)
     client = await cluster.connect(1)
     await write_much(client, range(bulk), 1_000_000)
+    for number in range(own):
+        assert await (await cluster.connect(3)).call("SAVE") == b"OK"
+        assert await client.call("SET", "since", number) == b"OK"
     await cluster.converged()
     cluster.kill(3)
     await client.call("FLUSHALL")
@@ -111,7 +117,7 @@ async def lagging(cluster: SimCluster, bulk: int = 0, swapped: int | None = None
 
 
 def test_a_header_says_index_term_and_members_of_its_entry() -> None:
-    """Term by term, whatever kind the last entry is, on each node: what the log of another says of that index."""
+    """Term by term, whatever the last entry is, on each node: what another's log says of that index."""
 
     async def scenario(cluster: SimCluster) -> None:
         await founded(cluster)
@@ -187,12 +193,19 @@ def test_an_installed_snapshot_is_on_disk_before_the_leader_hears_of_it() -> Non
         await three.follow()
         assert await (await cluster.connect(3)).call("GET", "k") == b"newer"
         assert cluster.parts(3).applier.position == meta
+        three.puppet.append(3, Entry(meta.index + 1, TERM, EntryKind.NOOP, b""), commit=meta.index + 1)
+        await until(lambda: cluster.parts(3).applier.position.index == meta.index + 1)
+        await until(lambda: cluster.parts(3).raft.durable_index == meta.index + 1)
+        cluster.lose_power(3, keep=Keep.NONE)
+        await trio.sleep(0.5)
+        await restart(cluster, 3)
+        assert cluster.parts(3).raft.last_index == meta.index + 1
 
     run_cluster(scenario)
 
 
 def test_log_time_goes_on_from_an_installed_snapshot() -> None:
-    """Who leads right after an install has no stamp in his log: the snapshot's is the last, whatever clocks say."""
+    """Who leads right after one has no stamp in his log: the snapshot's is the last, whatever clocks say."""
 
     async def scenario(cluster: SimCluster) -> None:
         three = await lagging(cluster)
@@ -417,7 +430,10 @@ def test_an_end_between_a_snapshot_and_the_logs_cut_costs_nothing(keep: Keep) ->
             assert names(cluster, 1, SNAPSHOTS)[-1].endswith(".json")
             cluster.lose_power(1, keep=keep)
 
-        machine.after(1, "rename", lambda: machine.after(1, "sync_directory", end) and None)
+        def renamed() -> None:
+            machine.after(1, "sync_directory", end)
+
+        machine.after(1, "rename", renamed)
         await client.send("SAVE")
         await gone(cluster, 1)
         cluster.start(1)
@@ -428,3 +444,28 @@ def test_an_end_between_a_snapshot_and_the_logs_cut_costs_nothing(keep: Keep) ->
         assert 0 < meta.index < cluster.parts(1).applier.position.index
 
     run_cluster(scenario, count=1)
+
+
+@pytest.mark.parametrize("delay_ms", range(0, 1200, 150))
+def test_an_install_and_a_snapshot_of_ones_own_end_at_once(delay_ms: int) -> None:
+    """Whichever is done first: both are done, the newer is the newest, and files too many go once."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        three = await lagging(cluster, own=2)
+        client = await cluster.connect(3)
+        assert len(names(cluster, 3, SNAPSHOTS)) == 2
+        slow_disk(cluster, 3, 200)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.call, "SAVE")
+            await trio.sleep(delay_ms / 1000)
+            meta, document = three.newer
+            three.puppet.send_piece(3, meta, document, 0, len(document))
+        slow_disk(cluster, 3, 1)
+        await until(lambda: cluster.parts(3).applier.position.index >= meta.index)
+        await trio.sleep(2)
+        assert snapshot_of(cluster, 3) == three.newer
+        assert await info(client, "persistence", "snapshot_index") == str(meta.index)
+        assert len(names(cluster, 3, SNAPSHOTS)) == 2
+        assert await client.call("GET", "k") == b"newer"
+
+    run_cluster(scenario)

@@ -1,6 +1,7 @@
 """Log time on assembled nodes: it never goes back, follows a quorum's median, slowly, and is shown by all."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import msgspec
 import pytest
@@ -13,6 +14,9 @@ from trikv.machine.batch import Batch
 from trikv.raft.types import Entry, EntryKind
 
 HOUR_MS = 3_600_000
+
+
+End: TypeAlias = Callable[[SimCluster], Awaitable[None]]
 
 
 def turn_clocks(cluster: SimCluster, ms: int, *numbers: int) -> None:
@@ -60,7 +64,9 @@ async def save_and_kill_all(cluster: SimCluster) -> None:
 
 
 @pytest.mark.parametrize("end", [stop_all, kill_all, save_and_kill_all])
-def test_log_time_goes_on_from_the_last_stamp_after_a_restart_of_all(end: Callable[..., None]) -> None:
+def test_log_time_goes_on_from_the_last_stamp_after_a_restart_of_all(
+    end: End,
+) -> None:
     """Be it in the log or in a snapshot: with all clocks an hour behind it, no key gets its hour back."""
 
     async def scenario(cluster: SimCluster) -> None:
@@ -151,7 +157,7 @@ def test_the_first_leader_starts_by_a_quorums_clocks(wrong: int) -> None:
 
 @pytest.mark.parametrize("step_ms", [HOUR_MS, -HOUR_MS])
 def test_a_step_of_the_own_clock_since_the_last_term_of_office_decides_nothing(step_ms: int) -> None:
-    """What peers' clocks said to an earlier leader is brought up by CLOCK_BOOTTIME: the wall's step is its own."""
+    """What peers told it then is brought up by CLOCK_BOOTTIME: its own step is not taken for theirs."""
 
     async def scenario(cluster: SimCluster) -> None:
         await founded(cluster, 1)
@@ -198,7 +204,7 @@ def test_log_time_stays_with_the_median_of_the_quorum() -> None:
 
 @pytest.mark.parametrize("step_s", [60, -60])
 def test_log_time_is_pulled_by_one_percent_at_the_most(step_s: int) -> None:
-    """All clocks are set a minute forward or back: in half a minute log time has moved by a third of a second."""
+    """All clocks are set a minute forward or back: log time moves by 0.3 s in half a minute."""
 
     async def scenario(cluster: SimCluster) -> None:
         leader = await founded(cluster)

@@ -86,7 +86,7 @@ def test_wait_does_not_count_a_learner() -> None:
         leader = await founded(cluster)
         await fill_log(await cluster.connect(leader))
         joining = others(cluster, leader)[1]
-        puppet: Puppet = possess(cluster, joining, disk=b"a disk of no past"[:16])
+        puppet: Puppet = possess(cluster, joining, disk=b"the other disk..")
         await puppet.linked(leader)
         raft = cluster.parts(leader).raft
 

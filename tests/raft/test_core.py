@@ -156,7 +156,7 @@ def test_a_vote_of_another_disk_does_not_count() -> None:
 
 
 def test_peers_clocks_come_with_their_answers() -> None:
-    """Theirs and ours when it came, for each member that ever answered; boot time tells what has passed since."""
+    """Theirs and ours when it came, for each member that answered; what has passed since by boot time."""
     group = led()
     clocks = group.nodes[1].raft.peer_clocks
     deviations = {peer: clock.wall_ms - clock.own_wall_ms for peer, clock in clocks.items()}

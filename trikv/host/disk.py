@@ -130,6 +130,7 @@ class RealDisk:
         """Make the directory if needed and lock it. `DataDirectoryBusy` if another process holds it."""
         self._root = Path(directory)
         _make_directory(self._root)
+        _sync_parent(self._root)  # also where an earlier life made it and was killed before it could
         self._lock_fd = os.open(self._root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -230,7 +231,7 @@ def _read(fd: int, offset: int, size: int) -> bytes:
 
 
 def _make_directory(path: Path) -> None:
-    """`Path.mkdir(parents=True)` gives the mode to the last part only."""
+    """`Path.mkdir(parents=True)` gives the mode to the last part only. What is made is durable."""
     if not path.is_dir():
         if path.parent != path:
             _make_directory(path.parent)
@@ -238,6 +239,13 @@ def _make_directory(path: Path) -> None:
             path.mkdir(mode=DIRECTORY_MODE)
         if not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{path} is not a directory")
+        _sync_parent(path)
+
+
+def _sync_parent(path: Path) -> None:
+    """Make the name of a directory durable: without it a power cut takes all that is synced below."""
+    with contextlib.suppress(PermissionError):  # a parent that we may write in, and not read
+        _sync_directory(path.absolute().parent)
 
 
 def _names(path: Path) -> list[str]:

@@ -84,6 +84,9 @@ class Snapshotter:
         self._durable_index = durable_index
         self._settings = settings
         self._walking = trio.Lock()
+        self._publishing = trio.Lock()
+        """Around what gives a snapshot its name, whoever made it: `newest` never goes back, and what is too
+        many is removed once."""
         self._taking = trio.CancelScope()
         """Around a snapshot that is taken because it is due; the dump at the end need not wait for it."""
         self._stopping = False
@@ -160,16 +163,17 @@ class Snapshotter:
                 # A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
                 while self._durable_index() < meta.index:  # noqa: ASYNC110 - rare, and over in one sync
                     await trio.sleep(DURABLE_POLL_S)
-                if self.newest is not None and self.newest.index >= meta.index:
-                    await file.abort()  # an install has overtaken us
-                    return self.newest
-                await file.publish()
+                async with self._publishing:
+                    if self.newest is not None and self.newest.index >= meta.index:
+                        await file.abort()  # an install has overtaken us
+                        return self.newest
+                    await file.publish()
+                    self._remember(meta, size, bytes_applied, now_ms)
             except BaseException:
                 walk.abort()
                 with trio.CancelScope(shield=True):
                     await file.abort()
                 raise
-            self._remember(meta, size, bytes_applied, now_ms)
             self._inbox.put(Compact(meta))
             log.info("snapshot", index=meta.index, bytes=size, keys=walk.keys)
             return meta
@@ -262,10 +266,12 @@ class Snapshotter:
             )
         if header.cluster != self._identity.cluster:
             raise StorageCorrupt(f"snapshot from node {peer}", 0, "it is another cluster's")
-        await incoming.publish()
-        self._loaded[chunk.meta.index] = Swap(chunk.meta, machine)
-        saved_ms = header.saved_ms or machine.now_ms
-        self._remember(chunk.meta, chunk.total, self._applier.bytes_applied, saved_ms)
+        async with self._publishing:
+            await incoming.publish()
+            self._loaded[chunk.meta.index] = Swap(chunk.meta, machine)
+            if self.newest is None or self.newest.index < chunk.meta.index:
+                saved_ms = header.saved_ms or machine.now_ms
+                self._remember(chunk.meta, chunk.total, self._applier.bytes_applied, saved_ms)
         log.info("received a snapshot", peer=peer, index=chunk.meta.index, bytes=chunk.total)
         self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, chunk.total))
         self._inbox.put(SnapshotReceived(peer, disk, chunk.term, chunk.meta))

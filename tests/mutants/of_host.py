@@ -1,0 +1,199 @@
+"""Mistakes in what the real host asks of the kernel: flags, order, clocks, options."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+DISKS: tuple[Mutant, ...] = (
+    mutant(
+        "a synced write is not synced",
+        "trikv.host.disk",
+        "    _write(fd, offset, data)\n    _fdatasync(fd)\n",
+        "    _write(fd, offset, data)\n",
+        "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
+    ),
+    mutant(
+        "a synced write is synced before it is written",
+        "trikv.host.disk",
+        "    _write(fd, offset, data)\n    _fdatasync(fd)\n",
+        "    _fdatasync(fd)\n    _write(fd, offset, data)\n",
+        "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
+    ),
+    mutant(
+        "the rest of a write that the kernel cut is forgotten",
+        "trikv.host.disk",
+        "    if written < len(data):\n",
+        "    if not written:\n",
+        "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
+    ),
+    mutant(
+        "a sync is none",
+        "trikv.host.disk",
+        "        await self._call(_fdatasync)\n",
+        "        await self._call(os.fstat)\n",
+        "host/test_kernel_disk.py::test_a_sync_is_one_of_that_file_and_a_write_is_none",
+    ),
+    mutant(
+        "a new file may be an old one",
+        "trikv.host.disk",
+        "os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC\n        fd",
+        "os.O_RDWR | os.O_CREAT | os.O_CLOEXEC\n        fd",
+        "host/test_kernel_disk.py::test_a_new_file_is_new_and_the_owners_alone",
+    ),
+    mutant(
+        "a new file may be read by all",
+        "trikv.host.disk",
+        "FILE_MODE = 0o600",
+        "FILE_MODE = 0o644",
+        "host/test_kernel_disk.py::test_a_new_file_is_new_and_the_owners_alone",
+    ),
+    mutant(
+        "a new directory may be read by all",
+        "trikv.host.disk",
+        "DIRECTORY_MODE = 0o700",
+        "DIRECTORY_MODE = 0o755",
+        "host/test_kernel_disk.py::test_a_new_directory_is_the_owners_and_its_name_is_durable",
+    ),
+    mutant(
+        "a directory's sync is none",
+        "trikv.host.disk",
+        "        os.fsync(fd)\n",
+        "        os.fstat(fd)\n",
+        "host/test_kernel_disk.py::test_a_directory_is_synced_itself",
+    ),
+    mutant(
+        "the directory above is synced",
+        "trikv.host.disk",
+        "(_sync_directory, self._at(path))",
+        "(_sync_directory, self._at(path).parent)",
+        "host/test_kernel_disk.py::test_a_directory_is_synced_itself",
+    ),
+    mutant(
+        "the name of a new directory is not synced",
+        "trikv.host.disk",
+        "        _sync_parent(path)\n",
+        "",
+        "host/test_kernel_disk.py::test_a_new_directory_is_the_owners_and_its_name_is_durable",
+    ),
+    mutant(
+        "the data directory's own name is not synced",
+        "trikv.host.disk",
+        "        _sync_parent(self._root)  # also",
+        "        # also",
+        "host/test_kernel_disk.py::test_the_data_directory_itself_is_durable",
+    ),
+    mutant(
+        "two processes share a data directory",
+        "trikv.host.disk",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "host/test_kernel_disk.py::test_the_data_directory_is_locked_against_everybody",
+    ),
+    mutant(
+        "a file gets its name before it is synced",
+        "trikv.storage.aside",
+        "        with room_for(self.path):\n"
+        "            await self._file.sync()\n"
+        "        self._file.close()\n",
+        "        self._file.close()\n",
+        "host/test_kernel_disk.py::test_a_published_file_is_synced_renamed_and_its_name_synced",
+    ),
+    mutant(
+        "a published file's name is not synced",
+        "trikv.storage.aside",
+        "        self._ended = True\n        await self._disk.sync_directory(self._directory)\n",
+        "        self._ended = True\n",
+        "host/test_kernel_disk.py::test_a_published_file_is_synced_renamed_and_its_name_synced",
+    ),
+)
+
+
+CLOCKS: tuple[Mutant, ...] = (
+    mutant(
+        "boot time leaves out a suspended machine",
+        "trikv.host.clock",
+        'getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)',
+        "time.CLOCK_MONOTONIC",
+        "host/test_kernel_sockets.py::test_boot_time_counts_a_suspended_machine",
+    ),
+    mutant(
+        "the time of day is another clock's",
+        "trikv.host.clock",
+        "time.time_ns()",
+        "time.monotonic_ns()",
+        "host/test_kernel_sockets.py::test_the_time_of_day_is_the_time_of_day",
+    ),
+    mutant(
+        "random bytes can be foretold",
+        "trikv.host.clock",
+        "        return secrets.token_bytes(count)\n",
+        '        return __import__("random").randbytes(count)\n',
+        "host/test_kernel_sockets.py::test_randomness_is_the_kernels",
+    ),
+)
+
+
+SOCKETS: tuple[Mutant, ...] = (
+    mutant(
+        "an IPv6 address takes IPv4 clients, too",
+        "trikv.host.sockets",
+        "            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n",
+        "            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)\n",
+        "host/test_kernel_sockets.py::test_ipv6_addresses_are_ipv6_alone[hub]",
+    ),
+    mutant(
+        "an address is taken for a minute after a restart",
+        "trikv.host.sockets",
+        "        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n",
+        "",
+        "host/test_kernel_sockets.py::test_the_clients_listener[hub]",
+    ),
+    mutant(
+        "a client's short replies wait for more",
+        "trikv.host.sockets",
+        "        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)\n",
+        "",
+        "host/test_kernel_sockets.py::test_an_accepted_client[hub]",
+    ),
+    mutant(
+        "a client that vanished is never noticed",
+        "trikv.host.sockets",
+        "        _keep_alive(listener, CLIENT_KEEPALIVE_S)\n",
+        "",
+        "host/test_kernel_sockets.py::test_an_accepted_client[hub]",
+    ),
+    mutant(
+        "accepting may wait",
+        "trikv.host.sockets",
+        "        listener.setblocking(False)\n        listener.bind",
+        "        listener.bind",
+        "host/test_kernel_sockets.py::test_the_clients_listener[hub]",
+    ),
+    mutant(
+        "a client's socket may block the loop",
+        "trikv.host.hub",
+        "            sock.setblocking(False)\n",
+        "",
+        "host/test_kernel_sockets.py::test_an_accepted_client[hub]",
+    ),
+    mutant(
+        "a peer's short messages wait for more",
+        "trikv.host.sockets",
+        "    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)\n"
+        "    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)\n"
+        '    if hasattr(socket, "TCP_KEEPIDLE"):\n'
+        "        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PEER",
+        "    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)\n"
+        '    if hasattr(socket, "TCP_KEEPIDLE"):\n'
+        "        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PEER",
+        "host/test_kernel_sockets.py::test_both_ends_of_a_link_to_a_peer",
+    ),
+    mutant(
+        "a peer that is gone is noticed after a quarter of an hour",
+        "trikv.host.sockets",
+        "socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_S * 1000)",
+        "socket.TCP_USER_TIMEOUT, 0)",
+        "host/test_kernel_sockets.py::test_both_ends_of_a_link_to_a_peer",
+    ),
+)
+
+
+MUTANTS = DISKS + CLOCKS + SOCKETS
