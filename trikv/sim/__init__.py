@@ -50,8 +50,9 @@ part goes on, and what was due meanwhile happens on `resume`.
 **A run** (`run.py`) is a `Plan`: a theme (`themes.py`), knobs (`knobs.py`) and a schedule (`schedule.py`)
 drawn from the seed, each from a stream of its own, or read from a file. `strikes.py` carries the faults
 (`faults.py`) out, `overrides.py` lets those of one kind overlap, `losses.py` has the one budget for all
-durable losses. Clients (`workload.py`) write down what they did (`history.py`); `observe.py` watches the
-real nodes from inside and feeds the checkers (`checkers/`). `marks.py` counts the rare paths, `summary.py`
+durable losses. Clients (`workload/`) send every command and write down what they did (`history.py`);
+`observe.py` watches the real nodes from inside and feeds the checkers (`checkers/`), `acts.py` looks at the
+disk of a node that says what is there. `marks.py` counts the rare paths, `summary.py`
 adds up many runs, `shrink.py` makes a failing one small, `command.py` is ``trikv sim``. docs/TESTING.md
 says what each checker promises.
 

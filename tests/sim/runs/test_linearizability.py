@@ -149,6 +149,15 @@ def test_one_name_in_two_databases_is_two_keys() -> None:
     assert check([in_database(9, put(1, 2, b"k", b"c")), both]).problem is None
 
 
+def test_writes_of_unknown_fate_in_two_databases_are_not_alike() -> None:
+    """Each of them may have been the one that a read has seen."""
+    commands = ((b"GET", b"k"), (b"SELECT", b"9"), (b"GET", b"k"))
+    first, second = put(1, None, b"k", b"a"), in_database(9, put(2, None, b"k", b"a"))
+    seen = Operation(0, "c", 0, commands, True, 3, 4, [None, b"OK", b"a"])
+    assert check([first, second, seen]).problem is None
+    assert check([first, seen]).problem is not None
+
+
 def test_what_is_said_of_a_whole_database_is_no_matter_of_the_search() -> None:
     """Alone it is left out; inside a transaction anything may be answered to it."""
     sizes = [operation(1, 2, (b"DBSIZE",), 77), operation(3, 4, (b"SCAN", b"0"), [b"0", [b"x"]])]

@@ -3,18 +3,21 @@
 ==================  ==================================================================  =================
 module              promise                                                             knows
 ==================  ==================================================================  =================
-`replicas`          equal state at equal index; the account is exact; queues are bound  the nodes' inside
+`replicas`          equal state at equal index; queues are bound                        the nodes' inside
+`inside`            account, count and deadlines of all databases are exact             the nodes' inside
 `durability`        an acknowledged write is on the platters of a majority, right then  the platters
 `rules`             one message, one read: what the paper allows it to do               the nodes' inside
 `promises`          a node finds again after a crash what it has told its peers         the nodes' inside
 `witness`           every answer is what the applied log says, and in real-time order   the applied log
+`scans`             a whole SCAN brings each key that stays exactly once                the applied log
 `linearizability`   some order explains all answers (Wing and Gong, Lowe)               answers only
 `counters`          each increment took effect once                                     answers only
 ==================  ==================================================================  =================
 
 The witness is linear and sees every operation of every run, but believes the applied log; the search
 believes nothing and may run out of its budget. Each keeps the other honest, and both evaluate commands by
-`model`, a plain dictionary that shares no code with the machine.
+`model`: plain dictionaries (`state`), and what each command does to them, written from Redis' documentation
+(`meanings`). It shares no code with the machine. What else than one value may be answered is `expected`.
 
 A checker is told of failures by a callback or returns them; none of them raises. Those that watch nodes
 while they run are called synchronously and never wait, so that being watched changes nothing.

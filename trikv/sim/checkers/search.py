@@ -192,7 +192,7 @@ class Search:
             one = move.operation
             if one.called > deadline:
                 break
-            alike = (one.commands, one.expected)
+            alike = (one.database, one.commands, one.expected)
             if reached.unknown >> number & 1 or alike in tried:
                 continue
             tried[alike] = None
