@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.machine.driving import NODE, Driver, collect, reborn, restored
 from trikv.machine import codec
 from trikv.machine.batch import Hello, Submission
+from trikv.machine.ledger import Entry
 from trikv.machine.machine import Machine
-from trikv.machine.snapshot import Restore, SnapshotError, import_keys
+from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
 
 KEYS = st.binary(max_size=4)
 WRITES = st.one_of(
@@ -106,6 +107,38 @@ def test_header_comes_back() -> None:
     node, machine = restore.finish()
     assert node == {"index": 5, "membership": [[1, "d"]]}
     assert machine.digest() == Machine().digest()
+
+
+def test_the_first_line_alone_tells_the_header() -> None:
+    """Whoever only asks whose document it is need not read it; a line that is none is refused."""
+    line, _, rest = collect(small().machine.walk({"index": 5})).partition(b"\n")
+    assert node_of(line) == {"index": 5}
+    for other in (b"", b"{}", line[:-1], rest.partition(b"\n")[0]):
+        with pytest.raises(SnapshotError):
+            node_of(other)
+
+
+@pytest.mark.parametrize("count", [0, 1, codec.FEW_LINES, codec.FEW_LINES + 1, 1000])
+@pytest.mark.parametrize("odd", [b"text", b"\xff", b"}\n", "\u2028,\n".encode()])
+def test_one_key_a_line_however_many_there_are(count: int, odd: bytes) -> None:
+    """Few long lines are put together in another way than many short ones: to the same text."""
+    items = [(b"k%d" % n + odd, Entry(odd * n, n + 1, n % 2)) for n in range(count)]
+    lines = b"".join(codec.encode_keys(3, items)).split(b",\n")
+    assert lines.pop() == b""
+    assert len(lines) == count
+    for line, (key, entry) in zip(lines, items, strict=True):
+        (alone,) = codec.encode_keys(3, [(key, entry)])
+        assert alone == line + b",\n"
+
+
+def test_a_walk_tells_how_far_it_is() -> None:
+    """From nothing to all keys, never back."""
+    walk = small().machine.walk({})
+    seen = [walk.keys_passed]
+    while walk.step(10):
+        seen.append(walk.keys_passed)
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == (0, walk.keys)
 
 
 def test_rows_and_settings_come_back() -> None:

@@ -275,7 +275,9 @@ class Conversation:
                 self._close()
             elif self._is_counted:
                 self._note_input()
-        if self._paused and not self._over and self._intake.buffered_bytes <= self._limits.backlog_bytes_max:
+        # With nothing in flight what waits is the beginning of a request: however long, its rest must come.
+        is_small = self._intake.buffered_bytes <= self._limits.backlog_bytes_max
+        if self._paused and not self._over and (is_small or not self.is_busy()):
             self._paused = False
             self._wire.resume()
 

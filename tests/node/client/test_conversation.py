@@ -147,6 +147,20 @@ def test_a_client_that_runs_ahead_is_paused() -> None:
     assert client.wire.take().endswith(b":11\r\n")
 
 
+def test_a_paused_client_may_finish_a_request_longer_than_the_backlog() -> None:
+    """Its beginning alone is past the limit: with nothing left in flight its rest must be read."""
+    client = Client(limits=ConversationLimits(backlog_bytes_max=100))
+    client.receive(resp("INCR", "a"))
+    long = resp("SET", "b", "x" * 500)
+    client.receive(long[:300])
+    assert client.wire.paused
+    client.service.pump()
+    assert not client.wire.paused
+    client.receive(long[300:])
+    client.service.pump()
+    assert client.wire.take() == b":1\r\n+OK\r\n"
+
+
 def test_a_long_pipeline_is_split_at_command_boundaries() -> None:
     """A unit holds at most so many commands and bytes; the rest follows, in order."""
     client = Client(limits=ConversationLimits(unit_commands_max=4, unit_bytes_max=100))
