@@ -8,17 +8,26 @@
 case ${BASH_SOURCE:-} in
 "$0") ;;
 *)  # Sourced, or another shell's: run in a child, so that nothing here can end the shell that asked.
-    case ${BASH_SOURCE:-$0} in
-    *run_cluster.sh) bash "${BASH_SOURCE:-$0}" "$@" ;;
-    *) bash ./run_cluster.sh "$@" ;;
+    case ${BASH_SOURCE:-} in
+    ?*) bash -- "$BASH_SOURCE" "$@" ;;
+    *)
+        case ${ZSH_EVAL_CONTEXT:-}:${0##*/} in
+        *file*:*) bash -- "$0" "$@" ;; # sourced by zsh, which names the file in $0
+        *:sh | *:-sh | *:*[adkz]sh) bash ./run_cluster.sh "$@" ;; # sourced by one that does not tell from where
+        *) exec bash -- "$0" "$@" ;; # 'sh run_cluster.sh', whatever its name: no shell of a person's
+        esac
+        ;;
     esac
     return $? 2>/dev/null || exit $? ;;
 esac
 
 set -eu
+unset CDPATH # with it 'cd' may go elsewhere, and prints where to
 for name in TRIKV_DATA TRIKV_LOAD; do # relative to where the person is, not to the project
     case ${!name:-/} in /*) ;; *) export "$name=$PWD/${!name}" ;; esac
 done
-cd "$(dirname "$0")"
+self=$(readlink -f -- "$0") # it may be a link, as from ~/bin
+cd -P -- "${self%/*}"
 tools/venv.sh
-exec .venv/bin/trikv cluster "$@"
+# By the environment's own path: .venv may lead to another one before this cluster ends.
+exec "$(readlink -f .venv)/bin/python" -m trikv cluster "$@"

@@ -156,3 +156,9 @@ def test_the_program_is_named_as_briefly_as_works(monkeypatch: pytest.MonkeyPatc
     assert program() == [str(script)]
     monkeypatch.chdir(tmp_path)
     assert program() == ["bin/trikv"]
+    Path(".venv").symlink_to(tmp_path)
+    assert program() == [".venv/bin/trikv"]
+    Path(".venv").unlink()
+    Path(".venv", "bin").mkdir(parents=True)
+    Path(".venv", "bin", "trikv").touch()
+    assert program() == ["bin/trikv"], "another environment's"

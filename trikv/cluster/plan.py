@@ -218,4 +218,7 @@ def program() -> list[str]:
     script = Path(sys.executable).with_name("trikv")
     if not script.is_file():
         return [sys.executable, "-m", "trikv"]
+    usual = Path(".venv", "bin", "trikv")  # a link to where the environment is (`tools/make_venv.py`)
+    if usual.is_file() and usual.samefile(script):
+        return [str(usual)]
     return [str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)]
