@@ -1,9 +1,9 @@
 """glibc's allocator: what was freed goes back to the system.
 
 By itself glibc raises the size from which it asks the system for each allocation, up to 32 MiB, as soon as
-one of that size is freed. All that is smaller then comes from one heap, which shrinks only from its end. After a
-burst of large values a node kept 250 MB more than it had in use. With a fixed size each large piece is given back
-when it is freed.
+one of that size is freed. All that is smaller then comes from one heap, which shrinks only from its end. A
+burst of large values left a node with 250 MB more than it had in use. With a fixed size each large piece is
+given back when it is freed.
 """
 
 import ctypes

@@ -239,6 +239,11 @@ class Connections:
         """What all clients together may make this node hold of their requests."""
         return bytes_max(self.settings.input_bytes_max, self._cap())
 
+    def output_bytes(self) -> int:
+        """What clients have not taken of their replies."""
+        controls = [one.control for one in self._live.values()]
+        return sum(control.unsent_bytes() for control in controls if control is not None)
+
     def admits_input(self, size: int) -> bool:
         """Whether requests of `size` bytes may be handed to the node."""
         return self.input.has_room(size, self.input_bytes_max())
