@@ -22,7 +22,7 @@ import trio
 from trikv import logs, secret
 from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line, leaves
-from trikv.host.allocator import give_back_freed_memory
+from trikv.host import allocator
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
 from trikv.machine.runs import set_run
@@ -38,6 +38,8 @@ MISCONFIGURED: Final = 2
 """A secret that is missing, a data directory that is another node's: nothing was started."""
 
 _LOAD_PIECE_BYTES: Final = 65_536
+_WORTH_TRIMMING_BYTES: Final = 16 << 20
+"""Less than that is soon used again."""
 
 log = structlog.get_logger()
 
@@ -55,7 +57,7 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     raise_file_limit()
-    give_back_freed_memory()
+    allocator.give_back_freed_memory()
     exit_code = OK
     try:
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
@@ -99,6 +101,7 @@ async def _run(node: Node, refilled: Disk | None, supervised: bool) -> None:  # 
         if supervised:
             nursery.start_soon(_stop_at_end_of_input, stop)
         nursery.start_soon(_collect_when_idle, node)
+        nursery.start_soon(_trim_when_freed, node)
         await node.run(task_status=_Started())
         nursery.cancel_scope.cancel()
 
@@ -112,6 +115,18 @@ async def _collect_when_idle(node: Node) -> None:
             gc.collect(0)
             collected = seen
         seen = node.works
+
+
+async def _trim_when_freed(node: Node) -> None:
+    """Give memory back to the system once clients have let go of much of it."""
+    peak = 0
+    while True:
+        await trio.sleep(1)
+        held = node.input_bytes
+        peak = max(peak, held)
+        if peak - held >= _WORTH_TRIMMING_BYTES:
+            allocator.trim()
+            peak = held
 
 
 class _Started:

@@ -1,13 +1,22 @@
 """The cap on memory: refused at the same entry on every node, and the process stays within its bound."""
 
 import random
+import socket
 from pathlib import Path
 
-from tests.e2e.clients import Resp
-from tests.e2e.cluster import NODE_IDS, Cluster, eventually
+import pytest
+
+from tests.e2e.clients import Resp, parse_info
+from tests.e2e.cluster import NODE_IDS, Cluster, eventually, now_s, pause
+from tests.e2e.crowd import Crowd, allow_descriptors
+from trikv.node import inputs
 
 CAP = 32 << 20
 RESIDENT_MAX = CAP * 3 // 2 + (80 << 20)
+INPUT = inputs.DEFAULT_BYTES_MIN
+"""What requests may take besides, at this cap."""
+LARGE = 8_000_000
+BEGUN = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$%d\r\n" % LARGE
 PIPELINE = 50
 
 
@@ -85,3 +94,125 @@ def test_an_explicit_cap_changes_the_cap_of_old_data(tmp_path: Path) -> None:
                 within_s=10,
                 what=f"the new cap on node{node}",
             )
+
+
+def fed(node: Resp, data: bytes) -> bytes:
+    """Send all of `data` if the node lets us, then give what it says within a moment; b"" where it is silent."""
+    node.socket.settimeout(10)
+    said = b""
+    try:
+        node.socket.sendall(data)
+        node.socket.settimeout(0.05)
+        while piece := node.socket.recv(65536):
+            said += piece
+    except OSError:
+        pass
+    return said
+
+
+@pytest.mark.parametrize("how", ["unfinished", "queued"])
+def test_sixty_large_requests_take_no_more_than_their_part(how: str, cluster: Cluster) -> None:
+    """60 SETs of 8 MB that never end, or that wait for an EXEC: most are refused in words, the rest is held.
+
+    A client that was there before is served throughout, and when they have gone so has the memory.
+    """
+    pid = cluster.processes[1].pid
+    before = resident_bytes(pid)
+    peak = 0
+    crowd = [cluster.resp(1) for _ in range(60)]
+    told = []
+    with cluster.resp(1) as polite:
+        for number, one in enumerate(crowd):
+            data = BEGUN + b"v" * (LARGE - 1)
+            if how == "queued":
+                data = b"MULTI\r\n" + data + b"v\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n"
+            told.append(fed(one, data))
+            peak = max(peak, resident_bytes(pid))
+            assert polite.command("SET", f"polite:{number}", "v" * 1000) == b"OK"
+            assert polite.command("GET", f"polite:{number}") == b"v" * 1000
+        assert peak <= before + INPUT + (24 << 20), "one more request of 16 MiB is being read, and is copied"
+        info = parse_info(polite.command("INFO", "clients"))
+        if how == "queued":
+            assert int(info["transactions_discarded"]) > 40
+            aborted = [one for one in crowd if fed(one, b"EXEC\r\n").endswith(b"(input_bytes_max)\r\n")]
+            assert len(aborted) > 40
+        else:
+            assert int(info["client_query_buffer_limit_disconnections"]) > 40
+        for one in crowd:
+            one.close()
+        assert polite.command("EXISTS", "a", "b") in (0, 2)
+    if how == "unfinished":
+        late = [one for one in told if one]
+        assert all(b"ERR too much input waits on this node" in one for one in late)
+    # A value of 8 MB was set, and the log of the last ones is kept.
+    stored = 24 << 20 if how == "queued" else 0
+    eventually(
+        lambda: resident_bytes(pid) <= before + stored + (16 << 20),
+        within_s=15,
+        what="memory that has come down",
+    )
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"set key " + b"v" * 60_000,
+        b"*1000000\r\n" + (b"$50\r\n" + b"v" * 50 + b"\r\n") * 600,
+        b"WATCH " + b" ".join(b"key:%06d" % number for number in range(400)) + b"\r\n",
+        b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n" + b"v" * 90_000,
+    ],
+    ids=["typed lines", "arguments", "watches", "values"],
+)
+def test_two_thousand_clients_take_no_more_than_their_part(request_: bytes, cluster: Cluster) -> None:
+    """Each holds little enough by itself; together they asked for up to 2 GB of this node."""
+    if not allow_descriptors(4096):
+        pytest.skip("two thousand clients need as many descriptors: raise the hard limit (ulimit -Hn)")
+    pid = cluster.processes[1].pid
+    before = resident_bytes(pid)
+    crowd = Crowd([cluster.ports[1]], 2000, request_)
+    peak, stop_s = 0, now_s() + 8
+
+    def over() -> bool:
+        nonlocal peak
+        peak = max(peak, resident_bytes(pid))
+        return now_s() > stop_s
+
+    try:
+        crowd.run(over)
+        with cluster.resp(1) as polite:
+            assert polite.command("SET", "polite", "1") == b"OK"
+            assert polite.command("GET", "polite") == b"1"
+            held = int(parse_info(polite.command("INFO", "clients"))["input_bytes"])
+    finally:
+        crowd.close()
+    assert INPUT // 2 < held <= INPUT
+    assert peak <= before + INPUT + (24 << 20) + 2000 * 4096, (before, peak)
+    assert crowd.fates.untold == 0, crowd.fates
+    eventually(
+        lambda: resident_bytes(pid) <= before + (24 << 20), within_s=15, what="memory that has come down"
+    )
+
+
+def test_a_reply_that_is_taken_slowly_counts_until_it_is_taken(tmp_path: Path) -> None:
+    """Clients that read all but the end of long replies hold no more than the output limits say."""
+    with Cluster(tmp_path, maxmemory=str(CAP)) as cluster:
+        cluster.start_all()
+        cluster.wait_for_leader()
+        pid = cluster.processes[1].pid
+        with cluster.resp(1) as polite:
+            assert polite.command("SET", "large", "v" * LARGE) == b"OK"
+            before = resident_bytes(pid)
+            slow = [cluster.resp(1) for _ in range(12)]
+            for one in slow:
+                one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                one.socket.sendall(b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n" * 6)
+            pause(2)
+            assert resident_bytes(pid) <= before + (256 << 20) + (64 << 20)
+            assert polite.command("GET", "large") == b"v" * LARGE
+            clients = parse_info(polite.command("INFO", "clients"))
+            assert int(clients["client_output_buffer_limit_disconnections"]) > 0
+            for one in slow:
+                one.close()
+        eventually(
+            lambda: resident_bytes(pid) <= before + (16 << 20), within_s=15, what="memory that has come down"
+        )

@@ -75,6 +75,23 @@ def test_send_into_a_full_socket() -> None:
         assert notes.calls[-1] == f"modify {IN}"
 
 
+def test_a_piece_that_is_sent_in_part_counts_whole() -> None:
+    """A client that takes all but the last byte of a long reply makes the node hold all of it."""
+    with wire_and_peer() as (wire, there, _):
+        size = 8 << 20
+        wire.send(bytes(size))
+        wire.send(b"more")
+        taken = 0
+        while taken < size - 1:
+            assert wire.unsent_bytes() in (size + 4, 4, 0)
+            taken += len(there.recv(min(1 << 20, size - 1 - taken)))
+            if wire.unsent_bytes():
+                wire.serve(OUT)
+        while wire.unsent_bytes():
+            wire.serve(OUT)
+        assert there.recv(100) == b"\0more"
+
+
 def test_send_to_the_dead() -> None:
     """A send or a flush that fails drops the connection instead of raising."""
     with wire_and_peer() as (wire, there, notes):

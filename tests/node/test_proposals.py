@@ -355,6 +355,23 @@ def test_expiry_tells_the_never_sent_from_the_unknown() -> None:
     assert proposals.window_bytes < 30, "the payload is gone from memory"
 
 
+def test_large_proposals_are_given_longer_before_they_are_sent_again() -> None:
+    """Eight values of a megabyte need seconds on a busy machine: sent again meanwhile they are in the way.
+
+    A window of small ones is sent again after half a second, as ever.
+    """
+    for size, patience_ms in ((100, 500), (1 << 20, 500 + 1024)):
+        proposals, _ = opened(ProposalLimits(join_max=1))
+        proposals.submit([Asked((b"SET", b"k", b"x" * size)).work], 1000)
+        (item,) = proposals.outgoing(1000, 1 << 30)
+        due_ms = 1000 + patience_ms
+        assert proposals.deadline_ms() == due_ms
+        proposals.tick(due_ms - 1)
+        assert proposals.outgoing(due_ms - 1, 1 << 30) == []
+        proposals.tick(due_ms)
+        assert proposals.outgoing(due_ms, 1 << 30) == [item]
+
+
 def test_no_progress_for_half_a_second_sends_the_window_again() -> None:
     """From the oldest, in order; progress puts it off."""
     proposals, _ = opened()

@@ -1,14 +1,15 @@
 """glibc's allocator: what was freed goes back to the system.
 
 By itself glibc raises the size from which it asks the system for each allocation, up to 32 MiB, as soon as
-one of that size is freed. All that is smaller then comes from one heap, which shrinks only from its end. After a
-burst of large values a node kept 250 MB more than it had in use. With a fixed size each large piece is given back
-when it is freed.
+one of that size is freed. All that is smaller then comes from one heap, which shrinks only from its end. A
+burst of large values left a node with 250 MB more than it had in use. With a fixed size each large piece is
+given back when it is freed.
 """
 
 import ctypes
 from typing import Final
 
+_LIBRARY: Final = ctypes.CDLL(None)
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_MMAP_MAX: Final = -4
@@ -23,7 +24,7 @@ TRIM_BYTES: Final = 4 << 20
 
 def give_back_freed_memory() -> bool:
     """Set this for the process. False where the C library has no such settings; then nothing is changed."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(_LIBRARY, "mallopt", None)
     if mallopt is None:
         return False
     settings = (
@@ -32,3 +33,13 @@ def give_back_freed_memory() -> bool:
         (_M_TRIM_THRESHOLD, TRIM_BYTES),
     )
     return all(mallopt(name, value) == 1 for name, value in settings)
+
+
+def trim() -> bool:
+    """Give back free pages from the midst of the heap: some milliseconds. False where that cannot be done.
+
+    What is smaller than `MAPPED_BYTES_MIN` lies in the heap. After thousands of half-sent requests of some
+    kilobytes most of that was free, and stayed with the process because of the few objects between.
+    """
+    malloc_trim = getattr(_LIBRARY, "malloc_trim", None)
+    return malloc_trim is not None and malloc_trim(0) == 1

@@ -27,7 +27,7 @@ import structlog
 import trio
 
 from trikv.host.cork import CORK_S, Cork
-from trikv.host.hub_wire import IN, RECV_BYTES, HubWire
+from trikv.host.hub_wire import IN, HubWire
 from trikv.host.seam import Conversation, ConversationFactory
 from trikv.host.sockets import endpoint
 from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, NO_ROOM, WARN_S
@@ -45,6 +45,10 @@ ACCEPTS_MAX = 64
 """Connections accepted in one look; the rest is accepted in the next."""
 DRAINING_MAX = 256
 """Half-closed sockets kept for `DRAIN_S`; beyond, the oldest is closed: descriptors are not for free."""
+
+DRAIN_BYTES = 1 << 20
+"""Thrown away at once. Linux does so without copying (MSG_TRUNC of TCP), so that a client that goes on
+sending after its connection was closed costs little."""
 
 
 class Hub:
@@ -218,7 +222,7 @@ class Hub:
 
     def _drain(self, fd: int) -> None:
         try:
-            if self._draining[fd][0].recv(RECV_BYTES):
+            if self._draining[fd][0].recv(DRAIN_BYTES, socket.MSG_TRUNC):
                 return
         except BlockingIOError:
             return

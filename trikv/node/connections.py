@@ -49,6 +49,9 @@ class Control(Protocol):
     def end(self, reason: str) -> None:
         """Answer what is in flight with an error, say `reason` as the dialect allows, close."""
 
+    def abort(self) -> None:
+        """Close now, and drop what was to be sent."""
+
     def warn(self, reason: str) -> None:
         """Say `reason` out of turn where the dialect has a way to: a ``#`` line, a RESP3 push."""
 
@@ -162,6 +165,7 @@ class Connections:
         self.input = InputTotal()
         self.output_bytes_max = output_bytes_max
         self.output_total_bytes_max = output_total_bytes_max
+        self._output_goal = output_total_bytes_max - output_total_bytes_max // 4
         self.when_idle: Callable[[], None] | None = None
         """Called whenever the last submission in flight has been answered: the stop phases wait for it."""
         self.stopping: str | None = None
@@ -179,6 +183,8 @@ class Connections:
         self._in_flight = 0
         self._unsent: dict[int, int] = {}
         self._unsent_total = 0
+        self._ending: dict[int, Connection] = {}
+        """Those that were ended for their output, and have a moment to take it; the first to end first."""
 
     def __len__(self) -> int:
         return len(self._live)
@@ -201,6 +207,7 @@ class Connections:
         self._live.pop(connection.id, None)
         self._set_unsent(connection.id, 0)
         self.input.note(connection.id, 0)
+        self._ending.pop(connection.id, None)
         connection.control = None
 
     # Submissions in flight. A closed connection's still count: the log may hold them.
@@ -244,6 +251,11 @@ class Connections:
         """What all clients together may make this node hold of their requests."""
         return bytes_max(self.settings.input_bytes_max, self._cap())
 
+    def output_bytes(self) -> int:
+        """What clients have not taken of their replies."""
+        controls = [one.control for one in self._live.values()]
+        return sum(control.unsent_bytes() for control in controls if control is not None)
+
     def admits_input(self, size: int) -> bool:
         """Whether requests of `size` bytes may be handed to the node."""
         return self.input.has_room(size, self.input_bytes_max())
@@ -272,25 +284,39 @@ class Connections:
         """A connection's client takes its output slowly: hold both output limits.
 
         The figures of other connections may be stale (they shrink unseen), so they are read again before
-        anyone is closed, and then the greatest goes: it is the one that will free the most.
+        anyone is closed, and then the greatest goes: it is the one that will free the most. It may go on
+        reading for a moment. The last quarter of the total is for those that do; past it they go at once.
         """
+        if connection.id in self._ending:
+            return
         self._set_unsent(connection.id, unsent_bytes)
         if unsent_bytes > self.output_bytes_max:
             self._end_for_output(connection)
-        elif self._unsent_total > self.output_total_bytes_max:
+        if self._unsent_total > self._output_goal:
             self._relieve()
 
     def _relieve(self) -> None:
         for number in tuple(self._unsent):
-            control = self._live[number].control
-            self._set_unsent(number, control.unsent_bytes() if control is not None else 0)
-        while self._unsent_total > self.output_total_bytes_max:
-            self._end_for_output(self._live[max(self._unsent, key=self._unsent.__getitem__)])
+            self._set_unsent(number, _unsent(self._live[number]))
+        for number in sorted(self._unsent, key=self._unsent.__getitem__, reverse=True):
+            if self._unsent_total <= self._output_goal:
+                break
+            self._end_for_output(self._live[number])
+        left_bytes = self.output_total_bytes_max - self._unsent_total
+        ending_bytes = sum(map(_unsent, self._ending.values()))
+        for number, connection in tuple(self._ending.items()):
+            if ending_bytes <= left_bytes:
+                break
+            ending_bytes -= _unsent(connection)
+            del self._ending[number]
+            if connection.control is not None:
+                connection.control.abort()
 
     def _end_for_output(self, connection: Connection) -> None:
         self._set_unsent(connection.id, 0)
         if connection.control is not None:
             self.closed_for_output_count += 1
+            self._ending[connection.id] = connection
             connection.control.end("output limit exceeded: replies were not read")
 
     def _set_unsent(self, number: int, unsent_bytes: int) -> None:
@@ -353,6 +379,10 @@ class Connections:
             f"transactions_discarded:{self.discarded_count}",
         )
         return "\r\n".join(lines) + "\r\n"
+
+
+def _unsent(connection: Connection) -> int:
+    return connection.control.unsent_bytes() if connection.control is not None else 0
 
 
 def _text(name: bytes) -> str:

@@ -233,6 +233,11 @@ class Conversation:
             self.warn(f"closing: {reason}")
             self._close()
 
+    def abort(self) -> None:
+        """Close now, and drop what was to be sent."""
+        self._over = True
+        self._wire.abort()
+
     # What the node calls back.
 
     def _answered(self, replies: list[Reply]) -> None:

@@ -1,9 +1,8 @@
 """What all clients together make this node hold of their requests: one total, and who goes when it is full.
 
 Two kinds are told apart. What *waits for its client* (an unfinished request, a backlog, a queue since MULTI,
-watched keys) can be given up, and the largest goes first. What is *in flight* was handed to the node, and only
-the node can end it: it is let in while there is room, and counts until it comes back, even if its client
-is gone.
+watched keys) can be given up, and the largest goes first. What is *in flight* was handed to the node, which
+alone can end it: it is let in while there is room, and counts until it comes back, its client gone or not.
 
 What takes no more than `SMALL_BYTES` is neither counted nor refused: commands of the usual size cost no
 bookkeeping, and go on being served however much others have sent. Pure.

@@ -106,6 +106,11 @@ class Intake:
 
     def drop(self) -> None:
         """Forget what has not been looked at, and whatever comes from now on."""
+        connection = self.caller.connection
+        if (
+            connection.typed is None
+        ):  # of the first request enough is known to say in which dialect it is refused
+            connection.typed = not self._bytes.is_inside_array
         self._pushed_back = None
         self._bytes.drop()
 

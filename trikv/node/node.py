@@ -97,6 +97,11 @@ class Node:
         """How many submissions this node has handled: while it stands still, the node is idle."""
         return self._driver.works + self._service.works if self._driver is not None else 0
 
+    @property
+    def input_bytes(self) -> int:
+        """What all clients together make this node hold of their requests."""
+        return self._connections.input.total
+
     def stop(self) -> None:
         """Stop by phases; `run` returns when they are through."""
         self._stop.set()

@@ -62,7 +62,7 @@ class MemoryStats:
     log: int
     """Log entries held in memory."""
     buffers: int
-    """Proposals, reads and output waiting."""
+    """Proposals, and what waits for the other nodes."""
 
 
 @attrs.frozen

@@ -201,7 +201,7 @@ def test_unread_output_past_the_limit_closes() -> None:
 def test_all_output_together_is_bounded() -> None:
     """Past the total the slowest reader goes; stale figures of others are read again first."""
     service = FakeService()
-    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=1500)
+    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=2000)
     clients = [Client(service, connections) for _ in range(4)]
     for client, stuck in zip(clients[:3], (600, 800, 50), strict=True):
         client.wire.stuck_bytes = stuck
@@ -215,6 +215,30 @@ def test_all_output_together_is_bounded() -> None:
     assert [client.wire.is_closed for client in clients] == [False, True, False, False]
     clients[0].wire.stuck_bytes = 0
     assert clients[0].ask("PING") == b"+PONG\r\n"
+
+
+def test_what_ends_for_its_output_has_a_moment_and_a_quarter_of_the_total() -> None:
+    """Slow readers may take their last replies after they were ended, unless these are in others' way."""
+    service = FakeService()
+    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=2000)
+    clients = [Client(service, connections) for _ in range(4)]
+    aborted: list[Client] = []
+    for client in clients:
+        client.wire.abort = lambda client=client: aborted.append(client)  # type: ignore[method-assign,misc]
+    for client, stuck in zip(clients, (400, 500, 500, 900), strict=True):
+        client.wire.stuck_bytes = stuck
+        client.ask("PING")
+    assert [client.wire.is_closed for client in clients] == [False, False, False, True]
+    assert aborted == [clients[3]], "1400 wait for three who go on; 900 more are above 2000"
+    clients[3].conversation.closed()
+    clients[2].wire.stuck_bytes = 300
+    clients[1].wire.stuck_bytes = 1001
+    clients[1].ask("PING")
+    assert clients[1].wire.is_closed
+    assert aborted == [clients[3]], "700 and 1001 have room"
+    clients[1].conversation.closed()
+    assert "client_output_buffer_limit_disconnections:2\r\n" in connections.info()
+    assert "output_bytes:700\r\n" in connections.info()
 
 
 def test_in_flight_counts_works_and_actions() -> None:

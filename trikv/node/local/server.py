@@ -36,7 +36,8 @@ def info(caller: Caller, *sections: bytes) -> Reply:
 @LOCAL.command("MEMSTATS", kind=Kind.LOCAL, group="server")
 def memstats(caller: Caller) -> Reply:
     """Show memory: used, cap, keys, process, log, buffers."""
-    stats = caller.service.memory_stats()
+    stats, connections = caller.service.memory_stats(), caller.connections
+    buffers = stats.buffers + connections.input.total + connections.output_bytes()
     cap = f"{_readable(stats.cap)} ({stats.used * 100 / stats.cap:.1f} % used)" if stats.cap else "none"
     rows = (
         ("used", f"{_readable(stats.used)}  {counted(stats.used, 'byte')} of keys and values"),
@@ -44,7 +45,7 @@ def memstats(caller: Caller) -> Reply:
         ("keys", f"{stats.keys}"),
         ("process", f"{_readable(stats.resident)}  resident"),
         ("log", f"{_readable(stats.log)}  entries held in memory"),
-        ("buffers", f"{_readable(stats.buffers)}  proposals, reads and output waiting"),
+        ("buffers", f"{_readable(buffers)}  requests, proposals and replies waiting"),
     )
     return Verbatim("".join(f"{name + ':':<9}{value}\r\n" for name, value in rows).encode())
 
