@@ -24,6 +24,7 @@ from trikv.protocol.messages import DurableRequest
 from trikv.raft.core import Raft
 from trikv.raft.types import SnapshotMeta
 from trikv.storage.errors import DiskFull
+from trikv.system_text import to_bytes
 
 BACKUPS = "backups"
 WAIT_POLL_S = 0.005
@@ -153,7 +154,7 @@ class Actions:
     async def _backup(self) -> Reply:
         meta, keys, name = await self._write_backup()
         await self._prune()
-        return f"{self._settings.data_directory}/{name}: {keys} keys at index {meta.index}".encode()
+        return to_bytes(f"{self._settings.data_directory}/{name}: {keys} keys at index {meta.index}")
 
     async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:
         moment = datetime.fromtimestamp(self._host.clock.wall_ms() / 1000, UTC)

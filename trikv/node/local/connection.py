@@ -9,6 +9,7 @@ from trikv.node.connections import Connection
 from trikv.node.local.table import LOCAL, help_of
 from trikv.node.service import REDIS_VERSION
 from trikv.node.units import Caller
+from trikv.system_text import to_bytes
 
 SYNTAX_ERROR = CommandError("ERR syntax error")
 NOT_AN_INTEGER = CommandError("ERR value is not an integer or out of range")
@@ -68,7 +69,7 @@ def auth(caller: Caller, *words: bytes) -> Reply:
 
 def _authenticate(caller: Caller, user: bytes, password: bytes) -> Reply:
     """There is one user, ``default``; without a configured password it takes any, as in Redis."""
-    required = caller.service.settings.requirepass.encode()
+    required = to_bytes(caller.service.settings.requirepass)
     if user != b"default" or (required and not compare_digest(password, required)):
         return _WRONGPASS
     caller.connection.authenticated = True
