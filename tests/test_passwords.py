@@ -134,6 +134,28 @@ def test_a_password_on_the_command_line_is_warned_of(tmp_path: Path) -> None:
     assert "others can read" in said
 
 
+@pytest.mark.parametrize(
+    ("listen", "is_told"),
+    [
+        ("127.0.0.1", False),
+        ("127.3.4.5", False),
+        ("::1", False),
+        ("[::1]", False),
+        ("localhost", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("10.0.0.1", True),
+        ("db.example", True),
+        ("127.0.0.1 10.0.0.1", True),
+    ],
+)
+def test_an_open_port_without_a_password_is_warned_of(listen: str, is_told: bool) -> None:  # noqa: FBT001
+    """Whoever listens to the world should ask for a password; with one nothing is said."""
+    said = remarks({}, {}, resolve(flags={"listen": listen}))
+    assert [listen in line and "set requirepass" in line for line in said] == [True] * is_told
+    assert not remarks({}, {}, resolve(flags={"listen": listen}, environment={"TRIKV_REQUIREPASS": "x"}))
+
+
 def test_a_password_that_is_no_utf_8_is_kept_and_an_impossible_one_not_shown() -> None:
     """Bytes of the environment are the password; a refusal does not print it."""
     assert os.fsencode(resolve(environment={"TRIKV_REQUIREPASS": "p\udcff"}).requirepass) == b"p\xff"

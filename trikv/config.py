@@ -10,6 +10,7 @@ a host.
 """
 
 import difflib
+import ipaddress
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -269,9 +270,23 @@ def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: No
         said.append(
             f"{passwords.ON_THE_COMMAND_LINE}; use {_as_flag('requirepass_file')}, or {passwords.VARIABLE}"
         )
+    if not (config.requirepass or _is_loopback(config.listen)):
+        said.append(f"clients need no password, and {config.listen} is not loopback: set requirepass")
     if config.requirepass_file and (warning := passwords.warning_of(config.requirepass_file)):
         said.append(warning)
     return said
+
+
+def _is_loopback(listen: str) -> bool:
+    """Whether only this machine can connect there, as far as the text tells."""
+    for host in listen.replace(",", " ").split():
+        try:
+            if not ipaddress.ip_address(host.strip("[]")).is_loopback:
+                return False
+        except ValueError:
+            if host != "localhost":
+                return False
+    return True
 
 
 def read_file(path: str) -> dict[str, Any]:

@@ -1,9 +1,15 @@
 """A password as people give it: to nodes, to tools, and to a node started without that of the others."""
 
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import hiredis
+import pytest
+
+from tests.e2e.cluster import START_S, Cluster, eventually
 from tests.e2e.single import Single, bare_environment, words
 
 PATIENCE_S = 60
@@ -16,6 +22,22 @@ def password_file(directory: Path, password: str) -> str:
     path.touch(mode=0o600)
     path.write_text(password + "\n")
     return str(path)
+
+
+@pytest.fixture
+def cluster_with_password(tmp_path: Path) -> Iterator[Cluster]:
+    """Three nodes that require one password, and serve."""
+    with Cluster(tmp_path, requirepass_file=password_file(tmp_path, "abc")) as cluster:
+        cluster.start_all()
+
+        def writes() -> bool:
+            with contextlib.suppress(OSError, EOFError), cluster.resp(1) as client:
+                client.command("AUTH", "abc")
+                return bool(client.command("SET", "first", "1") == b"OK")
+            return False
+
+        eventually(writes, within_s=START_S, what="a cluster that serves")
+        yield cluster
 
 
 def run(*arguments: str, typed: bytes = b"", **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -109,3 +131,27 @@ def test_an_empty_password_starts_nothing(tmp_path: Path) -> None:
         assert done.stderr.count(b"\n") == 1
         assert b"is given, but empty" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_node_started_without_the_others_password_serves_nobody(cluster_with_password: Cluster) -> None:
+    """Its clients are refused, the others' are served, and its log says why."""
+    cluster = cluster_with_password
+    with cluster.resp(1) as client:
+        assert client.command("AUTH", "abc") == b"OK"
+        assert client.command("SET", "key", "value") == b"OK"
+    cluster.kill(3)
+    cluster.settings = {}
+    cluster.start(3)
+
+    def refuses() -> bool:
+        with contextlib.suppress(OSError, EOFError), cluster.resp(3) as client:
+            reply = client.command("GET", "key")
+            assert isinstance(reply, hiredis.ReplyError), reply
+            return "without the password that its peers require" in str(reply)
+        return False
+
+    eventually(refuses, within_s=START_S, what="a refusal")
+    assert "this node has no password and a peer requires one" in cluster.log(3)
+    with cluster.resp(2) as client:
+        assert client.command("AUTH", "abc") == b"OK"
+        assert client.command("GET", "key") == b"value"

@@ -100,19 +100,16 @@ def quoted(words: tuple[str | bytes, ...]) -> bytes:
 
 
 def test_no_request_meets_text_that_it_cannot_encode(tmp_path: Path, locale: Mapping[str, str]) -> None:
-    """Data, secret, password and the file to load are no UTF-8: every request is answered, typed or not."""
+    """Data, secret, password and file to load are no UTF-8: every request is answered, typed or not."""
     directory = odd_directory(tmp_path)
     load = directory / "none.json"
     secret = directory / "secret"
     secret.touch(mode=0o600)
     secret.write_text("0" * 64)
-    password = directory / "password"
-    password.touch(mode=0o600)
-    password.write_bytes(PASSWORD + b"\n")
     with Single(
         directory,
         *("--load", os.fsencode(load), "--secret-file", os.fsencode(secret)),
-        environment=environment(TRIKV_REQUIREPASS_FILE=password, **locale),
+        environment=environment(TRIKV_REQUIREPASS=PASSWORD, **locale),
         stderr=subprocess.PIPE,
     ) as node:
         load.write_bytes(b"")  # an empty file fills nothing: that is told in the log, with the path

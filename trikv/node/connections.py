@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import attrs
 
+from trikv.machine.replies import CommandError
 from trikv.node.service import RuntimeSettings
 
 SWEEP_INTERVAL_MS_MAX = 1_000
@@ -22,6 +23,11 @@ OUTPUT_TOTAL_BYTES_MAX = 256 << 20
 """Unsent output of all connections together: the default memory cap over again."""
 
 MAXCLIENTS_ERROR = b"-ERR max number of clients reached\r\n"
+NOAUTH = CommandError("NOAUTH Authentication required.")
+LOCKED = CommandError(
+    "NOAUTH this node was started without the password that its peers require; nothing was done, "
+    "use another node, or start this one with the password (requirepass)"
+)
 
 
 class Control(Protocol):
@@ -124,6 +130,8 @@ class Connections:
         """Called whenever the last submission in flight has been answered: the stop phases wait for it."""
         self.stopping: str | None = None
         """Why new commands for the cluster are refused; None while the node serves."""
+        self.refusal = NOAUTH
+        """What a connection is told that has not given the password; `LOCKED` where no password will do."""
         self.commands_count = 0
         """Requests looked at, of all connections, for INFO."""
         self.accepted_count = 0
@@ -154,6 +162,23 @@ class Connections:
         self._live.pop(connection.id, None)
         self._set_unsent(connection.id, 0)
         connection.control = None
+
+    # Who may be served (`trikv.node.guard`).
+
+    def serves_anybody(self) -> bool:
+        """True where no password is asked of a new connection."""
+        return not self.settings.requirepass and self.refusal is NOAUTH
+
+    def lock(self) -> None:
+        """Close every connection, what is in flight included, and refuse what others ask from now on."""
+        self.refusal = LOCKED
+        self.close_all("this node lacks the password that its peers require")
+
+    def unlock(self) -> None:
+        """Serve again, also those that have connected meanwhile."""
+        self.refusal = NOAUTH
+        for connection in self:
+            connection.authenticated = self.serves_anybody()
 
     # Submissions in flight. A closed connection's still count: the log may hold them.
 

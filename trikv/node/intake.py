@@ -41,7 +41,6 @@ from trikv.protocol.client import (
     Request,
 )
 
-NOAUTH: Final = CommandError("NOAUTH Authentication required.")
 _QUEUED_ARGUMENT_BYTES: Final = 64
 """What an argument that waits for EXEC costs besides its bytes: bounds a queue of a million empty ones."""
 _CONNECTION_US: Final = 6
@@ -230,7 +229,7 @@ class Intake:
         if len(request.args) > ARGUMENTS_MAX:
             self._refuse(unit, request, TOO_MANY_ARGUMENTS)
         elif not (self.caller.connection.authenticated or plan.before_auth):
-            self._refuse(unit, request, NOAUTH)
+            self._refuse(unit, request, self.caller.connections.refusal)
         elif self.caller.transactions.open and not plan.acts_inside:
             self._queue(unit, request, plan)
         elif stopping is not None and plan.mode in (Mode.WRITE, Mode.READ, Mode.ACTION, Mode.SPECIAL):
