@@ -16,7 +16,7 @@ case ${BASH_SOURCE:-} in
 esac
 
 set -eu
-for name in TRIKV_DATA TRIKV_LOAD; do # relative to where the person is, not to the project
+for name in TRIKV_DATA TRIKV_LOAD TRIKV_REQUIREPASS_FILE; do # relative to where the person is, not to the project
     case ${!name:-/} in /*) ;; *) export "$name=$PWD/${!name}" ;; esac
 done
 cd "$(dirname "$0")"
