@@ -23,7 +23,7 @@ esac
 
 set -eu
 unset CDPATH # with it 'cd' may go elsewhere, and prints where to
-for name in TRIKV_DATA TRIKV_LOAD; do # relative to where the person is, not to the project
+for name in TRIKV_DATA TRIKV_LOAD TRIKV_REQUIREPASS_FILE; do # relative to where the person is, not to the project
     case ${!name:-/} in /*) ;; *) export "$name=$PWD/${!name}" ;; esac
 done
 self=$(readlink -f -- "$0") # it may be a link, as from ~/bin

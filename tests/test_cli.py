@@ -110,7 +110,7 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], comma
 def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command ended by Ctrl-C has the exit code that shells know."""
 
-    def talk(_: str) -> int:
+    def talk(*_: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("trikv.console.talk", talk)

@@ -13,8 +13,8 @@ from typing import Annotated, Final
 import cyclopts
 from cyclopts import Parameter
 
-from trikv import __version__, streams
-from trikv.config import ConfigError, resolve, settings
+from trikv import __version__, passwords, streams
+from trikv.config import ConfigError, remarks, resolve, settings
 
 BAD_ARGUMENTS: Final = 2
 INTERRUPTED: Final = 130
@@ -79,10 +79,11 @@ def serve(
         Any setting.
     """
     configured = resolve(flags=setting, environment=os.environ, file=config)
+    said = remarks(setting, os.environ, configured)
     from trikv import serve as server  # noqa: PLC0415 - see the module docstring
 
     streams.never_wait()
-    return server.serve(configured, refill=refill, supervised=supervised)
+    return server.serve(configured, refill=refill, supervised=supervised, remarks=said)
 
 
 @app.command
@@ -113,6 +114,8 @@ def cluster(
 def console(
     node: str = "8080",
     /,
+    *,
+    password_file: str | None = None,
 ) -> int:
     """Talk to a node line by line, as telnet does: by hand, or with commands piped in.
 
@@ -120,10 +123,17 @@ def console(
     ----------
     node
         PORT on this machine, or host:port.
+    password_file
+        Its first line is sent with AUTH first; so is TRIKV_REQUIREPASS, if that is set.
     """
     from trikv.console import talk  # noqa: PLC0415 - see the module docstring
 
-    return talk(node)
+    try:
+        found = passwords.for_client(None, password_file, os.environ)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    _warn(found.warning)
+    return talk(node, found.password)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,6 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return result if isinstance(result, int) else 0
+
+
+def _warn(text: str) -> None:
+    if text:
+        print(f"trikv: {text}", file=sys.stderr)
 
 
 def _say(text: str, exit_code: int) -> int:

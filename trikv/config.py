@@ -10,6 +10,7 @@ a host.
 """
 
 import difflib
+import ipaddress
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from trikv import units
+from trikv import passwords, system_text, units
+from trikv.service_variables import is_service_variable, service_variables
 
 ENVIRONMENT_PREFIX: Final = "TRIKV_"
 ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_REWRITE", "TRIKV_STRICT"})
@@ -53,6 +55,8 @@ class Setting:
     choices: tuple[str, ...] = ()
     secret: bool = False
     """Never shown: not in a log, not in a command that is printed."""
+    may_be_empty: bool = True
+    """False: an empty text is a variable that was never set, and what follows from it would fail open."""
 
 
 def _integer(reason: str, default: int, low: int, high: int, unit: str = "") -> Any:
@@ -65,8 +69,15 @@ def _bytes(reason: str, default: int, low: int, high: int) -> Any:
     return attrs.field(default=default, metadata={"setting": setting})
 
 
-def _text(reason: str, default: str, choices: tuple[str, ...] = (), *, secret: bool = False) -> Any:
-    setting = Setting(reason, str, choices=choices, secret=secret)
+def _text(
+    reason: str,
+    default: str,
+    choices: tuple[str, ...] = (),
+    *,
+    secret: bool = False,
+    may_be_empty: bool = True,
+) -> Any:
+    setting = Setting(reason, str, choices=choices, secret=secret, may_be_empty=may_be_empty)
     return attrs.field(default=default, repr=not secret, metadata={"setting": setting})
 
 
@@ -107,7 +118,15 @@ class NodeConfig:
     )
     timeout_s: int = _integer("the same for RESP clients, which pool (Redis' timeout)", 0, 0, 10**9, "s")
     maxclients: int = _integer("client connections at once (Redis' default)", 10_000, 1, 1_000_000)
-    requirepass: str = _text("password that AUTH must give; empty: none asked", "", secret=True)
+    requirepass: str = _text(
+        "password that AUTH must give; left out: none. ps shows a flag: better the next, or the environment",
+        "",
+        secret=True,
+        may_be_empty=False,
+    )
+    requirepass_file: str = _text(
+        "a file whose first line is that password, instead of requirepass", "", may_be_empty=False
+    )
     reads: str = _text(
         "linearizable, or lease: as fresh and quicker while no clock drifts by 20 % or stops in a paused VM",
         "linearizable",
@@ -239,12 +258,44 @@ def resolve(
     environment = environment or {}
     file = file or environment.get("TRIKV_CONFIG")
     from_file = _from_file(file) if file else {}
-    from_outside = _from_environment(environment) | _from_flags(flags or {})
+    from_environment, from_flags = _from_environment(environment), _from_flags(flags or {})
+    given: dict[str, _Given] = {}
+    for source in (from_file, from_environment, from_flags):
+        given = _without_other_password(given, source) | source
     known = {setting.name: setting for setting in settings()}
-    values = {
-        key: _read(known[key], value, source) for key, (value, source) in (from_file | from_outside).items()
-    }
-    return NodeConfig(**_fill_in(values), maxmemory_explicit="maxmemory" in from_outside)
+    values = {key: _read(known[key], value, source) for key, (value, source) in given.items()}
+    if "requirepass_file" in given:
+        values["requirepass"] = _read_password(values["requirepass_file"], given["requirepass_file"][1])
+    explicit = "maxmemory" in from_environment | from_flags
+    return NodeConfig(**_fill_in(values), maxmemory_explicit=explicit)
+
+
+def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[str]:
+    """What the log should say of how the settings were given; nothing that stops a start."""
+    said = []
+    if ignored := service_variables(environment):
+        said.append(f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}")
+    if "requirepass" in flags:
+        said.append(
+            f"{passwords.ON_THE_COMMAND_LINE}; use {_as_flag('requirepass_file')}, or {passwords.VARIABLE}"
+        )
+    if not (config.requirepass or _is_loopback(config.listen)):
+        said.append(f"clients need no password, and {config.listen} is not loopback: set requirepass")
+    if config.requirepass_file and (warning := passwords.warning_of(config.requirepass_file)):
+        said.append(warning)
+    return said
+
+
+def _is_loopback(listen: str) -> bool:
+    """Whether only this machine can connect there, as far as the text tells."""
+    for host in listen.replace(",", " ").split():
+        try:
+            if not ipaddress.ip_address(host.strip("[]")).is_loopback:
+                return False
+        except ValueError:
+            if host != "localhost":
+                return False
+    return True
 
 
 def read_file(path: str) -> dict[str, Any]:
@@ -259,13 +310,35 @@ def read_file(path: str) -> dict[str, Any]:
 
 def _from_file(file: str) -> dict[str, _Given]:
     found = {_known(key, f"{file}: ", str): value for key, value in read_file(file).items()}
-    return {key: (value, f"{file}: {key}") for key, value in found.items()}
+    # A file is UTF-8 whatever the locale; the other sources come as the system hands them over.
+    return {
+        key: (system_text.of_utf8(value) if isinstance(value, str) else value, f"{file}: {key}")
+        for key, value in found.items()
+    }
+
+
+def _without_other_password(given: dict[str, _Given], source: Mapping[str, _Given]) -> dict[str, _Given]:
+    """Drop from `given` what a source of higher rank replaces by the other way to give a password."""
+    ways = ("requirepass", "requirepass_file")
+    found = [source[way][1] for way in ways if way in source]
+    if len(found) > 1:
+        raise ConfigError(f"{' and '.join(found)}: two ways to give one password; leave one out")
+    return {key: value for key, value in given.items() if not (found and key in ways)}
+
+
+def _read_password(path: str, source: str) -> str:
+    try:
+        return passwords.read(path)
+    except ValueError as error:
+        raise ConfigError(f"{source}: {error}") from error
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
     given = {}
     for variable, text in sorted(environment.items()):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ENVIRONMENT_OF_SCRIPTS:
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in ENVIRONMENT_OF_SCRIPTS:
+            continue
+        if not is_service_variable(variable, text):
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
             given[_known(name, "", _as_variable)] = (text, variable)
     return given
@@ -303,6 +376,8 @@ def _read(setting: NamedSetting, value: Any, source: str) -> Any:
         value = ",".join(f"{node_id}={address}" for node_id, address in value.items())
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ConfigError(f"{source}: expected text or a whole number, found {type(value).__name__}")
+    if value == "" and not setting.about.may_be_empty:
+        raise ConfigError(f"{source}: {passwords.NEVER_EMPTY}")
     try:
         read = setting.about.parse(str(value))
     except ValueError as error:
@@ -313,6 +388,12 @@ def _read(setting: NamedSetting, value: Any, source: str) -> Any:
 
 def _check_range(source: str, value: Any, about: Setting) -> None:
     """Raise ConfigError where `value` is outside of what the setting allows."""
+    if isinstance(value, str):
+        try:
+            system_text.check(value)
+        except ValueError as error:
+            shown = "it holds a zero byte or cannot be encoded" if about.secret else error
+            raise ConfigError(f"{source}: {shown}; give other text") from None
     if about.choices and value not in about.choices:
         raise ConfigError(f"{source}: {value!r} is not one of: {', '.join(about.choices)}")
     if about.low is None or about.high is None:

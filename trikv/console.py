@@ -22,10 +22,10 @@ _CONNECT_S: Final = 10
 _GOODBYES: Final = frozenset({b"exit", b"quit"})
 
 
-def talk(node: str) -> int:
+def talk(node: str, password: bytes | None = None) -> int:
     """Carry lines between standard input and a node (``PORT`` or ``host:port``); the exit code.
 
-    Raises ConfigError where `node` is no address.
+    `password` is given to the node first. Raises ConfigError where `node` is no address.
     """
     host, port = _address(node)
     try:
@@ -36,11 +36,13 @@ def talk(node: str) -> int:
     interactive = sys.stdin.isatty()
     with connection:
         connection.setblocking(False)
-        carrier = _Carrier(connection, greeting=b"\r\n" if interactive else b"")
+        carrier = _Carrier(connection, greeting=b"\r\n" if interactive else b"", password=password)
         try:
             carrier.run()
         except OSError as error:
             return _fail(f"{join_address(host, port)}: {error.strerror or error}")
+    if carrier.refusal:
+        return _fail(f"{join_address(host, port)} does not take the password: {carrier.refusal}")
     if not carrier.input_ended and not carrier.said_goodbye:
         return _fail(f"{join_address(host, port)} closed the connection")
     return 0
@@ -63,14 +65,23 @@ def _fail(text: str) -> int:
     return 1
 
 
+def _auth(password: bytes) -> bytes:
+    """AUTH as a line; every byte is escaped, so that no password can be more than one word of it."""
+    return b'auth "%b"\r\n' % b"".join(b"\\x%02x" % byte for byte in password)
+
+
 class _Carrier:
     """Moves bytes: standard input to the connection, the connection to standard output."""
 
-    def __init__(self, connection: socket.socket, *, greeting: bytes) -> None:
+    def __init__(self, connection: socket.socket, *, greeting: bytes, password: bytes | None) -> None:
         self.input_ended = False
         self.said_goodbye = False
         self._connection = connection
-        self._unsent = bytearray(greeting)
+        self.refusal = ""
+        """What the node said instead of OK to the password."""
+        self._answer: bytes | None = None if password is None else b""
+        """What has come of the answer to AUTH. It is not shown: a script counts the answers to its lines."""
+        self._unsent = bytearray((b"" if password is None else _auth(password)) + greeting)
         """An empty line is answered with the node's name and role: how an interactive session opens."""
         self._input = sys.stdin.fileno()
         self._output = sys.stdout.buffer
@@ -87,7 +98,7 @@ class _Carrier:
                 self._take_input()
             if writable:
                 self._send()
-            if self._connection in readable and not self._show():
+            if self._connection in readable and (not self._show() or self.refusal):
                 return
 
     def _take_input(self) -> None:
@@ -111,6 +122,20 @@ class _Carrier:
     def _show(self) -> bool:
         """Show what came; False at the end. Raises OutputLost."""
         data = self._connection.recv(_PIECE_BYTES)
-        self._output.write(data)
+        self._output.write(self._without_answer(data))
         self._output.flush()
         return bool(data)
+
+    def _without_answer(self, data: bytes) -> bytes:
+        """`data` without the line that answers AUTH."""
+        if self._answer is None:
+            return data
+        self._answer += data
+        line, newline, rest = self._answer.partition(b"\n")
+        if not newline:
+            return b""
+        self._answer = None
+        if line.strip().removeprefix(b"+") != b"OK" and b"without any password configured" not in line:
+            self.refusal = line.decode(errors="replace").strip()
+            return b""
+        return rest

@@ -12,7 +12,6 @@ a second opening by ``/proc/self/fd`` is refused for sockets, for terminals of o
 without a reader; and after `poll` another writer may take the room. The price is some 30 us a line.
 """
 
-import codecs
 import io
 import os
 import select
@@ -22,32 +21,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-LOSSLESS: Final = "trikv.lossless"
-"""How text becomes bytes on the way out. What came from the system as bytes that are no text in its encoding
-(a file's name, say) leaves as the same bytes; what the encoding lacks leaves as an escape. It never fails."""
+from trikv.system_text import LOSSLESS
+
 HELD_BYTES_MAX: Final = 1 << 20
 """Some thousands of lines: a reader that stalls for minutes misses nothing."""
 _LINE_CHARACTERS_MAX: Final = 64 << 10
 """What has no end of line by then leaves without one."""
 _AGAIN_S: Final = 0.01
 """Between two tries of a descriptor that says it has room and then has none."""
-
-
-def _escape(error: UnicodeError) -> tuple[bytes, int]:
-    """Encode what `LOSSLESS` has to deal with; the bytes, and where to go on."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    parts = []
-    for character in error.object[error.start : error.end]:
-        code = ord(character)
-        if 0xDC80 <= code <= 0xDCFF:  # how os.fsdecode holds a byte that is no text (PEP 383)
-            parts.append(bytes([code - 0xDC00]))
-        else:
-            parts.append(character.encode("ascii", "backslashreplace"))
-    return b"".join(parts), error.end
-
-
-codecs.register_error(LOSSLESS, _escape)
 
 
 class Outlet(io.TextIOBase):

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -44,8 +44,10 @@ _WORTH_TRIMMING_BYTES: Final = 16 << 20
 log = structlog.get_logger()
 
 
-def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False) -> int:
-    """Run a node until it is told to stop; the exit code.
+def serve(
+    config: NodeConfig, *, refill: bool = False, supervised: bool = False, remarks: Sequence[str] = ()
+) -> int:
+    """Run a node until it is told to stop; the exit code. `remarks` go to the log first.
 
     `refill`: set the data aside first and take a full copy from the peers (PROTOCOL 16). `supervised`: stop
     also when standard input ends. A supervisor holds its other end, so that no death of the supervisor, a
@@ -56,6 +58,8 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
         raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
+    for remark in remarks:
+        log.warning(remark)
     raise_file_limit()
     allocator.give_back_freed_memory()
     exit_code = OK

@@ -23,7 +23,8 @@ import threading
 from collections.abc import Iterator
 from typing import Final, TextIO, cast
 
-from trikv.outlet import LOSSLESS, Outlet
+from trikv.outlet import Outlet
+from trikv.system_text import LOSSLESS
 
 READER_GONE: Final = 128 + signal.SIGPIPE
 """What a shell shows for a program that was ended because nobody reads what it writes."""

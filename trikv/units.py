@@ -7,6 +7,8 @@ reader here never knows where the text came from, so its errors are half a sente
 from collections.abc import Mapping
 from typing import Final
 
+from trikv.system_text import check_host
+
 _UNITS: Final = {
     "": 1,
     "b": 1,
@@ -66,6 +68,7 @@ def split_address(text: str) -> tuple[str, int]:
         raise ValueError(f"{text!r} is no address; write an IPv6 host in brackets, as in [::1]:8080")
     if not colon or not host or any(character.isspace() for character in host):
         raise ValueError(f"{text!r} is no address; write host:port, as in 127.0.0.1:18080")
+    check_host(host)
     number = parse_integer(port)
     if not 1 <= number <= PORT_MAX:
         raise ValueError(f"{text!r} has a port that is not between 1 and {PORT_MAX}")

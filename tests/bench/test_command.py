@@ -97,8 +97,9 @@ def test_a_missing_or_wrong_password_is_one_line(capsys: Capture) -> None:
         with FakeServer(lambda _, error=error: error + b"\r\n") as server:  # type: ignore[misc]
             assert bench(nodes=str(server.address), password=password) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert "--password" in lines[0]
-    assert "WRONGPASS" in lines[1]
+    assert "give --password-file, or set TRIKV_REQUIREPASS" in lines[0]
+    assert "'ps' shows it" in lines[1]
+    assert "WRONGPASS" in lines[2]
 
 
 def test_a_run_in_which_every_reply_is_an_error_fails() -> None:

@@ -68,13 +68,13 @@ def test_a_refused_password_names_the_reason() -> None:
         FakeServer(lambda _: b"-WRONGPASS invalid\r\n") as server,
         pytest.raises(Refused, match="WRONGPASS"),
     ):
-        Connection(server.address, timeout_s=5, password="x")
+        Connection(server.address, timeout_s=5, password=b"x")
 
 
 def test_a_password_opens_the_connection() -> None:
     """After AUTH the connection is like any other."""
     with (
         FakeServer(lambda args: b"+OK\r\n" if args[0] == b"AUTH" else bulk(b"v")) as server,
-        Connection(server.address, timeout_s=5, password="x") as connection,
+        Connection(server.address, timeout_s=5, password=b"x") as connection,
     ):
         assert connection.command("GET", "k") == b"v"

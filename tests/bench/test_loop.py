@@ -208,10 +208,10 @@ def test_a_password_is_sent_before_anything_else() -> None:
         return b"+OK\r\n" if args != [b"AUTH", b"wrong"] else b"-WRONGPASS no\r\n"
 
     with FakeServer(guarded) as server:
-        assert _loop([server], requests=10, connections=2, password="right").run().answered == 10
+        assert _loop([server], requests=10, connections=2, password=b"right").run().answered == 10
         assert seen.count(b"AUTH") == 2
         assert seen[0] == b"AUTH"
-        loop = _loop([server], requests=10, connections=1, password="wrong")
+        loop = _loop([server], requests=10, connections=1, password=b"wrong")
         threading.Timer(0.1, loop.stop).start()
         with pytest.raises(NothingAnswers, match="stopped before"):
             loop.run()

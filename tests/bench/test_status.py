@@ -140,7 +140,7 @@ def test_a_node_that_refuses_or_talks_nonsense_is_no_crash() -> None:
     with FakeServer(lambda _: b"-NOAUTH Authentication required.\r\n") as locked:
         (row,) = ask((locked.address,))
         assert (row.role, row.problem) == ("refused", "NOAUTH Authentication required.")
-        (row,) = ask((locked.address,), "wrong")
+        (row,) = ask((locked.address,), b"wrong")
         assert row.role == "refused"
     with FakeServer(lambda _: b":5\r\n") as odd:
         assert ask((odd.address,))[0].role == "down"

@@ -1,6 +1,8 @@
 """What `trikv cluster` will start, worked out without starting it."""
 
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -97,12 +99,55 @@ def test_the_restart_command_is_whole() -> None:
     restart = plan("9000", environment=environment).nodes[0].restart
     assert restart.startswith(f"cd {ROOT} && ")
     assert "hunter2" not in restart
-    assert 'TRIKV_REQUIREPASS="$TRIKV_REQUIREPASS"' in restart
+    assert 'TRIKV_REQUIREPASS="${TRIKV_REQUIREPASS:?set it to the password of this cluster}"' in restart
     assert "TRIKV_MAXCLIENTS=7" in restart
     assert "TRIKV_DATA=" not in restart
     words = shlex.split(restart.partition(" && ")[2])
     assert words[words.index("--data-directory") + 1] == "/d d/node1"
     assert words[words.index("--secret-file") + 1] == "/d d/cluster.secret"
+
+
+@pytest.mark.parametrize("given", [{}, {"TRIKV_REQUIREPASS": ""}])
+def test_the_restart_command_never_starts_a_node_without_its_password(given: dict[str, str]) -> None:
+    """Pasted into a shell that does not have the password, it says what to set and runs nothing."""
+    restart = (
+        plan("9000", environment={"TRIKV_REQUIREPASS": "hunter2", "TRIKV_DATA": "/nowhere"}).nodes[0].restart
+    )
+    done = subprocess.run(
+        ["sh", "-c", restart],
+        env={"PATH": os.environ["PATH"], **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "TRIKV_REQUIREPASS: set it to the password of this cluster" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_password_file_is_named_in_the_restart_command(tmp_path: Path) -> None:
+    """The file's name is no secret; the password in it never shows."""
+    file = tmp_path / "password"
+    file.write_text("hunter2\n", encoding="utf-8")
+    made = plan("9000", environment={"TRIKV_REQUIREPASS_FILE": str(file)})
+    assert [node.config.requirepass for node in made.nodes] == ["hunter2"] * 3
+    for node in made.nodes:
+        assert f"TRIKV_REQUIREPASS_FILE={file}" in node.restart
+        assert "hunter2" not in node.restart + " ".join(node.command)
+
+
+def test_variables_of_an_orchestrator_are_left_out() -> None:
+    """They stop no start, reach no node, and are told."""
+    environment = {
+        "TRIKV_PORT": "tcp://10.0.0.1:8080",
+        "TRIKV_PEER_PORT": "tcp://10.0.0.1:18080",
+        "TRIKV_SERVICE_HOST": "10.0.0.1",
+        "TRIKV_MAXCLIENTS": "9",
+    }
+    made = plan(environment=environment)
+    assert made.environment == {"TRIKV_MAXCLIENTS": "9"}
+    assert made.nodes[0].config.port == 8080
+    assert made.ignored == ("TRIKV_PEER_PORT", "TRIKV_PORT", "TRIKV_SERVICE_HOST")
 
 
 def test_nodes_inherit_the_environment_but_what_the_plan_decides() -> None:
@@ -136,6 +181,7 @@ def test_one_secret_for_the_three() -> None:
         ([], {"TRIKV_LOAD": "/nowhere"}, "TRIKV_LOAD: /nowhere is no file"),
         ([], {"TRIKV_PEERS": "1=h:1"}, "TRIKV_PEERS: belongs to one node"),
         ([], {"TRIKV_LISTEN": "0.0.0.0"}, "TRIKV_LISTEN: belongs to one node"),
+        ([], {"TRIKV_REQUIREPASS": ""}, "TRIKV_REQUIREPASS: is given, but empty"),
         ([], {"TRIKV_MAXMEMROY": "1"}, "did you mean TRIKV_MAXMEMORY?"),
     ],
 )

@@ -273,3 +273,18 @@ def test_the_environment_is_checked_too(tmp_path: Path) -> None:
     assert (done.returncode, "did you mean TRIKV_MAXMEMORY?" in done.stderr) == (2, True)
     done = script(data=tmp_path / "data", TRIKV_NODE_ID="2")
     assert (done.returncode, "TRIKV_NODE_ID: belongs to one node" in done.stderr) == (2, True)
+
+
+def test_a_relative_password_file_is_where_the_person_is(tmp_path: Path) -> None:
+    """The script works in the project; the file is looked for in the directory that it was called from."""
+    done = subprocess.run(
+        [ROOT / "run_cluster.sh"],
+        cwd=tmp_path,
+        env={**environment(tmp_path / "data"), "TRIKV_REQUIREPASS_FILE": "secrets/password"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"TRIKV_REQUIREPASS_FILE: {tmp_path}/secrets/password: No such file" in done.stderr

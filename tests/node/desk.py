@@ -14,6 +14,7 @@ from trikv.node.applier import Applier
 from trikv.node.driver import Driver, Parts
 from trikv.node.durability import Durability
 from trikv.node.events import Event, OwnHello, PeerSaid, Persisted
+from trikv.node.guard import PasswordGuard
 from trikv.node.leading import Leading, LeadingSettings
 from trikv.node.links import Identity, Links
 from trikv.node.logtime import LogTime
@@ -59,6 +60,18 @@ class DeskHost:
     def below(self, limit: int) -> int:
         """The longest election timeout, so that nobody campaigns by himself."""
         return limit - 1
+
+
+class DeskGate:
+    """Clients that nobody locks out."""
+
+    def lock(self) -> None:
+        """No peer of a desk has a password."""
+        raise AssertionError
+
+    def unlock(self) -> None:
+        """Nor does one give it up."""
+        raise AssertionError
 
 
 class DeskLinks:
@@ -180,6 +193,7 @@ class Desk:
                 retention=Retention(RetentionSettings()),
                 inbox=inbox,
                 identity=Identity(NODE, disk_of(NODE), b"cluster"),
+                guard=PasswordGuard(b"secret", b"", DeskGate()),
             )
         )
 

@@ -24,8 +24,8 @@ def founding(node_id: int = 1, nodes: Iterable[int] = (1, 2, 3)) -> Founding:
     return Founding(node_id, disk(node_id), ADDRESSES[node_id], peers)
 
 
-BLANK = standing(blank=True, cluster=bytes(16), configured=(3, 1, 2))
-HOLDER = standing(blank=False, cluster=CLUSTER, configured=(1, 2, 3))
+BLANK = standing(blank=True, cluster=bytes(16), configured=(3, 1, 2), password=b"mark")
+HOLDER = standing(blank=False, cluster=CLUSTER, configured=(1, 2, 3), password=b"mark")
 
 
 def test_lowest_id_founds_once_everyone_is_blank() -> None:
@@ -65,7 +65,7 @@ def test_configurations_that_differ_never_found() -> None:
     """A peer that is configured for other members waits; it may belong elsewhere."""
     one = founding()
     one.heard(2, disk(2), BLANK)
-    odd = standing(blank=True, cluster=bytes(16), configured=(1, 3))
+    odd = standing(blank=True, cluster=bytes(16), configured=(1, 3), password=b"mark")
     assert one.heard(3, disk(3), odd) is None
 
 

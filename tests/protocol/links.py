@@ -21,7 +21,7 @@ from trikv.protocol.messages import (
     SnapshotChunk,
     Standing,
 )
-from trikv.protocol.peer import BLANK_CLUSTER, Established, PeerHandshake, PeerWire, Send
+from trikv.protocol.peer import BLANK_CLUSTER, Established, PeerHandshake, PeerWire, Send, password_mark
 from trikv.raft.messages import (
     AppendAck,
     AppendEntries,
@@ -75,6 +75,7 @@ ONE_OF_EACH: tuple[PeerMessage, ...] = (
     JoinRequest(DISKS[2], "10.0.0.2:18080"),
     Draining(),
     Drained(),
+    Standing(False, CLUSTER, (1, 2, 3), password_mark(b"the secret", b"a password")),
 )
 
 

@@ -30,8 +30,10 @@ from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
 FORMATS = Path(__file__).parent.parent / "formats" / "v1"
 RECORDED_FIRST = FORMATS / "peer_frames.bin"
 """As the first version wrote them."""
-RECORDED = FORMATS / "peer_frames_with_leases.bin"
+RECORDED_SECOND = FORMATS / "peer_frames_with_leases.bin"
 """Since heartbeat acks make promises and read requests may be content with a lease."""
+RECORDED = FORMATS / "peer_frames_with_passwords.bin"
+"""Since nodes tell each other by a mark whether they have one password: the last of `ONE_OF_EACH`."""
 SMALL = PieceLimits(message_bytes_max=200_000, urgent_bytes_max=1000, queue_bytes_max=100_000)
 
 
@@ -305,11 +307,29 @@ def recorded_bytes() -> bytes:
 
 def test_recorded_frames_are_still_understood_and_still_written() -> None:
     """Recorded pieces, the first version's too, decode to the same messages; encoding writes the newest."""
-    for path in (RECORDED_FIRST, RECORDED):
+    for path, messages in (
+        (RECORDED_FIRST, ONE_OF_EACH[:-1]),
+        (RECORDED_SECOND, ONE_OF_EACH[:-1]),
+        (RECORDED, ONE_OF_EACH),
+    ):
         _, two = link()
         two.receive(path.read_bytes())
-        assert received(two) == [*ONE_OF_EACH, append(66_000)]
+        assert received(two) == [*messages, append(66_000)]
     assert recorded_bytes() == RECORDED.read_bytes()
+
+
+def test_an_older_node_understands_a_newer_ones_standing() -> None:
+    """It reads the fields it knows, and what it says itself lacks nothing but the mark."""
+
+    class OlderStanding(msgspec.Struct, frozen=True, array_like=True, tag=110):
+        blank: bool
+        cluster: bytes
+        configured: tuple[int, ...]
+
+    newer = Standing(False, b"cluster", (1, 2), b"mark")
+    older = OlderStanding(False, b"cluster", (1, 2))
+    assert msgspec.msgpack.decode(encode_message(newer), type=OlderStanding) == older
+    assert decode_message(msgspec.msgpack.encode(older)) == Standing(False, b"cluster", (1, 2))
 
 
 def test_entries_survive_unread() -> None:

@@ -14,6 +14,7 @@ from trikv.protocol.peer import (
     PeerHandshake,
     PeerProtocolError,
     Send,
+    password_mark,
 )
 from trikv.raft.messages import Heartbeat
 
@@ -44,6 +45,19 @@ def test_both_ends_learn_who_the_other_is() -> None:
     assert at_dialer.wire.sender.put(Heartbeat(4, 5, 6))
     at_listener.wire.receive(at_dialer.wire.sender.next_write())
     assert received(at_listener.wire) == [Heartbeat(4, 5, 6)]
+
+
+def test_a_password_has_a_mark_that_tells_only_peers_something() -> None:
+    """Equal where password and secret are; no password has one too, and the secret may be of any length."""
+    mark = password_mark(b"s" * 1000, b"password")
+    assert mark == password_mark(b"s" * 1000, b"password")
+    others = {
+        password_mark(b"s" * 1000, b""),
+        password_mark(b"s" * 1000, b"Password"),
+        password_mark(b"t", b"password"),
+    }
+    assert len(others | {mark}) == 4
+    assert {len(one) for one in others} == {16}
 
 
 def test_the_handshake_may_come_byte_by_byte() -> None:

@@ -12,7 +12,8 @@ from trikv.torture.options import Options, Target, parse_target
 def test_targets() -> None:
     """Addresses as Redis' clients write them."""
     assert parse_target("redis://localhost:6379") == Target(Address("localhost", 6379))
-    assert parse_target("redis://:a%40b@[::1]:6379/") == Target(Address("::1", 6379), "a@b")
+    assert parse_target("redis://:a%40b@[::1]:6379/") == Target(Address("::1", 6379), b"a@b")
+    assert parse_target("redis://:%ff\udcfe@h:1") == Target(Address("h", 1), b"\xff\xfe")
 
 
 @pytest.mark.parametrize(

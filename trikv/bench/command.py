@@ -20,7 +20,7 @@ from trikv.bench.connection import Connection, Refused, error_code, resolve
 from trikv.bench.ledger import Ledger
 from trikv.bench.loop import Loop, NothingAnswers
 from trikv.bench.nodes import Node
-from trikv.bench.options import Address, OptionError, Options, parse_mix, parse_nodes
+from trikv.bench.options import Address, OptionError, Options, find_password, parse_mix, parse_nodes
 from trikv.bench.verify import Findings, read_back
 from trikv.bench.workload import Ring, Stamped, written_kinds
 from trikv.host.signals import heeded
@@ -45,7 +45,10 @@ _Keys = Annotated[int, _option("Keys the commands spread over.", "-r")]
 _Mix = Annotated[str, _option("Commands and weights; of set get incr mget mset del ping append.")]
 _Rate = Annotated[float | None, _option("Commands a second, on schedule; latency counts from the time due.")]
 _Nodes = Annotated[str | None, _option("host:port,host:port,…; else those of ports 8080-8082 that answer.")]
-_Password = Annotated[str | None, _option("What AUTH is sent with, where the nodes require one.")]
+_Password = Annotated[
+    str | None, _option("What AUTH is sent with; ps shows it. Otherwise TRIKV_REQUIREPASS is, if set.")
+]
+_PasswordFile = Annotated[str | None, _option("A file whose first line is the password.")]
 _Verify = Annotated[
     bool, _option("Write values that never repeat; at the end read all acknowledged keys back.", negative="")
 ]
@@ -65,6 +68,7 @@ def bench(
     rate: _Rate = None,
     nodes: _Nodes = None,
     password: _Password = None,
+    password_file: _PasswordFile = None,
     verify: _Verify = False,
     seed: _Seed = 1,
     json: _Json = False,
@@ -85,7 +89,7 @@ def bench(
             keys=keys,
             mix=parse_mix(mix),
             rate=rate,
-            password=password,
+            password=find_password(password, password_file),
             verify=verify,
             seed=seed,
         )
@@ -131,7 +135,7 @@ def _answering(options: Options) -> tuple[Address, ...]:
             why = error.strerror or str(error)
             continue
         if isinstance(reply, hiredis.ReplyError) and error_code(reply) == "NOAUTH":
-            raise Refused(f"{address} requires a password; give --password")
+            raise Refused(f"{address} requires a password; give --password-file, or set TRIKV_REQUIREPASS")
         found.append(address)
     if not found:
         places = ", ".join(map(str, options.nodes))

@@ -43,6 +43,11 @@ def error_code(error: Exception) -> str:
     return word if word.isupper() else "ERR"
 
 
+def wants_none(error: Exception) -> bool:
+    """Whether this answer to AUTH says that the server asks for no password: then it serves without."""
+    return "without any password configured" in str(error)
+
+
 class Connection:
     """A client of one node. Error replies are returned as `hiredis.ReplyError` values, never raised.
 
@@ -50,7 +55,7 @@ class Connection:
     more use.
     """
 
-    def __init__(self, address: Address, *, timeout_s: float, password: str | None = None) -> None:
+    def __init__(self, address: Address, *, timeout_s: float, password: bytes | None = None) -> None:
         self.address = address
         self._timeout_s = timeout_s
         endpoint = resolve(address)
@@ -72,9 +77,9 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _authenticate(self, password: str) -> None:
+    def _authenticate(self, password: bytes) -> None:
         reply = self.command("AUTH", password)
-        if isinstance(reply, hiredis.ReplyError):
+        if isinstance(reply, hiredis.ReplyError) and not wants_none(reply):
             raise Refused(str(reply))
 
     def close(self) -> None:

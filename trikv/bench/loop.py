@@ -13,7 +13,7 @@ from typing import Final, assert_never
 
 import hiredis
 
-from trikv.bench.connection import encode, error_code
+from trikv.bench.connection import encode, error_code, wants_none
 from trikv.bench.ledger import Ledger
 from trikv.bench.link import Link, State
 from trikv.bench.nodes import Node, choose
@@ -312,7 +312,7 @@ class Loop:
             self._opened(link)
         else:
             link.enter(State.GREETING, time.perf_counter_ns())
-            self._send(link, encode(("AUTH", self._options.password)))
+            self._send(link, encode((b"AUTH", self._options.password)))
 
     def _greeted(self, link: Link) -> None:
         assert link.socket is not None
@@ -322,9 +322,10 @@ class Loop:
             reply = link.reader.gets()
         except (OSError, hiredis.ProtocolError):
             data, reply = b"", None
-        if isinstance(reply, hiredis.ReplyError):
+        refused = isinstance(reply, hiredis.ReplyError) and not wants_none(reply)
+        if refused:
             self.tally.errors[error_code(reply)] += 1
-        if not data or isinstance(reply, hiredis.ReplyError):
+        if not data or refused:
             self._lose(link)
         elif reply is not False:
             self._opened(link)

@@ -1,10 +1,14 @@
 """What a run was asked to do, checked once at the door, so that nothing inside has to doubt it."""
 
+import os
+import sys
 from typing import Final, NamedTuple
 
 import attrs
 
+from trikv import passwords
 from trikv.bench.ledger import STAMP_BYTES
+from trikv.system_text import check_host
 
 PORT_DEFAULT: Final = 8080
 NODES_DEFAULT: Final = 3
@@ -54,7 +58,7 @@ class Options:
     mix: tuple[tuple[str, float], ...] = (("set", 1.0), ("get", 9.0))
     rate: float | None = None
     """Commands a second over all connections; None: as fast as replies come."""
-    password: str | None = None
+    password: bytes | None = None
     verify: bool = False
     seed: int = 1
     reply_timeout_s: float = 15.0
@@ -88,6 +92,17 @@ class Options:
             )
 
 
+def find_password(given: str | None, file: str | None) -> bytes | None:
+    """What AUTH is sent with, if anything; warns of how it was given. Raises OptionError."""
+    try:
+        found = passwords.for_client(given, file, os.environ)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+    if found.warning:
+        sys.stderr.write(f"trikv: {found.warning}\n")
+    return found.password
+
+
 def _within(name: str, value: float | None, low: float, high: float) -> None:
     # Written so that a NaN, which compares false with everything, is refused too.
     if value is not None and not low <= value <= high:
@@ -100,6 +115,10 @@ def parse_address(text: str) -> Address:
     host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
     if not (port_text.isascii() and port_text.isdigit() and 0 < int(port_text) < 65_536):
         raise OptionError(f"--nodes: {text.strip()!r} is not host:port")
+    try:
+        check_host(host)
+    except ValueError as error:
+        raise OptionError(f"--nodes: {error}") from error
     return Address(host, int(port_text))
 
 

@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from trikv.bench.connection import Connection, Refused
-from trikv.bench.options import Address, OptionError, parse_nodes
+from trikv.bench.options import Address, OptionError, find_password, parse_nodes
 
 _REPLY_S_MAX: Final = 1.0
 _NOBODY: Final = frozenset({"", "0", "-1", "none", "None", "unknown"})
@@ -58,6 +58,7 @@ def status(
     nodes: str | None = None,
     *,
     password: str | None = None,
+    password_file: str | None = None,
     watch: float | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -70,7 +71,9 @@ def status(
     nodes
         host:port,host:port,…; without it 127.0.0.1, ports 8080 to 8082.
     password
-        What AUTH is sent with, where the nodes require one.
+        What AUTH is sent with; ps shows it. Otherwise TRIKV_REQUIREPASS is, if set.
+    password_file
+        A file whose first line is the password.
     watch
         Ask again every so many seconds until Ctrl-C.
     json
@@ -78,11 +81,12 @@ def status(
     """
     try:
         addresses = _checked(nodes, watch)
+        secret = find_password(password, password_file)
     except OptionError as error:
         sys.stderr.write(f"trikv status: {error}\n")
         return 2
     while True:
-        rows = ask(addresses, password)
+        rows = ask(addresses, secret)
         leader = agreed_leader(rows)
         if json:
             document = {"leader": leader, "nodes": [attrs.asdict(row) for row in rows]}
@@ -111,12 +115,12 @@ def _checked(nodes: str | None, watch: float | None) -> tuple[Address, ...]:
     return addresses
 
 
-def ask(addresses: tuple[Address, ...], password: str | None = None) -> list[NodeStatus]:
+def ask(addresses: tuple[Address, ...], password: bytes | None = None) -> list[NodeStatus]:
     """Ask every node for INFO; who does not answer within a second is down."""
     return with_lag([_ask_one(address, password) for address in addresses])
 
 
-def _ask_one(address: Address, password: str | None) -> NodeStatus:
+def _ask_one(address: Address, password: bytes | None) -> NodeStatus:
     try:
         with Connection(address, timeout_s=_REPLY_S_MAX, password=password) as connection:
             reply = connection.command("INFO")

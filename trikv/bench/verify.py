@@ -43,7 +43,7 @@ class Findings:
 
 
 def read_back(
-    ledger: Ledger, nodes: tuple[Address, ...], *, password: str | None, give_up_s: float
+    ledger: Ledger, nodes: tuple[Address, ...], *, password: bytes | None, give_up_s: float
 ) -> Findings:
     """Read each promised key, spread over `nodes`; give up once nobody has answered for `give_up_s`."""
     findings = Findings(unjudged=ledger.unjudged)
@@ -74,7 +74,7 @@ def read_back(
 class _Reader:
     """Asks the nodes in turn, a chunk each; a chunk that fails goes to the next node."""
 
-    def __init__(self, nodes: tuple[Address, ...], password: str | None) -> None:
+    def __init__(self, nodes: tuple[Address, ...], password: bytes | None) -> None:
         self._nodes = nodes
         self._password = password
         self._open: dict[Address, Connection] = {}

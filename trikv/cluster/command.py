@@ -40,6 +40,8 @@ def run_cluster(
     plan = make_plan(port=port, max_volume=max_volume, timeout=timeout, environment=environment)
     if (taken := taken_port(plan.ports())) is not None:
         return _fail(taken)
+    if plan.ignored:
+        _say(f"ignored, for they are an orchestrator's and no settings: {', '.join(plan.ignored)}")
     exit_code = 1
     try:
         if secret.make(plan.secret_file):

@@ -10,6 +10,7 @@ import attrs
 
 import trikv
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
+from trikv.service_variables import service_variables, without_service_variables
 from trikv.units import PORT_MAX, counted, format_peers, join_address, parse_bytes, parse_integer
 
 NODES: Final = 3
@@ -57,6 +58,8 @@ class Plan:
     secret_file: str
     environment: Mapping[str, str]
     """What the nodes inherit: everything but what the plan itself decides."""
+    ignored: tuple[str, ...] = ()
+    """Variables that an orchestrator has set, and that are no settings."""
 
     def ports(self) -> list[tuple[int, str]]:
         """Every port that must be free, with what it is for."""
@@ -83,6 +86,8 @@ def make_plan(
     `configs`: the directory of ``node1.toml`` to ``node3.toml``; if not given, ``cluster`` here or beside the
     package. Without one the flags say everything.
     """
+    ignored = service_variables(environment)
+    environment = without_service_variables(environment)
     for variable, instead in _OF_ONE_NODE.items():
         if variable in environment:
             raise ConfigError(f"{variable}: belongs to one node; unset it: {instead}")
@@ -113,7 +118,7 @@ def make_plan(
         }
         once = {"load": load} if load and node_id == 1 else {}  # one loader: three would load three times
         nodes.append(_plan_node(own | shared, asked, once, inherited, _find_config(configs, node_id)))
-    return Plan(tuple(nodes), data, shared["secret_file"], inherited)
+    return Plan(tuple(nodes), data, shared["secret_file"], inherited, tuple(ignored))
 
 
 def _refuse_tiny(max_volume: str | None) -> None:
@@ -202,8 +207,8 @@ def _as_flags(values: Mapping[str, str]) -> list[str]:
 def _for_a_person(words: list[str], environment: Mapping[str, str]) -> str:
     """Write a command that works in any directory and with none of our environment."""
     variables = [
-        # A password is not printed: the person's own shell has it.
-        f'{setting.variable}="${setting.variable}"'
+        # A password is not printed: the person's own shell has it, or else runs nothing and says so.
+        f'{setting.variable}="${{{setting.variable}:?set it to the password of this cluster}}"'
         if setting.about.secret
         else f"{setting.variable}={shlex.quote(environment[setting.variable])}"
         for setting in settings()

@@ -6,6 +6,7 @@ import hiredis
 import trio
 
 from trikv.cluster.watch import Status
+from trikv.system_text import to_bytes
 
 PATIENCE_S: Final = 1.0
 """A node that is silent for longer is not answering; the watcher goes on with the others."""
@@ -42,7 +43,7 @@ class Probe:
             # The supervisor is a client of its nodes, not part of one: no host stands between.
             self._stream = await trio.open_tcp_stream(*self._where)  # noqa: TID251
             if self._password:
-                await self._command(b"AUTH", self._password.encode())
+                await self._command(b"AUTH", to_bytes(self._password))
         reply = await self._command(b"INFO", b"server", b"raft")
         return Status.parse(reply.decode(errors="replace")) if isinstance(reply, bytes) else None
 

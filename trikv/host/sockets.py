@@ -7,6 +7,7 @@ from typing import TypeAlias, cast
 
 import trio
 
+from trikv import system_text
 from trikv.host.addresses import join_address, split_address
 from trikv.host.peer_socket import PeerSocket
 
@@ -31,6 +32,10 @@ def endpoint(sockaddr: SockAddr) -> str:
 async def _resolve(address: str) -> tuple[socket.AddressFamily, SockAddr]:
     """The socket address for `address`; numbers never reach a resolver, and IPv4 wins for names."""
     host, port = split_address(address)
+    try:
+        system_text.check_host(host)  # what cannot even be asked for would raise another error than OSError
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from error
     for family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
             socket.inet_pton(family, host)

@@ -26,6 +26,7 @@ from trikv.raft.types import SnapshotMeta
 from trikv.storage.aside import prune
 from trikv.storage.errors import NoRoom, StrayName
 from trikv.storage.layout import BACKUP, BACKUPS
+from trikv.system_text import to_bytes
 from trikv.units import counted
 
 WAIT_POLL_S = 0.005
@@ -161,7 +162,7 @@ class Actions:
         except NoRoom as problem:  # the backup itself is written, and is durable
             log.warning("older backups stay until the next one", reason=str(problem))
         path = f"{self._settings.data_directory}/{name}"
-        return f"{path}: {counted(keys, 'key')} at index {meta.index}".encode()
+        return to_bytes(f"{path}: {counted(keys, 'key')} at index {meta.index}")
 
     async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:
         moment = datetime.fromtimestamp(self._host.clock.wall_ms() / 1000, UTC)

@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol
 
 import attrs
 
+from trikv.machine.replies import CommandError
 from trikv.node.inputs import SMALL_BYTES, InputTotal, bytes_max
 from trikv.node.service import RuntimeSettings
 
@@ -26,6 +27,11 @@ BASE_BYTES: Final = 4096
 """What a connection takes in memory that does nothing, as measured."""
 
 MAXCLIENTS_ERROR = b"-ERR max number of clients reached\r\n"
+NOAUTH = CommandError("NOAUTH Authentication required.")
+LOCKED = CommandError(
+    "NOAUTH this node was started without the password that its peers require; nothing was done, "
+    "use another node, or start this one with the password (requirepass)"
+)
 
 
 @attrs.frozen
@@ -170,6 +176,8 @@ class Connections:
         """Called whenever the last submission in flight has been answered: the stop phases wait for it."""
         self.stopping: str | None = None
         """Why new commands for the cluster are refused; None while the node serves."""
+        self.refusal = NOAUTH
+        """What a connection is told that has not given the password; `LOCKED` where no password will do."""
         self.commands_count = 0
         """Requests looked at, of all connections, for INFO."""
         self.accepted_count = 0
@@ -209,6 +217,23 @@ class Connections:
         self.input.note(connection.id, 0)
         self._ending.pop(connection.id, None)
         connection.control = None
+
+    # Who may be served (`trikv.node.guard`).
+
+    def serves_anybody(self) -> bool:
+        """True where no password is asked of a new connection."""
+        return not self.settings.requirepass and self.refusal is NOAUTH
+
+    def lock(self) -> None:
+        """Close every connection, what is in flight included, and refuse what others ask from now on."""
+        self.refusal = LOCKED
+        self.close_all("this node lacks the password that its peers require")
+
+    def unlock(self) -> None:
+        """Serve again, also those that have connected meanwhile."""
+        self.refusal = NOAUTH
+        for connection in self:
+            connection.authenticated = self.serves_anybody()
 
     # Submissions in flight. A closed connection's still count: the log may hold them.
 

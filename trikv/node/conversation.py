@@ -80,7 +80,7 @@ class Conversation:
             local=wire.local,
             created_ms=now_ms,
             active_ms=now_ms,
-            authenticated=not service.settings.requirepass,
+            authenticated=connections.serves_anybody(),
             control=self,
         )
         self.caller = Caller(self.connection, Transactions(), connections, service, plans)

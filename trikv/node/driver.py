@@ -22,6 +22,7 @@ from trikv.node.durability import Durability, voters_holding
 from trikv.node.events import Event, OtherEvent
 from trikv.node.founding import record_for, standing
 from trikv.node.gathering import Gathering, brings_requests
+from trikv.node.guard import PasswordGuard
 from trikv.node.leading import Leading, stamp_of
 from trikv.node.links import Identity, Links
 from trikv.node.logtime import LogTime
@@ -77,6 +78,7 @@ class Parts:
     retention: Retention
     inbox: Mailbox[Event]
     identity: Identity
+    guard: PasswordGuard
 
 
 class Driver:
@@ -277,7 +279,8 @@ class Driver:
                 self._links.send(peer, said.DurableReply(counter, voters_holding(raft, index)))
             case said.DurableReply(counter=counter, voters=voters):
                 self._parts.durability.told(counter, voters)
-            case said.Standing(blank=blank):
+            case said.Standing(blank=blank, password=password):
+                self._parts.guard.heard(peer, password)
                 if blank:
                     cluster = self._parts.identity.cluster
                     self._links.send(peer, record_for(cluster, raft.membership, peer, disk))
@@ -313,7 +316,10 @@ class Driver:
         raft.reachable(peer)
         identity = self._parts.identity
         configured = [identity.node_id, *self._links.peers()]
-        self._links.send(peer, standing(blank=False, cluster=identity.cluster, configured=configured))
+        mark = self._parts.guard.mark
+        # First, so that the peer knows whether it may serve before anything lets it answer a client.
+        told = standing(blank=False, cluster=identity.cluster, configured=configured, password=mark)
+        self._links.send(peer, told)
         self.draining.pop(peer, None)
         self.quiet_peers.discard(peer)
         if self.stopping:

@@ -78,6 +78,6 @@ def record_for(cluster: bytes, membership: Membership, peer: NodeId, disk: DiskI
     return BootstrapRecord(cluster, membership if named else Membership(()))
 
 
-def standing(*, blank: bool, cluster: bytes, configured: Iterable[NodeId]) -> Standing:
-    """What a node tells each peer when a link opens."""
-    return Standing(blank, cluster, tuple(sorted(configured)))
+def standing(*, blank: bool, cluster: bytes, configured: Iterable[NodeId], password: bytes) -> Standing:
+    """What a node tells each peer when a link opens; `password` is its mark."""
+    return Standing(blank, cluster, tuple(sorted(configured)), password)

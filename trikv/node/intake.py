@@ -44,7 +44,6 @@ from trikv.protocol.client import (
 from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 from trikv.units import counted
 
-NOAUTH: Final = CommandError("NOAUTH Authentication required.")
 _CONNECTION_US: Final = 6
 """One line of CLIENT LIST."""
 _EXPLAIN_US: Final = 700
@@ -251,7 +250,7 @@ class Intake:
         if len(request.args) > ARGUMENTS_MAX:
             self._refuse(unit, request, TOO_MANY_ARGUMENTS)
         elif not (self.caller.connection.authenticated or plan.before_auth):
-            self._refuse(unit, request, NOAUTH)
+            self._refuse(unit, request, self.caller.connections.refusal)
         elif self.caller.transactions.open and not plan.acts_inside:
             self._queue(unit, request, plan)
         elif stopping is not None and plan.mode in (Mode.WRITE, Mode.READ, Mode.ACTION, Mode.SPECIAL):

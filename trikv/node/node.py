@@ -18,6 +18,7 @@ from trikv.node.driver import Driver, Parts
 from trikv.node.durability import Durability
 from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.founding import Adopt, Founding, standing
+from trikv.node.guard import PasswordGuard
 from trikv.node.intake import ConversationLimits
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.leasing import LeaseReads
@@ -44,6 +45,7 @@ from trikv.raft.types import EntryKind
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import Wal, WalSettings
+from trikv.system_text import to_bytes
 
 STANDING_INTERVAL_S = 0.5
 """How often a blank disk says so: bounds how long founding waits for a link that has just come up."""
@@ -89,6 +91,7 @@ class Node:
             output_bytes_max=config.output_bytes_max,
             cap=partial(self._service.cap, config.maxmemory),
         )
+        self._guard = PasswordGuard(secret, to_bytes(config.requirepass), self._connections)
         # A submission must fit an entry with what MessagePack adds to its arguments.
         self._limits = ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4)
 
@@ -241,7 +244,15 @@ class Node:
         configured = [self._config.node_id, *links.peers()]
         while True:
             for peer in links.peers():
-                links.send(peer, standing(blank=True, cluster=BLANK_CLUSTER, configured=configured))
+                links.send(
+                    peer,
+                    standing(
+                        blank=True,
+                        cluster=BLANK_CLUSTER,
+                        configured=configured,
+                        password=self._guard.mark,
+                    ),
+                )
             await trio.sleep(STANDING_INTERVAL_S)
 
     async def _wake_on_stop(self) -> None:
@@ -271,6 +282,7 @@ class Node:
             case LinkDown(peer=peer):
                 founding.lost(peer)
             case PeerSaid(peer=peer, disk=disk, message=Standing() as message):
+                self._guard.heard(peer, message.password)
                 found = founding.heard(peer, disk, message)
                 if found is not None:
                     return Adopt(self._host.entropy.bytes(16), found.membership)
@@ -321,6 +333,7 @@ class Node:
             retention=Retention(RetentionSettings(config.log_tail_bytes, config.log_follower_bytes)),
             inbox=inbox,
             identity=identity,
+            guard=self._guard,
         )
         return parts, Driver(parts)
 

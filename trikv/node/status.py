@@ -163,6 +163,7 @@ class Status:
             ("raft_num_nodes", len(members)),
             ("raft_num_voting_nodes", sum(member.voter for member in members)),
             ("raft_members", ",".join(f"{m.id}:{'voter' if m.voter else 'learner'}" for m in members)),
+            ("peers_password", parts.guard.standing()),
             ("raft_log_bytes", raft.log_bytes),
             ("raft_first_index", raft.first_index),
             ("raft_reads", "lease" if parts.reads.by_lease else "linearizable"),

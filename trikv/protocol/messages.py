@@ -101,6 +101,9 @@ class Standing(msgspec.Struct, frozen=True, array_like=True, tag=110):
     """16 bytes; zeros where blank."""
     configured: tuple[NodeId, ...]
     """The node ids in the sender's configuration, ascending."""
+    password: bytes = b""
+    """`trikv.protocol.peer.password_mark` of what the sender's AUTH must give; empty: it is of a version that
+    does not say."""
 
 
 class BootstrapRecord(msgspec.Struct, frozen=True, array_like=True, tag=111):

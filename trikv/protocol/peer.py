@@ -36,6 +36,7 @@ __all__ = [
     "PeerProtocolError",
     "PeerWire",
     "Send",
+    "password_mark",
 ]
 
 VERSION: Final = 1
@@ -51,6 +52,20 @@ _SELF: Final = Struct(f">8sHH16s16s{NONCE_BYTES}s")
 """Magic, version, node id, disk id, cluster id, nonce."""
 _MAC_BYTES: Final = 32
 _PREFIX_BYTES: Final = len(_MAGIC) + 2
+
+
+def password_mark(secret: bytes, password: bytes) -> bytes:
+    """What nodes tell each other of the password that AUTH must give (empty: none is asked).
+
+    Equal passwords have equal marks; who does not know the cluster's secret learns nothing by them, not even
+    whether there is a password.
+    """
+    return blake2b(password, key=_key_of(secret), digest_size=16, person=b"trikv password").digest()
+
+
+def _key_of(secret: bytes) -> bytes:
+    """The secret's file may hold text of any length; BLAKE2b takes keys of at most 64 bytes."""
+    return blake2b(secret, digest_size=32, person=b"trikv secret").digest()
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -110,8 +125,7 @@ class PeerHandshake:
         self._own = _Introduction(
             node_id, disk, cluster, _SELF.pack(_MAGIC, VERSION, node_id, disk, cluster, nonce)
         )
-        # The secret's file may hold text of any length; BLAKE2b takes keys of at most 64 bytes.
-        self._key = blake2b(secret, digest_size=32, person=b"trikv secret").digest()
+        self._key = _key_of(secret)
         self._expected_peer = expected_peer
         self._limits = limits
         self._buffer = bytearray()

@@ -17,9 +17,10 @@ from cyclopts import Parameter
 
 from trikv import streams
 from trikv.bench.connection import Refused
-from trikv.bench.options import OptionError
+from trikv.bench.options import OptionError, find_password
 from trikv.errors import first_line
 from trikv.host.signals import watch_stop_signals
+from trikv.passwords import ON_THE_COMMAND_LINE, VARIABLE
 from trikv.torture.link import Link
 from trikv.torture.nodes import Trikv, plan_nodes
 from trikv.torture.options import Options, Target, parse_target
@@ -43,6 +44,12 @@ def torture(
     seconds: Annotated[float, _option("How long each system is tortured; checking comes on top.")] = 60.0,
     target: Annotated[
         str | None, _option("redis://[:password@]host:port: only load and checks, for a server of yours.")
+    ] = None,
+    password_file: Annotated[
+        str | None,
+        _option(
+            "A file whose first line is the target's password; ps does not show it. Or TRIKV_REQUIREPASS."
+        ),
     ] = None,
     against_redis: Annotated[
         bool | None,
@@ -68,7 +75,7 @@ def torture(
     try:
         options = Options(
             seconds=seconds,
-            target=None if target is None else parse_target(target),
+            target=None if target is None else _target(target, password_file),
             against_redis=against_redis,
             redis_server=find_server(),
             data_directory=data_directory,
@@ -86,6 +93,17 @@ def torture(
     except* (TortureError, OSError) as group:
         code = _complain(first_line(group), _FAILED)
     return code
+
+
+def _target(text: str, password_file: str | None) -> Target:
+    """The target, with its password from wherever it was given. Raises OptionError."""
+    target = parse_target(text)
+    if target.password is None:
+        return attrs.evolve(target, password=find_password(None, password_file))
+    if password_file is not None:
+        raise OptionError("--password-file does not go with a password in --target; give one of them")
+    sys.stderr.write(f"trikv: {ON_THE_COMMAND_LINE}; use --password-file, or {VARIABLE}\n")
+    return target
 
 
 def _complain(text: str, code: int) -> int:

@@ -32,7 +32,7 @@ class Crowd:
         *,
         clients: int,
         seed: int,
-        password: str | None = None,
+        password: bytes | None = None,
         replicas: int = 0,
     ) -> None:
         """`replicas`: a write counts as acknowledged when WAIT says that so many have it; 0: no WAIT."""

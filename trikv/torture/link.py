@@ -6,7 +6,7 @@ from typing import Any, Final
 import hiredis
 import trio
 
-from trikv.bench.connection import Refused, encode
+from trikv.bench.connection import Refused, encode, wants_none
 from trikv.bench.options import Address
 
 CONNECT_S_MAX: Final = 2.0
@@ -25,15 +25,15 @@ class Link:
         self._reader = hiredis.Reader(notEnoughData=Ellipsis)
 
     @classmethod
-    async def open(cls, address: Address, password: str | None = None) -> "Link":
+    async def open(cls, address: Address, password: bytes | None = None) -> "Link":
         """Connect. Raises OSError; Refused where the server does not accept the password."""
         with trio.move_on_after(CONNECT_S_MAX):
             # The torturer is a client like any other: no host stands between.
             stream = await trio.open_tcp_stream(*address)  # noqa: TID251
             link = cls(stream)
             if password is not None:
-                (reply,) = await link.exchange([(b"AUTH", password.encode())])
-                if isinstance(reply, hiredis.ReplyError):
+                (reply,) = await link.exchange([(b"AUTH", password)])
+                if isinstance(reply, hiredis.ReplyError) and not wants_none(reply):
                     link.close()
                     raise Refused(str(reply))
             return link

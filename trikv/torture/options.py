@@ -2,11 +2,12 @@
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
 
 from trikv.bench.options import Address, OptionError
+from trikv.system_text import check_host, to_bytes
 
 NODES: Final = 3
 SECONDS_MAX: Final = 600.0
@@ -23,7 +24,7 @@ class Target:
     """A server that somebody else runs."""
 
     address: Address
-    password: str | None = None
+    password: bytes | None = None
 
 
 @attrs.frozen
@@ -93,4 +94,9 @@ def parse_target(text: str) -> Target:
         port = None
     if url.scheme != "redis" or not url.hostname or not port or url.path.strip("/") or url.query:
         raise OptionError(f"--target: {text!r} is not redis://host:port, or redis://:password@host:port")
-    return Target(Address(url.hostname, port), unquote(url.password) if url.password else None)
+    try:
+        check_host(url.hostname)
+    except ValueError as error:
+        raise OptionError(f"--target: {error}") from error
+    password = unquote_to_bytes(to_bytes(url.password)) if url.password else None
+    return Target(Address(url.hostname, port), password)

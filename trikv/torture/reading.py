@@ -42,7 +42,7 @@ class Reader:
     """Reads one run's keys from one address."""
 
     def __init__(
-        self, evidence: Evidence, where: Callable[[], Address], *, password: str | None, give_up_s: float
+        self, evidence: Evidence, where: Callable[[], Address], *, password: bytes | None, give_up_s: float
     ) -> None:
         """`where`: asked at each attempt to connect."""
         self._evidence = evidence

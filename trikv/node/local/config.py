@@ -16,6 +16,7 @@ from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.table import Kind
 from trikv.node.local.table import LOCAL, help_of
 from trikv.node.units import Args, Caller
+from trikv.system_text import to_bytes
 
 
 @attrs.frozen
@@ -64,7 +65,7 @@ def config_get(caller: Caller, *patterns: bytes) -> Reply:
     found: dict[Reply, Reply] = {}
     for name, setting in _SETTINGS.items():
         if any(match(name) for match in matchers):
-            found[name] = setting.read(caller).encode()
+            found[name] = to_bytes(setting.read(caller))
     return found
 
 

@@ -5,10 +5,11 @@ from hmac import compare_digest
 from trikv.machine.errors import text_of, wrong_arity
 from trikv.machine.replies import OK, PONG, CommandError, Reply, Status, Verbatim
 from trikv.machine.table import Kind
-from trikv.node.connections import Connection
+from trikv.node.connections import LOCKED, Connection
 from trikv.node.local.table import LOCAL, help_of
 from trikv.node.service import REDIS_VERSION
 from trikv.node.units import Caller
+from trikv.system_text import to_bytes
 
 SYNTAX_ERROR = CommandError("ERR syntax error")
 NOT_AN_INTEGER = CommandError("ERR value is not an integer or out of range")
@@ -58,7 +59,7 @@ def auth(caller: Caller, *words: bytes) -> Reply:
     """Give the password (requirepass)."""
     match words:
         case (password,):
-            if not caller.service.settings.requirepass:
+            if caller.connections.serves_anybody():
                 return _NO_PASSWORD
             return _authenticate(caller, b"default", password)
         case (user, password):
@@ -71,7 +72,9 @@ def auth(caller: Caller, *words: bytes) -> Reply:
 
 def _authenticate(caller: Caller, user: bytes, password: bytes) -> Reply:
     """There is one user, ``default``; without a configured password it takes any, as in Redis."""
-    required = caller.service.settings.requirepass.encode()
+    if caller.connections.refusal is LOCKED:
+        return LOCKED
+    required = to_bytes(caller.service.settings.requirepass)
     if user != b"default" or (required and not compare_digest(password, required)):
         return _WRONGPASS
     caller.connection.authenticated = True
@@ -114,7 +117,7 @@ def hello(caller: Caller, *args: bytes) -> Reply:
             shown = text_of(args[at][:128])
             return CommandError(f"ERR Syntax error in HELLO option '{shown}'")
     if not connection.authenticated:
-        return _HELLO_NOAUTH
+        return LOCKED if caller.connections.refusal is LOCKED else _HELLO_NOAUTH
     connection.resp_version = version
     if name is not None:
         connection.name = name
@@ -137,7 +140,7 @@ def reset(caller: Caller) -> Reply:
     connection.database = 0
     connection.resp_version = 2
     connection.name = b""
-    connection.authenticated = not caller.service.settings.requirepass
+    connection.authenticated = caller.connections.serves_anybody()
     return Status("RESET")
 
 

@@ -7,6 +7,7 @@ from trikv.machine.replies import CommandError, Reply, Status, Verbatim
 from trikv.machine.table import Command, Kind
 from trikv.node.local.table import LOCAL, help_of
 from trikv.node.units import Caller
+from trikv.system_text import to_bytes
 from trikv.units import counted
 
 _NOT_A_CLUSTER = CommandError("ERR This instance has cluster support disabled")
@@ -30,7 +31,7 @@ def info(caller: Caller, *sections: bytes) -> Reply:
             parts = [head + "\r\n" if blank else head, caller.connections.info(), tail]
         else:
             parts.append(caller.connections.info())
-    return Verbatim("\r\n".join(part for part in parts if part).encode())
+    return Verbatim(to_bytes("\r\n".join(part for part in parts if part)))
 
 
 @LOCAL.command("MEMSTATS", kind=Kind.LOCAL, group="server")

@@ -1,0 +1,44 @@
+"""Variables that look like settings and are none: what orchestrators set for a service named ``trikv``.
+
+Kubernetes gives each container the addresses of the services beside it, and docker's links did the same, in
+variables named after the service. A service named ``trikv``, or ``trikv-node``, makes ``TRIKV_SERVICE_HOST``,
+``TRIKV_PORT=tcp://10.0.0.1:8080`` or ``TRIKV_NODE_PORT_8080_TCP_ADDR``. Nobody chose them, so they must not
+stop a start; and as little as possible is taken for one of them, since a misspelt setting must.
+
+Sources: kubernetes.io, "Discovering services"; docs.docker.com, "Legacy container links".
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_SERVICE: Final = r"TRIKV(?:_[A-Z0-9_]+)?"
+_URL: Final = re.compile(r"(?:tcp|udp|sctp)://[^\s/]+:\d+")
+_SHAPES: Final = (
+    (re.compile(_SERVICE + r"_SERVICE_HOST"), re.compile(r"\S+")),
+    (re.compile(_SERVICE + r"_SERVICE_PORT(?:_[A-Z0-9_]+)?"), re.compile(r"\d+")),
+    (re.compile(_SERVICE + r"_PORT"), _URL),
+    (re.compile(_SERVICE + r"_PORT_\d+_(?:TCP|UDP|SCTP)"), _URL),
+    (re.compile(_SERVICE + r"_PORT_\d+_(?:TCP|UDP|SCTP)_ADDR"), re.compile(r"\S+")),
+    (re.compile(_SERVICE + r"_PORT_\d+_(?:TCP|UDP|SCTP)_PORT(?:_START|_END)?"), re.compile(r"\d+")),
+    (re.compile(_SERVICE + r"_PORT_\d+_(?:TCP|UDP|SCTP)_PROTO"), re.compile(r"tcp|udp|sctp")),
+    (re.compile(_SERVICE + r"_PORT(?:_\d+_(?:TCP|UDP|SCTP))?_(?:START|END)"), _URL),
+    (re.compile(_SERVICE + r"_NAME"), re.compile(r"/[\w.-]+/[\w.-]+")),
+    (re.compile(_SERVICE + r"_ENV_\w+"), re.compile(r".*", re.DOTALL)),
+)
+"""Names, and the values that they have then."""
+
+
+def is_service_variable(name: str, value: str) -> bool:
+    """Whether an orchestrator set this, and no person."""
+    return any(shape.fullmatch(name) and of.fullmatch(value) for shape, of in _SHAPES)
+
+
+def without_service_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment that people have made."""
+    return {name: value for name, value in environment.items() if not is_service_variable(name, value)}
+
+
+def service_variables(environment: Mapping[str, str]) -> list[str]:
+    """The names of those that an orchestrator has set, in order."""
+    return sorted(name for name, value in environment.items() if is_service_variable(name, value))
