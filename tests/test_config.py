@@ -71,7 +71,7 @@ def test_what_follows_from_other_settings() -> None:
     """Directory and peer port follow the node's number and its own entry among the peers."""
     config = resolve(flags={"node_id": "2", "peers": PEERS, "port": "8081"})
     assert config.data_directory == "data/node2"
-    assert config.peer_address == "127.0.0.1:18081"
+    assert config.peer_addresses == ("127.0.0.1:18081",)
 
 
 def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:

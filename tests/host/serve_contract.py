@@ -297,15 +297,17 @@ class ServeContract:
             address = server.address
             with pytest.raises(OSError, match=address):
                 await rig.host.network.serve(
-                    address, lambda wire: Recorder(wire, server.changed), task_status=trio.TASK_STATUS_IGNORED
+                    (address,),
+                    lambda wire: Recorder(wire, server.changed),
+                    task_status=trio.TASK_STATUS_IGNORED,
                 )
         async with trio.open_nursery() as nursery:
             listening = await nursery.start(
                 lambda task_status: rig.host.network.serve(
-                    address, lambda wire: Recorder(wire, server.changed), task_status=task_status
+                    (address,), lambda wire: Recorder(wire, server.changed), task_status=task_status
                 )
             )
-            assert listening.address == address
+            assert list(listening.addresses) == [address]
             nursery.cancel_scope.cancel()
 
     async def test_many_connections(self, rig: Rig) -> None:

@@ -100,9 +100,9 @@ async def main():
     async with trio.open_nursery() as nursery:
         network = RealNetwork(use_epoll=sys.argv[1] == "hub")
         async def serve(task_status):
-            await network.serve("127.0.0.1:0", Echo, task_status=task_status)
+            await network.serve(("127.0.0.1:0",), Echo, task_status=task_status)
         listening = await nursery.start(serve)
-        print(listening.address, flush=True)
+        print(listening.addresses[0], flush=True)
 
 trio.run(main)
 """
@@ -141,12 +141,12 @@ def test_taken_port_is_one_line() -> None:
     """A port in use is an OSError of one line that names the address."""
 
     async def main() -> None:
-        from trikv.host.sockets import listening_socket
+        from trikv.host.sockets import listener_at
 
-        first = await listening_socket("127.0.0.1:0")
-        address = f"127.0.0.1:{first.getsockname()[1]}"
+        first = await listener_at("127.0.0.1:0")
+        address = first.address
         with pytest.raises(OSError, match=f"cannot listen on {address}: Address already in use"):
-            await listening_socket(address)
+            await listener_at(address)
         first.close()
 
     trio.run(main)
@@ -332,13 +332,15 @@ async def test_lost_in_the_backlog(tmp_path: Path) -> None:
 
         async with trio.open_nursery() as nursery:
             bound = await nursery.start(
-                lambda task_status: host.network.listen("127.0.0.1:0", handler, task_status=task_status)
+                lambda task_status: host.network.listen(
+                    ("127.0.0.1:0",), handler, connections_max=64, task_status=task_status
+                )
             )
-            host_part, _, port = bound.address.rpartition(":")
+            host_part, _, port = bound.addresses[0].rpartition(":")
             hasty = socket.create_connection((host_part, int(port)))
             hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             hasty.close()
-            stream = await host.network.dial(bound.address)
+            stream = await host.network.dial(bound.addresses[0])
             await stream.send_all(b"x")
             with trio.fail_after(5):
                 await served.wait()

@@ -307,7 +307,7 @@ class Intake:
             slot = Step(args=args, after=after_select)
         elif plan.command.name == "CONFIG|SET":
             # A faulty one is queued as well, as in Redis: its error is then its reply.
-            _, command = config.split(args)
+            _, command = config.split(self.caller, args)
             if command is not None:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True
@@ -365,7 +365,7 @@ class Intake:
             unit.add(Ready(OK, request.typed))
 
     def _config_set(self, unit: Unit, request: Request, plan: Plan) -> None:
-        error, command = config.split(request.args)
+        error, command = config.split(self.caller, request.args)
         if error is not None:
             self._refuse(unit, request, error)
         elif command is None:

@@ -89,6 +89,8 @@ class RuntimeSettings:
     """Empty: no password."""
     reads: str = "linearizable"
     """Or ``lease``; shown, never changed while the node runs."""
+    clients_max: int = 1_000_000
+    """The most that `maxclients` may be: what the system leaves for clients (`trikv.node.descriptors`)."""
 
 
 class Service(Protocol):
