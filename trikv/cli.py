@@ -117,7 +117,7 @@ def console(
     Parameters
     ----------
     node
-        PORT on this machine, or host:port.
+        PORT on this machine, host:port, or the path of a Unix socket.
     """
     from trikv.console import talk  # noqa: PLC0415 - see the module docstring
 

@@ -266,6 +266,8 @@ def resolve(
     `flags` has settings by name, ``_`` or ``-`` between words. Raises ConfigError, one line.
     """
     environment = environment or {}
+    if file == "":
+        raise ConfigError("--config: the path is empty; give a file, or leave it out")
     file = file or environment.get("TRIKV_CONFIG")
     from_file = _from_file(file) if file else {}
     from_outside = _from_environment(environment) | _from_flags(flags or {})

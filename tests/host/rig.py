@@ -30,6 +30,10 @@ class Rig(Protocol):
     def any_address(self) -> str:
         """An address of the host with port 0."""
 
+    @property
+    def another_address(self) -> str:
+        """Of the same host, under another name or number, with port 0."""
+
     async def connect(self, address: str) -> trio.abc.HalfCloseableStream:
         """A client's connection, outside the host."""
 
