@@ -45,7 +45,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["cluster", "x"], "PORT: 'x' is not a whole number"),
         (["cluster", "8080", "lots"], "MAX_VOLUME: 'lots' is not a size"),
         (["cluster", "1", "2", "3", "4"], "too many arguments: 4;"),
-        (["cli", "x"], "'x' is not a whole number; give PORT or host:port"),
+        (["cli", "x"], "'x' is not a whole number; give PORT, host:port or the path of a Unix socket"),
         (["cli", "0"], "0 is no port"),
         (["cli", "a:b"], "'b' is not a whole number"),
     ],

@@ -5,6 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from trikv import units
@@ -71,7 +72,7 @@ def test_what_follows_from_other_settings() -> None:
     """Directory and peer port follow the node's number and its own entry among the peers."""
     config = resolve(flags={"node_id": "2", "peers": PEERS, "port": "8081"})
     assert config.data_directory == "data/node2"
-    assert config.peer_address == "127.0.0.1:18081"
+    assert config.peer_addresses == ("127.0.0.1:18081",)
 
 
 def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
@@ -94,6 +95,24 @@ def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
         ({"flags": {"port": "65536"}}, "--port: 65536 is not between 0 and 65535"),
         ({"environment": {"TRIKV_TIMEOUT_S": "-1"}}, "TRIKV_TIMEOUT_S: -1 is not between 0"),
         ({"flags": {"maxmemory": "12q"}}, "--maxmemory: '12q' is not a size"),
+        ({"flags": {"port": "080"}}, "--port: '080' begins with a zero; write 80"),
+        ({"flags": {"port": "9" * 5000}}, "is too large a number"),
+        ({"flags": {"maxmemory": "08mb"}}, "--maxmemory: '08' begins with a zero; write 8"),
+        ({"flags": {"listen": ""}}, "--listen: names no host; write one or more, as in 127.0.0.1 ::1"),
+        ({"flags": {"listen": "a b/c"}}, "--listen: 'b/c' is no host"),
+        ({"flags": {"listen": "::1 [::1]"}}, "--listen: names ::1 twice"),
+        ({"flags": {"listen": "127.0.0.256"}}, "--listen: '127.0.0.256' is no host"),
+        ({"flags": {"listen": "a..b"}}, "--listen: 'a..b' is no host"),
+        ({"flags": {"listen": " ".join(f"h{n}" for n in range(17))}}, "--listen: names 17 hosts; at most 16"),
+        ({"flags": {"unix_socket": "/tmp/" + "x" * 200}}, "is longer than the 107 bytes"),
+        ({"flags": {"unix_socket": "/tmp/"}}, "--unix-socket: '/tmp/' is a directory"),
+        ({"flags": {"unix_socket_mode": "9"}}, "--unix-socket-mode: '9' is no mode of a file"),
+        ({"flags": {"data_directory": " "}}, "--data-directory: the path is empty"),
+        ({"flags": {"secret_file": "a\nb"}}, "--secret-file: 'a\\nb' holds control characters"),
+        ({"flags": {"peers": "1=h:1,2=h:1"}}, "peers: nodes 1 and 2 have the same address, h:1"),
+        ({"flags": {"peers": "1=0.0.0.0:1"}}, "peers: node 1 is at 0.0.0.0:1, which nobody can dial"),
+        ({"flags": {"peers": "1=a b:1"}}, "--peers: 'a b:1' is no address"),
+        ({"file": ""}, "--config: the path is empty"),
         ({"flags": {"reads": "local"}}, "--reads: 'local' is not one of: linearizable, lease"),
         ({"flags": {"peers": "nonsense"}}, "--peers: 'nonsense' is no peer"),
         ({"flags": {"peers": "2=h:1"}}, "names nodes 2 but not node_id 1"),
@@ -191,6 +210,131 @@ def test_settings_are_frozen() -> None:
 def test_sizes_are_read_as_redis_does(text: str, count: int) -> None:
     """With a b powers of 1024, without powers of 1000, any case."""
     assert units.parse_bytes(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("127.0.0.1", ("127.0.0.1",)),
+        ("::1", ("::1",)),
+        ("[::1]", ("::1",)),
+        ("::", ("::",)),
+        ("0.0.0.0 ::", ("0.0.0.0", "::")),
+        ("0.0.0.0,[::]", ("0.0.0.0", "::")),
+        (" 127.0.0.1,\tlocalhost , 0:0::1 ", ("127.0.0.1", "localhost", "::1")),
+        ("* ::*", ("0.0.0.0", "::")),
+        ("node-1.example.org.", ("node-1.example.org.",)),
+        ("fe80::1%lo", ("fe80::1%lo",)),
+    ],
+)
+def test_listen_takes_hosts_as_redis_bind_does(text: str, hosts: tuple[str, ...], tmp_path: Path) -> None:
+    """Spaces or commas between them, IPv6 with or without brackets, names; in TOML a list as well."""
+    config = resolve(flags={"listen": text})
+    assert config.listen == hosts
+    assert config.addresses == tuple(units.join_address(host, 8080) for host in hosts)
+    assert config.address == config.addresses[0]
+    file = tmp_path / "node.toml"
+    file.write_text(f"listen = {list(hosts)}", encoding="utf-8")
+    assert resolve(file=str(file)).listen == hosts
+    assert NodeConfig(listen=text).listen == NodeConfig(listen=hosts).listen == hosts
+
+
+def test_peers_find_a_node_on_all_its_hosts() -> None:
+    """The peer port is bound on the same hosts as the clients' port."""
+    config = resolve(flags={"peers": PEERS, "listen": "127.0.0.1 ::1"})
+    assert config.peer_addresses == ("127.0.0.1:18080", "[::1]:18080")
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"), [("700", "0700"), ("0700", "0700"), ("0o770", "0770"), ("00770", "0770")]
+)
+def test_a_sockets_mode_is_octal(text: str, mode: str) -> None:
+    """As people write modes; what could be read otherwise is refused."""
+    assert resolve(flags={"unix_socket_mode": text}).unix_socket_mode == mode
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "unix_socket_mode = 0o700",
+            "unix_socket_mode: expected text, found the number 448; write it in quotes",
+        ),
+        ("listen = 4", "listen: expected text, found the number 4; write it in quotes"),
+        ("port = 1.5", "port: expected text or a whole number, found float"),
+        ("port = nan", "port: expected text or a whole number, found float"),
+        ("port = true", "port: expected text or a whole number, found bool"),
+        ("port = [1]", "port: expected text or a whole number, found list"),
+        ("listen = []", "listen: names no host"),
+        ("port = " + "9" * 5000, "not valid TOML"),
+        ("port = 0x" + "f" * 5000, "Exceeds the limit"),
+        ("x = " + "[" * 5000, "not valid TOML"),
+        ("port = \0", "not valid TOML"),
+    ],
+)
+def test_a_file_of_nonsense_is_refused_in_one_line(line: str, expected: str, tmp_path: Path) -> None:
+    """Whatever TOML can say."""
+    file = tmp_path / "node.toml"
+    file.write_text(line, encoding="utf-8")
+    assert expected in refusal(file=str(file))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"port": "8080"}, "port: expected int, found str"),
+        ({"port": True}, "port: expected int, found bool"),
+        ({"listen": 7}, "listen: "),
+        ({"listen": ""}, "listen: names no host"),
+        ({"data_directory": None}, "data_directory: expected str, found NoneType"),
+        ({"data_directory": ""}, "data_directory: the path is empty"),
+        ({"peers": "1=h:1"}, "peers: expected Mapping, found str"),
+        ({"peers": {1: "nonsense"}}, "peers: 'nonsense' is no address"),
+        ({"unix_socket_mode": "x"}, "unix_socket_mode: 'x' is no mode"),
+    ],
+)
+def test_an_embedding_program_is_refused_alike(given: dict[str, object], expected: str) -> None:
+    """What is built without `resolve` is checked as well: a `ConfigError`, no other exception."""
+    with pytest.raises(ConfigError) as caught:
+        NodeConfig(**given)  # type: ignore[arg-type]
+    assert expected in str(caught.value)
+
+
+WORDS = """
+0 00 080 -0 +1 1_000 0x10 1e3 nan inf lease LEASE / // /dev/null ~ relative/../path
+:: [ [] [::1 ::1] [[::1]] ::: 1.2.3 127.1 256.0.0.1 a..b -a a- fe80::1% ::ffff:1.2.3.4 xn--
+é.example 127.0.0.1:80 ::1,::1 1=h:1,1=h:2 1=h:1,2=h:1 1=[::]:5 =h:1 1= 1=h 65536=h:1 1=h:99999
+"""
+NASTY = ["", " ", "9" * 5000, "x" * 5000, "localhost " * 17, "\0", "a\0b", "a\nb", "\x7f", "\u2028"]
+HOSTILE = st.one_of(
+    st.text(),
+    st.text(alphabet="0123456789-+.:,=[]*%/ \t\n_abefklmngxNI\0\ud800\udcff٣é", max_size=40),
+    st.integers().map(str),
+    st.integers(-(1 << 70), 1 << 70).map(lambda number: f"{number}mb"),
+    st.floats().map(str),
+    st.sampled_from(NASTY + WORDS.split()),
+)
+SETTINGS = [setting.name for setting in settings()]
+
+
+@given(st.sampled_from(["flag", "variable"]), st.dictionaries(st.sampled_from(SETTINGS), HOSTILE, min_size=1))
+@settings_of_hypothesis(deadline=None)
+def test_every_setting_is_understood_or_refused_in_one_line(source: str, given: dict[str, str]) -> None:
+    """Whatever text comes in: a configuration that can be built again, or one line that names a setting."""
+    try:
+        if source == "flag":
+            config = resolve(flags=given)
+        else:
+            config = resolve(environment={f"TRIKV_{name.upper()}": text for name, text in given.items()})
+    except ConfigError as error:
+        text = str(error)
+        assert not any(ord(character) < 32 or ord(character) == 127 for character in text)
+        assert len(text.splitlines()) == 1
+        assert len(text) < 500
+        assert any(name in text.lower().replace("-", "_") for name in SETTINGS)
+        return
+    assert config == attrs.evolve(config)
+    assert all(host == units.parse_host(host) for host in config.listen)
 
 
 @pytest.mark.parametrize("text", ["", "mb", "-1", "1.5gb", "1 mb x", "0x10", "٣", "1tb"])

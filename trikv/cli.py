@@ -122,7 +122,7 @@ def console(
     Parameters
     ----------
     node
-        PORT on this machine, or host:port.
+        PORT on this machine, host:port, or the path of a Unix socket.
     password_file
         Its first line is sent with AUTH first; so is TRIKV_REQUIREPASS, if that is set.
     """

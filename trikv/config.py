@@ -12,7 +12,7 @@ a host.
 import difflib
 import ipaddress
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -69,6 +69,11 @@ def _bytes(reason: str, default: int, low: int, high: int) -> Any:
     return attrs.field(default=default, metadata={"setting": setting})
 
 
+def _path(reason: str, default: str, parse: Callable[[str], str] = units.parse_path) -> Any:
+    """Text of a form, most often a path."""
+    return attrs.field(default=default, metadata={"setting": Setting(reason, parse)})
+
+
 def _text(
     reason: str,
     default: str,
@@ -81,12 +86,30 @@ def _text(
     return attrs.field(default=default, repr=not secret, metadata={"setting": setting})
 
 
+def _hosts(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Read `listen` as an embedding program may give it: text, or its parts. Raises ConfigError."""
+    try:
+        return units.parse_hosts(value if isinstance(value, str) else " ".join(value))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"listen: {error}") from error
+
+
 @attrs.frozen(kw_only=True)
 class NodeConfig:
     """The settings of one node, checked. Build it with `resolve`, or directly when embedding."""
 
     node_id: int = _integer("this node's number in the cluster", 1, 1, units.NODE_ID_MAX)
-    listen: str = _text("host to bind; loopback unless asked, for there is no TLS yet", "127.0.0.1")
+    listen: tuple[str, ...] = attrs.field(
+        default=("127.0.0.1",),
+        converter=_hosts,
+        metadata={
+            "setting": Setting(
+                "hosts to bind, for clients and peers, as in 127.0.0.1 ::1; loopback unless asked: there is "
+                "no TLS yet",
+                units.parse_hosts,
+            )
+        },
+    )
     port: int = _integer("client port, telnet and RESP alike; 0: the system chooses", 8080, 0, units.PORT_MAX)
     peer_port: int = _integer(
         "port for the other nodes; 0: that of this node's own entry in peers (a single node needs none)",
@@ -103,8 +126,16 @@ class NodeConfig:
             )
         },
     )
-    data_directory: str = _text("where log and snapshots live", "data/node1")
-    secret_file: str = _text(
+    unix_socket: str = _path(
+        "path of a Unix socket for clients, beside the ports; empty: none", "", units.parse_socket_path
+    )
+    unix_socket_mode: str = _path(
+        "octal mode of its file; whoever may write it may connect (Redis' unixsocketperm)",
+        "0700",
+        units.parse_mode,
+    )
+    data_directory: str = _path("where log and snapshots live", "data/node1", units.parse_directory)
+    secret_file: str = _path(
         "the cluster's shared secret, a 0600 file; empty: cluster.secret beside data_directory", ""
     )
     maxmemory: int = _bytes(
@@ -188,7 +219,7 @@ class NodeConfig:
     )
     peer_frame_bytes_max: int = _bytes("longest peer message; above entry_bytes_max", 20 * MIB, 4096, 1 << 32)
     backups_kept: int = _integer("how many BACKUP files are kept", 10, 1, 10**6)
-    load: str = _text("a backup or dump that fills an empty cluster", "")
+    load: str = _path("a backup or dump that fills an empty cluster", "")
 
     maxmemory_explicit: bool = False
     """A flag or the environment gave `maxmemory`: send it through the log once after election."""
@@ -196,18 +227,23 @@ class NodeConfig:
     def __attrs_post_init__(self) -> None:
         """Refuse what no source's line alone shows to be wrong. Raises ConfigError."""
         for setting in settings():
-            _check_range(setting.name, getattr(self, setting.name), setting.about)
+            _check_value(setting, getattr(self, setting.name))
         _check_together(self)
 
     @property
     def address(self) -> str:
-        """Where clients are served: ``host:port``."""
-        return units.join_address(self.listen, self.port)
+        """Where clients are served first of all: ``host:port``."""
+        return self.addresses[0]
 
     @property
-    def peer_address(self) -> str:
-        """Where other nodes are served: ``host:port``."""
-        return units.join_address(self.listen, self.peer_port)
+    def addresses(self) -> tuple[str, ...]:
+        """Wherever clients are served over TCP: ``host:port``."""
+        return tuple(units.join_address(host, self.port) for host in self.listen)
+
+    @property
+    def peer_addresses(self) -> tuple[str, ...]:
+        """Where other nodes are served: the same hosts, TCP only."""
+        return tuple(units.join_address(host, self.peer_port) for host in self.listen)
 
 
 @attrs.frozen
@@ -233,6 +269,8 @@ class NamedSetting:
         """The default as a person writes it."""
         if self.about.unit == "bytes":
             return units.format_bytes(self.default)
+        if isinstance(self.default, tuple):
+            return " ".join(self.default)
         return "" if self.default is None else str(self.default)
 
 
@@ -256,6 +294,8 @@ def resolve(
     `flags` has settings by name, ``_`` or ``-`` between words. Raises ConfigError, one line.
     """
     environment = environment or {}
+    if file == "":
+        raise ConfigError("--config: the path is empty; give a file, or leave it out")
     file = file or environment.get("TRIKV_CONFIG")
     from_file = _from_file(file) if file else {}
     from_environment, from_flags = _from_environment(environment), _from_flags(flags or {})
@@ -280,17 +320,19 @@ def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: No
             f"{passwords.ON_THE_COMMAND_LINE}; use {_as_flag('requirepass_file')}, or {passwords.VARIABLE}"
         )
     if not (config.requirepass or _is_loopback(config.listen)):
-        said.append(f"clients need no password, and {config.listen} is not loopback: set requirepass")
+        said.append(
+            f"clients need no password, and {' '.join(config.listen)} is not loopback: set requirepass"
+        )
     if config.requirepass_file and (warning := passwords.warning_of(config.requirepass_file)):
         said.append(warning)
     return said
 
 
-def _is_loopback(listen: str) -> bool:
+def _is_loopback(hosts: Sequence[str]) -> bool:
     """Whether only this machine can connect there, as far as the text tells."""
-    for host in listen.replace(",", " ").split():
+    for host in hosts:
         try:
-            if not ipaddress.ip_address(host.strip("[]")).is_loopback:
+            if not ipaddress.ip_address(host).is_loopback:
                 return False
         except ValueError:
             if host != "localhost":
@@ -304,8 +346,9 @@ def read_file(path: str) -> dict[str, Any]:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; give an existing file to --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}; correct the file") from error
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, or a number of thousands of digits
+        what = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not valid TOML: {what}; correct the file") from error
 
 
 def _from_file(file: str) -> dict[str, _Given]:
@@ -374,16 +417,43 @@ def _read(setting: NamedSetting, value: Any, source: str) -> Any:
     """Turn one given value into the field's type; check its range. Raises ConfigError naming the source."""
     if isinstance(value, dict) and setting.name == "peers":
         value = ",".join(f"{node_id}={address}" for node_id, address in value.items())
+    if isinstance(value, list) and setting.name == "listen":
+        value = " ".join(map(str, value))
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ConfigError(f"{source}: expected text or a whole number, found {type(value).__name__}")
     if value == "" and not setting.about.may_be_empty:
         raise ConfigError(f"{source}: {passwords.NEVER_EMPTY}")
+    if not isinstance(value, str) and not isinstance(setting.default, int):
+        raise ConfigError(
+            f"{source}: expected text, found the number {units.shorten(value)}; write it in quotes"
+        )
     try:
         read = setting.about.parse(str(value))
     except ValueError as error:
         raise ConfigError(f"{source}: {error}") from error
     _check_range(source, read, setting.about)
     return read
+
+
+def _check_value(setting: NamedSetting, value: Any) -> None:
+    """Refuse what a program gave that no text could have given. Raises ConfigError."""
+    kind = Mapping if setting.name == "peers" else type(setting.default)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ConfigError(f"{setting.name}: expected {kind.__name__}, found {type(value).__name__}")
+    _check_range(setting.name, value, setting.about)
+    if isinstance(value, int):
+        return
+    try:
+        setting.about.parse(_as_text(value))
+    except ValueError as error:
+        raise ConfigError(f"{setting.name}: {error}") from error
+
+
+def _as_text(value: Any) -> str:
+    """Write a value as a flag would give it."""
+    if isinstance(value, Mapping):
+        return units.format_peers(value)
+    return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _check_range(source: str, value: Any, about: Setting) -> None:
@@ -395,12 +465,13 @@ def _check_range(source: str, value: Any, about: Setting) -> None:
             shown = "it holds a zero byte or cannot be encoded" if about.secret else error
             raise ConfigError(f"{source}: {shown}; give other text") from None
     if about.choices and value not in about.choices:
-        raise ConfigError(f"{source}: {value!r} is not one of: {', '.join(about.choices)}")
+        raise ConfigError(f"{source}: {units.shorten(value)} is not one of: {', '.join(about.choices)}")
     if about.low is None or about.high is None:
         return
     if not about.low <= value <= about.high:
         unit = f" {about.unit}" if about.unit else ""
-        raise ConfigError(f"{source}: {value} is not between {about.low} and {about.high}{unit}")
+        shown = units.shorten(value)
+        raise ConfigError(f"{source}: {shown} is not between {about.low} and {about.high}{unit}")
 
 
 def _fill_in(values: dict[str, Any]) -> dict[str, Any]:
@@ -416,6 +487,21 @@ def _fill_in(values: dict[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def _check_peers(config: NodeConfig) -> None:
+    """Refuse peers that cannot be dialled. Raises ConfigError."""
+    owners: dict[str, int] = {}
+    for node_id, address in config.peers.items():
+        if units.split_address(address)[0] in units.EVERY_ADDRESS:
+            raise ConfigError(
+                f"peers: node {node_id} is at {address}, which nobody can dial; give the address at which "
+                "the other nodes reach it"
+            )
+        if owners.setdefault(address, node_id) != node_id:
+            raise ConfigError(
+                f"peers: nodes {owners[address]} and {node_id} have the same address, {address}"
+            )
+
+
 def _check_together(config: NodeConfig) -> None:
     """Refuse settings that contradict each other. Raises ConfigError."""
     if config.peers and config.node_id not in config.peers:
@@ -427,6 +513,7 @@ def _check_together(config: NodeConfig) -> None:
         raise ConfigError("port: 0 suits a single node only; give each node of a cluster its own port")
     if config.port != 0 and config.port == config.peer_port:
         raise ConfigError(f"peer_port: {config.peer_port} is the client port too; choose another")
+    _check_peers(config)
     for low, high in (
         ("election_timeout_ms_min", "election_timeout_ms_max"),
         ("entry_bytes_max", "peer_frame_bytes_max"),

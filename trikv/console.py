@@ -10,6 +10,8 @@ import os
 import select
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from trikv.config import ConfigError
@@ -23,16 +25,15 @@ _GOODBYES: Final = frozenset({b"exit", b"quit"})
 
 
 def talk(node: str, password: bytes | None = None) -> int:
-    """Carry lines between standard input and a node (``PORT`` or ``host:port``); the exit code.
+    """Carry lines between standard input and a node (``PORT``, ``host:port``, a path); the exit code.
 
     `password` is given to the node first. Raises ConfigError where `node` is no address.
     """
-    host, port = _address(node)
+    where, connect = _way_to(node)
     try:
-        connection = socket.create_connection((host, port), timeout=_CONNECT_S)
+        connection = connect()
     except OSError as error:
-        reason = error.strerror or error
-        return _fail(f"{join_address(host, port)}: {reason}; is a node running there? try 'trikv status'")
+        return _fail(f"{where}: {error.strerror or error}; is a node running there? try 'trikv status'")
     interactive = sys.stdin.isatty()
     with connection:
         connection.setblocking(False)
@@ -40,12 +41,31 @@ def talk(node: str, password: bytes | None = None) -> int:
         try:
             carrier.run()
         except OSError as error:
-            return _fail(f"{join_address(host, port)}: {error.strerror or error}")
+            return _fail(f"{where}: {error.strerror or error}")
     if carrier.refusal:
-        return _fail(f"{join_address(host, port)} does not take the password: {carrier.refusal}")
+        return _fail(f"{where} does not take the password: {carrier.refusal}")
     if not carrier.input_ended and not carrier.said_goodbye:
-        return _fail(f"{join_address(host, port)} closed the connection")
+        return _fail(f"{where} closed the connection")
     return 0
+
+
+def _way_to(node: str) -> tuple[str, Callable[[], socket.socket]]:
+    """Give how errors call the node, and what connects to it. Raises ConfigError."""
+    if "/" in node:
+        return node, partial(_connect_to_path, node)
+    address = _address(node)
+    return join_address(*address), partial(socket.create_connection, address, timeout=_CONNECT_S)
+
+
+def _connect_to_path(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(_CONNECT_S)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _address(node: str) -> tuple[str, int]:
@@ -54,7 +74,7 @@ def _address(node: str) -> tuple[str, int]:
             return split_address(node)
         port = parse_integer(node)
     except ValueError as error:
-        raise ConfigError(f"{error}; give PORT or host:port") from error
+        raise ConfigError(f"{error}; give PORT, host:port or the path of a Unix socket") from error
     if not 1 <= port <= 65535:
         raise ConfigError(f"{port} is no port; give a number from 1 to 65535, or host:port")
     return "127.0.0.1", port

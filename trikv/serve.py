@@ -5,6 +5,7 @@ the collector, standard error.
 """
 
 import contextlib
+import errno
 import gc
 import os
 import resource
@@ -30,6 +31,7 @@ from trikv.node.node import Node
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
 from trikv.storage.layout import STATE
+from trikv.units import shorten
 
 OK: Final = 0
 FAILED: Final = 1
@@ -56,6 +58,7 @@ def serve(
     """
     if refill and not config.peers:
         raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
+    check_files(config)
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     for remark in remarks:
@@ -79,6 +82,31 @@ def serve(
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
         exit_code = MISCONFIGURED if isinstance(next(leaves(group)), ConfigError) else FAILED
     return exit_code
+
+
+def check_files(config: NodeConfig) -> None:
+    """Refuse paths that cannot be what they are to be, before anything starts. Raises ConfigError."""
+    secret_file = Path(config.secret_file)
+    name, path = "data_directory", Path(config.data_directory)
+    try:
+        _demand_directory(path)
+        name, path = "secret_file", secret_file
+        if config.peers and secret_file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a directory; give the file in it")
+        _demand_directory(secret_file.parent)
+        name, path = "load", Path(config.load)
+        if config.load:
+            path.open("rb").close()
+    except OSError as error:
+        raise ConfigError(f"{name}: {shorten(str(path))}: {error.strerror or error}") from error
+
+
+def _demand_directory(path: Path) -> None:
+    """Raise OSError where `path` is, or would have to be below, a file that is no directory."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{path} is no directory; give another path")
 
 
 def _pieces_of(path: str) -> Iterator[bytes]:

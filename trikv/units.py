@@ -1,13 +1,15 @@
-"""How settings are read and figures written: integers in a range, bytes in Redis' units, addresses, peers.
+"""How settings are read and figures written: integers in a range, sizes in Redis' units, hosts, peers, paths.
 
 Apart from `trikv.config`, which says what settings there are, because these say only what text means; a
 reader here never knows where the text came from, so its errors are half a sentence that the caller ends.
 """
 
+import ipaddress
+import os
+import re
+import sys
 from collections.abc import Mapping
 from typing import Final
-
-from trikv.system_text import check_host
 
 _UNITS: Final = {
     "": 1,
@@ -22,6 +24,19 @@ _UNITS: Final = {
 """Redis' (redis.conf, "Note on units"): with a ``b`` powers of 1024, without it powers of 1000."""
 
 NODE_ID_MAX: Final = 65535
+HOSTS_MAX: Final = 16
+"""Redis' limit of ``bind``; each costs two descriptors."""
+EVERY_ADDRESS: Final = ("0.0.0.0", "::")
+"""To bind, not to dial."""
+SOCKET_PATH_BYTES_MAX: Final = 107 if sys.platform == "linux" else 103
+"""What fits ``sun_path`` with the zero behind it."""
+_DIGITS_MAX: Final = 40
+"""More than any limit has; Python refuses thousands of digits in words of its own."""
+_SHOWN_MAX: Final = 60
+_MODE: Final = re.compile(r"0*[0-7]{3}")
+_NAME_MAX: Final = 253
+"""Of a host's name, and of each of its parts 63 (RFC 1035)."""
+_LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 PORT_MAX: Final = 65535
 
 
@@ -31,8 +46,10 @@ def parse_bytes(text: str) -> int:
     unit = digits.lstrip("0123456789")
     number = digits.removesuffix(unit) if unit else digits
     if unit not in _UNITS or not number.isascii() or not number.isdigit():
-        raise ValueError(f"{text!r} is not a size; write a number with b, k, kb, m, mb, g or gb, as in 256mb")
-    return int(number) * _UNITS[unit]
+        raise ValueError(
+            f"{shorten(text)} is not a size; write a number with b, k, kb, m, mb, g or gb, as in 256mb"
+        )
+    return _whole(number) * _UNITS[unit]
 
 
 def format_bytes(count: int) -> str:
@@ -55,24 +72,73 @@ def parse_integer(text: str) -> int:
     """Read a whole number. Raises ValueError."""
     sign, digits = (-1, text.strip()[1:]) if text.strip().startswith("-") else (1, text.strip())
     if not digits.isascii() or not digits.isdigit():
-        raise ValueError(f"{text!r} is not a whole number")
-    return sign * int(digits)
+        raise ValueError(f"{shorten(text)} is not a whole number")
+    return sign * _whole(digits)
+
+
+def _whole(digits: str) -> int:
+    """Read digits. Raises ValueError where a zero in front may mean octal, and for thousands of them."""
+    if len(digits) > 1 and digits.startswith("0"):
+        raise ValueError(
+            f"{shorten(digits)} begins with a zero; write {shorten(digits.lstrip('0') or '0', '')}"
+        )
+    if len(digits) > _DIGITS_MAX:
+        raise ValueError(f"{shorten(digits)} is too large a number")
+    return int(digits)
+
+
+def shorten(value: object, quote: str = "'") -> str:
+    """Write a given value in an error: in quotes if it is text, and never more of it than fits a line."""
+    text = repr(value) if quote else str(value)
+    return (
+        text
+        if len(text) <= _SHOWN_MAX
+        else f"{text[:_SHOWN_MAX]}...{quote if isinstance(value, str) else ''}"
+    )
+
+
+def parse_host(text: str) -> str:
+    """Read a name, or an IPv4 or IPv6 address (with or without brackets). Raises ValueError.
+
+    Every spelling of an IPv6 address becomes the usual one.
+    """
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    labels = host.removesuffix(".").split(".")
+    if len(host) <= _NAME_MAX and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit():
+        return host
+    raise ValueError(f"{shorten(text)} is no host; write a name, or an address such as 127.0.0.1 or ::1")
+
+
+def parse_hosts(text: str) -> tuple[str, ...]:
+    """Read hosts with spaces or commas between; ``*`` stands for every IPv4 address. Raises ValueError."""
+    hosts = [
+        parse_host({"*": "0.0.0.0", "::*": "::"}.get(part, part)) for part in text.replace(",", " ").split()
+    ]
+    if not hosts:
+        raise ValueError("names no host; write one or more, as in 127.0.0.1 ::1")
+    if len(hosts) > HOSTS_MAX:
+        raise ValueError(f"names {len(hosts)} hosts; at most {HOSTS_MAX} can be bound")
+    for host in hosts:
+        if hosts.count(host) > 1:
+            raise ValueError(f"names {host} twice")
+    return tuple(hosts)
 
 
 def split_address(text: str) -> tuple[str, int]:
     """Read ``host:port``, with brackets around an IPv6 host. Raises ValueError."""
     host, colon, port = text.strip().rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ValueError(f"{text!r} is no address; write an IPv6 host in brackets, as in [::1]:8080")
-    if not colon or not host or any(character.isspace() for character in host):
-        raise ValueError(f"{text!r} is no address; write host:port, as in 127.0.0.1:18080")
-    check_host(host)
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ValueError(f"{shorten(text)} is no address; write an IPv6 host in brackets, as in [::1]:8080")
+    if not colon or host in ("", "[]") or any(character.isspace() for character in host):
+        raise ValueError(f"{shorten(text)} is no address; write host:port, as in 127.0.0.1:18080")
     number = parse_integer(port)
     if not 1 <= number <= PORT_MAX:
-        raise ValueError(f"{text!r} has a port that is not between 1 and {PORT_MAX}")
-    return host, number
+        raise ValueError(f"{shorten(text)} has a port that is not between 1 and {PORT_MAX}")
+    return parse_host(host), number
 
 
 def join_address(host: str, port: int) -> str:
@@ -86,10 +152,10 @@ def parse_peers(text: str) -> Mapping[int, str]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, address = part.partition("=")
         if not equals:
-            raise ValueError(f"{part!r} is no peer; write id=host:peerport, as in 2=127.0.0.1:18081")
+            raise ValueError(f"{shorten(part)} is no peer; write id=host:peerport, as in 2=127.0.0.1:18081")
         node_id = parse_integer(name)
         if not 1 <= node_id <= NODE_ID_MAX:
-            raise ValueError(f"{part!r} names a node whose id is not between 1 and {NODE_ID_MAX}")
+            raise ValueError(f"{shorten(part)} names a node whose id is not between 1 and {NODE_ID_MAX}")
         if node_id in peers:
             raise ValueError(f"node {node_id} is named twice")
         peers[node_id] = join_address(*split_address(address))
@@ -99,3 +165,36 @@ def parse_peers(text: str) -> Mapping[int, str]:
 def format_peers(peers: Mapping[int, str]) -> str:
     """Write what `parse_peers` reads."""
     return ",".join(f"{node_id}={address}" for node_id, address in peers.items())
+
+
+def parse_path(text: str) -> str:
+    """Read a path, or nothing. Raises ValueError where a line of a log could not show it."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError(f"{shorten(text)} holds control characters; give another path")
+    return text
+
+
+def parse_directory(text: str) -> str:
+    """Read a path; empty would be wherever the program was started, and is refused. Raises ValueError."""
+    if not text.strip():
+        raise ValueError("the path is empty; write . for the working directory")
+    return parse_path(text)
+
+
+def parse_socket_path(text: str) -> str:
+    """Read the path of a Unix socket, or nothing. Raises ValueError, also where it is longer than may be."""
+    if len(os.fsencode(text)) > SOCKET_PATH_BYTES_MAX:
+        raise ValueError(
+            f"{shorten(text)} is longer than the {SOCKET_PATH_BYTES_MAX} bytes that a socket may have"
+        )
+    if text.endswith("/"):
+        raise ValueError(f"{shorten(text)} is a directory; give the path of the socket itself")
+    return parse_path(text)
+
+
+def parse_mode(text: str) -> str:
+    """Read a file's mode, as in 0770; the same with four digits. Raises ValueError."""
+    digits = text.strip().removeprefix("0o")
+    if not _MODE.fullmatch(digits):
+        raise ValueError(f"{shorten(text)} is no mode of a file; write three octal digits, as in 0770")
+    return f"{int(digits, 8):04o}"

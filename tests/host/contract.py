@@ -153,9 +153,11 @@ async def listening(rig: Rig, handler: StreamHandler) -> AsyncIterator[str]:
     """Listen for peers for the time of a block."""
     async with trio.open_nursery() as nursery:
         bound: Listening = await nursery.start(
-            lambda task_status: rig.host.network.listen(rig.any_address, handler, task_status=task_status)
+            lambda task_status: rig.host.network.listen(
+                (rig.any_address,), handler, connections_max=64, task_status=task_status
+            )
         )
-        yield bound.address
+        yield bound.addresses[0]
         bound.stop_accepting()
         nursery.cancel_scope.cancel()
 

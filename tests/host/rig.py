@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from trikv.host.seam import Host, Listening, Wire
+from trikv.host.seam import LINGERING_MAX, Address, Host, Listening, Wire
 
 T = TypeVar("T")
 
@@ -29,6 +29,10 @@ class Rig(Protocol):
     @property
     def any_address(self) -> str:
         """An address of the host with port 0."""
+
+    @property
+    def another_address(self) -> str:
+        """Of the same host, under another name or number, with port 0."""
 
     async def connect(self, address: str) -> trio.abc.HalfCloseableStream:
         """A client's connection, outside the host."""
@@ -90,7 +94,7 @@ class Server:
 
     def __init__(self, listening: Listening, changed: trio.lowlevel.ParkingLot) -> None:
         self.listening = listening
-        self.address = listening.address
+        self.address = listening.addresses[0]
         self.recorders: list[Recorder] = []
         self.changed = changed
 
@@ -107,8 +111,14 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(rig: Rig, kind: type[Recorder] = Recorder) -> AsyncIterator[Server]:
-    """Serve conversations of `kind` for the time of a block."""
+async def serving(
+    rig: Rig,
+    kind: type[Recorder] = Recorder,
+    addresses: tuple[Address, ...] = (),
+    lingering_max: int = LINGERING_MAX,
+) -> AsyncIterator[Server]:
+    """Serve conversations of `kind` for the time of a block, at any address if not told where."""
+    addresses = addresses or (rig.any_address,)
     changed = trio.lowlevel.ParkingLot()
     recorders: list[Recorder] = []
 
@@ -119,7 +129,9 @@ async def serving(rig: Rig, kind: type[Recorder] = Recorder) -> AsyncIterator[Se
 
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(
-            lambda task_status: rig.host.network.serve(rig.any_address, factory, task_status=task_status)
+            lambda task_status: rig.host.network.serve(
+                addresses, factory, lingering_max=lingering_max, task_status=task_status
+            )
         )
         server = Server(listening, changed)
         server.recorders = recorders

@@ -210,6 +210,60 @@ class ServeContract:
             await server.until(lambda: recorder.is_closed)
             assert flush_s - 0.05 < trio.current_time() - start < flush_s + 1
 
+    async def test_those_who_linger_are_bounded(self, rig: Rig) -> None:
+        """Of the connections that were closed and whose clients stay only so many are held; the oldest go."""
+        async with serving(rig, lingering_max=3) as server:
+            clients = [await rig.connect(server.address) for _ in range(8)]
+            await server.accepted(8)
+            recorders = sorted(server.recorders, key=lambda one: one.wire.remote)
+            for recorder in recorders[:4]:  # all is sent: they are drained
+                recorder.wire.send(b"bye")
+                recorder.wire.close()
+            await server.until(lambda: all(one.is_closed for one in recorders[:4]))
+            for recorder in recorders[4:]:  # much is not sent yet: they are flushed
+                recorder.wire.send(bytes(rig.big_bytes))
+                recorder.wire.close()
+            await server.until(lambda: sum(one.is_closed for one in recorders[4:]) == 1)
+            assert sum(one.wire.unsent_bytes() > 0 for one in recorders[4:]) == 3
+            for client in clients:
+                await trio.aclose_forcefully(client)
+            await server.until(lambda: all(one.is_closed for one in recorders))
+
+    async def test_several_addresses(self, rig: Rig) -> None:
+        """All are served with the same port where the system chooses it; all stop accepting together."""
+        host = rig.any_address.rpartition(":")[0]
+        async with serving(rig, Echo, addresses=(rig.any_address, rig.another_address)) as server:
+            first, second = server.listening.addresses
+            assert first.startswith(f"{host}:")
+            assert first.rpartition(":")[2] == second.rpartition(":")[2] != "0"
+            for address in (first, second):
+                async with await rig.connect(address) as client:
+                    await client.send_all(b"x")
+                    assert await read_exactly(client, 1) == b"x"
+                    assert server.recorders[-1].wire.local == address
+            client = await rig.connect(second)
+            await server.accepted(3)
+            server.listening.stop_accepting()
+            for address in (first, second):
+                with pytest.raises(OSError, match=r"."):
+                    await rig.connect(address)
+            await client.send_all(b"still here")
+            assert await read_exactly(client, 10) == b"still here"
+            await trio.aclose_forcefully(client)
+
+    async def test_all_addresses_or_none(self, rig: Rig) -> None:
+        """If one of several cannot be bound, none is."""
+        async with serving(rig, addresses=(rig.another_address,)) as server:
+            free = rig.any_address.rpartition(":")[0] + ":" + server.address.rpartition(":")[2]
+            with pytest.raises(OSError, match=server.address):
+                await rig.host.network.serve(
+                    (free, server.address),
+                    lambda wire: Recorder(wire, server.changed),
+                    task_status=trio.TASK_STATUS_IGNORED,
+                )
+            with pytest.raises(OSError, match=r"."):
+                await rig.connect(free)
+
     async def test_abort(self, rig: Rig) -> None:
         """`abort` ends the connection at once; `closed` comes later, not from inside `abort`."""
         async with serving(rig) as server, await rig.connect(server.address) as client:
@@ -297,15 +351,17 @@ class ServeContract:
             address = server.address
             with pytest.raises(OSError, match=address):
                 await rig.host.network.serve(
-                    address, lambda wire: Recorder(wire, server.changed), task_status=trio.TASK_STATUS_IGNORED
+                    (address,),
+                    lambda wire: Recorder(wire, server.changed),
+                    task_status=trio.TASK_STATUS_IGNORED,
                 )
         async with trio.open_nursery() as nursery:
             listening = await nursery.start(
                 lambda task_status: rig.host.network.serve(
-                    address, lambda wire: Recorder(wire, server.changed), task_status=task_status
+                    (address,), lambda wire: Recorder(wire, server.changed), task_status=task_status
                 )
             )
-            assert listening.address == address
+            assert list(listening.addresses) == [address]
             nursery.cancel_scope.cancel()
 
     async def test_many_connections(self, rig: Rig) -> None:

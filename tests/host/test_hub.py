@@ -19,8 +19,8 @@ from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
 from trikv.host.peers import SocketAcceptor
-from trikv.host.seam import Conversation, Wire
-from trikv.host.sockets import listening_socket
+from trikv.host.seam import LINGERING_MAX, Conversation, Wire
+from trikv.host.sockets import Listener, listener_at
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs epoll")
 
@@ -152,7 +152,7 @@ def connect(address: str) -> socket.socket:
 
 
 @asynccontextmanager
-async def running_hub() -> AsyncIterator[tuple[Hub, list[Recorder]]]:
+async def running_hub(lingering_max: int = LINGERING_MAX) -> AsyncIterator[tuple[Hub, list[Recorder]]]:
     """A hub whose conversations are recorders."""
     recorders: list[Recorder] = []
 
@@ -160,7 +160,7 @@ async def running_hub() -> AsyncIterator[tuple[Hub, list[Recorder]]]:
         recorders.append(Recorder(wire, trio.lowlevel.ParkingLot()))
         return recorders[-1]
 
-    hub = Hub(await listening_socket("127.0.0.1:0"), factory)
+    hub = Hub([await listener_at("127.0.0.1:0")], factory, lingering_max)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hub.run)
         yield hub, recorders
@@ -191,9 +191,9 @@ def no_descriptors() -> Iterator[None]:
 async def test_without_descriptors_accepting_waits() -> None:
     """The hub warns once, serves whom it has, and accepts again in 100 ms or when a connection closes."""
     async with running_hub() as (hub, recorders):
-        first = connect(hub.address)
+        first = connect(hub.addresses[0])
         await eventually(lambda: len(recorders) == 1)
-        second = connect(hub.address)
+        second = connect(hub.addresses[0])
         with no_descriptors(), structlog.testing.capture_logs() as logs:
             await trio.sleep(0.25)
             assert len(recorders) == 1
@@ -202,7 +202,7 @@ async def test_without_descriptors_accepting_waits() -> None:
             recorders[0].wire.abort()
             await eventually(lambda: len(recorders) == 2)
         assert [entry["event"] for entry in logs] == ["cannot accept connections"]
-        third = connect(hub.address)
+        third = connect(hub.addresses[0])
         await eventually(lambda: len(recorders) == 3)
         for client in (first, second, third):
             client.close()
@@ -210,7 +210,7 @@ async def test_without_descriptors_accepting_waits() -> None:
 
 async def test_without_descriptors_peers_wait() -> None:
     """Accepting peers goes on as well, after one warning."""
-    acceptor = SocketAcceptor(await listening_socket("127.0.0.1:0"))
+    acceptor = SocketAcceptor(await listener_at("127.0.0.1:0"))
     client = connect(acceptor.address)
     async with trio.open_nursery() as nursery:
         accepted = []
@@ -230,41 +230,39 @@ async def test_without_descriptors_peers_wait() -> None:
     client.close()
 
 
-class Listener:
-    """A listening socket whose accept fails."""
+class _Failing(Listener):
+    """A listener whose accept fails."""
 
     def __init__(self, hub: Hub, errors: list[int]) -> None:
         self._hub = hub
         self._errors = errors
+        self.socket = cast("socket.socket", self)
 
     def accept(self) -> object:
         number = self._errors.pop(0) if self._errors else errno.EAGAIN
         if number == 0:
-            self._hub._listener = None
+            self._hub._listeners.clear()
             number = errno.ECONNABORTED
         raise OSError(number, os.strerror(number))
 
 
 async def test_connections_that_died_in_the_backlog() -> None:
     """They are skipped; accepting ends when somebody stops it meanwhile."""
-    hub = Hub(await listening_socket("127.0.0.1:0"), lambda _: _Quiet())
-    real = hub._listener
-    assert real is not None
+    hub = Hub([await listener_at("127.0.0.1:0")], lambda _: _Quiet())
+    (real,) = hub._listeners.values()
     errors = [errno.ECONNABORTED, errno.EPROTO]
-    hub._listener = Listener(hub, errors)  # type: ignore[assignment]
-    hub._accept()
+    hub._accept(_Failing(hub, errors))
     assert errors == []
-    hub._listener = Listener(hub, [0, errno.EMFILE])  # type: ignore[assignment]
-    hub._accept()
-    assert hub._listener is None
+    hub._accept(_Failing(hub, [0, errno.EMFILE]))
+    assert not hub._listeners
     real.close()
     hub._end()
 
 
 async def test_watches_run_out() -> None:
     """A kernel that refuses one more watch is treated like one without descriptors."""
-    hub = Hub(await listening_socket("127.0.0.1:0"), lambda _: _Quiet())
-    client = connect(hub.address)
+    hub = Hub([await listener_at("127.0.0.1:0")], lambda _: _Quiet())
+    client = connect(hub.addresses[0])
 
     class NoWatches:
         def register(self, fd: int, events: int) -> None:  # noqa: ARG002 - epoll's signature
@@ -275,8 +273,9 @@ async def test_watches_run_out() -> None:
     real = hub._epoll
     hub._epoll = NoWatches()  # type: ignore[assignment]
     with structlog.testing.capture_logs() as logs:
-        hub._accept()
-        hub._accept()
+        (listener,) = hub._listeners.values()
+        hub._accept(listener)
+        hub._accept(listener)
     assert len(logs) == 1
     hub._epoll = real
     hub._end()
@@ -286,10 +285,9 @@ async def test_watches_run_out() -> None:
 
 async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed connections whose clients stay are held for a time, and only so many of them."""
-    monkeypatch.setattr("trikv.host.hub.DRAINING_MAX", 3)
     monkeypatch.setattr("trikv.host.hub.DRAIN_S", 0.1)
-    async with running_hub() as (hub, recorders):
-        clients = [connect(hub.address) for _ in range(5)]
+    async with running_hub(lingering_max=3) as (hub, recorders):
+        clients = [connect(hub.addresses[0]) for _ in range(5)]
         await eventually(lambda: len(recorders) == 5)
         for recorder in recorders:
             recorder.wire.close()
@@ -305,7 +303,7 @@ async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) 
 async def test_a_drained_connection_ends_with_its_client() -> None:
     """As soon as the client closes, gracefully or by a reset, the socket is gone."""
     async with running_hub() as (hub, recorders):
-        clients = [connect(hub.address) for _ in range(2)]
+        clients = [connect(hub.addresses[0]) for _ in range(2)]
         await eventually(lambda: len(recorders) == 2)
         for recorder in recorders:
             recorder.wire.close()
@@ -318,7 +316,7 @@ async def test_a_drained_connection_ends_with_its_client() -> None:
 async def test_a_wake_up_looks_again_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until nothing is ready or the time is up; then other tasks have their turn, whatever is still ready."""
     hub = Hub(
-        await listening_socket("127.0.0.1:0"),
+        [await listener_at("127.0.0.1:0")],
         lambda wire: Recorder(wire, trio.lowlevel.ParkingLot()),
     )
     now_s = 0.0
@@ -345,7 +343,7 @@ async def test_a_reply_waits_for_no_long_work_of_others(monkeypatch: pytest.Monk
     now_s = 0.0
     monkeypatch.setattr("trikv.host.hub.time.perf_counter", lambda: now_s)
     async with running_hub() as (hub, recorders):
-        clients = [connect(hub.address) for _ in range(3)]
+        clients = [connect(hub.addresses[0]) for _ in range(3)]
         await eventually(lambda: len(recorders) == 3)
         sent_when_served: list[bytes] = []
 
@@ -391,7 +389,7 @@ async def test_no_garbage() -> None:
     async def use() -> None:
         async with running_hub() as (hub, recorders):
             for round_ in range(60):
-                client = connect(hub.address)
+                client = connect(hub.addresses[0])
                 await eventually(lambda round_=round_: len(recorders) == round_ + 1)
                 client.send(b"x")
                 await eventually(lambda: recorders[-1].data)

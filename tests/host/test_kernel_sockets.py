@@ -41,11 +41,11 @@ async def served(host: RealHost, address: str = "127.0.0.1:0") -> AsyncIterator[
         return Echo(wire, changed)  # type: ignore[arg-type]
 
     async def serve(task_status: trio.TaskStatus[object]) -> None:
-        await host.network.serve(address, factory, task_status=task_status)
+        await host.network.serve((address,), factory, task_status=task_status)
 
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(serve)
-        yield listening.address
+        yield listening.addresses[0]
         nursery.cancel_scope.cancel()
 
 
@@ -133,11 +133,13 @@ async def test_both_ends_of_a_link_to_a_peer(tmp_path: Path) -> None:
         faults: list[object] = []
         async with trio.open_nursery() as nursery:
             bound = await nursery.start(
-                lambda task_status: host.network.listen("127.0.0.1:0", handler, task_status=task_status)
+                lambda task_status: host.network.listen(
+                    ("127.0.0.1:0",), handler, connections_max=64, task_status=task_status
+                )
             )
             fd, options = listener()
             assert (options["reuse"], blocks(fd), leaks_to_children(fd)) == (1, False, False)
-            stream = await host.network.dial(bound.address)
+            stream = await host.network.dial(bound.addresses[0])
             await stream.send_all(b"x")
             with trio.fail_after(10):
                 await ended.wait()

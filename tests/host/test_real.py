@@ -22,6 +22,8 @@ from tests.host.rig import Echo, open_count, read_exactly, serving
 from tests.host.serve_contract import ServeContract
 from trikv.host.disk import DataDirectoryBusy, RealDisk
 from trikv.host.real import HAS_EPOLL, RealHost
+from trikv.host.seam import UnixAddress
+from trikv.host.sockets import unix_listener
 
 
 @attrs.frozen
@@ -31,6 +33,7 @@ class RealRig:
     host: RealHost
     monkeypatch: pytest.MonkeyPatch
     any_address: str = "127.0.0.1:0"
+    another_address: str = "127.0.0.2:0"
     big_bytes: int = 32 << 20
     crowd: int = 1000
 
@@ -40,6 +43,8 @@ class RealRig:
         return 0.3
 
     async def connect(self, address: str) -> trio.abc.HalfCloseableStream:
+        if "/" in address:
+            return await trio.open_unix_socket(address)
         host, _, port = address.rpartition(":")
         return await trio.open_tcp_stream(host.strip("[]"), int(port))  # noqa: TID251 - a client
 
@@ -49,8 +54,61 @@ class RealRig:
         stream.socket.close()
 
 
+class UnixContract:
+    """Clients of a Unix socket, in both ways of serving."""
+
+    async def test_a_unix_socket_beside_a_port(self, rig: RealRig, tmp_path: Path) -> None:
+        """Clients of both are served; those of the socket are named as Redis names them; its file goes."""
+        file = tmp_path / "trikv.sock"
+        path = str(file)
+        addresses = (rig.any_address, UnixAddress(path, 0o770))
+        async with serving(rig, Echo, addresses=addresses) as server:
+            assert server.listening.addresses[1] == path
+            assert stat.S_IMODE(file.stat().st_mode) == 0o770
+            for address in server.listening.addresses:
+                async with await rig.connect(address) as client:
+                    await client.send_all(b"x")
+                    assert await read_exactly(client, 1) == b"x"
+            wire = server.recorders[-1].wire
+            assert (wire.remote, wire.local) == (f"{path}:0", f"{path}:0")
+            server.listening.stop_accepting()
+            assert not file.exists()
+            with pytest.raises(FileNotFoundError):
+                await rig.connect(path)
+
+    async def test_what_a_killed_process_left_is_replaced(self, rig: RealRig, tmp_path: Path) -> None:
+        """A socket nobody listens on is stale. One that is served, and any other file, stays as it is."""
+        file = tmp_path / "trikv.sock"
+        path = str(file)
+        stale = socket.socket(socket.AF_UNIX)
+        stale.bind(path)
+        stale.close()
+        unix = UnixAddress(path, 0o700)
+        async with serving(rig, Echo, addresses=(unix,)) as server:
+            with pytest.raises(OSError, match=f"cannot listen on {path}: Address already in use"):
+                unix_listener(unix)
+            async with await rig.connect(path) as client:
+                await client.send_all(b"x")
+                assert await read_exactly(client, 1) == b"x"
+            await server.accepted(1)
+        file.write_text("precious")
+        with pytest.raises(OSError, match=f"cannot listen on {path}: there is a file that is no socket"):
+            unix_listener(unix)
+        assert file.read_text() == "precious"
+        with pytest.raises(OSError, match=r"cannot listen on .*/nowhere/a: No such file or directory"):
+            unix_listener(UnixAddress(str(tmp_path / "nowhere/a"), 0o700))
+
+    async def test_the_file_of_another_is_left(self, rig: RealRig, tmp_path: Path) -> None:
+        """Whoever has put another in our socket's place keeps it when we stop."""
+        path = tmp_path / "trikv.sock"
+        async with serving(rig, addresses=(UnixAddress(str(path), 0o700),)):
+            path.rename(tmp_path / "moved.sock")
+            path.write_text("another's")
+        assert path.read_text() == "another's"
+
+
 @pytest.mark.skipif(not HAS_EPOLL, reason="needs epoll")
-class TestHub(HostContract):
+class TestHub(UnixContract, HostContract):
     """Everything, clients by epoll."""
 
     @pytest.fixture
@@ -76,7 +134,7 @@ class TestHub(HostContract):
             assert await read_exactly(client, 1) == b"x"
 
 
-class TestStreams(ServeContract):
+class TestStreams(UnixContract, ServeContract):
     """Clients by tasks over streams, the way without epoll."""
 
     @pytest.fixture
@@ -100,9 +158,9 @@ async def main():
     async with trio.open_nursery() as nursery:
         network = RealNetwork(use_epoll=sys.argv[1] == "hub")
         async def serve(task_status):
-            await network.serve("127.0.0.1:0", Echo, task_status=task_status)
+            await network.serve(("127.0.0.1:0",), Echo, task_status=task_status)
         listening = await nursery.start(serve)
-        print(listening.address, flush=True)
+        print(listening.addresses[0], flush=True)
 
 trio.run(main)
 """
@@ -141,12 +199,12 @@ def test_taken_port_is_one_line() -> None:
     """A port in use is an OSError of one line that names the address."""
 
     async def main() -> None:
-        from trikv.host.sockets import listening_socket
+        from trikv.host.sockets import listener_at
 
-        first = await listening_socket("127.0.0.1:0")
-        address = f"127.0.0.1:{first.getsockname()[1]}"
+        first = await listener_at("127.0.0.1:0")
+        address = first.address
         with pytest.raises(OSError, match=f"cannot listen on {address}: Address already in use"):
-            await listening_socket(address)
+            await listener_at(address)
         first.close()
 
     trio.run(main)
@@ -332,13 +390,15 @@ async def test_lost_in_the_backlog(tmp_path: Path) -> None:
 
         async with trio.open_nursery() as nursery:
             bound = await nursery.start(
-                lambda task_status: host.network.listen("127.0.0.1:0", handler, task_status=task_status)
+                lambda task_status: host.network.listen(
+                    ("127.0.0.1:0",), handler, connections_max=64, task_status=task_status
+                )
             )
-            host_part, _, port = bound.address.rpartition(":")
+            host_part, _, port = bound.addresses[0].rpartition(":")
             hasty = socket.create_connection((host_part, int(port)))
             hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             hasty.close()
-            stream = await host.network.dial(bound.address)
+            stream = await host.network.dial(bound.addresses[0])
             await stream.send_all(b"x")
             with trio.fail_after(5):
                 await served.wait()

@@ -33,6 +33,8 @@ async def echo_node(host: SimHost) -> None:
 
     async with trio.open_nursery() as nursery:
         bound: Listening = await nursery.start(
-            lambda task_status: host.network.listen("node2:7", echo, task_status=task_status)
+            lambda task_status: host.network.listen(
+                ("node2:7",), echo, connections_max=64, task_status=task_status
+            )
         )
-        assert bound.address == "node2:7"
+        assert list(bound.addresses) == ["node2:7"]

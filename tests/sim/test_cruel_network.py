@@ -231,7 +231,9 @@ def test_data_overtakes_between_connections() -> None:
         host = world.machine("node1").boot()
         async with trio.open_nursery() as nursery:
             await nursery.start(
-                lambda task_status: host.network.listen("node1:7", note, task_status=task_status)
+                lambda task_status: host.network.listen(
+                    ("node1:7",), note, connections_max=64, task_status=task_status
+                )
             )
             first = await world.connect("node1:7")
             world.fabric.link("client", "node1").latency_ms_min = 500

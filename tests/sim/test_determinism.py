@@ -34,7 +34,7 @@ async def node(host):
             await file.write_and_sync(at * 100, host.entropy.bytes(100))
     async with trio.open_nursery() as nursery:
         async def serve(task_status):
-            await host.network.serve("node1:80", Echo, task_status=task_status)
+            await host.network.serve(("node1:80",), Echo, task_status=task_status)
         await nursery.start(serve)
         for number in range(20):
             nursery.start_soon(write, number)

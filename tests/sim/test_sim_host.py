@@ -24,6 +24,7 @@ class SimRig:
     host: SimHost
     crowd: int = 300
     any_address: str = "node1:0"
+    another_address: str = "alias:0"
     big_bytes: int = 1 << 20
 
     async def connect(self, address: str) -> trio.abc.HalfCloseableStream:

@@ -225,7 +225,9 @@ def test_backlog() -> None:
                 await trio.sleep_forever()
 
             bound: Listening = await nursery.start(
-                lambda task_status: host.network.listen("node1:7", one_at_a_time, task_status=task_status)
+                lambda task_status: host.network.listen(
+                    ("node1:7",), one_at_a_time, connections_max=64, task_status=task_status
+                )
             )
             streams = [await world.connect("node1:7") for _ in range(64 + 1024)]
             with pytest.raises(TimeoutError):
@@ -253,7 +255,9 @@ def test_giving_up_a_dial() -> None:
         host = world.machine("node1").boot()
         async with trio.open_nursery() as nursery:
             await nursery.start(
-                lambda task_status: host.network.listen("node1:7", handler, task_status=task_status)
+                lambda task_status: host.network.listen(
+                    ("node1:7",), handler, connections_max=64, task_status=task_status
+                )
             )
             with trio.move_on_after(0.15) as gave_up:
                 await world.connect("node1:7")

@@ -44,7 +44,7 @@ _ValueBytes = Annotated[int, _option("Size of a value.", "-d")]
 _Keys = Annotated[int, _option("Keys the commands spread over.", "-r")]
 _Mix = Annotated[str, _option("Commands and weights; of set get incr mget mset del ping append.")]
 _Rate = Annotated[float | None, _option("Commands a second, on schedule; latency counts from the time due.")]
-_Nodes = Annotated[str | None, _option("host:port,host:port,…; else those of ports 8080-8082 that answer.")]
+_Nodes = Annotated[str | None, _option("host:port or path,…; else those of ports 8080-8082 that answer.")]
 _Password = Annotated[
     str | None, _option("What AUTH is sent with; ps shows it. Otherwise TRIKV_REQUIREPASS is, if set.")
 ]

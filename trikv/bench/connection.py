@@ -22,11 +22,20 @@ class Endpoint(NamedTuple):
     """An address as the socket module wants it, resolved once."""
 
     family: socket.AddressFamily
-    where: tuple[Any, ...]
+    where: tuple[Any, ...] | str
+
+    def new_socket(self) -> socket.socket:
+        """A fresh socket to connect there. OSError."""
+        sock = socket.socket(self.family, socket.SOCK_STREAM)
+        if self.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
 
 def resolve(address: Address) -> Endpoint:
     """Look `address` up. Raises OSError where the name is unknown."""
+    if address.is_path:
+        return Endpoint(socket.AF_UNIX, address.host)
     family, _, _, _, where = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
     return Endpoint(family, where)
 
@@ -59,12 +68,11 @@ class Connection:
         self.address = address
         self._timeout_s = timeout_s
         endpoint = resolve(address)
-        self._socket = socket.socket(endpoint.family, socket.SOCK_STREAM)
+        self._socket = endpoint.new_socket()
         self._reader = hiredis.Reader(notEnoughData=Ellipsis)
         try:
             self._socket.settimeout(timeout_s)
             self._socket.connect(endpoint.where)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if password is not None:
                 self._authenticate(password)
         except BaseException:

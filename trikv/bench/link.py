@@ -62,9 +62,8 @@ class Link:
 
     def open(self, node: Node, epoll: select.epoll, now_ns: int) -> int:
         """Begin to connect; give the file number, which `epoll` reports as writable when it is done."""
-        sock = socket.socket(node.endpoint.family, socket.SOCK_STREAM)
+        sock = node.endpoint.new_socket()
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # An immediate refusal is met again as SO_ERROR when epoll reports the socket: one path for both.
         sock.connect_ex(node.endpoint.where)
         epoll.register(sock.fileno(), select.EPOLLIN | select.EPOLLOUT)

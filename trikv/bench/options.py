@@ -8,7 +8,7 @@ import attrs
 
 from trikv import passwords
 from trikv.bench.ledger import STAMP_BYTES
-from trikv.system_text import check_host
+from trikv.units import split_address
 
 PORT_DEFAULT: Final = 8080
 NODES_DEFAULT: Final = 3
@@ -36,10 +36,18 @@ class Address(NamedTuple):
     """Where a node serves clients."""
 
     host: str
+    """With a ``/`` in it: the path of a Unix socket."""
     port: int
 
+    @property
+    def is_path(self) -> bool:
+        """True for a Unix socket."""
+        return "/" in self.host
+
     def __str__(self) -> str:
-        """``host:port``, brackets around an IPv6 host."""
+        """``host:port``, brackets around an IPv6 host; a path."""
+        if self.is_path:
+            return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -110,16 +118,20 @@ def _within(name: str, value: float | None, low: float, high: float) -> None:
 
 
 def parse_address(text: str) -> Address:
-    """Read ``host:port``, ``[v6]:port``, ``:port`` or ``port`` (host 127.0.0.1). Raises OptionError."""
-    host, _, port_text = text.strip().rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
-    if not (port_text.isascii() and port_text.isdigit() and 0 < int(port_text) < 65_536):
-        raise OptionError(f"--nodes: {text.strip()!r} is not host:port")
+    """Read ``host:port``, ``[v6]:port``, ``:port``, ``port`` (host 127.0.0.1) or a path with a ``/`` in it.
+
+    Raises OptionError.
+    """
+    where = text.strip()
+    if "/" in where:
+        return Address(where, 0)
+    host, _, port = where.rpartition(":")
     try:
-        check_host(host)
+        return Address(*split_address(f"{host or '127.0.0.1'}:{port}"))
     except ValueError as error:
-        raise OptionError(f"--nodes: {error}") from error
-    return Address(host, int(port_text))
+        raise OptionError(
+            f"--nodes: {where!r} is not host:port, nor the path of a Unix socket: {error}"
+        ) from error
 
 
 def parse_nodes(text: str | None) -> tuple[Address, ...]:

@@ -69,7 +69,7 @@ def status(
     Parameters
     ----------
     nodes
-        host:port,host:port,…; without it 127.0.0.1, ports 8080 to 8082.
+        host:port or the path of a Unix socket, with commas between; without it ports 8080 to 8082 here.
     password
         What AUTH is sent with; ps shows it. Otherwise TRIKV_REQUIREPASS is, if set.
     password_file

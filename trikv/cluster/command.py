@@ -148,7 +148,7 @@ class Supervisor:
     async def _report_leaders(self) -> None:
         """Ask every node, again and again, and print what is news."""
         probes = {
-            node.name: Probe(node.config.listen, node.config.port, node.config.requirepass)
+            node.name: Probe(node.config.listen[0], node.config.port, node.config.requirepass)
             for node in self._plan.nodes
         }
         try:
@@ -192,7 +192,7 @@ class Supervisor:
                     config.address,
                     status.role if status is not None else "not answering",
                     f"pid {process.pid}",
-                    f"telnet {config.listen} {config.port}",
+                    f"telnet {config.listen[0]} {config.port}",
                     f"or: {trikv} cli {config.port}",
                 )
             )

@@ -27,6 +27,7 @@ _OF_ONE_NODE: Final = {
     "TRIKV_NODE_ID": "the nodes are 1, 2 and 3",
     "TRIKV_PEERS": "the three nodes are each other's peers",
     "TRIKV_PEER_PORT": f"peer ports are client ports + {PEER_PORT_OFFSET}",
+    "TRIKV_UNIX_SOCKET": "each node needs a path of its own: unix_socket in its file",
     "TRIKV_SECRET_FILE": "it is cluster.secret beside the nodes' data",
 }
 """Variables that three nodes cannot share, and what holds instead."""

@@ -1,9 +1,12 @@
-"""The machine's clocks and its randomness, and what it knows of this process's memory."""
+"""The machine's clocks and its randomness, and what it knows of this process: memory, descriptors."""
 
 import os
+import resource
 import secrets
 import time
 from pathlib import Path
+
+from trikv.host.seam import Descriptors
 
 # CLOCK_BOOTTIME counts the time a machine was suspended, as leases need (PROTOCOL 13). Where a platform
 # lacks it, its monotonic clock stands in.
@@ -41,3 +44,14 @@ def resident_bytes() -> int:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE_BYTES
     except OSError:
         return 0
+
+
+def descriptors() -> Descriptors:
+    """Of this process: the limit (``ulimit -n``), and how many are open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = None if limit == resource.RLIM_INFINITY else limit
+    try:
+        # Listing them opens one, which is in the list.
+        return Descriptors(most, len(list(Path("/dev/fd").iterdir())) - 1)
+    except OSError:
+        return Descriptors(most)

@@ -245,7 +245,11 @@ def _make_directory(path: Path) -> None:
 def _sync_parent(path: Path) -> None:
     """Make the name of a directory durable: without it a power cut takes all that is synced below."""
     with contextlib.suppress(PermissionError):  # a parent that we may write in, and not read
-        _sync_directory(path.absolute().parent)
+        fd = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def _names(path: Path) -> list[str]:

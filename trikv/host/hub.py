@@ -22,14 +22,15 @@ import os
 import select
 import socket
 import time
+from collections.abc import Sequence
 
 import structlog
 import trio
 
 from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub_wire import IN, HubWire
-from trikv.host.seam import Conversation, ConversationFactory
-from trikv.host.sockets import endpoint
+from trikv.host.seam import LINGERING_MAX, Conversation, ConversationFactory
+from trikv.host.sockets import Listener
 from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, NO_ROOM, WARN_S
 
 log = structlog.get_logger()
@@ -43,8 +44,6 @@ AGAIN_S = 0.001
 way through Trio's loop costs as much as serving two."""
 ACCEPTS_MAX = 64
 """Connections accepted in one look; the rest is accepted in the next."""
-DRAINING_MAX = 256
-"""Half-closed sockets kept for `DRAIN_S`; beyond, the oldest is closed: descriptors are not for free."""
 
 DRAIN_BYTES = 1 << 20
 """Thrown away at once. Linux does so without copying (MSG_TRUNC of TCP), so that a client that goes on
@@ -52,15 +51,19 @@ sending after its connection was closed costs little."""
 
 
 class Hub:
-    """Serves the connections of one listening socket until cancelled."""
+    """Serves the connections of some listening sockets until cancelled."""
 
-    def __init__(self, listener: socket.socket, factory: ConversationFactory) -> None:
-        self.address = endpoint(listener.getsockname())
+    def __init__(
+        self, listeners: Sequence[Listener], factory: ConversationFactory, lingering_max: int = LINGERING_MAX
+    ) -> None:
+        """The listeners are the hub's from now on, unless this raises OSError: no room for its epoll."""
+        self.addresses = tuple(listener.address for listener in listeners)
         self.cork = Cork()
         self._epoll = select.epoll()
         self._factory = factory
-        self._listener: socket.socket | None = listener
-        self._listener_fd = listener.fileno()
+        self._listeners = {listener.fileno(): listener for listener in listeners}
+        """By descriptor; empty once nobody is accepted any more."""
+        self._lingering_max = lingering_max
         self._wires: dict[int, HubWire] = {}
         self._gone: list[Conversation] = []
         self._flushing: dict[HubWire, float] = {}
@@ -70,7 +73,8 @@ class Hub:
         self._busy = False
         self._wakeup_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wakeup_fd, IN)
-        self._epoll.register(self._listener_fd, IN)
+        for fd in self._listeners:
+            self._epoll.register(fd, IN)
 
     async def run(self) -> None:
         """Serve until cancelled, then abort all. A conversation that raises ends the server: it is a bug."""
@@ -93,11 +97,10 @@ class Hub:
             self._end()
 
     def stop_accepting(self) -> None:
-        """Close the listening socket; connections go on."""
-        if self._listener is not None:
-            self._listener.close()  # which takes it out of the epoll
-            self._listener = None
-            self._accept_again_at = float("inf")
+        """Close the listening sockets; connections go on."""
+        while self._listeners:
+            self._listeners.popitem()[1].close()  # which takes it out of the epoll
+        self._accept_again_at = float("inf")
 
     # What wires ask for.
 
@@ -108,6 +111,7 @@ class Hub:
     def flush_later(self, wire: HubWire) -> None:
         """`wire` is closing and has bytes left: give it until `FLUSH_S` from now."""
         self._flushing[wire] = trio.current_time() + FLUSH_S
+        self._bound_lingering()
         self._wake()
 
     def half_close(self, wire: HubWire) -> None:
@@ -121,16 +125,30 @@ class Hub:
             self.drop(wire)
             return
         self._release(wire)
-        if len(self._draining) >= DRAINING_MAX:
-            self._close_drained(next(iter(self._draining)))
         self._draining[wire.fd] = (wire.sock, trio.current_time() + DRAIN_S)
         self._epoll.modify(wire.fd, IN)
+        self._bound_lingering()
 
     def drop(self, wire: HubWire) -> None:
         """Close the socket now (harmless when that was done)."""
         if self._release(wire):
             wire.sock.close()
             self._room_again()
+
+    def _bound_lingering(self) -> None:
+        """Descriptors are not for free: where too many connections take their leave, the oldest is gone.
+
+        First of those that were sent everything, and of these what has come is read: unread, it would make
+        the kernel send a reset that overtakes the last words.
+        """
+        while len(self._draining) + len(self._flushing) > self._lingering_max:
+            if self._draining:
+                fd = next(iter(self._draining))
+                self._drain(fd)
+                if fd in self._draining:
+                    self._close_drained(fd)
+            else:
+                next(iter(self._flushing)).abort()
 
     # The turn.
 
@@ -146,7 +164,8 @@ class Hub:
         with self.cork:
             accepting = self._serve(ready, stop_at)
         if accepting:
-            self._accept()
+            for listener in tuple(self._listeners.values()):
+                self._accept(listener)
         return bool(ready)
 
     def _serve(self, ready: list[tuple[int, int]], stop_at: float) -> bool:
@@ -167,7 +186,7 @@ class Hub:
                     wire.read()
                 else:
                     wire.serve(events)
-            elif fd == self._listener_fd and self._listener is not None:
+            elif fd in self._listeners:
                 # Last: a descriptor freed in this turn must not be reused while its events are in the list.
                 accepting = True
             elif fd == self._wakeup_fd:
@@ -176,12 +195,12 @@ class Hub:
                 self._drain(fd)
         return accepting
 
-    def _accept(self) -> None:
+    def _accept(self, listener: Listener) -> None:
         for _ in range(ACCEPTS_MAX):
-            if self._listener is None:  # a new conversation's factory may stop it
+            if not self._listeners:  # a new conversation's factory may stop it
                 return
             try:
-                sock, peer = self._listener.accept()
+                sock, peer = listener.socket.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -196,7 +215,7 @@ class Hub:
                 self._stop_for_want_of_room(error)
                 return
             sock.setblocking(False)
-            self._converse(HubWire(self, sock, endpoint(peer), endpoint(sock.getsockname())))
+            self._converse(HubWire(self, sock, *listener.ends(sock, peer)))
 
     def _converse(self, wire: HubWire) -> None:
         self._wires[wire.fd] = wire
@@ -207,18 +226,23 @@ class Hub:
             self._gone.append(conversation)
 
     def _stop_for_want_of_room(self, error: OSError) -> None:
-        self._epoll.modify(self._listener_fd, 0)
+        for fd in self._listeners:
+            self._epoll.modify(fd, 0)
         self._accept_again_at = trio.current_time() + ACCEPT_RETRY_S
         if trio.current_time() >= self._warn_again_at:
             self._warn_again_at = trio.current_time() + WARN_S
             log.warning(
-                "cannot accept connections", address=self.address, error=error.strerror, open=len(self._wires)
+                "cannot accept connections",
+                address=",".join(self.addresses),
+                error=error.strerror,
+                open=len(self._wires),
             )
 
     def _room_again(self) -> None:
-        if self._listener is not None and self._accept_again_at != float("inf"):
+        if self._accept_again_at != float("inf"):
             self._accept_again_at = float("inf")
-            self._epoll.modify(self._listener_fd, IN)
+            for fd in self._listeners:
+                self._epoll.modify(fd, IN)
 
     def _drain(self, fd: int) -> None:
         try:

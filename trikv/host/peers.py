@@ -1,12 +1,11 @@
 """Accepting connections as Trio streams: for peers, and for clients where the hub cannot serve."""
 
-import socket
 from collections.abc import Callable
 
 import structlog
 import trio
 
-from trikv.host.sockets import endpoint
+from trikv.host.sockets import Listener
 from trikv.host.stream_server import Accepted
 from trikv.host.wires import ACCEPT_RETRY_S, NO_ROOM, WARN_S
 
@@ -18,12 +17,13 @@ class SocketAcceptor:
 
     def __init__(
         self,
-        listener: socket.socket,
+        listener: Listener,
         stream_of: Callable[[trio.socket.SocketType], trio.abc.Stream] = trio.SocketStream,
     ) -> None:
         """`stream_of` makes the stream of an accepted socket."""
-        self.address = endpoint(listener.getsockname())
-        self._socket = trio.socket.from_stdlib_socket(listener)
+        self.address = listener.address
+        self._listener = listener
+        self._socket = trio.socket.from_stdlib_socket(listener.socket)
         self._stream_of = stream_of
         self._warn_again_at = float("-inf")
 
@@ -32,8 +32,8 @@ class SocketAcceptor:
         while True:
             try:
                 sock, peer = await self._socket.accept()
-                local = endpoint(sock.getsockname())
-                return Accepted(self._stream_of(sock), endpoint(peer), local)
+                remote, local = self._listener.ends(sock, peer)
+                return Accepted(self._stream_of(sock), remote, local)
             except OSError as error:
                 if self._socket.fileno() < 0:
                     raise trio.ClosedResourceError from error
@@ -44,7 +44,8 @@ class SocketAcceptor:
 
     def stop_accepting(self) -> None:
         """Close the listening socket."""
-        self._socket.close()
+        self._socket.close()  # for Trio to tell who waits in it
+        self._listener.close()
 
     def _warn(self, error: OSError) -> None:
         if trio.current_time() >= self._warn_again_at:

@@ -8,55 +8,70 @@ from typing import Self
 
 import trio
 
-from trikv.host.clock import RealClock, RealEntropy, resident_bytes
+from trikv.host.clock import RealClock, RealEntropy, descriptors, resident_bytes
 from trikv.host.disk import RealDisk
 from trikv.host.hub import Hub
 from trikv.host.peers import SocketAcceptor
 from trikv.host.seam import (
+    LINGERING_MAX,
+    Address,
     Clock,
     ConversationFactory,
+    Descriptors,
     Entropy,
     Listening,
     Network,
     PeerStream,
     StreamHandler,
 )
-from trikv.host.sockets import dial, listening_socket, peer_stream
-from trikv.host.stream_server import PEER_CONNECTIONS_MAX, listen_streams, serve_streams
+from trikv.host.sockets import dial, listen_on, peer_stream
+from trikv.host.stream_server import listen_streams, serve_streams
 from trikv.storage.disk import Disk
 
 HAS_EPOLL = sys.platform == "linux" and hasattr(select, "epoll")
 
 
 class RealNetwork:
-    """`trikv.host.seam.Network` on TCP sockets."""
+    """`trikv.host.seam.Network` on TCP and Unix sockets."""
 
     def __init__(self, *, use_epoll: bool = HAS_EPOLL) -> None:
         """`use_epoll`: False serves clients by tasks over streams, as on platforms without epoll."""
         self._use_epoll = use_epoll
 
     async def serve(
-        self, address: str, factory: ConversationFactory, *, task_status: trio.TaskStatus[Listening]
+        self,
+        addresses: tuple[Address, ...],
+        factory: ConversationFactory,
+        *,
+        lingering_max: int = LINGERING_MAX,
+        task_status: trio.TaskStatus[Listening],
     ) -> None:
-        """Serve clients at `address` until cancelled."""
-        listener = await listening_socket(address)
+        """Serve clients at all of `addresses` until cancelled."""
+        listeners = await listen_on(addresses)
         if self._use_epoll:
             try:
-                hub = Hub(listener, factory)
+                hub = Hub(listeners, factory, lingering_max)
             except OSError:  # no descriptor left for its epoll
-                listener.close()
+                for listener in listeners:
+                    listener.close()
                 raise
             task_status.started(hub)
             await hub.run()
         else:
-            await serve_streams(SocketAcceptor(listener), factory, task_status=task_status)
+            acceptors = [SocketAcceptor(listener) for listener in listeners]
+            await serve_streams(acceptors, factory, lingering_max=lingering_max, task_status=task_status)
 
     async def listen(
-        self, address: str, handler: StreamHandler, *, task_status: trio.TaskStatus[Listening]
+        self,
+        addresses: tuple[str, ...],
+        handler: StreamHandler,
+        *,
+        connections_max: int,
+        task_status: trio.TaskStatus[Listening],
     ) -> None:
-        """Accept peers at `address` until cancelled."""
-        acceptor = SocketAcceptor(await listening_socket(address), peer_stream)
-        await listen_streams(acceptor, handler, connections_max=PEER_CONNECTIONS_MAX, task_status=task_status)
+        """Accept peers at all of `addresses` until cancelled."""
+        acceptors = [SocketAcceptor(listener, peer_stream) for listener in await listen_on(addresses)]
+        await listen_streams(acceptors, handler, connections_max=connections_max, task_status=task_status)
 
     async def dial(self, address: str) -> PeerStream:
         """Connect to a peer."""
@@ -80,6 +95,10 @@ class RealHost:
     def process_id(self) -> int:
         """The number of this process."""
         return os.getpid()
+
+    def descriptors(self) -> Descriptors:
+        """Of this process."""
+        return descriptors()
 
     def resident_bytes(self) -> int:
         """Resident memory of this process."""

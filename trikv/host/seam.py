@@ -5,9 +5,10 @@ pass one contract suite (``tests/host/contract.py``), so that what is simulated 
 """
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
+import attrs
 import trio
 
 from trikv.storage.disk import Disk
@@ -77,18 +78,33 @@ class PeerStream(trio.abc.Stream):
         """
 
 
+@attrs.frozen
+class UnixAddress:
+    """A socket in the file system, for clients on the same machine."""
+
+    path: str
+    mode: int
+    """Of its file: who may write it may connect."""
+
+
+LINGERING_MAX = 256
+"""Closed connections kept until their clients have the last words, where nobody says how many may be."""
+
+Address: TypeAlias = str | UnixAddress
+"""``host:port``, or a Unix socket."""
 ConversationFactory: TypeAlias = Callable[[Wire], Conversation]
 StreamHandler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 
 
 class Listening(Protocol):
-    """A listening address."""
+    """Some addresses on which is listened together."""
 
-    address: str
-    """The bound ``host:port``; tells the port chosen where 0 was asked."""
+    @property
+    def addresses(self) -> Sequence[str]:
+        """What is bound: ``host:port``, with the port that was chosen where 0 was asked, or a path."""
 
     def stop_accepting(self) -> None:
-        """Close the listening socket. Connections go on."""
+        """Close the listening sockets. Connections go on."""
 
 
 class Network(Protocol):
@@ -96,25 +112,34 @@ class Network(Protocol):
 
     async def serve(
         self,
-        address: str,
+        addresses: tuple[Address, ...],
         factory: ConversationFactory,
         *,
+        lingering_max: int = LINGERING_MAX,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
-        """Serve clients at `address` until cancelled; then abort all connections.
+        """Serve clients at all of `addresses` until cancelled; then abort all connections.
 
-        Owns accept, recv, send and back-pressure. Raises OSError if the address cannot be bound. Running
+        Owns accept, recv, send and back-pressure. Raises OSError if an address cannot be bound. Running
         out of file descriptors pauses accepting, with a warning; it never ends the server.
+
+        At most `lingering_max` connections that were closed here are held until their clients have taken the
+        last words; beyond, the oldest is dropped. How many are live is the conversations' to limit.
         """
 
     async def listen(
         self,
-        address: str,
+        addresses: tuple[str, ...],
         handler: StreamHandler,
         *,
+        connections_max: int,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
-        """Accept peer connections, one task of `handler` each, until cancelled. `handler` catches its own."""
+        """Accept peer connections, one task of `handler` each, until cancelled. `handler` catches its own.
+
+        At most `connections_max` at once, and one more for each address beyond the first; the others wait
+        unaccepted.
+        """
 
     async def dial(self, address: str) -> PeerStream:
         """Connect to a peer. Raises OSError. The stream has TCP_NODELAY set."""
@@ -140,6 +165,16 @@ class Entropy(Protocol):
         """A uniform integer in [0, limit)."""
 
 
+@attrs.frozen
+class Descriptors:
+    """Of the whole process: a node need not be alone in it."""
+
+    most: int | None = None
+    """None: no limit."""
+    open: int = 0
+    """Open now, whoever opened them."""
+
+
 class Host(Protocol):
     """One machine, as a node sees it.
 
@@ -153,6 +188,9 @@ class Host(Protocol):
 
     def process_id(self) -> int:
         """The number of this process (0 where there is none)."""
+
+    def descriptors(self) -> Descriptors:
+        """How many descriptors this process may have open, and has."""
 
     def resident_bytes(self) -> int:
         """Resident memory of this process (0 where unknown)."""

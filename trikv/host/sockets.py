@@ -2,14 +2,19 @@
 
 import contextlib
 import errno
+import os
 import socket
-from typing import TypeAlias, cast
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
 
 import trio
 
 from trikv import system_text
 from trikv.host.addresses import join_address, split_address
 from trikv.host.peer_socket import PeerSocket
+from trikv.host.seam import UnixAddress
 
 BACKLOG = 1024
 """Connections the kernel may hold before `accept`; Linux cuts it to ``net.core.somaxconn``."""
@@ -56,17 +61,77 @@ def _named(error: OSError, what: str) -> OSError:
     return OSError(error.errno, f"{what}: {error.strerror or error}")
 
 
-async def listening_socket(address: str) -> socket.socket:
-    """A non-blocking listening socket. OSError with the address in its message if it cannot be bound.
+class _HasName(Protocol):
+    """A socket, Trio's or another."""
+
+    def getsockname(self) -> Any:
+        """Its own address."""
+
+
+class Listener:
+    """A bound, listening, non-blocking socket, and how its connections are named."""
+
+    def __init__(self, sock: socket.socket, path: str = "") -> None:
+        """`path`: of a Unix socket; its file goes with `close`."""
+        self.socket = sock
+        self.address = path or endpoint(sock.getsockname())
+        """``host:port``, or the path of a Unix socket."""
+        self._path = path
+        self._file = Path(path).lstat() if path else None
+
+    def fileno(self) -> int:
+        """Its descriptor; -1 once it is closed."""
+        return self.socket.fileno()
+
+    def ends(self, accepted: _HasName, peer: SockAddr) -> tuple[str, str]:
+        """How the two ends of a connection are called, the client's first; for Unix sockets as Redis does."""
+        if self._path:
+            return f"{self._path}:0", f"{self._path}:0"
+        return endpoint(peer), endpoint(accepted.getsockname())
+
+    def close(self) -> None:
+        """Listen no more; the file of a Unix socket goes, unless it is another's by now. Harmless twice."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                if os.path.samestat(Path(self._path).lstat(), self._file):
+                    Path(self._path).unlink()
+            self._file = None
+        self.socket.close()
+
+
+async def listen_on(addresses: Sequence[str | UnixAddress]) -> list[Listener]:
+    """Listen on every one of `addresses`. OSError that names the one that cannot be bound; then on none.
+
+    Where several ask for port 0, the system chooses one for the first, and the others take it.
+    """
+    listeners: list[Listener] = []
+    try:
+        for address in addresses:
+            if isinstance(address, UnixAddress):
+                listeners.append(unix_listener(address))
+                continue
+            host, port = split_address(address)
+            if port == 0 and listeners:
+                port = split_address(listeners[0].address)[1]
+            listeners.append(await listener_at(join_address(host, port)))
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+async def listener_at(address: str) -> Listener:
+    """Listen on a TCP address. OSError with the address in its message if it cannot be bound.
 
     Options are set on the listener because Linux hands them down to accepted sockets: no system calls
     for each connection.
     """
     try:
         family, sockaddr = await _resolve(address)
+        listener = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise _named(error, f"cannot listen on {address}") from error
-    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -79,7 +144,43 @@ async def listening_socket(address: str) -> socket.socket:
     except OSError as error:
         listener.close()
         raise _named(error, f"cannot listen on {address}") from error
-    return listener
+    return Listener(listener)
+
+
+def unix_listener(address: UnixAddress) -> Listener:
+    """Listen on a Unix socket. OSError with the path in its message where it cannot be bound.
+
+    What a process left that was killed is replaced; a socket on which somebody listens is not, nor is any
+    file that is no socket. Nobody can connect before the file has its mode: that comes before ``listen``.
+    """
+    path = Path(address.path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _clear_away(path)
+        listener.setblocking(False)
+        listener.bind(address.path)
+        path.chmod(address.mode)
+        listener.listen(BACKLOG)
+        return Listener(listener, address.path)
+    except OSError as error:
+        listener.close()
+        raise _named(error, f"cannot listen on {address.path}") from error
+
+
+def _clear_away(path: Path) -> None:
+    """Remove a socket's file on which nobody listens. OSError where something else bears the name."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "there is a file that is no socket; move it away")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        error = probe.connect_ex(str(path))
+    if error != errno.ECONNREFUSED:  # whatever else it says, somebody may be there
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    path.unlink()
 
 
 def _keep_alive(sock: socket.socket, idle_s: int) -> None:

@@ -6,21 +6,19 @@ the contract of `trikv.host.seam` and pass the same tests.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import attrs
 import trio
 
-from trikv.host.seam import Conversation, ConversationFactory, Listening, StreamHandler
+from trikv.host.seam import LINGERING_MAX, Conversation, ConversationFactory, Listening, StreamHandler
 from trikv.host.wires import DRAIN_S, FLUSH_S
 
 READ_BYTES = 65536
 WRITE_BYTES = 65536
 """Handed to the stream at once; `unsent_bytes` falls in steps of this."""
-PEER_CONNECTIONS_MAX = 64
-"""Accepted peer connections served at once: two a peer in the largest cluster, and room for strangers,
-which are closed within 5 s by the node."""
 
 
 @attrs.frozen
@@ -44,10 +42,30 @@ class Acceptor(Protocol):
         """Close the listening side."""
 
 
+class Lingering:
+    """Closed wires whose clients have not taken the last words, the oldest first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._wires: dict[StreamWire, None] = {}
+
+    def enter(self, wire: "StreamWire") -> None:
+        """`wire` was closed. Beyond the limit the oldest is dropped: descriptors are not for free."""
+        self._wires[wire] = None
+        if len(self._wires) > self._most:
+            oldest = next(iter(self._wires))
+            del self._wires[oldest]
+            oldest.drop()
+
+    def leave(self, wire: "StreamWire") -> None:
+        """`wire` is gone."""
+        self._wires.pop(wire, None)
+
+
 class StreamWire:
     """`trikv.host.seam.Wire` over a stream. Its methods only set state; two tasks act on it."""
 
-    def __init__(self, remote: str, local: str) -> None:
+    def __init__(self, remote: str, local: str, lingering: Lingering) -> None:
         self.remote = remote
         self.local = local
         self._queue: deque[bytes] = deque()
@@ -59,6 +77,8 @@ class StreamWire:
         self._may_write = trio.Event()
         self._reading = trio.CancelScope()
         self._serving = trio.CancelScope()
+        self._draining = trio.CancelScope()
+        self._lingering = lingering
 
     def send(self, data: bytes) -> int:
         """Queue `data`."""
@@ -91,6 +111,7 @@ class StreamWire:
             self._reading.cancel()
             self._may_write.set()
             self._serving.deadline = trio.current_time() + FLUSH_S
+            self._lingering.enter(self)
 
     def abort(self) -> None:
         """Stop both."""
@@ -99,8 +120,19 @@ class StreamWire:
         self._unsent_bytes = 0
         self._serving.cancel()
 
+    def drop(self) -> None:
+        """Stop all, draining too."""
+        self.abort()
+        self._draining.cancel()
+
     async def serve(self, stream: trio.abc.Stream, factory: ConversationFactory) -> None:
         """Live through one connection."""
+        try:
+            await self._serve(stream, factory)
+        finally:
+            self._lingering.leave(self)
+
+    async def _serve(self, stream: trio.abc.Stream, factory: ConversationFactory) -> None:
         conversation = factory(self)
         try:
             with self._serving:
@@ -112,7 +144,8 @@ class StreamWire:
             self.abort()
             conversation.closed()
         if self._flushed:
-            with trio.move_on_after(DRAIN_S):
+            self._draining.deadline = trio.current_time() + DRAIN_S
+            with self._draining:
                 await _drain(stream)
 
     async def _read(self, stream: trio.abc.Stream, conversation: Conversation) -> None:
@@ -179,22 +212,45 @@ async def _drain(stream: trio.abc.Stream) -> None:
         pass
 
 
+@attrs.frozen
+class Acceptors:
+    """Some acceptors together: `trikv.host.seam.Listening`."""
+
+    each: Sequence[Acceptor]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Theirs, in order."""
+        return tuple(acceptor.address for acceptor in self.each)
+
+    def stop_accepting(self) -> None:
+        """All of them."""
+        for acceptor in self.each:
+            acceptor.stop_accepting()
+
+
 async def serve_streams(
-    acceptor: Acceptor, factory: ConversationFactory, *, task_status: trio.TaskStatus[Listening]
+    acceptors: Sequence[Acceptor],
+    factory: ConversationFactory,
+    *,
+    lingering_max: int = LINGERING_MAX,
+    task_status: trio.TaskStatus[Listening],
 ) -> None:
     """Give each connection a conversation, until cancelled."""
+    lingering = Lingering(lingering_max)
 
     async def one(accepted: Accepted) -> None:
         try:
-            await StreamWire(accepted.remote, accepted.local).serve(accepted.stream, factory)
+            wire = StreamWire(accepted.remote, accepted.local, lingering)
+            await wire.serve(accepted.stream, factory)
         finally:
             await trio.aclose_forcefully(accepted.stream)
 
-    await _accept_all(acceptor, one, task_status=task_status)
+    await _accept_all(acceptors, one, task_status=task_status)
 
 
 async def listen_streams(
-    acceptor: Acceptor,
+    acceptors: Sequence[Acceptor],
     handler: StreamHandler,
     *,
     connections_max: int,
@@ -202,9 +258,10 @@ async def listen_streams(
 ) -> None:
     """Give each peer connection a task of `handler`, at most `connections_max` at once, until cancelled.
 
-    Beyond the limit new connections wait unaccepted: strangers cost no memory here.
+    Beyond the limit new connections wait unaccepted: strangers cost no memory here. An acceptor that waits
+    holds a slot, so there is one more for each beyond the first: none can starve another.
     """
-    slots = trio.Semaphore(connections_max)
+    slots = trio.Semaphore(connections_max + len(acceptors) - 1)
 
     async def one(accepted: Accepted) -> None:
         try:
@@ -213,25 +270,32 @@ async def listen_streams(
             slots.release()
             await trio.aclose_forcefully(accepted.stream)
 
-    await _accept_all(acceptor, one, task_status=task_status, slots=slots)
+    await _accept_all(acceptors, one, task_status=task_status, slots=slots)
 
 
 async def _accept_all(
-    acceptor: Acceptor,
+    acceptors: Sequence[Acceptor],
     serve_one: Callable[[Accepted], Awaitable[None]],
     *,
     task_status: trio.TaskStatus[Listening],
     slots: trio.Semaphore | None = None,
 ) -> None:
+    listening = Acceptors(acceptors)
     try:
         async with trio.open_nursery() as nursery:
-            task_status.started(acceptor)
-            try:
-                while True:
-                    if slots is not None:
-                        await slots.acquire()
-                    nursery.start_soon(serve_one, await acceptor.accept())
-            except trio.ClosedResourceError:
-                await trio.sleep_forever()
+
+            async def accept(acceptor: Acceptor) -> None:
+                with suppress(trio.ClosedResourceError):
+                    while True:
+                        if slots is not None:
+                            await slots.acquire()
+                        nursery.start_soon(serve_one, await acceptor.accept())
+
+            task_status.started(listening)
+            first, *others = acceptors
+            for acceptor in others:
+                nursery.start_soon(accept, acceptor)
+            await accept(first)
+            await trio.sleep_forever()
     finally:
-        acceptor.stop_accepting()
+        listening.stop_accepting()

@@ -105,11 +105,6 @@ class Intake:
 
     def drop(self) -> None:
         """Forget what has not been looked at, and whatever comes from now on."""
-        connection = self.caller.connection
-        if (
-            connection.typed is None
-        ):  # of the first request enough is known to say in which dialect it is refused
-            connection.typed = not self._bytes.is_inside_array
         self._pushed_back = None
         self._bytes.drop()
 
@@ -326,7 +321,7 @@ class Intake:
             slot = Step(args=args, after=after_select)
         elif plan.command.name == "CONFIG|SET":
             # A faulty one is queued as well, as in Redis: its error is then its reply.
-            _, command = config.split(args)
+            _, command = config.split(self.caller, args)
             if command is not None:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True
@@ -384,7 +379,7 @@ class Intake:
             unit.add(Ready(OK, request.typed, request.args))
 
     def _config_set(self, unit: Unit, request: Request, plan: Plan) -> None:
-        error, command = config.split(request.args)
+        error, command = config.split(self.caller, request.args)
         if error is not None:
             self._refuse(unit, request, error)
         elif command is None:

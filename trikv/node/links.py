@@ -7,6 +7,7 @@ tolerate loss, not unbounded memory (PROTOCOL 15).
 """
 
 from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 import attrs
@@ -94,10 +95,13 @@ class Links:
         for scope in list(self._incoming.values()):
             scope.cancel()
 
-    async def run(self, address: str, *, task_status: trio.TaskStatus[Listening]) -> None:
-        """Listen at `address` and dial all peers, until cancelled. Raises OSError for a taken port."""
+    async def run(
+        self, addresses: tuple[str, ...], connections_max: int, *, task_status: trio.TaskStatus[Listening]
+    ) -> None:
+        """Listen at `addresses` and dial all peers, until cancelled. Raises OSError for a taken port."""
         async with trio.open_nursery() as nursery:
-            listening = await nursery.start(self._host.network.listen, address, self._accept)
+            listen = partial(self._host.network.listen, connections_max=connections_max)
+            listening = await nursery.start(listen, addresses, self._accept)
             for outgoing in self._outgoing.values():
                 nursery.start_soon(outgoing.run)
             task_status.started(listening)

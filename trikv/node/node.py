@@ -6,14 +6,15 @@ import structlog
 import trio
 
 from trikv.config import ConfigError, NodeConfig
+from trikv.host.seam import Address, Host, Listening, UnixAddress, Wire
 from trikv.host.seam import Conversation as Conversing
-from trikv.host.seam import Host, Listening, Wire
 from trikv.node import serving
 from trikv.node.actions import Actions, ActionSettings
 from trikv.node.applier import Applier
 from trikv.node.configured import contradiction, latest_membership
 from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
+from trikv.node.descriptors import Shares, share
 from trikv.node.driver import Driver, Parts
 from trikv.node.durability import Durability
 from trikv.node.events import Event, LinkDown, PeerSaid
@@ -77,7 +78,7 @@ class Node:
         self._stop = trio.Event()
         self._core = trio.CancelScope(shield=True)
         self._inbox: Mailbox[Event] = Mailbox()
-        settings = RuntimeSettings(
+        self._settings = settings = RuntimeSettings(
             timeout_s=config.timeout_s,
             typed_timeout_s=config.typed_timeout_s,
             maxclients=config.maxclients,
@@ -114,7 +115,7 @@ class Node:
         self._core.cancel()
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until stopped or cancelled; started with the client address.
+        """Serve until stopped or cancelled; started with the first client address.
 
         Raises OSError (a taken port, a failing disk), `trikv.storage.errors.StorageError`, and ConfigError
         where the data directory is another node's or another cluster's; possibly in exception groups.
@@ -138,19 +139,21 @@ class Node:
     async def _serve(self, nursery: trio.Nursery, task_status: trio.TaskStatus[str]) -> Wal | None:
         """The start order; the log that was opened, to be closed when nobody writes it any more."""
         config, host = self._config, self._host
+        shares = self._share_descriptors()
         await tidy_up(host)
         disk = await open_identity(host, config.node_id)
         opened = await open_log(host, disk, self._wal_settings())
         if opened is not None:
             await self._refuse_other_peers(opened)
-        listening = await nursery.start(self._serve_clients)
+        listening = await nursery.start(self._serve_clients, shares)
+        address = listening.addresses[0]
         identity = Identity(disk.node, disk.disk)
-        links = await self._start_links(nursery, identity, opened)
+        links = await self._start_links(nursery, identity, opened, shares)
         nursery.start_soon(self._sweep_connections)
         if opened is None:
             opened = await self._become_member(nursery, disk, links)
             if opened is None:  # stopped before there was a cluster
-                task_status.started(listening.address)
+                task_status.started(address)
                 self._connections.close_all()
                 return None
             identity.cluster = opened.cluster
@@ -164,12 +167,13 @@ class Node:
         await nursery.start(actions.run)
         nursery.start_soon(driver.run_ticker)
         nursery.start_soon(driver.run)
-        status = Status(parts, driver, self._service.settings, host.clock.boot_ms(), listening.address)
+        status = Status(parts, driver, self._service.settings, host.clock.boot_ms(), address)
         lease_reads = LeaseReads(parts, driver) if config.reads == "lease" else None
         self._service.joined(serving.Member(parts, actions, status, lease_reads))
         nursery.start_soon(partial(self._submit_settings, parts))
-        log.info("serving", node=config.node_id, address=listening.address, cluster=opened.cluster.hex())
-        task_status.started(listening.address)
+        where = ",".join(listening.addresses)
+        log.info("serving", node=config.node_id, address=where, cluster=opened.cluster.hex())
+        task_status.started(address)
         await self._stop.wait()
         limits = StopLimits(still_s=config.stop_deadline_ms / 1000)
         self.dumped = await Stopping(parts, driver, self._connections, listening, limits).run()
@@ -187,10 +191,38 @@ class Node:
 
     # ---------------------------------------------------------------- clients
 
-    async def _serve_clients(self, *, task_status: trio.TaskStatus[Listening]) -> None:
+    def _share_descriptors(self) -> Shares:
+        """Before anybody connects. Raises TooFewDescriptors."""
+        config, settings = self._config, self._settings
+        listeners = len(self._client_addresses())
+        if config.peers:  # each address beyond the first has room for one more connection of a peer
+            listeners += 2 * len(config.peer_addresses)
+        there = self._host.descriptors()
+        shares = share(there, peers=max(0, len(config.peers) - 1), listeners=listeners)
+        settings.clients_max = shares.clients_max
+        if settings.maxclients > shares.clients_max:
+            log.warning(
+                "maxclients is lowered to what the limit of open files leaves; ulimit -n raises it",
+                asked=settings.maxclients,
+                in_force=shares.clients_max,
+                open_files_max=there.most,
+            )
+            settings.maxclients = shares.clients_max
+        return shares
+
+    def _client_addresses(self) -> tuple[Address, ...]:
         config = self._config
-        address = f"{config.listen}:{config.port}"
-        await self._host.network.serve(address, self._converse, task_status=task_status)
+        if not config.unix_socket:
+            return config.addresses
+        return (*config.addresses, UnixAddress(config.unix_socket, int(config.unix_socket_mode, 8)))
+
+    async def _serve_clients(self, shares: Shares, *, task_status: trio.TaskStatus[Listening]) -> None:
+        await self._host.network.serve(
+            self._client_addresses(),
+            self._converse,
+            lingering_max=shares.lingering_max,
+            task_status=task_status,
+        )
 
     def _converse(self, wire: Wire) -> Conversing:
         return Conversation(wire, self._service, self._connections, limits=self._limits)
@@ -203,7 +235,9 @@ class Node:
 
     # ------------------------------------------------------- peers and founding
 
-    async def _start_links(self, nursery: trio.Nursery, identity: Identity, opened: Opened | None) -> Links:
+    async def _start_links(
+        self, nursery: trio.Nursery, identity: Identity, opened: Opened | None, shares: Shares
+    ) -> Links:
         config = self._config
         if opened is not None:
             identity.cluster = opened.cluster
@@ -219,7 +253,7 @@ class Node:
             ),
         )
         if peers:
-            await nursery.start(links.run, f"{config.listen}:{config.peer_port}")
+            await nursery.start(links.run, config.peer_addresses, shares.accepted_peers_max)
         return links
 
     async def _become_member(self, nursery: trio.Nursery, disk: DiskIdentity, links: Links) -> Opened | None:
@@ -261,7 +295,7 @@ class Node:
 
     async def _found(self, disk: DiskIdentity, links: Links) -> Adopt | None:
         config = self._config
-        own_address = config.peers.get(config.node_id, f"{config.listen}:{config.peer_port}")
+        own_address = config.peers.get(config.node_id, config.peer_addresses[0])
         peers = {peer: config.peers[peer] for peer in links.peers()}
         founding = Founding(config.node_id, disk.disk, own_address, peers)
         if (found := founding.decide()) is not None:

@@ -91,6 +91,8 @@ class RuntimeSettings:
     """What all clients together may make this node hold of their requests; 0: by the cap."""
     reads: str = "linearizable"
     """Or ``lease``; shown, never changed while the node runs."""
+    clients_max: int = 1_000_000
+    """The most that `maxclients` may be: what the system leaves for clients (`trikv.node.descriptors`)."""
 
 
 class Service(Protocol):

@@ -89,11 +89,6 @@ class ClientWire:
         return unread_bytes + self._arrays.held_bytes + self._lines.held_bytes + self._ready_bytes
 
     @property
-    def is_inside_array(self) -> bool:
-        """True where what is unfinished is no typed line."""
-        return self._arrays.busy or self._buffer[:1] == b"*"
-
-    @property
     def memory_bytes(self) -> int:
         """What all that takes in memory, what Python needs besides the bytes included."""
         if self.drained and not self._holds:

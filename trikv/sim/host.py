@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from trikv.host.seam import Clock, Entropy, Network
+from trikv.host.seam import Clock, Descriptors, Entropy, Network
 from trikv.sim.clock import SimClock, SimEntropy
 from trikv.sim.determinism import Freezer
 from trikv.sim.disk import DiskTraits, SimDisk
@@ -28,6 +28,10 @@ class SimHost:
     def process_id(self) -> int:
         """A simulated node has no process of its own."""
         return 0
+
+    def descriptors(self) -> Descriptors:
+        """A simulated node has as many as it likes."""
+        return Descriptors()
 
     def resident_bytes(self) -> int:
         """Unknown: what this process takes says nothing of a node, and differs from run to run."""

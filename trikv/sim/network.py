@@ -7,14 +7,14 @@ import errno
 import os
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
 
 from trikv.host.addresses import join_address, split_address
-from trikv.host.seam import ConversationFactory, Listening, StreamHandler
-from trikv.host.stream_server import PEER_CONNECTIONS_MAX, Accepted, listen_streams, serve_streams
+from trikv.host.seam import LINGERING_MAX, Address, ConversationFactory, Listening, StreamHandler
+from trikv.host.stream_server import Accepted, listen_streams, serve_streams
 from trikv.sim.connection import (
     CLIENT_PATIENCE,
     PEER_PATIENCE,
@@ -222,26 +222,47 @@ class SimNetwork:
         self._machine = machine
 
     async def serve(
-        self, address: str, factory: ConversationFactory, *, task_status: trio.TaskStatus[Listening]
+        self,
+        addresses: tuple[Address, ...],
+        factory: ConversationFactory,
+        *,
+        lingering_max: int = LINGERING_MAX,
+        task_status: trio.TaskStatus[Listening],
     ) -> None:
         """Serve clients until cancelled."""
-        await serve_streams(self._bind(address, SERVER_PATIENCE), factory, task_status=task_status)
+        acceptors = self._bind(addresses, SERVER_PATIENCE)
+        await serve_streams(acceptors, factory, lingering_max=lingering_max, task_status=task_status)
 
     async def listen(
-        self, address: str, handler: StreamHandler, *, task_status: trio.TaskStatus[Listening]
+        self,
+        addresses: tuple[str, ...],
+        handler: StreamHandler,
+        *,
+        connections_max: int,
+        task_status: trio.TaskStatus[Listening],
     ) -> None:
         """Accept peers until cancelled."""
-        await listen_streams(
-            self._bind(address, PEER_PATIENCE),
-            handler,
-            connections_max=PEER_CONNECTIONS_MAX,
-            task_status=task_status,
-        )
+        acceptors = self._bind(addresses, PEER_PATIENCE)
+        await listen_streams(acceptors, handler, connections_max=connections_max, task_status=task_status)
 
     async def dial(self, address: str) -> SimStream:
         """Connect to a peer."""
         return await self._net.connect(self._life, self._machine, address, PEER_PATIENCE)
 
-    def _bind(self, address: str, patience: Patience) -> SimAcceptor:
+    def _bind(self, addresses: Sequence[Address], patience: Patience) -> list[SimAcceptor]:
+        """Bind them all, or none. Those with port 0 behind the first take the port that was chosen for it."""
         self._life.check()
-        return self._net.bind(self._life, self._machine, address, patience)
+        bound: list[SimAcceptor] = []
+        try:
+            for address in addresses:
+                assert isinstance(address, str), "there are no files here for a Unix socket"
+                host, port = split_address(address)
+                if port == 0 and bound:
+                    port = split_address(bound[0].address)[1]
+                where = join_address(host, port)
+                bound.append(self._net.bind(self._life, self._machine, where, patience))
+        except OSError:
+            for acceptor in bound:
+                acceptor.stop_accepting()
+            raise
+        return bound

@@ -72,7 +72,7 @@ def config_get(caller: Caller, *patterns: bytes) -> Reply:
 @LOCAL.command("CONFIG|SET", kind=Kind.LOCAL, group="server", options="setting value [setting value ...]")
 def config_set(caller: Caller, *words: bytes) -> Reply:
     """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients, input-bytes-max (this node)."""
-    error = check(words)
+    error = check(caller, words)
     if error is not None:
         return error
     for name, value in pairs(words):
@@ -82,9 +82,9 @@ def config_set(caller: Caller, *words: bytes) -> Reply:
     return OK
 
 
-def split(args: Args) -> tuple[CommandError | None, Args | None]:
+def split(caller: Caller, args: Args) -> tuple[CommandError | None, Args | None]:
     """What CONFIG SET asks of the machine: (None, its command), nothing (None, None), or an error."""
-    error = check(args[2:])
+    error = check(caller, args[2:])
     if error is not None:
         return error, None
     for name, value in pairs(args[2:]):
@@ -103,7 +103,7 @@ def pairs(words: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
     return [(name.lower(), value) for name, value in zip(words[::2], words[1::2], strict=True)]
 
 
-def check(words: Sequence[bytes]) -> CommandError | None:
+def check(caller: Caller, words: Sequence[bytes]) -> CommandError | None:
     """What Redis would say of CONFIG SET with these words; None where they are in order.
 
     maxmemory's value is the machine's to judge, at its place in the log.
@@ -128,6 +128,13 @@ def check(words: Sequence[bytes]) -> CommandError | None:
             return _failed(name, "argument couldn't be parsed into an integer")
         if not setting.least <= int(value) <= setting.most:
             return _failed(name, f"argument must be between {setting.least} and {setting.most} inclusive")
+        clients_max = caller.service.settings.clients_max
+        if name == b"maxclients" and int(value) > clients_max:
+            return _failed(
+                name,
+                "The operating system is not able to handle the specified number of clients, "
+                f"try with {clients_max}",
+            )
     return None
 
 
