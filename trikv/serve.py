@@ -24,6 +24,7 @@ from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
+from trikv.machine.features import FeatureLevelError
 from trikv.machine.runs import set_run
 from trikv.node.node import Node
 from trikv.storage.disk import Disk
@@ -67,7 +68,7 @@ def serve(config: NodeConfig, *, refill: bool = False, supervised: bool = False)
             what = "stopped without a dump (a dump.json is an earlier stop's); the log has everything"
             sys.stderr.write(f"trikv: node{config.node_id}: {what}\n")
             exit_code = FAILED
-    except* (OSError, StorageError, ConfigError) as group:
+    except* (OSError, StorageError, ConfigError, FeatureLevelError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
         exit_code = FAILED
     return exit_code
