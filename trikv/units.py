@@ -19,6 +19,9 @@ _UNITS: Final = {
 }
 """Redis' (redis.conf, "Note on units"): with a ``b`` powers of 1024, without it powers of 1000."""
 
+_DIGITS_MAX: Final = 30
+"""More than any setting takes; Python refuses to read thousands of them, in words that help nobody here."""
+
 NODE_ID_MAX: Final = 65535
 PORT_MAX: Final = 65535
 
@@ -30,7 +33,7 @@ def parse_bytes(text: str) -> int:
     number = digits.removesuffix(unit) if unit else digits
     if unit not in _UNITS or not number.isascii() or not number.isdigit():
         raise ValueError(f"{text!r} is not a size; write a number with b, k, kb, m, mb, g or gb, as in 256mb")
-    return int(number) * _UNITS[unit]
+    return _read(number) * _UNITS[unit]
 
 
 def format_bytes(count: int) -> str:
@@ -46,7 +49,13 @@ def parse_integer(text: str) -> int:
     sign, digits = (-1, text.strip()[1:]) if text.strip().startswith("-") else (1, text.strip())
     if not digits.isascii() or not digits.isdigit():
         raise ValueError(f"{text!r} is not a whole number")
-    return sign * int(digits)
+    return sign * _read(digits)
+
+
+def _read(digits: str) -> int:
+    if len(digits) > _DIGITS_MAX:
+        raise ValueError(f"a number of {len(digits)} digits is too large; write one of at most {_DIGITS_MAX}")
+    return int(digits)
 
 
 def split_address(text: str) -> tuple[str, int]:
