@@ -28,7 +28,7 @@ import trio
 
 from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub_wire import IN, RECV_BYTES, HubWire
-from trikv.host.seam import Conversation, ConversationFactory
+from trikv.host.seam import Conversation, ConversationFactory, Traffic
 from trikv.host.sockets import endpoint
 from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, NO_ROOM, WARN_S
 
@@ -50,8 +50,12 @@ DRAINING_MAX = 256
 class Hub:
     """Serves the connections of one listening socket until cancelled."""
 
-    def __init__(self, listener: socket.socket, factory: ConversationFactory) -> None:
+    def __init__(
+        self, listener: socket.socket, factory: ConversationFactory, traffic: Traffic | None = None
+    ) -> None:
+        """`traffic`: where to count what goes over the connections."""
         self.address = endpoint(listener.getsockname())
+        self.traffic = traffic or Traffic()
         self.cork = Cork()
         self._epoll = select.epoll()
         self._factory = factory

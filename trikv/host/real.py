@@ -8,7 +8,8 @@ from typing import Self
 
 import trio
 
-from trikv.host.clock import RealClock, RealEntropy, resident_bytes
+from trikv.host import clock
+from trikv.host.clock import RealClock, RealEntropy
 from trikv.host.disk import RealDisk
 from trikv.host.hub import Hub
 from trikv.host.peers import SocketAcceptor
@@ -20,6 +21,9 @@ from trikv.host.seam import (
     Network,
     PeerStream,
     StreamHandler,
+    System,
+    Traffic,
+    Usage,
 )
 from trikv.host.sockets import dial, listening_socket, peer_stream
 from trikv.host.stream_server import PEER_CONNECTIONS_MAX, listen_streams, serve_streams
@@ -33,6 +37,7 @@ class RealNetwork:
 
     def __init__(self, *, use_epoll: bool = HAS_EPOLL) -> None:
         """`use_epoll`: False serves clients by tasks over streams, as on platforms without epoll."""
+        self.traffic = Traffic()
         self._use_epoll = use_epoll
 
     async def serve(
@@ -42,14 +47,14 @@ class RealNetwork:
         listener = await listening_socket(address)
         if self._use_epoll:
             try:
-                hub = Hub(listener, factory)
+                hub = Hub(listener, factory, self.traffic)
             except OSError:  # no descriptor left for its epoll
                 listener.close()
                 raise
             task_status.started(hub)
             await hub.run()
         else:
-            await serve_streams(SocketAcceptor(listener), factory, task_status=task_status)
+            await serve_streams(SocketAcceptor(listener), factory, self.traffic, task_status=task_status)
 
     async def listen(
         self, address: str, handler: StreamHandler, *, task_status: trio.TaskStatus[Listening]
@@ -83,7 +88,15 @@ class RealHost:
 
     def resident_bytes(self) -> int:
         """Resident memory of this process."""
-        return resident_bytes()
+        return clock.resident_bytes()
+
+    def usage(self) -> Usage:
+        """What this process has used so far."""
+        return clock.usage()
+
+    def system(self) -> System:
+        """The machine."""
+        return clock.system()
 
     def close(self) -> None:
         """Unlock the data directory."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import attrs
 import trio
 
-from trikv.host.seam import Conversation, ConversationFactory, Listening, StreamHandler
+from trikv.host.seam import Conversation, ConversationFactory, Listening, StreamHandler, Traffic
 from trikv.host.wires import DRAIN_S, FLUSH_S
 
 READ_BYTES = 65536
@@ -47,8 +47,9 @@ class Acceptor(Protocol):
 class StreamWire:
     """`trikv.host.seam.Wire` over a stream. Its methods only set state; two tasks act on it."""
 
-    def __init__(self, remote: str, local: str) -> None:
+    def __init__(self, remote: str, local: str, traffic: Traffic) -> None:
         self.remote = remote
+        self._traffic = traffic
         self.local = local
         self._queue: deque[bytes | memoryview] = deque()
         self._unsent_bytes = 0
@@ -130,6 +131,8 @@ class StreamWire:
                 if not data:
                     conversation.ended()
                     return
+                self._traffic.received_bytes += len(data)
+                self._traffic.reads += 1
                 conversation.received(bytes(data))
 
     async def _write(self, stream: trio.abc.Stream) -> None:
@@ -143,6 +146,8 @@ class StreamWire:
                     self.abort()
                     await trio.lowlevel.checkpoint()
                     return
+                self._traffic.sent_bytes += len(piece)
+                self._traffic.writes += 1
                 self._unsent_bytes = max(0, self._unsent_bytes - len(piece))
             if self._closing:
                 return
@@ -179,13 +184,17 @@ async def _drain(stream: trio.abc.Stream) -> None:
 
 
 async def serve_streams(
-    acceptor: Acceptor, factory: ConversationFactory, *, task_status: trio.TaskStatus[Listening]
+    acceptor: Acceptor,
+    factory: ConversationFactory,
+    traffic: Traffic,
+    *,
+    task_status: trio.TaskStatus[Listening],
 ) -> None:
     """Give each connection a conversation, until cancelled."""
 
     async def one(accepted: Accepted) -> None:
         try:
-            await StreamWire(accepted.remote, accepted.local).serve(accepted.stream, factory)
+            await StreamWire(accepted.remote, accepted.local, traffic).serve(accepted.stream, factory)
         finally:
             await trio.aclose_forcefully(accepted.stream)
 

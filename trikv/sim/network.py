@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from trikv.host.addresses import join_address, split_address
-from trikv.host.seam import ConversationFactory, Listening, StreamHandler
+from trikv.host.seam import ConversationFactory, Listening, StreamHandler, Traffic
 from trikv.host.stream_server import PEER_CONNECTIONS_MAX, Accepted, listen_streams, serve_streams
 from trikv.sim.connection import (
     CLIENT_PATIENCE,
@@ -220,12 +220,14 @@ class SimNetwork:
         self._net = net
         self._life = life
         self._machine = machine
+        self.traffic = Traffic()
 
     async def serve(
         self, address: str, factory: ConversationFactory, *, task_status: trio.TaskStatus[Listening]
     ) -> None:
         """Serve clients until cancelled."""
-        await serve_streams(self._bind(address, SERVER_PATIENCE), factory, task_status=task_status)
+        acceptor = self._bind(address, SERVER_PATIENCE)
+        await serve_streams(acceptor, factory, self.traffic, task_status=task_status)
 
     async def listen(
         self, address: str, handler: StreamHandler, *, task_status: trio.TaskStatus[Listening]
