@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trikv import units
 from trikv.config import ConfigError, NodeConfig, resolve, settings
+from trikv.machine.memory import CAP_BYTES_MAX
 
 PEERS = "1=127.0.0.1:18080,2=127.0.0.1:18081,3=127.0.0.1:18082"
 
@@ -187,6 +188,27 @@ def test_every_setting_has_a_reason_and_a_default_that_reads_back() -> None:
         assert setting.about.reason
         expected = {} if setting.name == "peers" else setting.default
         assert setting.about.parse(setting.default_text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (str(2**50 + 1), "1125899906842625 is not between 0 and 1125899906842624 bytes"),
+        ("1048577gb", "is not between 0 and 1125899906842624 bytes"),
+        (str(2**70), "is not between 0 and 1125899906842624 bytes"),
+        ("9" * 5000, "a number of 5000 digits is too large"),
+        ("9" * 5000 + "gb", "a number of 5000 digits is too large"),
+        ("-1", "is not a size"),
+    ],
+)
+def test_absurd_caps_are_refused_at_the_start(tmp_path: Path, value: str, said: str) -> None:
+    """As CONFIG SET refuses them, whichever way they come: flag, environment, file."""
+    file = tmp_path / "absurd.toml"
+    file.write_text(f'maxmemory = "{value}"\n', encoding="utf-8")
+    assert said in refusal(flags={"maxmemory": value})
+    assert said in refusal(environment={"TRIKV_MAXMEMORY": value})
+    assert said in refusal(file=str(file))
+    assert resolve(flags={"maxmemory": "1048576gb"}).maxmemory == CAP_BYTES_MAX
 
 
 def test_settings_are_frozen() -> None:

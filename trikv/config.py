@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from trikv import passwords, system_text, units
+from trikv.machine.memory import CAP_BYTES_MAX
 from trikv.service_variables import is_service_variable, service_variables
 
 ENVIRONMENT_PREFIX: Final = "TRIKV_"
@@ -142,7 +143,7 @@ class NodeConfig:
         "memory cap on keys and values; 0: none. The file's counts at bootstrap, a flag's is sent to the log",
         256 * MIB,
         0,
-        1 << 50,
+        CAP_BYTES_MAX,
     )
     typed_timeout_s: int = _integer(
         "idle seconds before a typed connection is warned and closed; 0: never", 300, 0, 10**9, "s"

@@ -26,6 +26,7 @@ from trikv.errors import first_line, leaves
 from trikv.host import allocator
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
+from trikv.machine.features import FeatureLevelError
 from trikv.machine.runs import set_run
 from trikv.node.node import Node
 from trikv.storage.disk import Disk
@@ -78,7 +79,7 @@ def serve(
             what = "stopped without a dump (a dump.json is an earlier stop's); the log has everything"
             sys.stderr.write(f"trikv: node{config.node_id}: {what}\n")
             exit_code = FAILED
-    except* (OSError, StorageError, ConfigError) as group:
+    except* (OSError, StorageError, ConfigError, FeatureLevelError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
         exit_code = MISCONFIGURED if isinstance(next(leaves(group)), ConfigError) else FAILED
     return exit_code

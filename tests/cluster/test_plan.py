@@ -176,6 +176,8 @@ def test_one_secret_for_the_three() -> None:
         (["55534"], {}, "PORT: 55534 is not between"),
         ([], {"TRIKV_PORT": "x"}, "TRIKV_PORT: 'x'"),
         ([None, "much"], {}, "MAX_VOLUME: 'much' is not a size"),
+        ([None, "2000000gb"], {}, "MAX_VOLUME: 2147483648000000 is not between 0 and 1125899906842624 bytes"),
+        ([None, "9" * 5000], {}, "MAX_VOLUME: a number of 5000 digits is too large"),
         ([None, "256"], {}, "MAX_VOLUME: 256 is 256 bytes, too few to store anything; did you mean 256mb?"),
         ([None, None, "-1"], {}, "TIMEOUT: -1 is not between 0"),
         ([], {"TRIKV_LOAD": "/nowhere"}, "TRIKV_LOAD: /nowhere is no file"),

@@ -319,6 +319,9 @@ class SmallPartsContract:
         boot, wall = clock.boot_ms(), clock.wall_ms()
         await trio.sleep(0.02)
         assert 15 <= clock.boot_ms() - boot < 5000
+        assert boot + 15 <= clock.boot_us() // 1000 <= clock.boot_ms()
+        short = clock.boot_us()
+        assert 0 <= clock.boot_us() - short < 1_000_000
         assert 15 <= clock.wall_ms() - wall < 5000
         assert wall > 1_600_000_000_000
 
@@ -333,6 +336,16 @@ class SmallPartsContract:
     async def test_resident_bytes(self, rig: Rig) -> None:
         """Known, or 0."""
         assert rig.host.resident_bytes() >= 0
+
+    async def test_usage_and_system(self, rig: Rig) -> None:
+        """Processor time never goes back, the peak is not below what is resident; nothing raises."""
+        before, resident = rig.host.usage(), rig.host.resident_bytes()
+        after = rig.host.usage()
+        assert after.user_s + after.system_s >= before.user_s + before.system_s >= before.main_thread_user_s
+        assert after.resident_peak_bytes >= resident * 0.9  # the kernel counts the two in batches of its own
+        system = rig.host.system()
+        assert system.memory_bytes >= resident
+        assert (system.name == "") == (system.memory_bytes == 0)
 
 
 class HostContract(ServeContract, PeerContract, DiskContract, SmallPartsContract):

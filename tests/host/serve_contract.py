@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+import attrs
 import pytest
 import trio
 
@@ -18,6 +19,25 @@ class ServeContract:
             for word in (b"one", b"two", b"three"):
                 await client.send_all(word)
                 assert await read_exactly(client, len(word)) == word
+
+    async def test_traffic_is_counted(self, rig: Rig) -> None:
+        """What conversations were given and what the kernel took, of all connections, a long one included."""
+        traffic = rig.host.network.traffic
+        async with serving(rig, Echo) as server, await rig.connect(server.address) as client:
+            before = attrs.astuple(traffic)
+            await client.send_all(b"x" * 10)
+            await read_exactly(client, 10)
+            expected = (before[0] + 10, before[1] + 10, before[2] + 1, before[3] + 1)
+            with trio.fail_after(10):
+                while attrs.astuple(traffic) != expected:  # noqa: ASYNC110 - a stream counts when it has sent
+                    await trio.sleep(0.001)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.send_all, b"y" * 300_000)
+                await read_exactly(client, 300_000)
+            with trio.fail_after(10):
+                while traffic.sent_bytes != before[1] + 300_010:  # noqa: ASYNC110 - the same
+                    await trio.sleep(0.001)
+            assert traffic.received_bytes == before[0] + 300_010
 
     async def test_addresses(self, rig: Rig) -> None:
         """A wire knows both ends, and the listening knows the port that was chosen for it."""

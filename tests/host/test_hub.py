@@ -19,7 +19,7 @@ from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
 from trikv.host.peers import SocketAcceptor
-from trikv.host.seam import LINGERING_MAX, Conversation, Wire
+from trikv.host.seam import LINGERING_MAX, Conversation, Traffic, Wire
 from trikv.host.sockets import Listener, listener_at
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs epoll")
@@ -31,6 +31,7 @@ class Notes:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.cork = Cork()
+        self.traffic = Traffic()
 
     def modify(self, wire: HubWire, interest: int) -> None:  # noqa: ARG002 - the owner's signature
         self.calls.append(f"modify {interest}")

@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from trikv.host.seam import Wire
+from trikv.host.seam import Traffic, Wire
 from trikv.host.stream_server import Lingering, StreamWire
 
 
@@ -45,7 +45,7 @@ async def test_a_stream_without_half_close() -> None:
         async def aclose(self) -> None:
             await here.aclose()
 
-    wire = StreamWire("peer:1", "here:2", Lingering(1))
+    wire = StreamWire("peer:1", "here:2", Lingering(1), Traffic())
     talkers: list[Talker] = []
 
     def factory(wire: Wire) -> Talker:
@@ -67,7 +67,7 @@ async def test_broken_stream_while_sending() -> None:
     """A stream that breaks under a send ends the connection quietly."""
     here, there = trio.testing.memory_stream_pair()
     await there.aclose()
-    wire = StreamWire("peer:1", "here:2", Lingering(1))
+    wire = StreamWire("peer:1", "here:2", Lingering(1), Traffic())
     talkers: list[Talker] = []
 
     def factory(wire: Wire) -> Talker:
@@ -89,4 +89,4 @@ async def test_factory_that_raises() -> None:
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        await StreamWire("peer:1", "here:2", Lingering(1)).serve(here, factory)
+        await StreamWire("peer:1", "here:2", Lingering(1), Traffic()).serve(here, factory)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Hello, Item, Submission, Transaction, Watch
+from trikv.machine.features import FEATURE_LEVEL
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
 from trikv.machine.replies import Reply
@@ -28,14 +29,14 @@ def words(line: str | Sequence[bytes]) -> tuple[bytes, ...]:
 class Driver:
     """A machine with members 1, 2, 3, an open life of node 1, and a clock."""
 
-    def __init__(self, cap: int = 0, *, origin: int = NODE) -> None:
+    def __init__(self, cap: int = 0, *, origin: int = NODE, level: int = FEATURE_LEVEL) -> None:
         self.machine = Machine()
         self.origin = origin
         self.now = NOW
         self.db = 0
         self._sequence = 0
         self.machine.apply_membership(1, (3, 1, 2))
-        self.machine.apply(2, payload(NOW, Bootstrap(cap), Hello(NODE, b"life")))
+        self.machine.apply(2, payload(NOW, Bootstrap(cap, level), Hello(NODE, b"life")))
 
     def batch(self, *items: Item) -> list[Outcome]:
         """Apply one batch at the present time."""

@@ -4,12 +4,13 @@ import attrs
 import msgspec
 import pytest
 
-from tests.machine.driving import NODE, NOW, Driver, payload
+from tests.machine.driving import NODE, NOW, Driver, payload, reborn
 from trikv.machine import evaluation
 from trikv.machine.batch import Bootstrap, Forgotten, Hello, RawBatch, Submission, Transaction, Watch
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
 from trikv.machine.errors import DB_INDEX, EXEC_ERRORS, INTERNAL
+from trikv.machine.features import FEATURE_LEVEL, FeatureLevelError
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Opened, OriginRow, Reason, Skipped
 from trikv.machine.replies import OK, CommandError, Reply
@@ -105,9 +106,20 @@ def test_index_only_grows() -> None:
 
 def test_bootstrap_is_obeyed_once() -> None:
     """The first bootstrap item sets cap and feature level; later ones change nothing (PROTOCOL 22)."""
-    driver = Driver(cap=5_000_000)
-    driver.batch(Bootstrap(1, 9))
+    driver = Driver(cap=5_000_000, level=1)
+    driver.batch(Bootstrap(1, 2))
+    driver.batch(Bootstrap(1, 99))
     assert (driver.machine.maxmemory, driver.machine.feature_level) == (5_000_000, 1)
+
+
+def test_a_level_of_a_newer_release_stops_the_node() -> None:
+    """Whoever does not know the rules would disagree with the other replicas: by the log, by a snapshot."""
+    with pytest.raises(FeatureLevelError, match="feature level 3 and this release knows 2; start"):
+        Driver(level=FEATURE_LEVEL + 1)
+    driver = Driver()
+    driver.machine.space.ledger.feature_level = FEATURE_LEVEL + 1
+    with pytest.raises(FeatureLevelError):
+        reborn(driver.machine)
 
 
 def test_config_set_before_bootstrap_wins() -> None:

@@ -129,6 +129,20 @@ MEMORY: tuple[Mutant, ...] = (
         "machine/test_machine.py::test_bootstrap_is_obeyed_once",
     ),
     mutant(
+        "deadlines pass the cap in a cluster that was founded without the room for them",
+        "trikv.machine.ledger",
+        "        return self.cap // SPARE_PARTS if self.feature_level >= SPARE_ROOM else 0\n",
+        "        return self.cap // SPARE_PARTS\n",
+        "machine/test_full_memory.py::test_a_cluster_keeps_the_level_that_it_was_founded_at",
+    ),
+    mutant(
+        "deadlines pass the cap without an end",
+        "trikv.machine.ledger",
+        "        return growth <= 0 or not self.cap or self.used + growth <= self.cap + self.spare\n",
+        "        return True\n",
+        "machine/test_full_memory.py::test_deadlines_pass_the_cap_by_an_eighth_at_most",
+    ),
+    mutant(
         "a transaction meets the cap half-way",
         "trikv.machine.evaluation",
         "        if not self._has_room(found):\n            return EXEC_OOM\n",

@@ -13,6 +13,7 @@ from tests.raft.cluster import Cluster
 from tests.raft.groups import led
 from trikv.host.seam import Host
 from trikv.machine.batch import Batch, Bootstrap, Forgotten
+from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.applier import Applier
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.logtime import LogTime
@@ -192,7 +193,7 @@ def test_first_leader_writes_members_and_settings_once(group: Cluster) -> None:
     leader.leading.keep_up(1_100)
     kinds = [entry.kind for entry in leader.raft.entries_between(leader.first, leader.raft.last_index)]
     assert kinds == [EntryKind.MEMBERSHIP, EntryKind.BATCH]
-    assert [batch.items for batch in leader.batches()] == [(Bootstrap(777),)]
+    assert [batch.items for batch in leader.batches()] == [(Bootstrap(777, FEATURE_LEVEL),)]
 
 
 def test_nothing_is_done_before_the_terms_first_entry_has_applied(group: Cluster) -> None:

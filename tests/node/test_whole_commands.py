@@ -521,3 +521,28 @@ def test_backup_fills_a_new_cluster_that_is_empty_and_no_other() -> None:
 
     run_cluster(original)
     run_cluster(filled, document=lambda: iter([documents[0]]))
+
+
+def test_deadlines_are_the_way_out_of_full_memory() -> None:
+    """At the cap EXPIRE and its kin are taken on every node, and what expires makes room for writes again."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        clients = await three_clients(cluster)
+        for number in range(200):
+            if isinstance(await clients[0].call("SET", f"k{number}", "v" * 50), hiredis.ReplyError):
+                break
+        assert number > 20
+        assert isinstance(await clients[1].call("SET", "more", "v" * 50), hiredis.ReplyError)
+        assert await clients[1].call("EXPIRE", "k1", 1) == 1
+        assert await clients[2].call("GETEX", "k2", "PX", 1000) == b"v" * 50
+        assert await clients[0].call("PERSIST", "k2") == 1
+        assert await clients[0].pipeline(("MULTI",), ("PEXPIRE", "k3", 1000), ("EXEC",)) == [
+            b"OK",
+            b"QUEUED",
+            [1],
+        ]
+        await trio.sleep(2)
+        assert await clients[0].call("EXISTS", "k1", "k2", "k3") == 1
+        assert await clients[2].call("SET", "more", "v" * 50) == b"OK"
+
+    run_cluster(scenario, maxmemory=10_000)

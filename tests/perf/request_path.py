@@ -24,6 +24,7 @@ import msgspec
 
 from trikv.host.cork import Cork
 from trikv.host.hub_wire import HubWire
+from trikv.host.seam import Traffic
 from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
@@ -61,6 +62,7 @@ class Hub:
     """Lets every reply leave at once, as the applier's do."""
 
     cork = Cork()
+    traffic = Traffic()
 
 
 class Desk:

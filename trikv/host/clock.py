@@ -1,4 +1,4 @@
-"""The machine's clocks and its randomness, and what it knows of this process: memory, descriptors."""
+"""The machine's clocks and its randomness, and what it knows of itself and of this process."""
 
 import os
 import resource
@@ -6,7 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
-from trikv.host.seam import Descriptors
+from trikv.host.seam import Descriptors, System, Usage
 
 # CLOCK_BOOTTIME counts the time a machine was suspended, as leases need (PROTOCOL 13). Where a platform
 # lacks it, its monotonic clock stands in.
@@ -20,6 +20,10 @@ class RealClock:
     def boot_ms(self) -> int:
         """Milliseconds since boot."""
         return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
+
+    def boot_us(self) -> int:
+        """Microseconds since boot."""
+        return time.clock_gettime_ns(_BOOT_CLOCK) // 1000
 
     def wall_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -55,3 +59,36 @@ def descriptors() -> Descriptors:
         return Descriptors(most, len(list(Path("/dev/fd").iterdir())) - 1)
     except OSError:
         return Descriptors(most)
+
+
+def usage() -> Usage:
+    """Processor time, and the most memory that was ever resident."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Linux alone counts a thread. A node asks from its main thread.
+    main = resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF))
+    return Usage(
+        own.ru_utime,
+        own.ru_stime,
+        children.ru_utime,
+        children.ru_stime,
+        main.ru_utime,
+        main.ru_stime,
+        _resident_peak_bytes(),
+    )
+
+
+def _resident_peak_bytes() -> int:
+    """Not ``ru_maxrss``, which a process inherits from whoever started it."""
+    try:
+        status = Path("/proc/self/status").read_bytes()
+    except OSError:
+        return 0
+    _, found, rest = status.partition(b"VmHWM:")
+    return int(rest.split(None, 1)[0]) * 1024 if found else 0
+
+
+def system() -> System:
+    """The machine."""
+    names = os.uname()
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES if "SC_PHYS_PAGES" in os.sysconf_names else 0
+    return System(f"{names.sysname} {names.release} {names.machine}", memory_bytes)

@@ -29,7 +29,7 @@ import trio
 
 from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub_wire import IN, HubWire
-from trikv.host.seam import LINGERING_MAX, Conversation, ConversationFactory
+from trikv.host.seam import LINGERING_MAX, Conversation, ConversationFactory, Traffic
 from trikv.host.sockets import Listener
 from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, NO_ROOM, WARN_S
 
@@ -54,10 +54,18 @@ class Hub:
     """Serves the connections of some listening sockets until cancelled."""
 
     def __init__(
-        self, listeners: Sequence[Listener], factory: ConversationFactory, lingering_max: int = LINGERING_MAX
+        self,
+        listeners: Sequence[Listener],
+        factory: ConversationFactory,
+        lingering_max: int = LINGERING_MAX,
+        traffic: Traffic | None = None,
     ) -> None:
-        """The listeners are the hub's from now on, unless this raises OSError: no room for its epoll."""
+        """The listeners are the hub's from now on, unless this raises OSError: no room for its epoll.
+
+        `traffic`: where to count what goes over the connections.
+        """
         self.addresses = tuple(listener.address for listener in listeners)
+        self.traffic = traffic or Traffic()
         self.cork = Cork()
         self._epoll = select.epoll()
         self._factory = factory

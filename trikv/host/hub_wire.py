@@ -5,7 +5,7 @@ from collections import deque
 from typing import Protocol
 
 from trikv.host.cork import Cork
-from trikv.host.seam import Conversation
+from trikv.host.seam import Conversation, Traffic
 
 RECV_BYTES = 65536
 """What one read takes at most: also the size of the largest submission (PROTOCOL 5)."""
@@ -20,6 +20,7 @@ class Owner(Protocol):
     """What a wire asks of its hub."""
 
     cork: Cork
+    traffic: Traffic
 
     def modify(self, wire: "HubWire", interest: int) -> None:
         """Let the epoll report these events of `wire`."""
@@ -44,6 +45,7 @@ class HubWire:
         "_hub",
         "_interest",
         "_queue",
+        "_traffic",
         "conversation",
         "ended",
         "fd",
@@ -64,6 +66,7 @@ class HubWire:
         self.ended = False
         self._hub = hub
         self._cork = hub.cork
+        self._traffic = hub.traffic
         self._interest = IN
         self._queue: deque[bytes | memoryview] = deque()
         self._held_bytes = 0
@@ -91,6 +94,8 @@ class HubWire:
         except OSError:
             self.abort()
             return 0
+        self._traffic.sent_bytes += sent
+        self._traffic.writes += 1
         if sent != len(data):
             self._queue.append(memoryview(data)[sent:])
             self._held_bytes = len(data)
@@ -149,6 +154,8 @@ class HubWire:
         except OSError:
             self.abort()
             return
+        self._traffic.sent_bytes += sent
+        self._traffic.writes += 1
         while sent:
             piece = queue.popleft()
             if sent < len(piece):
@@ -177,6 +184,8 @@ class HubWire:
             self.abort()
             return
         if data:
+            self._traffic.received_bytes += len(data)
+            self._traffic.reads += 1
             conversation.received(data)
         else:
             self.ended = True

@@ -8,7 +8,8 @@ from typing import Self
 
 import trio
 
-from trikv.host.clock import RealClock, RealEntropy, descriptors, resident_bytes
+from trikv.host import clock
+from trikv.host.clock import RealClock, RealEntropy
 from trikv.host.disk import RealDisk
 from trikv.host.hub import Hub
 from trikv.host.peers import SocketAcceptor
@@ -23,6 +24,9 @@ from trikv.host.seam import (
     Network,
     PeerStream,
     StreamHandler,
+    System,
+    Traffic,
+    Usage,
 )
 from trikv.host.sockets import dial, listen_on, peer_stream
 from trikv.host.stream_server import listen_streams, serve_streams
@@ -36,6 +40,7 @@ class RealNetwork:
 
     def __init__(self, *, use_epoll: bool = HAS_EPOLL) -> None:
         """`use_epoll`: False serves clients by tasks over streams, as on platforms without epoll."""
+        self.traffic = Traffic()
         self._use_epoll = use_epoll
 
     async def serve(
@@ -50,7 +55,7 @@ class RealNetwork:
         listeners = await listen_on(addresses)
         if self._use_epoll:
             try:
-                hub = Hub(listeners, factory, lingering_max)
+                hub = Hub(listeners, factory, lingering_max, self.traffic)
             except OSError:  # no descriptor left for its epoll
                 for listener in listeners:
                     listener.close()
@@ -59,7 +64,9 @@ class RealNetwork:
             await hub.run()
         else:
             acceptors = [SocketAcceptor(listener) for listener in listeners]
-            await serve_streams(acceptors, factory, lingering_max=lingering_max, task_status=task_status)
+            await serve_streams(
+                acceptors, factory, self.traffic, lingering_max=lingering_max, task_status=task_status
+            )
 
     async def listen(
         self,
@@ -98,11 +105,19 @@ class RealHost:
 
     def descriptors(self) -> Descriptors:
         """Of this process."""
-        return descriptors()
+        return clock.descriptors()
 
     def resident_bytes(self) -> int:
         """Resident memory of this process."""
-        return resident_bytes()
+        return clock.resident_bytes()
+
+    def usage(self) -> Usage:
+        """What this process has used so far."""
+        return clock.usage()
+
+    def system(self) -> System:
+        """The machine."""
+        return clock.system()
 
     def close(self) -> None:
         """Unlock the data directory."""

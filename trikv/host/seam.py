@@ -14,6 +14,43 @@ import trio
 from trikv.storage.disk import Disk
 
 
+@attrs.define(eq=False)
+class Traffic:
+    """What went over the connections of a network's clients. Counts up for as long as the network lives."""
+
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    """Taken by the kernel (by the stream, if there is no kernel); what still waits in memory is not in it."""
+    reads: int = 0
+    """Pieces that conversations were given."""
+    writes: int = 0
+    """Pieces that were sent; what left by one call is one."""
+
+
+@attrs.frozen
+class Usage:
+    """What this process has used so far: processor time in seconds, memory in bytes. 0 if unknown."""
+
+    user_s: float = 0.0
+    system_s: float = 0.0
+    children_user_s: float = 0.0
+    """Of child processes that have ended."""
+    children_system_s: float = 0.0
+    main_thread_user_s: float = 0.0
+    main_thread_system_s: float = 0.0
+    resident_peak_bytes: int = 0
+
+
+@attrs.frozen
+class System:
+    """The machine that this process runs on."""
+
+    name: str = ""
+    """Kernel, release and processor, as Redis shows them; empty if unknown."""
+    memory_bytes: int = 0
+    """All memory that it has; 0 if unknown."""
+
+
 class Wire(Protocol):
     """What a conversation holds of its connection. No method blocks or raises for a dead peer."""
 
@@ -110,6 +147,9 @@ class Listening(Protocol):
 class Network(Protocol):
     """Sockets."""
 
+    traffic: Traffic
+    """Of all connections that `serve` has served."""
+
     async def serve(
         self,
         addresses: tuple[Address, ...],
@@ -150,6 +190,9 @@ class Clock(Protocol):
 
     def boot_ms(self) -> int:
         """CLOCK_BOOTTIME in ms: never goes back, counts suspended time."""
+
+    def boot_us(self) -> int:
+        """`boot_ms` in microseconds, to measure short times by."""
 
     def wall_ms(self) -> int:
         """Milliseconds since 1970; may jump."""
@@ -194,3 +237,9 @@ class Host(Protocol):
 
     def resident_bytes(self) -> int:
         """Resident memory of this process (0 where unknown)."""
+
+    def usage(self) -> Usage:
+        """What this process has used so far."""
+
+    def system(self) -> System:
+        """The machine."""

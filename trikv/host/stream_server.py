@@ -13,7 +13,14 @@ from typing import Protocol
 import attrs
 import trio
 
-from trikv.host.seam import LINGERING_MAX, Conversation, ConversationFactory, Listening, StreamHandler
+from trikv.host.seam import (
+    LINGERING_MAX,
+    Conversation,
+    ConversationFactory,
+    Listening,
+    StreamHandler,
+    Traffic,
+)
 from trikv.host.wires import DRAIN_S, FLUSH_S
 
 READ_BYTES = 65536
@@ -65,8 +72,9 @@ class Lingering:
 class StreamWire:
     """`trikv.host.seam.Wire` over a stream. Its methods only set state; two tasks act on it."""
 
-    def __init__(self, remote: str, local: str, lingering: Lingering) -> None:
+    def __init__(self, remote: str, local: str, lingering: Lingering, traffic: Traffic) -> None:
         self.remote = remote
+        self._traffic = traffic
         self.local = local
         self._queue: deque[bytes] = deque()
         self._unsent_bytes = 0
@@ -163,6 +171,8 @@ class StreamWire:
                 if not data:
                     conversation.ended()
                     return
+                self._traffic.received_bytes += len(data)
+                self._traffic.reads += 1
                 conversation.received(bytes(data))
 
     async def _write(self, stream: trio.abc.Stream) -> None:
@@ -176,6 +186,8 @@ class StreamWire:
                     self.abort()
                     await trio.lowlevel.checkpoint()
                     return
+                self._traffic.sent_bytes += len(piece)
+                self._traffic.writes += 1
                 self._unsent_bytes = max(0, self._unsent_bytes - len(piece))
             if self._closing:
                 return
@@ -232,6 +244,7 @@ class Acceptors:
 async def serve_streams(
     acceptors: Sequence[Acceptor],
     factory: ConversationFactory,
+    traffic: Traffic,
     *,
     lingering_max: int = LINGERING_MAX,
     task_status: trio.TaskStatus[Listening],
@@ -241,7 +254,7 @@ async def serve_streams(
 
     async def one(accepted: Accepted) -> None:
         try:
-            wire = StreamWire(accepted.remote, accepted.local, lingering)
+            wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)
             await wire.serve(accepted.stream, factory)
         finally:
             await trio.aclose_forcefully(accepted.stream)

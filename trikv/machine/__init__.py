@@ -19,6 +19,7 @@ only where the client is, so other replicas skip them and must not miss them.
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans; ``ledger``: what they share
 ``memory``      what a key is charged, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
+``features``    the level of rules that a cluster was founded at
 ``table``       commands by name, their grammar read from the handlers' signatures
 ``commands/``   one module a family
 ``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one
@@ -33,10 +34,12 @@ write whose deadline has passed already (SET PXAT 1) leaves the key absent at on
 someone looks.
 
 **Memory.** The account is lengths plus literals, fitted to a real process. A command is refused with OOM if
-the account after it would pass the cap, so no write ever passes it; a cap lowered below the data refuses what
-Redis flags deny-OOM, and every growth, while reads, deletes and shrinking go on. EXPIRE grows the account by
-its index entry and can be refused too. A transaction is judged before any effect by upper bounds of what its
-commands may add (CONFIG SET inside one is the exception: it changes the cap for what follows).
+the account after it would pass the cap; once the account is above the cap, what Redis flags deny-OOM is
+refused whatever it does, while reads, deletes and shrinking go on. What Redis carries out at full memory
+(EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, for index entries and names take
+memory too; so the account never passes 1.125 times the cap, unless the cap is lowered. A transaction is
+judged before any effect by upper bounds of what its commands may add (CONFIG SET inside one is the exception:
+it changes the cap for what follows). Clusters that the first release founded have no room above the cap.
 
 **Order of a handler: look, refuse, change.** A handler returns a `CommandError` before it changes anything.
 An exception before the first change becomes one fixed error reply on every replica; one after it, and

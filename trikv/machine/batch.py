@@ -61,6 +61,7 @@ class Bootstrap(msgspec.Struct, frozen=True, array_like=True, tag="b"):
     maxmemory: int
     """The cap in bytes, 0 for none."""
     feature_level: int = 1
+    """Of `trikv.machine.features`. The default is for logs of the first release; a founder states its own."""
 
 
 Item: TypeAlias = Hello | Submission | Forgotten | Bootstrap

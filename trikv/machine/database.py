@@ -223,6 +223,14 @@ class Database:
             self.size += fresh
         return done
 
+    def expire_at(self, key: bytes, entry: Entry, deadline: int) -> CommandError | None:
+        """Give the live `key` of this `entry` a deadline in the future; OOM if the spare room is full."""
+        grown = 0 if entry.deadline else EXPIRY_BYTES
+        if not self.ledger.has_spare_room(grown):
+            return OOM
+        self._put(crc32(key) >> BUCKET_SHIFT, key, entry, entry.value, deadline, grown)
+        return None
+
     def put(self, key: bytes, value: bytes, deadline: int = 0) -> None:
         """Set `key` without asking: for handlers that have checked their whole change already."""
         number = crc32(key) >> BUCKET_SHIFT

@@ -207,11 +207,13 @@ class Evaluator:
         """True where no command of a transaction can meet the cap, so that none refuses half-way.
 
         Decided by upper bounds before any effect: near the cap a transaction may be refused that, with luck
-        in what it overwrites, would have fitted.
+        in what it overwrites, would have fitted. One command that Redis refuses at full memory keeps all of
+        them below the cap: an EXPIRE before it must not make it fail.
         """
         ledger = self._space.ledger
         if not ledger.cap:
             return True
-        if ledger.used > ledger.cap and any(command.denies_oom for command, _ in found):
-            return False
-        return ledger.has_room(sum(command.growth_bound(args) for command, args in found))
+        growth = sum(command.growth_bound(args) for command, args in found)
+        if any(command.denies_oom for command, _ in found):
+            return ledger.used <= ledger.cap and ledger.has_room(growth)
+        return ledger.has_spare_room(growth)

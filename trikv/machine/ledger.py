@@ -5,13 +5,19 @@ counter. Databases refer to it and it refers to none of them, so that a dropped 
 without the cyclic collector.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from sortedcontainers import SortedList
 
+from trikv.machine.features import SPARE_ROOM
+
 NEVER = 2**63
 """Later than any deadline."""
+SPARE_PARTS: Final = 8
+"""The spare room is the cap divided by this. A process takes at most 1.33 times the account, as
+``tests/machine/test_memory.py`` measures; an eighth more is still within the promised 1.5 times the cap, a
+quarter would not be. Part of the replicated behaviour."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -34,11 +40,24 @@ class Observer(Protocol):
 class Ledger:
     """What all databases share: time, the account, the change counter, and who is watching."""
 
-    __slots__ = ("cap", "changes", "dirty", "discarded", "is_founded", "now", "observers", "soonest", "used")
+    __slots__ = (
+        "cap",
+        "changes",
+        "dirty",
+        "discarded",
+        "feature_level",
+        "is_founded",
+        "now",
+        "observers",
+        "soonest",
+        "used",
+    )
 
     def __init__(self) -> None:
         self.now = 0
         """Log time in ms: the one clock (PROTOCOL 20)."""
+        self.feature_level = 0
+        """Gates every change of behaviour (PROTOCOL 22); 0 before the bootstrap item."""
         self.cap = 0
         """Bytes the account may reach, 0 for no cap."""
         self.is_founded = False
@@ -58,3 +77,16 @@ class Ledger:
     def has_room(self, growth: int) -> bool:
         """True where the account may change by `growth` bytes; shrinking is always allowed."""
         return growth <= 0 or not self.cap or self.used + growth <= self.cap
+
+    def has_spare_room(self, growth: int) -> bool:
+        """`has_room` for what Redis carries out at full memory: EXPIRE, GETEX, RENAME.
+
+        They are the way out of full memory, so the cap is no limit to them; but each deadline takes memory,
+        so there is one, `spare` bytes above.
+        """
+        return growth <= 0 or not self.cap or self.used + growth <= self.cap + self.spare
+
+    @property
+    def spare(self) -> int:
+        """Bytes above the cap that are kept for what `has_spare_room` names."""
+        return self.cap // SPARE_PARTS if self.feature_level >= SPARE_ROOM else 0

@@ -10,6 +10,7 @@ from trikv.machine.codec import Settings
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import ORIGIN, REPLICA, Evaluator, Poisoned, View
+from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
@@ -24,13 +25,11 @@ _decode = msgspec.msgpack.Decoder(Batch).decode
 class Machine:
     """The replicated state, at one applied index."""
 
-    __slots__ = ("_origins", "evaluator", "feature_level", "index", "space")
+    __slots__ = ("_origins", "evaluator", "index", "space")
 
     def __init__(self) -> None:
         self.index = 0
         """The last applied entry."""
-        self.feature_level = 0
-        """Gates every change of behaviour (PROTOCOL 22); 0 before the bootstrap item."""
         self.space = Keyspace()
         self.evaluator = Evaluator(self.space)
         self._origins = Origins()
@@ -41,6 +40,11 @@ class Machine:
     def now_ms(self) -> int:
         """Log time: the stamp of the last applied batch."""
         return self.space.ledger.now
+
+    @property
+    def feature_level(self) -> int:
+        """The level that the cluster was founded at; 0 before the bootstrap item."""
+        return self.space.ledger.feature_level
 
     @property
     def maxmemory(self) -> int:
@@ -117,7 +121,7 @@ class Machine:
         """Apply the batch at `index`. Outcomes are given for the items of `origin` only, in order.
 
         Raises msgspec.DecodeError for bytes that are no batch: an entry that one release cannot read and
-        another can must stop the node, not be skipped.
+        another can must stop the node, not be skipped. Raises FeatureLevelError for the same reason.
         """
         batch: Batch = _decode(payload)
         self._advance(index)
@@ -175,10 +179,11 @@ class Machine:
         self.evaluator.index = index
 
     def _bootstrap(self, item: Bootstrap) -> None:
-        """Obeyed once: never after a bootstrap item or a CONFIG SET maxmemory."""
-        if self.feature_level == 0:
-            self.feature_level = item.feature_level
+        """Obeyed once: never after a bootstrap item or a CONFIG SET maxmemory. Raises FeatureLevelError."""
         ledger = self.space.ledger
+        if ledger.feature_level == 0:
+            check_level(item.feature_level)
+            ledger.feature_level = item.feature_level
         if not ledger.is_founded:
             ledger.is_founded = True
             ledger.cap = item.maxmemory
@@ -217,13 +222,14 @@ class Machine:
 
     @classmethod
     def restored(cls, settings: Settings, space: Keyspace) -> "Machine":
-        """The machine of a snapshot's settings and keys."""
+        """The machine of a snapshot's settings and keys. Raises FeatureLevelError."""
+        check_level(settings.feature_level)
         machine = cls()
         machine.space = space
         machine.evaluator = Evaluator(space)
         machine.index = machine.evaluator.index = settings.index
-        machine.feature_level = settings.feature_level
         ledger = space.ledger
+        ledger.feature_level = settings.feature_level
         ledger.now = settings.now_ms
         ledger.cap = settings.maxmemory
         ledger.is_founded = settings.is_founded

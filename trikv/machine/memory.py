@@ -15,6 +15,10 @@ ENTRY_BYTES = 208
 EXPIRY_BYTES = 112
 """Per deadline: the number, the index tuple and its place in the sorted list."""
 
+CAP_BYTES_MAX = 1 << 50
+"""The largest cap that may be asked for, 1 PiB: far above any machine, and a number that every tool can read.
+The origin holds to it, not the log: an old cluster may have a larger one."""
+
 VALUE_BYTES_MAX = 8 * 1024 * 1024
 """Longest string value; below the entry and frame limits (PROTOCOL 17)."""
 

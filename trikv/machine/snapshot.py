@@ -26,7 +26,10 @@ class Restore:
                 raise SnapshotError("a key stands there twice", self._reader.line)
 
     def finish(self) -> tuple[dict[str, object], Machine]:
-        """The node's header and the machine, equal to the one that was walked. Raises SnapshotError."""
+        """The node's header and the machine, equal to the one that was walked.
+
+        Raises SnapshotError, and FeatureLevelError for a snapshot of a newer release's cluster.
+        """
         opening = self._reader.finish()
         return opening.node, Machine.restored(opening.machine, self._space)
 

@@ -5,6 +5,7 @@ import msgspec
 
 from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap, RawBatch
+from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.applier import Applier
 from trikv.node.logtime import LogTime
 from trikv.node.swap import Joiner, next_change
@@ -141,7 +142,7 @@ class Leading:
         if self._founded_term == raft.term or raft.is_transferring:
             return
         stated = raft.membership_index > 0 or raft.propose_membership(raft.membership) is not None
-        if stated and self._propose_one([_encode(Bootstrap(self._maxmemory))], boot_ms):
+        if stated and self._propose_one([_encode(Bootstrap(self._maxmemory, FEATURE_LEVEL))], boot_ms):
             self._founded_term = raft.term
 
     def _expiry_is_due(self, boot_ms: int) -> bool:

@@ -55,6 +55,10 @@ class SimClock:
         )
         return self._boot_ms_seen
 
+    def boot_us(self) -> int:
+        """The same, in steps of a millisecond: within a step of a task no virtual time passes."""
+        return self.boot_ms() * 1000
+
     def wall_ms(self) -> int:
         """Time of day, as wrong as this machine has it."""
         return EPOCH_MS + self.wall_offset_ms + int(self._local_ms())

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from trikv.host.seam import Clock, Descriptors, Entropy, Network
+from trikv.host.seam import Clock, Descriptors, Entropy, Network, System, Usage
 from trikv.sim.clock import SimClock, SimEntropy
 from trikv.sim.determinism import Freezer
 from trikv.sim.disk import DiskTraits, SimDisk
@@ -36,6 +36,14 @@ class SimHost:
     def resident_bytes(self) -> int:
         """Unknown: what this process takes says nothing of a node, and differs from run to run."""
         return 0
+
+    def usage(self) -> Usage:
+        """Unknown, for the same reason."""
+        return Usage()
+
+    def system(self) -> System:
+        """Unknown."""
+        return System()
 
 
 class Machine:

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from trikv.host.addresses import join_address, split_address
-from trikv.host.seam import LINGERING_MAX, Address, ConversationFactory, Listening, StreamHandler
+from trikv.host.seam import LINGERING_MAX, Address, ConversationFactory, Listening, StreamHandler, Traffic
 from trikv.host.stream_server import Accepted, listen_streams, serve_streams
 from trikv.sim.connection import (
     CLIENT_PATIENCE,
@@ -220,6 +220,7 @@ class SimNetwork:
         self._net = net
         self._life = life
         self._machine = machine
+        self.traffic = Traffic()
 
     async def serve(
         self,
@@ -231,7 +232,9 @@ class SimNetwork:
     ) -> None:
         """Serve clients until cancelled."""
         acceptors = self._bind(addresses, SERVER_PATIENCE)
-        await serve_streams(acceptors, factory, lingering_max=lingering_max, task_status=task_status)
+        await serve_streams(
+            acceptors, factory, self.traffic, lingering_max=lingering_max, task_status=task_status
+        )
 
     async def listen(
         self,

@@ -40,7 +40,7 @@ def _expire(db: Database, key: bytes, amount: bytes, options: Sequence[bytes], n
     if when <= db.ledger.now:
         db.drop(key)
         return 1
-    return db.store(key, entry.value, when) or 1
+    return db.expire_at(key, entry, when) or 1
 
 
 def _conditions(options: Sequence[bytes]) -> frozenset[bytes] | CommandError:

@@ -80,7 +80,7 @@ def _move(db: Database, key: bytes, newkey: bytes, entry: Entry) -> CommandError
     value_bytes = len(entry.value)
     growth = db.growth(newkey, value_bytes, entry.deadline) - charge(len(key), value_bytes, entry.deadline)
     refused = db.refusal(newkey, value_bytes)
-    if refused is None and not db.ledger.has_room(growth):
+    if refused is None and not db.ledger.has_spare_room(growth):
         refused = OOM
     if refused is None:
         db.drop(key)

@@ -156,9 +156,12 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
         when = parse_deadline(deadline, db.ledger.now, "getex")
         if isinstance(when, CommandError):
             return when
-        refused = _store_until(db, key, entry.value, when)
-        if refused is not None:
-            return refused
+        if when <= db.ledger.now:
+            db.drop(key)
+        else:
+            refused = db.expire_at(key, entry, when)
+            if refused is not None:
+                return refused
     elif words and entry.deadline:
         db.put(key, entry.value)
     return entry.value

@@ -12,6 +12,8 @@ import attrs
 from trikv.config import INPUT_BYTES_LEAST
 from trikv.machine.errors import text_of, wrong_arity
 from trikv.machine.glob import matcher
+from trikv.machine.memory import CAP_BYTES_MAX, parse_memory
+from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.table import Kind
 from trikv.node.local.table import LOCAL, help_of
@@ -26,11 +28,17 @@ class _Setting:
     """Of `RuntimeSettings`; empty where it cannot be set."""
     least: int = 0
     most: int = 0
+    unreadable: str = "argument couldn't be parsed into an integer"
+    """What Redis says of a value that is no such number."""
 
 
 _INT_MAX: Final = (1 << 31) - 1
 _SETTINGS: Final = {
-    b"maxmemory": _Setting(lambda caller: str(caller.service.memory_stats().cap)),
+    b"maxmemory": _Setting(
+        lambda caller: str(caller.service.memory_stats().cap),
+        most=CAP_BYTES_MAX,
+        unreadable="argument must be a memory value",
+    ),
     b"maxmemory-policy": _Setting(lambda _: "noeviction"),
     b"timeout": _Setting(lambda caller: str(caller.service.settings.timeout_s), "timeout_s", 0, _INT_MAX),
     b"typed-timeout": _Setting(
@@ -104,9 +112,10 @@ def pairs(words: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def check(caller: Caller, words: Sequence[bytes]) -> CommandError | None:
-    """What Redis would say of CONFIG SET with these words; None where they are in order.
+    """What Redis would say of CONFIG SET with these words; None if they are in order.
 
-    maxmemory's value is the machine's to judge, at its place in the log.
+    maxmemory is judged here, before it is proposed: what the log holds is obeyed by every replica, and the
+    first release took any number.
     """
     if not words or len(words) % 2:
         return wrong_arity("config|set")
@@ -120,16 +129,15 @@ def check(caller: Caller, words: Sequence[bytes]) -> CommandError | None:
         if name in seen:
             return _failed(name, "duplicate parameter")
         seen.add(name)
-        if name == b"maxmemory":
-            continue
-        if not setting.field:
+        if not (setting.field or name == b"maxmemory"):
             return _failed(name, "can't set immutable config")
-        if not value.removeprefix(b"-").isdigit() or len(value) > 18:
-            return _failed(name, "argument couldn't be parsed into an integer")
-        if not setting.least <= int(value) <= setting.most:
+        number = parse_memory(value) if name == b"maxmemory" else parse_integer(value)
+        if number is None:
+            return _failed(name, setting.unreadable)
+        if not setting.least <= number <= setting.most:
             return _failed(name, f"argument must be between {setting.least} and {setting.most} inclusive")
         clients_max = caller.service.settings.clients_max
-        if name == b"maxclients" and int(value) > clients_max:
+        if name == b"maxclients" and number > clients_max:
             return _failed(
                 name,
                 "The operating system is not able to handle the specified number of clients, "

@@ -1,0 +1,76 @@
+"""A redis-server of a test's own, and connections to it: what trikv is compared with."""
+
+import socket
+import subprocess
+import tempfile
+import time
+from types import TracebackType
+from typing import Self
+
+import hiredis
+
+from tests.tools import require_tool
+
+START_S = 30.0
+"""A busy machine takes its time."""
+
+
+class RedisConnection:
+    """One connection to a server that speaks RESP."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=START_S)
+        self._reader = hiredis.Reader()
+
+    def call(self, *args: bytes) -> object:
+        """The parsed reply; an error is a `hiredis.ReplyError`, returned."""
+        parts = [b"*%d\r\n" % len(args), *(b"$%d\r\n%s\r\n" % (len(arg), arg) for arg in args)]
+        self._socket.sendall(b"".join(parts))
+        while (reply := self._reader.gets()) is False:
+            data = self._socket.recv(1 << 20)
+            if not data:
+                raise EOFError
+            self._reader.feed(data)
+        return reply
+
+    def line(self, line: str) -> object:
+        """`call` of words that are separated by blanks."""
+        return self.call(*line.encode().split())
+
+    def close(self) -> None:
+        """Close it."""
+        self._socket.close()
+
+
+class RedisServer:
+    """A server on a free port, without persistence. A context manager: nothing outlives it."""
+
+    def __init__(self, *options: str) -> None:
+        server = require_tool("redis-server")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._directory = tempfile.TemporaryDirectory()
+        command = [server, "--port", str(self.port), "--save", "", "--bind", "127.0.0.1"]
+        command += ["--dir", self._directory.name, *options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def connect(self) -> RedisConnection:
+        """A new connection, as soon as it serves."""
+        deadline = time.perf_counter() + START_S
+        while True:
+            try:
+                return RedisConnection(self.port)
+            except ConnectionRefusedError:
+                assert time.perf_counter() < deadline, "redis-server did not start"
+                time.sleep(0.02)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._directory.cleanup()
