@@ -211,10 +211,14 @@ def test_sourced_it_runs_in_a_child_and_the_shell_survives(run: Runner, port: in
     shell.end()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_outlives_the_supervisor(run: Runner, port: int, number: signal.Signals) -> None:
-    """However the supervisor ends, kill -9 included, its nodes stop, with their dumps."""
-    terminal = run("./run_cluster.sh", str(port))
+@pytest.mark.parametrize(
+    ("shell", "number"), [((), signal.SIGTERM), ((), signal.SIGKILL), (("sh",), signal.SIGTERM)]
+)
+def test_nothing_outlives_the_supervisor(
+    run: Runner, port: int, shell: tuple[str, ...], number: signal.Signals
+) -> None:
+    """However it was started and however it ends, kill -9 included, its nodes stop, with their dumps."""
+    terminal = run(*shell, "./run_cluster.sh", str(port))
     terminal.wait_for("Ctrl-C stops all three")
     os.kill(terminal.pid, number)  # the script has become the supervisor by exec
     eventually(lambda: not alive(run.data), within_s=STOP_S, what="the end of every node")
@@ -251,6 +255,39 @@ def test_bad_arguments_are_one_line(tmp_path: Path, arguments: list[str], expect
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["bin/link"], id="executed"),
+        pytest.param(["sh", "bin/link"], id="sh"),
+        pytest.param(["bash", "-eux", "bin/link"], id="bash -eux"),
+        pytest.param(["env", "-u", "HOME", "bin/link"], id="without a home"),
+        pytest.param(["bash", "-c", '. bin/link "$@"', "bash"], id="sourced"),
+        pytest.param(["bash", "-c", 'PATH=bin:$PATH; . link "$@"', "bash"], id="sourced by PATH"),
+        pytest.param(["sh", "-c", 'cd -- "$ROOT"; . ./run_cluster.sh', "sh"], id="sourced by sh"),
+    ],
+)
+def test_the_checkout_is_found_from_anywhere(tmp_path: Path, words: list[str]) -> None:
+    """Through links to the script, with a CDPATH that leads elsewhere, whatever shell runs it."""
+    link = tmp_path / "bin" / "link"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "far" / "tools").mkdir(parents=True)
+    (tmp_path / "near").symlink_to(ROOT / "run_cluster.sh")
+    link.symlink_to("../near")
+    done = subprocess.run(
+        [*words, "eighty"],
+        env={**environment(tmp_path / "data"), "CDPATH": f"{tmp_path / 'far'}:/", "ROOT": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "PORT: 'eighty' is not a whole number" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 or "-eux" in words, done.stderr
 
 
 @pytest.mark.parametrize("offset", [0, 2, 10_001])

@@ -320,6 +320,61 @@ def test_it_is_found_through_links_and_whatever_the_shell_is_told(
     assert project.run("--check", root=root).returncode == 0
 
 
+def test_the_cluster_starts_from_any_path(project: Project, tmp_path: Path) -> None:
+    """run_cluster.sh copied to a path with blanks and quotes, called through a link: in its own checkout.
+
+    TRIKV_DATA is relative to where the person is. The environment's own path is used: .venv may change.
+    """
+    project.python()
+    for tool in ("bash", "env"):
+        (project.bin / tool).symlink_to(shutil.which(tool) or tool)
+    shutil.copy(ROOT / "run_cluster.sh", project.root)
+    (project.root / "trikv" / "__init__.py").touch()
+    (project.root / "trikv" / "__main__.py").write_text(
+        "import os, sys\nprint(os.getcwd(), *sys.argv[1:], os.environ['TRIKV_DATA'], sep='|')\n"
+    )
+    own = project.bin / "own"
+    own.write_text(own.read_text().replace("*) exec", "*'-m trikv cluster'*) echo \"$0\"; exec"))
+    root = project.root.rename(tmp_path / "a  b'\"$c")
+    link = tmp_path / "link"
+    link.symlink_to(root / "run_cluster.sh")
+    done = subprocess.run(
+        [link, "9000", "1 mb"],
+        env=project.environment | {"TRIKV_DATA": "d", "CDPATH": "/"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    python, shown = done.stdout.splitlines()
+    assert Path(python).parents[2] == root / ".venvs"
+    assert shown == f"{root}|cluster|9000|1 mb|{tmp_path / 'd'}"
+
+
+@pytest.mark.parametrize("name", ["tests/run", ".ci/run"])
+def test_the_checks_find_their_checkout(project: Project, tmp_path: Path, name: str) -> None:
+    """Called through a link, with a CDPATH: tests/run, and .ci/run which calls it, begin in the checkout."""
+    for script in ("tests/run", ".ci/run"):
+        (project.root / script).parent.mkdir()
+        shutil.copy(ROOT / script, project.root / script)
+    (project.root / "tools" / "venv.sh").write_text('#!/bin/sh\necho "$PWD $1"\nexit 9\n')
+    project.script("id", "*) echo 1 ;;")  # no administrator, who would install what is missing
+    link = tmp_path / "link"
+    link.symlink_to(project.root / name)
+    (tmp_path / "tests").mkdir()
+    done = subprocess.run(
+        [link],
+        env=project.environment | {"CDPATH": str(tmp_path)},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (9, f"{project.root} test\n"), done.stderr
+
+
 def test_where_none_can_be_made_one_line_says_so(project: Project) -> None:
     """A read-only checkout, here a file in the way; and a path that no script could name."""
     project.python()
