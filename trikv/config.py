@@ -201,7 +201,7 @@ class NodeConfig:
         "ms",
     )
     stop_deadline_ms: int = _integer(
-        "longest phased stop; a supervisor's patience is often 10 s", 10_000, 100, 10**7, "ms"
+        "longest time without progress in a stop; the dump may take longer", 10_000, 100, 10**7, "ms"
     )
     output_bytes_max: int = _bytes(
         "replies that may wait for one client that does not read", 64 * MIB, 64 << 10, 1 << 40
@@ -220,7 +220,7 @@ class NodeConfig:
     )
     peer_frame_bytes_max: int = _bytes("longest peer message; above entry_bytes_max", 20 * MIB, 4096, 1 << 32)
     backups_kept: int = _integer("how many BACKUP files are kept", 10, 1, 10**6)
-    load: str = _path("a backup or dump that fills an empty cluster", "")
+    load: str = _path("a backup or dump that fills a cluster that never held a key", "")
 
     maxmemory_explicit: bool = False
     """A flag or the environment gave `maxmemory`: send it through the log once after election."""

@@ -24,6 +24,8 @@ from trikv.storage.errors import NoRoom, StorageCorrupt
 from trikv.storage.snapshots import SnapshotStore
 
 PIECE_BYTES = 64 * 1024
+STOP_PIECE_BYTES = 256 * 1024
+"""When the node stops nobody is served who would notice the longer steps; a fifth less of the processor."""
 DURABLE_POLL_S = 0.01
 FULL_RETRY_S = 10.0
 """A snapshot is large: trying again at once on a full disk only keeps it full."""
@@ -308,8 +310,9 @@ class Snapshotter:
             walk = self._applier.machine.walk(header.as_dict())
             try:
                 file = await self._store.aside(path_of(meta))
+                piece_bytes = STOP_PIECE_BYTES if self._stopping else PIECE_BYTES
                 try:
-                    while piece := walk.step(PIECE_BYTES):
+                    while piece := walk.step(piece_bytes):
                         await file.append(piece)
                         self._moved(Progress(file.path, walk.keys_passed, walk.keys, file.size))
                     await file.publish()

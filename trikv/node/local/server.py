@@ -63,7 +63,7 @@ def _readable(count: int) -> str:
 
 @LOCAL.command("LASTSAVE", kind=Kind.LOCAL, group="server", fast=True)
 def lastsave(caller: Caller) -> Reply:
-    """Tell when the newest snapshot was written, in Unix seconds."""
+    """Tell when the state of the newest snapshot was saved, or this node started, in Unix seconds."""
     return caller.service.last_save_s()
 
 
