@@ -158,6 +158,47 @@ def everything_is_there(cluster: Cluster, acknowledged: dict[str, bytes]) -> Non
                 assert connection.command("GET", key) == value, (node, key)
 
 
+@contextlib.contextmanager
+def at_work(polite: list[Polite], samples: Samples) -> Iterator[None]:
+    """All of them in threads of their own."""
+    stop = threading.Event()
+    runs = [samples.run, *(one.run for one in polite)]
+    threads = [threading.Thread(target=run, args=(stop,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for one in polite:
+            one.connection.close()
+
+
+def disk_says(cluster: Cluster, word: str) -> None:
+    """Wait until the node with the small disk says this of it."""
+    eventually(
+        lambda: cluster.info(FULL_NODE).get("aof_last_write_status") == word,
+        within_s=90,
+        what=f"the disk is {word}",
+    )
+
+
+def all_is_well_again(cluster: Cluster, acknowledged: dict[str, bytes]) -> None:
+    """With room on the disk and the crowd gone: everything is everywhere, and memory has come down."""
+    disk_says(cluster, "ok")
+    cluster.wait_for_leader()
+    cluster.wait_until_caught_up(within_s=60)
+    everything_is_there(cluster, acknowledged)
+    eventually(lambda: same_state(cluster), within_s=30, what="equal digests at an equal index")
+    for node, process in cluster.processes.items():
+        assert process.poll() is None
+        assert resident_bytes(process.pid) <= RESIDENT_MAX - INPUT, (
+            f"node{node} kept what the storm had taken"
+        )
+
+
 def test_a_storm_of_unfinished_requests_beside_a_full_disk(tmp_path: Path) -> None:
     """Polite clients are served, nothing acknowledged is lost, each process keeps its bound, all recover."""
     if (why := unable()) is not None:
@@ -168,54 +209,28 @@ def test_a_storm_of_unfinished_requests_beside_a_full_disk(tmp_path: Path) -> No
     with small_disk(place), Cluster(tmp_path, maxmemory=str(CAP), segment_bytes="64kb") as cluster:
         cluster.start_all()
         cluster.wait_for_leader()
-        pids = {node: process.pid for node, process in cluster.processes.items()}
+        samples = Samples({node: process.pid for node, process in cluster.processes.items()})
         polite = [Polite(node, cluster.resp(node)) for node in NODE_IDS if node != FULL_NODE]
-        samples, stop = Samples(pids), threading.Event()
-        threads = [
-            threading.Thread(target=run, args=(stop,)) for run in (samples.run, *(one.run for one in polite))
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            with storm(list(cluster.ports.values())) as fates:
-                filler = fill(place)
-                storm_over_s = now_s() + SECONDS
-                eventually(
-                    lambda: cluster.info(FULL_NODE).get("aof_last_write_status") == "err",
-                    within_s=30,
-                    what="a full disk",
-                )
-                with cluster.resp(FULL_NODE) as connection:
-                    assert str(connection.command("SET", "refused", "1")).startswith("CLUSTERDOWN")
-                while now_s() < storm_over_s and not any(one.problems for one in polite):
-                    pause(0.2)
-                closed = [counted(cluster, node) for node in NODE_IDS]
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-            for one in polite:
-                one.connection.close()
-        print(fates, samples.peak, [len(one.acknowledged) for one in polite])  # noqa: T201 - for pytest -s
+        with at_work(polite, samples), storm(list(cluster.ports.values())) as fates:
+            filler = fill(place)
+            over_s = now_s() + SECONDS
+            disk_says(cluster, "err")
+            with cluster.resp(FULL_NODE) as connection:
+                assert str(connection.command("SET", "refused", "1")).startswith("CLUSTERDOWN")
+            while now_s() < over_s and not any(one.problems for one in polite):
+                pause(0.2)
+            closed = [counted(cluster, node) for node in NODE_IDS]
+        waits_s = sorted(wait_s for one in polite for wait_s in one.waits_s)
+        middle_s, longest_s = waits_s[len(waits_s) // 2], waits_s[-1]
+        print(fates, samples.peak, len(waits_s), middle_s, longest_s)  # noqa: T201 - shown by pytest -s
         assert [one.problems for one in polite] == [[], []]
         assert all(process.poll() is None for process in cluster.processes.values())
         assert all(peak <= RESIDENT_MAX for peak in samples.peak.values()), (samples.peak, RESIDENT_MAX)
-        waits_s = sorted(wait_s for one in polite for wait_s in one.waits_s)
-        assert waits_s[-1] < WAIT_MAX_S
-        assert waits_s[len(waits_s) // 2] < 1
+        assert longest_s < WAIT_MAX_S
+        assert middle_s < WAIT_MAX_S / 5
         assert min(closed) > 0, "no node came to its limit: the storm was none"
-        assert fates["open"] == CROWD or fates["told"], fates
+        assert fates["told"], fates
         filler.unlink()
-        eventually(
-            lambda: cluster.info(FULL_NODE).get("aof_last_write_status") == "ok",
-            within_s=60,
-            what="room on the disk again",
-        )
-        cluster.wait_for_leader()
-        cluster.wait_until_caught_up(within_s=60)
         acknowledged = polite[0].acknowledged | polite[1].acknowledged
         assert len(acknowledged) > 20
-        everything_is_there(cluster, acknowledged)
-        eventually(lambda: same_state(cluster), within_s=30, what="equal digests at an equal index")
-        for node, pid in pids.items():
-            assert resident_bytes(pid) <= RESIDENT_MAX - INPUT, f"node{node} kept what the storm had taken"
+        all_is_well_again(cluster, acknowledged)

@@ -97,7 +97,7 @@ def test_an_explicit_cap_changes_the_cap_of_old_data(tmp_path: Path) -> None:
 
 
 def fed(node: Resp, data: bytes) -> bytes:
-    """Send all of `data` if the node lets us, then give what it says within a moment; b"" where it is silent."""
+    """Send all of `data` if the node lets us, then give what it says within a moment, perhaps nothing."""
     node.socket.settimeout(10)
     said = b""
     try:
@@ -153,23 +153,22 @@ def test_sixty_large_requests_take_no_more_than_their_part(how: str, cluster: Cl
     )
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        b"set key " + b"v" * 60_000,
-        b"*1000000\r\n" + (b"$50\r\n" + b"v" * 50 + b"\r\n") * 600,
-        b"WATCH " + b" ".join(b"key:%06d" % number for number in range(400)) + b"\r\n",
-        b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n" + b"v" * 90_000,
-    ],
-    ids=["typed lines", "arguments", "watches", "values"],
-)
-def test_two_thousand_clients_take_no_more_than_their_part(request_: bytes, cluster: Cluster) -> None:
-    """Each holds little enough by itself; together they asked for up to 2 GB of this node."""
+CROWDS = {
+    "typed lines": b"set key " + b"v" * 60_000,
+    "arguments": b"*1000000\r\n" + (b"$50\r\n" + b"v" * 50 + b"\r\n") * 600,
+    "watches": b"WATCH " + b" ".join(b"key:%06d" % number for number in range(800)) + b"\r\n",
+    "values": BEGUN + b"v" * 90_000,
+}
+
+
+@pytest.mark.parametrize("how", CROWDS)
+def test_two_thousand_clients_take_no_more_than_their_part(how: str, cluster: Cluster) -> None:
+    """Each holds little enough by itself; together they would pass the total by far."""
     if not allow_descriptors(4096):
         pytest.skip("two thousand clients need as many descriptors: raise the hard limit (ulimit -Hn)")
     pid = cluster.processes[1].pid
     before = resident_bytes(pid)
-    crowd = Crowd([cluster.ports[1]], 2000, request_)
+    crowd = Crowd([cluster.ports[1]], 2000, CROWDS[how])
     peak, stop_s = 0, now_s() + 8
 
     def over() -> bool:
@@ -188,9 +187,9 @@ def test_two_thousand_clients_take_no_more_than_their_part(request_: bytes, clus
     assert INPUT // 2 < held <= INPUT
     assert peak <= before + INPUT + (24 << 20) + 2000 * 4096, (before, peak)
     assert crowd.fates.untold == 0, crowd.fates
-    eventually(
-        lambda: resident_bytes(pid) <= before + (24 << 20), within_s=15, what="memory that has come down"
-    )
+    # What small objects took Python may keep for the next ones; it counts no more, but is no more than that.
+    kept = INPUT if how in ("arguments", "watches") else 24 << 20
+    eventually(lambda: resident_bytes(pid) <= before + kept, within_s=15, what="memory that has come down")
 
 
 def test_a_reply_that_is_taken_slowly_counts_until_it_is_taken(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_watches_that_were_given_up_make_exec_fail() -> None:
     """A transaction must not go through without the watches it relied on; UNWATCH makes a new beginning."""
     client, other = crowd(2)
     for at in range(4):
-        assert client.ask("WATCH", *(f"key:{at}:{number:050}" for number in range(600))) == b"+OK\r\n"
+        assert client.ask("WATCH", *(f"key:{at}:{number:050}" for number in range(1000))) == b"+OK\r\n"
     other.receive(unfinished(200_000))
     assert client.conversation.caller.transactions.memory_bytes == 0
     assert client.ask("MULTI") == b"+OK\r\n"
