@@ -13,10 +13,10 @@ DUMP = "dump.json"
 
 
 async def court(cluster: SimCluster) -> tuple[int, Puppet, Puppet]:
-    """A real leader, and two puppets that follow it."""
+    """A real leader, and two puppets that follow it, the lower number first."""
     leader = await founded(cluster)
     puppets = []
-    for number in others(cluster, leader):
+    for number in sorted(others(cluster, leader)):
         puppet = possess(cluster, number)
         puppets.append(puppet)
         await puppet.welcomed(leader)
