@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from trikv import serve
+from trikv.config import ConfigError, NodeConfig
 from trikv.host.disk import RealDisk
 
 
@@ -104,6 +105,44 @@ async def test_the_end_of_input_stops_a_supervised_node(monkeypatch: pytest.Monk
             with trio.fail_after(10):
                 await serve._stop_at_end_of_input(stop)
             assert node.asked == ["stop"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"data_directory": "file"}, "data_directory: '{}/file': {}/file is no directory; give another path"),
+        ({"data_directory": "file/a/b"}, "data_directory: '{}/file/a/b': {}/file is no directory"),
+        ({"secret_file": "file/secret"}, "secret_file: '{}/file/secret': {}/file is no directory"),
+        ({"secret_file": ".", "peers": {1: "h:1"}}, "it is a directory; give the file in it"),
+        ({"load": "nowhere.json"}, "load: '{}/nowhere.json': No such file or directory"),
+        ({"load": "."}, "Is a directory"),
+        ({"data_directory": "x" * 5000}, "...': File name too long"),
+    ],
+)
+def test_paths_that_cannot_be_are_refused_before_anything_starts(
+    settings: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    """In one line that names the setting."""
+    (tmp_path / "file").touch()
+    paths: dict[str, Any] = {
+        name: value if name == "peers" else str(tmp_path / value) for name, value in settings.items()
+    }
+    with pytest.raises(ConfigError) as caught:
+        serve.check_files(NodeConfig(**paths, peer_port=1))
+    assert expected.replace("{}", str(tmp_path)) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_paths_that_can_be_are_taken(tmp_path: Path) -> None:
+    """Also where nothing is there yet."""
+    (tmp_path / "backup.json").touch()
+    serve.check_files(
+        NodeConfig(
+            data_directory=str(tmp_path / "a/b"),
+            secret_file=str(tmp_path / "c/secret"),
+            load=str(tmp_path / "backup.json"),
+        )
+    )
 
 
 async def test_the_file_limit_is_raised_to_the_hard_one() -> None:

@@ -32,7 +32,7 @@ SOCKET_PATH_BYTES_MAX: Final = 107 if sys.platform == "linux" else 103
 """What fits ``sun_path`` with the zero behind it."""
 _DIGITS_MAX: Final = 40
 """More than any limit has; Python refuses thousands of digits in words of its own."""
-_SHOWN_MAX: Final = 60
+_SHOWN_MAX: Final = 160
 _MODE: Final = re.compile(r"0*[0-7]{3}")
 _NAME_MAX: Final = 253
 """Of a host's name, and of each of its parts 63 (RFC 1035)."""

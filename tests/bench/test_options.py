@@ -1,9 +1,11 @@
 """What bench refuses, and that it says what would be right."""
 
+import socket
 from typing import Any
 
 import pytest
 
+from trikv.bench.connection import Endpoint, resolve
 from trikv.bench.options import Address, OptionError, Options, parse_mix, parse_nodes
 
 _NODE = (Address("127.0.0.1", 8080),)
@@ -48,6 +50,14 @@ def test_nodes_are_read_in_every_usual_spelling() -> None:
     assert str(Address("::1", 4)) == "[::1]:4"
 
 
+def test_a_node_may_be_the_path_of_a_unix_socket() -> None:
+    """Whatever has a slash in it; it is shown as it was written."""
+    nodes = parse_nodes("/run/trikv.sock,./node2.sock")
+    assert nodes == (Address("/run/trikv.sock", 0), Address("./node2.sock", 0))
+    assert [str(node) for node in nodes] == ["/run/trikv.sock", "./node2.sock"]
+    assert resolve(nodes[0]) == Endpoint(socket.AF_UNIX, "/run/trikv.sock")
+
+
 def test_without_nodes_the_ports_of_run_cluster_are_meant() -> None:
     """No --nodes means the three client ports `run_cluster.sh` takes by default."""
     assert [str(address) for address in parse_nodes(None)] == [
@@ -55,7 +65,10 @@ def test_without_nodes_the_ports_of_run_cluster_are_meant() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["host", "host:", "host:0", "host:65536", "host:x", "host:²"])
+@pytest.mark.parametrize(
+    "text",
+    ["host", "host:", "host:0", "host:65536", "host:x", "host:²", "::1", "::1:80", "[::1]", "a b:1", "[:1"],
+)
 def test_a_node_without_a_port_is_refused(text: str) -> None:
     """What is not host:port is refused by name."""
     with pytest.raises(OptionError, match="is not host:port"):

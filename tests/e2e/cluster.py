@@ -54,6 +54,10 @@ class Cluster:
         self.directory = directory
         self.settings = settings
         """More settings of each node, by name."""
+        self.peer_hosts = dict.fromkeys(NODE_IDS, "127.0.0.1")
+        """Where each node's peers look for it."""
+        self.launcher: tuple[str, ...] = ()
+        """Words before the command of each node: a shell, say, that lowers a limit and becomes the node."""
         self._block = PortBlock()
         self.ports = {node: self._block.first + node - 1 for node in NODE_IDS}
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -84,7 +88,9 @@ class Cluster:
 
     def start(self, node: int, *more: str) -> subprocess.Popen[bytes]:
         """Start one node; `more` words for its command line."""
-        peers = ",".join(f"{n}=127.0.0.1:{port + PEER_PORT_OFFSET}" for n, port in self.ports.items())
+        peers = ",".join(
+            f"{n}={self.peer_hosts[n]}:{port + PEER_PORT_OFFSET}" for n, port in self.ports.items()
+        )
         words = {
             "node-id": str(node),
             "port": str(self.ports[node]),
@@ -96,6 +102,7 @@ class Cluster:
         with (self.directory / f"node{node}.log").open("ab") as log:
             process = subprocess.Popen(
                 [
+                    *self.launcher,
                     *(sys.executable, "-m", "trikv", "serve"),
                     *(word for name, text in words.items() for word in (f"--{name}", text)),
                     *more,

@@ -241,7 +241,7 @@ class ServeContract:
                 recorder.wire.close()
             await server.until(lambda: all(one.is_closed for one in recorders[:4]))
             for recorder in recorders[4:]:  # much is not sent yet: they are flushed
-                recorder.wire.send(bytes(rig.big_bytes))
+                recorder.wire.send(bytes(rig.big_bytes // 2))
                 recorder.wire.close()
             await server.until(lambda: sum(one.is_closed for one in recorders[4:]) == 1)
             assert sum(one.wire.unsent_bytes() > 0 for one in recorders[4:]) == 3

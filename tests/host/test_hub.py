@@ -301,6 +301,24 @@ async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) 
             client.close()
 
 
+async def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed connections whose clients do not read hold only so many bytes together; one alone may more."""
+    monkeypatch.setattr("trikv.host.hub.LINGERING_BYTES_MAX", 50 << 20)
+    async with running_hub() as (hub, recorders):
+        clients = [connect(hub.addresses[0]) for _ in range(4)]
+        await eventually(lambda: len(recorders) == 4)
+        for recorder, size in zip(recorders, (80 << 20, 25 << 20, 25 << 20, 25 << 20), strict=True):
+            recorder.wire.send(bytes(size))
+        recorders[0].wire.close()
+        assert [recorder.wire.unsent_bytes() > 0 for recorder in recorders] == [True] * 4
+        for recorder in recorders[1:]:
+            recorder.wire.close()
+        assert recorders[0].wire.unsent_bytes() == 0, "the oldest was dropped"
+        assert 0 < sum(recorder.wire.unsent_bytes() for recorder in recorders) <= 50 << 20
+        for client in clients:
+            client.close()
+
+
 async def test_a_drained_connection_ends_with_its_client() -> None:
     """As soon as the client closes, gracefully or by a reset, the socket is gone."""
     async with running_hub() as (hub, recorders):

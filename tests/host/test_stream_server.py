@@ -81,6 +81,20 @@ async def test_broken_stream_while_sending() -> None:
     assert wire.unsent_bytes() == 0
 
 
+def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed wires hold only so many bytes together, the newest; one alone may hold more."""
+    monkeypatch.setattr("trikv.host.stream_server.LINGERING_BYTES_MAX", 50)
+    lingering = Lingering(10)
+    wires = [StreamWire(f"peer:{number}", "here:2", lingering) for number in range(4)]
+    for wire, size in zip(wires, (80, 25, 25, 25), strict=True):
+        wire.send(bytes(size))
+    lingering.enter(wires[0])
+    assert wires[0].unsent_bytes() == 80
+    for wire in wires[1:]:
+        lingering.enter(wire)
+    assert [wire.unsent_bytes() for wire in wires] == [0, 0, 25, 25]
+
+
 async def test_factory_that_raises() -> None:
     """A factory that raises is a bug and is not hidden."""
     here, _ = trio.testing.memory_stream_pair()

@@ -31,7 +31,7 @@ from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub_wire import IN, HubWire
 from trikv.host.seam import LINGERING_MAX, Conversation, ConversationFactory, Traffic
 from trikv.host.sockets import Listener
-from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, NO_ROOM, WARN_S
+from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX, NO_ROOM, WARN_S
 
 log = structlog.get_logger()
 
@@ -144,11 +144,15 @@ class Hub:
             self._room_again()
 
     def _bound_lingering(self) -> None:
-        """Descriptors are not for free: where too many connections take their leave, the oldest is gone.
+        """Descriptors and memory are not for free: where too many take their leave, the oldest is gone.
 
         First of those that were sent everything, and of these what has come is read: unread, it would make
         the kernel send a reset that overtakes the last words.
         """
+        while (
+            len(self._flushing) > 1 and sum(map(HubWire.unsent_bytes, self._flushing)) > LINGERING_BYTES_MAX
+        ):
+            next(iter(self._flushing)).abort()
         while len(self._draining) + len(self._flushing) > self._lingering_max:
             if self._draining:
                 fd = next(iter(self._draining))

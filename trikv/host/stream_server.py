@@ -21,7 +21,7 @@ from trikv.host.seam import (
     StreamHandler,
     Traffic,
 )
-from trikv.host.wires import DRAIN_S, FLUSH_S
+from trikv.host.wires import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
 
 READ_BYTES = 65536
 WRITE_BYTES = 65536
@@ -57,9 +57,11 @@ class Lingering:
         self._wires: dict[StreamWire, None] = {}
 
     def enter(self, wire: "StreamWire") -> None:
-        """`wire` was closed. Beyond the limit the oldest is dropped: descriptors are not for free."""
+        """`wire` was closed. Beyond the limits the oldest go: descriptors and memory are not for free."""
         self._wires[wire] = None
-        if len(self._wires) > self._most:
+        while len(self._wires) > self._most or (
+            len(self._wires) > 1 and sum(map(StreamWire.unsent_bytes, self._wires)) > LINGERING_BYTES_MAX
+        ):
             oldest = next(iter(self._wires))
             del self._wires[oldest]
             oldest.drop()

@@ -91,6 +91,21 @@ def test_config_set_of_this_node(client: Client) -> None:
     assert (settings.timeout_s, settings.typed_timeout_s, settings.maxclients) == (5, 6, 7)
 
 
+def test_maxclients_never_passes_what_the_system_leaves(client: Client) -> None:
+    """Beyond it Redis' own words are the answer, and nothing changes; also in a transaction."""
+    client.service.settings.clients_max = 50
+    refused = (
+        b"-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not "
+        b"able to handle the specified number of clients, try with 50\r\n"
+    )
+    assert client.ask("CONFIG", "SET", "timeout", "5", "maxclients", "51") == refused
+    client.receive(resp("MULTI") + resp("CONFIG", "SET", "maxclients", "51") + resp("EXEC"))
+    client.service.pump()
+    assert client.wire.take() == b"+OK\r\n+QUEUED\r\n*1\r\n" + refused
+    assert (client.service.settings.timeout_s, client.service.settings.maxclients) == (0, 100)
+    assert client.ask("CONFIG", "SET", "maxclients", "50") == b"+OK\r\n"
+
+
 def test_config_set_of_the_cap_goes_through_the_log(client: Client) -> None:
     """The cap is replicated state; what is set with it takes effect when the log has taken it."""
     client.receive(resp("CONFIG", "SET", "timeout", "5", "maxmemory", "10mb"))
