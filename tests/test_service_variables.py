@@ -46,7 +46,8 @@ def test_they_change_nothing(variables: dict[str, str]) -> None:
     assert config.port == 8080
     assert without_service_variables(mine | variables) == mine
     (said,) = remarks({}, mine | variables, config)
-    assert said.endswith(", ".join(sorted(variables)))
+    assert said.text.endswith(", ".join(sorted(variables)))
+    assert not said.is_warning
     assert remarks({}, mine, config) == []
 
 

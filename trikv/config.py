@@ -202,6 +202,14 @@ class NodeConfig:
 
 
 @attrs.frozen
+class Remark:
+    """What the log should say of how the settings were given; nothing that stops a start."""
+
+    text: str
+    is_warning: bool = True
+
+
+@attrs.frozen
 class NamedSetting:
     """A setting with its name and default, as help and documentation list it."""
 
@@ -261,19 +269,19 @@ def resolve(
     return NodeConfig(**_fill_in(values), maxmemory_explicit=explicit)
 
 
-def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[str]:
-    """What the log should say of how the settings were given; nothing that stops a start."""
+def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[Remark]:
+    """Look at how the settings were given: `flags` and `environment` as for `resolve`, which made `config`."""
     said = []
     if ignored := service_variables(environment):
-        said.append(f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}")
+        text = f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}"
+        said.append(Remark(text, is_warning=False))
     if "requirepass" in flags:
-        said.append(
-            f"{passwords.ON_THE_COMMAND_LINE}; use {_as_flag('requirepass_file')}, or {passwords.VARIABLE}"
-        )
+        better = f"use {_as_flag('requirepass_file')}, or {passwords.VARIABLE}"
+        said.append(Remark(f"{passwords.ON_THE_COMMAND_LINE}; {better}"))
     if not (config.requirepass or _is_loopback(config.listen)):
-        said.append(f"clients need no password, and {config.listen} is not loopback: set requirepass")
+        said.append(Remark(f"clients need no password, and {config.listen} is not loopback: set requirepass"))
     if config.requirepass_file and (warning := passwords.warning_of(config.requirepass_file)):
-        said.append(warning)
+        said.append(Remark(warning))
     return said
 
 

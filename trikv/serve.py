@@ -20,7 +20,7 @@ import structlog
 import trio
 
 from trikv import logs, secret
-from trikv.config import ConfigError, NodeConfig
+from trikv.config import ConfigError, NodeConfig, Remark
 from trikv.errors import first_line
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 
 def serve(
-    config: NodeConfig, *, refill: bool = False, supervised: bool = False, remarks: Sequence[str] = ()
+    config: NodeConfig, *, refill: bool = False, supervised: bool = False, remarks: Sequence[Remark] = ()
 ) -> int:
     """Run a node until it is told to stop; the exit code. `remarks` go to the log first.
 
@@ -56,7 +56,7 @@ def serve(
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     for remark in remarks:
-        log.warning(remark)
+        (log.warning if remark.is_warning else log.info)(remark.text)
     raise_file_limit()
     exit_code = OK
     try:
