@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from trikv.config import ConfigError, remarks, resolve
+from trikv.config import ConfigError, resolve
 from trikv.passwords import BYTES_MAX, Found, for_client, read, warning_of
+from trikv.remarks import remarks
 
 
 def written(tmp_path: Path, data: bytes, mode: int = 0o600) -> str:
@@ -126,12 +127,13 @@ def test_a_password_on_the_command_line_is_warned_of(tmp_path: Path) -> None:
     """Once, in the node's log; it still works."""
     config = resolve(flags={"requirepass": "hunter2"})
     (said,) = remarks({"requirepass": "hunter2"}, {}, config)
-    assert "'ps' shows it" in said
-    assert "hunter2" not in said
+    assert said.is_warning
+    assert "'ps' shows it" in said.text
+    assert "hunter2" not in said.text
     path = written(tmp_path, b"p", 0o644)
     given = {"requirepass_file": path}
     (said,) = remarks(given, {}, resolve(flags=given))
-    assert "others can read" in said
+    assert "others can read" in said.text
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_a_password_on_the_command_line_is_warned_of(tmp_path: Path) -> None:
 def test_an_open_port_without_a_password_is_warned_of(listen: str, is_told: bool) -> None:  # noqa: FBT001
     """Whoever listens to the world should ask for a password; with one nothing is said."""
     said = remarks({}, {}, resolve(flags={"listen": listen}))
-    assert [listen in line and "set requirepass" in line for line in said] == [True] * is_told
+    assert [listen in one.text and "set requirepass" in one.text for one in said] == [True] * is_told
     assert not remarks({}, {}, resolve(flags={"listen": listen}, environment={"TRIKV_REQUIREPASS": "x"}))
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from trikv.config import ConfigError, remarks, resolve, settings
+from trikv.config import ConfigError, resolve, settings
+from trikv.remarks import remarks
 from trikv.service_variables import is_service_variable, service_variables, without_service_variables
 
 KUBERNETES = {
@@ -46,7 +47,8 @@ def test_they_change_nothing(variables: dict[str, str]) -> None:
     assert config.port == 8080
     assert without_service_variables(mine | variables) == mine
     (said,) = remarks({}, mine | variables, config)
-    assert said.endswith(", ".join(sorted(variables)))
+    assert said.text.endswith(", ".join(sorted(variables)))
+    assert not said.is_warning
     assert remarks({}, mine, config) == []
 
 

@@ -14,7 +14,8 @@ import cyclopts
 from cyclopts import Parameter
 
 from trikv import __version__, passwords, streams
-from trikv.config import ConfigError, remarks, resolve, settings
+from trikv.config import ConfigError, resolve, settings
+from trikv.remarks import remarks
 
 BAD_ARGUMENTS: Final = 2
 INTERRUPTED: Final = 130

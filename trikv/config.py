@@ -10,7 +10,6 @@ a host.
 """
 
 import difflib
-import ipaddress
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from trikv import passwords, system_text, units
+from trikv import declare, passwords, system_text, units
 from trikv.machine.memory import CAP_BYTES_MAX
-from trikv.service_variables import is_service_variable, service_variables
+from trikv.service_variables import is_service_variable
 
 ENVIRONMENT_PREFIX: Final = "TRIKV_"
 ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_REWRITE", "TRIKV_STRICT"})
@@ -42,51 +41,6 @@ class ConfigError(Exception):
     """A setting is missing, unknown or makes no sense. The text is the one line a person sees."""
 
 
-@attrs.frozen
-class Setting:
-    """What is known of one setting."""
-
-    reason: str
-    """What it does and why the default is what it is; the help line."""
-    parse: Callable[[str], Any]
-    """Reads the text; ValueError says what is wrong with it."""
-    unit: str = ""
-    low: int | None = None
-    high: int | None = None
-    choices: tuple[str, ...] = ()
-    secret: bool = False
-    """Never shown: not in a log, not in a command that is printed."""
-    may_be_empty: bool = True
-    """False: an empty text is a variable that was never set, and what follows from it would fail open."""
-
-
-def _integer(reason: str, default: int, low: int, high: int, unit: str = "") -> Any:
-    setting = Setting(reason, units.parse_integer, unit, low, high)
-    return attrs.field(default=default, metadata={"setting": setting})
-
-
-def _bytes(reason: str, default: int, low: int, high: int) -> Any:
-    setting = Setting(reason, units.parse_bytes, "bytes", low, high)
-    return attrs.field(default=default, metadata={"setting": setting})
-
-
-def _path(reason: str, default: str, parse: Callable[[str], str] = units.parse_path) -> Any:
-    """Text of a form, most often a path."""
-    return attrs.field(default=default, metadata={"setting": Setting(reason, parse)})
-
-
-def _text(
-    reason: str,
-    default: str,
-    choices: tuple[str, ...] = (),
-    *,
-    secret: bool = False,
-    may_be_empty: bool = True,
-) -> Any:
-    setting = Setting(reason, str, choices=choices, secret=secret, may_be_empty=may_be_empty)
-    return attrs.field(default=default, repr=not secret, metadata={"setting": setting})
-
-
 def _hosts(value: str | Sequence[str]) -> tuple[str, ...]:
     """Read `listen` as an embedding program may give it: text, or its parts. Raises ConfigError."""
     try:
@@ -99,20 +53,22 @@ def _hosts(value: str | Sequence[str]) -> tuple[str, ...]:
 class NodeConfig:
     """The settings of one node, checked. Build it with `resolve`, or directly when embedding."""
 
-    node_id: int = _integer("this node's number in the cluster", 1, 1, units.NODE_ID_MAX)
+    node_id: int = declare.whole_number("this node's number in the cluster", 1, 1, units.NODE_ID_MAX)
     listen: tuple[str, ...] = attrs.field(
         default=("127.0.0.1",),
         converter=_hosts,
         metadata={
-            "setting": Setting(
+            "setting": declare.Setting(
                 "hosts to bind, for clients and peers, as in 127.0.0.1 ::1; loopback unless asked: there is "
                 "no TLS yet",
                 units.parse_hosts,
             )
         },
     )
-    port: int = _integer("client port, telnet and RESP alike; 0: the system chooses", 8080, 0, units.PORT_MAX)
-    peer_port: int = _integer(
+    port: int = declare.whole_number(
+        "client port, telnet and RESP alike; 0: the system chooses", 8080, 0, units.PORT_MAX
+    )
+    peer_port: int = declare.whole_number(
         "port for the other nodes; 0: that of this node's own entry in peers (a single node needs none)",
         0,
         0,
@@ -121,106 +77,112 @@ class NodeConfig:
     peers: Mapping[int, str] = attrs.field(
         factory=dict,
         metadata={
-            "setting": Setting(
+            "setting": declare.Setting(
                 "all nodes, this one included, as 1=host:peerport,2=...; empty: a single node",
                 units.parse_peers,
             )
         },
     )
-    unix_socket: str = _path(
+    unix_socket: str = declare.path(
         "path of a Unix socket for clients, beside the ports; empty: none", "", units.parse_socket_path
     )
-    unix_socket_mode: str = _path(
+    unix_socket_mode: str = declare.path(
         "octal mode of its file; whoever may write it may connect (Redis' unixsocketperm)",
         "0700",
         units.parse_mode,
     )
-    data_directory: str = _path("where log and snapshots live", "data/node1", units.parse_directory)
-    secret_file: str = _path(
+    data_directory: str = declare.path("where log and snapshots live", "data/node1", units.parse_directory)
+    secret_file: str = declare.path(
         "the cluster's shared secret, a 0600 file; empty: cluster.secret beside data_directory", ""
     )
-    maxmemory: int = _bytes(
+    maxmemory: int = declare.size(
         "memory cap on keys and values; 0: none. The file's counts at bootstrap, a flag's is sent to the log",
         256 * MIB,
         0,
         CAP_BYTES_MAX,
     )
-    typed_timeout_s: int = _integer(
+    typed_timeout_s: int = declare.whole_number(
         "idle seconds before a typed connection is warned and closed; 0: never", 300, 0, 10**9, "s"
     )
-    timeout_s: int = _integer("the same for RESP clients, which pool (Redis' timeout)", 0, 0, 10**9, "s")
-    maxclients: int = _integer("client connections at once (Redis' default)", 10_000, 1, 1_000_000)
-    requirepass: str = _text(
+    timeout_s: int = declare.whole_number(
+        "the same for RESP clients, which pool (Redis' timeout)", 0, 0, 10**9, "s"
+    )
+    maxclients: int = declare.whole_number(
+        "client connections at once (Redis' default)", 10_000, 1, 1_000_000
+    )
+    requirepass: str = declare.text(
         "password that AUTH must give; left out: none. ps shows a flag: better the next, or the environment",
         "",
         secret=True,
         may_be_empty=False,
     )
-    requirepass_file: str = _text(
+    requirepass_file: str = declare.text(
         "a file whose first line is that password, instead of requirepass", "", may_be_empty=False
     )
-    reads: str = _text(
+    reads: str = declare.text(
         "linearizable, or lease: as fresh and quicker while no clock drifts by 20 % or stops in a paused VM",
         "linearizable",
         ("linearizable", "lease"),
     )
-    election_timeout_ms_min: int = _integer(
+    election_timeout_ms_min: int = declare.whole_number(
         "shortest silence before a follower stands; ten times the longest step of a node",
         400,
         10,
         60_000,
         "ms",
     )
-    election_timeout_ms_max: int = _integer(
+    election_timeout_ms_max: int = declare.whole_number(
         "longest such silence; the spread keeps two nodes from standing at once", 800, 20, 120_000, "ms"
     )
-    heartbeat_interval_ms: int = _integer(
+    heartbeat_interval_ms: int = declare.whole_number(
         "how often a leader is heard; a third of the shortest election timeout", 130, 1, 30_000, "ms"
     )
-    segment_bytes: int = _bytes(
+    segment_bytes: int = declare.size(
         "size of a log file; zeroing more ahead stalls syncs, less makes more switches",
         16 * MIB,
         64 << 10,
         1 << 30,
     )
-    snapshot_log_bytes: int = _bytes("log growth that starts a snapshot", 64 * MIB, 64 << 10, 1 << 40)
-    snapshot_interval_s: int = _integer(
+    snapshot_log_bytes: int = declare.size("log growth that starts a snapshot", 64 * MIB, 64 << 10, 1 << 40)
+    snapshot_interval_s: int = declare.whole_number(
         "longest time between snapshots while there are changes", 600, 1, 10**9, "s"
     )
-    log_tail_bytes: int = _bytes(
+    log_tail_bytes: int = declare.size(
         "log kept in memory behind a snapshot, for slow followers", 16 * MIB, 0, 1 << 40
     )
-    log_follower_bytes: int = _bytes(
+    log_follower_bytes: int = declare.size(
         "the same for a follower that answered within 30 s", 64 * MIB, 0, 1 << 40
     )
-    command_deadline_ms: int = _integer(
+    command_deadline_ms: int = declare.whole_number(
         "longest wait of a command for a majority before CLUSTERDOWN or INDETERMINATE",
         10_000,
         100,
         10**7,
         "ms",
     )
-    stop_deadline_ms: int = _integer(
+    stop_deadline_ms: int = declare.whole_number(
         "longest time without progress in a stop; the dump may take longer", 10_000, 100, 10**7, "ms"
     )
-    output_bytes_max: int = _bytes(
+    output_bytes_max: int = declare.size(
         "replies that may wait for one client that does not read", 64 * MIB, 64 << 10, 1 << 40
     )
-    input_bytes_max: int = _bytes(
+    input_bytes_max: int = declare.size(
         "unfinished and waiting requests of all clients together; 0: a quarter of the cap, at least 64mb",
         0,
         0,
         1 << 40,
     )
-    entry_bytes_max: int = _bytes(
+    entry_bytes_max: int = declare.size(
         "longest log entry, and so the longest command (3/4 of it); a value is at most 8mb",
         16 * MIB,
         12 * MIB,
         1 << 31,
     )
-    peer_frame_bytes_max: int = _bytes("longest peer message; above entry_bytes_max", 20 * MIB, 4096, 1 << 32)
-    backups_kept: int = _integer("how many BACKUP files are kept", 10, 1, 10**6)
-    load: str = _path("a backup or dump that fills a cluster that never held a key", "")
+    peer_frame_bytes_max: int = declare.size(
+        "longest peer message; above entry_bytes_max", 20 * MIB, 4096, 1 << 32
+    )
+    backups_kept: int = declare.whole_number("how many BACKUP files are kept", 10, 1, 10**6)
+    load: str = declare.path("a backup or dump that fills a cluster that never held a key", "")
 
     maxmemory_explicit: bool = False
     """A flag or the environment gave `maxmemory`: send it through the log once after election."""
@@ -252,13 +214,13 @@ class NamedSetting:
     """A setting with its name and default, as help and documentation list it."""
 
     name: str
-    about: Setting
+    about: declare.Setting
     default: Any
 
     @property
     def flag(self) -> str:
         """How the command line spells it."""
-        return _as_flag(self.name)
+        return as_flag(self.name)
 
     @property
     def variable(self) -> str:
@@ -311,36 +273,6 @@ def resolve(
     return NodeConfig(**_fill_in(values), maxmemory_explicit=explicit)
 
 
-def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[str]:
-    """What the log should say of how the settings were given; nothing that stops a start."""
-    said = []
-    if ignored := service_variables(environment):
-        said.append(f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}")
-    if "requirepass" in flags:
-        said.append(
-            f"{passwords.ON_THE_COMMAND_LINE}; use {_as_flag('requirepass_file')}, or {passwords.VARIABLE}"
-        )
-    if not (config.requirepass or _is_loopback(config.listen)):
-        said.append(
-            f"clients need no password, and {' '.join(config.listen)} is not loopback: set requirepass"
-        )
-    if config.requirepass_file and (warning := passwords.warning_of(config.requirepass_file)):
-        said.append(warning)
-    return said
-
-
-def _is_loopback(hosts: Sequence[str]) -> bool:
-    """Whether only this machine can connect there, as far as the text tells."""
-    for host in hosts:
-        try:
-            if not ipaddress.ip_address(host).is_loopback:
-                return False
-        except ValueError:
-            if host != "localhost":
-                return False
-    return True
-
-
 def read_file(path: str) -> dict[str, Any]:
     """Read a TOML file. Raises ConfigError where it is absent or no TOML."""
     try:
@@ -391,12 +323,13 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
 def _from_flags(flags: Mapping[str, str]) -> dict[str, _Given]:
     given = {}
     for name, text in flags.items():
-        key = _known(name.replace("-", "_"), "", _as_flag)
-        given[key] = (text, _as_flag(key))
+        key = _known(name.replace("-", "_"), "", as_flag)
+        given[key] = (text, as_flag(key))
     return given
 
 
-def _as_flag(name: str) -> str:
+def as_flag(name: str) -> str:
+    """How a setting is spelt on a command line."""
     return "--" + name.replace("_", "-")
 
 
@@ -457,7 +390,7 @@ def _as_text(value: Any) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _check_range(source: str, value: Any, about: Setting) -> None:
+def _check_range(source: str, value: Any, about: declare.Setting) -> None:
     """Raise ConfigError where `value` is outside of what the setting allows."""
     if isinstance(value, str):
         try:

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Final
 
 from trikv.system_text import LOSSLESS
+from trikv.units import counted
 
 HELD_BYTES_MAX: Final = 1 << 20
 """Some thousands of lines: a reader that stalls for minutes misses nothing."""
@@ -148,7 +149,7 @@ class Outlet(io.TextIOBase):
                 self._changed.notify_all()
 
     def _notice(self, count: int) -> bytes:
-        lines = "1 line" if count == 1 else f"{count} lines"
+        lines = counted(count, "line")
         verb = "was" if count == 1 else "were"
         return f"trikv: {lines} of {self._holds} {verb} lost: {self._reason}\n".encode(
             self._encoding, LOSSLESS

@@ -29,6 +29,7 @@ from trikv.host.signals import watch_stop_signals
 from trikv.machine.features import FeatureLevelError
 from trikv.machine.runs import set_run
 from trikv.node.node import Node
+from trikv.remarks import Remark
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
 from trikv.storage.layout import STATE
@@ -48,7 +49,7 @@ log = structlog.get_logger()
 
 
 def serve(
-    config: NodeConfig, *, refill: bool = False, supervised: bool = False, remarks: Sequence[str] = ()
+    config: NodeConfig, *, refill: bool = False, supervised: bool = False, remarks: Sequence[Remark] = ()
 ) -> int:
     """Run a node until it is told to stop; the exit code. `remarks` go to the log first.
 
@@ -63,7 +64,7 @@ def serve(
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     for remark in remarks:
-        log.warning(remark)
+        (log.warning if remark.is_warning else log.info)(remark.text)
     raise_file_limit()
     allocator.give_back_freed_memory()
     exit_code = OK

@@ -83,7 +83,7 @@ def _whole(digits: str) -> int:
             f"{shorten(digits)} begins with a zero; write {shorten(digits.lstrip('0') or '0', '')}"
         )
     if len(digits) > _DIGITS_MAX:
-        raise ValueError(f"{shorten(digits)} is too large a number")
+        raise ValueError(f"a number of {len(digits)} digits is too large")
     return int(digits)
 
 

@@ -130,7 +130,7 @@ def test_progress_puts_the_end_off_and_is_shown_now_and_then() -> None:
         assert not departure.is_overdue(second)
         shown += departure.saw(log[-500:], second)
         assert departure.saw(log[-500:], second) == []
-    assert shown[0] == "node1 writes dump.json: 1 % of 1,000 keys, 10 MB"
+    assert shown[0] == "node1 is writing dump.json: 1 % of 1,000 keys, 10 MB"
     assert len(shown) == 1 + 28 // int(SHOW_S)
     assert not departure.is_overdue(38.9)
     assert departure.is_overdue(39)
@@ -157,5 +157,5 @@ def test_haste_ends_all_patience() -> None:
 def test_an_empty_cluster_has_a_dump_too() -> None:
     """Nothing of nothing is no division."""
     assert Departure("node1", "", 1, 0).saw(writing(0, 1, of=0), 0) == [
-        "node1 writes dump.json: 0 % of 0 keys, 0 MB"
+        "node1 is writing dump.json: 0 % of 0 keys, 0 MB"
     ]

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.cluster import START_S, Cluster, eventually
 from tests.e2e.single import Single, bare_environment, words
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 HELLO = Path(__file__).parents[2] / "examples" / "hello.py"
 
 
@@ -27,7 +27,7 @@ def password_file(directory: Path, password: str) -> str:
 @pytest.fixture
 def cluster_with_password(tmp_path: Path) -> Iterator[Cluster]:
     """Three nodes that require one password, and serve."""
-    with Cluster(tmp_path, requirepass_file=password_file(tmp_path, "abc")) as cluster:
+    with Cluster(tmp_path, requirepass="abc") as cluster:
         cluster.start_all()
 
         def writes() -> bool:

@@ -19,7 +19,7 @@ from tests.e2e.cluster import START_S, eventually
 from tests.e2e.ports import PortBlock
 from tests.e2e.single import Program, Single, bare_environment
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @attrs.define

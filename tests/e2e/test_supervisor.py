@@ -127,7 +127,9 @@ async def test_a_node_that_makes_progress_is_waited_for(
         await scene.wait_for("Ctrl-C stops all three")
         os.kill(os.getpid(), signal.SIGINT)
     assert codes == [0]
-    assert re.search(r"^node2 writes dump\.json: \d+ % of 12 keys, \d MB$", scene.all_shown(), re.MULTILINE)
+    assert re.search(
+        r"^node2 is writing dump\.json: \d+ % of 12 keys, \d MB$", scene.all_shown(), re.MULTILINE
+    )
     assert "node2 ended, exit code 0" in scene.shown
 
 
@@ -157,7 +159,7 @@ async def test_a_second_request_does_not_wait_for_progress(
         nursery.start_soon(run, Supervisor(scene.plan("leader", "slow", "follower")), codes)
         await scene.wait_for("Ctrl-C stops all three")
         os.kill(os.getpid(), signal.SIGINT)
-        await scene.wait_for("node2 writes dump.json")
+        await scene.wait_for("node2 is writing dump.json")
         os.kill(os.getpid(), signal.SIGINT)
     assert scene.log(2).rstrip().endswith("signal 15, 2")
     assert "node2 ended, exit code 0" in scene.all_shown()

@@ -13,7 +13,7 @@ from tests.e2e.ports import PortBlock
 from tests.e2e.single import Program, Single, bare_environment, words
 from trikv.config import settings
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 ODD = b"\xff \xe9"
 """No UTF-8."""
 PASSWORD = b"p\xff\xe9"
@@ -103,6 +103,7 @@ def test_no_request_meets_text_that_it_cannot_encode(tmp_path: Path, locale: Map
     """Data, secret, password and file to load are no UTF-8: every request is answered, typed or not."""
     directory = odd_directory(tmp_path)
     load = directory / "none.json"
+    load.write_bytes(b"")  # an empty file fills nothing: that is told in the log, with the path
     secret = directory / "secret"
     secret.touch(mode=0o600)
     secret.write_text("0" * 64)
@@ -112,7 +113,6 @@ def test_no_request_meets_text_that_it_cannot_encode(tmp_path: Path, locale: Map
         environment=environment(TRIKV_REQUIREPASS=PASSWORD, **locale),
         stderr=subprocess.PIPE,
     ) as node:
-        load.write_bytes(b"")  # an empty file fills nothing: that is told in the log, with the path
         eventually(lambda: _answers(node.port), within_s=START_S, what="a node that serves")
         with Resp(node.port) as client:
             for request in REQUESTS:

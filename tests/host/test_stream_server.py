@@ -85,7 +85,7 @@ def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     """Closed wires hold only so many bytes together, the newest; one alone may hold more."""
     monkeypatch.setattr("trikv.host.stream_server.LINGERING_BYTES_MAX", 50)
     lingering = Lingering(10)
-    wires = [StreamWire(f"peer:{number}", "here:2", lingering) for number in range(4)]
+    wires = [StreamWire(f"peer:{number}", "here:2", lingering, Traffic()) for number in range(4)]
     for wire, size in zip(wires, (80, 25, 25, 25), strict=True):
         wire.send(bytes(size))
     lingering.enter(wires[0])

@@ -252,7 +252,7 @@ LEAVING: tuple[Mutant, ...] = (
     mutant(
         "a dump waits for a snapshot that nobody needs",
         "trikv.node.stopping",
-        "        self._parts.snapshotter.make_way()\n",
+        "        self._parts.snapshotter.make_way(self._moved)\n",
         "",
         "node/test_promise_snapshots.py::test_a_stop_gives_up_the_snapshot_under_way",
     ),
@@ -263,9 +263,8 @@ FULL_DISKS: tuple[Mutant, ...] = (
     mutant(
         "a leader with a full disk keeps the office",
         "trikv.node.driver",
-        'no write is accepted or acknowledged until there is room")\n'
-        "            self._give_leadership_away()\n",
-        'no write is accepted or acknowledged until there is room")\n',
+        '{event.lack}; {what}")\n            self._give_leadership_away()\n',
+        '{event.lack}; {what}")\n',
         "node/test_promise_full_disks.py::test_the_office_is_given_away_at_once",
     ),
     mutant(
@@ -301,8 +300,8 @@ FULL_DISKS: tuple[Mutant, ...] = (
     mutant(
         "a disk that was full once is full for ever",
         "trikv.node.driver",
-        "        self.disk_full = full\n",
-        "        self.disk_full = self.disk_full or full\n",
+        "        self.disk_full = event.full\n",
+        "        self.disk_full = self.disk_full or event.full\n",
         "node/test_promise_full_disks.py::test_writes_are_taken_again_when_there_is_room",
     ),
     mutant(
@@ -335,7 +334,7 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "an installed snapshot is not the newest",
         "trikv.node.snapshotter",
-        "                self._remember(chunk.meta, chunk.total, self._applier.bytes_applied)\n",
+        "                self._remember(chunk.meta, chunk.total, self._applier.bytes_applied, saved_ms)\n",
         "                pass\n",
         "node/test_promise_snapshots.py::test_after_an_install_all_is_the_snapshots",
     ),
@@ -405,8 +404,8 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "a snapshot is due for bytes that the last one holds",
         "trikv.node.snapshotter",
-        "                    self._remember(meta, size, bytes_applied)\n",
-        "                    self._remember(meta, size, 0)\n",
+        "                    self._remember(meta, size, bytes_applied, now_ms)\n",
+        "                    self._remember(meta, size, 0, now_ms)\n",
         "node/test_promise_snapshots.py::test_a_snapshot_is_due_after_so_many_bytes_since_the_last",
     ),
     mutant(

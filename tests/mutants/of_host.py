@@ -34,8 +34,8 @@ DISKS: tuple[Mutant, ...] = (
     mutant(
         "a new file may be an old one",
         "trikv.host.disk",
-        "os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC\n        fd",
-        "os.O_RDWR | os.O_CREAT | os.O_CLOEXEC\n        fd",
+        "os.O_RDWR | os.O_CREAT | os.O_EXCL)",
+        "os.O_RDWR | os.O_CREAT)",
         "host/test_kernel_disk.py::test_a_new_file_is_new_and_the_owners_alone",
     ),
     mutant(
@@ -62,8 +62,8 @@ DISKS: tuple[Mutant, ...] = (
     mutant(
         "the directory above is synced",
         "trikv.host.disk",
-        "(_sync_directory, self._at(path))",
-        "(_sync_directory, self._at(path).parent)",
+        "(self._directories.sync, self._at(path))",
+        "(self._directories.sync, self._at(path).parent)",
         "host/test_kernel_disk.py::test_a_directory_is_synced_itself",
     ),
     mutant(
@@ -163,8 +163,8 @@ SOCKETS: tuple[Mutant, ...] = (
     mutant(
         "accepting may wait",
         "trikv.host.sockets",
-        "        listener.setblocking(False)\n        listener.bind",
-        "        listener.bind",
+        "        listener.setblocking(False)\n        listener.bind(sockaddr)",
+        "        listener.bind(sockaddr)",
         "host/test_kernel_sockets.py::test_the_clients_listener[hub]",
     ),
     mutant(

@@ -100,7 +100,7 @@ DATABASES: tuple[Mutant, ...] = (
     mutant(
         "UNWATCH forgets nothing",
         "trikv.node.local.transactions",
-        "    caller.transactions.watched.clear()\n",
+        "    caller.transactions.unwatch()\n",
         "",
         "node/client/test_transactions.py::test_unwatch_forgets",
     ),

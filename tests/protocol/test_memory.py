@@ -38,7 +38,7 @@ def test_memory_of_an_unfinished_request(kind: str) -> None:
     assert taken - idle_bytes <= wire.memory_bytes
     if kind != "empty arguments":  # these cost a reference each; a cheaper account would have to look
         assert wire.memory_bytes <= 1.6 * taken
-    assert wire.is_inside_array == (kind != "a typed line")
+    assert wire.typed == (kind == "a typed line")
     wire.drop()
     assert (wire.memory_bytes, wire.buffered_bytes, wire.drained) == (0, 0, True)
     wire.receive(b"PING\r\n")
@@ -48,11 +48,11 @@ def test_memory_of_an_unfinished_request(kind: str) -> None:
 
 def test_the_first_byte_tells_what_is_unfinished() -> None:
     """Before the count of an array is there, its star says how it is to be refused."""
-    for data, is_array in ((b"*", True), (b"*10000", True), (b"se", False), (b"*1\r\n$4\r\nPI", True)):
+    for data, is_typed in ((b"*", False), (b"*10000", False), (b"se", True), (b"*1\r\n$4\r\nPI", False)):
         wire = ClientWire()
         wire.receive(data)
         assert wire.next_event() is NEED_DATA
-        assert wire.is_inside_array is is_array, data
+        assert wire.typed is is_typed, data
 
 
 def test_memory_of_what_was_parsed_and_not_taken() -> None:

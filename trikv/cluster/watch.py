@@ -6,6 +6,8 @@ from typing import Final
 
 import attrs
 
+from trikv.units import counted
+
 _SIGNAL_NAMES: Final = {-9: "killed by SIGKILL", -15: "ended by SIGTERM", -11: "crashed with SIGSEGV"}
 
 
@@ -128,7 +130,8 @@ class Departure:
         self._show_s = now_s + SHOW_S
         file, keys, of, size = match.groups()
         percent = 100 * int(keys) // max(1, int(of))
-        return [f"{self._name} writes {file}: {percent} % of {int(of):,} keys, {int(size) / 1e6:,.0f} MB"]
+        whole = counted(int(of), "key", form=",")
+        return [f"{self._name} is writing {file}: {percent} % of {whole}, {int(size) / 1e6:,.0f} MB"]
 
     def hurry(self, patience_s: float, now_s: float) -> None:
         """It was asked to end at once: progress counts no more."""

@@ -22,6 +22,7 @@ from trikv.sim.checkers.state import Contents, Sighting
 from trikv.sim.cluster import Cluster
 from trikv.sim.marks import Marks
 from trikv.storage.wal import WalSettings
+from trikv.units import counted
 
 DUMP, INCOMPLETE_DUMP = "dump.json", "dump.incomplete.json"
 _BACKUP = re.compile(r".*/(backups/[^/]+\.json): (\d+) keys at index (\d+)")
@@ -116,7 +117,10 @@ class Acts:
         self._marks.sometimes("backup looked at")
         seen = self._look_at_document(number, answer[1], acked)
         if seen is not None and (len(seen.contents), seen.index) != (int(answer[2]), int(answer[3])):
-            self._fail("backup", f"{text!r} on node {number} has {len(seen.contents)} keys at {seen.index}")
+            self._fail(
+                "backup",
+                f"{text!r} on node {number} has {counted(len(seen.contents), 'key')} at {seen.index}",
+            )
         return None
 
     def _look_at_document(self, number: int, path: str, acked: int) -> Sighting | None:
@@ -147,7 +151,7 @@ def _parse(data: bytes) -> tuple[int, Contents]:
         (line["db"], _bytes(line["k"])): (_bytes(line["v"]), line.get("x", 0)) for line in document["keys"]
     }
     if not len(document["keys"]) == len(contents) == document["count"]:
-        raise ValueError(f"it has {len(document['keys'])} keys and says {document['count']}")
+        raise ValueError(f"it has {counted(len(document['keys']), 'key')} and says {document['count']}")
     if document["node"]["index"] != document["machine"]["index"]:
         raise ValueError(f"it is of {document['node']['index']} and of {document['machine']['index']}")
     return document["node"]["index"], contents

@@ -6,6 +6,7 @@ from trikv.machine.database import Database
 from trikv.machine.machine import Machine
 from trikv.sim.checkers.meanings import DEADLINE_BYTES, KEY_BYTES
 from trikv.sim.checkers.state import Contents
+from trikv.units import counted
 
 REAPED_MAX = 200
 """Due keys that one entry reaps: only if there were as many may some be left."""
@@ -32,14 +33,14 @@ def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str
     if not machine.used_memory == machine.recount() == total:
         yield (
             "account",
-            f"{machine.used_memory} bytes, recounted {machine.recount()}, and its keys make {total}",
+            f"{counted(machine.used_memory, 'byte')}, recounted {machine.recount()}, its keys make {total}",
         )
     for database in machine.space.databases:
         number = database.number
         if database.used != charged[number]:
             yield (
                 "account",
-                f"database {number} has {database.used} bytes, and its keys make {charged[number]}",
+                f"database {number} has {counted(database.used, 'byte')}, its keys make {charged[number]}",
             )
         if list(database.deadlines) != sorted(deadlines[number]):
             yield (
@@ -48,7 +49,7 @@ def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str
             )
         size = sum(1 for held, _ in contents if held == number)
         if database.size != size:
-            yield "account", f"database {number} says {database.size} keys and has {size}"
+            yield "account", f"database {number} says {counted(database.size, 'key')} and has {size}"
     due = [key for (key, (_, deadline)) in contents.items() if 0 < deadline <= machine.now_ms]
     if due and len(due) < REAPED_MAX:
         yield "deadlines", f"these were due before {machine.now_ms} and are there: {due}"

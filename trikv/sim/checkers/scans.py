@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from trikv.sim.history import Operation
+from trikv.units import counted
 
 Births = Mapping[bytes, int]
 """Keys, and which life of each it is: another one if it was gone in between."""
@@ -33,5 +34,5 @@ class Scans:
             found = Counter(key for page in scan for key in page.reply[1])
             for key, born in sorted(first.items()):
                 if last.get(key) == born and found[key] != 1:
-                    return f"{key!r} was there throughout and came {found[key]} times: {scan}"
+                    return f"{key!r} was there throughout and came {counted(found[key], 'time')}: {scan}"
         return None

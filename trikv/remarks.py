@@ -1,0 +1,47 @@
+"""What the log says of how the settings were given: what was ignored, what is risky, and what to do."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from trikv import passwords
+from trikv.config import NodeConfig, as_flag
+from trikv.service_variables import service_variables
+
+
+@attrs.frozen
+class Remark:
+    """What the log should say of how the settings were given; nothing that stops a start."""
+
+    text: str
+    is_warning: bool = True
+
+
+def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[Remark]:
+    """Look at how the settings of `config` were given: `flags` and `environment` as for `resolve`."""
+    said = []
+    if ignored := service_variables(environment):
+        text = f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}"
+        said.append(Remark(text, is_warning=False))
+    if "requirepass" in flags:
+        better = f"use {as_flag('requirepass_file')}, or {passwords.VARIABLE}"
+        said.append(Remark(f"{passwords.ON_THE_COMMAND_LINE}; {better}"))
+    if not (config.requirepass or _is_loopback(config.listen)):
+        hosts = " ".join(config.listen)
+        said.append(Remark(f"clients need no password, and {hosts} is not loopback: set requirepass"))
+    if config.requirepass_file and (warning := passwords.warning_of(config.requirepass_file)):
+        said.append(Remark(warning))
+    return said
+
+
+def _is_loopback(hosts: Sequence[str]) -> bool:
+    """Whether only this machine can connect there, as far as the text tells."""
+    for host in hosts:
+        try:
+            if not ipaddress.ip_address(host).is_loopback:
+                return False
+        except ValueError:
+            if host != "localhost":
+                return False
+    return True
