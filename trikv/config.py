@@ -270,7 +270,7 @@ def resolve(
 
 
 def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[Remark]:
-    """Look at how the settings were given: `flags` and `environment` as for `resolve`, which made `config`."""
+    """Look at how the settings were given: `flags` and `environment` are those that made `config`."""
     said = []
     if ignored := service_variables(environment):
         text = f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}"
