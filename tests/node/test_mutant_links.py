@@ -57,7 +57,7 @@ async def two_ends() -> AsyncIterator[Ends]:
     ends = Ends(SimWorld(1))
     async with trio.open_nursery() as nursery:
         for number, links in ends.links.items():
-            await nursery.start(links.run, f"node{number}:9")
+            await nursery.start(links.run, (f"node{number}:9",), 64)
         await ends.wait_up()
         yield ends
         nursery.cancel_scope.cancel()

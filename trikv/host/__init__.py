@@ -15,17 +15,26 @@ conversations over any Trio stream: where there is no epoll, for TLS, and in the
   because closing a socket with unread input resets it and the reset overtakes the last words;
 - a client that does not read costs memory only as far as its conversation allows (`unsent_bytes`), one that
   sends too much is stopped by `pause`;
-- running out of descriptors warns, waits, and goes on; a conversation that raises is a bug and ends the
-  server.
+- those that were closed and whose clients have not taken the last words are bounded, in number and bytes:
+  beyond, the oldest is dropped. How many live ones there may be is the conversations' to say;
+- running out of descriptors, or of the kernel's watches, warns, waits, and goes on; a conversation that
+  raises is a bug and ends the server.
+
+Several addresses are served together, Unix sockets among them, by one hub or one set of acceptors.
 
 **Peers** are Trio streams (`peers.py` accepts, `sockets.py` dials, `peer_socket.py` is the stream): few
 connections, long-lived, whose code is easier as a task that reads. They can also send without waiting, from
-the middle of a synchronous step. At most 64 accepted ones are handled at once.
+the middle of a synchronous step. Whoever listens says how many accepted ones are handled at once: a few for
+each peer, and room for strangers.
 
 **The disk** (`disk.py`) locks its data directory. Each open file has a thread of its own (`worker.py`), so a
-slow snapshot never stands before the log's sync. No operation is abandoned: a cancelled task learns of it
-before its operation starts or after it is over, never while a thread still writes behind its back. The price
-is that a device that hangs holds the task that uses it; a second stop signal ends the process regardless.
+slow snapshot never stands before the log's sync. Whatever a file will need (thread, pipe, watch, its
+directory's descriptor) is taken when it is created or opened, so that a shortage is met before anything
+depends on it. No operation is abandoned: a cancelled task learns of it before its operation starts or after
+it is over, never while a thread still writes behind its back. The price is that a device that hangs holds the
+task that uses it; a second stop signal ends the process regardless.
+
+A process's descriptors are divided in `trikv.node.descriptors`, from what `Host.descriptors` tells.
 
 `signals.py` turns SIGTERM and SIGINT into something to await; `addresses.py` is the one parser of
 ``host:port``; `clock.py` has CLOCK_BOOTTIME, the wall clock, entropy and the resident size.
