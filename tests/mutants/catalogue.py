@@ -4,10 +4,12 @@
 name, or stands in `ABSENT` with the reason. Mutants of other names were added by what building has taught.
 """
 
-from tests.mutants import of_machine, of_node, of_raft, of_storage
+from tests.mutants import of_dumps, of_machine, of_node, of_raft, of_storage
 from tests.mutants.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = of_raft.MUTANTS + of_storage.MUTANTS + of_machine.MUTANTS + of_node.MUTANTS
+MUTANTS: tuple[Mutant, ...] = (
+    of_raft.MUTANTS + of_storage.MUTANTS + of_machine.MUTANTS + of_node.MUTANTS + of_dumps.MUTANTS
+)
 
 LISTED: tuple[str, ...] = (
     "skip persisting the vote",
