@@ -34,8 +34,8 @@ wait while a batch of their kind is under way, three milliseconds at the most (`
 a round of the loop has brought nothing more, and what changes nothing gets no turn of its own (`gathering`).
 
 **Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `logtime`, `founding`, `configured`, `swap`
-and `retention` are pure: they are told what happened and return what is to be done. `driver` asks them in each
-turn and does it.
+and `retention` are pure: they are told what happened and return what is to be done. `driver` asks them in
+each turn and does it.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`ticker`), never in a polling loop.
 
