@@ -6,6 +6,7 @@ name, or stands in `ABSENT` with the reason. Mutants of other names were added b
 
 from tests.mutants import (
     of_company,
+    of_dumps,
     of_glue,
     of_host,
     of_machine,
@@ -21,6 +22,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_storage.MUTANTS
     + of_machine.MUTANTS
     + of_node.MUTANTS
+    + of_dumps.MUTANTS
     + of_workload.MUTANTS
     + of_glue.MUTANTS
     + of_company.MUTANTS

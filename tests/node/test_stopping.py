@@ -216,7 +216,7 @@ def test_nobody_waits_for_a_peers_dump(*, slow_is_leader: bool) -> None:
         for number in (1, 2, 3):
             cluster.nodes[number].stop()
         await gone(cluster, *quick)
-        assert trio.current_time() - begun < STILL_S
+        assert trio.current_time() - begun < STILL_S / 2, "not even until the deadline"
         assert slow in set(cluster.running())
         await gone(cluster, slow)
         assert trio.current_time() - begun > 2 * STILL_S

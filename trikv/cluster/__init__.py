@@ -8,8 +8,8 @@ The way through the package, each module one idea:
     command shown to a person is as short as what they would type.
 `watch`
     Pure. What the nodes say of themselves, their deaths and the time go in; the lines to print come out:
-    who leads, in which term, how long nobody did, who died and how it is started again. Tested without a
-    process.
+    who leads, in which term, how long nobody did, who died and how it is started again, how far the dump of a
+    leaving node is. Tested without a process.
 `probe`
     Asks one node for INFO over its client port, as any client could. There is no private door.
 `processes`
@@ -24,9 +24,10 @@ What it promises:
   in it, each would get SIGINT directly *and* a SIGTERM from here, which means "at once" and costs the dump.
   So every node is a session of its own and gets exactly what the supervisor passes on: one SIGTERM for the
   first Ctrl-C, another for the second.
-* **Nothing is left running.** A normal end waits for the nodes, and kills what does not end in time, which
-  loses nothing acknowledged. If the supervisor itself is killed, even with -9, each node sees its standard
-  input end and stops by itself (``serve --supervised``).
+* **Nothing is left running.** A normal end waits for the nodes for as long as their logs tell of progress
+  with their dumps, shows it, and kills what stands still, which loses nothing acknowledged. If the supervisor
+  itself is killed, even with -9, each node sees its standard input end and stops by itself (``serve
+  --supervised``).
 * **The supervisor is not needed.** It keeps no state and nodes ask it nothing. A node that died is not
   restarted behind the person's back: the command to do so is printed, and the node is noticed when back.
 """

@@ -33,9 +33,9 @@ wait for nothing applies when its disk has answered, since that is what the lead
 wait while a batch of their kind is under way, three milliseconds at the most (`pacing`), a turn begins when
 a round of the loop has brought nothing more, and what changes nothing gets no turn of its own (`gathering`).
 
-**Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `logtime`, `founding`, `swap` and
-`retention` are pure: they are told what happened and return what is to be done. `driver` asks them in each
-turn and does it.
+**Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `logtime`, `founding`, `configured`, `swap`
+and `retention` are pure: they are told what happened and return what is to be done. `driver` asks them in
+each turn and does it.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`ticker`), never in a polling loop.
 
@@ -43,6 +43,7 @@ turn and does it.
 forwarded bytes, the log in memory and a snapshot's window each have a limit in bytes with its reason beside
 it. Mailboxes are bounded by what feeds them (`mailbox`).
 
-**Stopping** goes by phases (`stopping`), shielded from the cancellation that asked for it and limited in
-time: clients are warned, commands finish, a barrier makes the dump hold every acknowledged write.
+**Stopping** goes by phases (`stopping`), shielded from the cancellation that asked for it, none of which may
+stand still for long: clients are warned, commands finish, a barrier makes the dump hold every acknowledged
+write. `dumps` sees to it that no dump takes the place of one that may hold more.
 """

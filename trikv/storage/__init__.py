@@ -16,6 +16,8 @@ any more: the kernel may have dropped the pages and marked them clean.
     snapshots/<index>-<term>.json  two of them; what is in them is the machine's business
     aside/                         copies of torn tails that were cut
 
+`layout` has all names that are ours, and what becomes of others: they are left alone, or refused.
+
 **The log** (`frames` the bytes, `records` the meaning, `batching` from jobs to batches, `segment` the files,
 `wal` the writer, `reader` and `recovery` the way back). A segment is a row of batches, a batch is what one
 sync makes durable, a record is an entry, a hard state, a truncation, a reset or a new base. The first batch

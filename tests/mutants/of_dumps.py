@@ -1,0 +1,94 @@
+"""Mistakes about files: what is removed, what a dump replaces, how long a stop lasts, what is loaded."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "a backup removes what it has just written",
+        "trikv.storage.layout",
+        "        if name != written and (match := pattern.fullmatch(name)) is not None\n",
+        "        if (match := pattern.fullmatch(name)) is not None\n",
+        "storage/test_layout.py::test_the_highest_and_the_one_just_written_are_kept",
+    ),
+    mutant(
+        "whatever ends in .tmp is removed at a start",
+        "trikv.storage.aside",
+        "        if is_unfinished(directory, name):\n",
+        "        if name.endswith(UNFINISHED):\n",
+        "storage/test_snapshots.py::test_only_own_unfinished_files_are_removed",
+    ),
+    mutant(
+        "a renamed segment is ignored",
+        "trikv.storage.recovery",
+        "        elif name.endswith(SUFFIX):\n",
+        "        elif False:\n",
+        "storage/test_layout.py::test_a_strange_segment_is_refused_and_not_called_corrupt[1.wal]",
+    ),
+    mutant(
+        "a dump replaces another cluster's",
+        "trikv.node.dumps",
+        "    return held is not NOTHING and (held.cluster != cluster or held.index > index)\n",
+        "    return held is not NOTHING and held.index > index\n",
+        "node/test_dumps.py::test_nothing_is_lost_by_what_is_decided",
+    ),
+    mutant(
+        "an incomplete dump replaces one that knew more",
+        "trikv.node.dumps",
+        "            if not complete and await self._is_superfluous(position.index):\n",
+        "            if False:\n",
+        "node/test_dumps.py::test_a_node_that_knows_less_keeps_the_dump_of_one_that_knew_more",
+    ),
+    mutant(
+        "a stop has one deadline for all, its dump included",
+        "trikv.node.stopping",
+        "        self._scope.deadline = now + self._patience_s\n",
+        "",
+        "node/test_stopping.py::test_a_stop_lasts_as_long_as_its_dump_moves",
+    ),
+    mutant(
+        "a stop waits for its peers' dumps",
+        "trikv.node.stopping",
+        "            self._driver.drained = True\n"
+        "            self._tell_peers(Drained())\n"
+        "            self._dumped = await self._dump(complete=complete)\n",
+        "            self._dumped = await self._dump(complete=complete)\n"
+        "            self._driver.drained = True\n"
+        "            self._tell_peers(Drained())\n",
+        "node/test_stopping.py::test_nobody_waits_for_a_peers_dump[False]",
+    ),
+    mutant(
+        "a stop at once leaves half a dump behind",
+        "trikv.node.snapshotter",
+        "CancelScope(shield=True):  # a stop at once leaves nothing half written",
+        "CancelScope():",
+        "node/test_stopping.py::test_a_second_request_ends_it_at_once",
+    ),
+    mutant(
+        "a cluster that was emptied is filled again",
+        "trikv.node.loading",
+        "    if applier.machine.changes:\n",
+        "    if applier.machine.keys():\n",
+        "node/test_loading.py::test_what_was_deleted_does_not_come_back[CLEAN-False]",
+    ),
+    mutant(
+        "a cluster's directory is started without its peers",
+        "trikv.node.configured",
+        "        if members.keys() == {node_id}:\n",
+        "        if True:\n",
+        "node/test_configured.py::test_every_member_must_be_configured",
+    ),
+    mutant(
+        "LASTSAVE is forgotten by a restart",
+        "trikv.node.opening",
+        "        (header.saved_ms or machine.now_ms) if header is not None else 0,\n",
+        "        0,\n",
+        "node/test_whole_saves.py::test_lastsave_survives_a_restart",
+    ),
+    mutant(
+        "a paused client's unfinished request is never read",
+        "trikv.node.conversation",
+        "(is_small or not self.is_busy())",
+        "is_small",
+        "node/client/test_conversation.py::test_a_paused_client_may_finish_a_request_longer_than_the_backlog",
+    ),
+)
