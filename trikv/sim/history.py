@@ -39,6 +39,9 @@ class Operation:
     database: int = 0
     """The one that its client takes for selected when it begins."""
 
+    watched: tuple[Key, ...] = ()
+    """A transaction: what its client had watched, with or without having read it."""
+
     def placed(self) -> Iterator[tuple[int, Args]]:
         """Each command with its database: a SELECT inside a transaction moves those behind it."""
         database = self.database
@@ -95,6 +98,7 @@ class History:
         is_transaction: bool = False,
         expected: tuple[tuple[Key, bytes | None], ...] = (),
         database: int = 0,
+        watched: tuple[Key, ...] = (),
     ) -> Operation:
         """A client is about to send a step."""
         operation = Operation(
@@ -106,6 +110,7 @@ class History:
             self._next(),
             expected=expected,
             database=database,
+            watched=watched,
         )
         self.operations.append(operation)
         return operation

@@ -4,20 +4,27 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from trikv.machine.keyspace import Keyspace
+from trikv.machine.machine import Machine
 from trikv.machine.outcomes import OriginRow, Origins, Reason
+from trikv.machine.replies import Reply
 from trikv.node.events import Persisted
 from trikv.node.writer import Writer
+from trikv.raft.core import Raft
 from trikv.raft.leader import Leader
 from trikv.raft.ready import ConfirmedRead, WriteJob
+from trikv.raft.roles import Role
 from trikv.raft.shared import Shared
 from trikv.sim.checkers.rules import Rules
-from trikv.sim.faults import LEADER, Isolate, Kill, Strike
+from trikv.sim.faults import LEADER, Isolate, Kill, SlowDisk, Strike
 from trikv.sim.knobs import PROFILES, Knobs
 from trikv.sim.run import Plan, Result, execute, plan_of
 from trikv.sim.schedule import MAKERS, parse_kinds
+from trikv.sim.workload import profiles
 
 ROOT = Path(__file__).parents[3]
 SEEDS = sorted((ROOT / "tests/seeds").glob("*.json"))
@@ -106,7 +113,7 @@ def test_read_without_a_quorum_is_caught_by_both_history_checkers(monkeypatch: p
     monkeypatch.setattr(Leader, "_confirm", alone)
     monkeypatch.setattr(Rules, "allowed", lambda *_: None)  # it would end the run too early
     strikes = tuple(Strike(at_ms, Isolate(LEADER, 1500)) for at_ms in range(300, 4000, 2000))
-    knobs = Knobs(profile="reads", think_ms=20, command_deadline_ms=1000)
+    knobs = Knobs(profile="reads", think_ms=20, command_deadline_ms=1000, hop_percent=10)
     result = execute(Plan(seed=3, seconds=4.5, knobs=knobs, strikes=strikes))
     assert {"witness", "linearizability"} <= _classes(result), result.problem
 
@@ -125,6 +132,50 @@ def test_duplicate_applied_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> N
     knobs = Knobs(profile="writes", think_ms=20, latency_ms_max=20.0)
     result = execute(Plan(seed=3, seconds=7, knobs=knobs, strikes=strikes))
     assert _classes(result) & {"witness", "counters", "linearizability"}, result.problem
+
+
+def test_read_of_another_database_is_caught_by_both_history_checkers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine that answers all reads from database 0."""
+    read = Machine.read
+
+    def first(self: Machine, _: int, *rest: Any) -> list[Reply]:
+        return read(self, 0, *rest)
+
+    monkeypatch.setattr(Machine, "read", first)
+    result = execute(Plan(seed=1, seconds=3, knobs=Knobs(profile="reads", think_ms=20)))
+    assert {"witness", "linearizability"} <= _classes(result), result.problem
+
+
+def test_key_that_nobody_reaps_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Due in another database than 0: replicas agree, and are all wrong."""
+    expire = Keyspace.expire
+
+    def of_first(self: Keyspace, keys_max: int) -> int:
+        databases, self.databases = self.databases, self.databases[:1]
+        try:
+            return expire(self, keys_max)
+        finally:
+            self.databases = databases
+
+    monkeypatch.setattr(Keyspace, "expire", of_first)
+    result = execute(Plan(seed=1, seconds=3, knobs=Knobs(profile="mixed", think_ms=20)))
+    assert _classes(result) & {"deadlines", "witness"}, result.problem
+
+
+def test_wait_that_counts_what_was_sent_is_caught_on_the_platters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With disks so slow that what was sent is not yet there."""
+
+    def sent(raft: Raft, _: int) -> int:
+        return len(raft.membership.members) if raft.role is Role.LEADER else 0
+
+    monkeypatch.setattr("trikv.node.actions.voters_holding", sent)
+    monkeypatch.setitem(profiles.WEIGHTS, "writes", {"disk": 1.0})
+    strikes = tuple(Strike(at_ms, SlowDisk(node, 2900, 200)) for node, at_ms in ((2, 50), (3, 60)))
+    knobs = Knobs(profile="writes", think_ms=20)
+    result = execute(Plan(seed=1, seconds=3, knobs=knobs, strikes=strikes))
+    assert (result.ok, result.failure) == (False, "wait"), result.problem
 
 
 def _classes(result: Result) -> set[str]:

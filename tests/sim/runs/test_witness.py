@@ -155,6 +155,7 @@ def test_watch_must_fail_where_the_key_has_changed() -> None:
     story.saw(story.call((b"WATCH", b"k")), index, b"OK", told=77)
     story.wrote(b"SET", b"k", b"b", reply=b"OK")
     swap = story.call((b"SET", b"k", b"c"), is_transaction=True)
+    swap.watched = ((0, b"k"),)
     submission = story.submission(
         (b"SET", b"k", b"c"), transactions=(Transaction(0, 1, (Watch(0, b"k", 77),)),)
     )
@@ -288,9 +289,12 @@ def test_watches_of_several_keys_are_kept_apart() -> None:
     other = story.call((b"SET", b"k", b"2"), database=1)
     story.happened(other, story.entry(story.submission((b"SET", b"k", b"2"), database=1)), b"OK")
     swap = story.call((b"SET", b"j", b"c"), is_transaction=True)
+    swap.watched = ((0, b"j"), (0, b"k"))
     watches = (Watch(0, b"j", 7), Watch(0, b"k", 8))
     submission = story.submission((b"SET", b"j", b"c"), transactions=(Transaction(0, 1, watches),))
     story.happened(swap, story.entry(submission), [b"OK"])
     assert story.problem() == "None"
     swap.reply = None
     assert "the log says [b'OK']" in story.problem()
+    swap.watched = ((0, b"j"), (9, b"k"))
+    assert "it had watched" in story.problem()

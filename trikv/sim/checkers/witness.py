@@ -39,6 +39,7 @@ class _Written:
     database: int
     commands: tuple[Args, ...]
     expected: Any
+    watched: tuple[Key, ...] = ()
 
 
 @attrs.define
@@ -123,6 +124,8 @@ class Witness:
             return place, f"the log has {written.commands}"
         if written.database != operation.database:
             return place, f"it took effect in database {written.database}"
+        if not set(written.watched) <= set(operation.watched):
+            return place, f"it had watched {written.watched}"
         if not agrees(written.expected, _of_machine(operation)):
             return place, f"the log says {written.expected!r}"
         return place, ""
@@ -231,9 +234,9 @@ class Witness:
                 continue
             inner = item.commands[position : position + transaction.count]
             unchanged = all(map(self._is_unchanged, transaction.watches))
-            steps.append(
-                _Written(database, inner, [model.run(args) for args in inner] if unchanged else None)
-            )
+            expected = [model.run(args) for args in inner] if unchanged else None
+            watched = tuple((watch.db, watch.key) for watch in transaction.watches)
+            steps.append(_Written(database, inner, expected, watched))
             position += transaction.count
         return steps
 

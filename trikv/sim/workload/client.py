@@ -134,6 +134,7 @@ class Client:
                 is_transaction=step.form is Form.TRANSACTION,
                 expected=expected,
                 database=belief.database,
+                watched=belief.watched if step.form is Form.TRANSACTION else (),
             )
             connection.steps += 1
             self._believe(connection.belief, step)
@@ -142,9 +143,10 @@ class Client:
     @staticmethod
     def _believe(belief: Belief, step: Step) -> None:
         """What a step for the machine means for the connection."""
-        belief.is_watching = step.commands[0][0] == b"WATCH" or (
-            belief.is_watching and step.form is not Form.TRANSACTION
-        )
+        if step.form is Form.TRANSACTION:
+            belief.forget_watches()
+        elif step.commands[0][0] == b"WATCH":
+            belief.watched += tuple((belief.database, key) for key in step.commands[0][1:])
         belief.has_written |= any(meaning_of(args).writes for args in step.commands)
 
     async def _exchange(self, connection: Connection, asked: list[Asked]) -> None:
@@ -172,7 +174,7 @@ class Client:
         if asked.operation is not None:
             self._note(asked, asked.operation, reply, text)
             self._follow(connection, asked, text)
-            if reply is None and asked.step.form is Form.TRANSACTION and not asked.belief.is_watching:
+            if reply is None and asked.step.form is Form.TRANSACTION and not asked.belief.watched:
                 self._fail(
                     "reply", f"{connection.name}: {asked.step.commands} did nothing, nothing was watched"
                 )

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import attrs
 import hiredis
 
-from trikv.sim.history import Args
+from trikv.sim.history import Args, Key
 from trikv.sim.workload.draw import Draw
 
 
@@ -33,12 +33,12 @@ class Belief:
     """CLIENT ID, once it was told."""
     has_written: bool = False
     """It has sent a write."""
-    is_watching: bool = False
-    """A WATCH stands: the next EXEC may do nothing."""
+    watched: tuple[Key, ...] = ()
+    """Where any is, the next EXEC may do nothing."""
 
     def forget_watches(self) -> None:
         """EXEC, DISCARD, UNWATCH and RESET do."""
-        self.is_watching = False
+        self.watched = ()
 
 
 @attrs.frozen
