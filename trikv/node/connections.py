@@ -39,6 +39,9 @@ class Control(Protocol):
     def queued_count(self) -> int:
         """Commands queued since MULTI; -1 outside of one."""
 
+    def is_watching(self) -> bool:
+        """True after a WATCH, until EXEC, DISCARD or UNWATCH."""
+
     def unsent_bytes(self) -> int:
         """Output that the client has not taken."""
 
@@ -124,10 +127,12 @@ class Connections:
         """Called whenever the last submission in flight has been answered: the stop phases wait for it."""
         self.stopping: str | None = None
         """Why new commands for the cluster are refused; None while the node serves."""
-        self.commands_count = 0
-        """Requests looked at, of all connections, for INFO."""
         self.accepted_count = 0
+        """Connections taken up; those over maxclients are not in it, as in Redis."""
         self.refused_count = 0
+        """Connections over maxclients."""
+        self.output_ended_count = 0
+        """Connections closed because their replies were not read."""
         self._live: dict[int, Connection] = {}
         self._in_flight = 0
         self._unsent: dict[int, int] = {}
@@ -213,6 +218,7 @@ class Connections:
 
     def _end_for_output(self, connection: Connection) -> None:
         self._set_unsent(connection.id, 0)
+        self.output_ended_count += 1
         if connection.control is not None:
             connection.control.end("output limit exceeded: replies were not read")
 
@@ -248,27 +254,29 @@ class Connections:
         """The live connection with this CLIENT ID."""
         return self._live.get(number)
 
-    def info(self) -> str:
-        """The ``clients`` section of INFO."""
-        live = tuple(self._live.values())
-        input_bytes = [one.control.buffered_bytes() for one in live if one.control is not None]
-        output_bytes = [one.control.unsent_bytes() for one in live if one.control is not None]
-        lines = (
-            "# Clients",
-            f"connected_clients:{len(live)}",
-            "cluster_connections:0",
-            f"maxclients:{self.settings.maxclients}",
-            f"client_recent_max_input_buffer:{max(input_bytes, default=0)}",
-            f"client_recent_max_output_buffer:{max(output_bytes, default=0)}",
-            "blocked_clients:0",
-            "tracking_clients:0",
-            "clients_in_timeout_table:0",
-            f"submissions_in_flight:{self._in_flight}",
-            f"typed_clients:{sum(one.is_typed() for one in live)}",
-            f"total_connections_received:{self.accepted_count}",
-            f"rejected_connections:{self.refused_count}",
-        )
-        return "\r\n".join(lines) + "\r\n"
+    def buffer_bytes(self) -> int:
+        """What waits in memory for all clients, input and output."""
+        controls = [one.control for one in self._live.values() if one.control is not None]
+        return sum(control.buffered_bytes() + control.unsent_bytes() for control in controls)
+
+    def info(self) -> list[tuple[str, object]]:
+        """The fields of INFO's ``clients`` section."""
+        controls = [one.control for one in self._live.values() if one.control is not None]
+        return [
+            ("connected_clients", len(self._live)),
+            ("cluster_connections", 0),
+            ("maxclients", self.settings.maxclients),
+            ("client_recent_max_input_buffer", max((one.buffered_bytes() for one in controls), default=0)),
+            ("client_recent_max_output_buffer", max((one.unsent_bytes() for one in controls), default=0)),
+            ("blocked_clients", 0),
+            ("tracking_clients", 0),
+            ("pubsub_clients", 0),
+            ("watching_clients", sum(one.is_watching() for one in controls)),
+            ("clients_in_timeout_table", 0),
+            ("total_blocking_keys", 0),
+            ("submissions_in_flight", self._in_flight),
+            ("typed_clients", sum(one.is_typed() for one in self._live.values())),
+        ]
 
 
 def _text(name: bytes) -> str:

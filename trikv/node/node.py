@@ -17,6 +17,7 @@ from trikv.node.driver import Driver, Parts
 from trikv.node.durability import Durability
 from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.founding import Adopt, Founding, standing
+from trikv.node.info import OwnInfo
 from trikv.node.intake import ConversationLimits
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.leasing import LeaseReads
@@ -31,6 +32,7 @@ from trikv.node.retention import Retention, RetentionSettings
 from trikv.node.service import RuntimeSettings, Work
 from trikv.node.serving import NodeService
 from trikv.node.snapshotter import Snapshotter, SnapshotterSettings
+from trikv.node.statistics import Statistics
 from trikv.node.status import Status
 from trikv.node.stopping import StopLimits, Stopping
 from trikv.node.writer import Writer
@@ -82,8 +84,10 @@ class Node:
             requirepass=config.requirepass,
             reads=config.reads,
         )
-        self._service = NodeService(host, self._inbox, config.node_id, settings)
         self._connections = Connections(settings, output_bytes_max=config.output_bytes_max)
+        self._statistics = Statistics()
+        self._own_info = OwnInfo(host, self._statistics, self._connections, config.node_id)
+        self._service = NodeService(host, self._inbox, config.node_id, settings, self._own_info)
         # A submission must fit an entry with what MessagePack adds to its arguments.
         self._limits = ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4)
 
@@ -128,6 +132,7 @@ class Node:
         disk = await open_identity(host, config.node_id)
         opened = await open_log(host, disk, self._wal_settings())
         listening = await nursery.start(self._serve_clients)
+        self._own_info.run_id, self._own_info.tcp_port = disk.disk.hex(), listening.address.rpartition(":")[2]
         identity = Identity(disk.node, disk.disk)
         links = await self._start_links(nursery, identity, opened)
         nursery.start_soon(self._sweep_connections)
@@ -148,7 +153,8 @@ class Node:
         await nursery.start(actions.run)
         nursery.start_soon(driver.run_ticker)
         nursery.start_soon(driver.run)
-        status = Status(parts, driver, self._service.settings, host.clock.boot_ms(), listening.address)
+        status = Status(parts, driver, self._connections, self._statistics, config.log_tail_bytes)
+        self._own_info.stale_percent = status.stale_percent
         lease_reads = LeaseReads(parts, driver) if config.reads == "lease" else None
         self._service.joined(serving.Member(parts, actions, status, lease_reads))
         nursery.start_soon(partial(self._submit_settings, parts))
@@ -173,6 +179,7 @@ class Node:
         while True:
             now = self._host.clock.boot_ms()
             due = self._connections.expire_idle(now)
+            self._statistics.sample(now)
             await trio.sleep(max(0, due - now) / 1000)
 
     # ------------------------------------------------------- peers and founding
@@ -262,6 +269,7 @@ class Node:
     async def _build(self, opened: Opened, identity: Identity, links: Links) -> tuple[Parts, Driver]:
         config, host, inbox = self._config, self._host, self._inbox
         boot_ms = host.clock.boot_ms
+        opened.machine.evaluator.count_on(self._statistics.tally)
         raft = self._raft(opened, identity)
         waiters = Waiters()
         logtime = LogTime(_last_stamp_ms(opened))
@@ -272,6 +280,7 @@ class Node:
             waiters=waiters,
             inbox=inbox,
             boot_ms=boot_ms,
+            boot_us=host.clock.boot_us,
         )
         limits = ProposalLimits(
             entry_bytes_max=config.entry_bytes_max, deadline_ms=config.command_deadline_ms
@@ -299,6 +308,14 @@ class Node:
             inbox=inbox,
             identity=identity,
         )
+        taken = parts.snapshotter.statistics
+        for name, source in (
+            ("peer_received_bytes", lambda: links.received_bytes),
+            ("peer_sent_bytes", lambda: links.sent_bytes),
+            ("snapshots_taken", lambda: taken.taken),
+            ("snapshots_sent", lambda: taken.sent),
+        ):
+            self._statistics.follow(name, source)
         return parts, Driver(parts)
 
     def _raft(self, opened: Opened, identity: Identity) -> Raft:
