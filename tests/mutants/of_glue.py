@@ -334,7 +334,7 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "an installed snapshot is not the newest",
         "trikv.node.snapshotter",
-        "                self._remember(chunk.meta, chunk.total, self._applier.bytes_applied, saved_ms)\n",
+        "                self._remember(chunk.meta, chunk.total, applied, saved_ms, machine.changes)\n",
         "                pass\n",
         "node/test_promise_snapshots.py::test_after_an_install_all_is_the_snapshots",
     ),
@@ -404,8 +404,8 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "a snapshot is due for bytes that the last one holds",
         "trikv.node.snapshotter",
-        "                    self._remember(meta, size, bytes_applied, now_ms)\n",
-        "                    self._remember(meta, size, 0, now_ms)\n",
+        "                    self._remember(meta, size, bytes_applied, now_ms, changes)\n",
+        "                    self._remember(meta, size, 0, now_ms, changes)\n",
         "node/test_promise_snapshots.py::test_a_snapshot_is_due_after_so_many_bytes_since_the_last",
     ),
     mutant(

@@ -110,7 +110,7 @@ DEADLINES: tuple[Mutant, ...] = (
     mutant(
         "a removed key's deadline stays in the index",
         "trikv.machine.database",
-        "        if old.deadline:\n            self.deadlines.remove((old.deadline, key))\n        freed",
+        "        if old.deadline:\n            self._forget_deadline(old.deadline, key)\n        freed",
         "        freed",
         "machine/test_keyspace.py::test_write_over_a_due_key_starts_afresh",
     ),
@@ -152,13 +152,6 @@ DEADLINES: tuple[Mutant, ...] = (
 )
 
 ACTS: tuple[Mutant, ...] = (
-    mutant(
-        "WAIT counts what was sent",
-        "trikv.node.durability",
-        "progress.match if progress else 0",
-        "progress.next - 1 if progress else 0",
-        "node/test_durability.py::test_what_was_sent_is_not_held",
-    ),
     mutant(
         "WAIT counts the leader among the others",
         "trikv.node.actions",

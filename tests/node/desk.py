@@ -49,6 +49,10 @@ class DeskHost:
         """The time that the test says."""
         return self.now_ms
 
+    def boot_us(self) -> int:
+        """The same, in microseconds."""
+        return self.boot_ms() * 1000
+
     def wall_ms(self) -> int:
         """A wall clock that agrees with it."""
         return 1_700_000_000_000 + self.now_ms
@@ -175,6 +179,7 @@ class Desk:
             waiters=self.waiters,
             inbox=inbox,
             boot_ms=self.host.boot_ms,
+            boot_us=lambda: self.host.boot_ms() * 1000,
         )
         return Driver(
             Parts(

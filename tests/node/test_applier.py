@@ -41,6 +41,7 @@ class Bench:
             waiters=Waiters(),
             inbox=self.inbox,
             boot_ms=boot_ms,
+            boot_us=lambda: boot_ms() * 1000,
         )
 
     @property

@@ -58,11 +58,16 @@ class Rig:
             waiters=Waiters(),
             inbox=self.inbox,
             boot_ms=lambda: 0,
+            boot_us=lambda: 0,
         )
 
     def wall_ms(self) -> int:
         """A clock."""
         return 1_000
+
+    def boot_ms(self) -> int:
+        """Another one."""
+        return 0
 
     @property
     def clock(self) -> "Rig":

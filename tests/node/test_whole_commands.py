@@ -298,7 +298,7 @@ def test_info_speaks_redis_and_of_raft() -> None:
             )
             if leads:
                 assert fields["connected_slaves"] == "2"
-                assert fields["slave0"].startswith("id=")
+                assert fields["slave0"].startswith("ip=node")
                 assert "state=online" in fields["slave0"]
             else:
                 assert (fields["master_host"], fields["master_link_status"]) == (f"node{leader}", "up")

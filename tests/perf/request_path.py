@@ -31,6 +31,7 @@ from trikv.machine.outcomes import Applied, Outcome
 from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
 from trikv.node.service import RuntimeSettings, Service, Work
+from trikv.node.statistics import Statistics
 from trikv.protocol.client import ClientWire
 from trikv.protocol.resp import encode_command
 
@@ -72,6 +73,7 @@ class Desk:
         self.settings = RuntimeSettings(timeout_s=0, typed_timeout_s=300, maxclients=1000, requirepass="")
         self.works: list[Work] = []
         self.submit = self.works.append
+        self.statistics = Statistics()
         self._numbers = iter(range(1, 1_000_000))
         self.next_connection_id = self._numbers.__next__
 

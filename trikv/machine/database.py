@@ -41,7 +41,17 @@ class Hasher(Protocol):
 class Database:
     """One numbered database. The methods above the line in each handler's way look; those below change."""
 
-    __slots__ = ("_changed", "_hashes", "buckets", "deadlines", "ledger", "number", "size", "used")
+    __slots__ = (
+        "_changed",
+        "_deadlines_total_ms",
+        "_hashes",
+        "buckets",
+        "deadlines",
+        "ledger",
+        "number",
+        "size",
+        "used",
+    )
 
     def __init__(self, number: int, ledger: Ledger) -> None:
         self.number = number
@@ -52,6 +62,8 @@ class Database:
         self.used = 0
         """This database's part of the account."""
         self.deadlines: SortedList[tuple[int, bytes]] = SortedList()
+        self._deadlines_total_ms = 0
+        """The sum of all deadlines."""
         self._hashes: dict[int, bytes] = {}
         """Of the filled buckets, as they were when last asked for."""
         self._changed = bytearray(BUCKETS)
@@ -64,9 +76,22 @@ class Database:
             return None
         return entry
 
+    def look(self, key: bytes) -> Entry | None:
+        """`find` for commands that read: Redis counts what they find and miss."""
+        entry = self.find(key)
+        if entry is None:
+            self.ledger.lookups.misses += 1
+        else:
+            self.ledger.lookups.hits += 1
+        return entry
+
     def is_live(self, entry: Entry) -> bool:
         """False where its deadline has come, reaped or not."""
         return not entry.deadline or entry.deadline > self.ledger.now
+
+    def mean_ttl_ms(self, now_ms: int) -> int:
+        """How long the keys that have a deadline have still to live, in the mean; 0 if there is none."""
+        return max(0, self._deadlines_total_ms // len(self.deadlines) - now_ms) if self.deadlines else 0
 
     def live_keys(self) -> list[bytes]:
         """All live keys, in order. As long as the database is large: the caller bounds it."""
@@ -244,6 +269,7 @@ class Database:
         ledger = self.ledger
         if old is not None and old.deadline and old.deadline <= ledger.now:
             self._remove(number, key, old)
+            ledger.tally.expired_keys += 1
             grown += charge(len(key), len(old.value), old.deadline)
             old = None
         if self._changed[number] and not ledger.observers:  # a call spared, nearly always
@@ -262,7 +288,7 @@ class Database:
         self.used += grown
         if indexed != deadline:
             if indexed:
-                self.deadlines.remove((indexed, key))
+                self._forget_deadline(indexed, key)
             if deadline:
                 self._index(deadline, key)
 
@@ -287,13 +313,17 @@ class Database:
         if old is None:
             return False
         self._remove(number, key, old)
-        return self.is_live(old)
+        if self.is_live(old):
+            return True
+        self.ledger.tally.expired_keys += 1
+        return False
 
     def reap(self) -> None:
         """Remove the key with the earliest deadline."""
         _, key = self.deadlines[0]
         number = crc32(key) >> BUCKET_SHIFT
         self._remove(number, key, self.buckets[number][key])
+        self.ledger.tally.expired_keys += 1
 
     def flush(self) -> None:
         """Empty the database in constant time: the contents are set aside for `Keyspace.release`."""
@@ -307,20 +337,26 @@ class Database:
         ledger.discarded.append(self.deadlines)
         self.buckets = _NO_BUCKETS
         self.deadlines = SortedList()
+        self._deadlines_total_ms = 0
         self.size = self.used = 0
         self._hashes = {}
         self._changed = bytearray(BUCKETS)
 
     def _index(self, deadline: int, key: bytes) -> None:
         self.deadlines.add((deadline, key))
+        self._deadlines_total_ms += deadline
         self.ledger.soonest = min(self.ledger.soonest, deadline)
+
+    def _forget_deadline(self, deadline: int, key: bytes) -> None:
+        self.deadlines.remove((deadline, key))
+        self._deadlines_total_ms -= deadline
 
     def _remove(self, number: int, key: bytes, old: Entry) -> None:
         ledger = self.ledger
         bucket = self._changing(number)
         del bucket[key]
         if old.deadline:
-            self.deadlines.remove((old.deadline, key))
+            self._forget_deadline(old.deadline, key)
         freed = charge(len(key), len(old.value), old.deadline)
         ledger.changes += 1
         ledger.used -= freed

@@ -17,6 +17,7 @@ from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.replies import OK, CommandError, Reply, weight
 from trikv.machine.table import Command, Kind
+from trikv.machine.tally import Tally
 
 SHOWN_BYTES_MAX = 64 * 1024 * 1024
 """What the reads of one submission may answer in all, before it is even encoded: 40 KB of input could ask
@@ -61,11 +62,24 @@ class Poisoned(msgspec.Struct, frozen=True, gc=False):
 class Evaluator:
     """Runs commands against a keyspace."""
 
-    __slots__ = ("_shown_bytes", "_space", "_view", "index", "poison_count", "poisoned")
+    __slots__ = (
+        "_elsewhere",
+        "_shown_bytes",
+        "_space",
+        "_tally",
+        "_view",
+        "index",
+        "poison_count",
+        "poisoned",
+    )
 
     def __init__(self, space: Keyspace) -> None:
         self._space = space
         self._view = REPLICA
+        self._tally = space.ledger.tally
+        """Where the present submission counts."""
+        self._elsewhere = Tally()
+        """Where those count whose client is at another node."""
         self._shown_bytes = 0
         """What the reads of the present submission have copied; only their origin pays for it."""
         self.index = 0
@@ -83,6 +97,7 @@ class Evaluator:
             name, key = commands[0]
             command = TABLE.by_spelling.get(name)
             if command is not None and command.of_key is not None:
+                self._tally.ran[command.name] += 1
                 return [command.of_key(self._space.databases[db], key)]
         return self.steps(db, commands, transactions, READER)
 
@@ -94,6 +109,21 @@ class Evaluator:
         view: View,
     ) -> list[Reply]:
         """Run `commands`, the first one in database `db`, and answer one reply a step."""
+        if view is not REPLICA:
+            return self._steps(db, commands, transactions, view)
+        ledger = self._space.ledger
+        self._tally = ledger.lookups = self._elsewhere
+        replies = self._steps(db, commands, transactions, view)
+        self._tally = ledger.lookups = ledger.tally
+        return replies
+
+    def _steps(
+        self,
+        db: int,
+        commands: Sequence[Sequence[bytes]],
+        transactions: Sequence[Transaction],
+        view: View,
+    ) -> list[Reply]:
         space = self._space
         space.current = space.databases[db]
         space.position = 0
@@ -110,7 +140,7 @@ class Evaluator:
         replies += self._run(commands[position:])
         return replies
 
-    def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
+    def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
         """One reply a command: find it, refuse it or run it, and keep its bugs from spreading.
 
         The innermost loop of every replica. It is one function, because a call for each command and what
@@ -121,6 +151,7 @@ class Evaluator:
         space = self._space
         ledger = space.ledger
         quick = TABLE.by_spelling.get
+        tally = self._tally
         shows_reads = self._view is not REPLICA
         may_write = self._view is not READER
         for args in commands[len(replies) :] if replies else commands:
@@ -129,7 +160,7 @@ class Evaluator:
             if command is None or not command.least <= count <= command.most:
                 found = TABLE.find(args)
                 if isinstance(found, CommandError):
-                    replies.append(found)
+                    replies.append(tally.rejected(None, found))
                     continue
                 command = found
             space.position += 1  # on every replica alike, shown or not
@@ -139,13 +170,13 @@ class Evaluator:
                     replies.append(None)
                     continue
                 if self._shown_bytes > SHOWN_BYTES_MAX:
-                    replies.append(TOO_MUCH_SHOWN)
+                    replies.append(tally.rejected(command.name, TOO_MUCH_SHOWN))
                     continue
             elif kind is _WRITE and not may_write:
                 replies.append(_NOT_A_READ)
                 continue
             if command.denies_oom and 0 < ledger.cap < ledger.used:
-                replies.append(OOM)
+                replies.append(tally.rejected(command.name, OOM))
                 continue
             ledger.dirty = False
             try:
@@ -161,8 +192,12 @@ class Evaluator:
                 if ledger.dirty:
                     raise
                 reply = self._note(command, args, problem)
-            if kind is _READ:
-                self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
+            if type(reply) is CommandError:
+                tally.failed(command.name, reply)
+            else:
+                tally.ran[command.name] += 1
+                if kind is _READ:
+                    self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
             replies.append(reply)
         return replies
 
@@ -174,7 +209,20 @@ class Evaluator:
             return []
         done = command.of_run(space.current, commands)
         space.position += done
+        if done:
+            self._tally.ran[command.name] += done
         return [OK] * done
+
+    def spent(self, usec: float) -> None:
+        """What has run since the last call took so long; see `Tally`."""
+        others = self._elsewhere.ran
+        self._tally.spent(usec, sum(others.values()) if others else 0)
+        others.clear()
+
+    def count_on(self, tally: Tally) -> None:
+        """Go on with the counts of the machine that this one replaces."""
+        ledger = self._space.ledger
+        self._tally = ledger.lookups = ledger.tally = tally
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
         """Keep what the node should log; answers the client's error."""

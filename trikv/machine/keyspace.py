@@ -47,6 +47,8 @@ class Keyspace:
             if deadline > ledger.now:
                 return reaped
             self.databases[number].reap()
+        due = any(db.deadlines and db.deadlines[0][0] <= ledger.now for db in self.databases)
+        ledger.tally.expiry_stops += due
         return keys_max
 
     def release(self, objects: int) -> bool:
@@ -58,8 +60,15 @@ class Keyspace:
                 discarded.pop()
                 continue
             freed = last.pop()
-            objects -= 1 + len(freed) if isinstance(freed, dict) else 1
+            if isinstance(freed, dict):
+                self.ledger.tally.freed_keys += len(freed)
+                objects -= len(freed)
+            objects -= 1
         return bool(discarded)
+
+    def pending_keys(self) -> int:
+        """Keys that FLUSH set aside and that are not freed yet. As long as there are buckets: for INFO."""
+        return sum(len(one) for what in self.ledger.discarded for one in what if isinstance(one, dict))
 
     def recount(self) -> int:
         """The account computed from scratch."""

@@ -11,6 +11,7 @@ import msgspec
 from sortedcontainers import SortedList
 
 from trikv.machine.features import SPARE_ROOM
+from trikv.machine.tally import Tally
 
 NEVER = 2**63
 """Later than any deadline."""
@@ -47,9 +48,11 @@ class Ledger:
         "discarded",
         "feature_level",
         "is_founded",
+        "lookups",
         "now",
         "observers",
         "soonest",
+        "tally",
         "used",
     )
 
@@ -70,6 +73,10 @@ class Ledger:
         """Set by every mutation; the machine clears it to see whether a failing command had begun one."""
         self.soonest = NEVER
         """No deadline is earlier than this; spares a look at every database for every batch."""
+        self.tally = Tally()
+        """What is counted of all that happens here. Not state."""
+        self.lookups = self.tally
+        """Where the running command counts the keys it looks for: in `tally` if its client is here."""
         self.observers: list[Observer] = []
         self.discarded: list[list[dict[bytes, Entry]] | SortedList[tuple[int, bytes]]] = []
         """What FLUSH threw away, freed in slices by `Keyspace.release`."""

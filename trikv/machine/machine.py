@@ -14,6 +14,7 @@ from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
+from trikv.machine.tally import Tally
 from trikv.machine.walk import Walk
 
 EXPIRED_PER_BATCH_MAX = 200
@@ -75,6 +76,11 @@ class Machine:
     def poison_count(self) -> int:
         """How many there were since this object was made; not state."""
         return self.evaluator.poison_count
+
+    @property
+    def tally(self) -> Tally:
+        """What is counted here; not state."""
+        return self.space.ledger.tally
 
     def row(self, origin: int) -> OriginRow | None:
         """The origin's incarnation, nonce and next sequence, as they stand."""

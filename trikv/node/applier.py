@@ -66,6 +66,7 @@ class Applier:
         waiters: Waiters,
         inbox: Mailbox[Event],
         boot_ms: Callable[[], int],
+        boot_us: Callable[[], int],
     ) -> None:
         self.machine = machine
         self.position = position
@@ -76,6 +77,9 @@ class Applier:
         self._waiters = waiters
         self._inbox = inbox
         self._boot_ms = boot_ms
+        self._boot_us = boot_us
+        self.memory_peak_bytes = machine.used_memory
+        """The largest that the account was after an entry, since this node started."""
         self._orders: deque[Order] = deque()
         self._held: list[tuple[int, int, ServeReads]] = []
         """Reads by the index they wait for, then by arrival: a heap, since there may be ten thousand of them
@@ -186,7 +190,12 @@ class Applier:
             case EntryKind.BATCH:
                 self.position = SnapshotMeta(entry.index, entry.term, membership)
                 self.bytes_applied += len(entry.payload)
-                for outcome in machine.apply(entry.index, entry.payload, origin=self._origin):
+                began_us = self._boot_us()
+                outcomes = machine.apply(entry.index, entry.payload, origin=self._origin)
+                # Before anybody is answered: who asks for INFO next finds what was done counted.
+                machine.evaluator.spent(self._boot_us() - began_us)
+                self._note_memory()
+                for outcome in outcomes:
                     self._settle(outcome)
                 self._tell_applied()
                 if machine.poison_count != self._poison_told:
@@ -229,7 +238,9 @@ class Applier:
         assert order.meta.index > self.position.index, "an older snapshot never replaces a newer state"
         self._retired = self.machine
         self._retired.retire()
+        order.machine.evaluator.count_on(self.machine.tally)
         self.machine, self._poison_told = order.machine, order.machine.poison_count
+        self._note_memory()
         self.position = order.meta
         self._inbox.put(Installed(order.meta.index, order.machine.row(self._origin)))
 
@@ -243,13 +254,21 @@ class Applier:
             heappush(self._held, (order.index, self._held_count, order))
             return True
         works, read, at_ms = order.works, self.machine.read, order.log_time_ms
+        spent, boot_us, stop_us = self.machine.evaluator.spent, self._boot_us, stop_ms * 1000
+        began_us = boot_us()
         while works:
             work = works.popleft()
-            work.answered(read(work.db, work.commands, at_ms, work.transactions))
-            if works and self._boot_ms() >= stop_ms:
+            replies = read(work.db, work.commands, at_ms, work.transactions)
+            spent(boot_us() - began_us)
+            work.answered(replies)
+            began_us = boot_us()  # to answer is a way to the kernel: that is no time of the command's
+            if works and began_us >= stop_us:
                 self._orders.appendleft(order)
                 return False
         return True
+
+    def _note_memory(self) -> None:
+        self.memory_peak_bytes = max(self.memory_peak_bytes, self.machine.used_memory)
 
     def _release_reads(self) -> None:
         """What waited for an index that is applied now comes next, before anything else is applied.

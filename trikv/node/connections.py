@@ -70,6 +70,9 @@ class Control(Protocol):
     def queued_count(self) -> int:
         """Commands queued since MULTI; -1 outside of one."""
 
+    def is_watching(self) -> bool:
+        """True after a WATCH, until EXEC, DISCARD or UNWATCH."""
+
     def unsent_bytes(self) -> int:
         """Output that the client has not taken."""
 
@@ -178,12 +181,14 @@ class Connections:
         """Why new commands for the cluster are refused; None while the node serves."""
         self.refusal = NOAUTH
         """What a connection is told that has not given the password; `LOCKED` where no password will do."""
-        self.commands_count = 0
-        """Requests looked at, of all connections, for INFO."""
         self.accepted_count = 0
+        """Connections taken up; those over maxclients are not in it, as in Redis."""
         self.refused_count = 0
+        """Connections over maxclients."""
         self.closed_for_input_count = 0
+        """Connections closed because too much input waited."""
         self.closed_for_output_count = 0
+        """Connections closed because their replies were not read."""
         self.discarded_count = 0
         """Transactions given up, or their watches, because too much input waited."""
         self._cap = cap
@@ -376,34 +381,34 @@ class Connections:
         """The live connection with this CLIENT ID."""
         return self._live.get(number)
 
-    def info(self) -> str:
-        """The ``clients`` section of INFO."""
-        live = tuple(self._live.values())
-        input_bytes = [one.control.buffered_bytes() for one in live if one.control is not None]
-        output_bytes = [one.control.unsent_bytes() for one in live if one.control is not None]
-        lines = (
-            "# Clients",
-            f"connected_clients:{len(live)}",
-            "cluster_connections:0",
-            f"maxclients:{self.settings.maxclients}",
-            f"client_recent_max_input_buffer:{max(input_bytes, default=0)}",
-            f"client_recent_max_output_buffer:{max(output_bytes, default=0)}",
-            "blocked_clients:0",
-            "tracking_clients:0",
-            "clients_in_timeout_table:0",
-            f"submissions_in_flight:{self._in_flight}",
-            f"typed_clients:{sum(one.is_typed() for one in live)}",
-            f"total_connections_received:{self.accepted_count}",
-            f"rejected_connections:{self.refused_count}",
-            f"input_bytes:{self.input.total}",
-            f"input_bytes_in_flight:{self.input.in_flight}",
-            f"input_bytes_max:{self.input_bytes_max()}",
-            f"output_bytes:{sum(output_bytes)}",
-            f"client_query_buffer_limit_disconnections:{self.closed_for_input_count}",
-            f"client_output_buffer_limit_disconnections:{self.closed_for_output_count}",
-            f"transactions_discarded:{self.discarded_count}",
-        )
-        return "\r\n".join(lines) + "\r\n"
+    def buffer_bytes(self) -> int:
+        """What waits in memory for all clients, input and output."""
+        controls = [one.control for one in self._live.values() if one.control is not None]
+        return sum(control.buffered_bytes() + control.unsent_bytes() for control in controls)
+
+    def info(self) -> list[tuple[str, object]]:
+        """The fields of INFO's ``clients`` section."""
+        controls = [one.control for one in self._live.values() if one.control is not None]
+        output_bytes = [one.unsent_bytes() for one in controls]
+        return [
+            ("connected_clients", len(self._live)),
+            ("cluster_connections", 0),
+            ("maxclients", self.settings.maxclients),
+            ("client_recent_max_input_buffer", max((one.buffered_bytes() for one in controls), default=0)),
+            ("client_recent_max_output_buffer", max(output_bytes, default=0)),
+            ("blocked_clients", 0),
+            ("tracking_clients", 0),
+            ("pubsub_clients", 0),
+            ("watching_clients", sum(one.is_watching() for one in controls)),
+            ("clients_in_timeout_table", 0),
+            ("total_blocking_keys", 0),
+            ("submissions_in_flight", self._in_flight),
+            ("typed_clients", sum(one.is_typed() for one in self._live.values())),
+            ("input_bytes", self.input.total),
+            ("input_bytes_in_flight", self.input.in_flight),
+            ("input_bytes_max", self.input_bytes_max()),
+            ("output_bytes", sum(output_bytes)),
+        ]
 
 
 def _unsent(connection: Connection) -> int:

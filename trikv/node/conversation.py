@@ -59,6 +59,7 @@ class Conversation:
         "_paused",
         "_refusal",
         "_slow",
+        "_tally",
         "_unit",
         "_wire",
         "caller",
@@ -85,6 +86,7 @@ class Conversation:
         )
         self.caller = Caller(self.connection, Transactions(), connections, service, plans)
         self._wire = wire
+        self._tally = service.statistics.tally
         self._limits = limits
         self._intake = Intake(wire, self.caller, limits)
         self._out: list[bytes] = []
@@ -170,6 +172,10 @@ class Conversation:
         """Commands queued since MULTI; -1 outside of one."""
         return self.caller.transactions.queued_count()
 
+    def is_watching(self) -> bool:
+        """True after a WATCH."""
+        return bool(self.caller.transactions.watched)
+
     def unsent_bytes(self) -> int:
         """Output that the client has not taken."""
         return self._wire.unsent_bytes()
@@ -225,8 +231,9 @@ class Conversation:
             return
         unit, self._unit = self._unit, None
         if unit is not None:
-            self._emit(unit, unit.refusal(_LOST_WRITE if unit.writes else _LOST_READ))
+            self._refuse(unit, _LOST_WRITE if unit.writes else _LOST_READ)
         elif self._action is not None:
+            self._tally.failed(self._action.name, _LOST_WRITE)
             self._put(_LOST_WRITE, self.connection.is_typed(), ())
         self._flush()
         if not self._over:
@@ -257,12 +264,19 @@ class Conversation:
         if self._in_flight_bytes:
             self._came_back()
         if unit is not None:
-            self._emit(unit, unit.refusal(error))
+            self._refuse(unit, error)
             self._go_on()
         self.caller.connections.finished()
 
+    def _refuse(self, unit: Unit, error: CommandError) -> None:
+        """The machine will not answer `unit`: this stands in for each of its replies."""
+        for name in [self.connection.last_command] if unit.is_single else unit.step_names(self.caller.plans):
+            self._tally.failed(name.upper(), error)
+        self._emit(unit, unit.refusal(error))
+
     def _acted(self, reply: Reply) -> None:
-        if not self._over:
+        if not self._over and self._action is not None:
+            self._tally.answered(self._action.name, reply)
             self._action = None
             self._put(reply, self.connection.is_typed(), ())
             self._go_on()
@@ -412,6 +426,7 @@ class Conversation:
 
     def _end_for_size(self) -> None:
         self._out.clear()
+        self._tally.note_error(_TOO_MUCH_OUTPUT)
         self._put(_TOO_MUCH_OUTPUT, self.connection.is_typed(), ())
         self._flush()
         self.end("output limit exceeded")

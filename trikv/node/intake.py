@@ -71,11 +71,12 @@ class ConversationLimits:
 class Intake:
     """The reading half of a conversation."""
 
-    __slots__ = ("_bytes", "_cut", "_limits", "_pushed_back", "_wire", "caller", "receive")
+    __slots__ = ("_bytes", "_cut", "_limits", "_pushed_back", "_tally", "_wire", "caller", "receive")
 
     def __init__(self, wire: Wire, caller: Caller, limits: ConversationLimits) -> None:
         self.caller = caller
         self._wire = wire
+        self._tally = caller.service.statistics.tally
         self._limits = limits
         self._bytes = ClientWire()
         self.receive = self._bytes.receive
@@ -135,7 +136,6 @@ class Intake:
             self._bytes.put_back([args], len(data))
             return None
         connection.last_command = plan.name
-        caller.connections.commands_count += 1
         return args, plan
 
     def gather(self, unit: Unit) -> None:
@@ -160,7 +160,6 @@ class Intake:
                 break
             if self._cut or connection.closing or self._is_full(unit):
                 break
-        self.caller.connections.commands_count += len(unit)
 
     def _is_full(self, unit: Unit) -> bool:
         limits = self._limits
@@ -270,6 +269,7 @@ class Intake:
                 unit.add(Local(plan, args, typed))
             case Mode.IMMEDIATE:
                 reply = plan.call(self.caller, args)
+                self._tally.answered(plan.command.name, reply)
                 unit.add(Ready(reply, typed, args))
             case Mode.BARRIER:
                 if len(unit):
@@ -337,10 +337,12 @@ class Intake:
     def _exec(self, unit: Unit, request: Request, plan: Plan) -> None:
         transactions = self.caller.transactions
         if not transactions.open:
-            self._refuse(unit, request, plan.call(self.caller, request.args))
+            self._fail(unit, request, plan.call(self.caller, request.args))
         elif transactions.spoiled or transactions.aborted is not None:
-            unit.add(Ready(transactions.aborted or ABORTED, request.typed))
+            error = transactions.aborted or ABORTED
             transactions.reset()
+            self._tally.failed("EXEC", error)
+            unit.add(Ready(error, request.typed))
         elif unit.commands and (
             unit.argument_bytes() + transactions.argument_bytes > self._limits.unit_bytes_max
         ):
@@ -353,6 +355,7 @@ class Intake:
 
     def _watch(self, unit: Unit, request: Request) -> None:
         if self.caller.transactions.open:
+            self._tally.failed("WATCH", WATCH_INSIDE_MULTI)
             unit.add(Ready(WATCH_INSIDE_MULTI, request.typed))
         elif not self.caller.transactions.may_watch(request.args[1:]):
             self._refuse(unit, request, WATCHED_TOO_MUCH)
@@ -366,22 +369,23 @@ class Intake:
         word = request.args[1]
         database = parse_integer(word)
         if database is None:
-            self._refuse(unit, request, NOT_INTEGER)
+            self._fail(unit, request, NOT_INTEGER)
             return
         if not 0 <= database < DATABASES:
-            self._refuse(unit, request, DB_INDEX)
+            self._fail(unit, request, DB_INDEX)
             return
         self.caller.connection.database = database
         if unit.commands:
             unit.add_command((b"SELECT", word), Step(request.typed, request.args, _always_ok), writes=False)
         else:
             unit.database = database
+            self._tally.answered("SELECT", OK)
             unit.add(Ready(OK, request.typed, request.args))
 
     def _config_set(self, unit: Unit, request: Request, plan: Plan) -> None:
         error, command = config.split(self.caller, request.args)
         if error is not None:
-            self._refuse(unit, request, error)
+            self._fail(unit, request, error)
         elif command is None:
             unit.add(Local(plan, request.args, request.typed))
         else:
@@ -394,7 +398,7 @@ class Intake:
             return
         error = plan.call(self.caller, request.args)
         if error is not None:
-            self._refuse(unit, request, error)
+            self._fail(unit, request, error)
             return
         self._cut = True
         unit.action = (plan.command.name, request.args[1:])
@@ -417,7 +421,9 @@ class Intake:
             case BadBytes():
                 self.caller.transactions.spoil()
                 hint = "" if event.fatal else "; quotes go in other quotes: set key '{\"a\": 1}'"
-                unit.add(Ready(CommandError(f"ERR {event.text}{hint}"), event.typed))
+                error = CommandError(f"ERR {event.text}{hint}")
+                self._tally.note_error(error)
+                unit.add(Ready(error, event.typed))
                 self.caller.connection.closing = event.fatal
             case Request():
                 raise AssertionError("gather takes requests itself")
@@ -432,7 +438,16 @@ class Intake:
         self._cut = True
 
     def _refuse(self, unit: Unit, request: Request, error: CommandError) -> None:
-        """An error at once; inside MULTI it also spoils the transaction."""
+        """Not carried out: an error at once; inside MULTI it also spoils the transaction."""
+        self._tally.rejected(self.caller.plans.name_of(request.args) or None, error)
+        self._answer_with(unit, request, error)
+
+    def _fail(self, unit: Unit, request: Request, error: CommandError) -> None:
+        """Carried out here and now, and it failed."""
+        self._tally.failed(self.caller.plans.name_of(request.args), error)
+        self._answer_with(unit, request, error)
+
+    def _answer_with(self, unit: Unit, request: Request, error: CommandError) -> None:
         self.caller.transactions.spoil()
         unit.cost_us += QUICK_US
         if request.typed:

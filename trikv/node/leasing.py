@@ -19,7 +19,7 @@ class LeaseReads:
 
     def __init__(self, parts: Parts, driver: Driver) -> None:
         self._driver = driver
-        self._boot_ms = parts.host.clock.boot_ms
+        self._boot_us = parts.host.clock.boot_us
         self._lease_index = parts.raft.lease_index
         self._applier = parts.applier
         self._log_time_ms = parts.logtime.now_ms
@@ -30,10 +30,14 @@ class LeaseReads:
         """The replies to `work`; None where it writes, or the lease or the log does not allow it now."""
         if work.writes or not work.commands or self._driver.stopping:
             return None
-        now_ms = self._boot_ms()  # after it came: a pause before this line must show
+        now_us = self._boot_us()  # after it came: a pause before this line must show
+        now_ms = now_us // 1000
         index = self._lease_index(now_ms)
         applier = self._applier
         if index is None or applier.position.index < index:
             return None
         self.works += 1
-        return applier.machine.read(work.db, work.commands, self._log_time_ms(now_ms), work.transactions)
+        machine = applier.machine
+        replies = machine.read(work.db, work.commands, self._log_time_ms(now_ms), work.transactions)
+        machine.evaluator.spent(self._boot_us() - now_us)
+        return replies

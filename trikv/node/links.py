@@ -66,6 +66,10 @@ class Links:
         self._outgoing = {peer: _Outgoing(self, peer, peers[peer]) for peer in sorted(peers)}
         self._incoming: dict[int, trio.CancelScope] = {}
         self._accepted = 0
+        self.received_bytes = 0
+        """From peers that have proved themselves."""
+        self.sent_bytes = 0
+        """To them."""
         self._strangers: dict[int, trio.CancelScope] = {}
         """Connections that have not proved themselves yet, the oldest first."""
         self._refused = 0
@@ -83,6 +87,11 @@ class Links:
     def peers(self) -> list[NodeId]:
         """The configured peers, ordered."""
         return list(self._outgoing)
+
+    def address_of(self, peer: NodeId) -> str:
+        """Where the nodes reach `peer`, as configured; empty for one that is not."""
+        outgoing = self._outgoing.get(peer)
+        return "" if outgoing is None else outgoing.address
 
     def queued_bytes(self) -> int:
         """Bytes waiting to be sent, over all links."""
@@ -197,6 +206,7 @@ class Links:
     async def _read_messages(self, stream: trio.abc.Stream, established: Established) -> None:
         wire, peer, disk, inbox = established.wire, established.peer_id, established.peer_disk, self._inbox
         while data := await stream.receive_some(RECEIVE_BYTES):
+            self.received_bytes += len(data)
             wire.receive(bytes(data))
             while not isinstance(message := wire.next_event(), NeedData):
                 inbox.put(PeerSaid(peer, disk, message))
@@ -216,7 +226,7 @@ class _Outgoing:
     def __init__(self, links: Links, peer: NodeId, address: str) -> None:
         self._links = links
         self._peer = peer
-        self._address = address
+        self.address = address
         self._sender: PeerSender | None = None
         self._stream: PeerStream | None = None
         self._rest = b""
@@ -250,6 +260,7 @@ class _Outgoing:
         pushed = 0
         while pushed < PUSH_BYTES_MAX and (data := sender.next_write()):
             taken = self._stream.send_nowait(data)
+            self._links.sent_bytes += taken
             if taken < len(data):
                 self._rest = data[taken:]
                 break
@@ -267,7 +278,7 @@ class _Outgoing:
         while True:
             with trio.CancelScope() as self._scope:
                 try:
-                    stream, established = await self._links.dial(self._peer, self._address)
+                    stream, established = await self._links.dial(self._peer, self.address)
                 except (OSError, trio.BrokenResourceError, trio.TooSlowError, PeerProtocolError) as error:
                     last_reason = self._complain(error, last_reason)
                 else:
@@ -280,14 +291,14 @@ class _Outgoing:
         """Say once why a peer cannot be reached; a node that is simply down is no warning."""
         reason = str(error) or type(error).__name__
         if isinstance(error, PeerProtocolError) and reason != last_reason:
-            log.warning("no link to a peer", peer=self._peer, address=self._address, reason=reason)
+            log.warning("no link to a peer", peer=self._peer, address=self.address, reason=reason)
         return reason
 
     async def _use(self, stream: PeerStream, established: Established) -> None:
         self._stream, self._sender = stream, established.wire.sender
         self._rest, self._is_blocked = b"", False
         self._links.up(self._peer, established.peer_disk)
-        log.info("link up", peer=self._peer, address=self._address)
+        log.info("link up", peer=self._peer, address=self.address)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, stream, nursery.cancel_scope)
@@ -307,6 +318,7 @@ class _Outgoing:
             while data := self._rest or sender.next_write():
                 self._rest = b""
                 await stream.send_all(data)
+                self._links.sent_bytes += len(data)
             self._is_blocked = False
 
     @staticmethod

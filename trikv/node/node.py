@@ -20,6 +20,7 @@ from trikv.node.durability import Durability
 from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.founding import Adopt, Founding, standing
 from trikv.node.guard import PasswordGuard
+from trikv.node.info import OwnInfo
 from trikv.node.intake import ConversationLimits
 from trikv.node.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.leasing import LeaseReads
@@ -34,6 +35,7 @@ from trikv.node.retention import Retention, RetentionSettings
 from trikv.node.service import RuntimeSettings, Work
 from trikv.node.serving import NodeService
 from trikv.node.snapshotter import Snapshotter, SnapshotterSettings
+from trikv.node.statistics import Statistics
 from trikv.node.status import Status
 from trikv.node.stopping import StopLimits, Stopping
 from trikv.node.writer import Writer
@@ -86,12 +88,14 @@ class Node:
             reads=config.reads,
             input_bytes_max=config.input_bytes_max,
         )
-        self._service = NodeService(host, self._inbox, config.node_id, settings)
         self._connections = Connections(
             settings,
             output_bytes_max=config.output_bytes_max,
-            cap=partial(self._service.cap, config.maxmemory),
+            cap=lambda: self._service.cap(config.maxmemory),
         )
+        self._statistics = Statistics()
+        self._own_info = OwnInfo(host, self._statistics, self._connections, config.node_id)
+        self._service = NodeService(host, self._inbox, config.node_id, settings, self._own_info)
         self._guard = PasswordGuard(secret, to_bytes(config.requirepass), self._connections)
         # A submission must fit an entry with what MessagePack adds to its arguments.
         self._limits = ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4)
@@ -147,6 +151,7 @@ class Node:
             await self._refuse_other_peers(opened)
         listening = await nursery.start(self._serve_clients, shares)
         address = listening.addresses[0]
+        self._own_info.run_id, self._own_info.tcp_port = disk.disk.hex(), address.rpartition(":")[2]
         identity = Identity(disk.node, disk.disk)
         links = await self._start_links(nursery, identity, opened, shares)
         nursery.start_soon(self._sweep_connections)
@@ -167,7 +172,8 @@ class Node:
         await nursery.start(actions.run)
         nursery.start_soon(driver.run_ticker)
         nursery.start_soon(driver.run)
-        status = Status(parts, driver, self._service.settings, host.clock.boot_ms(), address)
+        status = Status(parts, driver, self._connections, self._statistics, config.log_tail_bytes)
+        self._own_info.stale_percent = status.stale_percent
         lease_reads = LeaseReads(parts, driver) if config.reads == "lease" else None
         self._service.joined(serving.Member(parts, actions, status, lease_reads))
         nursery.start_soon(partial(self._submit_settings, parts))
@@ -231,6 +237,7 @@ class Node:
         while True:
             now = self._host.clock.boot_ms()
             due = self._connections.expire_idle(now)
+            self._statistics.sample(now)
             await trio.sleep(max(0, due - now) / 1000)
 
     # ------------------------------------------------------- peers and founding
@@ -331,6 +338,7 @@ class Node:
     async def _build(self, opened: Opened, identity: Identity, links: Links) -> tuple[Parts, Driver]:
         config, host, inbox = self._config, self._host, self._inbox
         boot_ms = host.clock.boot_ms
+        opened.machine.evaluator.count_on(self._statistics.tally)
         raft = self._raft(opened, identity)
         waiters = Waiters()
         logtime = LogTime(_last_stamp_ms(opened))
@@ -341,6 +349,7 @@ class Node:
             waiters=waiters,
             inbox=inbox,
             boot_ms=boot_ms,
+            boot_us=host.clock.boot_us,
         )
         limits = ProposalLimits(
             entry_bytes_max=config.entry_bytes_max, deadline_ms=config.command_deadline_ms
@@ -369,6 +378,14 @@ class Node:
             identity=identity,
             guard=self._guard,
         )
+        taken = parts.snapshotter.statistics
+        for name, source in (
+            ("peer_received_bytes", lambda: links.received_bytes),
+            ("peer_sent_bytes", lambda: links.sent_bytes),
+            ("snapshots_taken", lambda: taken.taken),
+            ("snapshots_sent", lambda: taken.sent),
+        ):
+            self._statistics.follow(name, source)
         return parts, Driver(parts)
 
     def _raft(self, opened: Opened, identity: Identity) -> Raft:

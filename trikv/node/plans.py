@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from trikv.machine.errors import text_of
 from trikv.machine.replies import CommandError
 from trikv.machine.table import Command, CommandTable, Kind
 from trikv.node.units import Args
@@ -125,6 +126,15 @@ class Plans:
 
     def __iter__(self) -> Iterator[Plan]:
         return iter(self._by_name.values())
+
+    def name_of(self, args: Args) -> str:
+        """Whose call this is, whatever its arity: ``CONFIG|SET``; empty for what is no command."""
+        command = self.by_spelling.get(args[0]) if args else None
+        if command is not None:
+            return command.command.name
+        words = [text_of(word).upper() for word in args[:2]]
+        named = [self.table.get("|".join(words)), self.table.get(words[0] if words else "")]
+        return next((command.name for command in named if command is not None), "")
 
     def find(self, args: Args) -> Plan | CommandError:
         """The plan of a request, or the error Redis gives: an unknown name, a wrong number of arguments."""

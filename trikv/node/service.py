@@ -12,6 +12,7 @@ import msgspec
 
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
+from trikv.node.statistics import Statistics
 
 REDIS_VERSION = "7.2.0"
 """What HELLO and INFO call ``redis_version``: clients choose by it what they send (CLIENT SETINFO)."""
@@ -99,6 +100,7 @@ class Service(Protocol):
     """What the node does for its conversations."""
 
     settings: RuntimeSettings
+    statistics: Statistics
     node_id: int
 
     def submit(self, work: Work) -> list[Reply] | None:
@@ -120,10 +122,7 @@ class Service(Protocol):
         """``node2, follower of node1``: what an empty line is answered with."""
 
     def info(self, sections: Sequence[str]) -> str:
-        """The text of INFO for these sections (lower case; empty: the default ones), lines end in CRLF.
-
-        Sections of the connections themselves (``clients``) come from `Connections`, by the caller.
-        """
+        """The text of INFO for these sections (lower case; empty: the default ones), lines end in CRLF."""
 
     def memory_stats(self) -> MemoryStats:
         """Figures for MEMSTATS and INFO."""
@@ -133,6 +132,9 @@ class Service(Protocol):
 
     def boot_ms(self) -> int:
         """For idle times."""
+
+    def boot_us(self) -> int:
+        """For the time that a command takes."""
 
     def next_connection_id(self) -> int:
         """CLIENT ID: counts up from 1."""

@@ -14,6 +14,7 @@ from trikv.machine.replies import CommandError, Reply
 from trikv.node.actions import Actions
 from trikv.node.driver import Parts
 from trikv.node.events import Event
+from trikv.node.info import OwnInfo, blank_sections, info_text
 from trikv.node.leasing import LeaseReads
 from trikv.node.mailbox import Mailbox
 from trikv.node.service import Action, MemoryStats, RuntimeSettings, Standing, Work
@@ -39,12 +40,22 @@ class Member:
 class NodeService:
     """What the node does for its conversations."""
 
-    def __init__(self, host: Host, inbox: Mailbox[Event], node_id: int, settings: RuntimeSettings) -> None:
+    def __init__(
+        self,
+        host: Host,
+        inbox: Mailbox[Event],
+        node_id: int,
+        settings: RuntimeSettings,
+        own: OwnInfo,
+    ) -> None:
+        """`own`: what this node says of itself, member or not."""
         self.settings = settings
         self.node_id = node_id
+        self.statistics = own.statistics
         self.write_token: Callable[[], object] = _no_write
         """The index at which the write applied that is being answered just now."""
         self._host = host
+        self._own = own
         self._inbox = inbox
         self._lease_reads: LeaseReads | None = None
         self._member: Member | None = None
@@ -94,10 +105,9 @@ class NodeService:
         return self._member.status.banner()
 
     def info(self, sections: Sequence[str]) -> str:
-        """INFO's text for these sections, but for ``clients``."""
-        if self._member is None:
-            return f"# Raft\r\nraft_role:blank\r\nraft_node_id:{self.node_id}\r\nraft_leader_id:-1\r\n"
-        return self._member.status.info(sections)
+        """INFO's text for these sections."""
+        status = self._member.status.sections() if self._member is not None else blank_sections(self.node_id)
+        return info_text({**self._own.sections(), **status}, sections)
 
     def memory_stats(self) -> MemoryStats:
         """Figures for MEMSTATS."""
@@ -118,6 +128,10 @@ class NodeService:
     def boot_ms(self) -> int:
         """For idle times."""
         return self._host.clock.boot_ms()
+
+    def boot_us(self) -> int:
+        """For the time that a command takes."""
+        return self._host.clock.boot_us()
 
     def next_connection_id(self) -> int:
         """CLIENT ID."""

@@ -55,6 +55,26 @@ class Progress:
     """Bytes written."""
 
 
+@attrs.define(eq=False)
+class SnapshotterStatistics:
+    """What INFO shows of snapshots."""
+
+    changes_at_newest: int
+    """The machine's change counter in the newest snapshot."""
+    keys_loaded: int
+    """Keys that this node started with."""
+    taken: int = 0
+    """Snapshots written of the own state."""
+    sent: int = 0
+    """Transfers to followers that were begun."""
+    last_failed: bool = False
+    """The last one was given up for want of room."""
+    last_ms: int | None = None
+    """How long the last one took."""
+    began_ms: int | None = None
+    """Boot time at which the one that is being taken began."""
+
+
 class Snapshotter:
     """Owns the snapshot files."""
 
@@ -76,6 +96,10 @@ class Snapshotter:
         self.newest = newest
         self.newest_saved_ms = newest_saved_ms or host.clock.wall_ms()
         """LASTSAVE: when all that a snapshot holds was last the state of a node; without one, this start."""
+        self.statistics = SnapshotterStatistics(
+            changes_at_newest=applier.machine.changes if newest is not None else 0,
+            keys_loaded=applier.machine.keys() if newest is not None else 0,
+        )
         self.newest_bytes = newest_bytes
         self._host = host
         self._store = store
@@ -105,6 +129,11 @@ class Snapshotter:
     def is_walking(self) -> bool:
         """True while a snapshot, backup or dump is being written."""
         return self._walking.locked()
+
+    @property
+    def is_receiving(self) -> bool:
+        """True while a leader's snapshot is coming in."""
+        return self._incoming is not None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take snapshots when due, receive and send them, until cancelled."""
@@ -141,6 +170,13 @@ class Snapshotter:
 
         Raises NoRoom; an OSError ends the node.
         """
+        try:
+            return await self._take()
+        except NoRoom:
+            self.statistics.last_failed = True
+            raise
+
+    async def _take(self) -> SnapshotMeta:
         async with self._walking:
             applier = self._applier
             meta, bytes_applied = applier.position, applier.bytes_applied
@@ -148,14 +184,17 @@ class Snapshotter:
             if self.newest is not None and self.newest.index >= meta.index:
                 self.newest_saved_ms = now_ms  # it is as good as one made now
                 return self.newest
+            changes = applier.machine.changes
             walk = applier.machine.walk(
                 Header(self._identity.cluster, meta, complete=True, saved_ms=now_ms).as_dict()
             )
+            statistics, boot_ms = self.statistics, self._host.clock.boot_ms
             try:
                 file = await self._store.begin(meta.index, meta.term)
             except BaseException:
                 walk.abort()
                 raise
+            began_ms = statistics.began_ms = boot_ms()
             try:
                 size = 0
                 while piece := walk.step(PIECE_BYTES):
@@ -170,21 +209,28 @@ class Snapshotter:
                         await file.abort()  # an install has overtaken us
                         return self.newest
                     await file.publish()
-                    self._remember(meta, size, bytes_applied, now_ms)
+                    self._remember(meta, size, bytes_applied, now_ms, changes)
             except BaseException:
                 walk.abort()
                 with trio.CancelScope(shield=True):
                     await file.abort()
                 raise
+            finally:
+                statistics.began_ms = None
+            statistics.taken += 1
+            statistics.last_failed, statistics.last_ms = False, boot_ms() - began_ms
             self._inbox.put(Compact(meta))
             log.info("snapshot", index=meta.index, bytes=size, keys=walk.keys)
             return meta
 
-    def _remember(self, meta: SnapshotMeta, size: int, bytes_applied: int, saved_ms: int) -> None:
+    def _remember(
+        self, meta: SnapshotMeta, size: int, bytes_applied: int, saved_ms: int, changes: int
+    ) -> None:
         self.newest = meta
         self.newest_bytes = size
         self.newest_saved_ms = saved_ms
         self._bytes_at_newest = bytes_applied
+        self.statistics.changes_at_newest = changes
 
     # ------------------------------------------------- to a follower that lags
 
@@ -193,6 +239,7 @@ class Snapshotter:
         if peer in self._outgoing or self._nursery is None:
             return
         self._outgoing[peer] = Outgoing(self._links, peer, term)
+        self.statistics.sent += 1
         self._nursery.start_soon(self._send, peer, self._outgoing[peer], index_min)
 
     async def _send(self, peer: NodeId, outgoing: Outgoing, index_min: int) -> None:
@@ -273,7 +320,8 @@ class Snapshotter:
             self._loaded[chunk.meta.index] = Swap(chunk.meta, machine)
             if self.newest is None or self.newest.index < chunk.meta.index:
                 saved_ms = header.saved_ms or machine.now_ms
-                self._remember(chunk.meta, chunk.total, self._applier.bytes_applied, saved_ms)
+                applied = self._applier.bytes_applied
+                self._remember(chunk.meta, chunk.total, applied, saved_ms, machine.changes)
         log.info("received a snapshot", peer=peer, index=chunk.meta.index, bytes=chunk.total)
         self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, chunk.total))
         self._inbox.put(SnapshotReceived(peer, disk, chunk.term, chunk.meta))

@@ -7,7 +7,7 @@ commands may be queued too: the machine never sees them, their replies are woven
 from trikv.machine.batch import Transaction, Watch
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.node import inputs
-from trikv.node.units import Args, Caller, Exec, Local, Step, Unit
+from trikv.node.units import CHECK_ONLY, Args, Caller, Exec, Local, Step, Unit
 from trikv.protocol.events import REQUEST_BYTES
 
 WATCHED_KEYS_MAX = 4096
@@ -26,8 +26,6 @@ WATCHED_TOO_MUCH = CommandError(
 )
 TOO_MUCH_LOCAL = CommandError("ERR too many commands about this node inside a transaction")
 NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
-
-_CHECK_ONLY: Args = (b"DBSIZE",)
 
 
 class Transactions:
@@ -127,7 +125,7 @@ class Transactions:
             for key, version in versions.items()
         )
         if watches and not commands:
-            commands = [_CHECK_ONLY]
+            commands = [CHECK_ONLY]
         unit.add(Exec(tuple(self.inner), bool(commands), typed))
         if commands:
             unit.transactions.append(Transaction(len(unit.commands), len(commands), watches))

@@ -92,6 +92,9 @@ PLAIN_STEP: Final = Step()
 """The slot of nearly every command there is: RESP, the machine's reply as it is."""
 
 
+_UNANSWERED: Final = ("CLUSTERDOWN", "INDETERMINATE")
+CHECK_ONLY: Final[Args] = (b"DBSIZE",)
+"""Asked of the machine by an EXEC that only has watches to check; nobody is shown the answer."""
 _NULL_ARRAY: Final = b"*-1\r\n"
 """RESP2 has two nulls; a refused EXEC is the one place where Redis uses this one."""
 
@@ -164,6 +167,23 @@ class Unit(msgspec.Struct):
         self.commands.append(args)
         self.writes = self.writes or writes
 
+    @property
+    def is_single(self) -> bool:
+        """True for what stands for any plain command that travels alone."""
+        return self is SINGLE_READ or self is SINGLE_WRITE
+
+    def step_names(self, plans: "Plans") -> list[str]:
+        """The command of each reply that the machine would give; EXEC for a transaction."""
+        names: list[str] = []
+        position = 0
+        for transaction in [*self.transactions, None]:
+            end = len(self.commands) if transaction is None else transaction.start
+            names += map(plans.name_of, self.commands[position:end])
+            if transaction is not None:
+                names.append("EXEC")
+                position = transaction.start + transaction.count
+        return names
+
     def refusal(self, error: CommandError) -> list[Reply]:
         """What stands in for the machine's replies when there are none."""
         return [error] * self.steps
@@ -194,6 +214,7 @@ class Unit(msgspec.Struct):
                     if slot.travels:
                         outcome = answered[step]
                         step += 1
+                    _count_exec(slot, caller, outcome)
                     if outcome is None and not slot.typed and caller.connection.resp_version == 2:
                         yield _NULL_ARRAY
                     else:
@@ -205,8 +226,20 @@ SINGLE_READ: Final = Unit(0, [()])
 SINGLE_WRITE: Final = Unit(0, [()], writes=True)
 
 
+def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
+    tally = caller.service.statistics.tally
+    if isinstance(outcome, CommandError) and outcome.text.startswith(_UNANSWERED):
+        return  # the conversation has counted it with the rest of its unit
+    tally.answered("EXEC", outcome)
+    if slot.travels and isinstance(outcome, list) and not any(isinstance(one, Step) for one in slot.inner):
+        tally.take_back(CHECK_ONLY[0].decode())
+
+
 def _evaluate(slot: Local, caller: Caller) -> Reply:
+    service = caller.service
+    began_us = service.boot_us()
     reply: Reply = slot.plan.call(caller, slot.args)
+    service.statistics.tally.answered(slot.plan.command.name, reply, service.boot_us() - began_us)
     return reply
 
 

@@ -112,6 +112,11 @@ class RaftViews:
         return commit if commit >= role.opened_at else None
 
     @property
+    def leader_heard_ms(self) -> int:
+        """Boot time at which a leader was last heard; at first the start of this life."""
+        return self._shared.heard_ms
+
+    @property
     def is_transferring(self) -> bool:
         """True for a leader that hands over: it refuses proposals."""
         return isinstance(self._role, Leader) and self._role.transfer_to is not None

@@ -10,8 +10,10 @@ from trikv.machine.outcomes import Applied
 from trikv.machine.replies import CommandError, Reply, Status
 from trikv.node.connections import Connections
 from trikv.node.conversation import Conversation
+from trikv.node.info import info_text
 from trikv.node.intake import ConversationLimits
 from trikv.node.service import Action, MemoryStats, RuntimeSettings, Standing, Work
+from trikv.node.statistics import Statistics
 
 CLUSTERDOWN = CommandError("CLUSTERDOWN no leader; nothing was done")
 
@@ -70,6 +72,7 @@ class FakeService:
         self.settings = RuntimeSettings(timeout_s=0, typed_timeout_s=300, maxclients=100, requirepass="")
         for name, value in settings.items():
             setattr(self.settings, name, value)
+        self.statistics = Statistics()
         self.node_id = 2
         self.now_ms = 1_000_000
         self.standing_now = Standing(leads=False, leader_id=1, applied_index=7)
@@ -78,6 +81,7 @@ class FakeService:
         """Reads are answered by `submit` itself."""
         self.actions: list[Action] = []
         self.machine = Machine()
+        self.machine.evaluator.count_on(self.statistics.tally)
         self.machine.apply_membership(1, [1])
         self._sequence = 0
         self._written: tuple[bytes, ...] = ()
@@ -131,8 +135,8 @@ class FakeService:
         return "node2, follower of node1"
 
     def info(self, sections: Sequence[str]) -> str:
-        known = {"server": "# Server\r\nredis_version:7.2.0\r\n", "raft": "# Raft\r\nraft_role:follower\r\n"}
-        return "\r\n".join(text for name, text in known.items() if not sections or name in sections)
+        known = {"server": lambda: [("redis_version", "7.2.0")], "raft": lambda: [("raft_role", "follower")]}
+        return info_text(known, sections)
 
     def memory_stats(self) -> MemoryStats:
         return MemoryStats(used=1536, cap=3072, keys=3, resident=20 << 20, log=100, buffers=5)
@@ -142,6 +146,9 @@ class FakeService:
 
     def boot_ms(self) -> int:
         return self.now_ms
+
+    def boot_us(self) -> int:
+        return self.now_ms * 1000
 
     def next_connection_id(self) -> int:
         self._connections += 1

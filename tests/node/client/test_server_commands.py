@@ -12,21 +12,13 @@ def client() -> Client:
     return Client()
 
 
-def test_info_puts_clients_behind_server(client: Client) -> None:
-    """The default sections come from the node, but ``clients``, which the register knows."""
-    text = client.ask("INFO").decode()
-    assert text.index("# Server") < text.index("# Clients") < text.index("# Raft")
-    assert "connected_clients:1\r\n" in text
-    assert "\r\n\r\n# Raft" in text
-
-
 @pytest.mark.parametrize(
     ("sections", "present", "absent"),
     [
-        (("clients",), ["# Clients"], ["# Server", "# Raft"]),
-        (("RAFT",), ["# Raft"], ["# Clients"]),
-        (("raft", "clients"), ["# Raft", "# Clients"], ["# Server"]),
-        (("everything",), ["# Server", "# Clients", "# Raft"], []),
+        ((), ["# Server", "# Raft"], []),
+        (("RAFT",), ["# Raft"], ["# Server"]),
+        (("raft", "server"), ["# Raft", "# Server"], []),
+        (("everything",), ["# Server", "# Raft"], []),
         (("nonsense",), [], ["#"]),
     ],
 )

@@ -107,7 +107,7 @@ def persist(db: Database, key: Key) -> Reply:
 
 def _remaining_ms(space: Keyspace, key: bytes) -> int:
     """A live key shows at least 1 ms, whatever the leader's clock says meanwhile (PROTOCOL 21)."""
-    entry = space.current.find(key)
+    entry = space.current.look(key)
     if entry is None:
         return _ABSENT
     return max(entry.deadline - space.shown_ms, 1) if entry.deadline else _NO_DEADLINE
@@ -127,7 +127,7 @@ def pttl(space: Keyspace, key: Key) -> Reply:
 
 
 def _deadline_ms(db: Database, key: bytes) -> int:
-    entry = db.find(key)
+    entry = db.look(key)
     if entry is None:
         return _ABSENT
     return entry.deadline or _NO_DEADLINE

@@ -31,19 +31,19 @@ _NONE = Status("none")
 @COMMANDS.command("EXISTS", kind=Kind.READ, group="keys", fast=True)
 def exists(db: Database, key: Key, *keys: Key) -> Reply:
     """How many of these keys exist."""
-    return sum(db.find(each) is not None for each in (key, *keys))
+    return sum(db.look(each) is not None for each in (key, *keys))
 
 
 @COMMANDS.command("TOUCH", kind=Kind.READ, group="keys", fast=True)
 def touch(db: Database, key: Key, *keys: Key) -> Reply:
     """How many of these keys exist; without eviction there is no age to reset."""
-    return sum(db.find(each) is not None for each in (key, *keys))
+    return sum(db.look(each) is not None for each in (key, *keys))
 
 
 @COMMANDS.command("TYPE", kind=Kind.READ, group="keys", fast=True)
 def type_(db: Database, key: Key) -> Reply:
     """The type of a key's value, or none."""
-    return _NONE if db.find(key) is None else _STRING
+    return _NONE if db.look(key) is None else _STRING
 
 
 @COMMANDS.command("DELETE", kind=Kind.WRITE, group="keys")

@@ -23,6 +23,12 @@ def value_of(db: Database, key: bytes) -> bytes | None:
     return None if entry is None else entry.value
 
 
+def read_value(db: Database, key: bytes) -> bytes | None:
+    """`value_of` for commands that answer it: they count as having looked for it."""
+    entry = db.look(key)
+    return None if entry is None else entry.value
+
+
 def replace(db: Database, key: bytes, value: bytes) -> CommandError | None:
     """Store a new value under the deadline that a live `key` has."""
     entry = db.find(key)
@@ -49,7 +55,7 @@ def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
         if isinstance(parsed, CommandError):
             return parsed
         when = parsed
-    entry = db.find(key)
+    entry = db.look(key) if b"GET" in words else db.find(key)
     old = None if entry is None else entry.value
     if (b"NX" in words and entry is not None) or (b"XX" in words and entry is None):
         return old if b"GET" in words else None
@@ -122,7 +128,7 @@ def _set_for(db: Database, key: bytes, value: bytes, deadline: Deadline, name: s
 @COMMANDS.command("GETSET", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
 def getset(db: Database, key: Key, value: bytes) -> Reply:
     """Set a key and answer the value it had."""
-    old = value_of(db, key)
+    old = read_value(db, key)
     refused = db.store(key, value)
     return old if refused is None else refused
 
@@ -130,14 +136,14 @@ def getset(db: Database, key: Key, value: bytes) -> Reply:
 @COMMANDS.command("GET", kind=Kind.READ, group="string", fast=True, of_key=True)
 def get(db: Database, key: Key) -> Reply:
     """The value of a key."""
-    entry = db.find(key)
+    entry = db.look(key)
     return None if entry is None else entry.value
 
 
 @COMMANDS.command("GETDEL", kind=Kind.WRITE, group="string", fast=True)
 def getdel(db: Database, key: Key) -> Reply:
     """Answer the value of a key and delete it."""
-    value = value_of(db, key)
+    value = read_value(db, key)
     if value is not None:
         db.drop(key)
     return value
@@ -149,7 +155,7 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
     words, deadline = _parse_options(options, frozenset((b"PERSIST",)))
     if words is None or (words and deadline is not None):
         return SYNTAX
-    entry = db.find(key)
+    entry = db.look(key)
     if entry is None:
         return None
     if deadline is not None:
@@ -170,7 +176,7 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
 @COMMANDS.command("MGET", kind=Kind.READ, group="string", fast=True)
 def mget(db: Database, key: Key, *keys: Key) -> Reply:
     """The values of several keys."""
-    return [value_of(db, each) for each in (key, *keys)]
+    return [read_value(db, each) for each in (key, *keys)]
 
 
 @COMMANDS.command("MSET", kind=Kind.WRITE, group="string", denies_oom=True, options="[key value ...]", step=2)
@@ -219,7 +225,7 @@ def append(db: Database, key: Key, value: bytes) -> Reply:
 @COMMANDS.command("STRLEN", kind=Kind.READ, group="string", fast=True)
 def strlen(db: Database, key: Key) -> Reply:
     """The length of a value in bytes."""
-    return len(value_of(db, key) or b"")
+    return len(read_value(db, key) or b"")
 
 
 @COMMANDS.command("SUBSTR", kind=Kind.READ, group="string")
@@ -229,7 +235,7 @@ def getrange(db: Database, key: Key, start: bytes, end: bytes) -> Reply:
     first, last = parse_integer(start), parse_integer(end)
     if first is None or last is None:
         return NOT_INTEGER
-    value = value_of(db, key) or b""
+    value = read_value(db, key) or b""
     if first < 0 and last < 0 and first > last:
         return b""
     if first < 0:

@@ -151,8 +151,9 @@ def _failed(name: bytes, why: str) -> CommandError:
 
 
 @LOCAL.command("CONFIG|RESETSTAT", kind=Kind.LOCAL, group="server")
-def config_resetstat(_caller: Caller) -> Reply:
-    """Accepted for Redis' tools; trikv's counters run from the start."""
+def config_resetstat(caller: Caller) -> Reply:
+    """Let the counters that INFO shows begin at 0 again."""
+    caller.service.statistics.reset()
     return OK
 
 

@@ -11,27 +11,13 @@ from trikv.system_text import to_bytes
 from trikv.units import counted
 
 _NOT_A_CLUSTER = CommandError("ERR This instance has cluster support disabled")
-_EVERYTHING = ("all", "everything", "default")
 
 
 @LOCAL.command("INFO", kind=Kind.LOCAL, group="server", options="[section ...]")
 def info(caller: Caller, *sections: bytes) -> Reply:
     """Show figures of this node and its cluster."""
     wanted = [section.decode("utf-8", "replace").lower() for section in sections]
-    if not wanted or any(section in _EVERYTHING for section in wanted):
-        wanted = []
-    parts = []
-    others = [section for section in wanted if section != "clients"]
-    if others or not wanted:
-        parts.append(caller.service.info(others))
-    if "clients" in wanted or not wanted:
-        # Behind the server section where there is one, as in Redis.
-        head, blank, tail = parts[0].partition("\r\n\r\n") if parts else ("", "", "")
-        if head.startswith("# Server"):
-            parts = [head + "\r\n" if blank else head, caller.connections.info(), tail]
-        else:
-            parts.append(caller.connections.info())
-    return Verbatim(to_bytes("\r\n".join(part for part in parts if part)))
+    return Verbatim(to_bytes(caller.service.info(wanted)))
 
 
 @LOCAL.command("MEMSTATS", kind=Kind.LOCAL, group="server")

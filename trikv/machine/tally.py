@@ -1,0 +1,147 @@
+"""What commands did at this node: how often, how long, how they failed, which keys they found.
+
+Counts, and no state: they are in no digest and no snapshot, and replicas differ in them. A command counts
+where its client is. A node has one for all its life: a machine that a snapshot brings goes on with it. All
+definitions are those of Redis' INFO.
+"""
+
+from collections import defaultdict
+from typing import Final
+
+import attrs
+
+from trikv.machine.errors import EXEC_OOM, OOM
+from trikv.machine.replies import CommandError, Reply
+
+ERROR_KINDS_MAX: Final = 128
+"""As Redis: so many kinds of errors are told apart."""
+OTHER_ERRORS: Final = "ERRORSTATS_OVERFLOW"
+"""What all further ones count as."""
+_REJECTIONS: Final = frozenset({"CLUSTERDOWN", "NOAUTH"})
+"""Errors by which a command is refused before it is carried out, besides those that a caller knows."""
+
+
+@attrs.define
+class CommandTally:
+    """One command, by its name."""
+
+    calls: int = 0
+    """Carried out, with whatever outcome."""
+    usec: float = 0.0
+    """Time that this node's processor was busy with it; waiting for a majority or a client is not in it."""
+    rejected: int = 0
+    """Refused before: wrong arity, no password, no memory, no majority."""
+    failed: int = 0
+    """Carried out and answered with an error."""
+
+    @property
+    def usec_per_call(self) -> float:
+        """The mean; 0 before the first call."""
+        return self.usec / self.calls if self.calls else 0.0
+
+
+class Tally:
+    """The counts of all commands of one node."""
+
+    __slots__ = (
+        "_commands",
+        "errors",
+        "errors_total",
+        "expired_keys",
+        "expiry_stops",
+        "freed_keys",
+        "hits",
+        "misses",
+        "ran",
+    )
+
+    def __init__(self) -> None:
+        self.ran: defaultdict[str, int] = defaultdict(int)
+        """Commands carried out since `spent` was last called, by name: all that a busy loop has to count."""
+        self.errors: dict[str, int] = {}
+        """Error replies by their first word."""
+        self._commands: dict[str, CommandTally] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """CONFIG RESETSTAT: begin anew."""
+        self.ran.clear()
+        self.errors.clear()
+        self._commands.clear()
+        self.errors_total = 0
+        self.hits = 0
+        """Keys that reading commands looked up and found."""
+        self.misses = 0
+        """Keys that they did not find."""
+        self.expired_keys = 0
+        """Keys removed because their deadline had come."""
+        self.expiry_stops = 0
+        """Entries that left due keys for the next one, because they had reaped as many as one may."""
+        self.freed_keys = 0
+        """Keys whose memory was freed some time after FLUSHALL had removed them."""
+
+    def spent(self, usec: float, others: int = 0) -> None:
+        """What has run took so long, together with `others` that ran in between and count elsewhere."""
+        ran = self.ran
+        if not ran:
+            return
+        each = usec / (sum(ran.values()) + others)
+        for name, count in ran.items():
+            command = self._of(name)
+            command.calls += count
+            command.usec += each * count
+        ran.clear()
+
+    def failed(self, name: str, error: CommandError) -> None:
+        """A command was answered with an error, by carrying it out or instead."""
+        self.note_error(error)
+        if error is OOM or error is EXEC_OOM or error.text.partition(" ")[0] in _REJECTIONS:
+            self._of(name).rejected += 1
+        else:
+            self.ran[name] += 1
+            self._of(name).failed += 1
+
+    def rejected(self, name: str | None, error: CommandError) -> CommandError:
+        """A command (None: none that is known) was refused before it was carried out. Gives `error` back."""
+        self.note_error(error)
+        if name is not None:
+            self._of(name).rejected += 1
+        return error
+
+    def answered(self, name: str, reply: Reply, usec: float = 0.0) -> None:
+        """A command that no machine knows was carried out, in so much time."""
+        if type(reply) is CommandError:
+            self.failed(name, reply)
+        else:
+            self.ran[name] += 1
+        self.spent(usec)
+
+    def take_back(self, name: str) -> None:
+        """A command ran that no client had asked for."""
+        self.spent(0.0)
+        self._of(name).calls -= 1
+
+    def note_error(self, error: CommandError) -> None:
+        """An error reply was given."""
+        self.errors_total += 1
+        kind = error.text.partition(" ")[0]
+        if kind not in self.errors and len(self.errors) >= ERROR_KINDS_MAX:
+            kind = OTHER_ERRORS
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+
+    @property
+    def commands_total(self) -> int:
+        """Commands carried out, those not yet in `commands` included."""
+        return sum(command.calls for command in self._commands.values()) + sum(self.ran.values())
+
+    def commands(self) -> dict[str, CommandTally]:
+        """By name, in order, those that were called or refused."""
+        self.spent(0.0)
+        found = {name: self._commands[name] for name in sorted(self._commands)}
+        return {name: one for name, one in found.items() if one.calls or one.rejected}
+
+    def _of(self, name: str) -> CommandTally:
+        found = self._commands.get(name)
+        if found is None:
+            found = self._commands[name] = CommandTally()
+        return found
