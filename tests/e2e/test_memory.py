@@ -169,7 +169,7 @@ def test_two_thousand_clients_take_no_more_than_their_part(how: str, cluster: Cl
     pid = cluster.processes[1].pid
     before = resident_bytes(pid)
     crowd = Crowd([cluster.ports[1]], 2000, CROWDS[how])
-    peak, stop_s = 0, now_s() + 8
+    peak, stop_s = 0, now_s() + 6
 
     def over() -> bool:
         nonlocal peak
