@@ -18,10 +18,10 @@ from trikv.units import counted
 
 AT_ONCE = 2
 """The machine that runs all checks has two cores."""
-SHARE_LIMIT_S = 120.0
+SHARE_LIMIT_S = 240.0
 """For the killers of all mutants, against the program as it is."""
-LIMIT_S = 30.0
-"""For one killer, which takes about a second: only a hang reaches it."""
+LIMIT_S = 90.0
+"""For one killer, which takes a few seconds at most: only a hang reaches it."""
 SEARCH_LIMIT_S = 600.0
 """For a package's whole unit tests."""
 NEIGHBOURS = {

@@ -36,7 +36,8 @@ async def refusal(cluster: SimCluster, number: int) -> str:
     """Start a node that must not start; what it says."""
     errors = cluster.doomed[number] = []
     cluster.start(number)
-    await until(lambda: errors)
+    with trio.fail_after(10):
+        await until(lambda: errors)
     return repr(errors)
 
 

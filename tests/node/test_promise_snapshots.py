@@ -83,8 +83,8 @@ class Lagging:
         """The newer one, to the end."""
         meta, document = self.newer
         assert await self.puppet.send_snapshot(3, meta, document) == len(document)
-        await until(lambda: self.cluster.parts(3).raft.commit >= meta.index)
-        await until(lambda: self.cluster.parts(3).applier.position.index >= meta.index)
+        with trio.fail_after(10):
+            await until(lambda: self.cluster.parts(3).applier.position.index >= meta.index)
 
 
 async def lagging(cluster: SimCluster, bulk: int = 0, own: int = 0, swapped: int | None = None) -> Lagging:
