@@ -17,8 +17,8 @@ REFUSAL = b"-ERR max number of clients reached\r\n"
 HALF_A_REQUEST = b"*3\r\n$3\r\nSET\r\n$5\r\nflood\r\n$1000\r\nx"
 KINDS = ("silent", "asking", "half", "hasty", "silent", "asking", "peer", "silent")
 """What the attempts do, in turn."""
-CHURN = 10
-"""One in so many of those that are held is given up before each burst: others get their places."""
+CHURN = 5
+"""Before each burst one in so many of its number is given up: others get their places."""
 
 
 class Flood:
@@ -46,7 +46,7 @@ class Flood:
 
     def burst(self, count: int) -> None:
         """Give some up, make `count` attempts, and look at what has become of the others."""
-        self.let_go(len(self._held) // CHURN)
+        self.let_go(count // CHURN)
         for _ in range(count):
             self._attempt(self._ports[self.attempts % len(self._ports)], KINDS[self.attempts % len(KINDS)])
             self.attempts += 1

@@ -103,14 +103,12 @@ class _Directories:
 
     def hold(self, path: Path) -> int:
         """The descriptor of the directory that bears this name now. OSError where there is none."""
-        fd = self._open.get(path, -1)
-        if fd >= 0 and not os.path.samestat(
-            path.stat(), os.fstat(fd)
-        ):  # somebody has put another in its place
-            os.close(self._open.pop(path))
-            fd = -1
-        if fd < 0:
-            fd = self._open[path] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = self._open.get(path)
+        if fd is not None:
+            if os.path.samestat(path.stat(), os.fstat(fd)):
+                return fd
+            os.close(self._open.pop(path))  # somebody has put another in its place
+        fd = self._open[path] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return fd
 
     def sync(self, path: Path) -> None:
