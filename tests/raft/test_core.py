@@ -10,6 +10,7 @@ from trikv.raft.membership import encode_membership
 from trikv.raft.messages import (
     AppendAck,
     AppendReject,
+    Heartbeat,
     HeartbeatAck,
     PreVoteAck,
     RequestVote,
@@ -160,6 +161,18 @@ def test_peers_clocks_come_with_their_answers() -> None:
     group = led()
     clocks = group.nodes[1].raft.peer_clocks
     assert {peer: theirs - ours for peer, (theirs, ours) in clocks.items()} == {2: 3_600_000, 3: 7_200_000}
+
+
+def test_a_follower_knows_when_its_leader_was_heard() -> None:
+    """The moment of its last message, by the follower's own clock; others' messages do not count."""
+    group = led()
+    group.soup.clear()
+    heard_ms = group.nodes[2].raft.leader_heard_ms
+    group.now_ms += 30
+    raft = group.turn(2)
+    assert raft.leader_heard_ms == heard_ms
+    raft.receive(1, disk_of(1), Heartbeat(raft.term, raft.commit, 0))
+    assert raft.leader_heard_ms == group.clock(2) > heard_ms
 
 
 def test_step_down_and_links_mean_nothing_to_a_follower() -> None:
