@@ -171,3 +171,18 @@ def test_mean_lifetime() -> None:
     assert db.mean_ttl_ms(driver.now) == 0
     driver.run("SET b 1 PX 5000", "FLUSHALL", "SET d 1 PX 700")
     assert db.mean_ttl_ms(driver.now) == 700
+
+
+def test_commands_that_no_machine_knows() -> None:
+    """A node tells of its own: what they answered, and how long it took."""
+    tally = Tally()
+    tally.answered("PING", b"PONG", 4.0)
+    tally.answered("AUTH", CommandError("WRONGPASS no"), 6.0)
+    assert tally.commands() == {
+        "AUTH": CommandTally(calls=1, usec=6.0, failed=1),
+        "PING": CommandTally(calls=1, usec=4.0),
+    }
+    assert (tally.commands_total, tally.errors) == (2, {"WRONGPASS": 1})
+    assert tally.rejected("GET", OOM) is OOM
+    assert tally.rejected(None, CommandError("ERR unknown")).text == "ERR unknown"
+    assert tally.commands()["GET"] == CommandTally(rejected=1)

@@ -209,6 +209,20 @@ COMMANDS: tuple[Mutant, ...] = (
         "machine/test_machine.py::test_watch",
     ),
     mutant(
+        "a command counts on every node",
+        "trikv.machine.evaluation",
+        "        self._tally = ledger.lookups = self._elsewhere\n",
+        "        pass\n",
+        "machine/test_tally.py::test_only_the_clients_node_counts",
+    ),
+    mutant(
+        "a machine that a snapshot brings counts anew",
+        "trikv.machine.evaluation",
+        "        self._tally = ledger.lookups = ledger.tally = tally\n",
+        "        pass\n",
+        "machine/test_tally.py::test_counts_are_no_state",
+    ),
+    mutant(
         "a failing handler that has changed something is an error reply",
         "trikv.machine.evaluation",
         "                if ledger.dirty:\n                    raise\n",

@@ -8,6 +8,8 @@ import pytest
 import trio
 
 from tests.node.simcluster import Client, SimCluster, run_cluster
+from trikv.errors import first_line
+from trikv.machine import features
 
 THINK_S = 0.04
 """Between a client's commands: what is tested is the faults, not how much a closed loop can push."""
@@ -317,5 +319,26 @@ def test_stopping_leader_hands_over_first() -> None:
             await trio.sleep(0.005)
         assert worst < 0.3
         assert await cluster.leader() != old
+
+    run_cluster(scenario)
+
+
+def test_a_node_that_does_not_know_the_clusters_rules_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older release in a newer cluster says so in one line, and never disagrees about an entry."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        await cluster.leader()
+        await (await cluster.connect(1)).call("SET", "a", 1)
+        await cluster.converged()
+        cluster.kill(3)
+        monkeypatch.setattr(features, "FEATURE_LEVEL", 1)
+        cluster.doomed[3] = []
+        cluster.start(3)
+        with trio.fail_after(60):
+            while not cluster.doomed[3]:  # noqa: ASYNC110 - virtual time
+                await trio.sleep(0.1)
+        assert "feature level 2 and this release knows 1" in first_line(cluster.doomed[3][0])
+        assert await (await cluster.connect(1)).call("GET", "a") == b"1"
 
     run_cluster(scenario)

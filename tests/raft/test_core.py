@@ -10,6 +10,7 @@ from trikv.raft.membership import encode_membership
 from trikv.raft.messages import (
     AppendAck,
     AppendReject,
+    Heartbeat,
     HeartbeatAck,
     PreVoteAck,
     RequestVote,
@@ -164,6 +165,18 @@ def test_peers_clocks_come_with_their_answers() -> None:
     for clock in clocks.values():
         assert clock.at_ms(clock.came_ms) == clock.wall_ms
         assert clock.at_ms(clock.came_ms + 250) == clock.wall_ms + 250
+
+
+def test_a_follower_knows_when_its_leader_was_heard() -> None:
+    """The moment of its last message, by the follower's own clock; others' messages do not count."""
+    group = led()
+    group.soup.clear()
+    heard_ms = group.nodes[2].raft.leader_heard_ms
+    group.now_ms += 30
+    raft = group.turn(2)
+    assert raft.leader_heard_ms == heard_ms
+    raft.receive(1, disk_of(1), Heartbeat(raft.term, raft.commit, 0))
+    assert raft.leader_heard_ms == group.clock(2) > heard_ms
 
 
 def test_step_down_and_links_mean_nothing_to_a_follower() -> None:

@@ -13,6 +13,7 @@ conversations over any Trio stream: where there is no epoll, for TLS, and in the
 - `closed` comes exactly once, last, whatever ended the connection (peer, error, us, cancellation);
 - after `close` the last bytes get five seconds, then the socket is half-closed and drained for one more,
   because closing a socket with unread input resets it and the reset overtakes the last words;
+- `Network.traffic` counts what conversations are given and what the kernel takes;
 - a client that does not read costs memory only as far as its conversation allows (`unsent_bytes`), one that
   sends too much is stopped by `pause`;
 - those that were closed and whose clients have not taken the last words are bounded, in number and bytes:

@@ -94,8 +94,9 @@ class HubWire:
         except OSError:
             self.abort()
             return 0
-        self._traffic.sent_bytes += sent
-        self._traffic.writes += 1
+        traffic = self._traffic
+        traffic.sent_bytes += sent
+        traffic.writes += 1
         if sent != len(data):
             self._queue.append(memoryview(data)[sent:])
             self._held_bytes = len(data)
@@ -184,8 +185,9 @@ class HubWire:
             self.abort()
             return
         if data:
-            self._traffic.received_bytes += len(data)
-            self._traffic.reads += 1
+            traffic = self._traffic
+            traffic.received_bytes += len(data)
+            traffic.reads += 1
             conversation.received(data)
         else:
             self.ended = True

@@ -19,7 +19,7 @@ only where the client is, so other replicas skip them and must not miss them.
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans; ``ledger``: what they share
 ``memory``      what a key is charged, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
-``features``    the level of rules that a cluster was founded at
+``features``    the level of rules that a cluster was founded at; ``tally``: counts, which are no state
 ``table``       commands by name, their grammar read from the handlers' signatures
 ``commands/``   one module a family
 ``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one

@@ -97,8 +97,13 @@ class Evaluator:
             name, key = commands[0]
             command = TABLE.by_spelling.get(name)
             if command is not None and command.of_key is not None:
-                self._tally.ran[command.name] += 1
-                return [command.of_key(self._space.databases[db], key)]
+                value, tally = command.of_key(self._space.databases[db], key), self._tally
+                if value is None:
+                    tally.misses += 1
+                else:
+                    tally.hits += 1
+                tally.ran[command.name] += 1
+                return [value]
         return self.steps(db, commands, transactions, READER)
 
     def steps(

@@ -76,7 +76,8 @@ class Command:
     of_two: Handler
     """Called for two arguments exactly: the handler, or what does the same in less time."""
     of_key: Handler | None
-    """Reads one key, looks at nothing else and cannot fail: what a lone read may call without more ado."""
+    """Answers a key's value, None if there is none, looks at nothing else and cannot fail: what a lone read
+    may call instead, and count."""
     of_run: Run | None
     """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
     words: int
@@ -183,7 +184,7 @@ class CommandTable:
         step: int = 1,
         grows: bool = False,
         grows_more: Extra | None = None,
-        of_key: bool = False,
+        of_key: Handler | None = None,
         of_two: Handler | None = None,
         of_run: Run | None = None,
     ) -> Callable[[Handler], Handler]:
@@ -191,8 +192,8 @@ class CommandTable:
 
         `options` replaces the open end of the signature in the usage; `step` is the distance of keys
         (2 in MSET); `grows` marks what adds to the account without being refused outright over the cap.
-        Quick ways, see `Command`: `of_key` says that the handler is fit for it, `of_two` does what it does
-        for two arguments, `of_run` for as many such calls in a row as it can.
+        Quick ways, see `Command`: `of_key` does what it does for one key, `of_two` for two arguments,
+        `of_run` for as many such calls in a row as it can.
         """
 
         def register(handler: Handler) -> Handler:
@@ -211,7 +212,7 @@ class CommandTable:
                     group=group,
                     usage=usage,
                     handler=handler,
-                    of_key=handler if of_key else None,
+                    of_key=of_key,
                     of_two=of_two or handler,
                     of_run=of_run,
                     words=shape.words,

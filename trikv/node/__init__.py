@@ -43,6 +43,11 @@ each turn and does it.
 forwarded bytes, the log in memory and a snapshot's window each have a limit in bytes with its reason beside
 it. Mailboxes are bounded by what feeds them (`mailbox`).
 
+**Counting.** Each count has one owner, which only adds to it: the machine's tally (commands, keys, errors),
+the host (bytes of clients, processor time), the links (bytes of peers), the register of connections, the
+snapshotter. `statistics` knows where they are, resets them and makes rates of them; `info` and `status` show
+them. A command counts at the node of its client, when it has been carried out there.
+
 **Stopping** goes by phases (`stopping`), shielded from the cancellation that asked for it, none of which may
 stand still for long: clients are warned, commands finish, a barrier makes the dump hold every acknowledged
 write. `dumps` sees to it that no dump takes the place of one that may hold more.

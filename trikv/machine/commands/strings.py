@@ -133,7 +133,7 @@ def getset(db: Database, key: Key, value: bytes) -> Reply:
     return old if refused is None else refused
 
 
-@COMMANDS.command("GET", kind=Kind.READ, group="string", fast=True, of_key=True)
+@COMMANDS.command("GET", kind=Kind.READ, group="string", fast=True, of_key=value_of)
 def get(db: Database, key: Key) -> Reply:
     """The value of a key."""
     entry = db.look(key)
