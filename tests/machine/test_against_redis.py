@@ -238,6 +238,6 @@ def test_same_replies(redis: Redis, commands: list[tuple[bytes, ...]]) -> None:
     for args, reply in zip(commands, replies, strict=True):
         if args[0].upper() == b"DBSIZE":
             # Redis stores a key whose deadline has passed and counts it until someone looks; we never do.
-            redis.call((b"KEYS", b"*"))
+            redis.call((b"EXISTS", b"a", b"b", b"c", b"long:key"))
         ours, real = plain(reply), theirs(redis.call(args))
         assert agree(args, ours, real), (args, ours, real)
