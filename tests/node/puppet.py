@@ -37,6 +37,8 @@ from trikv.sim.host import SimHost
 
 M = TypeVar("M", bound=PeerMessage)
 CHUNK_BYTES = 60_000
+CONNECTIONS_MAX = 64
+"""Of peers; more than any test makes."""
 PATIENCE_S = 20.0
 """Virtual seconds: longer than any timer of a node."""
 
@@ -83,7 +85,7 @@ class Puppet:
         identity = Identity(self.number, self.disk, self.cluster_id)
         links = self._links = Links(host, identity, SECRET, peers, inbox, DEFAULT_LIMITS)
         async with trio.open_nursery() as nursery:
-            await nursery.start(links.run, f"node{self.number}:{PORT + 10000}")
+            await nursery.start(links.run, (f"node{self.number}:{PORT + 10000}",), CONNECTIONS_MAX)
             nursery.start_soon(self._beat)
             while True:
                 for event in await inbox.take():

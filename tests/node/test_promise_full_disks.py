@@ -10,7 +10,7 @@ from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.node.test_whole_disks import fill_up, make_room
 from trikv.raft.messages import Heartbeat, TimeoutNow
 
-FULL = "CLUSTERDOWN the disk of this node is full; the command was not executed, use another node"
+FULL = "CLUSTERDOWN this node cannot write: the disk is full; the command was not executed, use another node"
 
 
 async def meet_the_end(cluster: SimCluster, number: int) -> list[Any]:
