@@ -176,9 +176,9 @@ ACTS: tuple[Mutant, ...] = (
     mutant(
         "a SCAN leaves keys out where a page ends",
         "trikv.machine.database",
-        "                    return place, found\n",
-        "                    return place + 1, found\n",
-        "machine/test_keyspace.py::test_scan_slices_a_bucket",
+        "                return number << BUCKET_SHIFT, found\n",
+        "                return (number + 1) << BUCKET_SHIFT, found\n",
+        "machine/test_keyspace.py::test_scan_returns_what_stays",
     ),
     mutant(
         "DECRBY adds",

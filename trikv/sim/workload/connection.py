@@ -34,7 +34,7 @@ class Connection:
             reply = self._reader.gets()
             if reply is False:
                 data = await self.stream.receive_some(65536)
-                if not data or (self._is_silent and data.startswith(b"# ")):
+                if not data or (self._is_silent and data.startswith(b"#")):
                     raise EOFError  # the node ends what it takes for a person's, before it has heard a word
                 self._is_silent = False
                 self._reader.feed(bytes(data))
