@@ -146,7 +146,7 @@ def storm(ports: list[int]) -> Iterator[dict[str, object]]:
 def counted(cluster: Cluster, node: int) -> int:
     """How many connections a node has closed because too much input waited."""
     with cluster.resp(node) as connection:
-        fields = parse_info(connection.command("INFO", "clients"))
+        fields = parse_info(connection.command("INFO"))
     return int(fields["client_query_buffer_limit_disconnections"])
 
 

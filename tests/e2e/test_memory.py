@@ -131,7 +131,7 @@ def test_sixty_large_requests_take_no_more_than_their_part(how: str, cluster: Cl
             assert polite.command("SET", f"polite:{number}", "v" * 1000) == b"OK"
             assert polite.command("GET", f"polite:{number}") == b"v" * 1000
         assert peak <= before + INPUT + (24 << 20), "one more request of 16 MiB is being read, and is copied"
-        info = parse_info(polite.command("INFO", "clients"))
+        info = parse_info(polite.command("INFO"))
         if how == "queued":
             assert int(info["transactions_discarded"]) > 40
             aborted = [one for one in crowd if fed(one, b"EXEC\r\n").endswith(b"(input_bytes_max)\r\n")]
@@ -208,7 +208,7 @@ def test_a_reply_that_is_taken_slowly_counts_until_it_is_taken(tmp_path: Path) -
             pause(2)
             assert resident_bytes(pid) <= before + (256 << 20) + (64 << 20)
             assert polite.command("GET", "large") == b"v" * LARGE
-            clients = parse_info(polite.command("INFO", "clients"))
+            clients = parse_info(polite.command("INFO"))
             assert int(clients["client_output_buffer_limit_disconnections"]) > 0
             for one in slow:
                 one.close()
