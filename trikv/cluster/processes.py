@@ -114,10 +114,12 @@ def last_line(file: Path) -> str:
 
 
 def end_of(file: Path) -> str:
-    """Give the last few KiB of a text file; empty where it is absent."""
+    """Give the last few KiB of a text file; empty if it is absent, or a device or pipe: those never end."""
     try:
+        if not file.is_file():
+            return ""
         with file.open("rb") as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - _LAST_WORDS_BYTES))
-            return log.read().decode(errors="replace")
+            return log.read(_LAST_WORDS_BYTES).decode(errors="replace")
     except OSError:
         return ""
