@@ -19,6 +19,7 @@ import fcntl
 import hashlib
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -49,6 +50,12 @@ def fingerprint() -> str:
         content = (ROOT / name).read_bytes()
         digest.update(b"\0%d\0%b" % (len(content), content))
     return digest.hexdigest()
+
+
+def is_untried(version: str) -> bool:
+    """True if pyproject.toml names the versions of Python that were tried, and `version` is none of them."""
+    tried = re.findall(r"Programming Language :: Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    return bool(tried) and version not in tried
 
 
 def has_compiler() -> bool:
@@ -97,6 +104,8 @@ def make(python: str, extra: str) -> int:
             return FAILED
         version = ".".join(map(str, sys.version_info[:3]))
         say(f"making .venv with Python {version}; this takes a minute")
+        if is_untried("{}.{}".format(*sys.version_info)):
+            say(f"it was never tried with Python {version}: './tests/run quick' tells whether all works")
         directory = _new_directory()
         try:
             if not _install(python, extra, directory):

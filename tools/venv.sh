@@ -16,7 +16,7 @@ if "$own" -I tools/make_venv.py check "$extra" 2>/dev/null; then exit 0; fi
 if [ -n "$check" ]; then exit 3; fi
 
 fits='import sys; sys.exit(sys.version_info < (3, 11))'
-for python in python3 python3.14 python3.13 python3.12 python3.11 "$own" none; do
+for python in python3 python3.13 python3.12 python3.11 python3.14 "$own" none; do
     if "$python" -c "$fits" 2>/dev/null; then break; fi
 done
 if [ "$python" = none ]; then

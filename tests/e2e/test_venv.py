@@ -103,6 +103,22 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
+def test_a_python_that_was_never_tried_is_named(project: Project) -> None:
+    """It is taken if there is no other; the person is told, and how to find out."""
+    project.python()
+    (project.root / "pyproject.toml").write_text('"Programming Language :: Python :: 3.1",\n')
+    done = project.run()
+    assert done.returncode == 0
+    version = ".".join(map(str, sys.version_info[:3]))
+    assert f"trikv: it was never tried with Python {version}: './tests/run quick' tells" in done.stderr
+    (project.root / "pyproject.toml").write_text(
+        '"Programming Language :: Python :: {}.{}",\n'.format(*sys.version_info)
+    )
+    done = project.run()
+    assert done.returncode == 0
+    assert "never tried" not in done.stderr
+
+
 def test_it_is_made_once(project: Project) -> None:
     """A second run finds it up to date and says nothing."""
     project.python()
