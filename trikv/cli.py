@@ -125,7 +125,7 @@ def console(
     node
         PORT on this machine, host:port, or the path of a Unix socket.
     password_file
-        Its first line is sent with AUTH first; so is TRIKV_REQUIREPASS, if that is set.
+        Its one line is sent with AUTH first; so is TRIKV_REQUIREPASS, if that is set.
     """
     from trikv.console import talk  # noqa: PLC0415 - see the module docstring
 

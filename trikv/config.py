@@ -117,7 +117,7 @@ class NodeConfig:
         may_be_empty=False,
     )
     requirepass_file: str = declare.text(
-        "a file whose first line is that password, instead of requirepass", "", may_be_empty=False
+        "a file whose one line is that password, instead of requirepass", "", may_be_empty=False
     )
     reads: str = declare.text(
         "linearizable, or lease: as fresh and quicker while no clock drifts by 20 % or stops in a paused VM",

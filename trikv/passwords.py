@@ -34,7 +34,7 @@ class Found:
 
 
 def read(path: str) -> str:
-    """Read a password from the first line of a file, its end left out. Raises ValueError."""
+    """Read a password from a file of one line, its end left out. Raises ValueError."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(BYTES_MAX + 1)

@@ -48,7 +48,7 @@ _Nodes = Annotated[str | None, _option("host:port or path,…; else those of por
 _Password = Annotated[
     str | None, _option("What AUTH is sent with; ps shows it. Otherwise TRIKV_REQUIREPASS is, if set.")
 ]
-_PasswordFile = Annotated[str | None, _option("A file whose first line is the password.")]
+_PasswordFile = Annotated[str | None, _option("A file whose one line is the password.")]
 _Verify = Annotated[
     bool, _option("Write values that never repeat; at the end read all acknowledged keys back.", negative="")
 ]

@@ -73,7 +73,7 @@ def status(
     password
         What AUTH is sent with; ps shows it. Otherwise TRIKV_REQUIREPASS is, if set.
     password_file
-        A file whose first line is the password.
+        A file whose one line is the password.
     watch
         Ask again every so many seconds until Ctrl-C.
     json

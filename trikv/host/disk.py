@@ -245,9 +245,20 @@ def _sync_parent(path: Path) -> None:
     with contextlib.suppress(PermissionError):  # a parent that we may write in, and not read
         fd = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
+            _sync_for_good(fd, path)
         finally:
             os.close(fd)
+
+
+def _sync_for_good(fd: int, path: Path) -> None:
+    """Sync the directory above a new one. Whatever is wrong is the disk's, never a shortage to be waited for.
+
+    A second sync could report success for what the first one lost, and the directory would be taken for made.
+    """
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise OSError(errno.EIO, f"the name of {path} could not be made durable: {error.strerror}") from error
 
 
 def _names(path: Path) -> list[str]:

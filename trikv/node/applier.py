@@ -18,6 +18,7 @@ import trio
 
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Opened, Outcome, Reason, Skipped
+from trikv.machine.tally import Tally
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
 from trikv.node.proposals import Waiters
@@ -239,6 +240,7 @@ class Applier:
         self._retired = self.machine
         self._retired.retire()
         order.machine.evaluator.count_on(self.machine.tally)
+        self._retired.evaluator.count_on(Tally())  # its keys are freed, and no FLUSHALL's
         self.machine, self._poison_told = order.machine, order.machine.poison_count
         self._note_memory()
         self.position = order.meta

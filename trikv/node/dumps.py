@@ -71,7 +71,7 @@ async def look_at(disk: Disk, path: str) -> Held | None:
         file = await disk.open(path)
     except FileNotFoundError:
         return NOTHING
-    except IsADirectoryError:
+    except (IsADirectoryError, PermissionError):  # whatever it holds: it is renamed, not opened
         return Held()
     try:
         head = await file.read(0, HEAD_BYTES)

@@ -15,10 +15,13 @@ from trikv.machine.replies import CommandError
 SMALL_BYTES: Final = 4096
 """Per connection, waiting or in flight. It is part of what an operator has to reckon for each connection."""
 LARGE_BYTES: Final = 64 << 10
-"""Only requests up to so much may fill the last quarter: a few writers of large values must not keep all
-others out for as long as a majority is slow."""
+"""Only requests up to so much may fill more than three quarters: a few writers of large values must not keep
+all others out for as long as a majority is slow."""
 DEFAULT_BYTES_MIN: Final = 64 << 20
 """Unless configured, the total is a quarter of the cap, but has room for eight of the greatest values."""
+_WAITING: Final = 8
+"""This part of the total is never in flight. While a majority is slow, it is for what clients are about to
+send; else giving all of that up could not bring the total down."""
 _RELIEF: Final = 16
 """This part of the total is made free at once: then the search for the largest costs little for each byte."""
 
@@ -28,7 +31,7 @@ REFUSED: Final = CommandError(
 )
 CLOSED: Final = CommandError(
     "ERR too much input waits on this node (input_bytes_max), and this connection's was the most:"
-    " what it had not sent whole was not done; closing"
+    " of what it sent, nothing behind the last answer was done; closing"
 )
 DISCARDED: Final = CommandError(
     "ERR too much input waits on this node (input_bytes_max), and this connection's was the most:"
@@ -67,8 +70,7 @@ class InputTotal:
 
     def has_room(self, size: int, total_max: int) -> bool:
         """Whether requests of `size` bytes may be handed to the node. Alone they always may."""
-        if size > LARGE_BYTES:
-            total_max -= total_max // 4
+        total_max -= total_max // (4 if size > LARGE_BYTES else _WAITING)
         return self.in_flight == 0 or self.in_flight + size <= total_max
 
     def goal(self, total_max: int) -> int | None:

@@ -170,7 +170,9 @@ class SnapshotStore:
         others = [snapshot for snapshot in await self.list() if snapshot != written]
         for snapshot in others[: max(0, len(others) + 1 - self._kept)]:
             if not self._readers[snapshot]:
-                await self._disk.remove(snapshot.path)
+                # What cannot be removed stays and does no harm; the new one is durable already.
+                with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                    await self._disk.remove(snapshot.path)
 
     def reading_ended(self, snapshot: StoredSnapshot) -> None:
         """A reader is done."""

@@ -47,9 +47,7 @@ def torture(
     ] = None,
     password_file: Annotated[
         str | None,
-        _option(
-            "A file whose first line is the target's password; ps does not show it. Or TRIKV_REQUIREPASS."
-        ),
+        _option("A file whose one line is the target's password; ps does not show it. Or TRIKV_REQUIREPASS."),
     ] = None,
     against_redis: Annotated[
         bool | None,
