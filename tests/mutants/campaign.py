@@ -14,7 +14,6 @@ import msgspec
 from tests.mutants import of_machine, of_node, of_raft, of_storage, workers
 from tests.mutants.child import Outcome, Verdict
 from tests.mutants.mutant import BySeed, Mutant
-from trikv.units import counted
 
 FILE = Path(__file__).with_name("seeds.json")
 CAUGHT_MIN = 30
@@ -163,7 +162,7 @@ def replay(
         is_caught = verdict.outcome is Outcome.CAUGHT
         caught += is_caught
         say(f"{'caught' if is_caught else 'moved':8} {verdict.seconds:5.1f} s  {mutated.name}: {run}")
-    say(f"{caught} of {counted(len(pairs), 'mutant')} caught by random runs")
+    say(f"{caught} of {len(pairs)} mutants caught by their random runs")
     if caught < caught_min:
         problems.append(
             f"fewer than {caught_min} by random runs: python -m tests.mutants.run --search --seeds 20 --moved"

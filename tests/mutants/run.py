@@ -14,7 +14,6 @@ from tests.mutants.catalogue import MUTANTS
 from tests.mutants.child import Outcome, Verdict
 from tests.mutants.mutant import ByTest, Mutant
 from tests.mutants.workers import each
-from trikv.units import counted
 
 AT_ONCE = 2
 """The machine that runs all checks has two cores."""
@@ -76,7 +75,7 @@ def search(mutants: Sequence[Mutant]) -> list[str]:
     """Look for tests that catch each mutant; the names of those that nothing catches."""
     survivors = []
     for mutated, found in zip(mutants, each(_find, mutants, AT_ONCE), strict=True):
-        _say(f"{mutated.name}: {counted(len(found), 'test')}")
+        _say(f"{mutated.name}: tests {len(found)}")
         for node_id, seconds in found[:5]:
             _say(f"    {seconds:6.2f} s  {node_id}")
         if not found:
@@ -120,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.search:
             enough = 0 if options.only else campaign.CAUGHT_MIN
             problems += campaign.replay(chosen, AT_ONCE, _say, caught_min=enough)
-    _say(f"{counted(len(chosen), 'mutant')}, {time.perf_counter() - begun:.0f} s")
+    _say(f"mutants: {len(chosen)}, {time.perf_counter() - begun:.0f} s")
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
     return 1 if problems else 0
