@@ -50,6 +50,12 @@ GOOD: dict[str, list[Operation]] = {
         get(3, 4, b"k", None),
     ],
     "keys are apart": [put(1, 2, b"k", b"a"), get(3, 4, b"j", None)],
+    "a key that got its value from one with deadlines is beyond the search, too": [
+        put(1, 2, b"t", b"a"),
+        operation(3, 4, (b"RENAME", b"t", b"u"), b"OK"),
+        operation(5, 6, (b"PTTL", b"t"), -2),
+        get(7, 8, b"u", b"a"),
+    ],
 }
 BAD: dict[str, list[Operation]] = {
     "a stale read": [put(1, 2, b"k", b"a"), get(3, 4, b"k", None)],

@@ -65,7 +65,7 @@ def keys_of(operation: Operation) -> list[Key]:
 def components(operations: Iterable[Operation]) -> list[tuple[list[Key], list[Operation]]]:
     """Operations by connected keys; without those that say nothing (refused, reads without an answer)."""
     chosen = [one for one in operations if _matters(one)]
-    mortal = {key for one in chosen if _unsuitable(one) for key in keys_of(one)}
+    mortal = _mortal(chosen)
     parent: dict[Key, Key] = {}
 
     def root(key: Key) -> Key:
@@ -90,6 +90,20 @@ def _matters(one: Operation) -> bool:
     if one.failed or (one.is_known and one.is_transaction and one.reply is None):
         return False  # nothing was done
     return not (one.is_ambiguous and not any(meaning_of(args).writes for args in one.commands))
+
+
+def _mortal(operations: list[Operation]) -> set[Key]:
+    """Keys with deadlines, and those that were written together with one: RENAME hands a deadline on.
+
+    A write that is left out for one of its keys would be missing for the others.
+    """
+    mortal = {key for one in operations if _unsuitable(one) for key in keys_of(one)}
+    writes = [keys_of(one) for one in operations if any(meaning_of(args).writes for args in one.commands)]
+    while True:
+        grown = {key for keys in writes if not mortal.isdisjoint(keys) for key in keys}
+        if grown <= mortal:
+            return mortal
+        mortal |= grown
 
 
 def _unsuitable(one: Operation) -> bool:
