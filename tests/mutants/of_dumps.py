@@ -6,8 +6,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a backup removes what it has just written",
         "trikv.storage.layout",
-        "        if name != written and (numbers := _numbers(pattern, name)) is not None\n",
-        "        if (numbers := _numbers(pattern, name)) is not None\n",
+        "        if name != written and (match := pattern.fullmatch(name)) is not None\n",
+        "        if (match := pattern.fullmatch(name)) is not None\n",
         "storage/test_layout.py::test_the_highest_and_the_one_just_written_are_kept",
     ),
     mutant(

@@ -135,14 +135,13 @@ def test_strangers_survive_and_change_nothing(strangers: list[tuple[str, str, bo
 def test_the_highest_and_the_one_just_written_are_kept(
     indexes: list[int], keep: int, data: st.DataObject
 ) -> None:
-    """Whatever the clocks said, `keep` are left by the numbers of the log; higher ones are another log's."""
+    """Whatever the clocks said: exactly `keep` are left, by the numbers of the log."""
     years = data.draw(st.lists(st.integers(1970, 2999), min_size=len(indexes), max_size=len(indexes)))
     named = {index: f"{year}0301T101112Z-{index}.json" for index, year in zip(indexes, years, strict=True)}
     written = named[data.draw(st.sampled_from(indexes))] if indexes else "nothing"
     gone = layout.obsolete([*named.values(), *STRANGE], layout.BACKUP, keep, written)
     left = sorted(index for index, name in named.items() if name not in gone)
-    newest = next((index for index, name in named.items() if name == written), None)
-    older = sorted((index for index in indexes if newest is None or index < newest), reverse=True)
-    above = [index for index in indexes if newest is not None and index >= newest]
-    assert left == sorted([*older[: keep - 1], *above])
+    others = sorted((index for index, name in named.items() if name != written), reverse=True)
+    expected = [*others[: keep - 1], *(index for index, name in named.items() if name == written)]
+    assert left == sorted(expected)
     assert len(gone) == len(named) - len(left), "and nothing else goes"

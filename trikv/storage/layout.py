@@ -72,24 +72,15 @@ def is_own(directory: str, name: str) -> bool:
 def obsolete(names: Iterable[str], pattern: re.Pattern[str], keep: int, written: str) -> list[str]:
     """Those to remove, lowest first: of the names that `pattern` knows all but `written` and the highest.
 
-    `keep` are left of this log's. Names are ordered by the numbers in the pattern's groups: by the log, not
-    by a clock, which may have been wrong. What is above `written`, the newest, is of another log, that of a
-    cluster that had this directory before: it is not counted, and stays.
+    `keep` are left in all. Names are ordered by the numbers in the pattern's groups: by the log, not by a
+    clock, which may have been wrong. `written` is the newest, whatever its number says.
     """
-    newest = _numbers(pattern, written)
     own = sorted(
-        (numbers, name)
+        ([int(number) for number in match.groups()], name)
         for name in names
-        if name != written and (numbers := _numbers(pattern, name)) is not None
+        if name != written and (match := pattern.fullmatch(name)) is not None
     )
-    older = [name for numbers, name in own if newest is None or numbers <= newest]
-    return older[: max(0, len(older) + 1 - keep)]
-
-
-def _numbers(pattern: re.Pattern[str], name: str) -> list[int] | None:
-    """The numbers in a name of ours, by which it is ordered; None for any other name."""
-    match = pattern.fullmatch(name)
-    return None if match is None else [int(number) for number in match.groups()]
+    return [name for _, name in own[: max(0, len(own) + 1 - keep)]]
 
 
 async def names_in(disk: Disk, directory: str) -> list[str]:
