@@ -55,8 +55,8 @@ DISKS: tuple[Mutant, ...] = (
     mutant(
         "a directory's sync is none",
         "trikv.host.disk",
-        "        os.fsync(fd)\n",
-        "        os.fstat(fd)\n",
+        "        os.fsync(self.hold(path))\n",
+        "        os.fstat(self.hold(path))\n",
         "host/test_kernel_disk.py::test_a_directory_is_synced_itself",
     ),
     mutant(
