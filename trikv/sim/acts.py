@@ -25,7 +25,7 @@ from trikv.storage.wal import WalSettings
 from trikv.units import counted
 
 DUMP, INCOMPLETE_DUMP = "dump.json", "dump.incomplete.json"
-_BACKUP = re.compile(r".*/(backups/[^/]+\.json): (\d+) keys at index (\d+)")
+_BACKUP = re.compile(r".*/(backups/[^/]+\.json): (\d+) keys? at index (\d+)")
 _SNAPSHOT = re.compile(r"snapshots/(\d{20})-\d{20}\.json")
 
 

@@ -117,6 +117,14 @@ def test_a_backup_is_there_whole_and_of_its_time(scene: Scene) -> None:
     assert (seen.index, seen.contents) == (9, {(0, b"a"): (b"1", 0), (9, b"\xff"): (b"2", 77)})
 
 
+def test_a_backup_of_one_key_is_read_as_well(scene: Scene) -> None:
+    """What a node says of it stands in the singular."""
+    scene.files[1]["backups/x-9.json"] = document(
+        9, keys=[{"db": 0, "k": "a", "t": "string", "v": "1", "n": 1}], count=1
+    )
+    assert scene.answer("BACKUP", BACKUP.replace(b"2 keys", b"1 key")) == []
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

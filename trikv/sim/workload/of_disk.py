@@ -46,7 +46,7 @@ def _save(draw: Draw) -> list[Step]:
 @request("disk", "BACKUP")
 def _backup(_: Draw) -> list[Step]:
     def is_path(told: Told) -> bool:
-        return told.fails(BUSY, FULL) or b" keys at index " in told.reply
+        return told.fails(BUSY, FULL) or b" at index " in told.reply
 
     return [local(is_path, (b"BACKUP",))]
 
