@@ -147,7 +147,6 @@ class Client:
             belief.forget_watches()
         elif step.commands[0][0] == b"WATCH":
             belief.watched += tuple((belief.database, key) for key in step.commands[0][1:])
-        belief.has_written |= any(meaning_of(args).writes for args in step.commands)
 
     async def _exchange(self, connection: Connection, asked: list[Asked]) -> None:
         """Send the steps in one piece, and write down each answer as it comes."""
@@ -173,6 +172,9 @@ class Client:
         text = str(reply) if isinstance(reply, hiredis.ReplyError) else ""
         if asked.operation is not None:
             self._note(asked, asked.operation, reply, text)
+            if not text:  # what was refused is nothing that WAIT could wait for
+                writes = any(meaning_of(args).writes for args in asked.step.commands)
+                connection.belief.has_written |= writes
             self._follow(connection, asked, text)
             if reply is None and asked.step.form is Form.TRANSACTION and not asked.belief.watched:
                 self._fail(

@@ -16,7 +16,7 @@ def _wait(draw: Draw) -> list[Step]:
     def is_count(told: Told) -> bool:
         if not isinstance(told.reply, int) or not 0 <= told.reply < told.nodes:
             return False
-        is_enough = told.reply >= wanted or not told.belief.has_written
+        is_enough = told.reply >= wanted or not told.now.has_written
         return is_enough or told.waited_s * 1000 >= timeout_ms
 
     wait = local(is_count, (b"WAIT", b"%d" % wanted, b"%d" % timeout_ms))

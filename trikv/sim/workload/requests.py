@@ -32,7 +32,7 @@ class Belief:
     id: int | None = None
     """CLIENT ID, once it was told."""
     has_written: bool = False
-    """It has sent a write."""
+    """A write of it was answered, and not refused."""
     watched: tuple[Key, ...] = ()
     """Where any is, the next EXEC may do nothing."""
 
