@@ -189,7 +189,7 @@ class Desk:
                 waiters=self.waiters,
                 reads=Reads(NODE, 1),
                 logtime=logtime,
-                leading=Leading(self.raft, applier, logtime, host, 0, LeadingSettings()),
+                leading=Leading(self.raft, applier, logtime, host, Bootstrap(0), LeadingSettings()),
                 links=cast("Links", self.links),
                 writer=cast("Writer", self.writer),
                 applier=applier,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.node.counting import until
 from tests.node.simcluster import SimCluster, run_cluster
+from tests.node.test_whole_disks import fill_up
 from tests.storage.memory_disk import MemoryDisk
 from tests.storage.model import run_now
 from trikv.machine.machine import Machine
@@ -176,5 +177,25 @@ def test_what_is_no_older_state_of_this_cluster_is_set_aside(there: Callable[[],
         await cluster.leader()
         await stopped(cluster, 1)
         assert len([path for path in volume.names if path.startswith("aside/")]) == 1, "once is enough"
+
+    run_cluster(scenario, count=1)
+
+
+def test_what_is_in_the_way_keeps_its_name_until_the_new_dump_is_whole() -> None:
+    """A full disk at the stop: the dump of the cluster that was here before is where its owner left it."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        await cluster.leader()
+        client = await cluster.connect(1)
+        for number in range(30):
+            assert await client.call("SET", f"k{number}", "v" * 1000) == b"OK"
+        there = inode_of(document(THEIRS, 3))
+        cluster.world.machine("node1").volume.change(Added(DUMP, there))
+        fill_up(cluster, 1)
+        await stopped(cluster, 1)
+        assert cluster.nodes[1].dumped is False
+        assert cluster.world.machine("node1").volume.names[DUMP] is there
+        assert not [name for name in names(cluster, 1) if name.startswith("aside/")]
 
     run_cluster(scenario, count=1)

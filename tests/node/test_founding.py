@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.founding import Adopt, Found, Founding, record_for, standing
-from trikv.protocol.messages import BootstrapRecord
+from trikv.protocol.messages import BootstrapRecord, Standing
 from trikv.raft.types import DiskId, Member, Membership
 
 CLUSTER = b"c" * 16
@@ -35,8 +36,22 @@ def test_lowest_id_founds_once_everyone_is_blank() -> None:
     assert one.heard(2, disk(2), BLANK) is None
     found = one.heard(3, disk(3), BLANK)
     assert found == Found(
-        Membership(tuple(Member(n, disk(n), voter=True, address=ADDRESSES[n]) for n in (1, 2, 3)))
+        Membership(tuple(Member(n, disk(n), voter=True, address=ADDRESSES[n]) for n in (1, 2, 3))),
+        FEATURE_LEVEL,
     )
+
+
+def test_a_cluster_is_founded_at_the_level_that_all_know() -> None:
+    """A member of an older release carries out the log too; it tells no level."""
+    one = founding()
+    one.heard(2, disk(2), Standing(True, bytes(16), (1, 2, 3)))
+    found = one.heard(3, disk(3), BLANK)
+    assert found is not None
+    assert found.feature_level == 1 < FEATURE_LEVEL
+    one.lost(2)
+    found = one.heard(2, disk(2), BLANK)  # it was stopped, and came back with this release
+    assert found is not None
+    assert found.feature_level == FEATURE_LEVEL
 
 
 def test_others_never_found() -> None:
@@ -84,12 +99,11 @@ def test_named_disk_starts_as_voter_any_other_as_learner() -> None:
     """The record's holder names the members only to a disk that is one of them; so does the disk check."""
     membership = Membership(tuple(Member(n, disk(n), voter=True, address="") for n in (1, 2, 3)))
     two = founding(2)
-    assert record_for(CLUSTER, membership, 2, disk(2)) == BootstrapRecord(CLUSTER, membership)
-    assert two.handed(record_for(CLUSTER, membership, 2, disk(2))) == Adopt(CLUSTER, membership)
-    assert two.handed(record_for(CLUSTER, membership, 2, disk(2, 1))) == Adopt(CLUSTER, Membership(()))
-    assert two.handed(BootstrapRecord(CLUSTER, Membership(membership.members[2:]))) == Adopt(
-        CLUSTER, Membership(())
-    )
+    assert record_for(CLUSTER, membership, 2, 2, disk(2)) == BootstrapRecord(CLUSTER, membership, 2)
+    assert two.handed(record_for(CLUSTER, membership, 2, 2, disk(2))) == Adopt(CLUSTER, membership, 2)
+    assert two.handed(record_for(CLUSTER, membership, 2, 2, disk(2, 1))) == Adopt(CLUSTER, Membership(()), 2)
+    older = BootstrapRecord(CLUSTER, Membership(membership.members[2:]))
+    assert two.handed(older) == Adopt(CLUSTER, Membership(()), 1)
 
 
 @given(

@@ -6,6 +6,7 @@ from typing import cast
 import attrs
 import msgspec
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,7 +86,7 @@ class Leader:
             cast("Applier", self.applier),
             self.logtime,
             cast("Host", StillWorld()),
-            777,
+            Bootstrap(777, FEATURE_LEVEL),
             SETTINGS,
         )
         self.first = self.raft.last_index + 1
@@ -196,6 +197,23 @@ def test_first_leader_writes_members_and_settings_once(group: Cluster) -> None:
     assert [batch.items for batch in leader.batches()] == [(Bootstrap(777, FEATURE_LEVEL),)]
 
 
+def test_only_a_disk_whose_release_knows_the_rules_joins(group: Cluster) -> None:
+    """An older release would carry out the log differently; one that tells no level knows the first."""
+    leader = Leader(group)
+    leader.applier.machine.feature_level = FEATURE_LEVEL
+    joiner = Joiner(b"d" * 16, "", 0)
+    leader.leading.asked_to_join(2, joiner)
+    assert not leader.leading.joiners
+    with structlog.testing.capture_logs() as lines:
+        leader.leading.level_told(2, FEATURE_LEVEL - 1)
+    assert [(line["log_level"], line["peer"]) for line in lines] == [("error", 2)]
+    leader.leading.asked_to_join(2, joiner)
+    assert not leader.leading.joiners
+    leader.leading.level_told(2, FEATURE_LEVEL)
+    leader.leading.asked_to_join(2, joiner)
+    assert leader.leading.joiners == {2: joiner}
+
+
 def test_nothing_is_done_before_the_terms_first_entry_has_applied(group: Cluster) -> None:
     """A new leader's machine may be far behind its log: what it shows is no ground to act on."""
     leader = Leader(group)
@@ -211,7 +229,7 @@ def test_nothing_is_done_before_the_terms_first_entry_has_applied(group: Cluster
         cast("Applier", Behind(leader.raft)),
         leader.logtime,
         cast("Host", StillWorld()),
-        0,
+        Bootstrap(0),
         SETTINGS,
     )
     behind.keep_up(5_000)

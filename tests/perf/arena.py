@@ -9,7 +9,7 @@ from typing import Self
 import attrs
 
 from tests.perf import cpu
-from tests.perf.generator import Load, Outcome, fill
+from tests.perf.generator import Load, Outcome, Work, fill
 from tests.perf.rows import Contender, Side
 from tests.perf.servers import Redis, Servers, Trikv
 
@@ -70,17 +70,22 @@ class Arena:
     def drive(self, contender: Contender, seconds: float) -> Run:
         """Put the contender's load on its servers, which `have` started."""
         servers = self._alive[contender.side]
-        leader = servers.leader()
-        time.sleep(_BREATH_S)
-        before = _spent_us(servers)
-        outcome = Load(servers.ports if contender.everywhere else [leader], contender.work).run(seconds)
-        spent = {port: after - before[port] for port, after in _spent_us(servers).items()}
-        commands = max(1.0, outcome.rate * seconds)
-        return Run(
-            outcome=outcome,
-            leader_us=spent[leader] / commands,
-            others_us=(sum(spent.values()) - spent[leader]) / commands,
-        )
+        return measured(servers, contender.work, seconds, everywhere=contender.everywhere)
+
+
+def measured(servers: Servers, work: Work, seconds: float, *, everywhere: bool) -> Run:
+    """Drive `servers` for so long; on all three if `everywhere`, else on the leader alone."""
+    leader = servers.leader()
+    time.sleep(_BREATH_S)
+    before = _spent_us(servers)
+    outcome = Load(servers.ports if everywhere else [leader], work).run(seconds)
+    spent = {port: after - before[port] for port, after in _spent_us(servers).items()}
+    commands = max(1.0, outcome.rate * seconds)
+    return Run(
+        outcome=outcome,
+        leader_us=spent[leader] / commands,
+        others_us=(sum(spent.values()) - spent[leader]) / commands,
+    )
 
 
 def _spent_us(servers: Servers) -> dict[int, float]:

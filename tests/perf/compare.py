@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from tests.perf import cpu, document, failover, machine, plot, rows
+from tests.perf import against, cpu, document, failover, machine, plot, rows
 from tests.perf.arena import Arena
 from tests.perf.generator import Load, Outcome, Work
 from tests.perf.greedy import greedy_client
@@ -168,6 +168,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round: does it work?")
     parser.add_argument("--ahead", action="store_true", help=machine.AHEAD_HELP)
     parser.add_argument("--curve", action="store_true", help="also the plot's points, for --json")
+    parser.add_argument("--against", help=against.HELP)
     parser.add_argument("--json", type=Path, help="write everything measured into this file")
     parser.add_argument("--document", action="store_true", help=document.HELP)
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="a real disk (%(default)s)")
@@ -194,6 +195,13 @@ def main() -> None:
         here = machine.describe(directory)
         if here.file_system.startswith("tmpfs"):
             raise SystemExit(f"{asked.directory} is in memory: syncs there cost nothing; give --directory")
+        if asked.against:
+            base = against.python_of(asked.against, directory)
+            turns = against.duel(
+                base, directory, asked.port, seconds=effort.seconds, rounds=effort.rounds, say=_note
+            )
+            print(here, *against.table(turns), sep="\n")  # noqa: T201 - a command line prints
+            return
         report = Report(here, effort.seconds, effort.rounds)
         with Arena(directory, asked.port, asked.redis_port) as arena:
             comparison = Comparison(arena, effort, report, _note)

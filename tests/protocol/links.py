@@ -75,7 +75,7 @@ ONE_OF_EACH: tuple[PeerMessage, ...] = (
     JoinRequest(DISKS[2], "10.0.0.2:18080"),
     Draining(),
     Drained(),
-    Standing(False, CLUSTER, (1, 2, 3), password_mark(b"the secret", b"a password")),
+    Standing(False, CLUSTER, (1, 2, 3), password_mark(b"the secret", b"a password"), 2),
 )
 
 

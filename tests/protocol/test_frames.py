@@ -32,8 +32,8 @@ RECORDED_FIRST = FORMATS / "peer_frames.bin"
 """As the first version wrote them."""
 RECORDED_SECOND = FORMATS / "peer_frames_with_leases.bin"
 """Since heartbeat acks make promises and read requests may be content with a lease."""
-RECORDED = FORMATS / "peer_frames_with_passwords.bin"
-"""Since nodes tell each other by a mark whether they have one password: the last of `ONE_OF_EACH`."""
+RECORDED = FORMATS / "peer_frames_with_marks.bin"
+"""Since nodes tell by a mark which password they have, and which rules they know: the last of them."""
 SMALL = PieceLimits(message_bytes_max=200_000, urgent_bytes_max=1000, queue_bytes_max=100_000)
 
 
@@ -319,14 +319,14 @@ def test_recorded_frames_are_still_understood_and_still_written() -> None:
 
 
 def test_an_older_node_understands_a_newer_ones_standing() -> None:
-    """It reads the fields it knows, and what it says itself lacks nothing but the mark."""
+    """It reads the fields it knows; what it says itself lacks the mark and the level, which is the first."""
 
     class OlderStanding(msgspec.Struct, frozen=True, array_like=True, tag=110):
         blank: bool
         cluster: bytes
         configured: tuple[int, ...]
 
-    newer = Standing(False, b"cluster", (1, 2), b"mark")
+    newer = Standing(False, b"cluster", (1, 2), b"mark", 2)
     older = OlderStanding(False, b"cluster", (1, 2))
     assert msgspec.msgpack.decode(encode_message(newer), type=OlderStanding) == older
     assert decode_message(msgspec.msgpack.encode(older)) == Standing(False, b"cluster", (1, 2))

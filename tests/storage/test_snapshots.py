@@ -1,6 +1,8 @@
 """Snapshot files, identity, and documents written aside."""
 
 import errno
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import pytest
 
@@ -10,7 +12,7 @@ from trikv.storage import identity
 from trikv.storage.aside import SYNC_EVERY_BYTES, AsideFile, prune, remove_unfinished, write_whole
 from trikv.storage.errors import DiskFull, Exhausted, IdentityWithoutLog, StorageCorrupt, StrayName
 from trikv.storage.identity import DiskIdentity
-from trikv.storage.layout import BACKUP, BACKUPS
+from trikv.storage.layout import BACKUPS, obsolete_backups
 from trikv.storage.snapshots import SnapshotStore, StoredSnapshot
 
 
@@ -212,7 +214,7 @@ def test_backups_in_a_directory_of_their_own() -> None:
         file = run_now(store.aside(backup(index)))
         run_now(file.append(b"{}"))
         run_now(file.publish())
-    assert run_now(prune(disk, BACKUPS, BACKUP, 3, backup(12).removeprefix("backups/"))) == []
+    assert run_now(prune(disk, BACKUPS, but(3, backup(12)))) == []
     assert sorted(run_now(disk.names(BACKUPS))) == sorted(
         backup(index).removeprefix("backups/") for index in (10, 11, 12)
     )
@@ -230,6 +232,23 @@ def backup(index: int, year: int = 2026) -> str:
     return f"backups/{year}0301T101112Z-{index}.json"
 
 
+def but(keep: int, written: str) -> Callable[[Iterable[str]], list[str]]:
+    """The rule that leaves `keep` backups, of which the one at this path was just written."""
+    return partial(obsolete_backups, keep=keep, written=written.removeprefix("backups/"))
+
+
+def test_another_clusters_backups_crowd_out_none_of_ours() -> None:
+    """A directory that had a cluster before, at higher indexes: its backups stay, and so do ours."""
+    disk = MemoryDisk()
+    for index in (8_000, 9_000):
+        put(disk, backup(index, 2025))
+    for index in (1, 2, 3, 4):
+        put(disk, backup(index))
+        assert run_now(prune(disk, BACKUPS, but(3, backup(index)))) == []
+    left = {name for name in disk.names_now if name.startswith("backups/")}
+    assert left == {backup(8_000, 2025), backup(9_000, 2025), backup(2), backup(3), backup(4)}
+
+
 def test_what_cannot_be_removed_stays_and_is_told() -> None:
     """A directory with a backup's name, a file that may not be touched: said, and the rest goes on."""
     disk = MemoryDisk()
@@ -245,7 +264,7 @@ def test_what_cannot_be_removed_stays_and_is_told() -> None:
         return None
 
     disk.fail = fail
-    refusals = run_now(prune(disk, BACKUPS, BACKUP, 1, backup(5).removeprefix("backups/")))
+    refusals = run_now(prune(disk, BACKUPS, but(1, backup(5))))
     assert [type(refusal) for refusal in refusals] == [IsADirectoryError, PermissionError]
     left = {name for name in disk.names_now if name.startswith("backups/")}
     assert left == {backup(2), backup(3), backup(5)}
@@ -257,7 +276,7 @@ def test_a_failing_disk_is_no_foreign_file() -> None:
     put(disk, backup(1))
     disk.fail = lambda kind, _path: errno.EIO if kind == "remove" else None
     with pytest.raises(OSError, match="EIO"):
-        run_now(prune(disk, BACKUPS, BACKUP, 1, "another"))
+        run_now(prune(disk, BACKUPS, but(1, backup(2))))
 
 
 def test_the_snapshot_just_written_is_never_removed() -> None:

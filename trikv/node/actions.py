@@ -4,7 +4,7 @@ None of them is a log entry (PROTOCOL 6). What writes a file waits behind a barr
 the file holds every write that was acknowledged before they were asked for, on whichever node.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 import attrs
@@ -25,7 +25,7 @@ from trikv.raft.core import Raft
 from trikv.raft.types import SnapshotMeta
 from trikv.storage.aside import prune
 from trikv.storage.errors import NoRoom, StrayName
-from trikv.storage.layout import BACKUP, BACKUPS
+from trikv.storage.layout import BACKUPS, obsolete_backups
 from trikv.system_text import to_bytes
 from trikv.units import counted
 
@@ -171,8 +171,11 @@ class Actions:
         return meta, keys, f"{prefix}-{meta.index}.json"
 
     async def _prune(self, written: str) -> None:
+        def obsolete(names: Iterable[str]) -> list[str]:
+            return obsolete_backups(names, self._settings.backups_kept, written)
+
         disk = self._host.disk
-        for error in await prune(disk, BACKUPS, BACKUP, self._settings.backups_kept, written):
+        for error in await prune(disk, BACKUPS, obsolete):
             log.warning("an old backup stays: it cannot be removed", reason=str(error))
         await disk.sync_directory(BACKUPS)
 

@@ -294,11 +294,13 @@ class Conversation:
                 self._close()
             elif self._is_counted:
                 self._note_input()
-        # With nothing in flight what waits is the beginning of a request: however long, its rest must come.
-        is_small = self._intake.buffered_bytes <= self._limits.backlog_bytes_max
-        if self._paused and not self._over and (is_small or not self.is_busy()):
+        if self._paused and not self._over and self._may_resume():
             self._paused = False
             self._wire.resume()
+
+    def _may_resume(self) -> bool:
+        """Little waits; or nothing is in flight: the beginning of a request waits, and its rest must come."""
+        return not self.is_busy() or self._intake.buffered_bytes <= self._limits.backlog_bytes_max
 
     def _proceed(self) -> None:
         """Gather and answer until something is in flight or no whole request is left; then send."""

@@ -279,16 +279,17 @@ class Driver:
                 self._links.send(peer, said.DurableReply(counter, voters_holding(raft, index)))
             case said.DurableReply(counter=counter, voters=voters):
                 self._parts.durability.told(counter, voters)
-            case said.Standing(blank=blank, password=password):
+            case said.Standing(blank=blank, password=password, feature_level=level):
                 self._parts.guard.heard(peer, password)
+                self._leading.level_told(peer, level)
                 if blank:
-                    cluster = self._parts.identity.cluster
-                    self._links.send(peer, record_for(cluster, raft.membership, peer, disk))
+                    cluster, level = self._parts.identity.cluster, self._leading.feature_level
+                    self._links.send(peer, record_for(cluster, raft.membership, level, peer, disk))
             case said.BootstrapRecord():
                 pass  # meant for a blank disk; this one has its record
             case said.JoinRequest(disk=joining, address=address):
                 if joining == disk and peer in self._links.peers():  # a stray node is nobody's replacement
-                    self._leading.joiners[peer] = Joiner(disk, address, self._now_ms)
+                    self._leading.asked_to_join(peer, Joiner(disk, address, self._now_ms))
             case said.Draining(is_quiet=is_quiet):
                 self.draining.setdefault(peer, False)
                 if is_quiet:

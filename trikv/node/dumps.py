@@ -6,9 +6,10 @@ holds all that the other does, because both are states of one log. Of another cl
 no whole dump, nothing is known, so it may hold more.
 
 - ``dump.json`` is complete: its barrier has proved that it holds everything acknowledged.
-- ``dump.incomplete.json`` is that of a stop without a majority. It is not written at all where either file
+- ``dump.incomplete.json`` is that of a stop without a majority. It is not written at all if either file
   holds more already: such a node comes up with its snapshot, and knows of nothing after it.
-- What may hold more and is in the way is renamed into ``aside/``.
+- What may hold more and is in the way is renamed into ``aside/``, when the new dump is whole: until then a
+  full disk or a second signal leaves it under its name.
 """
 
 from datetime import UTC, datetime
@@ -41,36 +42,35 @@ class Held:
     """What stands under a dump's name."""
 
     cluster: bytes = b""
-    """Whose state it is; empty where it is no whole dump of trikv's."""
+    """Whose state it is; empty if it is no whole dump of trikv's."""
     index: int = 0
 
     def holds(self, cluster: bytes, index: int) -> bool:
-        """True where it surely holds all of `cluster`'s state at `index`."""
+        """True if it surely holds all of `cluster`'s state at `index`."""
         return self.cluster == cluster and self.index >= index
 
 
-NOTHING = None
-"""No file bears the name."""
-
-
 def may_hold_more(held: Held | None, cluster: bytes, index: int) -> bool:
-    """True unless a dump of `cluster` at `index` has all that is there."""
-    return held is not NOTHING and (held.cluster != cluster or held.index > index)
+    """True unless a dump of `cluster` at `index` has all that is there; None: no file bears the name."""
+    return held is not None and (held.cluster != cluster or held.index > index)
 
 
 def is_superfluous(complete: Held | None, incomplete: Held | None, cluster: bytes, index: int) -> bool:
-    """True where an incomplete dump of `cluster` at `index` would add nothing to what is there."""
-    if complete is not NOTHING and complete.holds(cluster, index):
+    """True if an incomplete dump of `cluster` at `index` would add nothing to what is there."""
+    if complete is not None and complete.holds(cluster, index):
         return True
-    return incomplete is not NOTHING and incomplete.holds(cluster, index + 1)
+    return incomplete is not None and incomplete.holds(cluster, index + 1)
 
 
 async def look_at(disk: Disk, path: str) -> Held | None:
-    """What a dump on the disk says of itself, by its first and last line. OSError where the disk fails."""
+    """What a dump on the disk says of itself, by its first and last line; None if there is none.
+
+    Raises OSError if the disk fails.
+    """
     try:
         file = await disk.open(path)
     except FileNotFoundError:
-        return NOTHING
+        return None
     except (IsADirectoryError, PermissionError):  # whatever it holds: it is renamed, not opened
         return Held()
     try:
@@ -94,13 +94,16 @@ class Dumps:
         self._cluster = cluster
 
     async def write(self, position: SnapshotMeta, *, complete: bool) -> bool:
-        """Leave a dump of the state, which is at `position` or beyond; True where there is one at the end."""
+        """Leave a dump of the state, which is at `position` or beyond; True if there is one at the end."""
         path = DUMP if complete else INCOMPLETE_DUMP
         try:
             if not complete and await self._is_superfluous(position.index):
                 return True
-            await self._set_aside(path, position.index)
-            meta, keys = await self._snapshotter.write_document(lambda _: path, complete=complete)
+            meta, keys = await self._snapshotter.write_document(
+                lambda _: path,
+                complete=complete,
+                make_room=lambda: self._set_aside(path, position.index),
+            )
         except (OSError, StorageError) as error:
             # The peers still wait for our word, and the log has everything that was acknowledged.
             log.error("no dump was written", file=path, reason=str(error))
@@ -121,7 +124,7 @@ class Dumps:
         held = await look_at(disk, path)
         if not may_hold_more(held, self._cluster, index):
             return
-        assert held is not NOTHING, "only what is there may hold more"
+        assert held is not None, "only what is there may hold more"
         moment = datetime.fromtimestamp(self._host.clock.wall_ms() / 1000, UTC)
         name = f"{held.cluster[:4].hex()}-{held.index}" if held.cluster else f"{moment:%Y%m%dT%H%M%S.%fZ}"
         target = f"{ASIDE}/dump-{name}.json"

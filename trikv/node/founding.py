@@ -6,7 +6,8 @@ out of blankness, and both end with a record that some other node, or this one, 
 - The cluster is new. Only when *every* configured member reports a blank disk does the lowest id write
   the record: a cluster id and the membership, each member named with its disk. It hands it to the disks it
   names; so does any node that already holds it. A named disk has never had a log, hence never voted, and
-  may start as a voter at any later time.
+  may start as a voter at any later time. It names a feature level too, the highest that all of them know,
+  for whoever becomes the first leader: members of different releases must not carry out one log differently.
 - The cluster is old and this disk is new to it. Then the record names no members: the node starts as a
   learner-to-be, asks to join, and the leader swaps it in by committed changes.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from trikv.machine.features import FEATURE_LEVEL
 from trikv.protocol.messages import BootstrapRecord, Standing
 from trikv.raft.types import DiskId, Member, Membership, NodeId
 
@@ -24,6 +26,8 @@ class Found:
     """Write the first record of a new cluster, durably, then hand it over."""
 
     membership: Membership
+    feature_level: int
+    """The highest that every member knows."""
 
 
 @attrs.frozen
@@ -32,6 +36,7 @@ class Adopt:
 
     cluster: bytes
     membership: Membership
+    feature_level: int
 
 
 class Founding:
@@ -42,12 +47,15 @@ class Founding:
         self._disk = disk
         self._addresses = {**peers, node_id: address}
         self._blank: dict[NodeId, DiskId] = {node_id: disk}
+        self._levels: dict[NodeId, int] = {node_id: FEATURE_LEVEL}
+        """The feature level that each of the blank ones knows."""
 
     def heard(self, peer: NodeId, disk: DiskId, standing: Standing) -> Found | None:
         """A peer said how it stands."""
         self._blank.pop(peer, None)
         if standing.blank and set(standing.configured) == set(self._addresses):
             self._blank[peer] = disk
+            self._levels[peer] = standing.feature_level
         return self.decide()
 
     def lost(self, peer: NodeId) -> None:
@@ -62,22 +70,24 @@ class Founding:
             Member(member, self._blank[member], voter=True, address=self._addresses[member])
             for member in sorted(self._addresses)
         )
-        return Found(Membership(members))
+        return Found(Membership(members), min(self._levels[member.id] for member in members))
 
     def handed(self, record: BootstrapRecord) -> Adopt:
         """A node that holds a cluster answered our standing with a record."""
         members = record.membership.members
         if any(member.id == self._node_id and member.disk == self._disk for member in members):
-            return Adopt(record.cluster, record.membership)
-        return Adopt(record.cluster, Membership(()))
+            return Adopt(record.cluster, record.membership, record.feature_level)
+        return Adopt(record.cluster, Membership(()), record.feature_level)
 
 
-def record_for(cluster: bytes, membership: Membership, peer: NodeId, disk: DiskId) -> BootstrapRecord:
+def record_for(
+    cluster: bytes, membership: Membership, feature_level: int, peer: NodeId, disk: DiskId
+) -> BootstrapRecord:
     """What the holder of a cluster hands to a blank disk: the members if it is one of them, else none."""
     named = any(member.id == peer and member.disk == disk for member in membership.members)
-    return BootstrapRecord(cluster, membership if named else Membership(()))
+    return BootstrapRecord(cluster, membership if named else Membership(()), feature_level)
 
 
 def standing(*, blank: bool, cluster: bytes, configured: Iterable[NodeId], password: bytes) -> Standing:
     """What a node tells each peer when a link opens; `password` is its mark."""
-    return Standing(blank, cluster, tuple(sorted(configured)), password)
+    return Standing(blank, cluster, tuple(sorted(configured)), password, FEATURE_LEVEL)

@@ -2,10 +2,10 @@
 
 import attrs
 import msgspec
+import structlog
 
 from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap, RawBatch
-from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.applier import Applier
 from trikv.node.logtime import LogTime
 from trikv.node.swap import Joiner, next_change
@@ -13,6 +13,8 @@ from trikv.raft.core import Raft
 from trikv.raft.types import NodeId
 
 _encode = msgspec.msgpack.Encoder().encode
+
+log = structlog.get_logger()
 
 
 class _Stamped(msgspec.Struct, array_like=True):
@@ -48,7 +50,7 @@ class Leading:
         applier: Applier,
         logtime: LogTime,
         host: Host,
-        maxmemory: int,
+        bootstrap: Bootstrap,
         settings: LeadingSettings,
     ) -> None:
         self.joiners: dict[NodeId, Joiner] = {}
@@ -56,7 +58,10 @@ class Leading:
         self._applier = applier
         self._logtime = logtime
         self._host = host
-        self._maxmemory = maxmemory
+        self.bootstrap = bootstrap
+        """What a cluster without settings is founded with."""
+        self.levels: dict[NodeId, int] = {}
+        """The feature level that each peer said it knows."""
         self._settings = settings
         self._last_batch_index = 0
         self._last_batch_ms = 0
@@ -132,6 +137,28 @@ class Leading:
         """True once the log has brought the cluster's first settings; nothing else is proposed before."""
         return self._applier.machine.feature_level > 0
 
+    @property
+    def feature_level(self) -> int:
+        """The cluster's, or what it is to be founded with."""
+        return self._applier.machine.feature_level or self.bootstrap.feature_level
+
+    def level_told(self, peer: NodeId, level: int) -> None:
+        """A peer said which feature level it knows."""
+        self.levels[peer] = level
+        if level < self._applier.machine.feature_level:
+            log.error(
+                "a peer's release does not know this cluster's rules, so what it shows may be wrong: "
+                "stop it, then start it with this release and --refill",
+                peer=peer,
+                knows=level,
+                cluster=self._applier.machine.feature_level,
+            )
+
+    def asked_to_join(self, peer: NodeId, joiner: Joiner) -> None:
+        """A blank disk under a member's id wants in; not if its release does not know the cluster's rules."""
+        if self.levels.get(peer, 1) >= self.feature_level:
+            self.joiners[peer] = joiner
+
     def _found(self, boot_ms: int) -> None:
         """The first leader writes the members and the replicated settings into the log (PROTOCOL 22).
 
@@ -142,7 +169,7 @@ class Leading:
         if self._founded_term == raft.term or raft.is_transferring:
             return
         stated = raft.membership_index > 0 or raft.propose_membership(raft.membership) is not None
-        if stated and self._propose_one([_encode(Bootstrap(self._maxmemory, FEATURE_LEVEL))], boot_ms):
+        if stated and self._propose_one([_encode(self.bootstrap)], boot_ms):
             self._founded_term = raft.term
 
     def _expiry_is_due(self, boot_ms: int) -> bool:

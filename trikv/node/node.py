@@ -8,6 +8,7 @@ import trio
 from trikv.config import ConfigError, NodeConfig
 from trikv.host.seam import Address, Host, Listening, UnixAddress, Wire
 from trikv.host.seam import Conversation as Conversing
+from trikv.machine.batch import Bootstrap
 from trikv.node import serving
 from trikv.node.actions import Actions, ActionSettings
 from trikv.node.applier import Applier
@@ -18,7 +19,7 @@ from trikv.node.descriptors import Shares, share
 from trikv.node.driver import Driver, Parts
 from trikv.node.durability import Durability
 from trikv.node.events import Event, LinkDown, PeerSaid
-from trikv.node.founding import Adopt, Founding, standing
+from trikv.node.founding import Adopt, Found, Founding, standing
 from trikv.node.guard import PasswordGuard
 from trikv.node.info import OwnInfo
 from trikv.node.intake import ConversationLimits
@@ -273,7 +274,7 @@ class Node:
         if adopt is None:
             return None
         settings = self._wal_settings()
-        opened = await create_log(self._host, disk, settings, adopt.cluster, adopt.membership)
+        opened = await create_log(self._host, disk, settings, adopt)
         log.info("joined a cluster", cluster=adopt.cluster.hex(), voter=bool(adopt.membership.members))
         return opened
 
@@ -306,7 +307,7 @@ class Node:
         peers = {peer: config.peers[peer] for peer in links.peers()}
         founding = Founding(config.node_id, disk.disk, own_address, peers)
         if (found := founding.decide()) is not None:
-            return Adopt(self._host.entropy.bytes(16), found.membership)
+            return self._adopt(found)
         log.info("this disk is blank: waiting for the other nodes", peers=sorted(peers))
         while not self._stop.is_set():
             adopt = None
@@ -326,12 +327,16 @@ class Node:
                 self._guard.heard(peer, message.password)
                 found = founding.heard(peer, disk, message)
                 if found is not None:
-                    return Adopt(self._host.entropy.bytes(16), found.membership)
+                    return self._adopt(found)
             case PeerSaid(message=BootstrapRecord() as record):
                 return founding.handed(record)
             case _:
                 pass  # Raft's messages are for members; this disk is none yet
         return None
+
+    def _adopt(self, found: Found) -> Adopt:
+        """Give the cluster that this node founds its id."""
+        return Adopt(self._host.entropy.bytes(16), found.membership, found.feature_level)
 
     # ------------------------------------------------------------------ parts
 
@@ -354,6 +359,7 @@ class Node:
         limits = ProposalLimits(
             entry_bytes_max=config.entry_bytes_max, deadline_ms=config.command_deadline_ms
         )
+        bootstrap = Bootstrap(config.maxmemory, opened.founding_level)
         life = int.from_bytes(host.entropy.bytes(7), "big")
         parts = Parts(
             host=host,
@@ -367,7 +373,7 @@ class Node:
                 by_lease=config.reads == "lease",
             ),
             logtime=logtime,
-            leading=Leading(raft, applier, logtime, host, config.maxmemory, LeadingSettings()),
+            leading=Leading(raft, applier, logtime, host, bootstrap, LeadingSettings()),
             links=links,
             writer=Writer(opened.wal, inbox, boot_ms),
             applier=applier,

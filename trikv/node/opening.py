@@ -7,8 +7,9 @@ from trikv.config import ConfigError
 from trikv.host.seam import Host
 from trikv.machine.machine import Machine
 from trikv.machine.snapshot import Restore, SnapshotError
+from trikv.node.founding import Adopt
 from trikv.node.header import Header, header_of
-from trikv.raft.types import Entry, HardState, Membership, SnapshotMeta
+from trikv.raft.types import Entry, HardState, SnapshotMeta
 from trikv.storage import identity as identity_files
 from trikv.storage.aside import remove_unfinished
 from trikv.storage.errors import LogMissing, StorageCorrupt
@@ -41,6 +42,9 @@ class Opened:
     snapshot_bytes: int = 0
     snapshot_saved_ms: int = 0
     """When the snapshot's state was that of a running node; 0 before the first."""
+    founding_level: int = 1
+    """The feature level for a cluster that is not founded yet. A start knows nothing of what was agreed
+    before it, so it takes the one that every release knows."""
 
 
 async def tidy_up(host: Host) -> None:
@@ -114,16 +118,15 @@ async def open_log(host: Host, identity: DiskIdentity, settings: WalSettings) ->
     )
 
 
-async def create_log(
-    host: Host, identity: DiskIdentity, settings: WalSettings, cluster: bytes, membership: Membership
-) -> Opened:
+async def create_log(host: Host, identity: DiskIdentity, settings: WalSettings, adopt: Adopt) -> Opened:
     """Give a blank disk its log, durable before the identity names the cluster: no vote is forgotten."""
-    base = SnapshotMeta(0, 0, membership)
+    base, cluster = SnapshotMeta(0, 0, adopt.membership), adopt.cluster
     wal = await Wal.create(
         host.disk, settings, WalIdentity(cluster, identity.node, identity.disk), HardState(), base
     )
     await identity_files.save(host.disk, attrs.evolve(identity, cluster=cluster))
-    return Opened(wal, cluster, HardState(), base, (), Machine(), None)
+    level = adopt.feature_level
+    return Opened(wal, cluster, HardState(), base, (), Machine(), None, founding_level=level)
 
 
 async def _load(store: SnapshotStore, stored: StoredSnapshot) -> tuple[Machine, Header]:

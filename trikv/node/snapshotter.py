@@ -4,7 +4,7 @@ A snapshot never stops the server: the machine is walked piece by piece between 
 ``trikv.machine.snapshot``), each piece written before the next is made. One walk at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import attrs
 import structlog
@@ -73,6 +73,14 @@ class SnapshotterStatistics:
     """How long the last one took."""
     began_ms: int | None = None
     """Boot time at which the one that is being taken began."""
+
+
+def _nobody_asks(_: Progress) -> None:
+    """Until the node stops nobody waits for a walk."""
+
+
+async def _nothing_is_in_the_way() -> None:
+    """A name of its own needs no room."""
 
 
 class Snapshotter:
@@ -201,9 +209,7 @@ class Snapshotter:
                     await file.append(piece)
                     size += len(piece)
                     self._moved(Progress("snapshot", walk.keys_passed, walk.keys, size))
-                # A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
-                while self._durable_index() < meta.index:  # noqa: ASYNC110 - rare, and over in one sync
-                    await trio.sleep(DURABLE_POLL_S)
+                await self._until_durable(meta.index)
                 async with self._publishing:
                     if self.newest is not None and self.newest.index >= meta.index:
                         await file.abort()  # an install has overtaken us
@@ -222,6 +228,17 @@ class Snapshotter:
             self._inbox.put(Compact(meta))
             log.info("snapshot", index=meta.index, bytes=size, keys=walk.keys)
             return meta
+
+    async def _until_durable(self, index: int) -> None:
+        """A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
+
+        Raises NoRoom if the node stops before the log is durable so far: it may never be, on a full disk, and
+        the dump needs no log.
+        """
+        while self._durable_index() < index:
+            if self._stopping:
+                raise NoRoom("the node stops", f"a snapshot at {index} before the log is durable there")
+            await trio.sleep(DURABLE_POLL_S)
 
     def _remember(
         self, meta: SnapshotMeta, size: int, bytes_applied: int, saved_ms: int, changes: int
@@ -346,11 +363,16 @@ class Snapshotter:
         self._taking.cancel()
 
     async def write_document(
-        self, path_of: Callable[[SnapshotMeta], str], *, complete: bool = True
+        self,
+        path_of: Callable[[SnapshotMeta], str],
+        *,
+        complete: bool = True,
+        make_room: Callable[[], Awaitable[None]] = _nothing_is_in_the_way,
     ) -> tuple[SnapshotMeta, int]:
         """Write the state as it is, aside first, durable when it returns: (where in the log, how many keys).
 
-        `path_of` names the file, given the position that it holds.
+        `path_of` names the file, given the position that it holds. `make_room` is called when the document is
+        written and about to get that name, which takes it from whatever bears it.
         """
         async with self._walking:
             meta = self._applier.position
@@ -363,6 +385,7 @@ class Snapshotter:
                     while piece := walk.step(piece_bytes):
                         await file.append(piece)
                         self._moved(Progress(file.path, walk.keys_passed, walk.keys, file.size))
+                    await make_room()
                     await file.publish()
                 finally:
                     with trio.CancelScope(shield=True):  # a stop at once leaves nothing half written
@@ -370,7 +393,3 @@ class Snapshotter:
             finally:
                 walk.abort()
             return meta, walk.keys
-
-
-def _nobody_asks(_: Progress) -> None:
-    """Until the node stops nobody waits for a walk."""

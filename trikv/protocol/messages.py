@@ -104,6 +104,8 @@ class Standing(msgspec.Struct, frozen=True, array_like=True, tag=110):
     password: bytes = b""
     """`trikv.protocol.peer.password_mark` of what the sender's AUTH must give; empty: it is of a version that
     does not say."""
+    feature_level: int = 1
+    """The highest level of `trikv.machine.features` whose rules the sender knows."""
 
 
 class BootstrapRecord(msgspec.Struct, frozen=True, array_like=True, tag=111):
@@ -111,7 +113,9 @@ class BootstrapRecord(msgspec.Struct, frozen=True, array_like=True, tag=111):
 
     cluster: bytes
     membership: Membership
-    """The members, where the disk is one of them and may start as such; none where it must ask to join."""
+    """The members if the disk is one of them and may start as such; none if it must ask to join."""
+    feature_level: int = 1
+    """What the cluster's first leader founds it with, unless that has been done: every member knows it."""
 
 
 class JoinRequest(msgspec.Struct, frozen=True, array_like=True, tag=112):

@@ -4,13 +4,13 @@ Snapshots, backups, the dump, the identity and repaired tails all go this way. T
 many megabytes synced at once would hold up the log's own syncs on the same device.
 """
 
-import re
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
 from trikv.storage.disk import Disk, DiskFile
 from trikv.storage.errors import room_for
-from trikv.storage.layout import UNFINISHED, is_unfinished, names_in, obsolete, own_file, path_of
+from trikv.storage.layout import UNFINISHED, is_unfinished, names_in, own_file, path_of
 
 SYNC_EVERY_BYTES = 1 << 20
 """Small enough not to hold up the log (64 MB at once stall its syncs by 30 ms), large enough to be rare."""
@@ -92,16 +92,14 @@ async def write_whole(disk: Disk, directory: str, name: str, data: bytes) -> Non
         await file.publish()
 
 
-async def prune(
-    disk: Disk, directory: str, pattern: re.Pattern[str], keep: int, written: str
-) -> list[OSError]:
-    """Remove what `layout.obsolete` names in `directory`, where `written` was just published.
+async def prune(disk: Disk, directory: str, obsolete: Callable[[Iterable[str]], list[str]]) -> list[OSError]:
+    """Remove from `directory` what `obsolete` picks of its names; `layout` has the rules.
 
     Gives the errors of those that could not be removed: a directory of such a name, a file that may not be
     touched. That an old file stays does no harm to the new one.
     """
     refusals: list[OSError] = []
-    for name in obsolete(await names_in(disk, directory), pattern, keep, written):
+    for name in obsolete(await names_in(disk, directory)):
         try:
             await disk.remove(path_of(directory, name))
         except FileNotFoundError:  # somebody was quicker

@@ -83,6 +83,22 @@ def obsolete(names: Iterable[str], pattern: re.Pattern[str], keep: int, written:
     return [name for _, name in own[: max(0, len(own) + 1 - keep)]]
 
 
+def obsolete_backups(names: Iterable[str], keep: int, written: str) -> list[str]:
+    """Those to remove of the backups up to the index of `written`, of which `keep` are left.
+
+    A log only grows, so a backup at a higher index is of another one: of the cluster that had this directory
+    before. Nothing here makes it superfluous, and it must not crowd out the backups of this cluster.
+    """
+    newest = _backup_index(written)
+    return obsolete((name for name in names if _backup_index(name) <= newest), BACKUP, keep, written)
+
+
+def _backup_index(name: str) -> int:
+    """Where in the log a backup was made; -1 for a name that is none's."""
+    match = BACKUP.fullmatch(name)
+    return int(match[1]) if match is not None else -1
+
+
 async def names_in(disk: Disk, directory: str) -> list[str]:
     """The names in one of our directories. StrayName where something else bears its name; NoRoom."""
     try:

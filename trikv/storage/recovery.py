@@ -20,7 +20,7 @@ from trikv.storage.aside import AsideFile, prune, remove_unfinished
 from trikv.storage.batching import LogState
 from trikv.storage.disk import Disk, DiskFile
 from trikv.storage.errors import LogMissing, StorageCorrupt, StrayName, room_for
-from trikv.storage.layout import ASIDE, SEGMENT, TORN, WAL, names_in, own_file
+from trikv.storage.layout import ASIDE, SEGMENT, TORN, WAL, names_in, obsolete, own_file
 from trikv.storage.reader import PIECE_BYTES, SegmentEnd, SegmentReader
 from trikv.storage.records import Contradiction, LogReplay, WalIdentity
 from trikv.storage.segment import SUFFIX, Segment, SegmentFile, segment_path
@@ -129,7 +129,7 @@ async def _keep_aside(disk: Disk, sequence: int, end: SegmentEnd) -> str | None:
         kept = await aside.publish()
     finally:
         source.close()
-    refusals = await prune(disk, ASIDE, TORN, ASIDE_KEPT, name)
+    refusals = await prune(disk, ASIDE, lambda names: obsolete(names, TORN, ASIDE_KEPT, name))
     stays = "".join(f"; an old one stays: {error}" for error in refusals)
     return (
         f"{segment_path(sequence)} ended in an unfinished write at byte {end.offset} ({end.torn}); it "
