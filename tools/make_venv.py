@@ -186,15 +186,24 @@ def _tidy() -> None:
 
 
 def _is_in_use(directory: Path) -> bool:
-    """True if a process was started from `directory` or has a library from there in its memory."""
+    """True if a process was started from `directory` or has a library from there in its memory.
+
+    Also if nobody can tell: there is no /proc, or a process of another user runs from a .venv.
+    """
+    if not Path("/proc/self/maps").exists():
+        return True
     place = os.fsencode(directory) + b"/"
     for process in Path("/proc").glob("[0-9]*"):
-        for file in ("cmdline", "maps"):
-            try:
-                if place in (process / file).read_bytes():
-                    return True
-            except OSError:  # it has ended, or is somebody else's
-                continue
+        command = b""
+        try:
+            command = (process / "cmdline").read_bytes()
+            if place in command or place in (process / "maps").read_bytes():
+                return True
+        except PermissionError:
+            if LINK.name.encode() in command:
+                return True
+        except OSError:  # it has ended
+            continue
     return False
 
 

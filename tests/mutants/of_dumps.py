@@ -8,7 +8,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "trikv.storage.layout",
         "        if name != written and (match := pattern.fullmatch(name)) is not None\n",
         "        if (match := pattern.fullmatch(name)) is not None\n",
-        "storage/test_layout.py::test_the_highest_and_the_one_just_written_are_kept",
+        "storage/test_layout.py::test_the_highest_up_to_the_one_just_written_are_kept",
     ),
     mutant(
         "whatever ends in .tmp is removed at a start",
@@ -27,9 +27,45 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a dump replaces another cluster's",
         "trikv.node.dumps",
-        "    return held is not NOTHING and (held.cluster != cluster or held.index > index)\n",
-        "    return held is not NOTHING and held.index > index\n",
+        "    return held is not None and (held.cluster != cluster or held.index > index)\n",
+        "    return held is not None and held.index > index\n",
         "node/test_dumps.py::test_nothing_is_lost_by_what_is_decided",
+    ),
+    mutant(
+        "what is in a dump's way is set aside before the dump is whole",
+        "trikv.node.dumps",
+        "            meta, keys = await self._snapshotter.write_document(\n",
+        "            await self._set_aside(path, position.index)\n"
+        "            meta, keys = await self._snapshotter.write_document(\n",
+        "node/test_dumps.py::test_what_is_in_the_way_keeps_its_name_until_the_new_dump_is_whole",
+    ),
+    mutant(
+        "another cluster's backups crowd out ours",
+        "trikv.storage.layout",
+        "(name for name in names if _backup_index(name) <= newest)",
+        "(name for name in names if newest or True)",
+        "storage/test_snapshots.py::test_another_clusters_backups_crowd_out_none_of_ours",
+    ),
+    mutant(
+        "a snapshot ahead of the log holds up the dump",
+        "trikv.node.snapshotter",
+        "            if self._stopping:\n                raise NoRoom(",
+        "            if False:\n                raise NoRoom(",
+        "node/test_mutant_snapshots.py::test_a_snapshot_that_waits_for_the_own_disk_holds_up_no_dump",
+    ),
+    mutant(
+        "a cluster is founded at this release's level, whatever the others know",
+        "trikv.node.founding",
+        "min(self._levels[member.id] for member in members)",
+        "FEATURE_LEVEL",
+        "node/test_founding.py::test_a_cluster_is_founded_at_the_level_that_all_know",
+    ),
+    mutant(
+        "a disk of an older release joins",
+        "trikv.node.leading",
+        "        if self.levels.get(peer, 1) >= self.feature_level:\n",
+        "        if self.levels.get(peer, 1):\n",
+        "node/test_leading.py::test_only_a_disk_whose_release_knows_the_rules_joins",
     ),
     mutant(
         "an incomplete dump replaces one that knew more",
@@ -87,8 +123,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a paused client's unfinished request is never read",
         "trikv.node.conversation",
-        "(is_small or not self.is_busy())",
-        "is_small",
+        "return not self.is_busy() or self._intake.buffered_bytes <= self._limits.backlog_bytes_max\n",
+        "return self._intake.buffered_bytes <= self._limits.backlog_bytes_max\n",
         "node/client/test_conversation.py::test_a_paused_client_may_finish_a_request_longer_than_the_backlog",
     ),
 )

@@ -1,6 +1,6 @@
 """Which index a snapshot bears, when it appears, what goes because of it; when a dump is written."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import msgspec
@@ -29,6 +29,7 @@ from trikv.node.stopping import StopLimits, Stopping
 from trikv.protocol.messages import Draining, PeerMessage, SnapshotAck, SnapshotChunk
 from trikv.raft.roles import Role
 from trikv.raft.types import Member, Membership, SnapshotMeta
+from trikv.storage.errors import NoRoom
 from trikv.storage.snapshots import SnapshotStore
 
 MEMBERS = Membership((Member(ORIGIN, b"disk" * 4, voter=True, address="n1:1"),))
@@ -149,6 +150,32 @@ async def test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_dis
     assert compacted.meta == SnapshotMeta(10, 1, MEMBERS)
 
 
+async def test_a_snapshot_that_waits_for_the_own_disk_holds_up_no_dump(autojump_clock: MockClock) -> None:
+    """On a full disk the log may never be durable so far: a stop gives the snapshot up, whoever asked."""
+    del autojump_clock
+    rig = Rig()
+    snapshotter = await rig.snapshotter()
+    refused: list[str] = []
+
+    async def save() -> None:
+        try:
+            await snapshotter.take()
+        except NoRoom as problem:
+            refused.append(str(problem))
+
+    async with trio.open_nursery() as nursery:
+        rig.apply_up_to(10)
+        rig.durable_index = 8
+        nursery.start_soon(save)
+        await trio.sleep(1)
+        snapshotter.make_way(lambda _: None)
+        with trio.fail_after(1):
+            meta, _ = await snapshotter.write_document(lambda _: "dump.json")
+    assert meta.index == 10
+    assert refused == ["the node stops: no room for a snapshot at 10, where the log is not durable yet"]
+    assert [name for name, _ in rig.stored()] == ["dump.json"]
+
+
 async def test_a_snapshot_is_not_named_by_what_is_durable_but_by_what_is_applied() -> None:
     """The log on disk is usually ahead of the machine."""
     rig = Rig()
@@ -225,10 +252,14 @@ class Leaving:
         self.moved = moved
 
     async def write_document(
-        self, path_of: Callable[[SnapshotMeta], str], *, complete: bool
+        self,
+        path_of: Callable[[SnapshotMeta], str],
+        *,
+        complete: bool,
+        make_room: Callable[[], Awaitable[None]],
     ) -> tuple[SnapshotMeta, int]:
         """The dump."""
-        await trio.lowlevel.checkpoint()
+        await make_room()
         meta = SnapshotMeta(1, 1, MEMBERS)
         assert path_of(meta) == ("dump.json" if complete else "dump.incomplete.json")
         self.dumps.append(complete)

@@ -237,7 +237,7 @@ class Snapshotter:
         """
         while self._durable_index() < index:
             if self._stopping:
-                raise NoRoom("the node stops", f"a snapshot at {index} before the log is durable there")
+                raise NoRoom("the node stops", f"a snapshot at {index}, where the log is not durable yet")
             await trio.sleep(DURABLE_POLL_S)
 
     def _remember(
