@@ -232,4 +232,5 @@ def main(arguments: list[str]) -> int:
         return FAILED
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import START_S, eventually
+from tests.tools import require_tool
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", "trikv/machine/_runs.c")
@@ -296,6 +297,32 @@ def test_what_a_process_runs_from_stays(project: Project) -> None:
     project.change()
     assert project.run().returncode == 0
     assert project.environments == {project.in_force}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give up")
+def test_what_a_stronger_process_may_run_from_stays(project: Project) -> None:
+    """Its memory cannot be looked at: the cluster that another user started is not robbed of its files."""
+    setpriv = require_tool("setpriv")
+    project.python()
+    project.run()
+    node = project.root / ".venv" / "bin" / "node"
+    node.write_text("#!/bin/sh\nread -r line\n")
+    node.chmod(0o755)
+    probe = (
+        "import sys; from pathlib import Path; sys.path.insert(0, 'tools'); import make_venv; "
+        f"print(make_venv._is_in_use(Path('.venvs/{project.in_force}').resolve()))"
+    )
+    command = [setpriv, "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-B", "-c", probe]
+
+    def answer() -> str:
+        return subprocess.run(command, cwd=project.root, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    running = subprocess.Popen([".venv/bin/node"], cwd=project.root, stdin=subprocess.PIPE)
+    cmdline = Path(f"/proc/{running.pid}/cmdline")
+    eventually(lambda: b"node" in cmdline.read_bytes(), within_s=START_S, what="it runs")
+    assert answer() == "True\n"
+    running.communicate(b"\n")
+    assert answer() == "False\n"
 
 
 def test_one_made_by_an_earlier_version_is_replaced(project: Project) -> None:
