@@ -313,16 +313,14 @@ def test_what_a_stronger_process_may_run_from_stays(project: Project) -> None:
         f"print(make_venv._is_in_use(Path('.venvs/{project.in_force}').resolve()))"
     )
     command = [setpriv, "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-B", "-c", probe]
-
-    def answer() -> str:
-        return subprocess.run(command, cwd=project.root, stdout=subprocess.PIPE, text=True, check=True).stdout
-
     running = subprocess.Popen([".venv/bin/node"], cwd=project.root, stdin=subprocess.PIPE)
     cmdline = Path(f"/proc/{running.pid}/cmdline")
     eventually(lambda: b"node" in cmdline.read_bytes(), within_s=START_S, what="it runs")
-    assert answer() == "True\n"
-    running.communicate(b"\n")
-    assert answer() == "False\n"
+    try:
+        answer = subprocess.run(command, cwd=project.root, stdout=subprocess.PIPE, text=True, check=True)
+    finally:
+        running.communicate(b"\n")
+    assert answer.stdout == "True\n"
 
 
 def test_one_made_by_an_earlier_version_is_replaced(project: Project) -> None:
