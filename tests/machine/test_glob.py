@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trikv.machine.glob import matcher
+from trikv.machine.glob import PATTERN_BYTES_MAX, matcher, too_long
 
 
 def naive(pattern: bytes, text: bytes) -> bool:
@@ -58,3 +58,27 @@ def test_no_blow_up() -> None:
     """Forty stars against a long near miss end at once; a naive matcher would outlive the sun."""
     assert not matcher(b"a*" * 40 + b"b")(b"a" * 20_000)
     assert matcher(b"*a" * 40 + b"*")(b"a" * 20_000)
+
+
+def test_what_may_be_prepared_is_bounded() -> None:
+    """A pattern of megabytes is refused before it is looked at; the longest that is taken works."""
+    refused = too_long(PATTERN_BYTES_MAX + 1)
+    assert refused is not None
+    assert refused.text == "ERR pattern of 1025 bytes: at most 1024"
+    assert too_long(PATTERN_BYTES_MAX) is None
+    classes = b"[ab]*" * (PATTERN_BYTES_MAX // 5)
+    assert matcher(classes)(b"ab" * PATTERN_BYTES_MAX)
+    assert not matcher(classes)(b"c" * PATTERN_BYTES_MAX)
+
+
+SETS = st.frozensets(st.integers(0, 255), min_size=1)
+
+
+@given(SETS, st.booleans())
+def test_a_class_matches_its_members_and_no_others(members: frozenset[int], negated: bool) -> None:  # noqa: FBT001 - drawn
+    """Of all 256 bytes, in whatever order they are written, as a ``^``, a ``-`` or a bracket too."""
+    inside = b"".join(b"\\%c" % byte for byte in members)
+    matches = matcher(b"x*[" + (b"^" if negated else b"") + inside + b"]?")
+    assert {byte for byte in range(256) if matches(b"x%c." % byte)} == (
+        set(range(256)) - members if negated else members
+    )

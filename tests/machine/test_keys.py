@@ -245,6 +245,15 @@ def test_keys_and_scan_filter() -> None:
     ]
 
 
+def test_a_pattern_that_is_too_long_is_refused() -> None:
+    """To prepare one of megabytes stops a node for minutes."""
+    driver = Driver()
+    for args in ((b"KEYS", b"*a" * 600), (b"SCAN", b"0", b"MATCH", b"*a" * 600)):
+        reply = driver.call(*args)
+        assert isinstance(reply, CommandError)
+        assert reply.text == "ERR pattern of 1200 bytes: at most 1024"
+
+
 def test_keys_refuses_what_would_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a limit KEYS says so and names SCAN, instead of stopping the node."""
     monkeypatch.setattr(keys_module, "KEYS_MAX", 2)

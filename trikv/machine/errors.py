@@ -28,6 +28,12 @@ def invalid_expire(name: str) -> CommandError:
     return CommandError(f"ERR invalid expire time in '{name}' command")
 
 
+TEXT_BYTES_MAX = 1024
+"""Longer than any name or error that is shown. An argument may have megabytes, and to decode one that is no
+text takes a tenth of a second a megabyte."""
+
+
 def text_of(data: bytes) -> str:
-    """`data` as shown inside an error: one line, cut at a NUL as C does, foreign bytes replaced."""
-    return data.partition(b"\0")[0].decode("utf-8", "replace").replace("\r", " ").replace("\n", " ")
+    """How an error shows `data`: its beginning, one line, cut at a NUL as C does, foreign bytes replaced."""
+    shown = data[:TEXT_BYTES_MAX].partition(b"\0")[0]
+    return shown.decode("utf-8", "replace").replace("\r", " ").replace("\n", " ")

@@ -1,9 +1,13 @@
 """INFO, MEMSTATS, CONFIG, COMMAND, ROLE and their kin."""
 
+from time import process_time
+
 import pytest
 
 from tests.node.client.doubles import CLUSTERDOWN, Client, resp
 from trikv.node.service import Standing
+
+BIG = b"\xff" * (8 << 20)
 
 
 @pytest.fixture
@@ -176,3 +180,40 @@ def test_command_describes_every_command(client: Client) -> None:
     assert client.ask("COMMAND", "DOCS").startswith(b"*%d\r\n" % (2 * count))
     assert b"+COUNT\r\n" in client.ask("COMMAND", "HELP")
     assert b"+RESETSTAT\r\n" in client.ask("CONFIG", "HELP")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("nosuch", BIG),
+        (BIG,),
+        ("CONFIG", BIG),
+        ("CONFIG", "GET", BIG),
+        ("CONFIG", "GET", *[b"*%d*" % number for number in range(10_000)]),
+        ("CONFIG", "SET", BIG, "1"),
+        ("COMMAND", "INFO", *["set"] * 10_000),
+        ("COMMAND", "DOCS", BIG),
+        ("INFO", BIG),
+        ("HELP", BIG),
+        ("CLIENT", BIG),
+        ("CLIENT", "SETNAME", BIG),
+        ("HELLO", BIG),
+        ("AUTH", BIG),
+        ("KEYS", BIG),
+        ("SCAN", "0", "MATCH", BIG),
+        ("EXPIRE", "k", "1", BIG),
+        ("INCRBY", "k", BIG),
+    ],
+    ids=lambda command: " ".join(word if isinstance(word, str) else "big" for word in command[:3]),
+)
+def test_a_long_argument_costs_no_more_than_its_bytes(
+    client: Client, command: tuple[str | bytes, ...]
+) -> None:
+    """Eight megabytes of no text, or ten thousand words: answered or refused in less than an election timeout.
+
+    Some took seconds, a pattern minutes; the bound is wide for machines that are slow and busy.
+    """
+    client.ask("PING")
+    began = process_time()
+    client.ask(*command)
+    assert process_time() - began < 0.5

@@ -5,7 +5,7 @@ from zlib import crc32
 
 from trikv.machine.database import Database
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
-from trikv.machine.glob import matcher
+from trikv.machine.glob import matcher, too_long
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.ledger import Entry
 from trikv.machine.memory import charge
@@ -94,6 +94,9 @@ def keys_(db: Database, pattern: bytes) -> Reply:
     """All keys that match a pattern such as user:*; for large databases use SCAN."""
     if db.size > KEYS_MAX:
         return CommandError(f"ERR KEYS looks at {KEYS_MAX} keys at most and there are {db.size}: use SCAN")
+    refused = too_long(len(pattern))
+    if refused is not None:
+        return refused
     matches = matcher(pattern)
     return [*filter(matches, db.live_keys())]
 
@@ -119,10 +122,13 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
             wanted = argument[0].lower()
         else:
             return SYNTAX
+    refused = too_long(len(pattern))
+    if refused is not None:
+        return refused
     following, found = db.scan(position % (1 << 64), count)
     matches = matcher(pattern)
     shown: list[Reply] = [
-        key for key in found if wanted == b"string" and db.find(key) is not None and matches(key) is not None
+        key for key in found if wanted == b"string" and db.find(key) is not None and matches(key)
     ]
     return [b"%d" % following, shown]
 

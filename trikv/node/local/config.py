@@ -11,7 +11,7 @@ import attrs
 
 from trikv.config import INPUT_BYTES_LEAST
 from trikv.machine.errors import text_of, wrong_arity
-from trikv.machine.glob import matcher
+from trikv.machine.glob import matcher, too_long
 from trikv.machine.memory import CAP_BYTES_MAX, parse_memory
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
@@ -70,6 +70,9 @@ def config_get(caller: Caller, *patterns: bytes) -> Reply:
     """Show settings whose names match."""
     if not patterns:
         return wrong_arity("config|get")
+    refused = too_long(sum(map(len, patterns)))
+    if refused is not None:
+        return refused
     matchers = [matcher(pattern.lower()) for pattern in patterns]
     found: dict[Reply, Reply] = {}
     for name, setting in _SETTINGS.items():

@@ -10,13 +10,15 @@ from trikv.node.units import Caller
 from trikv.system_text import to_bytes
 from trikv.units import counted
 
+_NAMES_MAX = 1024
+"""Of one COMMAND INFO: to describe so many takes some 20 ms."""
 _NOT_A_CLUSTER = CommandError("ERR This instance has cluster support disabled")
 
 
 @LOCAL.command("INFO", kind=Kind.LOCAL, group="server", options="[section ...]")
 def info(caller: Caller, *sections: bytes) -> Reply:
     """Show figures of this node and its cluster."""
-    wanted = [section.decode("utf-8", "replace").lower() for section in sections]
+    wanted = [text_of(section).lower() for section in sections]
     return Verbatim(to_bytes(caller.service.info(wanted)))
 
 
@@ -100,6 +102,8 @@ def command_info(caller: Caller, *names: bytes) -> Reply:
     """Describe some commands."""
     if not names:
         return [_entry(one) for one in _commands(caller)]
+    if len(names) > _NAMES_MAX:
+        return CommandError(f"ERR {len(names)} names: at most {_NAMES_MAX}")
     found = [caller.plans.table.get(text_of(name)) for name in names]
     return [None if one is None else _entry(one) for one in found]
 
