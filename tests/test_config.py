@@ -388,3 +388,10 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     """A host and a port, brackets around an IPv6 host."""
     with pytest.raises(ValueError):  # noqa: PT011 - which of its sentences is not the point here
         units.split_address(text)
+
+
+def test_a_password_file_that_nobody_has_read_is_no_password() -> None:
+    """A program that makes the settings itself is told, instead of serving everybody."""
+    with pytest.raises(ConfigError, match="requirepass_file: only `resolve` reads /run/password"):
+        NodeConfig(requirepass_file="/run/password")
+    assert NodeConfig(requirepass_file="/run/password", requirepass="it").requirepass == "it"

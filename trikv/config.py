@@ -447,6 +447,10 @@ def _check_together(config: NodeConfig) -> None:
         raise ConfigError("port: 0 suits a single node only; give each node of a cluster its own port")
     if config.port != 0 and config.port == config.peer_port:
         raise ConfigError(f"peer_port: {config.peer_port} is the client port too; choose another")
+    if config.requirepass_file and not config.requirepass:
+        raise ConfigError(
+            f"requirepass_file: only `resolve` reads {config.requirepass_file}; give requirepass instead"
+        )
     _check_peers(config)
     for low, high in (
         ("election_timeout_ms_min", "election_timeout_ms_max"),

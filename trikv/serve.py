@@ -152,15 +152,16 @@ async def _collect_when_idle(node: Node) -> None:
 
 
 async def _trim_when_freed(node: Node) -> None:
-    """Give memory back to the system once clients have let go of much of it."""
-    peak = 0
+    """Give memory back to the system once clients have let go of much of it, in a hundredth of the time."""
+    peak, pause_s = 0, 1.0
     while True:
-        await trio.sleep(1)
+        await trio.sleep(pause_s)
         held = node.input_bytes
         peak = max(peak, held)
         if peak - held >= _WORTH_TRIMMING_BYTES:
+            began_s = trio.current_time()
             allocator.trim()
-            peak = held
+            peak, pause_s = held, max(1.0, 100 * (trio.current_time() - began_s))
 
 
 class _Started:

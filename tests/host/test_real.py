@@ -1,5 +1,6 @@
 """The contract over the operating system, served by the hub and by streams; and what only it has."""
 
+import errno
 import os
 import resource
 import socket
@@ -360,6 +361,47 @@ async def test_a_directory_that_was_replaced_is_synced(
     (tmp_path / "backups").rmdir()
     with pytest.raises(FileNotFoundError):
         await disk.sync_directory("backups")
+    disk.close()
+
+
+async def test_a_parent_that_knows_no_sync_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems refuse to sync a directory (fsync(2)): no start fails for that."""
+    codes = [errno.EINVAL, errno.ENOTSUP, errno.EIO]
+
+    def refuse(_fd: int) -> None:
+        raise OSError(codes[0], "as the file system says")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    for _ in range(2):
+        RealDisk(str(tmp_path / "data")).close()
+        codes.pop(0)
+    with pytest.raises(OSError, match="could not be made durable"):
+        RealDisk(str(tmp_path / "data"))
+
+
+async def test_a_long_removal_holds_up_no_other_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To unlink gigabytes takes its time; the log's next segment gets its name meanwhile."""
+    disk = RealDisk(str(tmp_path))
+    for name in ("old", "next"):
+        (await disk.create(name)).close()
+    may_end = threading.Event()
+    unlink = os.unlink
+
+    def slow(path: Path) -> None:
+        assert may_end.wait(60)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", slow)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(disk.remove, "old")
+        with trio.fail_after(30):
+            await disk.rename("next", "1")
+            await disk.sync_directory("")
+        assert await disk.names("") == ["1", "old"]
+        may_end.set()
+    assert await disk.names("") == ["1"]
     disk.close()
 
 

@@ -49,8 +49,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a snapshot ahead of the log holds up the dump",
         "trikv.node.snapshotter",
-        "            if self._stopping:\n                raise NoRoom(",
-        "            if False:\n                raise NoRoom(",
+        "            if self._stopping:\n                raise GivenUp(",
+        "            if False:\n                raise GivenUp(",
         "node/test_mutant_snapshots.py::test_a_snapshot_that_waits_for_the_own_disk_holds_up_no_dump",
     ),
     mutant(

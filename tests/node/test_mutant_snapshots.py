@@ -1,10 +1,12 @@
 """Which index a snapshot bears, when it appears, what goes because of it; when a dump is written."""
 
+import errno
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import msgspec
 import pytest
+import structlog
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -24,12 +26,11 @@ from trikv.node.links import Identity, Links
 from trikv.node.mailbox import Mailbox
 from trikv.node.proposals import Waiters
 from trikv.node.service import RuntimeSettings
-from trikv.node.snapshotter import Progress, Snapshotter, SnapshotterSettings
+from trikv.node.snapshotter import GivenUp, Progress, Snapshotter, SnapshotterSettings
 from trikv.node.stopping import StopLimits, Stopping
 from trikv.protocol.messages import Draining, PeerMessage, SnapshotAck, SnapshotChunk
 from trikv.raft.roles import Role
 from trikv.raft.types import Member, Membership, SnapshotMeta
-from trikv.storage.errors import NoRoom
 from trikv.storage.snapshots import SnapshotStore
 
 MEMBERS = Membership((Member(ORIGIN, b"disk" * 4, voter=True, address="n1:1"),))
@@ -81,7 +82,7 @@ class Rig:
         self.acks.append(message)
         return True
 
-    async def snapshotter(self) -> Snapshotter:
+    async def snapshotter(self, settings: SnapshotterSettings | None = None) -> Snapshotter:
         """The thing under test."""
         return Snapshotter(
             host=cast("Host", self),
@@ -93,7 +94,7 @@ class Rig:
             durable_index=lambda: self.durable_index,
             newest=None,
             newest_bytes=0,
-            settings=SnapshotterSettings(),
+            settings=settings or SnapshotterSettings(),
         )
 
     def apply_up_to(self, index: int) -> None:
@@ -160,7 +161,7 @@ async def test_a_snapshot_that_waits_for_the_own_disk_holds_up_no_dump(autojump_
     async def save() -> None:
         try:
             await snapshotter.take()
-        except NoRoom as problem:
+        except GivenUp as problem:
             refused.append(str(problem))
 
     async with trio.open_nursery() as nursery:
@@ -172,8 +173,28 @@ async def test_a_snapshot_that_waits_for_the_own_disk_holds_up_no_dump(autojump_
         with trio.fail_after(1):
             meta, _ = await snapshotter.write_document(lambda _: "dump.json")
     assert meta.index == 10
-    assert refused == ["the node stops: no room for a snapshot at 10, where the log is not durable yet"]
+    assert refused == ["the node stops, and its log is not durable up to 10 yet"]
     assert [name for name, _ in rig.stored()] == ["dump.json"]
+
+
+async def test_a_directory_that_may_not_be_written_ends_no_node(autojump_clock: MockClock) -> None:
+    """What an operator did to snapshots/ says nothing of the device: the timer tries again."""
+    del autojump_clock
+    rig = Rig()
+    rig.disk.fail = lambda kind, path: errno.EACCES if (kind, path[:9]) == ("create", "snapshots") else None
+    snapshotter = await rig.snapshotter(SnapshotterSettings(interval_s=1))
+    async with trio.open_nursery() as nursery:
+        rig.apply_up_to(10)
+        rig.durable_index = 10
+        with structlog.testing.capture_logs() as lines:
+            await nursery.start(snapshotter.run)
+            await trio.sleep(5)
+        assert "no snapshot: the log grows until one can be written" in {line["event"] for line in lines}
+        assert snapshotter.statistics.last_failed
+        rig.disk.fail = lambda _kind, _path: None
+        await trio.sleep(30)
+        nursery.cancel_scope.cancel()
+    assert [name.partition("/")[0] for name, _ in rig.stored()] == ["snapshots"]
 
 
 async def test_a_snapshot_is_not_named_by_what_is_durable_but_by_what_is_applied() -> None:

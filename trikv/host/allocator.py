@@ -23,7 +23,7 @@ TRIM_BYTES: Final = 4 << 20
 
 
 def give_back_freed_memory() -> bool:
-    """Set this for the process. False where the C library has no such settings; then nothing is changed."""
+    """Set this for the process. False if the C library has no such settings; then nothing is changed."""
     mallopt = getattr(_LIBRARY, "mallopt", None)
     if mallopt is None:
         return False
@@ -36,7 +36,9 @@ def give_back_freed_memory() -> bool:
 
 
 def trim() -> bool:
-    """Give back free pages from the midst of the heap: some milliseconds. False where that cannot be done.
+    """Give back free pages from inside the heap; False if that cannot be done.
+
+    It takes some tens of milliseconds for a few hundred megabytes, in which nothing else allocates.
 
     What is smaller than `MAPPED_BYTES_MIN` lies in the heap. After thousands of half-sent requests of some
     kilobytes most of that was free, and stayed with the process because of the few objects between.

@@ -2,7 +2,9 @@
 
 Each open file has a thread of its own (`trikv.host.worker`), so that zeroing a segment or writing a
 snapshot never stands in front of the write-ahead log's sync. Operations on names are rare and share one more
-thread. No operation is ever abandoned by cancellation: when an await returns, the disk is quiet.
+thread. Removals have another: to unlink gigabytes takes a file system its time, and the log's next segment
+must get its name meanwhile. No operation is ever abandoned by cancellation: when an await returns, the disk
+is quiet.
 
 Descriptors, threads and watches may run out. So all that a file will ever need is taken when it is created or
 opened, its directory's descriptor included, which stays open from then on: no write, sync, rename or removal
@@ -138,18 +140,24 @@ class RealDisk:
         self._directories = _Directories()
         self._names_worker = Worker(f"disk {directory}")
         self._names_lock = trio.Lock()
+        self._removals_worker: Worker | None = None
+        self._removals_lock = trio.Lock()
 
     def close(self) -> None:
         """Give the directory to the next process. Open files are the owner's to close, before."""
         if self._lock_fd >= 0:
             self._names_worker.close()
+            if self._removals_worker is not None:
+                self._removals_worker.close()
             self._directories.close()
             os.close(self._lock_fd)
             self._lock_fd = -1
 
     async def create(self, path: str) -> RealFile:
-        """A new file; its directory can be synced from now on, whatever runs out."""
+        """A new file; its directory can be synced and it can be removed from now on, whatever runs out."""
         await self._on_names(self._directories.hold, self._at(path).parent)
+        async with self._removals_lock:
+            await self._removals()
         return await self._open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
     async def open(self, path: str) -> RealFile:
@@ -176,7 +184,9 @@ class RealDisk:
 
     async def remove(self, path: str) -> None:
         """Remove a file."""
-        await self._on_names(os.unlink, self._at(path))
+        async with self._removals_lock:
+            worker = await self._removals()
+            await worker.run(os.unlink, self._at(path))
 
     async def sync_directory(self, path: str) -> None:
         """``fsync`` on the directory itself."""
@@ -197,6 +207,14 @@ class RealDisk:
         """Run it in the one thread for names, in turn."""
         async with self._names_lock:
             return await self._names_worker.run(function, *args)
+
+    async def _removals(self) -> Worker:
+        """The thread for removals. If it cannot be started, nothing is left behind; the next call tries."""
+        if self._removals_worker is None:
+            worker = Worker(f"removals in {self._root}")
+            await worker.start()
+            self._removals_worker = worker
+        return self._removals_worker
 
     def _at(self, path: str) -> Path:
         relative = PurePosixPath(path)
@@ -254,10 +272,13 @@ def _sync_for_good(fd: int, path: Path) -> None:
     """Sync the directory above a new one. Whatever is wrong is the disk's, never a shortage to be waited for.
 
     A second sync could report success for what the first one lost, and the directory would be taken for made.
+    A file system that knows no such sync says so (fsync(2): EINVAL): there is no more to be had from it.
     """
     try:
         os.fsync(fd)
     except OSError as error:
+        if error.errno in {errno.EINVAL, errno.ENOTSUP}:
+            return
         raise OSError(errno.EIO, f"the name of {path} could not be made durable: {error.strerror}") from error
 
 

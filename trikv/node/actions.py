@@ -19,12 +19,12 @@ from trikv.node.events import Barrier, Event
 from trikv.node.links import Links
 from trikv.node.mailbox import Mailbox
 from trikv.node.service import Action, Work
-from trikv.node.snapshotter import Snapshotter
+from trikv.node.snapshotter import GivenUp, Snapshotter
 from trikv.protocol.messages import DurableRequest
 from trikv.raft.core import Raft
 from trikv.raft.types import SnapshotMeta
 from trikv.storage.aside import prune
-from trikv.storage.errors import NoRoom, StrayName
+from trikv.storage.errors import OPERATORS_DOING, NoRoom
 from trikv.storage.layout import BACKUPS, obsolete_backups
 from trikv.system_text import to_bytes
 from trikv.units import counted
@@ -37,8 +37,6 @@ DIGEST_BUCKETS = 64
 DIGEST_SLICES_MAX = 10_000
 """Under a load that changes buckets as fast as they are hashed, the rest is done at once."""
 BUSY = CommandError("ERR a backup or save is already in progress")
-NOT_THE_DISK = (PermissionError, IsADirectoryError, NotADirectoryError)
-"""What an operator has done to a directory says nothing of the device: the log is written elsewhere."""
 
 log = structlog.get_logger()
 
@@ -137,9 +135,11 @@ class Actions:
         try:
             error = await barrier(self._inbox)
             return await act() if error is None else error
-        except (NoRoom, StrayName, *NOT_THE_DISK) as problem:  # any other ends the node (PROTOCOL 12)
+        except (NoRoom, *OPERATORS_DOING) as problem:  # any other ends the node (PROTOCOL 12)
             log.error("could not write", reason=str(problem))
             return CommandError(f"ERR could not write: {problem}")
+        except GivenUp as problem:
+            return CommandError(f"ERR nothing was written: {problem}")
         finally:
             self._writes = False
 
@@ -159,7 +159,7 @@ class Actions:
         meta, keys, name = await self._write_backup()
         try:
             await self._prune(name.removeprefix(f"{BACKUPS}/"))
-        except NoRoom as problem:  # the backup itself is written, and is durable
+        except (NoRoom, *OPERATORS_DOING) as problem:  # the backup itself is written, and is durable
             log.warning("older backups stay until the next one", reason=str(problem))
         path = f"{self._settings.data_directory}/{name}"
         return to_bytes(f"{path}: {counted(keys, 'key')} at index {meta.index}")

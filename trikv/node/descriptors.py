@@ -20,8 +20,8 @@ WALK_FILES: Final = 3
 """One snapshot, backup or dump at a time; one that is received beside it; and one look at those there are."""
 DIRECTORIES: Final = 6
 """Kept open to be synced: the data directory, log, snapshots, backups, what is set aside, and a refill's."""
-NAMES: Final = 3
-"""The pipe of the thread that renames and removes, and the directory that it lists."""
+NAMES: Final = 5
+"""The pipes of the threads that rename and that remove, and the directory that is listed."""
 LOOP: Final = 8
 """The epolls of Trio and of the clients' hub and what wakes them, where they are not open yet."""
 READER: Final = FILE

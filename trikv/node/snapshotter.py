@@ -20,7 +20,7 @@ from trikv.node.mailbox import Mailbox
 from trikv.node.transfers import Incoming, Outgoing
 from trikv.protocol.messages import SnapshotAck, SnapshotChunk
 from trikv.raft.types import DiskId, NodeId, SnapshotMeta
-from trikv.storage.errors import NoRoom, StorageCorrupt
+from trikv.storage.errors import OPERATORS_DOING, NoRoom, StorageCorrupt
 from trikv.storage.snapshots import SnapshotStore
 
 PIECE_BYTES = 64 * 1024
@@ -31,6 +31,10 @@ FULL_RETRY_S = 10.0
 """A snapshot is large: trying again at once on a full disk only keeps it full."""
 
 log = structlog.get_logger()
+
+
+class GivenUp(Exception):  # noqa: N818 - what became of a snapshot
+    """The node stops, and the snapshot could not be finished before."""
 
 
 @attrs.frozen
@@ -169,18 +173,20 @@ class Snapshotter:
         try:
             with trio.CancelScope() as self._taking:
                 await self.take()
-        except NoRoom as error:
-            log.error("no snapshot: the log grows until there is room", reason=str(error))
+        except (NoRoom, *OPERATORS_DOING) as error:
+            log.error("no snapshot: the log grows until one can be written", reason=str(error))
             await trio.sleep(FULL_RETRY_S)
+        except GivenUp:
+            pass  # the dump comes next
 
     async def take(self) -> SnapshotMeta:
         """Write a snapshot of the state as it is; the log before it then goes.
 
-        Raises NoRoom; an OSError ends the node.
+        Raises NoRoom, one of `OPERATORS_DOING`, or GivenUp; any other OSError ends the node.
         """
         try:
             return await self._take()
-        except NoRoom:
+        except (NoRoom, *OPERATORS_DOING):
             self.statistics.last_failed = True
             raise
 
@@ -232,12 +238,12 @@ class Snapshotter:
     async def _until_durable(self, index: int) -> None:
         """A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
 
-        Raises NoRoom if the node stops before the log is durable so far: it may never be, on a full disk, and
-        the dump needs no log.
+        Raises GivenUp if the node stops before the log is durable so far: it may never be, on a full disk,
+        and the dump needs no log.
         """
         while self._durable_index() < index:
             if self._stopping:
-                raise NoRoom("the node stops", f"a snapshot at {index}, where the log is not durable yet")
+                raise GivenUp(f"the node stops, and its log is not durable up to {index} yet")
             await trio.sleep(DURABLE_POLL_S)
 
     def _remember(
@@ -268,8 +274,10 @@ class Snapshotter:
             log.info("sending a snapshot", peer=peer, index=meta.index)
             async with await self._store.open_for_reading(meta.index, meta.term) as reader:
                 ok = await outgoing.send(meta, reader)
-        except NoRoom as error:
-            log.error("a follower gets no snapshot until there is room", peer=peer, reason=str(error))
+        except (NoRoom, *OPERATORS_DOING) as error:
+            log.error("a follower gets no snapshot until one can be written", peer=peer, reason=str(error))
+        except GivenUp:
+            pass  # another leader will send it one
         finally:
             del self._outgoing[peer]
             self._inbox.put(TransferEnded(peer, meta.index if meta is not None else 0, ok))
@@ -295,7 +303,7 @@ class Snapshotter:
             for peer, disk, chunk in await self._chunks.take():
                 try:
                     await self._receive_one(peer, disk, chunk)
-                except (SnapshotError, StorageCorrupt, NoRoom) as error:
+                except (SnapshotError, StorageCorrupt, NoRoom, *OPERATORS_DOING) as error:
                     log.error("a snapshot could not be received", peer=peer, reason=str(error))
                     self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, -1))
                     await self._drop_incoming()

@@ -101,6 +101,11 @@ class StrayName(StorageError):
         self.path = path
 
 
+OPERATORS_DOING = (StrayName, PermissionError, IsADirectoryError, NotADirectoryError)
+"""What somebody has done to a directory says nothing of the device. A snapshot or a backup that meets it is
+given up, and the node goes on: the log is written elsewhere."""
+
+
 class WalDead(StorageError):
     """A write or sync failed earlier; what the disk holds is unknown, so nothing is written after it."""
 

@@ -14,7 +14,7 @@ import attrs
 
 from trikv.storage.aside import AsideFile, remove_unfinished
 from trikv.storage.disk import Disk, DiskFile
-from trikv.storage.errors import NoRoom, room_for
+from trikv.storage.errors import OPERATORS_DOING, NoRoom, room_for
 from trikv.storage.layout import SNAPSHOT, SNAPSHOTS, names_in, own_file, path_of
 
 KEPT = 2
@@ -95,7 +95,7 @@ class SnapshotWriter:
         """Make it durable under its name, then remove snapshots that are no longer needed."""
         await self._file.publish()
         written = StoredSnapshot(self._index, self._term, self._file.size)
-        with suppress(NoRoom):  # to list them: they go the next time
+        with suppress(NoRoom, *OPERATORS_DOING):  # this one is durable; the others go the next time
             await self._store.prune(written)
         return written
 
