@@ -44,8 +44,6 @@ from trikv.protocol.client import (
 from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 from trikv.units import counted
 
-_CONNECTION_US: Final = 6
-"""One line of CLIENT LIST."""
 _EXPLAIN_US: Final = 700
 """Looking for the command that a person may have meant."""
 
@@ -326,10 +324,12 @@ class Intake:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True
         if isinstance(slot, Local) or (plan.travels and not plan.is_plain):
-            transactions.cost_us += self._cost_us(plan)
-            if transactions.cost_us > self._limits.turn_cost_us_max:
+            cost_us = self._cost_us(plan)
+            # The first may take longer than a turn, as it may outside: INFO does, with many connections.
+            if transactions.cost_us and transactions.cost_us + cost_us > self._limits.turn_cost_us_max:
                 self._refuse(unit, request, TOO_MUCH_LOCAL)
                 return
+            transactions.cost_us += cost_us
         transactions.queue(args, slot, size, writes=writes)
         unit.cost_us += QUICK_US
         unit.add(Ready(QUEUED, typed))
@@ -431,7 +431,7 @@ class Intake:
                 assert_never(event)
 
     def _cost_us(self, plan: Plan) -> int:
-        return plan.cost_us + (_CONNECTION_US * len(self.caller.connections) if plan.walks else 0)
+        return plan.cost_us + plan.connection_us * len(self.caller.connections)
 
     def _push_back(self, request: Request) -> None:
         self._pushed_back = request

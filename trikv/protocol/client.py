@@ -85,6 +85,8 @@ class ClientWire:
         Unread ones, those of an unfinished request, and parsed requests not yet taken (counted until the
         last of them is).
         """
+        if self.drained and not self._holds:  # of most connections, whenever all are looked at
+            return 0
         unread_bytes = len(self._fresh) + len(self._buffer)
         return unread_bytes + self._arrays.held_bytes + self._lines.held_bytes + self._ready_bytes
 

@@ -187,6 +187,7 @@ def test_client_list_has_redis_fields(client: Client) -> None:
     assert values["cmd"] == "client|setname"
     assert b"id=2" in client.ask("CLIENT", "LIST", "ID", "2", "9")
     assert b"id=1" not in client.ask("CLIENT", "LIST", "ID", "2", "9")
+    assert client.ask("CLIENT", "LIST", "ID", *["2"] * 1000).count(b"id=2 ") == 1
     assert client.ask("CLIENT", "LIST", "TYPE", "pubsub") == b"$0\r\n\r\n"
     assert client.ask("CLIENT", "LIST", "TYPE", "NORMAL").count(b"id=") == 2
 
