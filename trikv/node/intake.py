@@ -146,7 +146,7 @@ class Intake:
             if self._pushed_back is not None:
                 event, self._pushed_back = self._pushed_back, None
             else:
-                run, size = incoming.run()
+                run, size = incoming.run(self._limits.unit_commands_max)
                 event = NEED_DATA if run else incoming.next_event()
                 if run:
                     self._take_run(unit, run, size)
