@@ -7,8 +7,8 @@ Pure and synchronous: it never sees a socket, a task or a clock. One turn goes l
 All requests that have arrived by the time the connection is free form one `Unit`: its commands for the
 machine travel as one `Work`, everything else holds a slot, so replies leave in order. While a unit is in
 flight, bytes wait in the ClientWire, and past a limit the peer is paused. Three things cut a unit: its size;
-a command whose answer decides how the next is read (HELLO, AUTH, RESET, WATCH, an EXEC that selects); and a
-command that this node carries out (SAVE, WAIT, ...).
+a command whose answer decides how the next is read, or shows how the connection stands (HELLO, AUTH, RESET,
+WATCH, CLIENT INFO, an EXEC with such inside); and a command that this node carries out (SAVE, WAIT, ...).
 
 The conversation and its `Connection` know each other; `closed` breaks that cycle, because the cyclic garbage
 collector is off in a node.

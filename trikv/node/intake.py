@@ -315,7 +315,7 @@ class Intake:
         writes = plan.writes
         slot: Step | Local = Step() if plan.travels else Local(plan, args, typed)
         if plan.command.name == "SELECT":
-            transactions.selects = True
+            transactions.decides = True
             slot = Step(args=args, after=after_select)
         elif plan.command.name == "CONFIG|SET":
             # A faulty one is queued as well, as in Redis: its error is then its reply.
@@ -330,6 +330,7 @@ class Intake:
                 self._refuse(unit, request, TOO_MUCH_LOCAL)
                 return
             transactions.cost_us += cost_us
+        transactions.decides |= plan.mode is Mode.BARRIER
         transactions.queue(args, slot, size, writes=writes)
         unit.cost_us += QUICK_US
         unit.add(Ready(QUEUED, typed))
@@ -349,7 +350,7 @@ class Intake:
             self._push_back(request)
         else:
             # Whether a SELECT inside took place is known with the answer; only then the next can be read.
-            self._cut = transactions.selects
+            self._cut = transactions.decides
             unit.cost_us += transactions.cost_us
             transactions.execute(unit, typed=request.typed)
 

@@ -27,7 +27,10 @@ class Mode(Enum):
     IMMEDIATE = "immediate"
     """This node, as soon as it is read: it only concerns how the connection reads on (MULTI, QUIT)."""
     BARRIER = "barrier"
-    """This node, when all before it has been answered and before the next is looked at (HELLO, AUTH)."""
+    """This node, when all before it has been answered and before the next is looked at.
+
+    What decides how the connection goes on (HELLO, AUTH), and what shows how it stands (CLIENT INFO).
+    """
     ACTION = "action"
     """This node, off the hot path, when all before it has been answered (SAVE, WAIT)."""
     SPECIAL = "special"
@@ -43,6 +46,8 @@ _MODES: Final = {
     "HELLO": Mode.BARRIER,
     "AUTH": Mode.BARRIER,
     "RESET": Mode.BARRIER,
+    "CLIENT|INFO": Mode.BARRIER,
+    "CLIENT|LIST": Mode.BARRIER,
     "BACKUP": Mode.ACTION,
     "SAVE": Mode.ACTION,
     "BGSAVE": Mode.ACTION,
