@@ -19,6 +19,7 @@ import attrs
 
 from trikv import declare, passwords, system_text, units
 from trikv.machine.memory import CAP_BYTES_MAX
+from trikv.protocol.events import LONGEST_REQUEST_BYTES
 from trikv.service_variables import is_service_variable
 
 ENVIRONMENT_PREFIX: Final = "TRIKV_"
@@ -29,9 +30,6 @@ PEER_PORT_OFFSET: Final = 10_000
 """Peer port = client port + 10000 unless configured (PROTOCOL 16)."""
 
 MIB: Final = 1 << 20
-
-INPUT_BYTES_LEAST: Final = 16 * MIB
-"""Of `input_bytes_max`: the longest request that a client may send."""
 
 _Given: TypeAlias = tuple[Any, str]
 """A value as a source gave it, and how an error names that source."""
@@ -465,10 +463,10 @@ def _check_together(config: NodeConfig) -> None:
             f"heartbeat_interval_ms: {config.heartbeat_interval_ms} must be at most half of "
             f"election_timeout_ms_min, which is {config.election_timeout_ms_min}: one lost beat is no death"
         )
-    if 0 < config.input_bytes_max < INPUT_BYTES_LEAST:
+    if 0 < config.input_bytes_max < LONGEST_REQUEST_BYTES:
         raise ConfigError(
             f"input_bytes_max: {config.input_bytes_max} is less than one request may have; give at least"
-            f" {units.format_bytes(INPUT_BYTES_LEAST)}, or 0 for a quarter of the cap"
+            f" {units.format_bytes(LONGEST_REQUEST_BYTES)}, or 0 for a quarter of the cap"
         )
     if config.log_tail_bytes > config.log_follower_bytes:
         raise ConfigError(

@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 import trio
 
-from trikv import logs, secret
+from trikv import logs, secret, streams
 from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line, leaves
 from trikv.host import allocator
@@ -73,7 +73,7 @@ def serve(
         load = partial(_pieces_of, config.load) if config.load else None
         if set_run is None:
             log.info("without the part in C: writes take more of the processor; docs/OPERATION.md, compiled")
-        with RealHost(config.data_directory) as host:
+        with RealHost(config.data_directory, lines_dropped=streams.lines_dropped) as host:
             node = Node(config, host, shared, load)
             trio.run(_run, node, host.disk if refill else None, supervised)
         if node.dumped is False:

@@ -337,6 +337,10 @@ class SmallPartsContract:
         """Known, or 0."""
         assert rig.host.resident_bytes() >= 0
 
+    async def test_lines_dropped(self, rig: Rig) -> None:
+        """None, as long as nobody says otherwise."""
+        assert rig.host.lines_dropped() == 0
+
     async def test_usage_and_system(self, rig: Rig) -> None:
         """Processor time never goes back, the peak is not below what is resident; nothing raises."""
         before, resident = rig.host.usage(), rig.host.resident_bytes()

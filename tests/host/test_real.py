@@ -405,6 +405,13 @@ async def test_a_long_removal_holds_up_no_other_name(tmp_path: Path, monkeypatch
     disk.close()
 
 
+def test_who_writes_the_log_says_what_was_dropped(tmp_path: Path) -> None:
+    """The host knows no log: it asks whom it was given, each time."""
+    dropped = [3, 7]
+    with RealHost(str(tmp_path), lines_dropped=lambda: dropped.pop(0)) as host:
+        assert [host.lines_dropped(), host.lines_dropped()] == [3, 7]
+
+
 async def test_no_thread_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host name that cannot be looked up for want of a thread is an OSError: the link tries again."""
     from trikv.host.sockets import dial

@@ -1,5 +1,8 @@
 """What a machine counts of commands, keys and errors: at the client's node, and never as state."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from tests.machine.driving import NODE, Driver, reborn
@@ -101,12 +104,28 @@ def test_what_flush_threw_away_is_counted_as_it_is_freed() -> None:
     """Pending first, freed in slices then."""
     driver = Driver()
     driver.run(*(f"SET k{number} v EX 100" for number in range(50)), "FLUSHALL")
-    assert driver.machine.space.pending_keys() == 50
+    driver.run(*(f"SET k{number} v" for number in range(30)), "FLUSHDB", "SET k v")
+    assert driver.machine.space.pending_keys() == 80
     assert driver.machine.tally.freed_keys == 0
     while driver.machine.release(7):
         pass
     assert driver.machine.space.pending_keys() == 0
-    assert driver.machine.tally.freed_keys == 50
+    assert driver.machine.tally.freed_keys == 80
+
+
+def test_to_tell_what_is_pending_costs_the_same_however_much_it_is() -> None:
+    """INFO asks for it: a walk over a million deadlines that FLUSHALL set aside would hold up the node."""
+
+    class Unwalked(list[Any]):
+        """Says who goes over it."""
+
+        def __iter__(self) -> Iterator[Any]:
+            pytest.fail("what was set aside is walked")
+
+    driver = Driver()
+    driver.run(*(f"SET k{number} v EX 100" for number in range(50)), "FLUSHALL")
+    driver.machine.space.ledger.discarded = Unwalked(driver.machine.space.ledger.discarded)
+    assert driver.machine.space.pending_keys() == 50
 
 
 def test_refusals() -> None:

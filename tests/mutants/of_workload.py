@@ -71,8 +71,8 @@ DATABASES: tuple[Mutant, ...] = (
     mutant(
         "a SELECT inside MULTI holds before its EXEC",
         "trikv.node.intake",
-        "            transactions.selects = True\n",
-        "            transactions.selects = True\n"
+        "            transactions.decides = True\n",
+        "            transactions.decides = True\n"
         "            self.caller.connection.database = int(args[1])\n",
         "node/client/test_transactions.py::test_select_inside_holds_only_if_the_transaction_took_place",
     ),

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trikv.host.seam import LINGERING_MAX, Descriptors
-from trikv.node.descriptors import CLIENTS_MAX, LINGERING_MIN, Shares, TooFewDescriptors, share
-from trikv.node.links import Links
+from trikv.node.descriptors import CLIENTS_MAX, LINGERING_MIN, STRANGERS_MAX, Shares, TooFewDescriptors, share
 
 THREE = {"peers": 2, "listeners": 3}
 """One of three nodes with one address for clients, and one for peers."""
@@ -17,7 +16,7 @@ def test_a_node_of_three_under_a_small_limit() -> None:
     shares = share(Descriptors(256, 9), **THREE)
     assert shares.clients_max >= 128
     assert shares.lingering_max >= 16
-    assert shares.accepted_peers_max == Links.STRANGERS_MAX + 1 + 2 * 4
+    assert shares.accepted_peers_max == STRANGERS_MAX + 1 + 2 * 4
 
 
 def test_without_a_limit_all_get_what_they_may() -> None:

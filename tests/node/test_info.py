@@ -210,6 +210,19 @@ def test_bytes_for_people(count: int, text: str) -> None:
     assert human(count) == text
 
 
+def test_what_a_process_dropped_is_not_a_simulated_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """INFO tells what the host says of the node's log, not what became of the lines of whoever simulates."""
+    monkeypatch.setattr("trikv.streams.lines_dropped", lambda: 7)
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start(1)
+        await trio.sleep(1)
+        sections = await info(await cluster.connect(1), "stats")
+        assert sections["Stats"]["log_lines_dropped"] == "0"
+
+    run_cluster(scenario)
+
+
 def test_a_node_that_waits_for_the_others_is_counted_too() -> None:
     """Before there is a cluster, tools see a replica that holds nothing, and right counts of its clients."""
 

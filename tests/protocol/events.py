@@ -13,11 +13,17 @@ def drain(wire: ClientWire) -> list[ClientEvent]:
     return events
 
 
-def drain_by_runs(wire: ClientWire) -> list[ClientEvent]:
+def drain_by_short_runs(wire: ClientWire) -> list[ClientEvent]:
+    """The same by way of runs of three, of each of which a part is put back."""
+    return drain_by_runs(wire, 3)
+
+
+def drain_by_runs(wire: ClientWire, most: int = 1 << 20) -> list[ClientEvent]:
     """The same by way of runs, of each of which a part is put back."""
     events: list[ClientEvent] = []
     while True:
-        run, size = wire.run()
+        run, size = wire.run(most)
+        assert len(run) <= most
         if run:
             taken = len(run) // 2 or 1
             wire.put_back(run[taken:], size)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.events import careful, drain, drain_by_runs, feed, one_by_one
+from tests.protocol.events import careful, drain, drain_by_runs, drain_by_short_runs, feed, one_by_one
 from trikv.protocol.arrays import parse_int, split_requests, split_single
 from trikv.protocol.client import (
     NEED_DATA,
@@ -19,6 +19,7 @@ from trikv.protocol.client import (
     Request,
     WireLimits,
 )
+from trikv.protocol.events import memory_of
 from trikv.protocol.resp import encode_command
 
 SMALL = WireLimits(
@@ -347,6 +348,17 @@ def test_the_quick_look_at_one_request_agrees_with_the_general_one(
         assert any(b"*" in arg or b"\r\n" in arg for arg in args)
 
 
+def test_a_header_that_came_in_two_pieces_is_over_when_it_is_read() -> None:
+    """How far it was looked through says nothing of the line that comes next."""
+    wire = careful(ClientWire())
+    request = encode_command([b"ECHO", b"x" * 4000])
+    at = request.index(b"$4000") + len(b"$4000")
+    assert feed(wire, [request[:at], request[at:] + encode_command([b"PING"])]) == [
+        Request((b"ECHO", b"x" * 4000), False),
+        Request((b"PING",), False),
+    ]
+
+
 def test_what_is_put_back_comes_again_first() -> None:
     """The end of a run may be left for later: it is counted as held, and goes before what came after it."""
     wire = ClientWire()
@@ -363,6 +375,25 @@ def test_what_is_put_back_comes_again_first() -> None:
     assert wire.next_event() == Request((b"X1",), False)
     assert wire.run() == ([(b"X2",), (b"X3",)], size)
     assert drain(wire) == [Request((b"Y",), False)]
+
+
+def test_a_run_is_no_longer_than_was_asked() -> None:
+    """The rest comes in the next ones, before what came behind it; what is held of it is told meanwhile."""
+    wire = ClientWire()
+    wire.receive(encode_command([b"PING"]) * 8 + b"*1\r\n$4\r\nPO")
+    for held in (5, 2):
+        assert len(wire.run(3)[0]) == 3
+        assert not wire.drained
+        assert wire.memory_bytes >= memory_of([(b"PING",)] * held) + 14 * held
+    wire.receive(b"NG\r\n")
+    assert wire.next_event() == Request((b"PING",), False)
+    wire.put_back([(b"X",)], 14)
+    assert [wire.run(3)[0], drain(wire)] == [[(b"X",), (b"PING",)], [Request((b"PONG",), False)]]
+    assert (wire.drained, wire.buffered_bytes, wire._ready_memory_bytes) == (True, 0, 0)
+    wire.receive(encode_command([b"PING"]) * 5)
+    assert len(wire.run(3)[0]) == 3
+    wire.drop()
+    assert (wire.memory_bytes, wire.run(3)) == (0, ([], 0))
 
 
 def test_no_run_while_the_tight_limits_hold() -> None:
@@ -435,10 +466,11 @@ def test_any_bytes_in_any_pieces_give_the_same_events(
                 wire.authenticated = authenticated
                 outcomes.append((limits, feed(wire, how)))
                 assert wire.buffered_bytes <= max(len(data), 1)
-            wire = ClientWire(limits)
-            wire.authenticated = authenticated
-            outcomes.append((limits, feed(wire, how, drain_by_runs)))
-            assert wire.buffered_bytes <= max(len(data), 1)
+            for drained in (drain_by_runs, drain_by_short_runs):
+                wire = ClientWire(limits)
+                wire.authenticated = authenticated
+                outcomes.append((limits, feed(wire, how, drained)))
+                assert wire.buffered_bytes <= max(len(data), 1)
     for limits in (SMALL, WireLimits()):
         first, *others = [events for used, events in outcomes if used is limits or used == limits]
         assert all(events == first for events in others)

@@ -1,6 +1,7 @@
 """What a stranger's bytes may cost: work linear in the bytes, counted, not timed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.protocol.events import drain
 from trikv.protocol import client
 from trikv.protocol.arrays import split_requests
 from trikv.protocol.client import ClientWire
+from trikv.protocol.events import Args, memory_of
 from trikv.protocol.resp import encode_command
 
 
@@ -30,6 +32,54 @@ def test_a_chunk_is_split_once_however_its_requests_look(monkeypatch: pytest.Mon
     wire.receive(chunk)
     assert len(drain(wire)) == 1000
     assert sizes == [len(chunk)]
+
+
+def test_a_long_pipeline_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is asked for with each piece that is taken: it is never counted from the beginning again."""
+    counted = 0
+
+    def counting_memory_of(requests: Collection[Args]) -> int:
+        nonlocal counted
+        counted += len(requests)
+        return memory_of(requests)
+
+    monkeypatch.setattr(client, "memory_of", counting_memory_of)
+    wire = ClientWire()
+    wire.receive(encode_command([b"PING"]) * 4_000)
+    taken = 0
+    while run := wire.run(100)[0]:
+        taken += len(run)
+        assert wire.memory_bytes >= 80 * (4_000 - taken)
+    assert (taken, wire.memory_bytes) == (4_000, 0)
+    assert counted <= 2 * 4_000
+
+
+class Searched(bytearray):
+    """A buffer that counts the bytes in which something was sought."""
+
+    sought_bytes = 0
+
+    def find(self, wanted: Any, start: Any = 0, end: Any = None) -> int:
+        """Where it is."""
+        self.sought_bytes += min(len(self), len(self) if end is None else end) - start
+        return super().find(wanted, start, end)
+
+
+@pytest.mark.parametrize("line", [b"GET " + b"x" * 20_000 + b"\r\n", b"*" + b"1" * 20_000 + b"\r\n"])
+def test_a_line_that_comes_byte_by_byte_is_looked_through_once(line: bytes) -> None:
+    """A program's line, and the one that announces an array: no byte is looked at for its end again."""
+    wire = ClientWire()
+    drain_after(wire, encode_command([b"PING"]))
+    wire._buffer = buffer = Searched()
+    for byte in line:
+        drain_after(wire, bytes((byte,)))
+    assert buffer.sought_bytes <= 3 * len(line)
+
+
+def drain_after(wire: ClientWire, data: bytes) -> None:
+    """Let `data` come, and take what is whole."""
+    wire.receive(data)
+    drain(wire)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -92,10 +93,18 @@ class RealHost:
     OSError) if another process has it: both say so in one line.
     """
 
-    def __init__(self, data_directory: str, *, use_epoll: bool = HAS_EPOLL) -> None:
+    def __init__(
+        self,
+        data_directory: str,
+        *,
+        use_epoll: bool = HAS_EPOLL,
+        lines_dropped: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`lines_dropped`: asks whoever writes the log of this process."""
         self.network: Network = RealNetwork(use_epoll=use_epoll)
         self.clock: Clock = RealClock()
         self.entropy: Entropy = RealEntropy()
+        self._lines_dropped = lines_dropped
         self._disk = RealDisk(data_directory)
         self.disk: Disk = self._disk
 
@@ -118,6 +127,10 @@ class RealHost:
     def system(self) -> System:
         """The machine."""
         return clock.system()
+
+    def lines_dropped(self) -> int:
+        """Lines of this process's log that could not be written."""
+        return self._lines_dropped()
 
     def close(self) -> None:
         """Unlock the data directory."""

@@ -243,3 +243,6 @@ class Host(Protocol):
 
     def system(self) -> System:
         """The machine."""
+
+    def lines_dropped(self) -> int:
+        """How many lines of this process's log could not be written (0 if nobody counts them)."""

@@ -333,6 +333,7 @@ class Database:
         ledger.dirty = True
         ledger.changes += self.size
         ledger.used -= self.used
+        ledger.pending_keys += self.size
         ledger.discarded.append(self.buckets)
         ledger.discarded.append(self.deadlines)
         self.buckets = _NO_BUCKETS

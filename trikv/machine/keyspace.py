@@ -53,7 +53,8 @@ class Keyspace:
 
     def release(self, objects: int) -> bool:
         """Free up to about `objects` of what FLUSH set aside; True while more is left."""
-        discarded = self.ledger.discarded
+        ledger = self.ledger
+        discarded = ledger.discarded
         while discarded and objects > 0:
             last = discarded[-1]
             if not last:
@@ -61,14 +62,15 @@ class Keyspace:
                 continue
             freed = last.pop()
             if isinstance(freed, dict):
-                self.ledger.tally.freed_keys += len(freed)
+                ledger.tally.freed_keys += len(freed)
+                ledger.pending_keys -= len(freed)
                 objects -= len(freed)
             objects -= 1
         return bool(discarded)
 
     def pending_keys(self) -> int:
-        """Keys that FLUSH set aside and that are not freed yet. As long as there are buckets: for INFO."""
-        return sum(len(one) for what in self.ledger.discarded for one in what if isinstance(one, dict))
+        """Keys that FLUSH set aside and that are not freed yet."""
+        return self.ledger.pending_keys
 
     def recount(self) -> int:
         """The account computed from scratch."""

@@ -51,6 +51,7 @@ class Ledger:
         "lookups",
         "now",
         "observers",
+        "pending_keys",
         "soonest",
         "tally",
         "used",
@@ -80,6 +81,8 @@ class Ledger:
         self.observers: list[Observer] = []
         self.discarded: list[list[dict[bytes, Entry]] | SortedList[tuple[int, bytes]]] = []
         """What FLUSH threw away, freed in slices by `Keyspace.release`."""
+        self.pending_keys = 0
+        """Keys in `discarded`. Kept, because to count them takes longer than to free a slice. Not state."""
 
     def has_room(self, growth: int) -> bool:
         """True where the account may change by `growth` bytes; shrinking is always allowed."""

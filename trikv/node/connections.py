@@ -67,6 +67,9 @@ class Control(Protocol):
     def is_busy(self) -> bool:
         """True while a submission or an action of this connection is not answered."""
 
+    def is_leaving(self) -> bool:
+        """True for one that closes already, now or behind its answers, whatever else befalls it."""
+
     def queued_count(self) -> int:
         """Commands queued since MULTI; -1 outside of one."""
 
@@ -86,7 +89,7 @@ class Control(Protocol):
         """What of that waits for the client, and not for the node."""
 
     def give_up_input(self) -> bool:
-        """Free that, and say so. True where the connection is closed for it, now or behind its answers."""
+        """Free that, and say so unless it is leaving. True if it is closed for that, now or soon."""
 
 
 @attrs.define(eq=False)
@@ -304,10 +307,11 @@ class Connections:
     def _give_up_input(self, number: int) -> None:
         control = self._live[number].control
         if control is not None and control.waiting_bytes() > SMALL_BYTES:
-            if control.give_up_input():
-                self.closed_for_input_count += 1
-            else:
-                self.discarded_count += 1
+            was_leaving = control.is_leaving()
+            is_closed = control.give_up_input()
+            if not was_leaving:
+                self.closed_for_input_count += is_closed
+                self.discarded_count += not is_closed
         self.input.note(number, control.waiting_bytes() if control is not None else 0)
 
     def note_unsent(self, connection: Connection, unsent_bytes: int) -> None:
@@ -344,10 +348,11 @@ class Connections:
 
     def _end_for_output(self, connection: Connection) -> None:
         self._set_unsent(connection.id, 0)
-        if connection.control is not None:
-            self.closed_for_output_count += 1
+        control = connection.control
+        if control is not None:
+            self.closed_for_output_count += not control.is_leaving()
             self._ending[connection.id] = connection
-            connection.control.end("output limit exceeded: replies were not read")
+            control.end("output limit exceeded: replies were not read")
 
     def _set_unsent(self, number: int, unsent_bytes: int) -> None:
         self._unsent_total += unsent_bytes - self._unsent.pop(number, 0)
@@ -388,26 +393,36 @@ class Connections:
 
     def info(self) -> list[tuple[str, object]]:
         """The fields of INFO's ``clients`` section."""
-        controls = [one.control for one in self._live.values() if one.control is not None]
-        output_bytes = [one.unsent_bytes() for one in controls]
+        input_most = output_most = output_total = watching = typed = 0
+        for connection in self._live.values():  # all in one go, as `trikv.node.plans` reckons
+            control = connection.control
+            if control is None:
+                continue
+            input_most = max(input_most, control.buffered_bytes())
+            unsent_bytes = control.unsent_bytes()
+            if unsent_bytes:
+                output_most = max(output_most, unsent_bytes)
+                output_total += unsent_bytes
+            watching += control.is_watching()
+            typed += control.typed() is True
         return [
             ("connected_clients", len(self._live)),
             ("cluster_connections", 0),
             ("maxclients", self.settings.maxclients),
-            ("client_recent_max_input_buffer", max((one.buffered_bytes() for one in controls), default=0)),
-            ("client_recent_max_output_buffer", max(output_bytes, default=0)),
+            ("client_recent_max_input_buffer", input_most),
+            ("client_recent_max_output_buffer", output_most),
             ("blocked_clients", 0),
             ("tracking_clients", 0),
             ("pubsub_clients", 0),
-            ("watching_clients", sum(one.is_watching() for one in controls)),
+            ("watching_clients", watching),
             ("clients_in_timeout_table", 0),
             ("total_blocking_keys", 0),
             ("submissions_in_flight", self._in_flight),
-            ("typed_clients", sum(one.is_typed() for one in self._live.values())),
+            ("typed_clients", typed),
             ("input_bytes", self.input.total),
             ("input_bytes_in_flight", self.input.in_flight),
             ("input_bytes_max", self.input_bytes_max()),
-            ("output_bytes", sum(output_bytes)),
+            ("output_bytes", output_total),
         ]
 
 

@@ -7,8 +7,8 @@ Pure and synchronous: it never sees a socket, a task or a clock. One turn goes l
 All requests that have arrived by the time the connection is free form one `Unit`: its commands for the
 machine travel as one `Work`, everything else holds a slot, so replies leave in order. While a unit is in
 flight, bytes wait in the ClientWire, and past a limit the peer is paused. Three things cut a unit: its size;
-a command whose answer decides how the next is read (HELLO, AUTH, RESET, WATCH, an EXEC that selects); and a
-command that this node carries out (SAVE, WAIT, ...).
+a command whose answer decides how the next is read, or shows how the connection stands (HELLO, AUTH, RESET,
+WATCH, CLIENT INFO, an EXEC with such inside); and a command that this node carries out (SAVE, WAIT, ...).
 
 The conversation and its `Connection` know each other; `closed` breaks that cycle, because the cyclic garbage
 collector is off in a node.
@@ -53,6 +53,7 @@ class Conversation:
         "_intake",
         "_is_counted",
         "_last_write",
+        "_leaving",
         "_limits",
         "_out",
         "_over",
@@ -109,6 +110,8 @@ class Conversation:
         """The peer had not taken everything when something was last sent."""
         self._ended = False
         """The peer sends no more."""
+        self._leaving = False
+        """Its last words are being sent. They may be too many for this client: that does not end it again."""
         self._over = False
         """Closing: nothing is read or sent any more."""
         if not connections.admit(self.connection):
@@ -168,6 +171,10 @@ class Conversation:
         """True while something is in flight."""
         return self._unit is not None or self._action is not None
 
+    def is_leaving(self) -> bool:
+        """True for one that closes already, now or behind its answers."""
+        return self._over or self._leaving or self.connection.closing
+
     def queued_count(self) -> int:
         """Commands queued since MULTI; -1 outside of one."""
         return self.caller.transactions.queued_count()
@@ -196,15 +203,16 @@ class Conversation:
     def give_up_input(self) -> bool:
         """Free what waits for the client: a transaction, as EXEC will tell, or all that is not looked at.
 
-        In the latter case what is in flight is still answered, then the client is told and closed: True.
+        In the latter case what is in flight is still answered, then the client is told and closed: True. Of
+        one that is leaving nothing more would have been looked at: there is nothing to tell.
         """
-        transactions = self.caller.transactions
-        if transactions.memory_bytes >= self._intake.memory_bytes:
+        transactions, was_leaving = self.caller.transactions, self.is_leaving()
+        if not was_leaving and transactions.memory_bytes >= self._intake.memory_bytes:
             transactions.give_up()
             return False
         self._intake.drop()
         transactions.give_up()
-        if self._over:
+        if was_leaving:
             return False
         self._refusal = CLOSED
         self.connection.closing = True
@@ -227,8 +235,9 @@ class Conversation:
         A client that never reads its answer must still have been sent one: a bare close makes redis-py send
         a command again that may have happened (PROTOCOL 3).
         """
-        if self._over:
+        if self._over or self._leaving:
             return
+        self._leaving = True
         unit, self._unit = self._unit, None
         if unit is not None:
             self._refuse(unit, _LOST_WRITE if unit.writes else _LOST_READ)
@@ -365,6 +374,8 @@ class Conversation:
         held = unit.memory_bytes() if commands else 0
         if held > SMALL_BYTES:
             if not self.caller.connections.admits_input(held):
+                for name in unit.step_names(self.caller.plans):
+                    self._tally.rejected(name, REFUSED)
                 return unit.refusal(REFUSED)
             self._in_flight_bytes = held
             self.caller.connections.input.in_flight += held
@@ -445,6 +456,7 @@ class Conversation:
             self.caller.connections.note_unsent(self.connection, unsent_bytes)
 
     def _close(self) -> None:
+        self._leaving = True
         if self._refusal is not None:
             self._put(self._refusal, self.connection.is_typed(), ())
             self._flush()

@@ -10,7 +10,6 @@ from typing import Final
 import attrs
 
 from trikv.host.seam import LINGERING_MAX, Descriptors
-from trikv.node.links import Links
 
 FILE: Final = 3
 """An open file of the data directory: its own descriptor, and the two of the pipe its thread answers by."""
@@ -31,6 +30,8 @@ DIALLED: Final = 5
 ACCEPTED_A_PEER: Final = 4
 """Connections that a peer may have here: one, and those of its last lives that have not been noticed to be
 dead, which takes 10 s."""
+STRANGERS_MAX: Final = 16
+"""Connections on the peer port that have not proved themselves yet."""
 ACCEPTED_MORE: Final = 1
 """The stranger that pushes out the oldest one."""
 SPARE: Final = 16
@@ -71,7 +72,7 @@ def share(there: Descriptors, *, peers: int, listeners: int) -> Shares:
     `peers`: the other nodes; `listeners`: sockets that listen, for clients and for peers. Raises
     TooFewDescriptors.
     """
-    accepted = Links.STRANGERS_MAX + ACCEPTED_MORE + ACCEPTED_A_PEER * peers if peers else 0
+    accepted = STRANGERS_MAX + ACCEPTED_MORE + ACCEPTED_A_PEER * peers if peers else 0
     if there.most is None:
         return Shares(CLIENTS_MAX, LINGERING_MAX, accepted)
     files = FILE * (LOG_FILES + WALK_FILES) + DIRECTORIES + NAMES

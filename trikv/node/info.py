@@ -8,7 +8,7 @@ true here (nothing is ever evicted, no script is cached); what would not be true
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from trikv import __version__, streams
+from trikv import __version__
 from trikv.host.seam import Host
 from trikv.machine.runs import set_run
 from trikv.machine.tally import CommandTally
@@ -180,7 +180,7 @@ class OwnInfo:
             ("client_query_buffer_limit_disconnections", count("closed_for_input")),
             ("client_output_buffer_limit_disconnections", count("closed_for_output")),
             ("transactions_discarded", count("discarded")),
-            ("log_lines_dropped", streams.lines_dropped()),
+            ("log_lines_dropped", self._host.lines_dropped()),
             ("acl_access_denied_auth", tally.errors.get("WRONGPASS", 0)),
             *_ALWAYS_0,
         ]

@@ -44,8 +44,6 @@ from trikv.protocol.client import (
 from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 from trikv.units import counted
 
-_CONNECTION_US: Final = 6
-"""One line of CLIENT LIST."""
 _EXPLAIN_US: Final = 700
 """Looking for the command that a person may have meant."""
 
@@ -148,7 +146,7 @@ class Intake:
             if self._pushed_back is not None:
                 event, self._pushed_back = self._pushed_back, None
             else:
-                run, size = incoming.run()
+                run, size = incoming.run(self._limits.unit_commands_max)
                 event = NEED_DATA if run else incoming.next_event()
                 if run:
                     self._take_run(unit, run, size)
@@ -317,7 +315,7 @@ class Intake:
         writes = plan.writes
         slot: Step | Local = Step() if plan.travels else Local(plan, args, typed)
         if plan.command.name == "SELECT":
-            transactions.selects = True
+            transactions.decides = True
             slot = Step(args=args, after=after_select)
         elif plan.command.name == "CONFIG|SET":
             # A faulty one is queued as well, as in Redis: its error is then its reply.
@@ -326,10 +324,13 @@ class Intake:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True
         if isinstance(slot, Local) or (plan.travels and not plan.is_plain):
-            transactions.cost_us += self._cost_us(plan)
-            if transactions.cost_us > self._limits.turn_cost_us_max:
+            cost_us = self._cost_us(plan)
+            # The first may take longer than a turn, as it may outside: INFO does, with many connections.
+            if transactions.cost_us and transactions.cost_us + cost_us > self._limits.turn_cost_us_max:
                 self._refuse(unit, request, TOO_MUCH_LOCAL)
                 return
+            transactions.cost_us += cost_us
+        transactions.decides |= plan.mode is Mode.BARRIER
         transactions.queue(args, slot, size, writes=writes)
         unit.cost_us += QUICK_US
         unit.add(Ready(QUEUED, typed))
@@ -349,7 +350,7 @@ class Intake:
             self._push_back(request)
         else:
             # Whether a SELECT inside took place is known with the answer; only then the next can be read.
-            self._cut = transactions.selects
+            self._cut = transactions.decides
             unit.cost_us += transactions.cost_us
             transactions.execute(unit, typed=request.typed)
 
@@ -431,7 +432,7 @@ class Intake:
                 assert_never(event)
 
     def _cost_us(self, plan: Plan) -> int:
-        return plan.cost_us + (_CONNECTION_US * len(self.caller.connections) if plan.walks else 0)
+        return plan.cost_us + plan.connection_us * len(self.caller.connections)
 
     def _push_back(self, request: Request) -> None:
         self._pushed_back = request

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from trikv.host.seam import Host, Listening, PeerStream
+from trikv.node.descriptors import STRANGERS_MAX
 from trikv.node.events import Event, LinkDown, LinkUp, PeerSaid
 from trikv.node.mailbox import Mailbox
 from trikv.protocol.errors import PeerProtocolError
@@ -45,9 +46,6 @@ class Identity:
 
 class Links:
     """All connections between this node and its peers."""
-
-    STRANGERS_MAX = 16
-    """Connections on the peer port that have not proved themselves yet."""
 
     def __init__(
         self,
@@ -167,7 +165,7 @@ class Links:
         and whoever only sits there must not keep it from doing so.
         """
         number = self._accepted = self._accepted + 1
-        if len(self._strangers) >= self.STRANGERS_MAX:
+        if len(self._strangers) >= STRANGERS_MAX:
             self._strangers.pop(next(iter(self._strangers))).cancel()
         scope = self._strangers[number] = trio.CancelScope(deadline=trio.current_time() + HANDSHAKE_S)
         reason = "it took too long"

@@ -37,9 +37,9 @@ class Transactions:
         "arguments",
         "commands",
         "cost_us",
+        "decides",
         "inner",
         "open",
-        "selects",
         "spoiled",
         "watched",
         "watched_bytes",
@@ -61,7 +61,8 @@ class Transactions:
         """Back to outside of MULTI; watches stay."""
         self.open = False
         self.spoiled = False
-        self.selects = False
+        self.decides = False
+        """Something queued decides, or shows, how the connection stands: what is behind EXEC waits for it."""
         self.writes = False
         self.commands: list[Args] = []
         self.inner: list[Step | Local] = []

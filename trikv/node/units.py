@@ -12,6 +12,7 @@ import msgspec
 
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
+from trikv.node.inputs import REFUSED
 from trikv.protocol.events import REQUEST_BYTES, memory_of
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ SINGLE_WRITE: Final = Unit(0, [()], writes=True)
 
 def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
     tally = caller.service.statistics.tally
-    if isinstance(outcome, CommandError) and outcome.text.startswith(_UNANSWERED):
+    if outcome is REFUSED or (isinstance(outcome, CommandError) and outcome.text.startswith(_UNANSWERED)):
         return  # the conversation has counted it with the rest of its unit
     tally.answered("EXEC", outcome)
     if slot.travels and isinstance(outcome, list) and not any(isinstance(one, Step) for one in slot.inner):

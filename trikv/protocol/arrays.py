@@ -115,6 +115,8 @@ class ArrayReader:
         self._args: list[bytes] = []
         self._args_missing = 0
         self._bulk_bytes: int | None = None
+        self._looked = 0
+        """So many bytes of the line at the front of the buffer are known not to end it."""
         self.held_bytes = 0
         """Bytes of the arguments already taken out of the buffer for an unfinished request."""
 
@@ -182,6 +184,7 @@ class ArrayReader:
             plain = _BULK_LENGTHS.get(bytes(buffer[:end]))
             if plain is not None and self._fits(plain):
                 del buffer[: end + 2]
+                self._looked = 0
                 self._bulk_bytes = plain
                 return None
         line = self._take_line(buffer, "bulk")
@@ -212,11 +215,13 @@ class ArrayReader:
         that the outcome does not depend on how the network cut the bytes.
         """
         limit = self._limits.line_bytes_max
-        end = buffer.find(b"\r", 0, limit)
+        end = buffer.find(b"\r", self._looked, limit)
         if end < 0:
+            self._looked = len(buffer)
             return _bad(f"too big {what} count string") if len(buffer) >= limit else False
         if len(buffer) < end + 2:
             return False
+        self._looked = 0
         line = bytes(buffer[:end])
         del buffer[: end + 2]
         return line

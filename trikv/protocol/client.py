@@ -1,6 +1,8 @@
 """The client side of the wire: bytes in, requests out, in the dialect of whoever is at the other end."""
 
 from collections import deque
+from itertools import islice
+from typing import Final
 
 from trikv.protocol.arrays import ArrayReader, plain_fits, split_requests, split_single
 from trikv.protocol.events import (
@@ -18,7 +20,7 @@ from trikv.protocol.events import (
     WireLimits,
     memory_of,
 )
-from trikv.protocol.lines import read_program_line
+from trikv.protocol.lines import ProgramLines
 from trikv.protocol.telnet import LineReader
 
 __all__ = [
@@ -38,6 +40,8 @@ __all__ = [
 
 _ARRAY = 0x2A  # "*"
 _DEFAULT_LIMITS = WireLimits()
+_ALL: Final = 1 << 62
+"""More requests than were ever received."""
 
 
 class ClientWire:
@@ -68,6 +72,9 @@ class ClientWire:
         self._ready: deque[Args] = deque()
         """Parsed requests not yet taken; they go before `_buffer`."""
         self._ready_bytes = 0
+        self._ready_memory_bytes = 0
+        """`memory_of` all of them. Kept, because it is asked for with each piece that is taken: to count what
+        is left each time would make a long pipeline quadratic."""
         self._buffer = bytearray()
         self._holds = False
         """`_buffer`, or one of the readers that take from it, holds something."""
@@ -75,6 +82,7 @@ class ClientWire:
         self._limits = limits
         self._arrays = ArrayReader(limits)
         self._lines = LineReader(limits)
+        self._program_lines = ProgramLines(limits)
         self._plain_fits = plain_fits(limits)
         self._over = False
 
@@ -85,6 +93,8 @@ class ClientWire:
         Unread ones, those of an unfinished request, and parsed requests not yet taken (counted until the
         last of them is).
         """
+        if self.drained and not self._holds:  # of most connections, whenever all are looked at
+            return 0
         unread_bytes = len(self._fresh) + len(self._buffer)
         return unread_bytes + self._arrays.held_bytes + self._lines.held_bytes + self._ready_bytes
 
@@ -95,16 +105,17 @@ class ClientWire:
             return 0
         unread_bytes = len(self._fresh) + self._buffer.__alloc__()
         unfinished_bytes = self._arrays.memory_bytes + self._lines.memory_bytes
-        return unread_bytes + unfinished_bytes + self._ready_bytes + memory_of(self._ready)
+        return unread_bytes + unfinished_bytes + self._ready_bytes + self._ready_memory_bytes
 
     def drop(self) -> None:
         """Forget all that is held, and whatever comes from now on."""
         self._over = self.drained = True
         self._holds = False
-        self._fresh, self._ready_bytes = b"", 0
+        self._fresh = b""
         self._buffer.clear()
-        self._ready.clear()
+        self._forget_ready()
         self._arrays, self._lines = ArrayReader(self._limits), LineReader(self._limits)
+        self._program_lines = ProgramLines(self._limits)
 
     def receive(self, data: bytes) -> None:
         """Take `data`, which came after all that was received before."""
@@ -129,10 +140,11 @@ class ClientWire:
         self.receive(data)
         return None
 
-    def run(self) -> tuple[list[Args], int]:
+    def run(self, most: int = _ALL) -> tuple[list[Args], int]:
         """Take the plain requests at the front of the input: their arguments, and at most how many bytes.
 
-        All of one chunk together; an empty list says nothing but that `next_event` is to be asked.
+        All of one chunk together, unless there are more than `most`; the rest comes next. An empty list says
+        nothing but that `next_event` is to be asked.
         """
         if self._fresh and self._plain_fits and self.authenticated:
             fresh, self._fresh = self._fresh, b""
@@ -144,11 +156,17 @@ class ClientWire:
             else:
                 self._hold(fresh[used:])
                 self._split_untried = False
+            if len(requests) > most:
+                self.put_back(requests[most:], used)
+                del requests[most:]
             return requests, used
-        requests, used = list(self._ready), self._ready_bytes
-        if requests:
-            self._ready.clear()
-            self._ready_bytes = 0
+        requests, used = list(islice(self._ready, most)), self._ready_bytes
+        if len(requests) < len(self._ready):
+            for _ in requests:
+                self._ready.popleft()
+            self._ready_memory_bytes -= memory_of(requests)
+        elif requests:
+            self._forget_ready()
             self.drained = not self._holds
         return requests, used
 
@@ -157,15 +175,18 @@ class ClientWire:
         if requests:
             self._ready.extendleft(reversed(requests))
             self._ready_bytes = size
+            self._ready_memory_bytes += memory_of(requests)
             self.drained = False
 
     def next_event(self) -> ClientEvent | NeedData:
         """The next event in the order of the bytes, or `NEED_DATA`. Never raises, whatever was received."""
         if self._ready:
-            request = Request(self._ready.popleft(), False)
-            if not self._ready:
-                self._ready_bytes = 0
-            return request
+            args = self._ready.popleft()
+            if self._ready:
+                self._ready_memory_bytes -= memory_of((args,))
+            else:
+                self._forget_ready()
+            return Request(args, False)
         if self._fresh:
             self._hold(self._fresh)
         event: ClientEvent | bool
@@ -174,7 +195,7 @@ class ClientWire:
                 self.typed = False
                 event = self._next_array()
             elif self.typed is False:
-                event = read_program_line(self._buffer, self._limits)
+                event = self._program_lines.read(self._buffer)
             else:
                 self.typed = True
                 event = self._lines.read(self._buffer)
@@ -189,6 +210,11 @@ class ClientWire:
         self.drained = True
         self._holds = bool(self._buffer) or self._arrays.busy or self._lines.busy
         return NEED_DATA
+
+    def _forget_ready(self) -> None:
+        """None is left of what was parsed, or none is wanted."""
+        self._ready.clear()
+        self._ready_bytes = self._ready_memory_bytes = 0
 
     def _hold(self, data: bytes) -> None:
         """Let the careful readers have `data`, which is all that is fresh."""
@@ -207,8 +233,6 @@ class ClientWire:
                 del self._buffer[:used]
                 first = Request(requests[0], False)
                 if len(requests) > 1:
-                    self._ready.extend(requests)
-                    self._ready.popleft()
-                    self._ready_bytes = used
+                    self.put_back(requests[1:], used)
                 return first
         return self._arrays.read(self._buffer, authenticated=self.authenticated)

@@ -17,6 +17,10 @@ REQUEST_BYTES: Final = 80
 """What a request takes besides its arguments."""
 
 
+LONGEST_REQUEST_BYTES: Final = 16 * 1024 * 1024
+"""Of all arguments of one request together, as the default. No bound on what all clients send is below it."""
+
+
 def memory_of(requests: Collection[Args]) -> int:
     """What `requests` take in memory besides the bytes of their arguments; never less than they do."""
     return REQUEST_BYTES * len(requests) + ARGUMENT_BYTES * sum(map(len, requests))
@@ -29,7 +33,7 @@ class WireLimits:
     bulk_bytes_max: int = 8 * 1024 * 1024 + 64 * 1024
     """The longest single argument: the largest value (8 MiB) and a little for what a command wraps around it.
     Redis' proto-max-bulk-len is 512 MiB, which no proposal could carry."""
-    request_bytes_max: int = 16 * 1024 * 1024
+    request_bytes_max: int = LONGEST_REQUEST_BYTES
     """All arguments of one request together."""
     request_args_max: int = 1024 * 1024
     """Arguments in one request, as in Redis up to 6.2."""

@@ -44,21 +44,38 @@ def meaning_of(line: bytes, *, typed: bool) -> LineMeaning:
     return Request(tuple(args), typed) if args else EmptyLine()
 
 
-def read_program_line(buffer: bytearray, limits: WireLimits) -> LineMeaning | bool:
-    """Take a program's next line off the front of `buffer`.
+class ProgramLines:
+    """Reads the lines of a program, which stay in the buffer until they are whole."""
 
-    True: there were only empty lines, and the next byte opens a new command. False: more bytes are needed.
-    """
-    empty = _EMPTY_LINES.match(buffer)
-    if empty is not None:  # all at once: 64 KiB of them are one step
-        del buffer[: empty.end()]
-        return True
-    end = buffer.find(b"\n", 0, limits.line_bytes_max + len(b"\r\n"))
-    line = bytes(buffer[:end] if end >= 0 else buffer).removesuffix(b"\r")
-    if len(line) > limits.line_bytes_max:
-        return BadBytes("Protocol error: too big inline request", False)
-    if end < 0:
-        return False
-    del buffer[: end + 1]
-    meaning = meaning_of(line, typed=False)
-    return True if isinstance(meaning, EmptyLine) else meaning
+    def __init__(self, limits: WireLimits) -> None:
+        self._limits = limits
+        self._looked = 0
+        """So many bytes at the front of the buffer are known to hold no end of a line: a long line that comes
+        byte by byte is looked through once."""
+
+    def read(self, buffer: bytearray) -> LineMeaning | bool:
+        """Take the next line off the front of `buffer`.
+
+        True: there were only empty lines, and the next byte opens a new command. False: more bytes are
+        needed.
+        """
+        empty = _EMPTY_LINES.match(buffer)
+        if empty is not None:  # all at once: 64 KiB of them are one step
+            del buffer[: empty.end()]
+            self._looked = 0
+            return True
+        bytes_max = self._limits.line_bytes_max
+        end = buffer.find(b"\n", self._looked, bytes_max + len(b"\r\n"))
+        line_bytes = end if end >= 0 else len(buffer)
+        if buffer.endswith(b"\r", 0, line_bytes):
+            line_bytes -= 1
+        if line_bytes > bytes_max:
+            return BadBytes("Protocol error: too big inline request", False)
+        if end < 0:
+            self._looked = len(buffer)
+            return False
+        line = bytes(buffer[:line_bytes])
+        del buffer[: end + 1]
+        self._looked = 0
+        meaning = meaning_of(line, typed=False)
+        return True if isinstance(meaning, EmptyLine) else meaning

@@ -187,8 +187,21 @@ def test_client_list_has_redis_fields(client: Client) -> None:
     assert values["cmd"] == "client|setname"
     assert b"id=2" in client.ask("CLIENT", "LIST", "ID", "2", "9")
     assert b"id=1" not in client.ask("CLIENT", "LIST", "ID", "2", "9")
+    assert client.ask("CLIENT", "LIST", "ID", *["2"] * 1000).count(b"id=2 ") == 1
     assert client.ask("CLIENT", "LIST", "TYPE", "pubsub") == b"$0\r\n\r\n"
     assert client.ask("CLIENT", "LIST", "TYPE", "NORMAL").count(b"id=") == 2
+
+
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("how", ["CLIENT INFO", "CLIENT LIST", "MULTI;CLIENT INFO;EXEC"])
+def test_client_info_shows_what_was_before_what_is_behind(client: Client, how: str, *, typed: bool) -> None:
+    """In one pipeline, too: the database, the last command, MULTI, however the rest is read ahead."""
+    lines = [*how.split(";"), "SELECT 5", "GET a", *how.split(";"), "SELECT 7", "MULTI", "PING"]
+    shown = client.say(b"".join(f"{line}\r\n".encode() if typed else resp(*line.split()) for line in lines))
+    command = "exec" if "EXEC" in how else how.lower().replace(" ", "|")
+    assert re.findall(r" (db|multi|cmd)=(\S+)", shown.decode()) == [
+        ("db", "0"), ("multi", "-1"), ("cmd", command), ("db", "5"), ("multi", "-1"), ("cmd", command),
+    ]  # fmt: skip
 
 
 def test_client_kill_ends_others_and_itself(client: Client) -> None:

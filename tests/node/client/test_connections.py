@@ -241,6 +241,38 @@ def test_what_ends_for_its_output_has_a_moment_and_a_quarter_of_the_total() -> N
     assert dict(connections.info())["output_bytes"] == 700
 
 
+@pytest.mark.parametrize("request_", [resp("INCR", "a"), resp("SAVE")])
+def test_the_last_words_to_one_that_does_not_read_are_said_once(request_: bytes) -> None:
+    """It is ended for another reason: that its output is too much by then is no second end, nor counted."""
+    service = FakeService()
+    client = Client(service, Connections(service.settings, output_bytes_max=1000))
+    client.ask("HELLO", "3")
+    client.receive(request_)
+    client.wire.stuck_bytes = 1001
+    client.connections.close_all("node2 is stopping")
+    assert client.wire.take() == (
+        b"-INDETERMINATE the write may or may not have happened\r\n"
+        b">2\r\n$14\r\ntrikv.shutdown\r\n$26\r\nclosing: node2 is stopping\r\n"
+    )
+    assert client.wire.is_closed
+    assert service.statistics.tally.errors == {"INDETERMINATE": 1}
+    assert client.connections.closed_for_output_count == 0
+
+
+def test_slow_readers_that_are_leaving_are_aborted_uncounted() -> None:
+    """Their unread output is in others' way as that of any other, but they were not closed for it."""
+    service = FakeService()
+    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=1000)
+    leaving, other = Client(service, connections), Client(service, connections)
+    leaving.wire.stuck_bytes = 700
+    leaving.ask("PING")
+    leaving.conversation.end("idle for 300 s")
+    other.wire.stuck_bytes = 400
+    other.ask("PING")
+    assert not other.wire.is_closed
+    assert connections.closed_for_output_count == 0
+
+
 def test_in_flight_counts_works_and_actions() -> None:
     """It counts what the node has not given back, and says when that is nothing."""
     client = Client()

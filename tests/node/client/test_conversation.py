@@ -403,6 +403,22 @@ def test_a_flood_of_costly_commands_lets_others_have_their_turn(client: Client) 
     assert person.wire.take().count(b"type help") == 60
 
 
+@pytest.mark.parametrize("command", [["INFO"], ["MEMSTATS"], ["CLIENT", "LIST"]])
+def test_what_goes_over_all_connections_costs_more_the_more_there_are(command: list[str]) -> None:
+    """With thousands of connections a pipeline of it is answered a few in a turn; MULTI takes one as ever."""
+    service = FakeService(maxclients=5_000)
+    connections = Connections(service.settings)
+    client, *_ = [Client(service, connections) for _ in range(5_000)]
+    client.receive(resp(*command) * 20)
+    answered = client.wire.take().count(b"\r\n$") + 1
+    assert answered <= 2
+    assert service.works[0].commands == ()
+    service.pump()
+    assert client.wire.take().count(b"\r\n$") + 1 == 20 - answered
+    assert client.say(resp("MULTI") + resp(*command) + resp("EXEC")).startswith(b"+OK\r\n+QUEUED\r\n*1\r\n$")
+    assert b"-ERR too many commands about this node" in client.say(resp("MULTI") + resp(*command) * 20)
+
+
 def test_costly_commands_inside_a_transaction_are_bounded(client: Client) -> None:
     """EXEC evaluates them at once, so only so many may be queued."""
     answer = client.say(resp("MULTI") + resp("INFO") * 100 + resp("EXEC"))

@@ -10,6 +10,8 @@ from tests.node.client.doubles import CLUSTERDOWN, Client, FakeService, resp
 from tests.redis_server import RedisConnection, RedisServer
 from trikv.machine.replies import CommandError
 from trikv.machine.tally import CommandTally
+from trikv.node.connections import Connections
+from trikv.node.inputs import REFUSED
 from trikv.node.intake import ConversationLimits
 
 COMMANDS: Final = """
@@ -183,6 +185,20 @@ def test_what_no_majority_answers(error: CommandError, expected: tuple[int, int,
     assert commands.pop("multi") == (1, 0, 0)
     assert commands == dict.fromkeys(("set", "incr", "append", "exec"), expected)
     assert counted(client)["errors_total"] == 4
+
+
+def test_what_finds_no_room_is_a_rejection() -> None:
+    """Requests that are refused because of what others made this node hold: each an error, none a call."""
+    service = FakeService(input_bytes_max=1 << 20)
+    connections = Connections(service.settings)
+    first, second = Client(service, connections), Client(service, connections)
+    first.receive(resp("SET", "a", "v" * 700_000))
+    second.receive(resp("SET", "b", "v" * 200_000))
+    service.works.pop().answered([])  # others have had their turn
+    second.receive(resp("MULTI") + resp("APPEND", "b", "v" * 200_000) + resp("EXEC"))
+    assert second.wire.take().count(REFUSED.text.encode()) == 2
+    assert counted(second)["commands"] == {"exec": (0, 1, 0), "multi": (1, 0, 0), "set": (0, 1, 0)}
+    assert counted(second)["errors"] == {"ERR": 2}
 
 
 def test_actions_are_counted_when_they_have_answered() -> None:

@@ -106,6 +106,37 @@ def test_watches_that_were_given_up_make_exec_fail() -> None:
     assert client.ask("UNWATCH") + client.ask("MULTI") + client.ask("EXEC") == b"+OK\r\n+OK\r\n*0\r\n"
 
 
+def test_what_is_left_of_one_that_is_leaving_goes_unsaid_and_uncounted() -> None:
+    """Nobody would have looked at it: behind QUIT, or of a connection whose last words are on their way."""
+    quitting, ended, *others = crowd(4)
+    quitting.receive(resp("INCR", "a") + resp("QUIT"))
+    quitting.receive(unfinished(400_000))
+    ended.ask("MULTI")
+    ended.ask("SET", "a", "v" * 380_000)
+    ended.conversation.end("idle for 300 s")
+    for other in others:
+        other.receive(unfinished(360_000))
+        assert not other.wire.is_closed
+    assert 700_000 < other.connections.input.total < 800_000, "what the two who are leaving held is free"
+    quitting.service.pump()
+    assert quitting.wire.take() == b":1\r\n+OK\r\n"
+    assert quitting.wire.is_closed
+    assert (other.connections.closed_for_input_count, other.connections.discarded_count) == (0, 0)
+
+
+def test_who_is_closed_for_input_and_does_not_read_is_told_and_counted_once() -> None:
+    """The error itself may be more than a client leaves room for: that is no second end."""
+    service = FakeService(input_bytes_max=MOST)
+    connections = Connections(service.settings, output_bytes_max=1000)
+    client = Client(service, connections)
+    client.receive(unfinished(1_000_000))
+    client.wire.stuck_bytes = 1001
+    client.receive(b"v" * 100_000)
+    assert client.wire.take() == encode(CLOSED, 2)
+    assert client.wire.is_closed
+    assert (connections.closed_for_input_count, connections.closed_for_output_count) == (1, 0)
+
+
 def test_requests_are_let_in_while_there_is_room() -> None:
     """What is in flight cannot be given up: where it fills its part, a large one is refused, not closed."""
     first, second, small = crowd(3)

@@ -1,5 +1,7 @@
 """However a pipeline's bytes are cut, and whenever the node answers, the replies are the same."""
 
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from trikv.machine.replies import CommandError
 from trikv.node.connections import Connections
 from trikv.node.conversation import PLANS
 from trikv.node.intake import ConversationLimits
+from trikv.protocol import client as client_wire
+from trikv.protocol.events import Args, memory_of
 
 _KEYS = st.sampled_from(["a", "b", "c"])
 _COMMANDS = st.one_of(
@@ -156,3 +160,19 @@ def test_which_works_may_share_a_proposal(commands: list[tuple[str, ...]], joins
     (work,) = client.service.works
     size = sum(len(word) for command in work.commands for word in command)
     assert work.join_bytes >= size if joins else work.join_bytes == 0
+
+
+def test_a_long_pipeline_is_not_counted_again_with_each_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits behind a unit is told to the register each time, and counted once."""
+    counted = 0
+
+    def counting_memory_of(requests: Collection[Args]) -> int:
+        nonlocal counted
+        counted += len(requests)
+        return memory_of(requests)
+
+    monkeypatch.setattr(client_wire, "memory_of", counting_memory_of)
+    client = Client()
+    assert client.say(resp("INCR", "a") * 2_000).endswith(b":2000\r\n")
+    assert client.connections.input.total == 0
+    assert counted <= 2 * 2_000

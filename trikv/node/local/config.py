@@ -9,7 +9,6 @@ from typing import Final
 
 import attrs
 
-from trikv.config import INPUT_BYTES_LEAST
 from trikv.machine.errors import text_of, wrong_arity
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.memory import CAP_BYTES_MAX, parse_memory
@@ -18,6 +17,7 @@ from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.table import Kind
 from trikv.node.local.table import LOCAL, help_of
 from trikv.node.units import Args, Caller
+from trikv.protocol.events import LONGEST_REQUEST_BYTES
 from trikv.system_text import to_bytes
 
 
@@ -50,7 +50,7 @@ _SETTINGS: Final = {
     b"input-bytes-max": _Setting(
         lambda caller: str(caller.connections.input_bytes_max()),
         "input_bytes_max",
-        INPUT_BYTES_LEAST,
+        LONGEST_REQUEST_BYTES,
         1 << 40,
     ),
     b"appendonly": _Setting(lambda _: "yes"),
