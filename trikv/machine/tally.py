@@ -117,9 +117,10 @@ class Tally:
         self.spent(usec)
 
     def take_back(self, name: str) -> None:
-        """A command ran that no client had asked for."""
+        """A command ran that no client had asked for. It may be forgotten already (CONFIG RESETSTAT)."""
         self.spent(0.0)
-        self._of(name).calls -= 1
+        command = self._of(name)
+        command.calls = max(0, command.calls - 1)
 
     def note_error(self, error: CommandError) -> None:
         """An error reply was given."""

@@ -296,6 +296,10 @@ class Connections:
     def note_waiting(self, connection: Connection, waiting_bytes: int) -> None:
         """So much waits for this client: hold the total of all. That may close connections, also this one."""
         self.input.note(connection.id, waiting_bytes)
+        self.hold_input()
+
+    def hold_input(self) -> None:
+        """Keep what waits for clients and what is in flight within the total, at the cost of the former."""
         goal = self.input.goal(self.input_bytes_max())
         if goal is None:
             return

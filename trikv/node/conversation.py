@@ -301,7 +301,7 @@ class Conversation:
             self._flush()
             if (self._ended or self.connection.closing) and not self._over:
                 self._close()
-            elif self._is_counted:
+            elif self._is_counted or self.caller.transactions.watched_count:
                 self._note_input()
         if self._paused and not self._over and self._may_resume():
             self._paused = False
@@ -390,6 +390,8 @@ class Conversation:
         if replies is None:
             self._unit = unit
             caller.connections.began()
+            if self._in_flight_bytes:  # last: it may give up what waits for this client, too
+                caller.connections.hold_input()
         elif self._in_flight_bytes:
             self._came_back()
         return replies

@@ -18,7 +18,7 @@ LARGE_BYTES: Final = 64 << 10
 """Only requests up to so much may fill more than three quarters: a few writers of large values must not keep
 all others out for as long as a majority is slow."""
 DEFAULT_BYTES_MIN: Final = 64 << 20
-"""Unless configured, the total is a quarter of the cap, but has room for eight of the greatest values."""
+"""Unless configured, the total is a quarter of the cap, but lets five of the greatest values be in flight."""
 _WAITING: Final = 8
 """This part of the total is never in flight. While a majority is slow, it is for what clients are about to
 send; else giving all of that up could not bring the total down."""
@@ -74,8 +74,13 @@ class InputTotal:
         return self.in_flight == 0 or self.in_flight + size <= total_max
 
     def goal(self, total_max: int) -> int | None:
-        """Down to what total the largest have to go; None while there is room."""
-        return total_max - total_max // _RELIEF if self.total > total_max else None
+        """Down to what total the largest have to go; None while there is room.
+
+        One request that is greater than the total was let in alone; nothing that waits could make it room.
+        """
+        if self.total <= total_max or self._waiting_total <= total_max < self.in_flight:
+            return None
+        return total_max - total_max // _RELIEF
 
     def largest_first(self) -> list[int]:
         """The connections that something waits for, in the order in which they go."""

@@ -93,7 +93,6 @@ PLAIN_STEP: Final = Step()
 """The slot of nearly every command there is: RESP, the machine's reply as it is."""
 
 
-_UNANSWERED: Final = ("CLUSTERDOWN", "INDETERMINATE")
 CHECK_ONLY: Final[Args] = (b"DBSIZE",)
 """Asked of the machine by an EXEC that only has watches to check; nobody is shown the answer."""
 _NULL_ARRAY: Final = b"*-1\r\n"
@@ -174,14 +173,13 @@ class Unit(msgspec.Struct):
         return self is SINGLE_READ or self is SINGLE_WRITE
 
     def step_names(self, plans: "Plans") -> list[str]:
-        """The command of each reply that the machine would give; EXEC for a transaction."""
+        """The command of each reply that the machine would give, but for EXEC, which counts itself."""
         names: list[str] = []
         position = 0
         for transaction in [*self.transactions, None]:
             end = len(self.commands) if transaction is None else transaction.start
             names += map(plans.name_of, self.commands[position:end])
             if transaction is not None:
-                names.append("EXEC")
                 position = transaction.start + transaction.count
         return names
 
@@ -229,8 +227,9 @@ SINGLE_WRITE: Final = Unit(0, [()], writes=True)
 
 def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
     tally = caller.service.statistics.tally
-    if outcome is REFUSED or (isinstance(outcome, CommandError) and outcome.text.startswith(_UNANSWERED)):
-        return  # the conversation has counted it with the rest of its unit
+    if outcome is REFUSED:
+        tally.rejected("EXEC", REFUSED)
+        return
     tally.answered("EXEC", outcome)
     if slot.travels and isinstance(outcome, list) and not any(isinstance(one, Step) for one in slot.inner):
         tally.take_back(CHECK_ONLY[0].decode())

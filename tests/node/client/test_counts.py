@@ -187,6 +187,25 @@ def test_what_no_majority_answers(error: CommandError, expected: tuple[int, int,
     assert counted(client)["errors_total"] == 4
 
 
+def test_a_transaction_that_fails_is_counted_once() -> None:
+    """Whatever the error is, of the log's limits too."""
+    client = Client()
+    client.receive(resp("MULTI") + resp("DEL", "a") + resp("EXEC"))
+    client.service.works.pop().failed(CommandError("ERR command of 99 bytes exceeds the 50 of an entry"))
+    assert counted(client)["commands"] == {"exec": (1, 0, 1), "multi": (1, 0, 0)}
+    assert counted(client)["errors"] == {"ERR": 1}
+
+
+def test_no_count_is_below_zero() -> None:
+    """What an EXEC asks of the machine for itself is taken back, unless it has been forgotten meanwhile."""
+    client = Client()
+    client.ask("WATCH", "a")
+    client.receive(resp("CONFIG", "RESETSTAT") + resp("MULTI") + resp("PING") + resp("EXEC"))
+    client.service.pump()
+    commands = counted(client)["commands"]
+    assert commands == dict.fromkeys(("config|resetstat", "exec", "ping"), (1, 0, 0))
+
+
 def test_what_finds_no_room_is_a_rejection() -> None:
     """Requests that are refused because of what others made this node hold: each an error, none a call."""
     service = FakeService(input_bytes_max=1 << 20)

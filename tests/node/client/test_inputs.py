@@ -92,6 +92,37 @@ def test_a_queue_that_is_too_large_is_discarded(*, in_parts: bool) -> None:
     assert client.connections.discarded_count == 1
 
 
+def test_watched_keys_that_came_by_resp_count() -> None:
+    """A WATCH of a thousand keys comes whole and is answered at once, and its keys stay."""
+    clients = crowd(12)
+    watch = resp("WATCH", *[b"key:%06d" % number for number in range(1_000)])
+    for client in clients:
+        client.receive(watch)
+        client.service.pump()
+    total = clients[0].connections.input.total
+    assert MOST // 2 < total <= MOST
+    assert total >= sum(client.conversation.waiting_bytes() for client in clients)
+    assert clients[0].connections.discarded_count > 0
+
+
+def test_what_is_in_flight_makes_what_waits_go() -> None:
+    """The total is one: idle half-sent requests give way to those that are carried out."""
+    *idle, busy, another = crowd(8)
+    for client in idle:
+        client.receive(unfinished(150_000))
+    connections = busy.connections
+    assert connections.input.total > 800_000
+    for client in (busy, another):
+        client.receive(resp("SET", "k", b"v" * 300_000))
+        assert connections.input.total <= MOST
+    assert connections.input.in_flight > 600_000
+    closed = [client for client in idle if client.wire.is_closed]
+    assert closed
+    assert all(client.wire.take() == encode(CLOSED, 2) for client in closed)
+    busy.service.pump()
+    assert busy.wire.take() == b"+OK\r\n"
+
+
 def test_watches_that_were_given_up_make_exec_fail() -> None:
     """A transaction must not go through without the watches it relied on; UNWATCH makes a new beginning."""
     client, other = crowd(2)
