@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import trio
 
+from trikv import interrupts
+
 SignalHandler: TypeAlias = Callable[[signal.Signals], Awaitable[None]]
 
 
@@ -24,6 +26,7 @@ async def watch_stop_signals(
         await trio.sleep_forever()
     asked = False
     with trio.open_signal_receiver(*numbers) as received:
+        interrupts.taken_over()
         task_status.started()
         async for number in received:
             if not (asked and number == signal.SIGHUP):
