@@ -107,6 +107,21 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], comma
     assert command in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "2", "", "-3", "\u00b2", "9" * 30, "100000000"])
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"]])
+def test_help_fits_any_width(arguments: list[str], columns: str) -> None:
+    """COLUMNS may be what no terminal has: help is shown all the same, as wide as can be read."""
+    done = subprocess.run(
+        [sys.executable, "-m", "trikv", *arguments],
+        env={**os.environ, "COLUMNS": columns},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Usage: trikv" in done.stdout
+
+
 def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command ended by Ctrl-C has the exit code that shells know."""
 
@@ -126,17 +141,21 @@ def test_the_module_is_the_command() -> None:
     assert done.stderr.startswith("trikv: Unknown command")
 
 
-def test_it_refuses_to_run_without_assertions() -> None:
-    """``python -O`` would drop the assertions that guard the data."""
+@pytest.mark.parametrize(("option", "variable"), [(["-O"], ""), ([], "1"), ([], "2")])
+def test_it_refuses_to_run_without_assertions(option: list[str], variable: str) -> None:
+    """``python -O`` would drop the assertions that guard the data: a configuration that makes no sense."""
     done = subprocess.run(
-        [sys.executable, "-O", "-m", "trikv", "--version"],
+        [sys.executable, *option, "-m", "trikv", "--version"],
+        env={**os.environ, "PYTHONOPTIMIZE": variable},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
-    assert "refuses to run under 'python -O'" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("trikv: refuses to run under 'python -O'")
+    assert "PYTHONOPTIMIZE" in line
 
 
 def test_a_taken_port_is_a_failure_in_one_line(tmp_path: Path) -> None:

@@ -8,8 +8,13 @@ Every package's docstring is its design document; start with ``trikv.node`` for 
 """
 
 if not __debug__:
-    raise SystemExit(
-        "trikv: refuses to run under 'python -O': its assertions guard the data; start it without -O"
-    )
+    import sys
+
+    if sys.stderr is not None:
+        sys.stderr.write(
+            "trikv: refuses to run under 'python -O': its assertions guard the data; start it without -O, "
+            "and without PYTHONOPTIMIZE in the environment\n"
+        )
+    raise SystemExit(2)  # as for any configuration that makes no sense
 
 __version__ = "0.1.0"

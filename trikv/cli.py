@@ -139,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Without `arguments` this is the process, and those are its own."""
     if arguments is None:
         streams.prepare()
+        streams.bound_width()
     try:
         if arguments is None:
             interrupts.loaded()

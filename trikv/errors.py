@@ -1,6 +1,10 @@
 """Trees of exceptions, as nurseries raise them, told to a person in one line."""
 
 from collections.abc import Iterator
+from typing import Final
+
+NO_THREADS: Final = "no more threads can be started (ulimit -u; or ulimit -v: each needs address space, too)"
+"""Python does not say which limit it was."""
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -4,11 +4,9 @@ Here is what a process has and a node must not know of: signals, exit codes, lim
 the collector, standard error.
 """
 
-import contextlib
 import errno
 import gc
 import os
-import resource
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,7 +18,7 @@ from typing import Final
 import structlog
 import trio
 
-from trikv import logs, secret, streams
+from trikv import limits, logs, secret, streams
 from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line, leaves
 from trikv.host import allocator
@@ -28,6 +26,7 @@ from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
 from trikv.machine.features import FeatureLevelError
 from trikv.machine.runs import set_run
+from trikv.node.descriptors import TooFewDescriptors
 from trikv.node.node import Node
 from trikv.remarks import Remark
 from trikv.storage.disk import Disk
@@ -41,6 +40,10 @@ FAILED: Final = 1
 MISCONFIGURED: Final = 2
 """A secret that is missing, a data directory that is another node's: nothing was started."""
 
+OUT_OF_MEMORY: Final = (
+    "this process got no more memory; the log has everything that was acknowledged. Lower maxmemory, or "
+    "raise the limit (ulimit -v, or the container's), then start again"
+)
 _LOAD_PIECE_BYTES: Final = 65_536
 _WORTH_TRIMMING_BYTES: Final = 16 << 20
 """Less than that is soon used again."""
@@ -65,10 +68,12 @@ def serve(
     logs.configure()
     for remark in remarks:
         (log.warning if remark.is_warning else log.info)(remark.text)
-    raise_file_limit()
+    limits.raise_file_limit()
     allocator.give_back_freed_memory()
+    allocator.load_what_ends_threads()
     exit_code = OK
     try:
+        limits.check_file_limit(peers=max(0, len(config.peers) - 1), listeners=len(config.listen))
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
         load = partial(_pieces_of, config.load) if config.load else None
         if set_run is None:
@@ -80,9 +85,13 @@ def serve(
             what = "stopped without a dump (a dump.json is an earlier stop's); the log has everything"
             sys.stderr.write(f"trikv: node{config.node_id}: {what}\n")
             exit_code = FAILED
+    except* MemoryError:
+        sys.stderr.write(f"trikv: node{config.node_id}: {OUT_OF_MEMORY}\n")
+        exit_code = FAILED
     except* (OSError, StorageError, ConfigError, FeatureLevelError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
-        exit_code = MISCONFIGURED if isinstance(next(leaves(group)), ConfigError) else FAILED
+        refusals = ConfigError, TooFewDescriptors
+        exit_code = MISCONFIGURED if isinstance(next(leaves(group)), refusals) else FAILED
     return exit_code
 
 
@@ -116,13 +125,6 @@ def _pieces_of(path: str) -> Iterator[bytes]:
     with Path(path).open("rb") as file:
         while piece := file.read(_LOAD_PIECE_BYTES):
             yield piece
-
-
-def raise_file_limit() -> None:
-    """Let this process open as many files as it may: the usual soft limit, 1024, is below `maxclients`."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS refuses "unlimited"; the soft limit then stays
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _run(node: Node, refilled: Disk | None, supervised: bool) -> None:  # noqa: FBT001 - trio.run passes by position

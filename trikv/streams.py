@@ -16,6 +16,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import select
 import signal
 import sys
@@ -23,12 +24,16 @@ import threading
 from collections.abc import Iterator
 from typing import Final, TextIO, cast
 
+from trikv.errors import NO_THREADS
 from trikv.outlet import Outlet
 from trikv.system_text import LOSSLESS
 
 READER_GONE: Final = 128 + signal.SIGPIPE
 """What a shell shows for a program that was ended because nobody reads what it writes."""
 FAILED: Final = 1
+COLUMNS_MIN: Final = 40
+COLUMNS_MAX: Final = 1000
+"""The library that writes help raises at no columns, never ends at one, and takes minutes for millions."""
 LAST_WORDS_S: Final = 2.0
 """How long the end of a process waits for its last lines to be read."""
 
@@ -59,6 +64,17 @@ def prepare() -> None:
     _replace("stderr", _text(_Errors(2, "w", closefd=False), "stderr"))
 
 
+def bound_width() -> None:
+    """Let COLUMNS, or else the terminal, give help a width that it can be written in."""
+    given = os.environ.pop("COLUMNS", "")
+    widths = [int(given)] if re.fullmatch(r"[0-9]{1,9}", given) else []
+    for descriptor in range(3):
+        with contextlib.suppress(OSError):
+            widths.append(os.get_terminal_size(descriptor).columns)
+    if width := next(filter(None, widths), None):  # 0 columns are those of a terminal that was not asked
+        os.environ["COLUMNS"] = str(min(max(width, COLUMNS_MIN), COLUMNS_MAX))
+
+
 def finish() -> None:
     """Send off what was printed. Raises OutputLost."""
     stream = _replaced.get("stdout")
@@ -79,12 +95,18 @@ def give_up(lost: OutputLost) -> int:
 
 
 def never_wait() -> None:
-    """Let no reader of standard output or error, and no lack of one, hold this process up or end it."""
+    """Let no reader of standard output or error, and no lack of one, hold this process up or end it.
+
+    Raises OutputLost if that cannot be had.
+    """
     for name, descriptor, holds in (("stdout", 1, "the output"), ("stderr", 2, "the log")):
         stream = _replaced.get(name)
         if stream is not None and stream is getattr(sys, name) and not isinstance(stream, Outlet):
             stream.flush()
-            outlet = Outlet(descriptor, encoding=stream.encoding, holds=holds)
+            try:
+                outlet = Outlet(descriptor, encoding=stream.encoding, holds=holds)
+            except RuntimeError as error:
+                raise OutputLost(OSError(errno.EAGAIN, NO_THREADS)) from error
             _replace(name, cast("TextIO", outlet))
             atexit.register(outlet.drain, LAST_WORDS_S)
     if _replaced and threading.current_thread() is threading.main_thread():

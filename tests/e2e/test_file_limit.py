@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 import trio
 
 from tests.e2e.clients import Resp, parse_info
@@ -58,11 +59,12 @@ def test_clients_get_what_the_node_itself_does_not_need(tmp_path: Path) -> None:
         assert int(parse_info(first.command("INFO", "clients"))["connected_clients"]) == most
 
 
-def test_a_limit_that_leaves_no_clients_is_refused_at_the_start(tmp_path: Path) -> None:
-    """In one line that says what to do, before anything is made."""
+@pytest.mark.parametrize("most", [8, 9, 48, 64])
+def test_a_limit_that_leaves_no_clients_is_refused_at_the_start(tmp_path: Path, most: int) -> None:
+    """In one line that says what to do, before anything is made: the surroundings make no sense."""
     done = subprocess.run(
         [
-            *at_limit(48),
+            *at_limit(most),
             *(
                 sys.executable,
                 "-m",
@@ -79,9 +81,9 @@ def test_a_limit_that_leaves_no_clients_is_refused_at_the_start(tmp_path: Path) 
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("trikv: node1: the limit of 48 open files leaves none for clients; ")
+    assert line.startswith(f"trikv: node1: the limit of {most} open files leaves none for clients; ")
     assert line.endswith("raise it (ulimit -n 1024), then start again")
     assert not (tmp_path / "data" / "identity.json").exists()
 

@@ -131,3 +131,14 @@ async def test_no_cycles() -> None:
     finally:
         gc.enable()
         worker.close()
+
+
+async def test_a_thread_that_cannot_be_started_names_both_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python does not tell if processes or address space were lacking: neither may be left out."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(OSError, match=r"no more threads can be started \(ulimit -u; or ulimit -v"):
+        await Worker("a disk").start()

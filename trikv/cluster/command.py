@@ -10,7 +10,7 @@ from typing import Final
 
 import trio
 
-from trikv import secret
+from trikv import limits, secret
 from trikv.cluster.plan import Plan, make_plan, program
 from trikv.cluster.probe import Probe
 from trikv.cluster.processes import NodeProcess, bound_log, taken_port
@@ -42,6 +42,8 @@ def run_cluster(
         return _fail(taken)
     if plan.ignored:
         _say(f"ignored, for they are an orchestrator's and no settings: {', '.join(plan.ignored)}")
+    limits.raise_file_limit()
+    limits.check_file_limit(peers=len(plan.nodes) - 1, listeners=1)
     exit_code = 1
     try:
         if secret.make(plan.secret_file):

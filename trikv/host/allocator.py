@@ -35,6 +35,18 @@ def give_back_freed_memory() -> bool:
     return all(mallopt(name, value) == 1 for name, value in settings)
 
 
+def load_what_ends_threads() -> bool:
+    """Load now what glibc loads when Python's end ends threads; False if there is no such library.
+
+    It aborts the process if it cannot: a node that ended for want of address space had no exit code then.
+    """
+    try:
+        ctypes.CDLL("libgcc_s.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def trim() -> bool:
     """Give back free pages from inside the heap; False if that cannot be done.
 

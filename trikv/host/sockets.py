@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import trio
 
 from trikv import system_text
+from trikv.errors import NO_THREADS
 from trikv.host.addresses import join_address, split_address
 from trikv.host.peer_socket import PeerSocket
 from trikv.host.seam import UnixAddress
@@ -48,7 +49,7 @@ async def _resolve(address: str) -> tuple[socket.AddressFamily, SockAddr]:
     try:
         found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except RuntimeError as error:  # it takes a thread
-        raise OSError(errno.EAGAIN, f"no more threads can be started to look it up ({error})") from error
+        raise OSError(errno.EAGAIN, f"{NO_THREADS}: a name is looked up in one") from error
     except UnicodeError as error:  # a name that no resolver takes
         raise OSError(errno.EINVAL, f"{host!r} is no host name ({error})") from error
     found.sort(key=lambda one: one[0] != socket.AF_INET)

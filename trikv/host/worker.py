@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
+from trikv.errors import NO_THREADS
+
 T = TypeVar("T")
 
 
@@ -109,7 +111,7 @@ class Worker:
         except RuntimeError as error:
             os.close(self._wake_fd)
             os.close(done_fd)
-            raise OSError(errno.EAGAIN, "no more threads can be started (ulimit -u)") from error
+            raise OSError(errno.EAGAIN, NO_THREADS) from error
         self._started = True
 
 
