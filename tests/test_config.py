@@ -1,5 +1,6 @@
 """Settings: what wins, what is refused, and that a refusal is one line that helps."""
 
+import os
 from pathlib import Path
 
 import attrs
@@ -164,6 +165,31 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "node.toml"
     path.write_bytes(b"\xff\xfe\x00")
     assert "not valid TOML" in refusal(file=str(path))
+
+
+def test_a_file_without_end_is_refused() -> None:
+    """Of a device or a mistaken path no more is read than settings can have."""
+    assert "/dev/zero: has more than 1mb; is it the right file?" in refusal(file="/dev/zero")
+
+
+def test_a_file_of_the_greatest_length_is_read(tmp_path: Path) -> None:
+    """The bound itself is allowed, one byte more is not."""
+    path = tmp_path / "node.toml"
+    path.write_text("port = 7\n#".ljust(1 << 20, "x"), encoding="utf-8")
+    assert resolve(file=str(path)).port == 7
+    path.write_text("port = 7\n#".ljust((1 << 20) + 1, "x"), encoding="utf-8")
+    assert "has more than 1mb" in refusal(file=str(path))
+
+
+def test_a_pipe_may_be_the_file() -> None:
+    """As a shell's process substitution gives one."""
+    read_end, write_end = os.pipe()
+    try:
+        os.write(write_end, b"port = 7\n")
+        os.close(write_end)
+        assert resolve(file=f"/dev/fd/{read_end}").port == 7
+    finally:
+        os.close(read_end)
 
 
 def test_names_of_the_scripts_are_no_settings_and_no_errors() -> None:

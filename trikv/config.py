@@ -30,6 +30,8 @@ PEER_PORT_OFFSET: Final = 10_000
 """Peer port = client port + 10000 unless configured (PROTOCOL 16)."""
 
 MIB: Final = 1 << 20
+FILE_BYTES_MAX: Final = MIB
+"""Of settings; what is longer is a mistaken path, and a device may never end."""
 
 _Given: TypeAlias = tuple[Any, str]
 """A value as a source gave it, and how an error names that source."""
@@ -272,9 +274,15 @@ def resolve(
 
 
 def read_file(path: str) -> dict[str, Any]:
-    """Read a TOML file. Raises ConfigError where it is absent or no TOML."""
+    """Read a TOML file, which may be a pipe. Raises ConfigError if it is absent, too long or no TOML."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+        if len(data) > FILE_BYTES_MAX:
+            raise ConfigError(
+                f"{path}: has more than {units.format_bytes(FILE_BYTES_MAX)}; is it the right file?"
+            )
+        return tomllib.loads(data.decode())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; give an existing file to --config") from error
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, or a number of thousands of digits
