@@ -28,6 +28,7 @@ from trikv.machine.features import FeatureLevelError
 from trikv.machine.runs import set_run
 from trikv.node.descriptors import TooFewDescriptors
 from trikv.node.node import Node
+from trikv.places import demand_directory
 from trikv.remarks import Remark
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
@@ -100,24 +101,16 @@ def check_files(config: NodeConfig) -> None:
     secret_file = Path(config.secret_file)
     name, path = "data_directory", Path(config.data_directory)
     try:
-        _demand_directory(path)
+        demand_directory(path)
         name, path = "secret_file", secret_file
         if config.peers and secret_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a directory; give the file in it")
-        _demand_directory(secret_file.parent)
+        demand_directory(secret_file.parent)
         name, path = "load", Path(config.load)
         if config.load:
             path.open("rb").close()
     except OSError as error:
         raise ConfigError(f"{name}: {shorten(str(path))}: {error.strerror or error}") from error
-
-
-def _demand_directory(path: Path) -> None:
-    """Raise OSError where `path` is, or would have to be below, a file that is no directory."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, f"{path} is no directory; give another path")
 
 
 def _pieces_of(path: str) -> Iterator[bytes]:

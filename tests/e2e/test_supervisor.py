@@ -231,7 +231,8 @@ def test_a_directory_that_cannot_be_written_is_one_line(
     tmp_path: Path, first_port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 1; nothing was started."""
-    (tmp_path / "data").write_text("a file where a directory should be")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "node1").write_text("a file where a directory should be")
     code = command.run_cluster(
         port=str(first_port),
         max_volume=None,
@@ -241,7 +242,7 @@ def test_a_directory_that_cannot_be_written_is_one_line(
     captured = capsys.readouterr()
     assert code == 1
     assert captured.err.count("\n") == 1
-    assert str(tmp_path / "data") in captured.err
+    assert str(tmp_path / "data" / "node1") in captured.err
 
 
 async def test_a_probe_of_what_is_no_node_is_no_status(first_port: int) -> None:

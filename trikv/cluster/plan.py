@@ -10,8 +10,18 @@ import attrs
 
 import trikv
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
+from trikv.places import demand_directory
 from trikv.service_variables import service_variables, without_service_variables
-from trikv.units import PORT_MAX, counted, format_peers, join_address, parse_bytes, parse_integer
+from trikv.units import (
+    PORT_MAX,
+    counted,
+    format_peers,
+    join_address,
+    parse_bytes,
+    parse_directory,
+    parse_integer,
+    shorten,
+)
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"
@@ -93,7 +103,7 @@ def make_plan(
         if variable in environment:
             raise ConfigError(f"{variable}: belongs to one node; unset it: {instead}")
     first = _first_port(port or environment.get("TRIKV_PORT"), "PORT" if port else "TRIKV_PORT")
-    data = Path(environment.get("TRIKV_DATA") or "data")
+    data = _data_directory(environment.get("TRIKV_DATA") or "data")
     load = environment.get("TRIKV_LOAD", "")
     if load and not Path(load).is_file():
         raise ConfigError(f"TRIKV_LOAD: {load} is no file; give a backup or a dump")
@@ -120,6 +130,17 @@ def make_plan(
         once = {"load": load} if load and node_id == 1 else {}  # one loader: three would load three times
         nodes.append(_plan_node(own | shared, asked, once, inherited, _find_config(configs, node_id)))
     return Plan(tuple(nodes), data, shared["secret_file"], inherited, tuple(ignored))
+
+
+def _data_directory(path: str) -> Path:
+    """Read TRIKV_DATA. Raises ConfigError if no directory can be there, in the words of a node's setting."""
+    try:
+        demand_directory(Path(parse_directory(path)))
+    except ValueError as error:
+        raise ConfigError(f"TRIKV_DATA: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"TRIKV_DATA: {shorten(path)}: {error.strerror or error}") from error
+    return Path(path)
 
 
 def _refuse_tiny(max_volume: str | None) -> None:
