@@ -77,6 +77,25 @@ def node(directory: Path, *words: str, ready: str = "serving") -> Iterator[tuple
         process.wait()
 
 
+@pytest.mark.parametrize(
+    ("listen", "hosts"),
+    [
+        ("localhost 127.0.0.1", ["127.0.0.1"]),
+        ("127.0.0.1,localhost", ["127.0.0.1"]),
+        ("127.0.0.1 *", ["0.0.0.0"]),
+        ("0.0.0.0 localhost 127.0.0.2", ["0.0.0.0"]),
+        ("127.0.0.2 127.0.0.1", ["127.0.0.2", "127.0.0.1"]),
+    ],
+)
+def test_what_is_the_same_address_is_listened_on_once(listen: str, hosts: list[str], tmp_path: Path) -> None:
+    """A node is not in its own way, whatever its addresses are called."""
+    with node(tmp_path, "--listen", listen) as (_, addresses):
+        port = addresses.rpartition(":")[2]
+        assert addresses == ",".join(f"{host}:{port}" for host in hosts)
+        done = run("status", f"{hosts[0].replace('0.0.0.0', '127.0.0.1')}:{port}", directory=tmp_path)
+        assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.skipif(not HAS_IPV6, reason="no IPv6")
 @pytest.mark.parametrize(
     ("listen", "hosts"),

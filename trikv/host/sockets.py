@@ -103,11 +103,13 @@ class Listener:
 async def listen_on(addresses: Sequence[str | UnixAddress]) -> list[Listener]:
     """Listen on every one of `addresses`. OSError that names the one that cannot be bound; then on none.
 
-    Where several ask for port 0, the system chooses one for the first, and the others take it.
+    Where several ask for port 0, the system chooses one for the first, and the others take it. What is the
+    same address by another name (``localhost`` beside ``127.0.0.1``), or part of ``0.0.0.0`` or ``::`` beside
+    it, is listened on once.
     """
     listeners: list[Listener] = []
     try:
-        for address in addresses:
+        for address in await _distinct(addresses):
             if isinstance(address, UnixAddress):
                 listeners.append(unix_listener(address))
                 continue
@@ -120,6 +122,27 @@ async def listen_on(addresses: Sequence[str | UnixAddress]) -> list[Listener]:
             listener.close()
         raise
     return listeners
+
+
+async def _distinct(addresses: Sequence[str | UnixAddress]) -> list[str | UnixAddress]:
+    """Leave out what another one of `addresses` stands for. OSError as for `listen_on`."""
+    places = [None if isinstance(one, UnixAddress) else await _place(one) for one in addresses]
+    kept = []
+    for at, (address, place) in enumerate(zip(addresses, places, strict=True)):
+        every = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}.get(place[0]) if place else None
+        is_part = place is not None and place[1] != every and (place[0], every, place[2]) in places
+        if place is None or not (is_part or place in places[:at]):
+            kept.append(address)
+    return kept
+
+
+async def _place(address: str) -> tuple[socket.AddressFamily, str, int]:
+    """Family, host and port that a name stands for."""
+    try:
+        family, sockaddr = await _resolve(address)
+    except OSError as error:
+        raise _named(error, f"cannot listen on {address}") from error
+    return family, str(sockaddr[0]), int(sockaddr[1])
 
 
 async def listener_at(address: str) -> Listener:
