@@ -1,7 +1,10 @@
 """A dump never takes the place of one that may hold more, nor of what is none of trikv's."""
 
 import json
+import os
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from tests.node.simcluster import SimCluster, run_cluster
 from tests.node.test_whole_disks import fill_up
 from tests.storage.memory_disk import MemoryDisk
 from tests.storage.model import run_now
+from trikv.host.disk import RealDisk
 from trikv.machine.machine import Machine
 from trikv.node.dumps import DUMP, INCOMPLETE_DUMP, Held, is_superfluous, look_at, may_hold_more
 from trikv.node.header import Header
@@ -71,6 +75,33 @@ def test_nothing_there_and_a_directory_there() -> None:
     assert run_now(look_at(disk, DUMP)) is None
     run_now(disk.make_directory(DUMP))
     assert run_now(look_at(disk, DUMP)) == Held()
+
+
+def a_pipe(path: Path) -> None:
+    """A named pipe."""
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    """A socket that a process left."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+
+
+def a_link_to_itself(path: Path) -> None:
+    """A link to itself."""
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_socket, a_link_to_itself])
+async def test_what_is_no_file_is_none_of_ours(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """It is told from a failing disk, and renamed: the dump of a stop is written all the same."""
+    make(tmp_path / DUMP)
+    disk = RealDisk(str(tmp_path))
+    try:
+        assert await look_at(disk, DUMP) == Held()
+    finally:
+        disk.close()
 
 
 async def stopped(cluster: SimCluster, *numbers: int) -> None:

@@ -12,6 +12,7 @@ no whole dump, nothing is known, so it may hold more.
   full disk or a second signal leaves it under its name.
 """
 
+import errno
 from datetime import UTC, datetime
 
 import attrs
@@ -32,6 +33,8 @@ HEAD_BYTES = 64 * 1024
 """Longer than any first line: a header names a few members."""
 TAIL_BYTES = 256
 """The closing line: a count and a checksum."""
+_NO_FILE = frozenset({errno.ESPIPE, errno.ENXIO, errno.ELOOP})
+"""What a pipe says when it is read, and a socket, or a link that leads to itself, when it is opened."""
 CLOSING = b'\n],"count":'
 
 log = structlog.get_logger()
@@ -73,9 +76,17 @@ async def look_at(disk: Disk, path: str) -> Held | None:
         return None
     except (IsADirectoryError, PermissionError):  # whatever it holds: it is renamed, not opened
         return Held()
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return Held()
+        raise
     try:
         head = await file.read(0, HEAD_BYTES)
         tail = await file.read(max(0, file.size() - TAIL_BYTES), TAIL_BYTES)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return Held()
+        raise
     finally:
         file.close()
     try:
