@@ -181,6 +181,7 @@ class CommandTable:
         denies_oom: bool = False,
         fast: bool = False,
         options: str = "",
+        open_least: int = 0,
         step: int = 1,
         grows: bool = False,
         grows_more: Extra | None = None,
@@ -190,14 +191,16 @@ class CommandTable:
     ) -> Callable[[Handler], Handler]:
         """Register the decorated handler as `name`. May be stacked: an alias is a name like any other.
 
-        `options` replaces the open end of the signature in the usage; `step` is the distance of keys
-        (2 in MSET); `grows` marks what adds to the account without being refused outright over the cap.
+        `options` replaces the open end of the signature in the usage, and `open_least` is how many arguments
+        it must have (of a command that is queued for EXEC nothing else is judged before); `step` is the
+        distance of keys (2 in MSET); `grows` marks what adds to the account without being refused outright
+        over the cap.
         Quick ways, see `Command`: `of_key` does what it does for one key, `of_two` for two arguments,
         `of_run` for as many such calls in a row as it can.
         """
 
         def register(handler: Handler) -> Handler:
-            shape = _Shape.of(handler, words=name.count("|") + 1, step=step)
+            shape = _Shape.of(handler, words=name.count("|") + 1, step=step, open_least=open_least)
             usage = " ".join(
                 part for part in (name.replace("|", " "), *shape.fixed, options or shape.open) if part
             )
@@ -256,7 +259,7 @@ class _Shape:
     open: str
 
     @classmethod
-    def of(cls, handler: Handler, *, words: int, step: int) -> "_Shape":
+    def of(cls, handler: Handler, *, words: int, step: int, open_least: int) -> "_Shape":
         context, *parameters = inspect.signature(handler).parameters.values()
         open_end = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
         fixed = tuple(p.name for p in parameters if p.kind is not p.VAR_POSITIONAL)
@@ -265,7 +268,8 @@ class _Shape:
         if places:
             is_open = parameters[-1].annotation is Key and bool(open_end)
             keys = Keys(places[0], -1 if is_open else places[-1], step)
-        least = words + len(fixed)
+        assert open_end or not open_least, "only an open end may hold more"
+        least = words + len(fixed) + open_least
         return cls(
             words=words,
             whole=context.name == "space",

@@ -65,7 +65,20 @@ def test_a_transaction_of_local_commands_needs_no_work(client: Client) -> None:
     assert client.say(resp("MULTI") + resp("EXEC")) == b"+OK\r\n*0\r\n"
 
 
-@pytest.mark.parametrize("fault", [("NOPE",), ("GET",), ("SAVE",), ("CLIENT", "FOO")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("NOPE",),
+        ("GET",),
+        ("SAVE",),
+        ("CLIENT", "FOO"),
+        ("CONFIG", "GET"),
+        ("CONFIG", "SET"),
+        ("CONFIG", "SET", "timeout"),
+        ("CLIENT", "KILL"),
+        ("AUTH",),
+    ],
+)
 def test_an_error_while_queueing_spoils_the_transaction(client: Client, fault: tuple[str, ...]) -> None:
     """EXEC refuses, nothing is done, and the connection is outside of MULTI again."""
     answer = client.say(

@@ -65,11 +65,9 @@ _SETTINGS: Final = {
 }
 
 
-@LOCAL.command("CONFIG|GET", kind=Kind.LOCAL, group="server", options="pattern [pattern ...]")
+@LOCAL.command("CONFIG|GET", kind=Kind.LOCAL, group="server", options="pattern [pattern ...]", open_least=1)
 def config_get(caller: Caller, *patterns: bytes) -> Reply:
     """Show settings whose names match."""
-    if not patterns:
-        return wrong_arity("config|get")
     refused = too_long(sum(map(len, patterns)))
     if refused is not None:
         return refused
@@ -81,7 +79,9 @@ def config_get(caller: Caller, *patterns: bytes) -> Reply:
     return found
 
 
-@LOCAL.command("CONFIG|SET", kind=Kind.LOCAL, group="server", options="setting value [setting value ...]")
+@LOCAL.command(
+    "CONFIG|SET", kind=Kind.LOCAL, group="server", options="setting value [setting value ...]", open_least=2
+)
 def config_set(caller: Caller, *words: bytes) -> Reply:
     """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients, input-bytes-max (this node)."""
     error = check(caller, words)
@@ -121,7 +121,7 @@ def check(caller: Caller, words: Sequence[bytes]) -> CommandError | None:
     maxmemory is judged here, before it is proposed: what the log holds is obeyed by every replica, and the
     first release took any number.
     """
-    if not words or len(words) % 2:
+    if len(words) % 2:
         return wrong_arity("config|set")
     seen: set[bytes] = set()
     for name, value in pairs(words):

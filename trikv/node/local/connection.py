@@ -54,7 +54,9 @@ def quit_(caller: Caller, *words: bytes) -> Reply:
     return OK
 
 
-@LOCAL.command("AUTH", kind=Kind.LOCAL, group="connection", fast=True, options="[username] password")
+@LOCAL.command(
+    "AUTH", kind=Kind.LOCAL, group="connection", fast=True, options="[username] password", open_least=1
+)
 def auth(caller: Caller, *words: bytes) -> Reply:
     """Give the password (requirepass)."""
     match words:
@@ -64,8 +66,6 @@ def auth(caller: Caller, *words: bytes) -> Reply:
             return _authenticate(caller, b"default", password)
         case (user, password):
             return _authenticate(caller, user, password)
-        case ():
-            return wrong_arity("auth")
         case _:
             return SYNTAX_ERROR
 
@@ -215,11 +215,10 @@ def client_list(caller: Caller, *args: bytes) -> Reply:
     kind=Kind.LOCAL,
     group="connection",
     options="<addr:port | [ID id] [TYPE normal] [ADDR addr] [LADDR addr] [USER user] [SKIPME yes|no]>",
+    open_least=1,
 )
 def client_kill(caller: Caller, *args: bytes) -> Reply:
     """Close connections of this node."""
-    if not args:
-        return wrong_arity("client|kill")
     if len(args) == 1:
         victims = [one for one in caller.connections if one.remote.encode() == args[0]]
         for victim in victims:
