@@ -152,7 +152,7 @@ class Status:
             ("aof_last_rewrite_time_sec", -1),
             ("aof_current_rewrite_time_sec", -1),
             ("aof_last_bgrewrite_status", "ok"),
-            ("aof_last_write_status", "err" if self._driver.disk_full else "ok"),
+            ("aof_last_write_status", "err" if self._driver.no_room else "ok"),
             ("aof_last_cow_size", 0),
             ("aof_current_size", wal.log_bytes),
             ("aof_pending_rewrite", 0),
