@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import trio
 
 from trikv import system_text
-from trikv.host.addresses import join_address, split_address
+from trikv.addresses import join_address, split_address
 from trikv.host.peer_socket import PeerSocket
 from trikv.host.seam import UnixAddress
 

@@ -1,6 +1,6 @@
 """What a member says of its cluster, data and disk: INFO's sections about them, MEMSTATS, the banner."""
 
-from trikv.host.addresses import split_address
+from trikv.addresses import split_address
 from trikv.machine.database import Database
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
 from trikv.node.connections import Connections
