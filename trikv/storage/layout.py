@@ -120,7 +120,7 @@ async def strangers(disk: Disk) -> list[str]:
 
 @contextmanager
 def own_file(path: str) -> Iterator[None]:
-    """In the block a file of ours, just seen at `path`, is opened or removed: StrayName where it is none."""
+    """The block opens or removes a file of ours, just seen at `path`. Raises StrayName if it is no file."""
     try:
         yield
     except IsADirectoryError:
