@@ -17,6 +17,7 @@ REFUSED = [
     (("--listen", ""), "--listen: names no host; write one or more, as in 127.0.0.1 ::1"),
     (("--data-directory", "/etc/passwd"), "data_directory: '/etc/passwd': /etc/passwd is no directory"),
     (("--load", "/nowhere.json"), "load: '/nowhere.json': No such file or directory"),
+    (("--load", "/dev/null"), "load: '/dev/null': is no regular file, and it is read twice"),
     (("--config", ""), "--config: the path is empty"),
 ]
 """One of each place that refuses; the others are in tests/test_config.py."""
