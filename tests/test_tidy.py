@@ -176,3 +176,15 @@ def test_a_skip_is_found_however_it_is_written(source: str) -> None:
     """And what only bears the name, as the machine's own `skip`, is none."""
     assert list(_skips(ast.parse(source))) == [1]
     assert not list(_skips(ast.parse("machine.skip(3)")))
+
+
+def test_how_long_it_takes_is_said_once() -> None:
+    """README, TESTING and the script give the same figure for the quick tests."""
+    said = {
+        name: re.findall(r"tests/run quick'? +\(?(?:in )?(about [a-z]+ minutes?)", text)
+        for name in ("README.md", "docs/TESTING.md", "tests/run")
+        if (text := (ROOT / name).read_text(encoding="utf-8"))
+    }
+    figures = {figure for found in said.values() for figure in found}
+    assert all(said.values()), said
+    assert len(figures) == 1, said
