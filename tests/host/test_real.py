@@ -21,6 +21,7 @@ import trio
 from tests.host.contract import HostContract
 from tests.host.rig import Echo, open_count, read_exactly, serving
 from tests.host.serve_contract import ServeContract
+from tests.tools import needs, needs_ipv6
 from trikv.host.disk import DataDirectoryBusy, RealDisk
 from trikv.host.real import HAS_EPOLL, RealHost
 from trikv.host.seam import UnixAddress
@@ -108,7 +109,7 @@ class UnixContract:
         assert path.read_text() == "another's"
 
 
-@pytest.mark.skipif(not HAS_EPOLL, reason="needs epoll")
+@needs(HAS_EPOLL, "needs epoll")
 class TestHub(UnixContract, HostContract):
     """Everything, clients by epoll."""
 
@@ -117,7 +118,7 @@ class TestHub(UnixContract, HostContract):
         with RealHost(str(tmp_path / "data")) as host:
             yield RealRig(host, monkeypatch)
 
-    @pytest.mark.skipif(not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists(), reason="no IPv6")
+    @needs_ipv6
     async def test_ipv6(self, rig: RealRig) -> None:
         """IPv6 addresses are bound, dialed and shown in brackets."""
         six = attrs.evolve(rig, any_address="[::1]:0")
