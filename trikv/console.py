@@ -1,12 +1,16 @@
 """``trikv cli``: a line client for images without telnet, by hand or with commands piped in.
 
 It adds nothing to the conversation: the node reads lines as people type them and answers for people's eyes
-(`trikv.protocol`), so this only carries bytes both ways. At the end of its input it closes its half of
-the connection; the node answers what is in flight and closes the other, which is how a script knows that
-every command was answered.
+(`trikv.protocol`), so this only carries bytes both ways, byte 255 as telnet does (`Typed`). At the end of its
+input it closes its half of the connection; the node answers what is in flight and closes the other, which is
+how a script knows that every command was answered.
+
+What comes back is shown as it comes. The node sends byte 255 only to who has sent telnet commands, which
+nobody can do through here, and in RESP, where it is data.
 """
 
 import os
+import re
 import select
 import socket
 import sys
@@ -21,6 +25,7 @@ _PIECE_BYTES: Final = 65_536
 _UNSENT_BYTES_MAX: Final = 1 << 20
 """Reading input pauses above this: a node that does not read must not fill our memory."""
 _CONNECT_S: Final = 10
+_OPENS_RESP: Final = re.compile(rb"(?<=\n)\*")
 _GOODBYES: Final = frozenset({b"exit", b"quit"})
 
 
@@ -90,6 +95,28 @@ def _auth(password: bytes) -> bytes:
     return b'auth "%b"\r\n' % b"".join(b"\\x%02x" % byte for byte in password)
 
 
+class Typed:
+    """Input on its way to a node that reads it as telnet's (RFC 854): byte 255 there opens a telnet command.
+
+    Doubled it is a byte of the line. A ``*`` at the beginning of a line opens RESP, for the node as well, and
+    nothing behind it is telnet's.
+    """
+
+    def __init__(self) -> None:
+        self._is_resp = False
+        self._last = b"\n"
+
+    def encoded(self, data: bytes) -> bytes:
+        """`data`, which came after all that was given before, as the node is to get it."""
+        if self._is_resp or not data:
+            return data
+        opening = _OPENS_RESP.search(self._last + data)
+        self._is_resp = opening is not None
+        self._last = data[-1:]
+        end = len(data) if opening is None else opening.start() - 1
+        return data[:end].replace(b"\xff", b"\xff\xff") + data[end:]
+
+
 class _Carrier:
     """Moves bytes: standard input to the connection, the connection to standard output."""
 
@@ -103,6 +130,7 @@ class _Carrier:
         """What has come of the answer to AUTH. It is not shown: a script counts the answers to its lines."""
         self._unsent = bytearray((b"" if password is None else _auth(password)) + greeting)
         """An empty line is answered with the node's name and role: how an interactive session opens."""
+        self._typed = Typed()
         self._input = sys.stdin.fileno()
         self._output = sys.stdout.buffer
 
@@ -123,7 +151,7 @@ class _Carrier:
 
     def _take_input(self) -> None:
         data = os.read(self._input, _PIECE_BYTES)
-        self._unsent += data
+        self._unsent += self._typed.encoded(data)
         self.said_goodbye = data.strip().lower() in _GOODBYES
         if not data:
             self.input_ended = True
