@@ -19,6 +19,7 @@ from functools import partial
 from typing import Final
 
 from trikv.config import ConfigError
+from trikv.passwords import HOW_TO_GIVE, WANTED
 from trikv.units import join_address, parse_integer, split_address
 
 _PIECE_BYTES: Final = 65_536
@@ -26,6 +27,7 @@ _UNSENT_BYTES_MAX: Final = 1 << 20
 """Reading input pauses above this: a node that does not read must not fill our memory."""
 _CONNECT_S: Final = 10
 _OPENS_RESP: Final = re.compile(rb"(?<=\n)\*")
+_LOCKED: Final = f"(error) {WANTED}".encode()
 _GOODBYES: Final = frozenset({b"exit", b"quit"})
 
 
@@ -131,6 +133,8 @@ class _Carrier:
         self._unsent = bytearray((b"" if password is None else _auth(password)) + greeting)
         """An empty line is answered with the node's name and role: how an interactive session opens."""
         self._typed = Typed()
+        self._advised = password is not None
+        """How to give a password was told, or is known."""
         self._input = sys.stdin.fileno()
         self._output = sys.stdout.buffer
 
@@ -170,8 +174,12 @@ class _Carrier:
     def _show(self) -> bool:
         """Show what came; False at the end. Raises OutputLost."""
         data = self._connection.recv(_PIECE_BYTES)
-        self._output.write(self._without_answer(data))
+        shown = self._without_answer(data)
+        self._output.write(shown)
         self._output.flush()
+        if not self._advised and shown.startswith(_LOCKED):
+            self._advised = True
+            sys.stderr.write(f"trikv: this node requires a password: {HOW_TO_GIVE}\n")
         return bool(data)
 
     def _without_answer(self, data: bytes) -> bytes:
