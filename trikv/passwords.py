@@ -22,6 +22,9 @@ FILE_VARIABLE: Final = "TRIKV_REQUIREPASS_FILE"
 ON_THE_COMMAND_LINE: Final = (
     "the password is on the command line, where 'ps' shows it to every user of this machine"
 )
+WANTED: Final = "NOAUTH Authentication required."
+"""What a node answers to who has given no password, in Redis' words."""
+HOW_TO_GIVE: Final = f"set {FILE_VARIABLE}=FILE, or give --password-file FILE"
 NEVER_EMPTY: Final = "is given, but empty, which would mean no password; set it, or leave it out"
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import Typist
-from tests.e2e.cluster import START_S, STOP_S, eventually, now_s
+from tests.e2e.cluster import START_S, STOP_S, eventually, now_s, pause
 from tests.e2e.ports import PortBlock
+from trikv.host.signals import ECHO_S
 
 ROOT = Path(__file__).parents[2]
 CTRL_C = b"\x03"
@@ -185,14 +186,33 @@ def test_a_death_is_reported_with_the_command_that_undoes_it(run: Runner, port: 
 
 
 def test_a_second_ctrl_c_is_passed_on(run: Runner, port: int) -> None:
-    """Impatience is served: the nodes end at once."""
+    """Impatience is served: the node ends at once, and exit code 1 says that there is no dump of it."""
+    terminal = run("./run_cluster.sh", str(port))
+    terminal.wait_for("Ctrl-C stops all three")
+    for pid in re.findall(r"^node[12] .* pid (\d+)", terminal.seen, re.MULTILINE):
+        os.kill(int(pid), signal.SIGKILL)  # a stop without a majority takes a while
+    terminal.wait_for("node1 died")
+    terminal.wait_for("node2 died")
+    terminal.press(CTRL_C)
+    terminal.wait_for("stopping")
+    pause(ECHO_S)
+    terminal.press(CTRL_C)
+    terminal.wait_for("stopping at once")
+    terminal.wait_for("node3 ended, exit code 1: trikv: node3: stopped without a dump")
+    assert terminal.end(within_s=STOP_S) == 1
+    assert not list(run.data.glob("node*/dump*"))
+    assert not alive(run.data)
+
+
+def test_ctrl_c_that_arrives_twice_is_one(run: Runner, port: int) -> None:
+    """A wrapper passes on the signal that the whole group gets from the terminal: the dumps are written."""
     terminal = run("./run_cluster.sh", str(port))
     terminal.wait_for("Ctrl-C stops all three")
     terminal.press(CTRL_C)
-    terminal.wait_for("stopping")
-    terminal.press(CTRL_C)
-    terminal.end(within_s=STOP_S)
-    assert not alive(run.data)
+    pause(0.01)
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end() == 0, terminal.seen
+    assert len(list(run.data.glob("node*/dump.json"))) == 3
 
 
 def test_sourced_it_runs_in_a_child_and_the_shell_survives(run: Runner, port: int) -> None:

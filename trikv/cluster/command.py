@@ -16,7 +16,7 @@ from trikv.cluster.probe import Probe
 from trikv.cluster.processes import NodeProcess, bound_log, taken_port
 from trikv.cluster.watch import Departure, Status, Watch, table
 from trikv.errors import first_line
-from trikv.host.signals import watch_stop_signals
+from trikv.host.signals import ECHO_S, watch_stop_signals
 
 POLL_S: Final = 0.1
 """A heartbeat: a leader is reported about as fast as the nodes themselves learn of it."""
@@ -106,7 +106,16 @@ class Supervisor:
             _say("stopping at once")
             for departure in self._departures:
                 departure.hurry(HURRY_S, trio.current_time())
-            self._signal_all(signal.SIGTERM)
+            await self._insist()
+
+    async def _insist(self) -> None:
+        """Ask all nodes for haste, twice.
+
+        A node that was too busy to take the first request in time has taken this one for its echo.
+        """
+        self._signal_all(signal.SIGTERM)
+        await trio.sleep(ECHO_S)
+        self._signal_all(signal.SIGTERM)
 
     def _signal_all(self, number: signal.Signals) -> None:
         for process in self._processes:
@@ -218,9 +227,9 @@ class Supervisor:
         for name, pid in self._watch.by_hand.items():
             _say(f"{name}, pid {pid}, was started by hand: stop it there, or kill {pid}")
         self._signal_all(signal.SIGTERM)
-        if self._stops >= 2:
-            self._signal_all(signal.SIGTERM)
         async with trio.open_nursery() as nursery:
+            if self._stops >= 2:  # before there was anything to hurry
+                nursery.start_soon(self._insist)
             for process in running:
                 nursery.start_soon(self._see_off, process)
         codes = [await process.wait() for process in running]

@@ -80,7 +80,8 @@ class Node:
         self._secret = secret
         self._load = load
         self.dumped: bool | None = None
-        """After a stop: whether it wrote its dump. None before, and where the node never joined a cluster."""
+        """After a stop: whether it wrote its dump. None before, and where a node stopped by phases that never
+        joined a cluster."""
         self._driver: Driver | None = None
         self._stop = trio.Event()
         self._core = trio.CancelScope(shield=True)
@@ -121,6 +122,8 @@ class Node:
 
     def stop_now(self) -> None:
         """Stop at once: no dump, clients just lose their connection. Nothing acknowledged is lost."""
+        if self.dumped is None:  # `_serve` knows better where the dump is there already
+            self.dumped = False
         self._core.cancel()
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
@@ -188,7 +191,11 @@ class Node:
         task_status.started(address)
         await self._stop.wait()
         limits = StopLimits(still_s=config.stop_deadline_ms / 1000)
-        self.dumped = await Stopping(parts, driver, self._connections, listening, limits).run()
+        stopping = Stopping(parts, driver, self._connections, listening, limits)
+        try:
+            await stopping.run()
+        finally:  # a stop at once may come behind the dump
+            self.dumped = stopping.dumped
         return opened.wal
 
     async def _refuse_other_peers(self, opened: Opened) -> None:
