@@ -27,7 +27,7 @@ ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_
 """Names that belong to the scripts and tests around a node; known, and no settings."""
 
 PEER_PORT_OFFSET: Final = 10_000
-"""Peer port = client port + 10000 unless configured (PROTOCOL 16)."""
+"""What `trikv cluster` adds to a client port for the peer port (PROTOCOL 16)."""
 
 MIB: Final = 1 << 20
 
