@@ -232,7 +232,9 @@ class Supervisor:
                 nursery.start_soon(self._insist)
             for process in running:
                 nursery.start_soon(self._see_off, process)
-        codes = [await process.wait() for process in running]
+        # A node that SIGTERM ended had not got so far as to take it: Python itself was still starting.
+        ends = [await process.wait() for process in running]
+        codes = [0 if end == -signal.SIGTERM else end for end in ends]
         for process, code in zip(running, codes, strict=True):
             said = f": {process.last_words()}" if code > 0 else ""
             _say(f"{process.node.name} ended, exit code {code}{said}")
