@@ -20,6 +20,20 @@ def skip_unless_strict(why: str) -> NoReturn:
     pytest.skip(why)
 
 
+def skip_without(what: str) -> NoReturn:
+    """Skip this test, under TRIKV_STRICT=1 too: the machine lacks `what`, and no package brings it.
+
+    Root and what only root may, descriptors beyond the hard limit, IPv6: containers are often made without,
+    and nobody who runs `.ci/run` in one could help it. pytest names these tests at its end (``-ra``).
+    """
+    pytest.skip(f"NOT HERE: {what}")
+
+
+def needs_of_machine(there: object, what: str) -> pytest.MarkDecorator:
+    """`skip_without` as a mark: these tests cannot run unless `there` is true."""
+    return pytest.mark.skipif(not there, reason=f"NOT HERE: {what}")
+
+
 def needs(there: object, why: str) -> pytest.MarkDecorator:
     """Mark tests that cannot run unless `there` is true. They are asked before their fixtures are made."""
     return pytest.mark.needs(bool(there), why)
@@ -42,6 +56,4 @@ def _has_ipv6() -> bool:
     return True
 
 
-needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="NO IPv6: this machine has no ::1")
-"""The one thing that CI may lack: no package brings it to a container whose network was made without, and
-nobody who runs .ci/run there could help it. pytest names these tests at its end (``-ra``)."""
+needs_ipv6 = needs_of_machine(_has_ipv6(), "IPv6: there is no ::1")

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import NODE_IDS, START_S, STOP_S, Cluster, eventually
 from tests.e2e.ports import PortBlock
-from tests.tools import needs, skip_unless_strict
+from tests.tools import needs_of_machine, skip_without
 
 SERVE = (sys.executable, "-m", "trikv", "serve")
 PATIENCE_S = 60
@@ -317,7 +317,7 @@ def test_a_node_whose_log_was_taken_away_ends(single: Single, what: str) -> None
         assert single.stop() == 0
 
 
-@needs(os.getuid() == 0, "only root may mount")
+@needs_of_machine(os.getuid() == 0, "only root may mount")
 @pytest.mark.parametrize("limit", ["backups", "snapshots"])
 def test_a_read_only_mount_below_the_data_ends_no_node(single: Single, limit: str) -> None:
     """BACKUP or SAVE say so; everything else goes on, and the node stops in order."""
@@ -326,7 +326,7 @@ def test_a_read_only_mount_below_the_data_ends_no_node(single: Single, limit: st
     (single.data / limit).mkdir(exist_ok=True)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", single.data / limit], check=False)
     if mounted.returncode:
-        skip_unless_strict("no tmpfs can be mounted here")
+        skip_without("no tmpfs can be mounted here")
     try:
         command = {"backups": "BACKUP", "snapshots": "SAVE"}[limit]
         assert f"{limit}/" in str(single.ask(command))
