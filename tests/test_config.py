@@ -118,7 +118,7 @@ def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
         ({"flags": {"peers": "nonsense"}}, "--peers: 'nonsense' is no peer"),
         ({"flags": {"peers": "2=h:1"}}, "names nodes 2 but not node_id 1"),
         ({"flags": {"peers": "1=h:1,1=h:2"}}, "node 1 is named twice"),
-        ({"flags": {"peers": "1=h:0"}}, "port that is not between"),
+        ({"flags": {"peers": "1=h:0"}}, "'0' is not a whole number between 1 and 65535"),
         ({"flags": {"peers": "0=h:1"}}, "id is not between"),
         ({"flags": {"peers": PEERS, "port": "0"}}, "port: 0 suits a single node only"),
         ({"flags": {"port": "18080", "peers": PEERS}}, "peer_port: 18080 is the client port too"),

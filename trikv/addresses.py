@@ -22,7 +22,7 @@ def split_address(address: str, *, port_min: int = 0) -> tuple[str, int]:
     # isdecimal() alone would let digits of other scripts through; a zero in front may mean octal.
     is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(PORT_MAX))
     if not is_number or str(int(digits)) != digits or not port_min <= int(digits) <= PORT_MAX:
-        raise ValueError(f"{wrong}; it has a port that is not between {port_min} and {PORT_MAX}")
+        raise ValueError(f"{wrong}; {digits[:20]!r} is not a whole number between {port_min} and {PORT_MAX}")
     return host, int(digits)
 
 
