@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from trikv import units
+from trikv import addresses, units
 from trikv.config import ConfigError, NodeConfig, resolve, settings
 from trikv.machine.memory import CAP_BYTES_MAX
 
@@ -253,7 +253,7 @@ def test_listen_takes_hosts_as_redis_bind_does(text: str, hosts: tuple[str, ...]
     """Spaces or commas between them, IPv6 with or without brackets, names; in TOML a list as well."""
     config = resolve(flags={"listen": text})
     assert config.listen == hosts
-    assert config.addresses == tuple(units.join_address(host, 8080) for host in hosts)
+    assert config.addresses == tuple(addresses.join_address(host, 8080) for host in hosts)
     assert config.address == config.addresses[0]
     file = tmp_path / "node.toml"
     file.write_text(f"listen = {list(hosts)}", encoding="utf-8")
@@ -379,7 +379,7 @@ def test_sizes_round_trip(count: int) -> None:
 )
 def test_peers_round_trip(peers: dict[int, tuple[str, int]]) -> None:
     """What is written is read back the same, IPv6 included."""
-    expected = {node: units.join_address(*address) for node, address in sorted(peers.items())}
+    expected = {node: addresses.join_address(*address) for node, address in sorted(peers.items())}
     assert units.parse_peers(units.format_peers(expected)) == expected
 
 
@@ -387,7 +387,7 @@ def test_peers_round_trip(peers: dict[int, tuple[str, int]]) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     """A host and a port, brackets around an IPv6 host."""
     with pytest.raises(ValueError):  # noqa: PT011 - which of its sentences is not the point here
-        units.split_address(text)
+        units.parse_address(text)
 
 
 def test_a_password_file_that_nobody_has_read_is_no_password() -> None:

@@ -13,16 +13,12 @@ from typing import Annotated, Final
 import cyclopts
 from cyclopts import Parameter
 
-from trikv import __version__, passwords, streams
+from trikv import __version__, interrupts, passwords, streams
 from trikv.cluster.plan import OF_ONE_NODE
 from trikv.config import ConfigError, resolve, settings
 from trikv.remarks import remarks
 
 BAD_ARGUMENTS: Final = 2
-INTERRUPTED: Final = 130
-"""Ended by Ctrl-C, as a shell counts it."""
-
-
 _OF_CLUSTER: Final = {
     "TRIKV_DATA": "the directory of the data; a second run restores what is in it. 'data' if not given",
     "TRIKV_LOAD": "a backup or dump that fills a new cluster",
@@ -175,6 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         streams.prepare()
     try:
+        if arguments is None:
+            interrupts.loaded()
         result = app(list(sys.argv[1:] if arguments is None else arguments))
         streams.finish()
     except streams.OutputLost as lost:
@@ -185,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (cyclopts.CycloptsError, ConfigError) as error:
         return _say(str(error), BAD_ARGUMENTS)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return interrupts.INTERRUPTED
     return result if isinstance(result, int) else 0
 
 

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from trikv.addresses import join_address
 from trikv.config import ConfigError
 from trikv.passwords import HOW_TO_GIVE, WANTED
-from trikv.units import join_address, parse_integer, split_address
+from trikv.units import parse_address, parse_integer
 
 _PIECE_BYTES: Final = 65_536
 _UNSENT_BYTES_MAX: Final = 1 << 20
@@ -78,7 +79,7 @@ def _connect_to_path(path: str) -> socket.socket:
 def _address(node: str) -> tuple[str, int]:
     try:
         if ":" in node:
-            return split_address(node)
+            return parse_address(node)
         port = parse_integer(node)
     except ValueError as error:
         raise ConfigError(f"{error}; give PORT, host:port or the path of a Unix socket") from error

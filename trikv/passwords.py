@@ -30,7 +30,7 @@ NEVER_EMPTY: Final = "is given, but empty, which would mean no password; set it,
 
 @attrs.frozen
 class Found:
-    """A password, None where none is given, and what is to be said of how it was given."""
+    """A password (None if none is given), and what is to be said of how it was given."""
 
     password: bytes | None
     warning: str = ""

@@ -4,6 +4,7 @@
 noted on standard error; ``deaf`` ignores SIGTERM; ``broken`` ends at once with exit code 1 and last words.
 ``slow`` takes `STEPS` steps to stop, together longer than a supervisor's patience in these tests, and says at
 each how far it is, as a node does that writes its dump; ``stuck`` says so once and stands still.
+``early`` has not come so far as to take signals.
 """
 
 import contextlib
@@ -34,7 +35,8 @@ def main() -> None:
         elif behaviour != "deaf":
             sys.exit(0)
 
-    signal.signal(signal.SIGTERM, stop)
+    if behaviour != "early":
+        signal.signal(signal.SIGTERM, stop)
     role = "leader" if behaviour == "leader" else "follower"
     fields = (f"process_id:{os.getpid()}", f"raft_role:{role}", "raft_current_term:3", "raft_leader_id:1")
     info = "\r\n".join(fields).encode()

@@ -117,6 +117,17 @@ async def test_a_node_that_does_not_end_is_killed(scene: Scene) -> None:
     assert "node2 ended, exit code -9" in scene.shown
 
 
+async def test_a_node_that_could_not_take_the_signal_yet_has_stopped_as_asked(scene: Scene) -> None:
+    """A stop while the nodes start is no failure of theirs: exit code 0, as of any stop."""
+    codes: list[int] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, Supervisor(scene.plan("leader", "follower", "early")), codes)
+        await scene.wait_for("Ctrl-C stops all three")
+        os.kill(os.getpid(), signal.SIGINT)
+    assert codes == [0]
+    assert "node3 ended, exit code 0" in scene.all_shown()
+
+
 async def test_a_node_that_makes_progress_is_waited_for(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

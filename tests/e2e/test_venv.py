@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import START_S, eventually
-from tests.tools import require_tool
+from tests.tools import needs_of_machine, require_tool
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", "trikv/machine/_runs.c")
@@ -299,7 +299,7 @@ def test_what_a_process_runs_from_stays(project: Project) -> None:
     assert project.environments == {project.in_force}
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give up")
+@needs_of_machine(os.getuid() == 0, "only root has capabilities to give up")
 def test_what_a_stronger_process_may_run_from_stays(project: Project) -> None:
     """Its memory cannot be looked at: the cluster that another user started is not robbed of its files."""
     setpriv = require_tool("setpriv")

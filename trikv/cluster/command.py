@@ -33,6 +33,8 @@ HURRY_S: Final = 5.0
 """Time a node has to end after the second Ctrl-C, which asks it to end at once."""
 LOG_LOOK_S: Final = 2.0
 """Between two looks at the length of the nodes' logs: none grows much in that time."""
+LOG_AGAIN_S: Final = 60.0
+"""From a log that could not be set aside to the next look."""
 
 
 def run_cluster(
@@ -166,7 +168,10 @@ class Supervisor:
             self._stop_scope.cancel()
 
     async def _bound_logs(self) -> None:
-        """Set aside logs that have grown, again and again; the first failure is told."""
+        """Set aside logs that have grown, again and again; the first failure is told.
+
+        After one the disk is let alone for a while: a try takes what room is left until it fails.
+        """
         told = False
         while True:
             await trio.sleep(LOG_LOOK_S)
@@ -175,8 +180,9 @@ class Supervisor:
                     bound_log(node.log_file)
                 except OSError as error:
                     if not told:
-                        _say(f"{node.log_file} grows and cannot be set aside: {error.strerror}")
+                        _say(f"{node.log_file} grows and cannot be set aside: {error.strerror or error}")
                     told = True
+                    await trio.sleep(LOG_AGAIN_S)
 
     async def _report_leaders(self) -> None:
         """Ask every node, again and again, and print what is news."""
@@ -254,7 +260,9 @@ class Supervisor:
                 nursery.start_soon(self._insist)
             for process in running:
                 nursery.start_soon(self._see_off, process)
-        codes = [await process.wait() for process in running]
+        # A node that SIGTERM ended had not got so far as to take it: Python itself was still starting.
+        ends = [await process.wait() for process in running]
+        codes = [0 if end == -signal.SIGTERM else end for end in ends]
         self._report_load()  # a stop may have cut it short
         for process, code in zip(running, codes, strict=True):
             said = f": {process.last_words()}" if code > 0 else ""

@@ -9,9 +9,10 @@ from typing import Final
 import attrs
 
 import trikv
+from trikv.addresses import PORT_MAX, join_address
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
 from trikv.service_variables import service_variables, without_service_variables
-from trikv.units import PORT_MAX, counted, format_peers, join_address, parse_bytes, parse_integer
+from trikv.units import counted, format_peers, parse_bytes, parse_integer
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"

@@ -165,7 +165,7 @@ class Departure:
         self._due_s = now_s + patience_s
 
     def is_overdue(self, now_s: float) -> bool:
-        """True where it has stood still for too long."""
+        """True if it has stood still for too long."""
         return now_s >= self._due_s
 
 

@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 
 import trio
 
+from trikv import interrupts
+
 SignalHandler: TypeAlias = Callable[[signal.Signals], Awaitable[None]]
 
 ECHO_S: Final = 0.5
@@ -33,6 +35,7 @@ async def watch_stop_signals(
         await trio.sleep_forever()
     first_s = -math.inf
     with trio.open_signal_receiver(*numbers) as received:
+        interrupts.taken_over()
         task_status.started()
         async for number in received:
             now_s = trio.current_time()
