@@ -364,7 +364,8 @@ def test_it_is_found_through_links_and_whatever_the_shell_is_told(
 def test_the_cluster_starts_from_any_path(project: Project, tmp_path: Path) -> None:
     """run_cluster.sh copied to a path with blanks and quotes, called through a link: in its own checkout.
 
-    TRIKV_DATA is relative to where the person is. The environment's own path is used: .venv may change.
+    TRIKV_DATA is relative to where the person is, which is passed on. The environment's own path is used:
+    .venv may change.
     """
     project.python()
     for tool in ("bash", "env"):
@@ -390,7 +391,7 @@ def test_the_cluster_starts_from_any_path(project: Project, tmp_path: Path) -> N
     )
     python, shown = done.stdout.splitlines()
     assert Path(python).parents[2] == root / ".venvs"
-    assert shown == f"{root}|cluster|9000|1 mb|{tmp_path / 'd'}"
+    assert shown == f"{root}|cluster|--called-from|{tmp_path}|9000|1 mb|{tmp_path / 'd'}"
 
 
 @pytest.mark.parametrize("name", ["tests/run", ".ci/run"])

@@ -10,6 +10,10 @@ The way through the package, each module one idea:
     Pure. What the nodes say of themselves, their deaths and the time go in; the lines to print come out:
     who leads, in which term, how long nobody did, who died and how it is started again, how far the dump of a
     leaving node is. Tested without a process.
+`holders`
+    Whether another cluster runs on the data already, and which process that is.
+`loading`
+    How a load went, from the log of the node that loads.
 `probe`
     Asks one node for INFO over its client port, as any client could. There is no private door.
 `processes`

@@ -11,7 +11,9 @@ from typing import Final
 import trio
 
 from trikv import secret
-from trikv.cluster.plan import Plan, make_plan, program
+from trikv.cluster.holders import holder_of
+from trikv.cluster.loading import LoadReport
+from trikv.cluster.plan import Plan, make_plan
 from trikv.cluster.probe import Probe
 from trikv.cluster.processes import NodeProcess, bound_log, taken_port
 from trikv.cluster.watch import Departure, Status, Watch, table
@@ -36,10 +38,30 @@ LOG_AGAIN_S: Final = 60.0
 
 
 def run_cluster(
-    *, port: str | None, max_volume: str | None, timeout: str | None, environment: Mapping[str, str]
+    *,
+    port: str | None,
+    max_volume: str | None,
+    timeout: str | None,
+    environment: Mapping[str, str],
+    called_from: str = "",
 ) -> int:
-    """Run three nodes until told to stop; the exit code. Raises ConfigError for arguments without sense."""
-    plan = make_plan(port=port, max_volume=max_volume, timeout=timeout, environment=environment)
+    """Run three nodes until told to stop; the exit code. Raises ConfigError for arguments without sense.
+
+    `called_from`: the directory that the person is in, if it is not this process's.
+    """
+    plan = make_plan(
+        port=port,
+        max_volume=max_volume,
+        timeout=timeout,
+        environment=environment,
+        called_from=Path(called_from),
+    )
+    if (holder := holder_of(plan.nodes)) is not None:
+        where = Path(plan.data).resolve()
+        return _fail(
+            f"the data in {where} are in use by a running cluster ({holder}); "
+            "stop it, or take another directory: TRIKV_DATA=DIR"
+        )
     if (taken := taken_port(plan.ports())) is not None:
         return _fail(taken)
     if plan.ignored:
@@ -47,7 +69,7 @@ def run_cluster(
     exit_code = 1
     try:
         if secret.make(plan.secret_file):
-            _say(f"made {plan.secret_file}: what the nodes trust each other by; keep it private")
+            _say(f"made {plan.shown(plan.secret_file)}: what the nodes trust each other by; keep it private")
         secret.read(plan.secret_file, node_id=1)
         exit_code = trio.run(Supervisor(plan).run)
     except* OSError as group:
@@ -80,6 +102,8 @@ class Supervisor:
         """Cancelled by the first signal: watching ends, stopping begins."""
         self._departures: list[Departure] = []
         """Of the nodes that were asked to stop."""
+        loader = plan.nodes[0]
+        self._load = LoadReport(loader.name, loader.log_file) if loader.config.load else None
 
     async def run(self) -> int:
         """Start the nodes and stay until a signal; the exit code."""
@@ -184,6 +208,8 @@ class Supervisor:
             if self._watch.leader is not None and not self._was_up:
                 self._was_up = True
                 introduce_s = now_s + STRAGGLER_S
+            if introduced:
+                self._report_load()
             all_answer = len(statuses) == sum(process.running for process in self._processes)
             if self._was_up and not introduced and (all_answer or now_s > introduce_s):
                 introduced = True
@@ -191,12 +217,12 @@ class Supervisor:
                     _say(line)
             if not self._was_up and now_s > complain_s:
                 complain_s = now_s + LEADER_S
-                _say(f"no leader yet; the nodes' logs are {self._plan.data}/node*/node.log")
+                _say(f"no leader yet; the nodes' logs are {self._plan.shown(self._plan.data)}/node*/node.log")
             await trio.sleep(POLL_S)
 
     def _introduction(self, statuses: Mapping[str, Status]) -> list[str]:
         """One line a node: address, role, pid, how to connect."""
-        trikv = " ".join(program())
+        trikv = self._plan.program()
         rows = []
         for process in self._processes:
             config = process.node.config
@@ -214,10 +240,12 @@ class Supervisor:
         lines = [*table(rows), f"data in {Path(self._plan.data).resolve()}; Ctrl-C stops all three"]
         loader = self._plan.nodes[0]
         if loader.config.load:
-            lines.append(
-                f"{loader.name} loads {loader.config.load}; how that went is told in {loader.log_file}"
-            )
+            lines.append(f"{loader.name} loads {loader.config.load}")
         return lines
+
+    def _report_load(self) -> None:
+        for line in self._load.news() if self._load is not None else ():
+            _say(line)
 
     async def _stop_all(self) -> list[int]:
         """Pass on one SIGTERM and wait; kill what stands still. The exit codes of those that ran."""
@@ -235,6 +263,7 @@ class Supervisor:
         # A node that SIGTERM ended had not got so far as to take it: Python itself was still starting.
         ends = [await process.wait() for process in running]
         codes = [0 if end == -signal.SIGTERM else end for end in ends]
+        self._report_load()  # a stop may have cut it short
         for process, code in zip(running, codes, strict=True):
             said = f": {process.last_words()}" if code > 0 else ""
             _say(f"{process.node.name} ended, exit code {code}{said}")
