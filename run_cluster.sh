@@ -2,7 +2,8 @@
 # Start three trikv nodes on this machine:  ./run_cluster.sh [PORT] [MAX_VOLUME] [TIMEOUT]
 #   PORT        the first node's client port (8080); the others take the next two
 #   MAX_VOLUME  memory cap, such as 256mb     TIMEOUT  idle seconds of a typed connection (300, 0: never)
-# TRIKV_DATA=DIR moves the data, TRIKV_LOAD=FILE fills an empty cluster from a backup or dump.
+# TRIKV_DATA=DIR moves the data, TRIKV_LOAD=FILE fills an empty cluster from a backup or dump,
+# TRIKV_REQUIREPASS_FILE=FILE has the clients' password; more with --help.
 # Ctrl-C stops all three. 'trikv cluster' does the work; this only finds Python and makes .venv.
 
 case ${BASH_SOURCE:-} in
@@ -22,6 +23,7 @@ case ${BASH_SOURCE:-} in
 esac
 
 set -eu
+called_from=$PWD
 unset CDPATH # with it 'cd' may go elsewhere, and prints where to
 for name in TRIKV_DATA TRIKV_LOAD TRIKV_REQUIREPASS_FILE; do # relative to where the person is, not to the project
     case ${!name:-/} in /*) ;; *) export "$name=$PWD/${!name}" ;; esac
@@ -30,4 +32,4 @@ self=$(readlink -f -- "$0") # it may be a link, as from ~/bin
 cd -P -- "${self%/*}"
 tools/venv.sh
 # By the environment's own path: .venv may lead to another one before this cluster ends.
-exec "$(readlink -f .venv)/bin/python" -m trikv cluster "$@"
+exec "$(readlink -f .venv)/bin/python" -m trikv cluster --called-from "$called_from" "$@"

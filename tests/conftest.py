@@ -1,8 +1,14 @@
-"""What holds for every test: Hypothesis profiles. Chosen by HYPOTHESIS_PROFILE; `dev` where it is not set."""
+"""What holds for every test: Hypothesis profiles, and what a test needs of its machine.
+
+A profile is chosen by HYPOTHESIS_PROFILE; `dev` if it is not set.
+"""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.tools import skip_unless_strict
 
 # No deadlines: on a shared machine a slow example says nothing about the code.
 # A printed blob makes any failure repeatable on another machine.
@@ -17,3 +23,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Obey `tests.tools.needs`: before the fixtures, which may need the same."""
+    for mark in item.iter_markers("needs"):
+        there, why = mark.args
+        if not there:
+            skip_unless_strict(why)

@@ -1,6 +1,7 @@
 """The command line: what is accepted, and that every refusal is one line with the right exit code."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from trikv import __version__, cli
+from trikv.cluster.plan import OF_ONE_NODE
 from trikv.config import settings
 
 
@@ -120,6 +122,16 @@ def test_help_fits_any_width(arguments: list[str], columns: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"Usage: trikv" in done.stdout
+
+
+def test_the_clusters_help_is_the_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    """run_cluster.sh --help calls itself so, and names each variable that three nodes can share, no other."""
+    assert cli.main(["cluster", "--called-from", "/", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Usage: run_cluster.sh [PORT] [MAX_VOLUME] [TIMEOUT]")
+    assert "called-from" not in shown
+    named = set(re.findall(r"\bTRIKV_[A-Z_]+", shown))
+    assert named == {one.variable for one in settings()} - set(OF_ONE_NODE) | {"TRIKV_DATA"}
 
 
 def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
+import hiredis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from trikv.console import Typed
+from trikv.protocol.client import NEED_DATA, ClientWire, Request
+
+EDITING = b'\n\r\x04\x08\x7f"\\'
+"""Bytes that end or edit a line, by telnet as well, and those that mean something in quotes."""
 Behaviour = Callable[[socket.socket], None]
 
 
@@ -55,11 +64,33 @@ def echo(connection: socket.socket) -> None:
 
 
 def test_all_is_carried_both_ways(serve: Callable[[Behaviour], int]) -> None:
-    """More than any buffer holds, unchanged, and the end of input ends it with exit code 0."""
-    typed = b"".join(b"line %d \x00\xff\n" % number for number in range(200_000))
+    """More than any buffer holds, and the end of input ends it with exit code 0.
+
+    Byte 255 goes out twice, as telnet sends it; all else that is typed is unchanged, and whatever comes back.
+    """
+    typed = b"".join(b"line %d \x00\x80\r\xfe\xff*\n" % number for number in range(200_000))
     done = talk(f"127.0.0.1:{serve(echo)}", typed)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == typed
+    assert done.stdout == typed.replace(b"\xff", b"\xff\xff")
+
+
+@given(
+    values=st.lists(st.binary(max_size=9).map(lambda value: value.translate(None, EDITING))),
+    cuts=st.lists(st.integers(min_value=0, max_value=100)),
+)
+def test_a_line_arrives_as_it_was_typed(values: list[bytes], cuts: list[int]) -> None:
+    """Byte 255 is data to the node, wherever the input is cut; in RESP, behind the lines, it is anyway."""
+    program = (b"SET", b"k", b"\xff\n\xff\xff")
+    resp: bytes = hiredis.pack_command(program)  # type: ignore[arg-type]  # its stub knows only tuples of one
+    typed = b"".join(b'set k "%b"\r\n' % value for value in values) + resp
+    encoder, wire = Typed(), ClientWire()
+    seen: list[object] = []
+    for start, end in pairwise([0, *sorted(cuts), 1 << 20]):
+        wire.receive(encoder.encoded(typed[start:end]))
+        while (event := wire.next_event()) is not NEED_DATA:
+            seen.append(event)
+    lines = [Request((b"set", b"k", value), True) for value in values]
+    assert seen == [*lines, Request(program, False)]
 
 
 def test_an_empty_input_is_no_command(serve: Callable[[Behaviour], int]) -> None:

@@ -1,9 +1,11 @@
 """The cluster's secret: made once, private, and refused in one line that says what to do."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tests.host.kernel import Kernel
 from trikv import secret
 from trikv.config import ConfigError
 
@@ -18,6 +20,18 @@ def test_it_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert not secret.make(str(path))
     assert secret.read(str(path), node_id=1) == first
     assert [file.name for file in path.parent.iterdir()] == ["cluster.secret"]
+
+
+def test_its_name_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that of its directory: a power cut does not leave nodes that trust each other by nothing."""
+    data = tmp_path / "data"
+    kernel = Kernel(monkeypatch)
+    assert secret.make(str(data / "cluster.secret"))
+    aside = data / f".cluster.secret.{os.getpid()}"
+    kernel.order(
+        *(("mkdir", data), ("fsync", tmp_path), ("open", aside), ("fsync", aside)),
+        *(("unlink", aside), ("fsync", data)),
+    )
 
 
 def test_two_are_not_alike(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The process around a node: what a refill moves, what signals ask for, what the system allows."""
 
 import gc
+import os
 import resource
 from pathlib import Path
 from typing import Any, cast
@@ -90,8 +91,6 @@ async def test_the_first_request_asks_and_the_second_insists() -> None:
 
 async def test_the_end_of_input_stops_a_supervised_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is typed is dropped; the end asks once, and adds no haste to a stop under way."""
-    import os
-
     for already in (False, True):
         ours, theirs = os.pipe()
         with os.fdopen(ours) as stdin:
@@ -114,8 +113,6 @@ async def test_the_end_of_input_stops_a_supervised_node(monkeypatch: pytest.Monk
         ({"data_directory": "file/a/b"}, "data_directory: '{}/file/a/b': {}/file is no directory"),
         ({"secret_file": "file/secret"}, "secret_file: '{}/file/secret': {}/file is no directory"),
         ({"secret_file": ".", "peers": {1: "h:1"}}, "it is a directory; give the file in it"),
-        ({"load": "nowhere.json"}, "load: '{}/nowhere.json': No such file or directory"),
-        ({"load": "."}, "Is a directory"),
         ({"data_directory": "x" * 5000}, "...': File name too long"),
     ],
 )
@@ -134,15 +131,27 @@ def test_paths_that_cannot_be_are_refused_before_anything_starts(
 
 
 def test_paths_that_can_be_are_taken(tmp_path: Path) -> None:
-    """Also where nothing is there yet."""
-    (tmp_path / "backup.json").touch()
+    """Also where nothing is there yet, and nothing is made: that is the node's, once all is known to fit."""
     serve.check_files(
-        NodeConfig(
-            data_directory=str(tmp_path / "a/b"),
-            secret_file=str(tmp_path / "c/secret"),
-            load=str(tmp_path / "backup.json"),
-        )
+        NodeConfig(data_directory=str(tmp_path / "a/b"), secret_file=str(tmp_path / "c/secret"))
     )
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nowhere.json", "No such file or directory"),
+        (".", "is no regular file, and it is read twice; write the backup to a file"),
+        ("pipe", "is no regular file, and it is read twice; write the backup to a file"),
+        ("x" * 5000, "File name too long"),
+    ],
+)
+def test_what_can_not_be_loaded_is_refused(name: str, expected: str, tmp_path: Path) -> None:
+    """In one line and at once: a pipe would be waited for, and empty at the second reading."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=f"^load: .*{expected}$"):
+        serve.open_load(str(tmp_path / name))
 
 
 async def test_the_file_limit_is_raised_to_the_hard_one() -> None:
@@ -166,9 +175,21 @@ def test_what_start_up_made_is_spared_the_collector() -> None:
 
 
 def test_the_file_to_load_comes_in_pieces(tmp_path: Path) -> None:
-    """A backup larger than memory is never held whole."""
+    """A backup larger than memory is never held whole; it is the same at each reading."""
     path = tmp_path / "dump.json"
     path.write_bytes(bytes(200_000))
-    pieces = list(serve._pieces_of(str(path)))
-    assert sum(map(len, pieces)) == 200_000
-    assert max(map(len, pieces)) <= 65_536
+    load = serve.open_load(str(path))
+    for pieces in (list(load()), list(load())):
+        assert sum(map(len, pieces)) == 200_000
+        assert max(map(len, pieces)) <= 65_536
+
+
+def test_the_file_to_load_is_there_until_it_is_loaded(tmp_path: Path) -> None:
+    """A node does not need its name after the start; its room is free after two readings."""
+    path = tmp_path / "dump.json"
+    path.write_bytes(b"precious")
+    load = serve.open_load(str(path))
+    path.unlink()
+    assert [b"".join(load()) for _ in range(2)] == [b"precious"] * 2
+    held = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    assert not [one for one in held if one.startswith(str(path))]

@@ -1,6 +1,8 @@
 """Text of the system: whatever bytes it came from, it leaves as the same, and nothing raises on the way."""
 
+import contextlib
 import os
+import socket
 import sys
 
 import pytest
@@ -16,12 +18,26 @@ def test_bytes_of_the_system_come_out_as_they_went_in(data: bytes) -> None:
     assert to_bytes(os.fsdecode(data)) == data
 
 
+def one_by_one(text: str, encoding: str) -> bytes:
+    """What `LOSSLESS` is to do, one character at a time."""
+    parts = []
+    for character in text:
+        if "\udc80" <= character <= "\udcff":
+            parts.append(bytes([ord(character) & 0xFF]))
+        else:
+            try:
+                parts.append(character.encode(encoding))
+            except UnicodeEncodeError:
+                parts.append(character.encode("ascii", "backslashreplace"))
+    return b"".join(parts)
+
+
 @given(st.text(alphabet=st.characters()))
 def test_no_text_raises(text: str) -> None:
-    """Not even what no system would hand over."""
-    to_bytes(text)
+    """Not even what no system would hand over: each character leaves as itself, as its byte, or escaped."""
+    assert to_bytes(text) == one_by_one(text, sys.getfilesystemencoding())
     for encoding in ("ascii", "latin-1", "utf-8"):
-        text.encode(encoding, LOSSLESS)
+        assert text.encode(encoding, LOSSLESS) == one_by_one(text, encoding)
 
 
 def test_what_an_encoding_lacks_is_escaped() -> None:
@@ -52,8 +68,11 @@ def test_what_can_be_no_path_is_refused() -> None:
     "host", ["127.0.0.1", "::1", "fe80::1%eth0", "db-1.example", "b\xfccher.example", "a_b"]
 )
 def test_hosts(host: str) -> None:
-    """Addresses and names, of other scripts too."""
+    """Addresses and names, of other scripts too: to dial them can fail, by nothing but OSError."""
     check_host(host)
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(host, 1, flags=socket.AI_NUMERICHOST)  # asks no server
+        assert {address[0] for *_, address in found} == {host.partition("%")[0]}
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "h\udcff"])
@@ -61,3 +80,5 @@ def test_what_is_no_host(host: str) -> None:
     """It would raise in the midst of dialling, where only OSError is awaited."""
     with pytest.raises(ValueError, match="is no name of a host"):
         check_host(host)
+    with pytest.raises(UnicodeError):
+        socket.getaddrinfo(host, 1, flags=socket.AI_NUMERICHOST)

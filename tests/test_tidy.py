@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 MODULE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
@@ -15,6 +17,9 @@ ENTRY_POINTS = frozenset({"trikv.__main__", "trikv.cli"})
 
 SHIPPED_FOR_TESTS = ("trikv.sim.", "trikv.raft.invariants")
 """The simulator and the full invariants are part of the product, but only tests run them."""
+
+TOOLS = ROOT / "tests" / "tools.py"
+SKIPPING = frozenset({"skip", "skipif", "importorskip", "SkipTest", "skipIf", "skipUnless", "skipTest"})
 
 LEFT_UNDONE = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX"]) + r")\b")
 
@@ -115,8 +120,8 @@ def test_no_module_is_dead() -> None:
     assert not dead
 
 
-def test_a_skip_has_a_reason() -> None:
-    """No test is skipped, or expected to fail, without saying why."""
+def test_a_test_that_is_expected_to_fail_says_why() -> None:
+    """Without a reason it is one that was forgotten."""
     silent = []
     for path in TESTS:
         nodes = list(ast.walk(_parse(path)))
@@ -127,7 +132,59 @@ def test_a_skip_has_a_reason() -> None:
             f"{_name(path)}:{node.lineno}"
             for node in nodes
             if isinstance(node, ast.Attribute)
-            and ast.unparse(node) in ("pytest.skip", "pytest.xfail", "pytest.mark.skip", "pytest.mark.xfail")
+            and ast.unparse(node) in ("pytest.xfail", "pytest.mark.xfail")
             and id(node) not in reasoned
         ]
     assert not silent
+
+
+def _skips(module: ast.Module) -> Iterator[int]:
+    """The lines that skip tests by pytest's or unittest's own means."""
+    for node in ast.walk(module):
+        match node:
+            case ast.Attribute(value=ast.Name(id="pytest" | "mark" | "unittest"), attr=name):
+                skips = name in SKIPPING
+            case ast.Attribute(value=ast.Attribute(attr="mark"), attr=name):
+                skips = name in SKIPPING
+            case ast.ImportFrom(module="pytest" | "unittest", names=names):
+                skips = not SKIPPING.isdisjoint(alias.name for alias in names)
+            case _:
+                continue
+        if skips:
+            yield node.lineno
+
+
+def test_a_skip_is_a_failure_where_nothing_may_be_skipped() -> None:
+    """Every skip goes through tests/tools.py, which gives its reason and heeds TRIKV_STRICT=1."""
+    found = [f"{_name(path)}:{line}" for path in TESTS for line in _skips(_parse(path)) if path != TOOLS]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "pytest.skip('x')",
+        "pytest.mark.skipif(True, reason='x')",
+        "pytest.mark.skip",
+        "np = pytest.importorskip('numpy')",
+        "from pytest import skip as leave",
+        "raise pytest.skip.Exception('x')",
+        "raise unittest.SkipTest",
+    ],
+)
+def test_a_skip_is_found_however_it_is_written(source: str) -> None:
+    """And what only bears the name, as the machine's own `skip`, is none."""
+    assert list(_skips(ast.parse(source))) == [1]
+    assert not list(_skips(ast.parse("machine.skip(3)")))
+
+
+def test_how_long_it_takes_is_said_once() -> None:
+    """README, TESTING and the script give the same figure for the quick tests."""
+    said = {
+        name: re.findall(r"tests/run quick'? +\(?(?:in )?(about [a-z]+ minutes?)", text)
+        for name in ("README.md", "docs/TESTING.md", "tests/run")
+        if (text := (ROOT / name).read_text(encoding="utf-8"))
+    }
+    figures = {figure for found in said.values() for figure in found}
+    assert all(said.values()), said
+    assert len(figures) == 1, said

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -59,47 +60,76 @@ def test_the_newest_patch_of_each_promised_version_is_chosen() -> None:
     assert list(chosen.items()) == [("3.9", Path("/f")), ("3.11", Path("/c")), ("3.13", Path("/a"))]
 
 
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
+    """Makes this a machine that has, and trikv one that promises, some versions; gives the folder in PATH."""
+
+    def made(has: Sequence[str], promises: Sequence[str]) -> Path:
+        for version in has:
+            _interpreter(tmp_path / f"python{version}", f"{version}.1")
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+        monkeypatch.delenv("TRIKV_STRICT", raising=False)
+        monkeypatch.setattr(versions, "promised", lambda: list(promises))
+        return tmp_path
+
+    return made
+
+
 def test_ends_are_the_oldest_and_the_newest(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    machine: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """`--ends` leaves out what lies between; `--but` leaves out what has run; what is absent is said."""
-    for version in ("3.11.1", "3.12.1", "3.13.1"):
-        _interpreter(tmp_path / f"python{version[:4]}", version)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    monkeypatch.setattr(versions, "promised", lambda: ["3.11", "3.12", "3.13", "3.14"])
+    """`--ends` leaves out what lies between, `--but` what has run already; whatever does not run is named."""
+    place = machine(["3.11", "3.12", "3.13"], promises=["3.11", "3.12", "3.13", "3.14"])
     assert versions.main(["--list", "--ends", "--but", "3.11"]) == 0
     assert capfd.readouterr().out.splitlines() == [
-        "not on this machine, so not run: Python 3.14",
-        f"== Python 3.13: {tmp_path}/python3.13",
+        "PROMISED AND NOT RUN: Python 3.12 (between the ends), Python 3.14 (not on this machine)",
+        f"== Python 3.13: {place}/python3.13",
     ]
 
 
+def test_an_absent_version_is_said_again_at_the_end(
+    machine: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Thousands of lines of tests lie between; it is no failure, for few machines have all versions."""
+    machine(["3.11", "3.13"], promises=["3.11", "3.12", "3.13"])
+    monkeypatch.setattr(versions, "run_quick", lambda *_: 0)
+    monkeypatch.setenv("TRIKV_STRICT", "1")
+    assert versions.main(["--ends", "--but", "3.11"]) == 0
+    first, *_, last = capfd.readouterr().out.splitlines()
+    assert first == last == "PROMISED AND NOT RUN: Python 3.12 (not on this machine)"
+
+
 def test_a_version_that_fails_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    machine: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """All versions run even if one fails; the exit code tells, and the last line says which."""
-    for version in ("3.11.1", "3.12.1"):
-        _interpreter(tmp_path / f"python{version[:4]}", version)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    machine(["3.11", "3.12"], promises=["3.11", "3.12"])
     ran: list[str] = []
 
     def run_quick(version: str, _: Path) -> int:
         ran.append(version)
         return int(version == "3.11")
 
-    monkeypatch.setattr(versions, "promised", lambda: ["3.11", "3.12"])
     monkeypatch.setattr(versions, "run_quick", run_quick)
     assert versions.main([]) == 1
     assert ran == ["3.11", "3.12"]
     assert capfd.readouterr().out.splitlines()[-1] == "failed on Python 3.11"
 
 
-def test_none_to_run_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_one_version_alone_is_named(machine: Callable[..., Path], capfd: pytest.CaptureFixture[str]) -> None:
+    """CI that had no Python beside the one in force does not look like one that tried several."""
+    machine(["3.11"], promises=["3.11", "3.12"])
+    assert versions.main(["--ends", "--but", "3.11"]) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        "PROMISED AND NOT RUN: Python 3.12 (not on this machine)",
+        "of the promised versions of Python this machine has only 3.11",
+    ]
+
+
+def test_none_to_run_is_a_failure(machine: Callable[..., Path]) -> None:
     """A machine without any promised version must not look like one where all passed."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    machine([], promises=["3.11"])
     assert versions.main([]) == 1
 
 

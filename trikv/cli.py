@@ -14,10 +14,18 @@ import cyclopts
 from cyclopts import Parameter
 
 from trikv import __version__, interrupts, passwords, streams
+from trikv.cluster.plan import OF_ONE_NODE
 from trikv.config import ConfigError, resolve, settings
 from trikv.remarks import remarks
 
 BAD_ARGUMENTS: Final = 2
+_OF_CLUSTER: Final = {
+    "TRIKV_DATA": "the directory of the data; a second run restores what is in it. 'data' if not given",
+    "TRIKV_LOAD": "a backup or dump that fills a new cluster",
+    "TRIKV_REQUIREPASS_FILE": "a file whose one line is the password that clients must give",
+    "TRIKV_PORT": "as PORT",
+}
+"""Variables of ``trikv cluster``, and what they mean there."""
 
 
 def _settings_help() -> str:
@@ -26,6 +34,16 @@ def _settings_help() -> str:
     for setting in settings():
         lines += [f"{setting.flag} {setting.default_text}".rstrip(), f"    {setting.about.reason}"]
     return "\n".join(lines)
+
+
+def _cluster_help() -> str:
+    """The variables that all three nodes of ``trikv cluster`` can share."""
+    shared = [one.variable for one in settings() if one.variable not in {*OF_ONE_NODE, *_OF_CLUSTER}]
+    lines = ["Environment:", ""]
+    for variable, about in _OF_CLUSTER.items():
+        lines += [variable, f"    {about}"]
+    what = "any other setting of 'trikv serve --help', for all three nodes"
+    return "\n".join([*lines, " ".join(shared), f"    {what}"])
 
 
 app = cyclopts.App(
@@ -85,14 +103,19 @@ def serve(
     return server.serve(configured, refill=refill, supervised=supervised, remarks=said)
 
 
-@app.command
+@app.command(
+    usage="Usage: run_cluster.sh [PORT] [MAX_VOLUME] [TIMEOUT] (or: trikv cluster ...)",
+    help_epilogue=_cluster_help(),
+)
 def cluster(
     port: str | None = None,
     max_volume: str | None = None,
     timeout: str | None = None,
     /,
+    *,
+    called_from: Annotated[str, Parameter(show=False)] = "",
 ) -> int:
-    """Run three nodes on this machine until Ctrl-C. TRIKV_DATA moves the data, TRIKV_LOAD=FILE fills it.
+    """Run three nodes on this machine until Ctrl-C.
 
     Parameters
     ----------
@@ -102,11 +125,19 @@ def cluster(
         Memory cap of each node, as in 256mb; given on old data it changes the cap.
     timeout
         Idle seconds after which a typed connection is closed; 0: never. 300 if not given.
+    called_from
+        The directory that the person is in, if it is not this one.
     """
     from trikv.cluster import command  # noqa: PLC0415 - see the module docstring
 
     streams.never_wait()
-    return command.run_cluster(port=port, max_volume=max_volume, timeout=timeout, environment=os.environ)
+    return command.run_cluster(
+        port=port,
+        max_volume=max_volume,
+        timeout=timeout,
+        environment=os.environ,
+        called_from=called_from,
+    )
 
 
 @app.command(name="cli")

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from trikv import declare, passwords, system_text, units
+from trikv import addresses, declare, passwords, system_text, units
 from trikv.machine.memory import CAP_BYTES_MAX
 from trikv.protocol.events import LONGEST_REQUEST_BYTES
 from trikv.service_variables import is_service_variable
@@ -27,7 +27,7 @@ ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_
 """Names that belong to the scripts and tests around a node; known, and no settings."""
 
 PEER_PORT_OFFSET: Final = 10_000
-"""Peer port = client port + 10000 unless configured (PROTOCOL 16)."""
+"""What `trikv cluster` adds to a client port for the peer port (PROTOCOL 16)."""
 
 MIB: Final = 1 << 20
 FILE_BYTES_MAX: Final = MIB
@@ -66,13 +66,13 @@ class NodeConfig:
         },
     )
     port: int = declare.whole_number(
-        "client port, telnet and RESP alike; 0: the system chooses", 8080, 0, units.PORT_MAX
+        "client port, telnet and RESP alike; 0: the system chooses", 8080, 0, addresses.PORT_MAX
     )
     peer_port: int = declare.whole_number(
         "port for the other nodes; 0: that of this node's own entry in peers (a single node needs none)",
         0,
         0,
-        units.PORT_MAX,
+        addresses.PORT_MAX,
     )
     peers: Mapping[int, str] = attrs.field(
         factory=dict,
@@ -201,12 +201,12 @@ class NodeConfig:
     @property
     def addresses(self) -> tuple[str, ...]:
         """Wherever clients are served over TCP: ``host:port``."""
-        return tuple(units.join_address(host, self.port) for host in self.listen)
+        return tuple(addresses.join_address(host, self.port) for host in self.listen)
 
     @property
     def peer_addresses(self) -> tuple[str, ...]:
         """Where other nodes are served: the same hosts, TCP only."""
-        return tuple(units.join_address(host, self.peer_port) for host in self.listen)
+        return tuple(addresses.join_address(host, self.peer_port) for host in self.listen)
 
 
 @attrs.frozen
@@ -423,7 +423,7 @@ def _fill_in(values: dict[str, Any]) -> dict[str, Any]:
         filled["secret_file"] = str(Path(filled["data_directory"]).parent / "cluster.secret")
     own = filled.get("peers", {}).get(node_id)
     if not filled.get("peer_port") and own is not None:
-        filled["peer_port"] = units.split_address(own)[1]
+        filled["peer_port"] = units.parse_address(own)[1]
     return filled
 
 
@@ -431,7 +431,7 @@ def _check_peers(config: NodeConfig) -> None:
     """Refuse peers that cannot be dialled. Raises ConfigError."""
     owners: dict[str, int] = {}
     for node_id, address in config.peers.items():
-        if units.split_address(address)[0] in units.EVERY_ADDRESS:
+        if units.parse_address(address)[0] in units.EVERY_ADDRESS:
             raise ConfigError(
                 f"peers: node {node_id} is at {address}, which nobody can dial; give the address at which "
                 "the other nodes reach it"

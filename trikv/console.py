@@ -1,12 +1,16 @@
 """``trikv cli``: a line client for images without telnet, by hand or with commands piped in.
 
 It adds nothing to the conversation: the node reads lines as people type them and answers for people's eyes
-(`trikv.protocol`), so this only carries bytes both ways. At the end of its input it closes its half of
-the connection; the node answers what is in flight and closes the other, which is how a script knows that
-every command was answered.
+(`trikv.protocol`), so this only carries bytes both ways, byte 255 as telnet does (`Typed`). At the end of its
+input it closes its half of the connection; the node answers what is in flight and closes the other, which is
+how a script knows that every command was answered.
+
+What comes back is shown as it comes. The node sends byte 255 only to who has sent telnet commands, which
+nobody can do through here, and in RESP, where it is data.
 """
 
 import os
+import re
 import select
 import socket
 import sys
@@ -14,13 +18,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from trikv.addresses import join_address
 from trikv.config import ConfigError
-from trikv.units import join_address, parse_integer, split_address
+from trikv.passwords import HOW_TO_GIVE, WANTED
+from trikv.units import parse_address, parse_integer
 
 _PIECE_BYTES: Final = 65_536
 _UNSENT_BYTES_MAX: Final = 1 << 20
 """Reading input pauses above this: a node that does not read must not fill our memory."""
 _CONNECT_S: Final = 10
+_OPENS_RESP: Final = re.compile(rb"(?<=\n)\*")
+_LOCKED: Final = f"(error) {WANTED}".encode()
 _GOODBYES: Final = frozenset({b"exit", b"quit"})
 
 
@@ -71,7 +79,7 @@ def _connect_to_path(path: str) -> socket.socket:
 def _address(node: str) -> tuple[str, int]:
     try:
         if ":" in node:
-            return split_address(node)
+            return parse_address(node)
         port = parse_integer(node)
     except ValueError as error:
         raise ConfigError(f"{error}; give PORT, host:port or the path of a Unix socket") from error
@@ -90,6 +98,28 @@ def _auth(password: bytes) -> bytes:
     return b'auth "%b"\r\n' % b"".join(b"\\x%02x" % byte for byte in password)
 
 
+class Typed:
+    """Input on its way to a node that reads it as telnet's (RFC 854): byte 255 there opens a telnet command.
+
+    Doubled it is a byte of the line. A ``*`` at the beginning of a line opens RESP, for the node as well, and
+    nothing behind it is telnet's.
+    """
+
+    def __init__(self) -> None:
+        self._is_resp = False
+        self._last = b"\n"
+
+    def encoded(self, data: bytes) -> bytes:
+        """`data`, which came after all that was given before, as the node is to get it."""
+        if self._is_resp or not data:
+            return data
+        opening = _OPENS_RESP.search(self._last + data)
+        self._is_resp = opening is not None
+        self._last = data[-1:]
+        end = len(data) if opening is None else opening.start() - 1
+        return data[:end].replace(b"\xff", b"\xff\xff") + data[end:]
+
+
 class _Carrier:
     """Moves bytes: standard input to the connection, the connection to standard output."""
 
@@ -103,6 +133,9 @@ class _Carrier:
         """What has come of the answer to AUTH. It is not shown: a script counts the answers to its lines."""
         self._unsent = bytearray((b"" if password is None else _auth(password)) + greeting)
         """An empty line is answered with the node's name and role: how an interactive session opens."""
+        self._typed = Typed()
+        self._advised = password is not None
+        """How to give a password was told, or is known."""
         self._input = sys.stdin.fileno()
         self._output = sys.stdout.buffer
 
@@ -123,7 +156,7 @@ class _Carrier:
 
     def _take_input(self) -> None:
         data = os.read(self._input, _PIECE_BYTES)
-        self._unsent += data
+        self._unsent += self._typed.encoded(data)
         self.said_goodbye = data.strip().lower() in _GOODBYES
         if not data:
             self.input_ended = True
@@ -142,8 +175,12 @@ class _Carrier:
     def _show(self) -> bool:
         """Show what came; False at the end. Raises OutputLost."""
         data = self._connection.recv(_PIECE_BYTES)
-        self._output.write(self._without_answer(data))
+        shown = self._without_answer(data)
+        self._output.write(shown)
         self._output.flush()
+        if not self._advised and shown.startswith(_LOCKED):
+            self._advised = True
+            sys.stderr.write(f"trikv: this node requires a password: {HOW_TO_GIVE}\n")
         return bool(data)
 
     def _without_answer(self, data: bytes) -> bytes:

@@ -22,12 +22,15 @@ FILE_VARIABLE: Final = "TRIKV_REQUIREPASS_FILE"
 ON_THE_COMMAND_LINE: Final = (
     "the password is on the command line, where 'ps' shows it to every user of this machine"
 )
+WANTED: Final = "NOAUTH Authentication required."
+"""What a node answers to who has given no password, in Redis' words."""
+HOW_TO_GIVE: Final = f"set {FILE_VARIABLE}=FILE, or give --password-file FILE"
 NEVER_EMPTY: Final = "is given, but empty, which would mean no password; set it, or leave it out"
 
 
 @attrs.frozen
 class Found:
-    """A password, None where none is given, and what is to be said of how it was given."""
+    """A password (None if none is given), and what is to be said of how it was given."""
 
     password: bytes | None
     warning: str = ""

@@ -3,13 +3,13 @@
 Whoever holds it may speak as a node, so a file that others can read is refused rather than used.
 """
 
-import contextlib
 import os
 import secrets
 import stat
 from pathlib import Path
 from typing import Final
 
+from trikv import durable
 from trikv.config import ConfigError
 from trikv.units import counted
 
@@ -20,14 +20,14 @@ _BYTES_MAX: Final = 1024
 
 
 def make(path: str) -> bool:
-    """Make the file if there is none; True where it was made. Raises OSError.
+    """Make the file, durably, if there is none; True if it was made. Raises OSError.
 
     Written aside and linked into place, so that two that start at once agree and none reads half a file.
     """
     target = Path(path)
     if target.exists():
         return False
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable.make_directory(target.parent)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -35,12 +35,14 @@ def make(path: str) -> bool:
             file.write(secrets.token_hex(BYTES) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
+        try:
             os.link(aside, target)
-            return True
-        return False
+        except FileExistsError:
+            return False
     finally:
         aside.unlink()
+    durable.sync_names(target.parent)
+    return True
 
 
 def read(path: str, *, node_id: int) -> bytes:

@@ -8,12 +8,12 @@ import errno
 import gc
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import structlog
 import trio
@@ -65,6 +65,7 @@ def serve(
     if refill and not config.peers:
         raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
     check_files(config)
+    load = open_load(config.load) if config.load else None
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
     logs.configure()
     for remark in remarks:
@@ -76,7 +77,6 @@ def serve(
     try:
         limits.check_file_limit(peers=max(0, len(config.peers) - 1), listeners=len(config.listen))
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
-        load = partial(_pieces_of, config.load) if config.load else None
         if set_run is None:
             log.info("without the part in C: writes take more of the processor; docs/OPERATION.md, compiled")
         with RealHost(config.data_directory, lines_dropped=streams.lines_dropped) as host:
@@ -106,18 +106,44 @@ def check_files(config: NodeConfig) -> None:
         if config.peers and secret_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a directory; give the file in it")
         demand_directory(secret_file.parent)
-        name, path = "load", Path(config.load)
-        if config.load:
-            path.open("rb").close()
     except OSError as error:
         raise ConfigError(f"{name}: {shorten(str(path))}: {error.strerror or error}") from error
 
 
-def _pieces_of(path: str) -> Iterator[bytes]:
-    """The file that fills an empty cluster, piece by piece."""
-    with Path(path).open("rb") as file:
-        while piece := file.read(_LOAD_PIECE_BYTES):
+def open_load(path: str) -> "LoadFile":
+    """Open the file that fills an empty cluster. Raises ConfigError, one line, if it can be none."""
+    file = Path(path)
+    try:
+        # Asked before it is opened: opening a pipe waits for whoever writes into it, silently and for ever.
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise ConfigError(
+                f"load: {shorten(path)}: is no regular file, and it is read twice; write the backup to a file"
+            )
+        return LoadFile(file.open("rb"))
+    except OSError as error:
+        raise ConfigError(f"load: {shorten(path)}: {error.strerror or error}") from error
+
+
+class LoadFile:
+    """The file that fills an empty cluster: whole each time it is called, piece by piece.
+
+    It is opened before the node serves, which waits for a leader before it reads: a file that was moved away
+    meanwhile would end it. The node reads twice, to check and to load. Then it is closed, so that a backup
+    that is removed gives its room back while the node goes on.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._whole = 0
+
+    def __call__(self) -> Iterator[bytes]:
+        """Its bytes, from the start."""
+        self._file.seek(0)
+        while piece := self._file.read(_LOAD_PIECE_BYTES):
             yield piece
+        self._whole += 1
+        if self._whole == 2:
+            self._file.close()
 
 
 async def _run(node: Node, refilled: Disk | None, supervised: bool) -> None:  # noqa: FBT001 - trio.run passes by position

@@ -41,7 +41,7 @@ _replaced: dict[str, TextIO] = {}
 """The streams that stand here in place of Python's, by name."""
 
 
-class OutputLost(Exception):  # noqa: N818 - named for what happened, as STYLE.md names Rejected
+class OutputLost(Exception):  # noqa: N818 - named for what happened
     """Standard output cannot be written. No OSError: nobody shall take it for one of a socket or a disk."""
 
     def __init__(self, error: OSError) -> None:

@@ -11,17 +11,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-_UNITS: Final = {
-    "": 1,
-    "b": 1,
-    "k": 1000,
-    "kb": 1024,
-    "m": 1000**2,
-    "mb": 1024**2,
-    "g": 1000**3,
-    "gb": 1024**3,
-}
-"""Redis' (redis.conf, "Note on units"): with a ``b`` powers of 1024, without it powers of 1000."""
+from trikv.addresses import join_address, split_address
+from trikv.sizes import UNITS, split_size
 
 NODE_ID_MAX: Final = 65535
 HOSTS_MAX: Final = 16
@@ -37,26 +28,24 @@ _MODE: Final = re.compile(r"0*[0-7]{3}")
 _NAME_MAX: Final = 253
 """Of a host's name, and of each of its parts 63 (RFC 1035)."""
 _LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-PORT_MAX: Final = 65535
 
 
 def parse_bytes(text: str) -> int:
     """Read a size such as ``256mb``, ``1g`` or ``4096``; upper or lower case. Raises ValueError."""
-    digits = text.strip().lower()
-    unit = digits.lstrip("0123456789")
-    number = digits.removesuffix(unit) if unit else digits
-    if unit not in _UNITS or not number.isascii() or not number.isdigit():
+    found = split_size(text.strip().encode("utf-8", "replace"))
+    if found is None:
         raise ValueError(
             f"{shorten(text)} is not a size; write a number with b, k, kb, m, mb, g or gb, as in 256mb"
         )
-    return _whole(number) * _UNITS[unit]
+    digits, factor = found
+    return _whole(digits.decode()) * factor
 
 
 def format_bytes(count: int) -> str:
     """Write `count` in the largest unit that holds it exactly: 268435456 is ``256mb``."""
-    for unit in ("gb", "mb", "kb"):
-        if count and count % _UNITS[unit] == 0:
-            return f"{count // _UNITS[unit]}{unit}"
+    for unit in (b"gb", b"mb", b"kb"):
+        if count and count % UNITS[unit] == 0:
+            return f"{count // UNITS[unit]}{unit.decode()}"
     return str(count)
 
 
@@ -128,22 +117,10 @@ def parse_hosts(text: str) -> tuple[str, ...]:
     return tuple(hosts)
 
 
-def split_address(text: str) -> tuple[str, int]:
-    """Read ``host:port``, with brackets around an IPv6 host. Raises ValueError."""
-    host, colon, port = text.strip().rpartition(":")
-    if ":" in host and not (host.startswith("[") and host.endswith("]")):
-        raise ValueError(f"{shorten(text)} is no address; write an IPv6 host in brackets, as in [::1]:8080")
-    if not colon or host in ("", "[]") or any(character.isspace() for character in host):
-        raise ValueError(f"{shorten(text)} is no address; write host:port, as in 127.0.0.1:18080")
-    number = parse_integer(port)
-    if not 1 <= number <= PORT_MAX:
-        raise ValueError(f"{shorten(text)} has a port that is not between 1 and {PORT_MAX}")
-    return parse_host(host), number
-
-
-def join_address(host: str, port: int) -> str:
-    """Write ``host:port``, with brackets around an IPv6 host."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def parse_address(text: str) -> tuple[str, int]:
+    """Read ``host:port`` to dial, with brackets around an IPv6 host. Raises ValueError."""
+    host, port = split_address(text.strip(), port_min=1)
+    return parse_host(host), port
 
 
 def parse_peers(text: str) -> Mapping[int, str]:
@@ -158,7 +135,7 @@ def parse_peers(text: str) -> Mapping[int, str]:
             raise ValueError(f"{shorten(part)} names a node whose id is not between 1 and {NODE_ID_MAX}")
         if node_id in peers:
             raise ValueError(f"node {node_id} is named twice")
-        peers[node_id] = join_address(*split_address(address))
+        peers[node_id] = join_address(*parse_address(address))
     return dict(sorted(peers.items()))
 
 

@@ -150,6 +150,21 @@ def test_a_node_that_refuses_or_talks_nonsense_is_no_crash() -> None:
         assert "Redis protocol" in row.problem
 
 
+def test_without_the_password_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who gave none is told how to, who gave a wrong one that it is wrong; neither to ask others."""
+    with FakeServer(lambda _: b"-NOAUTH Authentication required.\r\n") as locked:
+        assert status(f"{locked.address},{_down_address()}") == 1
+    shown = capsys.readouterr().out
+    how = "set TRIKV_REQUIREPASS_FILE=FILE, or give --password-file FILE"
+    assert f"\nthese nodes require a password: {how}\n" in shown
+    assert "--nodes" not in shown
+    with FakeServer(lambda _: b"-WRONGPASS invalid username-password pair.\r\n") as locked:
+        assert status(str(locked.address)) == 1
+    shown = capsys.readouterr().out
+    assert "\nthese nodes require another password than the one given\n" in shown
+    assert "--nodes" not in shown
+
+
 def test_units_are_for_people() -> None:
     """Sizes in Redis' units, times by their two highest units."""
     assert [size(n) for n in (0, 1023, 1024, 1536, 256 << 20, 3 << 30, 5 << 40)] == [

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,28 @@ def test_a_password_file_is_named_in_the_restart_command(tmp_path: Path) -> None
     for node in made.nodes:
         assert f"TRIKV_REQUIREPASS_FILE={file}" in node.restart
         assert "hunter2" not in node.restart + " ".join(node.command)
+
+
+def test_paths_are_shown_for_the_directory_that_the_person_is_in(tmp_path: Path) -> None:
+    """As short as works there, when run_cluster.sh was called from another directory than the project's."""
+    script = program()[0] if len(program()) == 1 else sys.executable
+    whole = Path.cwd() / script
+    for place, expected, data in (
+        (Path(), script, "data"),
+        (ROOT, script, "data"),
+        (ROOT.parent, str(whole.relative_to(ROOT.parent)), f"{ROOT.name}/data"),
+        (ROOT / "tests", str(whole), f"{ROOT}/data"),
+        (tmp_path, str(whole), f"{ROOT}/data"),
+    ):
+        made = make_plan(port=None, max_volume=None, timeout=None, environment={}, called_from=place)
+        assert shlex.split(made.program())[0] == expected
+        assert made.shown(made.data) == data
+    (tmp_path / "a link").symlink_to(ROOT)
+    made = make_plan(
+        port=None, max_volume=None, timeout=None, environment={}, called_from=tmp_path / "a link"
+    )
+    assert made.shown("data") == "data"
+    assert made.shown("/else where") == "/else where"
 
 
 def test_variables_of_an_orchestrator_are_left_out() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trikv.cluster.watch import SHOW_S, Departure, Status, Watch, table
+from trikv.cluster.watch import SHOW_S, SILENT_S, Departure, Status, Watch, table
 
 RESTARTS = {"node1": "start 1", "node2": "start 2", "node3": "start 3"}
 
@@ -64,6 +64,33 @@ def test_a_node_that_says_why_it_died_is_quoted(watch: Watch) -> None:
     )
     assert watch.died("node3", -15, 5, "serving")[0] == "node3 died (ended by SIGTERM)"
     assert watch.died("node3", -6, 5)[0] == "node3 died (exit code -6)"
+
+
+def test_a_node_that_was_asked_to_stop_has_not_died(watch: Watch) -> None:
+    """Exit code 0 is a stop, by a signal or SHUTDOWN; its last words are no reason."""
+    assert watch.died("node2", 0, 5, "stopped") == ["node2 stopped", "  start it again: start 2"]
+
+
+def test_when_all_are_down_it_says_so_and_what_to_do(watch: Watch) -> None:
+    """Once, with the last of them; again, if one that came back goes too."""
+    assert len(watch.died("node1", -9, 5)) == 2
+    assert len(watch.died("node2", 0, 5)) == 2
+    *_, told = watch.died("node3", -9, 6)
+    assert told.startswith(
+        "all nodes are down: start them as shown, or end this by Ctrl-C and start the cluster"
+    )
+    assert watch.saw({}, 100) == []
+    back = {"node2": statuses(None)["node2"]}
+    assert watch.saw(back, 200)[0].startswith("node2 is back")
+    assert watch.saw({}, 200 + SILENT_S - 0.1) == [], "one that is busy is not down"
+    assert watch.saw(back, 200 + SILENT_S) == []
+    assert watch.saw({}, 200 + 2 * SILENT_S) == [
+        "node2, pid 102, does not answer any more",
+        "  start it again: start 2",
+        told,
+    ]
+    assert watch.by_hand == {}
+    assert watch.saw({}, 300) == []
 
 
 def test_a_handed_over_leadership_is_reported(watch: Watch) -> None:

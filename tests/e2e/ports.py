@@ -1,11 +1,9 @@
 """Ports for real nodes, found without a race between tests that run at once."""
 
-import fcntl
 import os
 import socket
-import tempfile
-from pathlib import Path
-from typing import IO
+
+from trikv.torture.ports import Claim
 
 PEER_PORT_OFFSET = 10_000
 _LOWEST = 20_000
@@ -20,30 +18,27 @@ class PortBlock:
     """
 
     def __init__(self, count: int = 3) -> None:
-        self._lock: IO[bytes] | None = None
+        self._claimed: Claim | None = None
         self.first = self._claim(count)
 
     def _claim(self, count: int) -> int:
         span = (_HIGHEST - _LOWEST) // 10
         for attempt in range(span):
             first = _LOWEST + 10 * ((os.getpid() + attempt) % span)
-            path = Path(tempfile.gettempdir()) / f"trikv-test-ports-{first}"
-            lock = path.open("ab")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
+            claimed = Claim.take(f"trikv-test-ports-{first}")
+            if claimed is None:
                 continue
             if all(_free(first + step + offset) for step in range(count) for offset in (0, PEER_PORT_OFFSET)):
-                self._lock = lock
+                self._claimed = claimed
                 return first
-            lock.close()
+            claimed.release()
         raise RuntimeError("no free block of ports")
 
     def release(self) -> None:
         """Let others have them."""
-        if self._lock is not None:
-            self._lock.close()
+        if self._claimed is not None:
+            self._claimed.release()
+            self._claimed = None
 
 
 def _free(port: int) -> bool:

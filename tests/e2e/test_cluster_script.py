@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import Typist
-from tests.e2e.cluster import START_S, STOP_S, eventually, now_s
+from tests.e2e.cluster import START_S, STOP_S, eventually, now_s, pause
 from tests.e2e.ports import PortBlock
+from trikv.host.signals import ECHO_S
 
 ROOT = Path(__file__).parents[2]
 CTRL_C = b"\x03"
@@ -61,12 +62,12 @@ def alive(data: Path) -> list[str]:
 class Terminal:
     """A shell command on a terminal of its own, in which Ctrl-C goes to the whole foreground group."""
 
-    def __init__(self, command: list[str], data: Path) -> None:
+    def __init__(self, command: list[str], data: Path, place: Path) -> None:
         self.data = data
         self.seen = ""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
-            os.chdir(ROOT)
+            os.chdir(place)
             os.execvpe(command[0], command, environment(data))
 
     def wait_for(self, expected: str, *, within_s: float = START_S) -> re.Match[str]:
@@ -125,8 +126,9 @@ class Runner:
         self.data = data
         self.terminals: list[Terminal] = []
 
-    def __call__(self, *command: str) -> Terminal:
-        terminal = Terminal(list(command), self.data)
+    def __call__(self, *command: str, place: Path = ROOT) -> Terminal:
+        """`place`: the directory that the person is in."""
+        terminal = Terminal(list(command), self.data, place)
         self.terminals.append(terminal)
         return terminal
 
@@ -184,15 +186,98 @@ def test_a_death_is_reported_with_the_command_that_undoes_it(run: Runner, port: 
     assert terminal.end() == 0, terminal.seen
 
 
+def test_from_elsewhere_the_table_shows_what_works_there(run: Runner, port: int, tmp_path: Path) -> None:
+    """The command for a node, pasted into another window in the same directory.
+
+    A second cluster on the same data is refused in one line that says why, and disturbs nobody.
+    """
+    terminal = run(str(ROOT / "run_cluster.sh"), str(port), place=tmp_path)
+    terminal.wait_for("Ctrl-C stops all three")
+    command = terminal.wait_for(r"or: (.* cli \d+)").group(1)
+    asked = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, input=b"ping\n", capture_output=True, timeout=60, check=True
+    )
+    assert asked.stdout == b"+PONG\r\n"
+    block = PortBlock()
+    refused = script(str(block.first), data=run.data)
+    block.release()
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(
+        f"trikv: the data in {run.data} are in use by a running cluster (node1: "
+    )
+    assert refused.stderr.count("\n") == 1
+    again = script(str(port), data=run.data)
+    assert again.stderr == refused.stderr, "no advice to take another PORT"
+    terminal.press(CTRL_C)
+    assert terminal.end() == 0, terminal.seen
+    assert "died" not in terminal.seen
+
+
+def test_when_all_nodes_are_gone_the_terminal_says_so(run: Runner, port: int) -> None:
+    """What has died, what was stopped, that all are down and what to do; Ctrl-C then ends it."""
+    terminal = run("./run_cluster.sh", str(port))
+    terminal.wait_for("Ctrl-C stops all three")
+    pids = dict(re.findall(r"^(node\d) .* pid (\d+)", terminal.seen, re.MULTILINE))
+    os.kill(int(pids["node1"]), signal.SIGTERM)
+    terminal.wait_for("^node1 stopped$")
+    for name in ("node2", "node3"):
+        os.kill(int(pids[name]), signal.SIGKILL)
+        terminal.wait_for(rf"^{name} died \(killed by SIGKILL\)$")
+    terminal.wait_for("^all nodes are down: ")
+    terminal.press(CTRL_C)
+    assert terminal.end() == 0, terminal.seen
+
+
+def test_how_a_load_went_is_on_the_terminal(run: Runner, port: int, tmp_path: Path) -> None:
+    """A new cluster is filled; one that holds keys is not, and the person need not look for that in a log."""
+    terminal = run("./run_cluster.sh", str(port))
+    terminal.wait_for("Ctrl-C stops all three")
+    with Typist(port) as typist:
+        assert typist.ask("set kept yes") == "OK"
+    terminal.press(CTRL_C)
+    assert terminal.end() == 0, terminal.seen
+    dump = tmp_path / "backup.json"
+    dump.write_bytes((run.data / "node1" / "dump.json").read_bytes())
+    for data, told in (
+        (tmp_path / "data" / "new", "^node1: loaded 1 key$"),
+        (run.data, "^node1: nothing is loaded: the cluster holds keys, .* keys=1$"),
+    ):
+        variables = (f"TRIKV_DATA={data}", f"TRIKV_LOAD={dump}")
+        terminal = run("env", *variables, "./run_cluster.sh", str(port))
+        terminal.wait_for(told)
+        assert f"node1 loads {dump}" in terminal.seen
+        terminal.press(CTRL_C)
+        assert terminal.end() == 0, terminal.seen
+
+
 def test_a_second_ctrl_c_is_passed_on(run: Runner, port: int) -> None:
-    """Impatience is served: the nodes end at once."""
+    """Impatience is served: the node ends at once, and exit code 1 says that there is no dump of it."""
+    terminal = run("./run_cluster.sh", str(port))
+    terminal.wait_for("Ctrl-C stops all three")
+    for pid in re.findall(r"^node[12] .* pid (\d+)", terminal.seen, re.MULTILINE):
+        os.kill(int(pid), signal.SIGKILL)  # a stop without a majority takes a while
+    terminal.wait_for("node1 died")
+    terminal.wait_for("node2 died")
+    terminal.press(CTRL_C)
+    terminal.wait_for("stopping")
+    pause(ECHO_S)
+    terminal.press(CTRL_C)
+    terminal.wait_for("stopping at once")
+    terminal.wait_for("node3 ended, exit code 1: trikv: node3: stopped without a dump")
+    assert terminal.end(within_s=STOP_S) == 1
+    assert not list(run.data.glob("node*/dump*"))
+    assert not alive(run.data)
+
+
+def test_ctrl_c_that_arrives_twice_is_one(run: Runner, port: int) -> None:
+    """A wrapper passes on the signal that the whole group gets from the terminal: the dumps are written."""
     terminal = run("./run_cluster.sh", str(port))
     terminal.wait_for("Ctrl-C stops all three")
     terminal.press(CTRL_C)
-    terminal.wait_for("stopping")
-    terminal.press(CTRL_C)
-    terminal.end(within_s=STOP_S)
-    assert not alive(run.data)
+    pause(0.01)
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end() == 0, terminal.seen
+    assert len(list(run.data.glob("node*/dump.json"))) == 3
 
 
 def test_sourced_it_runs_in_a_child_and_the_shell_survives(run: Runner, port: int) -> None:

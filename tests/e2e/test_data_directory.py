@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import NODE_IDS, START_S, STOP_S, Cluster, eventually
 from tests.e2e.ports import PortBlock
+from tests.tools import needs_of_machine, skip_without
 
 SERVE = (sys.executable, "-m", "trikv", "serve")
 PATIENCE_S = 60
@@ -293,3 +294,44 @@ def test_a_second_signal_in_the_middle_of_a_dump(single: Single) -> None:
         assert (single.data / "dump.json").read_bytes() == before
     single.start()
     assert single.ask("DBSIZE") == 201
+
+
+@pytest.mark.parametrize("what", ["removed", "moved", "wal"])
+def test_a_node_whose_log_was_taken_away_ends(single: Single, what: str) -> None:
+    """It would go on acknowledging what is on no disk that anybody can open again."""
+    process = single.start()
+    assert single.ask("SET", "k", "v") == b"OK"
+    elsewhere = single.data.with_suffix(".moved")
+    if what == "removed":
+        shutil.rmtree(single.data)
+    elif what == "moved":
+        single.data.rename(elsewhere)
+    else:
+        (single.data / "wal").rename(elsewhere)
+    assert process.wait(PATIENCE_S) == 1
+    assert f"{single.data}/wal was moved, removed or replaced under this running node" in single.log()
+    if what == "moved":
+        elsewhere.rename(single.data)
+        single.start()
+        assert single.ask("GET", "k") == b"v"
+        assert single.stop() == 0
+
+
+@needs_of_machine(os.getuid() == 0, "only root may mount")
+@pytest.mark.parametrize("limit", ["backups", "snapshots"])
+def test_a_read_only_mount_below_the_data_ends_no_node(single: Single, limit: str) -> None:
+    """BACKUP or SAVE say so; everything else goes on, and the node stops in order."""
+    single.start()
+    assert single.ask("SET", "k", "v") == b"OK"
+    (single.data / limit).mkdir(exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", single.data / limit], check=False)
+    if mounted.returncode:
+        skip_without("no tmpfs can be mounted here")
+    try:
+        command = {"backups": "BACKUP", "snapshots": "SAVE"}[limit]
+        assert f"{limit}/" in str(single.ask(command))
+        assert "cannot be written: Read-only file system" in str(single.ask(command))
+        assert single.ask("GET", "k") == b"v"
+        assert single.stop() == 0
+    finally:
+        subprocess.run(["umount", "-l", single.data / limit], check=True)

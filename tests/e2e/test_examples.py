@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.e2e.cluster import NODE_IDS, Cluster
 from tests.e2e.ports import PortBlock
+from tests.e2e.single import bare_environment
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -28,10 +29,11 @@ def test_hello_writes_and_reads_through_any_node(cluster: Cluster) -> None:
     assert len((EXAMPLES / "hello.py").read_text().splitlines()) < 50
 
 
-def run_hello(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_hello(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run it."""
     return subprocess.run(
         [sys.executable, EXAMPLES / "hello.py", *arguments],
+        env={**bare_environment(), **variables},
         capture_output=True,
         text=True,
         timeout=30,
@@ -45,6 +47,7 @@ def test_hello_explains_itself() -> None:
         done = run_hello(flag)
         assert (done.returncode, done.stderr) == (0, "")
         assert "usage: python examples/hello.py [PORT]" in done.stdout
+        assert "TRIKV_REQUIREPASS_FILE" in done.stdout
 
 
 def test_hello_refuses_in_one_line() -> None:
@@ -64,3 +67,6 @@ def test_hello_refuses_in_one_line() -> None:
         assert expected in done.stderr
         assert done.stderr.count("\n") == 1
     block.release()
+    done = run_hello("8080", TRIKV_REQUIREPASS_FILE="/nowhere")
+    expected = "hello.py: [Errno 2] No such file or directory: '/nowhere'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
-import pytest
 
 from tests.e2e.clients import Resp, parse_info
 from tests.e2e.cluster import NODE_IDS, Cluster, eventually, now_s, pause
 from tests.e2e.crowd import allow_descriptors
 from tests.e2e.test_memory import resident_bytes, same_state
+from tests.tools import skip_without
 
 SECONDS = float(os.environ.get("STORM_SECONDS", "60"))
 CROWD = 2000
@@ -57,10 +57,7 @@ def small_disk(place: Path) -> Iterator[None]:
         check=False,
     )
     if mounted.returncode:
-        why = f"no tmpfs can be mounted here: {mounted.stderr.strip()}"
-        if os.environ.get("TRIKV_STRICT") == "1":
-            pytest.fail(why)
-        pytest.skip(why)
+        skip_without(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
     try:
         yield
     finally:
@@ -202,9 +199,7 @@ def all_is_well_again(cluster: Cluster, acknowledged: dict[str, bytes]) -> None:
 def test_a_storm_of_unfinished_requests_beside_a_full_disk(tmp_path: Path) -> None:
     """Polite clients are served, nothing acknowledged is lost, each process keeps its bound, all recover."""
     if (why := unable()) is not None:
-        if os.environ.get("TRIKV_STRICT") == "1" and os.geteuid() == 0:
-            pytest.fail(why)
-        pytest.skip(why)
+        skip_without(why)
     place = tmp_path / f"node{FULL_NODE}"
     with small_disk(place), Cluster(tmp_path, maxmemory=str(CAP), segment_bytes="64kb") as cluster:
         cluster.start_all()

@@ -1,7 +1,6 @@
 """Where a node listens: several addresses, IPv6, a Unix socket; what makes no sense is refused at once."""
 
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -12,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import STOP_S, Cluster, eventually
-from tests.tools import require_tool
+from tests.tools import needs_ipv6, require_tool
 
-HAS_IPV6 = socket.has_ipv6 and Path("/proc/net/if_inet6").exists()
 REFUSED = [
     (("--listen", ""), "--listen: names no host; write one or more, as in 127.0.0.1 ::1"),
     (("--data-directory", "/etc/passwd"), "data_directory: '/etc/passwd': /etc/passwd is no directory"),
     (("--load", "/nowhere.json"), "load: '/nowhere.json': No such file or directory"),
+    (("--load", "/dev/null"), "load: '/dev/null': is no regular file, and it is read twice"),
     (("--config", ""), "--config: the path is empty"),
 ]
 """One of each place that refuses; the others are in tests/test_config.py."""
@@ -96,7 +95,7 @@ def test_what_is_the_same_address_is_listened_on_once(listen: str, hosts: list[s
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6")
+@needs_ipv6
 @pytest.mark.parametrize(
     ("listen", "hosts"),
     [
@@ -178,7 +177,7 @@ def test_a_stale_unix_socket_is_replaced_and_no_other_file(tmp_path: Path) -> No
     assert path.read_text() == "precious"
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6")
+@needs_ipv6
 def test_peers_meet_on_the_same_hosts(tmp_path: Path) -> None:
     """Nodes that listen on both families find each other by either."""
     with Cluster(tmp_path, listen="127.0.0.1 ::1") as cluster:

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.clients import Resp, parse_info
 from tests.e2e.cluster import NODE_IDS, Cluster, eventually, now_s, pause
 from tests.e2e.crowd import Crowd, allow_descriptors
+from tests.tools import skip_without
 from trikv.node import inputs
 from trikv.protocol.resp import encode_command
 
@@ -167,7 +168,7 @@ CROWDS = {
 def test_two_thousand_clients_take_no_more_than_their_part(how: str, cluster: Cluster) -> None:
     """Each holds little enough by itself; together they would pass the total by far."""
     if not allow_descriptors(4096):
-        pytest.skip("two thousand clients need as many descriptors: raise the hard limit (ulimit -Hn)")
+        skip_without("two thousand clients need as many descriptors: raise the hard limit (ulimit -Hn)")
     pid = cluster.processes[1].pid
     before = resident_bytes(pid)
     crowd = Crowd([cluster.ports[1]], 2000, CROWDS[how])

@@ -80,14 +80,15 @@ def test_every_tool_gets_in_by_the_variable_or_a_file(tmp_path: Path) -> None:
             refused = run(*arguments, typed=typed, TRIKV_REQUIREPASS="wrong")
             assert refused.returncode == 1
             assert b"WRONGPASS" in refused.stdout + refused.stderr
-        greeted = subprocess.run(
-            [sys.executable, HELLO, port],
-            env={**bare_environment(), "TRIKV_REQUIREPASS": "s p"},
-            capture_output=True,
-            timeout=PATIENCE_S,
-            check=True,
-        )
-        assert greeted.stdout.startswith(b"SET greeting: OK\n")
+        for variables in ({"TRIKV_REQUIREPASS": "s p"}, {"TRIKV_REQUIREPASS_FILE": file}):
+            greeted = subprocess.run(
+                [sys.executable, HELLO, port],
+                env={**bare_environment(), **variables},
+                capture_output=True,
+                timeout=PATIENCE_S,
+                check=True,
+            )
+            assert greeted.stdout.startswith(b"SET greeting: OK\n")
         assert b"s p" not in Path(f"/proc/{node.process.pid}/cmdline").read_bytes()
         assert node.end() == 0
         assert node.process.stderr is not None
@@ -108,6 +109,31 @@ def test_a_password_on_a_command_line_works_and_is_warned_of(tmp_path: Path) -> 
         log = node.process.stderr.read()
     assert log.count(b"'ps' shows it") == 1
     assert b"hunter2" not in log + done.stderr
+
+
+def test_who_has_forgotten_the_password_is_told_how_to_give_it(tmp_path: Path) -> None:
+    """Tools name the variable and the option for a file, once, and no other remedy; replies are as ever."""
+    with Single(tmp_path, "--requirepass-file", password_file(tmp_path, "abc")) as node:
+        node.wait_until_it_leads(password="abc")
+        shown = run("status", f"127.0.0.1:{node.port}")
+        assert shown.returncode == 1
+        assert b"set TRIKV_REQUIREPASS_FILE=FILE, or give --password-file FILE" in shown.stdout
+        assert b"name others" not in shown.stdout
+        typed = run("cli", str(node.port), typed=b"get a\nget b\n")
+        assert typed.stdout == 2 * b"(error) NOAUTH Authentication required.\r\n"
+        assert typed.stderr == (
+            b"trikv: this node requires a password: set TRIKV_REQUIREPASS_FILE=FILE, or give "
+            b"--password-file FILE\n"
+        )
+        greeted = subprocess.run(
+            [sys.executable, HELLO, str(node.port)],
+            env=bare_environment(),
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert greeted.returncode == 1
+        assert greeted.stderr == b"hello.py: the node refused: NOAUTH Authentication required.\n"
 
 
 def test_a_password_is_no_obstacle_where_none_is_asked(tmp_path: Path) -> None:

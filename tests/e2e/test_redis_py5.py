@@ -1,6 +1,5 @@
 """redis-py 5, of the years before RESP3 was its default, in an environment of its own."""
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import NODE_IDS, Cluster
+from tests.tools import skip_unless_strict
 
 VERSION = "5.2.1"
 
@@ -45,10 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     if done.returncode != 0:
-        reason = f"redis-py {VERSION} cannot be installed here: {done.stderr.strip()[-200:]}"
-        if os.environ.get("TRIKV_STRICT") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        skip_unless_strict(f"redis-py {VERSION} cannot be installed here: {done.stderr.strip()[-200:]}")
     return made
 
 

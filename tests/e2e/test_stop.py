@@ -1,14 +1,18 @@
 """A stop on purpose: clients are told, the dump is written, every process ends with exit code 0 in time."""
 
 import base64
+import json
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import NODE_IDS, STOP_S, Cluster, eventually, now_s
+from tests.e2e.clients import Resp
+from tests.e2e.cluster import NODE_IDS, STOP_S, Cluster, eventually, now_s, pause
 from tests.e2e.load import Writing
+from tests.e2e.single import Single
+from trikv.host.signals import ECHO_S
 
 
 def contents(dump: Any) -> dict[bytes, bytes]:
@@ -105,16 +109,36 @@ def test_one_node_leaves_and_the_others_go_on(cluster: Cluster) -> None:
     assert load.errors == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_twice_at_once_is_one_request(tmp_path: Path, number: signal.Signals) -> None:
+    """As from `timeout`, which signals its child and then the group: the dump is written, exit code 0."""
+    with Single(tmp_path) as node:
+        node.wait_until_it_leads()
+        with Resp(node.port) as connection:
+            assert connection.command("SET", "k", "v") == b"OK"
+        node.send(number)
+        pause(0.01)
+        assert node.end(number) == 0
+    assert contents(json.loads((node.data / "dump.json").read_bytes())) == {b"k": b"v"}
+
+
 def test_a_second_signal_stops_at_once_and_loses_nothing(cluster: Cluster) -> None:
-    """Two SIGTERMs end a node without its phases; what it acknowledged is there after a restart."""
+    """A SIGTERM a while after the first ends a node without its phases, and exit code 1 says: no dump.
+
+    What it acknowledged is there after a restart.
+    """
     with cluster.resp(1) as connection:
         assert connection.command("SET", "k", "v") == b"OK"
-    for _ in range(2):
-        for process in cluster.processes.values():
-            process.terminate()
-    for process in cluster.processes.values():
-        process.wait(STOP_S)
-    cluster.processes.clear()
+    cluster.kill(2)
+    cluster.kill(3)  # a stop without a majority takes a while
+    process = cluster.processes.pop(1)
+    process.terminate()
+    eventually(lambda: "stopping: clients are warned" in cluster.log(1), within_s=STOP_S, what="a stop")
+    pause(ECHO_S)
+    process.terminate()
+    assert process.wait(STOP_S) == 1
+    assert cluster.log(1).splitlines()[-1].startswith("trikv: node1: stopped without a dump")
+    assert not list(cluster.data(1).glob("dump*"))
     cluster.start_all()
     cluster.wait_for_leader()
     with cluster.resp(2) as connection:

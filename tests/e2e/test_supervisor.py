@@ -19,6 +19,7 @@ from trikv.cluster.command import Supervisor
 from trikv.cluster.plan import Plan, make_plan
 from trikv.cluster.probe import Probe
 from trikv.cluster.processes import last_line, taken_port
+from trikv.host.signals import ECHO_S
 
 FAKE = Path(__file__).with_name("fake_node.py")
 PATIENCE_S = 30
@@ -79,7 +80,7 @@ def scene(
     """Stand-ins instead of nodes, and less patience than with real ones."""
     monkeypatch.setattr(processes, "program", lambda: [sys.executable, str(FAKE)])
     monkeypatch.setattr(command, "MARGIN_S", 0.5)
-    monkeypatch.setattr(command, "HURRY_S", 0.5)
+    monkeypatch.setattr(command, "HURRY_S", 1)
     monkeypatch.setattr(command, "STRAGGLER_S", 0.5)
     return Scene(tmp_path, first_port, capsys)
 
@@ -171,6 +172,7 @@ async def test_a_second_request_does_not_wait_for_progress(
         await scene.wait_for("Ctrl-C stops all three")
         os.kill(os.getpid(), signal.SIGINT)
         await scene.wait_for("node2 is writing dump.json")
+        await trio.sleep(ECHO_S)
         os.kill(os.getpid(), signal.SIGINT)
     assert scene.log(2).rstrip().endswith("signal 15, 2")
     assert "node2 ended, exit code 0" in scene.all_shown()
@@ -184,9 +186,23 @@ async def test_the_second_request_is_passed_on_too(scene: Scene) -> None:
         await scene.wait_for("Ctrl-C stops all three")
         os.kill(os.getpid(), signal.SIGINT)
         await scene.wait_for("stopping; Ctrl-C again")
+        await trio.sleep(ECHO_S)
         os.kill(os.getpid(), signal.SIGINT)
     assert scene.log(2).startswith("signal 15, 1\nsignal 15, 2\n")
     assert "stopping at once" in scene.all_shown()
+
+
+async def test_an_echo_of_the_first_request_is_not_passed_on(scene: Scene) -> None:
+    """Signalled twice within milliseconds, by itself and with its group, it asks the nodes once."""
+    codes: list[int] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, Supervisor(scene.plan("leader", "slow", "follower")), codes)
+        await scene.wait_for("Ctrl-C stops all three")
+        os.kill(os.getpid(), signal.SIGINT)
+        await trio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert "signal 15, 2" not in scene.log(2)
+    assert "stopping at once" not in scene.all_shown()
 
 
 async def test_too_few_nodes_is_a_failure(scene: Scene) -> None:

@@ -201,3 +201,29 @@ def test_the_line_client_answers_every_piped_line(shared: Cluster) -> None:
         check=True,
     )
     assert done.stdout.replace("\r", "").splitlines() == ["OK"] * 500 + ['"499"']
+
+
+def test_the_line_client_loses_no_byte(shared: Cluster) -> None:
+    """What is typed is stored, bytes that mean something to telnet included; replies show them escaped."""
+    import sys
+
+    values = (b"a\xff\xfeb", b"\xff", b"\xff\xff\xf4", b"\xff\xfd\x06z", bytes(range(128, 256)))
+    lines = b"".join(b"set raw:%d %b\nget raw:%d\n" % (n, value, n) for n, value in enumerate(values))
+    done = subprocess.run(
+        [sys.executable, "-m", "trikv", "cli", str(shared.ports[1])],
+        input=lines,
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.startswith(b'OK\r\n"a\\xff\\xfeb"\r\n')
+    assert done.stdout.count(b"\r\n") == 2 * len(values)
+    with shared.resp(2) as connection:
+        assert [connection.command("GET", f"raw:{n}") for n in range(len(values))] == list(values)
+
+
+def test_a_raw_socket_must_double_byte_255(shared: Cluster) -> None:
+    """What COMMANDS.md tells who uses nc: 255 as two, CR NUL ends a line, two keys erase, 4 ends."""
+    with shared.typist(1) as typist:
+        typist.socket.sendall(b'set by:nc a\xff\xffb\x08c\r\0get by:nc\nset q "\\x04\\x7f\\xff"\nget q\n\x04')
+        assert typist.rest() == 'OK\r\n"a\\xffc"\r\nOK\r\n"\\x04\\x7f\\xff"\r\n'

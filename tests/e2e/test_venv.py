@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import START_S, eventually
-from tests.tools import require_tool
+from tests.tools import needs_of_machine, require_tool
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", "trikv/machine/_runs.c")
@@ -299,7 +299,7 @@ def test_what_a_process_runs_from_stays(project: Project) -> None:
     assert project.environments == {project.in_force}
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give up")
+@needs_of_machine(os.getuid() == 0, "only root has capabilities to give up")
 def test_what_a_stronger_process_may_run_from_stays(project: Project) -> None:
     """Its memory cannot be looked at: the cluster that another user started is not robbed of its files."""
     setpriv = require_tool("setpriv")
@@ -364,7 +364,8 @@ def test_it_is_found_through_links_and_whatever_the_shell_is_told(
 def test_the_cluster_starts_from_any_path(project: Project, tmp_path: Path) -> None:
     """run_cluster.sh copied to a path with blanks and quotes, called through a link: in its own checkout.
 
-    TRIKV_DATA is relative to where the person is. The environment's own path is used: .venv may change.
+    TRIKV_DATA is relative to where the person is, which is passed on. The environment's own path is used:
+    .venv may change.
     """
     project.python()
     for tool in ("bash", "env"):
@@ -390,7 +391,7 @@ def test_the_cluster_starts_from_any_path(project: Project, tmp_path: Path) -> N
     )
     python, shown = done.stdout.splitlines()
     assert Path(python).parents[2] == root / ".venvs"
-    assert shown == f"{root}|cluster|9000|1 mb|{tmp_path / 'd'}"
+    assert shown == f"{root}|cluster|--called-from|{tmp_path}|9000|1 mb|{tmp_path / 'd'}"
 
 
 @pytest.mark.parametrize("name", ["tests/run", ".ci/run"])

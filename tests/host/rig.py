@@ -1,5 +1,6 @@
 """What the host's contract runs on: a rig to build on, and conversations that record what they are told."""
 
+import contextlib
 from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -167,6 +168,13 @@ def pattern(count: int) -> bytes:
     return array("I", range((count + 3) // 4)).tobytes()[:count]
 
 
-def open_count() -> int:
-    """How many descriptors this process has open."""
-    return len(list(Path("/dev/fd").iterdir()))
+def descriptors() -> set[tuple[str, str]]:
+    """Number and object of each descriptor that this process has open.
+
+    To be compared as sets: what was open before may be closed meanwhile, by the thread of an earlier test.
+    """
+    found = set()
+    for link in Path("/dev/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the directory itself
+            found.add((link.name, str(link.readlink())))
+    return found

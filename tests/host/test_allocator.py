@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import pytest
+from tests.tools import needs
 
 BURST = """
 import ctypes, os, sys
@@ -30,7 +30,7 @@ def left_mib(how: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@needs(sys.platform == "linux", "reads /proc")
 def test_a_burst_of_large_values_is_given_back() -> None:
     """Without the setting most of it stays with the process; with it nothing does."""
     assert left_mib("settled") < 10

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from tests.host.rig import Recorder
+from tests.tools import needs
 from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
@@ -22,7 +23,7 @@ from trikv.host.peers import SocketAcceptor
 from trikv.host.seam import LINGERING_MAX, Conversation, Traffic, Wire
 from trikv.host.sockets import Listener, listener_at
 
-pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs epoll")
+pytestmark = needs(hasattr(select, "epoll"), "needs epoll")
 
 
 class Notes:

@@ -13,21 +13,21 @@ import trio
 
 from tests.host.kernel import blocks, descriptors, leaks_to_children, loaded_anew, option, sockets, target_of
 from tests.host.rig import Echo, Recorder
+from tests.tools import needs, needs_ipv6, skip_unless_strict
 from trikv.host.real import HAS_EPOLL, RealHost
 
 KEEPALIVE_S = 300
 """Redis' own."""
 PEER_TIMEOUT_S = 10
-HAS_IPV6 = socket.has_ipv6 and Path("/proc/net/if_inet6").exists()
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at /proc")
+pytestmark = needs(Path("/proc/self/fd").exists(), "looks at /proc")
 
 
 @pytest.fixture(params=["hub", "streams"])
 def host(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RealHost]:
     """By epoll and without."""
     if request.param == "hub" and not HAS_EPOLL:
-        pytest.skip("needs epoll")
+        skip_unless_strict("needs epoll")
     with RealHost(str(tmp_path), use_epoll=request.param == "hub") as host:
         yield host
 
@@ -162,7 +162,7 @@ def is_connected(sock: socket.socket) -> bool:
     return True
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6")
+@needs_ipv6
 async def test_ipv6_addresses_are_ipv6_alone(host: RealHost) -> None:
     """``[::]`` takes no IPv4 client that an address beside it is meant for: both can be bound at one port."""
     async with served(host, "[::]:0") as address:

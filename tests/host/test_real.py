@@ -19,8 +19,9 @@ import pytest
 import trio
 
 from tests.host.contract import HostContract
-from tests.host.rig import Echo, open_count, read_exactly, serving
+from tests.host.rig import Echo, descriptors, read_exactly, serving
 from tests.host.serve_contract import ServeContract
+from tests.tools import needs, needs_ipv6
 from trikv.host.disk import DataDirectoryBusy, RealDisk
 from trikv.host.real import HAS_EPOLL, RealHost
 from trikv.host.seam import UnixAddress
@@ -108,7 +109,7 @@ class UnixContract:
         assert path.read_text() == "another's"
 
 
-@pytest.mark.skipif(not HAS_EPOLL, reason="needs epoll")
+@needs(HAS_EPOLL, "needs epoll")
 class TestHub(UnixContract, HostContract):
     """Everything, clients by epoll."""
 
@@ -117,7 +118,7 @@ class TestHub(UnixContract, HostContract):
         with RealHost(str(tmp_path / "data")) as host:
             yield RealRig(host, monkeypatch)
 
-    @pytest.mark.skipif(not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists(), reason="no IPv6")
+    @needs_ipv6
     async def test_ipv6(self, rig: RealRig) -> None:
         """IPv6 addresses are bound, dialed and shown in brackets."""
         six = attrs.evolve(rig, any_address="[::1]:0")
@@ -331,14 +332,14 @@ async def test_a_refused_file_is_not_there(tmp_path: Path, monkeypatch: pytest.M
     """Without a thread for it no file is made, and no descriptor is lost; with one again it is."""
     disk = RealDisk(str(tmp_path / "data"))
     assert await disk.names("") == []
-    open_before = open_count()
+    open_before = descriptors()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", _no_thread)
         for _ in range(3):
             with pytest.raises(OSError, match="no more threads can be started"):
                 await disk.create("a")
     assert await disk.names("") == []
-    assert open_count() == open_before + 1, "but for the directory, which stays open"
+    assert len(descriptors() - open_before) == 1, "the directory, which stays open"
     (await disk.create("a")).close()
     with pytest.raises(FileExistsError):
         await disk.create("a")
@@ -412,6 +413,22 @@ def test_who_writes_the_log_says_what_was_dropped(tmp_path: Path) -> None:
         assert [host.lines_dropped(), host.lines_dropped()] == [3, 7]
 
 
+@pytest.mark.parametrize("refused", ["chmod", "listen"])
+def test_a_unix_socket_that_cannot_be_listened_on_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """Whoever cannot give it its mode, or cannot listen, takes the file away that it has just made."""
+
+    def refuse(*_: object) -> None:
+        assert (tmp_path / "socket").is_socket()
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr(Path if refused == "chmod" else socket.socket, refused, refuse)
+    with pytest.raises(PermissionError, match=r"cannot listen on .*socket: not permitted"):
+        unix_listener(UnixAddress(str(tmp_path / "socket"), 0o700))
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_no_thread_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host name that cannot be looked up for want of a thread is an OSError: the link tries again."""
     from trikv.host.sockets import dial
@@ -459,7 +476,7 @@ async def test_unknown_host() -> None:
     """A name nobody knows, or text that is no address, is one clear error."""
     from trikv.host.sockets import dial
 
-    with pytest.raises(ValueError, match="is not an address"):
+    with pytest.raises(ValueError, match="is no address"):
         await dial("nonsense")
     with pytest.raises(OSError, match=r"cannot reach no-such-host\.invalid:1: "):
         await dial("no-such-host.invalid:1")

@@ -1,7 +1,5 @@
 """The machine answers as Debian's redis-server does: generated command sequences, equal replies."""
 
-import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -14,12 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import Driver
+from tests.tools import require_tool
 from trikv.machine.replies import CommandError, Reply, Status
-
-SERVER = shutil.which("redis-server")
-if SERVER is None and os.environ.get("TRIKV_STRICT") == "1":
-    pytest.fail("redis-server is not installed, and TRIKV_STRICT=1 demands it", pytrace=False)
-pytestmark = pytest.mark.skipif(SERVER is None, reason="redis-server is not installed")
 
 UNORDERED = {b"KEYS"}
 DURATIONS = {b"TTL": 2, b"PTTL": 2000, b"EXPIRETIME": 2, b"PEXPIRETIME": 2000}
@@ -49,12 +43,12 @@ class Redis:
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Redis]:
     """A server of our own on a free port."""
-    assert SERVER is not None
+    server = require_tool("redis-server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as directory:
-        command = [SERVER, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", directory]
+        command = [server, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", directory]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             connection = None

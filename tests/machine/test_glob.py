@@ -64,7 +64,7 @@ def test_what_may_be_prepared_is_bounded() -> None:
     """A pattern of megabytes is refused before it is looked at; the longest that is taken works."""
     refused = too_long(PATTERN_BYTES_MAX + 1)
     assert refused is not None
-    assert refused.text == "ERR pattern of 1025 bytes: at most 1024"
+    assert refused.text == "ERR the pattern is too long: 1025 of 1024 bytes"
     assert too_long(PATTERN_BYTES_MAX) is None
     classes = b"[ab]*" * (PATTERN_BYTES_MAX // 5)
     assert matcher(classes)(b"ab" * PATTERN_BYTES_MAX)

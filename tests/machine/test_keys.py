@@ -251,7 +251,7 @@ def test_a_pattern_that_is_too_long_is_refused() -> None:
     for args in ((b"KEYS", b"*a" * 600), (b"SCAN", b"0", b"MATCH", b"*a" * 600)):
         reply = driver.call(*args)
         assert isinstance(reply, CommandError)
-        assert reply.text == "ERR pattern of 1200 bytes: at most 1024"
+        assert reply.text == "ERR the pattern is too long: 1200 of 1024 bytes"
 
 
 def test_keys_refuses_what_would_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import os
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import Driver, reborn
+from tests.tools import needs
 from trikv.machine import runs
 from trikv.machine.batch import Transaction
 from trikv.machine.database import BUCKETS
@@ -27,14 +27,15 @@ from trikv.machine.memory import ENTRY_BYTES, KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import OK, Reply
 from trikv.machine.walk import Walk
 
-needs_it = pytest.mark.skipif(runs.set_run is None, reason="trikv was installed without a C compiler")
+needs_it = needs(
+    runs.set_run, "NOT COMPILED: the part in C is not tested, nor its speed; install a C compiler"
+)
 ROOM = 2**62
 
 
+@needs_it
 def test_the_part_in_c_is_there() -> None:
     """CI and developers test what users get who have a compiler."""
-    if runs.set_run is None and "TRIKV_STRICT" not in os.environ:
-        pytest.skip("NOT COMPILED: the part in C is not tested, nor its speed; install a C compiler")
     assert runs.set_run is not None
 
 

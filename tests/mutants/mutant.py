@@ -43,7 +43,7 @@ class ByTest:
     """Caught by a unit test or a scripted scenario."""
 
     node_id: str
-    """As pytest names it, below ``tests/``: ``raft/test_log.py::test_x[case]``."""
+    """As pytest names it, below ``tests/``: ``storage/test_wal_damage.py::test_a_prefix_is_torn[100]``."""
 
     def __str__(self) -> str:
         return self.node_id

@@ -86,8 +86,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "trikv.node.stopping",
         "            self._driver.drained = True\n"
         "            self._tell_peers(Drained())\n"
-        "            self._dumped = await self._dump(complete=complete)\n",
-        "            self._dumped = await self._dump(complete=complete)\n"
+        "            self.dumped = await self._dump(complete=complete)\n",
+        "            self.dumped = await self._dump(complete=complete)\n"
         "            self._driver.drained = True\n"
         "            self._tell_peers(Drained())\n",
         "node/test_stopping.py::test_nobody_waits_for_a_peers_dump[False]",

@@ -284,7 +284,7 @@ FULL_DISKS: tuple[Mutant, ...] = (
     mutant(
         "writes are taken on a full disk",
         "trikv.node.driver",
-        "        elif self.disk_full:\n            for work in writes:",
+        "        elif self.no_room:\n            for work in writes:",
         "        elif False:\n            for work in writes:",
         "node/test_promise_full_disks.py::test_what_is_refused_did_not_happen_and_what_is_there_is_read",
     ),
@@ -294,20 +294,20 @@ FULL_DISKS: tuple[Mutant, ...] = (
         "could not even learn what became of it\n            self._reads.submit(reads, self._now_ms)\n",
         "could not even learn what became of it\n"
         "            for work in reads:\n"
-        "                work.failed(DISK_FULL)\n",
+        "                work.failed(self._refusal)\n",
         "node/test_promise_full_disks.py::test_a_sole_node_reads_on_and_writes_again",
     ),
     mutant(
         "a disk that was full once is full for ever",
         "trikv.node.driver",
-        "        self.disk_full = event.full\n",
-        "        self.disk_full = self.disk_full or event.full\n",
+        "        self.no_room = not event.there\n",
+        "        self.no_room = self.no_room or not event.there\n",
         "node/test_promise_full_disks.py::test_writes_are_taken_again_when_there_is_room",
     ),
     mutant(
         "nobody hears that there is room again",
         "trikv.node.writer",
-        "                    self._inbox.put(DiskFull(full=False))\n",
+        "                    self._inbox.put(LogRoom(there=True))\n",
         "                    pass\n",
         "node/test_promise_full_disks.py::test_writes_are_taken_again_when_there_is_room",
     ),

@@ -90,17 +90,15 @@ DISKS: tuple[Mutant, ...] = (
     mutant(
         "a file gets its name before it is synced",
         "trikv.storage.aside",
-        "        with room_for(self.path):\n"
-        "            await self._file.sync()\n"
-        "        self._file.close()\n",
-        "        self._file.close()\n",
+        "            await self._file.sync()\n            self._file.close()\n            await",
+        "            self._file.close()\n            await",
         "host/test_kernel_disk.py::test_a_published_file_is_synced_renamed_and_its_name_synced",
     ),
     mutant(
         "a published file's name is not synced",
         "trikv.storage.aside",
-        "        self._ended = True\n        await self._disk.sync_directory(self._directory)\n",
-        "        self._ended = True\n",
+        "            self._ended = True\n            await self._disk.sync_directory(self._directory)\n",
+        "            self._ended = True\n",
         "host/test_kernel_disk.py::test_a_published_file_is_synced_renamed_and_its_name_synced",
     ),
 )

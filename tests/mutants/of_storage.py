@@ -140,10 +140,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "snapshot read under its name before it was synced",
         "trikv.storage.aside",
-        "        with room_for(self.path):\n"
-        "            await self._file.sync()\n"
-        "        self._file.close()\n",
-        "        self._file.close()\n",
+        "            await self._file.sync()\n            self._file.close()\n            await",
+        "            self._file.close()\n            await",
         "storage/test_snapshots.py::test_a_snapshot_is_whole_or_absent",
     ),
     mutant(

@@ -1,4 +1,4 @@
-"""When reads are served, and what the writer reports (PROTOCOL 5, 7)."""
+"""When reads are served, and what the writer reports (PROTOCOL 7, 9)."""
 
 from collections import deque
 from collections.abc import Sequence

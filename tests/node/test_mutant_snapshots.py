@@ -340,3 +340,22 @@ async def test_the_barrier_waits_for_peers_that_stop_as_well(
         barrier.work.answered([])
         node.draining[2] = True
     assert node.dumps == [True]
+
+
+async def test_a_stop_at_once_knows_of_a_dump_that_is_there(autojump_clock: MockClock) -> None:
+    """Cut short while it still waits for a peer, a stop has its dump; cut short before, it has none."""
+    del autojump_clock
+    for confirms in (True, False):
+        node = Leaving()
+        node.draining[2] = False  # and never says more
+        node.quiet_peers.add(2)
+        stop = node.stop()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop.run)
+            (barrier,) = await node.inbox.take()
+            assert isinstance(barrier, Barrier)
+            if confirms:
+                barrier.work.answered([])
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        assert stop.dumped is confirms

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.node.desk import LEADER, OTHER, Desk, following, leading
 from tests.node.works import Asked
 from tests.raft.cluster import disk_of
-from trikv.node.events import DiskFull, Event, LinkDown, PeerSaid, Persisted
+from trikv.node.events import Event, LinkDown, LogRoom, PeerSaid, Persisted
 from trikv.node.pacing import DISK_FIRST_MS, HOLD_MS, DiskFirst, Pace
 from trikv.protocol.messages import Forward, PeerMessage, ReadReply, ReadRequest
 from trikv.raft.messages import (
@@ -226,7 +226,7 @@ def test_what_a_full_disk_refuses_is_said_before_writes_are_taken() -> None:
     """Both came in one turn: the write was not executed, and its client is told so at once."""
     desk = following()
     asked = Asked((b"SET", b"k", b"v"))
-    desk.turn(asked.work, DiskFull(full=True))
+    desk.turn(asked.work, LogRoom(there=False))
     assert asked.code == "CLUSTERDOWN"
 
 

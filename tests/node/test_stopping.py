@@ -127,6 +127,7 @@ def test_a_second_request_ends_it_at_once() -> None:
         cluster.nodes[1].stop_now()
         await gone(cluster, 1)
         assert trio.current_time() - begun <= SYNC_MS / 1000
+        assert cluster.nodes[1].dumped is False
         assert keys_in(cluster, 1) == 1
         assert unfinished(cluster, 1) == []
         cluster.start()

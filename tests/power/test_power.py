@@ -7,6 +7,7 @@ import trio
 
 from tests.power.disks import unable
 from tests.power.run import Campaign, Row
+from tests.tools import skip_without
 from trikv.torture.options import NODES
 
 pytestmark = pytest.mark.e2e
@@ -26,7 +27,7 @@ os.fdatasync = fdatasync
 def power() -> None:
     """Skip by name where no disk can lose power."""
     if (why := unable()) is not None:
-        pytest.skip(why)
+        skip_without(why)
 
 
 def ignore(_row: Row) -> None:

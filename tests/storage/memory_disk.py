@@ -6,6 +6,7 @@ each directory, its names at the last sync, or any prefix of the changes since.
 """
 
 import errno
+import os
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 
@@ -121,7 +122,7 @@ class MemoryDisk:
     async def create(self, path: str) -> MemoryFile:
         self.step("create", path)
         if path in self.names_now:
-            raise FileExistsError(path)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         assert directory_of(path) in self.directories, path
         self._change(path, Inode())
         return MemoryFile(self, path, self.names_now[path])
@@ -139,7 +140,7 @@ class MemoryDisk:
     async def names(self, path: str) -> list[str]:
         self.may_fail("names", path)
         if path in self.names_now:
-            raise NotADirectoryError(path)
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         inside = [name for name in self.names_now if directory_of(name) == path]
         below = [name for name in self.directories if name and directory_of(name) == path]
         return sorted(name.rpartition("/")[2] for name in inside + below)
@@ -161,6 +162,9 @@ class MemoryDisk:
             self.room += len(self.names_now[path].cache)
         self._change(path, None)
 
+    async def is_in_place(self, path: str) -> bool:
+        return not path or path in self.directories
+
     async def sync_directory(self, path: str) -> None:
         self.step("sync_directory", path)
         self.names_synced = {
@@ -170,9 +174,9 @@ class MemoryDisk:
 
     def _demand_file(self, path: str) -> None:
         if path in self.directories:
-            raise IsADirectoryError(path)
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if path not in self.names_now:
-            raise FileNotFoundError(path)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
     def _change(self, path: str, inode: Inode | None) -> None:
         self.changes.append(("change", path, inode))

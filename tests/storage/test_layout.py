@@ -16,7 +16,10 @@ from trikv.storage.snapshots import SnapshotStore
 DIRECTORIES = ("", "wal", "snapshots", "backups", "aside")
 STAMP = "20260301T101112Z"
 OURS = {
-    "": ["identity.json", "dump.json", "dump.incomplete.json", "dump.json.tmp", "wal", "snapshots", "lock"],
+    "": [
+        *("identity.json", "dump.json", "dump.incomplete.json", "dump.json.tmp", "wal", "snapshots", "lock"),
+        *("node.log", "node.log.1", "node.log.1.tmp"),
+    ],
     "wal": [f"{1:020}.wal", "next.tmp", f"{3:020}.tmp"],
     "snapshots": [f"{1:020}-{2:020}.json", f"{1:020}-{2:020}.json.install.tmp"],
     "backups": [f"{STAMP}-17.json", f"{STAMP}-17.json.tmp"],
@@ -38,6 +41,8 @@ STRANGE = [
     f"{STAMP}-x.json",
     "DUMP.JSON",
     "dump.json.old",
+    "node.log.2",
+    "node.log.tmp",
     "٣" * 20 + ".walx",
 ]
 

@@ -10,7 +10,14 @@ from tests.storage.memory_disk import MemoryDisk
 from tests.storage.model import DISK_ID, run_now
 from trikv.storage import identity
 from trikv.storage.aside import SYNC_EVERY_BYTES, AsideFile, prune, remove_unfinished, write_whole
-from trikv.storage.errors import DiskFull, Exhausted, IdentityWithoutLog, StorageCorrupt, StrayName
+from trikv.storage.errors import (
+    DiskFull,
+    Exhausted,
+    IdentityWithoutLog,
+    StorageCorrupt,
+    StrayName,
+    Unwritable,
+)
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.layout import BACKUPS, obsolete_backups
 from trikv.storage.snapshots import SnapshotStore, StoredSnapshot
@@ -265,9 +272,31 @@ def test_what_cannot_be_removed_stays_and_is_told() -> None:
 
     disk.fail = fail
     refusals = run_now(prune(disk, BACKUPS, but(1, backup(5))))
-    assert [type(refusal) for refusal in refusals] == [IsADirectoryError, PermissionError]
+    assert [str(refusal) for refusal in refusals] == [
+        f"{backup(0)} cannot be written: Is a directory",
+        f"{backup(2)} cannot be written: EPERM",
+    ]
     left = {name for name in disk.names_now if name.startswith("backups/")}
     assert left == {backup(2), backup(3), backup(5)}
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.ENOENT, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG])
+@pytest.mark.parametrize("kind", ["create", "write", "sync", "rename"])
+def test_what_was_done_to_a_directory_is_told_with_its_path(kind: str, code: int) -> None:
+    """A read-only or vanished mount at backups/ says nothing of the log's device."""
+    disk = MemoryDisk()
+    run_now(disk.make_directory(BACKUPS))
+    disk.fail = lambda what, path: code if what == kind and path.startswith(BACKUPS) else None
+    with pytest.raises(Unwritable, match=f"^backups/1 cannot be written: {errno.errorcode[code]}$"):
+        run_now(write_whole(disk, BACKUPS, "1", b"{}"))
+
+
+def test_a_file_that_may_not_be_so_large_is_no_room() -> None:
+    """``ulimit -f``: as for a full disk, and the message names the limit."""
+    disk = MemoryDisk()
+    disk.fail = lambda what, _path: errno.EFBIG if what == "write" else None
+    with pytest.raises(Exhausted, match=r"may write no larger file \(ulimit -f\): no room for backups/1"):
+        run_now(write_whole(disk, BACKUPS, "1", b"{}"))
 
 
 def test_a_failing_disk_is_no_foreign_file() -> None:

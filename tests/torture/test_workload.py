@@ -44,11 +44,15 @@ def test_unique_keys_are_unique_among_clients() -> None:
     """No two clients, and no client twice, write one such key."""
     evidence = Evidence(b"p:")
     groups = Groups(b"p:")
+    drawn: list[bytes] = []
     for client in range(5):
         draw = Draw(client, 1, evidence, groups)
-        for _ in range(500):
-            if (key := draw.step().unique) is not None:
-                evidence.begin_unique(key)
+        own = [key for _ in range(500) if (key := draw.step().unique) is not None]
+        assert len(own) > 50, "the load is to write many"
+        for key in own:
+            evidence.begin_unique(key)
+        drawn += own
+    assert len(set(drawn)) == len(drawn)
 
 
 def test_a_group_is_retired() -> None:

@@ -14,7 +14,7 @@ _REPLY_BYTES_MAX: Final = 64 << 20
 """No reply these tools ask for comes near; a peer that talks without end is cut off."""
 
 
-class Refused(Exception):  # noqa: N818 - named for what the node did, as STYLE.md names Rejected
+class Refused(Exception):  # noqa: N818 - named for what the node did
     """The node answered, but will not serve this connection; the text is its error."""
 
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from trikv.bench.connection import Connection, Refused
 from trikv.bench.options import Address, OptionError, find_password, parse_nodes
+from trikv.passwords import HOW_TO_GIVE, WANTED
 
 _REPLY_S_MAX: Final = 1.0
 _NOBODY: Final = frozenset({"", "0", "-1", "none", "None", "unknown"})
@@ -205,13 +206,19 @@ def as_table(rows: list[NodeStatus], leader: str | None) -> str:
         for line in cells
     ]
     lines.append("")
-    lines.append(
-        f"leader: {leader}"
-        if leader is not None
-        else "no leader is known to a majority of these nodes; name others with --nodes host:port,..."
-    )
+    lines.append(f"leader: {leader}" if leader is not None else _without_leader(rows))
     lines += [f"{row.address}: {row.problem}" for row in rows if row.problem]
     return "\n".join(lines)
+
+
+def _without_leader(rows: list[NodeStatus]) -> str:
+    """What to do where no majority names a leader: give the password first, for nobody says more without."""
+    problems = [row.problem or "" for row in rows]
+    if WANTED in problems:
+        return f"these nodes require a password: {HOW_TO_GIVE}"
+    if any(problem.startswith("WRONGPASS") for problem in problems):
+        return "these nodes require another password than the one given"
+    return "no leader is known to a majority of these nodes; name others with --nodes host:port,..."
 
 
 def _cells(row: NodeStatus) -> tuple[str, ...]:

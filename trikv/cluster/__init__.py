@@ -10,6 +10,10 @@ The way through the package, each module one idea:
     Pure. What the nodes say of themselves, their deaths and the time go in; the lines to print come out:
     who leads, in which term, how long nobody did, who died and how it is started again, how far the dump of a
     leaving node is. Tested without a process.
+`holders`
+    Whether another cluster runs on the data already, and which process that is.
+`loading`
+    How a load went, from the log of the node that loads.
 `probe`
     Asks one node for INFO over its client port, as any client could. There is no private door.
 `processes`
@@ -21,9 +25,9 @@ What it promises:
 
 * **Ports first.** All six are checked before anything is started; a taken one is named.
 * **A group of its own for each node.** A terminal sends Ctrl-C to the whole foreground group; were the nodes
-  in it, each would get SIGINT directly *and* a SIGTERM from here, which means "at once" and costs the dump.
-  So every node is a session of its own and gets exactly what the supervisor passes on: one SIGTERM for the
-  first Ctrl-C, another for the second.
+  in it, each would get SIGINT directly *and* a SIGTERM from here, and the second request means "at once" and
+  costs the dump. So every node is a session of its own and gets exactly what the supervisor passes on: one
+  SIGTERM for the first Ctrl-C, more for the second. What is a second one: `trikv.host.signals`.
 * **Nothing is left running.** A normal end waits for the nodes for as long as their logs tell of progress
   with their dumps, shows it, and kills what stands still, which loses nothing acknowledged. If the supervisor
   itself is killed, even with -9, each node sees its standard input end and stops by itself (``serve

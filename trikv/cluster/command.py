@@ -11,12 +11,14 @@ from typing import Final
 import trio
 
 from trikv import limits, secret
-from trikv.cluster.plan import Plan, make_plan, program
+from trikv.cluster.holders import holder_of
+from trikv.cluster.loading import LoadReport
+from trikv.cluster.plan import Plan, make_plan
 from trikv.cluster.probe import Probe
 from trikv.cluster.processes import NodeProcess, bound_log, taken_port
 from trikv.cluster.watch import Departure, Status, Watch, table
 from trikv.errors import first_line
-from trikv.host.signals import watch_stop_signals
+from trikv.host.signals import ECHO_S, watch_stop_signals
 
 POLL_S: Final = 0.1
 """A heartbeat: a leader is reported about as fast as the nodes themselves learn of it."""
@@ -31,13 +33,35 @@ HURRY_S: Final = 5.0
 """Time a node has to end after the second Ctrl-C, which asks it to end at once."""
 LOG_LOOK_S: Final = 2.0
 """Between two looks at the length of the nodes' logs: none grows much in that time."""
+LOG_AGAIN_S: Final = 60.0
+"""From a log that could not be set aside to the next look."""
 
 
 def run_cluster(
-    *, port: str | None, max_volume: str | None, timeout: str | None, environment: Mapping[str, str]
+    *,
+    port: str | None,
+    max_volume: str | None,
+    timeout: str | None,
+    environment: Mapping[str, str],
+    called_from: str = "",
 ) -> int:
-    """Run three nodes until told to stop; the exit code. Raises ConfigError for arguments without sense."""
-    plan = make_plan(port=port, max_volume=max_volume, timeout=timeout, environment=environment)
+    """Run three nodes until told to stop; the exit code. Raises ConfigError for arguments without sense.
+
+    `called_from`: the directory that the person is in, if it is not this process's.
+    """
+    plan = make_plan(
+        port=port,
+        max_volume=max_volume,
+        timeout=timeout,
+        environment=environment,
+        called_from=Path(called_from),
+    )
+    if (holder := holder_of(plan.nodes)) is not None:
+        where = Path(plan.data).resolve()
+        return _fail(
+            f"the data in {where} are in use by a running cluster ({holder}); "
+            "stop it, or take another directory: TRIKV_DATA=DIR"
+        )
     if (taken := taken_port(plan.ports())) is not None:
         return _fail(taken)
     if plan.ignored:
@@ -47,7 +71,7 @@ def run_cluster(
     exit_code = 1
     try:
         if secret.make(plan.secret_file):
-            _say(f"made {plan.secret_file}: what the nodes trust each other by; keep it private")
+            _say(f"made {plan.shown(plan.secret_file)}: what the nodes trust each other by; keep it private")
         secret.read(plan.secret_file, node_id=1)
         exit_code = trio.run(Supervisor(plan).run)
     except* OSError as group:
@@ -80,6 +104,8 @@ class Supervisor:
         """Cancelled by the first signal: watching ends, stopping begins."""
         self._departures: list[Departure] = []
         """Of the nodes that were asked to stop."""
+        loader = plan.nodes[0]
+        self._load = LoadReport(loader.name, loader.log_file) if loader.config.load else None
 
     async def run(self) -> int:
         """Start the nodes and stay until a signal; the exit code."""
@@ -106,7 +132,16 @@ class Supervisor:
             _say("stopping at once")
             for departure in self._departures:
                 departure.hurry(HURRY_S, trio.current_time())
-            self._signal_all(signal.SIGTERM)
+            await self._insist()
+
+    async def _insist(self) -> None:
+        """Ask all nodes for haste, twice.
+
+        A node that was too busy to take the first request in time has taken this one for its echo.
+        """
+        self._signal_all(signal.SIGTERM)
+        await trio.sleep(ECHO_S)
+        self._signal_all(signal.SIGTERM)
 
     def _signal_all(self, number: signal.Signals) -> None:
         for process in self._processes:
@@ -135,7 +170,10 @@ class Supervisor:
             self._stop_scope.cancel()
 
     async def _bound_logs(self) -> None:
-        """Set aside logs that have grown, again and again; the first failure is told."""
+        """Set aside logs that have grown, again and again; the first failure is told.
+
+        After one the disk is let alone for a while: a try takes what room is left until it fails.
+        """
         told = False
         while True:
             await trio.sleep(LOG_LOOK_S)
@@ -144,8 +182,9 @@ class Supervisor:
                     bound_log(node.log_file)
                 except OSError as error:
                     if not told:
-                        _say(f"{node.log_file} grows and cannot be set aside: {error.strerror}")
+                        _say(f"{node.log_file} grows and cannot be set aside: {error.strerror or error}")
                     told = True
+                    await trio.sleep(LOG_AGAIN_S)
 
     async def _report_leaders(self) -> None:
         """Ask every node, again and again, and print what is news."""
@@ -171,6 +210,8 @@ class Supervisor:
             if self._watch.leader is not None and not self._was_up:
                 self._was_up = True
                 introduce_s = now_s + STRAGGLER_S
+            if introduced:
+                self._report_load()
             all_answer = len(statuses) == sum(process.running for process in self._processes)
             if self._was_up and not introduced and (all_answer or now_s > introduce_s):
                 introduced = True
@@ -178,12 +219,12 @@ class Supervisor:
                     _say(line)
             if not self._was_up and now_s > complain_s:
                 complain_s = now_s + LEADER_S
-                _say(f"no leader yet; the nodes' logs are {self._plan.data}/node*/node.log")
+                _say(f"no leader yet; the nodes' logs are {self._plan.shown(self._plan.data)}/node*/node.log")
             await trio.sleep(POLL_S)
 
     def _introduction(self, statuses: Mapping[str, Status]) -> list[str]:
         """One line a node: address, role, pid, how to connect."""
-        trikv = " ".join(program())
+        trikv = self._plan.program()
         rows = []
         for process in self._processes:
             config = process.node.config
@@ -201,10 +242,12 @@ class Supervisor:
         lines = [*table(rows), f"data in {Path(self._plan.data).resolve()}; Ctrl-C stops all three"]
         loader = self._plan.nodes[0]
         if loader.config.load:
-            lines.append(
-                f"{loader.name} loads {loader.config.load}; how that went is told in {loader.log_file}"
-            )
+            lines.append(f"{loader.name} loads {loader.config.load}")
         return lines
+
+    def _report_load(self) -> None:
+        for line in self._load.news() if self._load is not None else ():
+            _say(line)
 
     async def _stop_all(self) -> list[int]:
         """Pass on one SIGTERM and wait; kill what stands still. The exit codes of those that ran."""
@@ -214,14 +257,15 @@ class Supervisor:
         for name, pid in self._watch.by_hand.items():
             _say(f"{name}, pid {pid}, was started by hand: stop it there, or kill {pid}")
         self._signal_all(signal.SIGTERM)
-        if self._stops >= 2:
-            self._signal_all(signal.SIGTERM)
         async with trio.open_nursery() as nursery:
+            if self._stops >= 2:  # before there was anything to hurry
+                nursery.start_soon(self._insist)
             for process in running:
                 nursery.start_soon(self._see_off, process)
         # A node that SIGTERM ended had not got so far as to take it: Python itself was still starting.
         ends = [await process.wait() for process in running]
         codes = [0 if end == -signal.SIGTERM else end for end in ends]
+        self._report_load()  # a stop may have cut it short
         for process, code in zip(running, codes, strict=True):
             said = f": {process.last_words()}" if code > 0 else ""
             _say(f"{process.node.name} ended, exit code {code}{said}")

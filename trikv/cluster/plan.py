@@ -9,19 +9,11 @@ from typing import Final
 import attrs
 
 import trikv
+from trikv.addresses import PORT_MAX, join_address
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
 from trikv.places import demand_directory
 from trikv.service_variables import service_variables, without_service_variables
-from trikv.units import (
-    PORT_MAX,
-    counted,
-    format_peers,
-    join_address,
-    parse_bytes,
-    parse_directory,
-    parse_integer,
-    shorten,
-)
+from trikv.units import counted, format_peers, parse_bytes, parse_directory, parse_integer, shorten
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"
@@ -30,7 +22,7 @@ PORT_HIGHEST: Final = PORT_MAX - PEER_PORT_OFFSET - (NODES - 1)
 VOLUME_BYTES_MIN: Final = 64 << 10
 """Less holds a few hundred keys at most: a forgotten unit."""
 
-_OF_ONE_NODE: Final = {
+OF_ONE_NODE: Final = {
     "TRIKV_CONFIG": "cluster/node1.toml to node3.toml are used",
     "TRIKV_DATA_DIRECTORY": "TRIKV_DATA moves the data of all three",
     "TRIKV_LISTEN": "the three nodes bind 127.0.0.1",
@@ -71,6 +63,18 @@ class Plan:
     """What the nodes inherit: everything but what the plan itself decides."""
     ignored: tuple[str, ...] = ()
     """Variables that an orchestrator has set, and that are no settings."""
+    called_from: Path = Path()
+    """The directory that the person is in: another than ours if `run_cluster.sh` is called from elsewhere."""
+
+    def shown(self, path: str | Path) -> str:
+        """Write a path so that it works in the person's directory: relative if it lies below."""
+        whole, here = Path.cwd() / path, self.called_from.resolve()
+        return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+    def program(self) -> str:
+        """Write the ``trikv`` command for the person's directory."""
+        script, *more = program()
+        return shlex.join([self.shown(script), *more])
 
     def ports(self) -> list[tuple[int, str]]:
         """Every port that must be free, with what it is for."""
@@ -91,6 +95,7 @@ def make_plan(
     timeout: str | None,
     environment: Mapping[str, str],
     configs: Path | None = None,
+    called_from: Path = Path(),
 ) -> Plan:
     """Work out the three nodes. Raises ConfigError, one line.
 
@@ -99,7 +104,7 @@ def make_plan(
     """
     ignored = service_variables(environment)
     environment = without_service_variables(environment)
-    for variable, instead in _OF_ONE_NODE.items():
+    for variable, instead in OF_ONE_NODE.items():
         if variable in environment:
             raise ConfigError(f"{variable}: belongs to one node; unset it: {instead}")
     first = _first_port(port or environment.get("TRIKV_PORT"), "PORT" if port else "TRIKV_PORT")
@@ -129,7 +134,7 @@ def make_plan(
         }
         once = {"load": load} if load and node_id == 1 else {}  # one loader: three would load three times
         nodes.append(_plan_node(own | shared, asked, once, inherited, _find_config(configs, node_id)))
-    return Plan(tuple(nodes), data, shared["secret_file"], inherited, tuple(ignored))
+    return Plan(tuple(nodes), data, shared["secret_file"], inherited, tuple(ignored), called_from)
 
 
 def _data_directory(path: str) -> Path:

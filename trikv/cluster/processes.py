@@ -1,6 +1,5 @@
 """Nodes as processes: a session of their own, a log file, an end that is noticed."""
 
-import contextlib
 import errno
 import os
 import shutil
@@ -9,10 +8,11 @@ import socket
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import trio
 
+from trikv import durable
 from trikv.cluster.plan import HOST, Plan, PlannedNode, program
 
 LOG_BYTES_MAX: Final = 10 << 20
@@ -46,10 +46,9 @@ class NodeProcess:
     async def start(cls, node: PlannedNode, plan: Plan) -> "NodeProcess":
         """Start it. Raises OSError where its directory or log cannot be written, or it cannot be started."""
         log_file = node.log_file
-        log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log_file.touch(mode=0o600)
+        durable.make_directory(log_file.parent)
         bound_log(log_file)
-        with log_file.open("ab") as log:
+        with open_log(log_file) as log:
             process = await trio.lowlevel.open_process(
                 [*program(), *node.command, "--supervised"],
                 stdin=subprocess.PIPE,  # the node stops when this ends, which it does however we end
@@ -91,19 +90,43 @@ class NodeProcess:
         return end_of(self.node.log_file).rpartition("\n")[0]
 
 
+def open_log(file: Path) -> IO[bytes]:
+    """Open a node's log for appending. Raises OSError, also if it is a pipe that nobody reads.
+
+    To open such a pipe would wait for a reader, and nothing here would run meanwhile, not even Ctrl-C.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, flags | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "it is a pipe that nobody reads", str(file)) from None
+        raise
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "ab")
+
+
 def bound_log(file: Path) -> None:
     """Move what a log holds to ``node.log.1`` if it is long; its writer goes on. Raises OSError.
 
     It is copied and cut, not renamed: the node holds the open file, and would go on writing to the old one.
-    It appends, so it goes on at the new end. A line that comes between the copy and the cut is lost.
+    It appends, so it goes on at the new end. A line that comes between the copy and the cut is lost. The
+    older log is replaced once the copy is whole: a full disk costs neither. A pipe or a device has no length.
     """
-    with contextlib.suppress(FileNotFoundError), file.open("r+b") as log:
+    if not file.is_file():
+        return
+    with file.open("r+b") as log:
         if os.fstat(log.fileno()).st_size <= LOG_BYTES_MAX:
             return
-        aside = file.with_name("node.log.1")
-        aside.touch(mode=0o600)
-        with aside.open("wb") as copy:
-            shutil.copyfileobj(log, copy, _PIECE_BYTES)
+        copied = file.with_name("node.log.1.tmp")
+        try:
+            copied.touch(mode=0o600)
+            with copied.open("wb") as copy:
+                shutil.copyfileobj(log, copy, _PIECE_BYTES)
+            copied.replace(file.with_name("node.log.1"))
+        except OSError:
+            copied.unlink(missing_ok=True)
+            raise
         log.truncate(0)
 
 

@@ -13,6 +13,8 @@ _SIGNAL_NAMES: Final = {-9: "killed by SIGKILL", -15: "ended by SIGTERM", -11: "
 
 _WRITING: Final = re.compile(r"^.* writing +file=(\S+) keys=(\d+) of=(\d+) bytes=(\d+)$", re.MULTILINE)
 """A node's own words, about once a second, while it stops and writes (docs/OPERATION.md)."""
+SILENT_S: Final = 5.0
+"""Without an answer for so long a node counts as down that was started by hand, and is no process of ours."""
 SHOW_S: Final = 5.0
 """How often the person is told how far a node is; a dump of gigabytes takes minutes."""
 
@@ -55,6 +57,8 @@ class Watch:
         self._dead: set[str] = set()
         self.by_hand: dict[str, int] = {}
         """The pids of nodes that came back without us: nobody else stops them."""
+        self._heard_s: dict[str, float] = {}
+        """When those answered last."""
         self._leader: str | None = None
         self._term = 0
         self._leaderless_since_s: float | None = started_s
@@ -66,11 +70,7 @@ class Watch:
 
     def saw(self, statuses: Mapping[str, Status], now_s: float) -> list[str]:
         """Take one round of answers; a node that did not answer is not in it."""
-        lines = []
-        for name in sorted(self._dead & set(statuses)):
-            self._dead.discard(name)
-            self.by_hand[name] = statuses[name].pid
-            lines.append(f"{name} is back, pid {statuses[name].pid}; it was started by hand: stop it there")
+        lines = self._hear(statuses, now_s)
         leader = _leader_of(statuses)
         if leader is None:
             # One missed answer is no lost leader; a leader that answers as something else is.
@@ -88,12 +88,38 @@ class Watch:
 
     def died(self, name: str, exit_code: int, now_s: float, last_words: str = "") -> list[str]:
         """Take the end of a node; `last_words`: the last line of its log."""
+        if exit_code == 0:
+            return self._down(name, f"{name} stopped", now_s)
+        how = _SIGNAL_NAMES.get(exit_code, f"exit code {exit_code}")
+        said = f"; it said: {last_words}" if last_words and exit_code > 0 else ""
+        return self._down(name, f"{name} died ({how}){said}", now_s)
+
+    def _hear(self, statuses: Mapping[str, Status], now_s: float) -> list[str]:
+        """Notice nodes that were started by hand, and those of them that are gone again."""
+        lines = []
+        for name in sorted(self._dead & set(statuses)):
+            self._dead.discard(name)
+            self.by_hand[name] = statuses[name].pid
+            lines.append(f"{name} is back, pid {statuses[name].pid}; it was started by hand: stop it there")
+        self._heard_s |= dict.fromkeys(self.by_hand.keys() & set(statuses), now_s)
+        for name in sorted(self.by_hand):
+            if now_s - self._heard_s[name] >= SILENT_S:
+                pid = self.by_hand.pop(name)
+                lines += self._down(name, f"{name}, pid {pid}, does not answer any more", now_s)
+        return lines
+
+    def _down(self, name: str, what: str, now_s: float) -> list[str]:
+        """`name` is down, as `what` says: what to do."""
         self._dead.add(name)
         if name == self._leader:
             self._lost(now_s)
-        how = _SIGNAL_NAMES.get(exit_code, f"exit code {exit_code}")
-        said = f"; it said: {last_words}" if last_words and exit_code > 0 else ""
-        return [f"{name} died ({how}){said}", f"  start it again: {self._restarts[name]}"]
+        lines = [what, f"  start it again: {self._restarts[name]}"]
+        if self._dead == set(self._restarts):
+            lines.append(
+                "all nodes are down: start them as shown, or end this by Ctrl-C and start the cluster again; "
+                "what was acknowledged is on their disks"
+            )
+        return lines
 
     def _lost(self, now_s: float) -> None:
         self._leader = None
@@ -139,7 +165,7 @@ class Departure:
         self._due_s = now_s + patience_s
 
     def is_overdue(self, now_s: float) -> bool:
-        """True where it has stood still for too long."""
+        """True if it has stood still for too long."""
         return now_s >= self._due_s
 
 

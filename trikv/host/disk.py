@@ -113,6 +113,10 @@ class _Directories:
         fd = self._open[path] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return fd
 
+    def held(self, path: Path) -> int | None:
+        """The descriptor of the directory that bore this name when it was held last; None if it never was."""
+        return self._open.get(path)
+
     def sync(self, path: Path) -> None:
         """``fsync`` on the directory itself."""
         os.fsync(self.hold(path))
@@ -191,6 +195,20 @@ class RealDisk:
     async def sync_directory(self, path: str) -> None:
         """``fsync`` on the directory itself."""
         await self._on_names(self._directories.sync, self._at(path))
+
+    async def is_in_place(self, path: str) -> bool:
+        """Of the directories that were held open; True also while nobody can tell."""
+        return await self._on_names(self._is_in_place, self._at(path))
+
+    def _is_in_place(self, path: Path) -> bool:
+        held = self._directories.held(path)
+        try:
+            is_ours = os.path.samestat((self._root / LOCK_NAME).stat(), os.fstat(self._lock_fd))
+            return is_ours and (held is None or os.path.samestat(path.stat(), os.fstat(held)))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
 
     async def _open_file(self, path: str, flags: int) -> RealFile:
         """The thread first: a file that was created always has one."""

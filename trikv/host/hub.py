@@ -1,7 +1,7 @@
 """Serving clients by one task over its own epoll: every ready socket is served in one wake-up.
 
 A task per connection costs two trips through Trio's scheduler for each command (68k/s where this does
-133k/s, ARCHITECTURE 6). Here one task waits until the epoll *itself* is readable, and then serves all that
+133k/s). Here one task waits until the epoll *itself* is readable, and then serves all that
 is ready: at most one ``recv`` and one ``sendmsg`` a socket, so that a busy client cannot starve another. It
 looks again for `AGAIN_S`, then it waits, which gives every other Trio task its turn.
 

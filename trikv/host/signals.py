@@ -1,8 +1,9 @@
 """Stop signals as something to await, for the command line."""
 
+import math
 import signal
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import trio
 
@@ -10,28 +11,39 @@ from trikv import interrupts
 
 SignalHandler: TypeAlias = Callable[[signal.Signals], Awaitable[None]]
 
+ECHO_S: Final = 0.5
+"""A signal this soon after the first is the same request once more, and none for haste, which costs the dump.
+
+`timeout` and others signal a process and then its whole group, which is milliseconds apart, or a few hundred
+where the machine is busy. A person who wants haste has first seen that the stop takes long.
+"""
+
 
 async def watch_stop_signals(
     handler: SignalHandler, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Await `handler` for each SIGTERM, SIGINT or SIGHUP, in order, until cancelled.
+    """Await `handler` for each SIGTERM, SIGINT or SIGHUP that is a request, in order, until cancelled.
 
     While this runs the signals do nothing else: no KeyboardInterrupt. Start it by ``nursery.start`` so that
-    none is missed. A SIGHUP behind another request is dropped: a terminal that closes sends two (the shell's
-    and the kernel's), and the second request would mean haste.
+    none is missed. Two kinds are dropped, because the second request means haste: what comes within `ECHO_S`
+    of the first, and any SIGHUP behind another (a terminal that closes sends two, the shell's and the
+    kernel's).
     """
     numbers = heeded(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     if not numbers:
         task_status.started()
         await trio.sleep_forever()
-    asked = False
+    first_s = -math.inf
     with trio.open_signal_receiver(*numbers) as received:
         interrupts.taken_over()
         task_status.started()
         async for number in received:
-            if not (asked and number == signal.SIGHUP):
-                asked = True
-                await handler(signal.Signals(number))
+            now_s = trio.current_time()
+            if first_s == -math.inf:
+                first_s = now_s
+            elif number == signal.SIGHUP or now_s - first_s < ECHO_S:
+                continue
+            await handler(signal.Signals(number))
 
 
 def heeded(*numbers: signal.Signals) -> list[signal.Signals]:

@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeAlias, cast
 import trio
 
 from trikv import system_text
+from trikv.addresses import join_address, split_address
 from trikv.errors import NO_THREADS
-from trikv.host.addresses import join_address, split_address
 from trikv.host.peer_socket import PeerSocket
 from trikv.host.seam import UnixAddress
 
@@ -179,16 +179,20 @@ def unix_listener(address: UnixAddress) -> Listener:
     """
     path = Path(address.path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    bound: Listener | None = None
     try:
         _clear_away(path)
         listener.setblocking(False)
         listener.bind(address.path)
+        bound = Listener(listener, address.path)
         path.chmod(address.mode)
         listener.listen(BACKLOG)
-        return Listener(listener, address.path)
     except OSError as error:
+        if bound is not None:
+            bound.close()  # with its file, at which nobody would ever be served
         listener.close()
         raise _named(error, f"cannot listen on {address.path}") from error
+    return bound
 
 
 def _clear_away(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The lines of a snapshot, `BACKUP` or dump: one JSON document, one key a line (ARCHITECTURE section 5).
+"""The lines of a snapshot, `BACKUP` or dump: one JSON document, one key a line (PROTOCOL 19).
 
 ::
 

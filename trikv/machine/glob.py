@@ -27,7 +27,7 @@ def too_long(size: int) -> CommandError | None:
     """The refusal of patterns of `size` bytes in all; None if they are short enough."""
     if size <= PATTERN_BYTES_MAX:
         return None
-    return CommandError(f"ERR pattern of {size} bytes: at most {PATTERN_BYTES_MAX}")
+    return CommandError(f"ERR the pattern is too long: {size} of {PATTERN_BYTES_MAX} bytes")
 
 
 def matcher(pattern: bytes) -> Callable[[bytes], bool]:

@@ -47,6 +47,11 @@ class Machine:
         """The level that the cluster was founded at; 0 before the bootstrap item."""
         return self.space.ledger.feature_level
 
+    def value_bytes(self, key: bytes) -> int:
+        """The length of the longest value under `key` in any database; 0 if there is none."""
+        found = (db.find(key) for db in self.space.databases)
+        return max((len(entry.value) for entry in found if entry is not None), default=0)
+
     @property
     def maxmemory(self) -> int:
         """The cap in bytes, 0 for none."""

@@ -6,8 +6,9 @@ growth of a real process (``tests/machine/test_memory.py`` compares again on eve
 the replicated behaviour: a change needs a new feature level (PROTOCOL 22).
 """
 
-import re
 from collections.abc import Sequence
+
+from trikv.sizes import split_size
 
 ENTRY_BYTES = 208
 """Per key: two bytes objects, the entry, its version number, and its share of a bucket's table."""
@@ -28,17 +29,8 @@ KEY_BYTES_MAX = 64 * 1024
 _NUMBER_BYTES_MAX = 20
 """The longest text of a 64-bit integer."""
 
-_UNITS = {
-    b"": 1,
-    b"b": 1,
-    b"k": 1000,
-    b"kb": 1024,
-    b"m": 1000**2,
-    b"mb": 1024**2,
-    b"g": 1000**3,
-    b"gb": 1024**3,
-}
-_AMOUNT = re.compile(rb"([0-9]{1,18})([a-z]*)")
+_DIGITS_MAX = 18
+"""Of a cap: all numbers of so many fit 64 bits."""
 
 
 def charge(key_bytes: int, value_bytes: int, deadline_ms: int) -> int:
@@ -59,7 +51,7 @@ def growth_bound(args: Sequence[bytes], keys: int) -> int:
 
 def parse_memory(text: bytes) -> int | None:
     """Bytes from Redis' notation (``100``, ``64k`` = 64,000, ``64kb`` = 65,536, ... gb), else None."""
-    found = _AMOUNT.fullmatch(text.lower())
-    if found is None or found[2] not in _UNITS:
+    found = split_size(text)
+    if found is None or len(found[0]) > _DIGITS_MAX:
         return None
-    return int(found[1]) * _UNITS[found[2]]
+    return int(found[0]) * found[1]

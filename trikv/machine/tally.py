@@ -64,7 +64,7 @@ class Tally:
         self.reset()
 
     def reset(self) -> None:
-        """CONFIG RESETSTAT: begin anew."""
+        """CONFIG RESETSTAT: begin at 0 again."""
         self.ran.clear()
         self.errors.clear()
         self._commands.clear()

@@ -229,7 +229,7 @@ class Connections:
     # Who may be served (`trikv.node.guard`).
 
     def serves_anybody(self) -> bool:
-        """True where no password is asked of a new connection."""
+        """True if no password is asked of a new connection."""
         return not self.settings.requirepass and self.refusal is NOAUTH
 
     def lock(self) -> None:

@@ -108,9 +108,9 @@ class Driver:
         self.stopping = False
         self.drained = False
         """The stop has come so far that this node needs its peers no more."""
-        self.disk_full = False
-        self._no_room = STOPPING
-        """What a write is refused with while `disk_full`."""
+        self.no_room = False
+        self._refusal = STOPPING
+        """What a write is refused with while `no_room`."""
         self.works = 0
         """Commands taken since the start: whether it moves tells an idle node from a busy one."""
         self.draining: dict[NodeId, bool] = {}
@@ -194,7 +194,7 @@ class Driver:
         may_wait = (
             applier.has_orders
             and self._raft.role is not Role.LEADER
-            and not self.disk_full
+            and not self.no_room
             and not applier.is_awaited
         )
         return self._disk_first.holds(now, issued=issued, persisted=persisted, may_wait=may_wait)
@@ -233,8 +233,8 @@ class Driver:
                 self._give_leadership_away()
             case events.Compact(meta=meta):
                 self._parts.writer.compact(meta)
-            case events.DiskFull():
-                self._disk_is_full(event)
+            case events.LogRoom():
+                self._room_changed(event)
             case _:
                 assert_never(event)
 
@@ -246,9 +246,9 @@ class Driver:
         if self.stopping:
             for work in works:
                 work.failed(STOPPING)
-        elif self.disk_full:
+        elif self.no_room:
             for work in writes:
-                work.failed(self._no_room)  # after a change of term we could not even learn what became of it
+                work.failed(self._refusal)  # after a change of term we could not even learn what became of it
             self._reads.submit(reads, self._now_ms)
         else:
             self._proposals.submit(writes, self._now_ms)
@@ -338,12 +338,12 @@ class Driver:
         for work, error in self._proposals.installed(event.row, fresh_nonce, self._now_ms):
             work.failed(error)
 
-    def _disk_is_full(self, event: events.DiskFull) -> None:
-        self.disk_full = event.full
-        if event.full:
+    def _room_changed(self, event: events.LogRoom) -> None:
+        self.no_room = not event.there
+        if not event.there:
             log.error("no write is accepted or acknowledged until there is room", lack=event.lack)
             what = "the command was not executed, use another node"
-            self._no_room = CommandError(f"CLUSTERDOWN this node cannot write: {event.lack}; {what}")
+            self._refusal = CommandError(f"CLUSTERDOWN this node cannot write: {event.lack}; {what}")
             self._give_leadership_away()
         else:
             log.info("there is room again: writes are accepted")
@@ -397,7 +397,7 @@ class Driver:
         if raft.role is Role.LEADER:
             self._leading.slew(now)
             is_alone = sum(member.voter for member in raft.membership.members) == 1
-            if self.disk_full and not raft.is_transferring and not is_alone:
+            if self.no_room and not raft.is_transferring and not is_alone:
                 raft.step_down()  # nobody took over in a second: a leader that cannot write is none
         elif not any(member.disk == identity.disk and member.voter for member in raft.membership.members):
             for peer in self._links.peers():

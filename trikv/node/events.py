@@ -37,10 +37,10 @@ class Persisted(msgspec.Struct, gc=False):
     job: int
 
 
-class DiskFull(msgspec.Struct, gc=False):
-    """The log's next segment cannot be allocated (or, `full` False, can again)."""
+class LogRoom(msgspec.Struct, gc=False):
+    """The log's next segment cannot be made, or can be again."""
 
-    full: bool
+    there: bool
     lack: str = ""
     """What there is no more of: space, descriptors, threads (`trikv.storage.errors.NoRoom`)."""
 
@@ -114,7 +114,7 @@ OtherEvent: TypeAlias = (
     | LinkUp
     | LinkDown
     | Persisted
-    | DiskFull
+    | LogRoom
     | OwnHello
     | OwnApplied
     | OwnSkipped

@@ -17,10 +17,11 @@ from trikv.machine.replies import OK, QUEUED, CommandError, Reply
 from trikv.node.inputs import DISCARDED
 from trikv.node.local import config
 from trikv.node.local.forgiving import explain
-from trikv.node.plans import ARGUMENTS_MAX, QUICK_US, TOO_MANY_ARGUMENTS, Mode, Plan
+from trikv.node.plans import ARGUMENTS_MAX, COPIED_BYTES_PER_US, QUICK_US, TOO_MANY_ARGUMENTS, Mode, Plan
 from trikv.node.transactions import (
     ABORTED,
     NOT_INSIDE,
+    TOO_MUCH_COPIED,
     TOO_MUCH_LOCAL,
     WATCH_INSIDE_MULTI,
     WATCHED_TOO_MUCH,
@@ -44,6 +45,8 @@ from trikv.protocol.client import (
 from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 from trikv.units import counted
 
+_SHORT_BYTES: Final = 64 << 10
+"""A value of so much is copied in the time that a command takes anyway."""
 _EXPLAIN_US: Final = 700
 """Looking for the command that a person may have meant."""
 
@@ -255,7 +258,7 @@ class Intake:
     def _plan(self, unit: Unit, request: Request, plan: Plan) -> None:
         args, typed = request.args, request.typed
         if not plan.is_plain:  # those are bounded by their number and bytes
-            unit.cost_us += self._cost_us(plan)
+            unit.cost_us += self._cost_us(plan, args, unit.argument_bytes())
         match plan.mode:
             case Mode.WRITE | Mode.READ:
                 size = sum(map(len, args))
@@ -324,10 +327,10 @@ class Intake:
                 slot = Step(args=args[2:], after=config.after_maxmemory)
                 args, writes = command, True
         if isinstance(slot, Local) or (plan.travels and not plan.is_plain):
-            cost_us = self._cost_us(plan)
+            cost_us = self._cost_us(plan, args, transactions.argument_bytes)
             # The first may take longer than a turn, as it may outside: INFO does, with many connections.
             if transactions.cost_us and transactions.cost_us + cost_us > self._limits.turn_cost_us_max:
-                self._refuse(unit, request, TOO_MUCH_LOCAL)
+                self._refuse(unit, request, TOO_MUCH_COPIED if plan.rewrites else TOO_MUCH_LOCAL)
                 return
             transactions.cost_us += cost_us
         transactions.decides |= plan.mode is Mode.BARRIER
@@ -431,8 +434,15 @@ class Intake:
             case _:
                 assert_never(event)
 
-    def _cost_us(self, plan: Plan) -> int:
-        return plan.cost_us + plan.connection_us * len(self.caller.connections)
+    def _cost_us(self, plan: Plan, args: Args, before_bytes: int) -> int:
+        """About how long a node is busy with it; `before_bytes` of arguments come before it in one step."""
+        cost_us = plan.cost_us + plan.connection_us * len(self.caller.connections)
+        if plan.rewrites:
+            copied_bytes = self.caller.service.value_bytes(args[1])
+            if before_bytes > _SHORT_BYTES:  # they may have made the value as long as they are
+                copied_bytes += before_bytes
+            cost_us += copied_bytes // COPIED_BYTES_PER_US
+        return cost_us
 
     def _push_back(self, request: Request) -> None:
         self._pushed_back = request

@@ -46,12 +46,16 @@ from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.core import Raft
 from trikv.raft.settings import RaftSettings
 from trikv.raft.types import EntryKind
+from trikv.storage.errors import DirectoryGone
 from trikv.storage.identity import DiskIdentity
+from trikv.storage.layout import WAL
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import Wal, WalSettings
 from trikv.system_text import to_bytes
 
 STANDING_INTERVAL_S = 0.5
+WATCH_INTERVAL_S = 5.0
+"""Between two looks at the log's directory: what somebody did to it is noticed before much depends on it."""
 """How often a blank disk says so: bounds how long founding waits for a link that has just come up."""
 
 log = structlog.get_logger()
@@ -76,7 +80,8 @@ class Node:
         self._secret = secret
         self._load = load
         self.dumped: bool | None = None
-        """After a stop: whether it wrote its dump. None before, and where the node never joined a cluster."""
+        """After a stop: whether it wrote its dump. None before, and where a node stopped by phases that never
+        joined a cluster."""
         self._driver: Driver | None = None
         self._stop = trio.Event()
         self._core = trio.CancelScope(shield=True)
@@ -117,6 +122,8 @@ class Node:
 
     def stop_now(self) -> None:
         """Stop at once: no dump, clients just lose their connection. Nothing acknowledged is lost."""
+        if self.dumped is None:  # `_serve` knows better where the dump is there already
+            self.dumped = False
         self._core.cancel()
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
@@ -172,6 +179,7 @@ class Node:
         await nursery.start(parts.snapshotter.run)
         await nursery.start(actions.run)
         nursery.start_soon(driver.run_ticker)
+        nursery.start_soon(self._watch_log_directory)
         nursery.start_soon(driver.run)
         status = Status(parts, driver, self._connections, self._statistics, config.log_tail_bytes)
         self._own_info.stale_percent = status.stale_percent
@@ -183,7 +191,11 @@ class Node:
         task_status.started(address)
         await self._stop.wait()
         limits = StopLimits(still_s=config.stop_deadline_ms / 1000)
-        self.dumped = await Stopping(parts, driver, self._connections, listening, limits).run()
+        stopping = Stopping(parts, driver, self._connections, listening, limits)
+        try:
+            await stopping.run()
+        finally:  # a stop at once may come behind the dump
+            self.dumped = stopping.dumped
         return opened.wal
 
     async def _refuse_other_peers(self, opened: Opened) -> None:
@@ -233,6 +245,13 @@ class Node:
 
     def _converse(self, wire: Wire) -> Conversing:
         return Conversation(wire, self._service, self._connections, limits=self._limits)
+
+    async def _watch_log_directory(self) -> None:
+        """Raises DirectoryGone: what is synced into files that nobody can open again is not durable."""
+        while True:
+            await trio.sleep(WATCH_INTERVAL_S)
+            if not await self._host.disk.is_in_place(WAL):
+                raise DirectoryGone(f"{self._config.data_directory}/{WAL}")
 
     async def _sweep_connections(self) -> None:
         while True:

@@ -136,6 +136,9 @@ class Service(Protocol):
     def boot_us(self) -> int:
         """For the time that a command takes."""
 
+    def value_bytes(self, key: bytes) -> int:
+        """How long the value of `key` is in this node's state, in whatever database it is longest."""
+
     def next_connection_id(self) -> int:
         """CLIENT ID: counts up from 1."""
 

@@ -133,6 +133,10 @@ class NodeService:
         """For the time that a command takes."""
         return self._host.clock.boot_us()
 
+    def value_bytes(self, key: bytes) -> int:
+        """How long the value of `key` is here; 0 before the log is open."""
+        return 0 if self._member is None else self._member.parts.applier.machine.value_bytes(key)
+
     def next_connection_id(self) -> int:
         """CLIENT ID."""
         self._connections += 1

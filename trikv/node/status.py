@@ -1,6 +1,6 @@
 """What a member says of its cluster, data and disk: INFO's sections about them, MEMSTATS, the banner."""
 
-from trikv.host.addresses import split_address
+from trikv.addresses import split_address
 from trikv.machine.database import Database
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
 from trikv.node.connections import Connections
@@ -152,7 +152,7 @@ class Status:
             ("aof_last_rewrite_time_sec", -1),
             ("aof_current_rewrite_time_sec", -1),
             ("aof_last_bgrewrite_status", "ok"),
-            ("aof_last_write_status", "err" if self._driver.disk_full else "ok"),
+            ("aof_last_write_status", "err" if self._driver.no_room else "ok"),
             ("aof_last_cow_size", 0),
             ("aof_current_size", wal.log_bytes),
             ("aof_pending_rewrite", 0),

@@ -66,13 +66,14 @@ class Stopping:
         self._connections = connections
         self._listening = listening
         self._limits = limits
-        self._dumped = False
+        self.dumped = False
+        """True once there is a dump."""
         self._scope = trio.CancelScope()
         self._patience_s = 0.0
         self._tell_s = 0.0
 
-    async def run(self) -> bool:
-        """Go through the phases; returns when the node may leave: True where a dump was written."""
+    async def run(self) -> None:
+        """Go through the phases; returns when the node may leave."""
         limits = self._limits
         flush_s = min(FLUSH_S, limits.still_s / 4)
         self._patience_s = limits.still_s - flush_s
@@ -86,14 +87,13 @@ class Stopping:
             await self._hand_over()
             self._driver.drained = True
             self._tell_peers(Drained())
-            self._dumped = await self._dump(complete=complete)
+            self.dumped = await self._dump(complete=complete)
             await self._until(self._peers_have_drained)
         if self._scope.cancelled_caught:
-            log.warning("stopped at the deadline", seconds=limits.still_s, dumped=self._dumped)
+            log.warning("stopped at the deadline", seconds=limits.still_s, dumped=self.dumped)
         self._connections.close_all()
         with trio.move_on_after(flush_s):
             await self._until(lambda: not len(self._connections))
-        return self._dumped
 
     def _announce(self) -> None:
         log.info("stopping: clients are warned, commands in flight are finished")

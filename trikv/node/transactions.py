@@ -25,6 +25,9 @@ WATCHED_TOO_MUCH = CommandError(
     f"ERR too many watched keys (at most {WATCHED_KEYS_MAX} and {WATCHED_BYTES_MAX} bytes); UNWATCH first"
 )
 TOO_MUCH_LOCAL = CommandError("ERR too many commands about this node inside a transaction")
+TOO_MUCH_COPIED = CommandError(
+    "ERR too many APPEND or SETRANGE of long values inside a transaction: each copies the whole value"
+)
 NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
 
 

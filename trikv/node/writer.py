@@ -11,7 +11,7 @@ from functools import partial
 import attrs
 import trio
 
-from trikv.node.events import DiskFull, Event, Persisted
+from trikv.node.events import Event, LogRoom, Persisted
 from trikv.node.mailbox import Mailbox
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import SnapshotMeta
@@ -33,7 +33,7 @@ class WriterStatistics:
 class Writer:
     """Takes write jobs and compactions, reports durability to the driver."""
 
-    RETRY_FULL_S = 1.0
+    RETRY_ROOM_S = 1.0
     """How often a full disk is tried again."""
 
     def __init__(self, wal: Wal, inbox: Mailbox[Event], boot_ms: Callable[[], int]) -> None:
@@ -85,12 +85,12 @@ class Writer:
                 await attempt()  # the disk abandons no write under way when the node stops
             except NoRoom as error:
                 if not told:
-                    self._inbox.put(DiskFull(full=True, lack=error.lack))
+                    self._inbox.put(LogRoom(there=False, lack=error.lack))
                     told = True
-                await trio.sleep(self.RETRY_FULL_S)
+                await trio.sleep(self.RETRY_ROOM_S)
             else:
                 if told:
-                    self._inbox.put(DiskFull(full=False))
+                    self._inbox.put(LogRoom(there=True))
                 return
 
     async def _zero_ahead(self) -> None:

@@ -113,7 +113,8 @@ class ClientWire:
         self._holds = False
         self._fresh = b""
         self._buffer.clear()
-        self._forget_ready()
+        self._ready.clear()
+        self._ready_bytes = self._ready_memory_bytes = 0
         self._arrays, self._lines = ArrayReader(self._limits), LineReader(self._limits)
         self._program_lines = ProgramLines(self._limits)
 
@@ -166,7 +167,8 @@ class ClientWire:
                 self._ready.popleft()
             self._ready_memory_bytes -= memory_of(requests)
         elif requests:
-            self._forget_ready()
+            self._ready.clear()
+            self._ready_bytes = self._ready_memory_bytes = 0
             self.drained = not self._holds
         return requests, used
 
@@ -182,10 +184,9 @@ class ClientWire:
         """The next event in the order of the bytes, or `NEED_DATA`. Never raises, whatever was received."""
         if self._ready:
             args = self._ready.popleft()
-            if self._ready:
-                self._ready_memory_bytes -= memory_of((args,))
-            else:
-                self._forget_ready()
+            self._ready_memory_bytes -= memory_of((args,))
+            if not self._ready:
+                self._ready_bytes = 0
             return Request(args, False)
         if self._fresh:
             self._hold(self._fresh)
@@ -211,11 +212,6 @@ class ClientWire:
         self._holds = bool(self._buffer) or self._arrays.busy or self._lines.busy
         return NEED_DATA
 
-    def _forget_ready(self) -> None:
-        """None is left of what was parsed, or none is wanted."""
-        self._ready.clear()
-        self._ready_bytes = self._ready_memory_bytes = 0
-
     def _hold(self, data: bytes) -> None:
         """Let the careful readers have `data`, which is all that is fresh."""
         self._fresh = b""
@@ -233,6 +229,7 @@ class ClientWire:
                 del self._buffer[:used]
                 first = Request(requests[0], False)
                 if len(requests) > 1:
-                    self.put_back(requests[1:], used)
+                    self._ready.extend(requests[1:])
+                    self._ready_bytes, self._ready_memory_bytes = used, memory_of(self._ready)
                 return first
         return self._arrays.read(self._buffer, authenticated=self.authenticated)

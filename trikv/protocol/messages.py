@@ -134,7 +134,7 @@ class Draining(msgspec.Struct, frozen=True, array_like=True, tag=113):
 
 
 class Drained(msgspec.Struct, frozen=True, array_like=True, tag=114):
-    """The sender needs its peers no more (PROTOCOL 25, phase 6)."""
+    """The sender needs its peers no more (PROTOCOL 25, phase 5)."""
 
 
 PeerMessage: TypeAlias = (

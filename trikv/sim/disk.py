@@ -232,6 +232,11 @@ class SimDisk:
         self.volume.change(Removed(path))
         self.did("remove", path)
 
+    async def is_in_place(self, _path: str) -> bool:
+        """Nobody moves directories here."""
+        await trio.lowlevel.checkpoint()
+        return True
+
     async def sync_directory(self, path: str) -> None:
         """Names become durable after the disk's latency."""
         await self._start("sync_directory", path)

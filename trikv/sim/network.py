@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import trio
 
-from trikv.host.addresses import join_address, split_address
+from trikv.addresses import join_address, split_address
 from trikv.host.seam import LINGERING_MAX, Address, ConversationFactory, Listening, StreamHandler, Traffic
 from trikv.host.stream_server import Accepted, listen_streams, serve_streams
 from trikv.sim.connection import (

@@ -5,11 +5,12 @@ many megabytes synced at once would hold up the log's own syncs on the same devi
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from trikv.storage.disk import Disk, DiskFile
-from trikv.storage.errors import room_for
+from trikv.storage.errors import Unwritable, writable
 from trikv.storage.layout import UNFINISHED, is_unfinished, names_in, own_file, path_of
 
 SYNC_EVERY_BYTES = 1 << 20
@@ -37,21 +38,20 @@ class AsideFile:
 
         `mark` tells apart two that are made at once for the same name.
         """
-        if directory:
-            with room_for(path_of(directory, name)):
-                await disk.make_directory(directory)
-            parent, _, _ = directory.rpartition("/")
-            await disk.sync_directory(parent)
         path = path_of(directory, name + mark + UNFINISHED)
-        if await disk.exists(path):
-            with own_file(path):
-                await disk.remove(path)
-        with room_for(path):
+        with writable(path_of(directory, name)):
+            if directory:
+                await disk.make_directory(directory)
+                parent, _, _ = directory.rpartition("/")
+                await disk.sync_directory(parent)
+            if await disk.exists(path):
+                with own_file(path):
+                    await disk.remove(path)
             return cls(disk, directory, name, mark, await disk.create(path))
 
     async def append(self, data: bytes) -> None:
-        """Add `data`. Raises NoRoom, after which only `abort` makes sense, or OSError."""
-        with room_for(self.path):
+        """Add `data`. Raises NoRoom or Unwritable, after which only `abort` makes sense, or OSError."""
+        with writable(self.path):
             await self._file.write(self.size, data)
             self.size += len(data)
             self._unsynced_bytes += len(data)
@@ -61,12 +61,12 @@ class AsideFile:
 
     async def publish(self) -> str:
         """Make the file durable under its name, replacing an older one; return its path."""
-        with room_for(self.path):
+        with writable(self.path):
             await self._file.sync()
-        self._file.close()
-        await self._disk.rename(self._unfinished_path, self.path)
-        self._ended = True
-        await self._disk.sync_directory(self._directory)
+            self._file.close()
+            await self._disk.rename(self._unfinished_path, self.path)
+            self._ended = True
+            await self._disk.sync_directory(self._directory)
         return self.path
 
     async def abort(self) -> None:
@@ -74,7 +74,11 @@ class AsideFile:
         if not self._ended:
             self._ended = True
             self._file.close()
-            await self._disk.remove(self._unfinished_path)
+            with (
+                suppress(Unwritable),
+                writable(self._unfinished_path),
+            ):  # then it stays until a start removes it
+                await self._disk.remove(self._unfinished_path)
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,19 +96,20 @@ async def write_whole(disk: Disk, directory: str, name: str, data: bytes) -> Non
         await file.publish()
 
 
-async def prune(disk: Disk, directory: str, obsolete: Callable[[Iterable[str]], list[str]]) -> list[OSError]:
+async def prune(
+    disk: Disk, directory: str, obsolete: Callable[[Iterable[str]], list[str]]
+) -> list[Unwritable]:
     """Remove from `directory` what `obsolete` picks of its names; `layout` has the rules.
 
     Gives the errors of those that could not be removed: a directory of such a name, a file that may not be
     touched. That an old file stays does no harm to the new one.
     """
-    refusals: list[OSError] = []
+    refusals: list[Unwritable] = []
     for name in obsolete(await names_in(disk, directory)):
         try:
-            await disk.remove(path_of(directory, name))
-        except FileNotFoundError:  # somebody was quicker
-            pass
-        except (IsADirectoryError, PermissionError) as error:
+            with writable(path_of(directory, name)), suppress(FileNotFoundError):  # somebody may be quicker
+                await disk.remove(path_of(directory, name))
+        except Unwritable as error:
             refusals.append(error)
     return refusals
 

@@ -56,3 +56,9 @@ class Disk(Protocol):
 
     async def sync_directory(self, path: str) -> None:
         """``fsync`` the directory, so that created, renamed and removed names survive a power cut."""
+
+    async def is_in_place(self, path: str) -> bool:
+        """False if the directory `path`, or the data directory, is not the one any more that it was.
+
+        Somebody has removed, moved or replaced it: what is written to open files there nobody will find.
+        """

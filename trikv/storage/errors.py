@@ -9,8 +9,10 @@
     ├── IdentityWithoutLog   the disk was a member once and has lost its log
     ├── NoRoom               nothing is lost, for nothing depended on it yet: try again later
     │   ├── DiskFull         no space for the next segment or snapshot
-    │   └── Exhausted        no descriptor, thread or memory to open it with
+    │   └── Exhausted        no descriptor, thread or memory to open it with, no larger file allowed
     ├── StrayName            something that is not trikv's stands where only its own files can
+    ├── DirectoryGone        somebody has moved or removed the log under a running node
+    ├── Unwritable           a directory is read-only, gone, somebody else's: not the device's doing
     └── WalDead              an earlier write failed: this log object takes nothing more
 
 Sentences are written for the operator who reads them at three in the morning: what, where, what to do.
@@ -25,6 +27,7 @@ _LACKS = {
     errno.EMFILE: "this process has no more files to open (ulimit -n)",
     errno.ENFILE: "the system has no more files to open (fs.file-max)",
     errno.ENOMEM: "the system has no more memory",
+    errno.EFBIG: "this process may write no larger file (ulimit -f)",
 }
 EXHAUSTED = frozenset({*_LACKS, errno.EAGAIN})
 """EAGAIN is about threads or watches; the error's own text says which."""
@@ -101,9 +104,40 @@ class StrayName(StorageError):
         self.path = path
 
 
-OPERATORS_DOING = (StrayName, PermissionError, IsADirectoryError, NotADirectoryError)
+class DirectoryGone(StorageError):
+    """The log's directory is not where it was. What this node acknowledges is on no disk that has a name."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} was moved, removed or replaced under this running node, which ends: nobody would find "
+            f"what it writes there. Put it back, then start again. If it is lost: {REFILL}"
+        )
+
+
+class Unwritable(StorageError):
+    """What was to be written aside cannot be, because of what somebody has done to its directory."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(f"{path} cannot be written: {error.strerror}")
+        self.path = path
+
+
+OPERATORS_DOING = (
+    StrayName,
+    Unwritable,
+    PermissionError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
 """What somebody has done to a directory says nothing of the device. A snapshot or a backup that meets it is
 given up, and the node goes on: the log is written elsewhere."""
+_DOINGS = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
+        *(errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE, errno.EXDEV, errno.ENXIO, errno.ENODEV),
+    }
+)
 
 
 class WalDead(StorageError):
@@ -127,4 +161,19 @@ def room_for(what: str) -> Iterator[None]:
             raise DiskFull(what) from error
         if error.errno in EXHAUSTED:
             raise Exhausted(error, what) from error
+        raise
+
+
+@contextmanager
+def writable(path: str) -> Iterator[None]:
+    """`room_for`, and Unwritable for what somebody has done to the directory of `path`.
+
+    Not for the log: if that cannot be written where it is, the node must end.
+    """
+    try:
+        with room_for(path):
+            yield
+    except OSError as error:
+        if error.errno in _DOINGS:
+            raise Unwritable(path, error) from error
         raise

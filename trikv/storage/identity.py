@@ -44,9 +44,9 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def load(disk: Disk) -> DiskIdentity | None:
-    """The identity of this data directory, None where it has none.
+    """The identity of this data directory, None if it has none.
 
-    StorageCorrupt where it is unreadable, StrayName where it is no file.
+    Raises StorageCorrupt if it is unreadable, StrayName if it is no file.
 
     It is durable then, also where an earlier life was killed before it could sync the directory.
     """

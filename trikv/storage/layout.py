@@ -36,7 +36,7 @@ TORN: Final = re.compile(r"([0-9]{20})-([0-9]+)\.torn")
 STATE: Final = re.compile(r"identity\.json|dump\.json|dump\.incomplete\.json|wal|snapshots")
 """What makes up a node's state, in the data directory itself: what a refill sets aside."""
 
-_OTHERS: Final = re.compile(r"backups|aside|lock|node\.log|node\.log\.1|cluster\.secret")
+_OTHERS: Final = re.compile(r"backups|aside|lock|node\.log(\.1(\.tmp)?)?|cluster\.secret")
 _FINISHED: Final = {WAL: SEGMENT, SNAPSHOTS: SNAPSHOT, BACKUPS: BACKUP, ASIDE: TORN}
 _SET_ASIDE: Final = re.compile(r"refill-[0-9]{8}T[0-9.]+Z|dump-.*\.json")
 _UNFINISHED: Final = {
@@ -120,7 +120,7 @@ async def strangers(disk: Disk) -> list[str]:
 
 @contextmanager
 def own_file(path: str) -> Iterator[None]:
-    """In the block a file of ours, just seen at `path`, is opened or removed: StrayName where it is none."""
+    """The block opens or removes a file of ours, just seen at `path`. Raises StrayName if it is no file."""
     try:
         yield
     except IsADirectoryError:

@@ -14,7 +14,7 @@ import attrs
 
 from trikv.storage.aside import AsideFile, remove_unfinished
 from trikv.storage.disk import Disk, DiskFile
-from trikv.storage.errors import OPERATORS_DOING, NoRoom, room_for
+from trikv.storage.errors import OPERATORS_DOING, NoRoom, Unwritable, room_for, writable
 from trikv.storage.layout import SNAPSHOT, SNAPSHOTS, names_in, own_file, path_of
 
 KEPT = 2
@@ -171,7 +171,7 @@ class SnapshotStore:
         for snapshot in others[: max(0, len(others) + 1 - self._kept)]:
             if not self._readers[snapshot]:
                 # What cannot be removed stays and does no harm; the new one is durable already.
-                with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                with suppress(Unwritable), writable(snapshot.path):
                     await self._disk.remove(snapshot.path)
 
     def reading_ended(self, snapshot: StoredSnapshot) -> None:

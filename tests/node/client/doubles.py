@@ -109,12 +109,16 @@ class FakeService:
         while self.works or self.actions:
             if self.works:
                 count += 1
-                work = self.works.pop(0)
-                work.answered(self.evaluate(work))
+                self.pump_one()
             else:
                 action = self.actions.pop(0)
                 action.answered(Status(f"done {action.name}"))
         return count
+
+    def pump_one(self) -> None:
+        """Answer the work that has waited longest."""
+        work = self.works.pop(0)
+        work.answered(self.evaluate(work))
 
     def submit(self, work: Work) -> list[Reply] | None:
         if self.has_lease and not work.writes and work.commands:
@@ -124,6 +128,9 @@ class FakeService:
 
     def act(self, action: Action) -> None:
         self.actions.append(action)
+
+    def value_bytes(self, key: bytes) -> int:
+        return self.machine.value_bytes(key)
 
     def write_token(self) -> object:
         return ("written", self._written)

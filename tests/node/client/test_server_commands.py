@@ -5,6 +5,8 @@ from time import process_time
 import pytest
 
 from tests.node.client.doubles import CLUSTERDOWN, Client, resp
+from trikv.machine.commands import TABLE
+from trikv.node.local.table import LOCAL
 from trikv.node.service import Standing
 
 BIG = b"\xff" * (8 << 20)
@@ -161,6 +163,21 @@ def test_config_set_errors_are_redis_own(client: Client, words: tuple[str, ...],
 def test_small_answers(client: Client, args: tuple[str, ...], answer: bytes) -> None:
     """What is refused or merely accepted."""
     assert client.ask(*args) == answer
+
+
+ALL = tuple(TABLE.merged_with(LOCAL))
+CONTAINERS = sorted({one.name.partition("|")[0] for one in ALL if "|" in one.name})
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_help_that_an_error_names_is_there(client: Client, container: str) -> None:
+    """Whatever has subcommands says "Try … HELP" to others, and HELP tells of each of them."""
+    assert client.ask(container, "FOO").endswith(b"Try %b HELP.\r\n" % container.encode())
+    shown = client.ask(container, "HELP").decode()
+    assert shown.startswith(f"*{len(shown.splitlines()) - 1}\r\n+{container} <subcommand>")
+    for one in ALL:
+        if one.name.startswith(f"{container}|"):
+            assert f"+{one.usage.removeprefix(container).strip()}\r\n+    {one.summary}\r\n" in shown
 
 
 def test_command_describes_every_command(client: Client) -> None:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.machine.test_against_redis import SERVER, Redis, redis
+from tests.machine.test_against_redis import Redis, redis
 from trikv.sim.checkers.expected import Between, agrees
 from trikv.sim.checkers.model import Model
 from trikv.sim.history import Args
@@ -27,7 +27,6 @@ from trikv.sim.workload.draw import (
 from trikv.sim.workload.profiles import WEIGHTS
 from trikv.sim.workload.requests import REQUESTS, Form
 
-pytestmark = pytest.mark.skipif(SERVER is None, reason="redis-server is not installed")
 __all__ = ["redis"]
 
 SPELLINGS = {b"DELETE": b"DEL", b"COUNT": b"DBSIZE", b"CLEAN": b"FLUSHALL"}

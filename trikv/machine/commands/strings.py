@@ -263,5 +263,8 @@ def setrange(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
         return len(old)
     if start + len(value) > VALUE_BYTES_MAX:
         return STRING_TOO_LONG
-    changed = old[:start].ljust(start, b"\0") + value + old[start + len(value) :]
+    # Joined in one go: of a value of megabytes each copy takes milliseconds, at every replica.
+    parts = memoryview(old)
+    before, after = parts[:start], parts[start + len(value) :]
+    changed = b"".join((before, bytes(start - len(before)), value, after))
     return replace(db, key, changed) or len(changed)

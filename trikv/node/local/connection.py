@@ -279,7 +279,7 @@ def _lines(connections: list[Connection], caller: Caller) -> Reply:
 
 
 def _name_error(name: bytes, not_printable: CommandError) -> CommandError | None:
-    """None where it is printable ASCII without spaces, as Redis demands, and short, because it is kept."""
+    """None if it is printable ASCII without spaces, as Redis demands, and short, because it is kept."""
     if len(name) > _NAME_BYTES_MAX:
         return _LONG_NAME
     return None if all(0x21 <= byte <= 0x7E for byte in name) else not_printable

@@ -1,4 +1,4 @@
-"""Commands about this node: INFO, MEMSTATS, ROLE, LASTSAVE, COMMAND."""
+"""Commands about this node: INFO, MEMSTATS, ROLE, LASTSAVE, COMMAND, and the help on MEMORY."""
 
 from collections.abc import Iterable
 
@@ -124,6 +124,12 @@ def command_docs(caller: Caller, *names: bytes) -> Reply:
 def command_help(caller: Caller) -> Reply:
     """Show the subcommands of COMMAND."""
     return help_of(caller, "COMMAND")
+
+
+@LOCAL.command("MEMORY|HELP", kind=Kind.LOCAL, group="server")
+def memory_help(caller: Caller) -> Reply:
+    """Show the subcommands of MEMORY."""
+    return help_of(caller, "MEMORY")
 
 
 def _commands(caller: Caller) -> Iterable[Command]:

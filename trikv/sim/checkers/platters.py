@@ -105,6 +105,10 @@ class PlatterDisk:
     async def sync_directory(self, path: str) -> None:
         """All is on the platters."""
 
+    async def is_in_place(self, _path: str) -> bool:
+        """Nobody moves directories here."""
+        return True
+
 
 def _error(number: int, path: str) -> OSError:
     return OSError(number, os.strerror(number), path)

@@ -87,12 +87,13 @@ def _client_info(draw: Draw) -> list[Step]:
     return [local(is_here, (b"CLIENT", draw.one_of(b"INFO", b"LIST")))]
 
 
-@request("self", "CLIENT|SETINFO", "CLIENT|HELP", weight=0.3)
+@request("self", "CLIENT|SETINFO", "CLIENT|HELP", "MEMORY|HELP", weight=0.3)
 def _client_info_set(draw: Draw) -> list[Step]:
     return [
         draw.one_of(
             local(_is_ok, (b"CLIENT", b"SETINFO", b"LIB-NAME", b"sim")),
             local(_has_lines, (b"CLIENT", b"HELP")),
+            local(_has_lines, (b"MEMORY", b"HELP")),
         )
     ]
 

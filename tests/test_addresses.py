@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trikv.host.addresses import join_address, split_address
+from trikv.addresses import join_address, split_address
+from trikv.units import parse_address
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_split(text: str, parts: tuple[str, int]) -> None:
 )
 def test_refused(text: str) -> None:
     """Anything else is refused in one line that shows it."""
-    with pytest.raises(ValueError, match="is not an address") as caught:
+    with pytest.raises(ValueError, match="is no address") as caught:
         split_address(text)
     assert repr(text) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -41,3 +42,18 @@ def test_any_text(text: str) -> None:
         return
     if "[" not in parts[0]:
         assert split_address(join_address(*parts)) == parts
+
+
+@pytest.mark.parametrize(("text", "port"), [("h:0", 0), (" h:7 ", None), ("h:07", None), ("a b:7", None)])
+def test_settings_and_sockets_read_addresses_alike(text: str, port: int | None) -> None:
+    """By one reader: what is to be dialled has a port besides, and may have spaces around it."""
+    if port is not None:
+        assert split_address(text) == ("h", port)
+    else:
+        with pytest.raises(ValueError, match="is no address"):
+            split_address(text)
+    if text.strip() == "h:7":
+        assert parse_address(text) == ("h", 7)
+    else:
+        with pytest.raises(ValueError, match="is no address"):
+            parse_address(text)

@@ -1,0 +1,32 @@
+"""Sizes in Redis' notation, read in one place: CONFIG SET is obeyed by the log, settings are read from files.
+
+Below everything, because the state machine reads them too. What it makes of them is part of the replicated
+behaviour: a change needs a new feature level (PROTOCOL 22).
+"""
+
+import re
+from typing import Final
+
+UNITS: Final = {
+    b"": 1,
+    b"b": 1,
+    b"k": 1000,
+    b"kb": 1024,
+    b"m": 1000**2,
+    b"mb": 1024**2,
+    b"g": 1000**3,
+    b"gb": 1024**3,
+}
+"""Redis' (redis.conf, "Note on units"): with a ``b`` powers of 1024, without it powers of 1000."""
+_SIZE: Final = re.compile(rb"([0-9]+)([a-z]*)")
+
+
+def split_size(text: bytes) -> tuple[bytes, int] | None:
+    """The digits of ``256mb``, ``1G`` or ``4096``, and what one of them stands for; None if it is no size.
+
+    How many digits there may be, and whether a zero may be the first, is the caller's to say.
+    """
+    found = _SIZE.fullmatch(text.lower())
+    if found is None or found[2] not in UNITS:
+        return None
+    return found[1], UNITS[found[2]]
