@@ -4,6 +4,7 @@ A profile is chosen by HYPOTHESIS_PROFILE; `dev` if it is not set.
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Let no test inherit that a signal is ignored, as under nohup or of what a script starts by ``&``.
+
+    A handler that does nothing keeps pytest as deaf as it was asked to be; a process that a test starts has
+    the default again, for handlers end at exec(2).
+    """
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Obey `tests.tools.needs`: before the fixtures, which may need the same."""
     for mark in item.iter_markers("needs"):
