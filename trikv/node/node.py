@@ -54,8 +54,8 @@ from trikv.storage.wal import Wal, WalSettings
 from trikv.system_text import to_bytes
 
 STANDING_INTERVAL_S = 0.5
-WATCH_INTERVAL_S = 5.0
-"""Between two looks at the log's directory: what somebody did to it is noticed before much depends on it."""
+WATCH_INTERVAL_S = 15.0
+"""Between two looks at the directory of the log: seldom enough to cost nothing."""
 """How often a blank disk says so: bounds how long founding waits for a link that has just come up."""
 
 log = structlog.get_logger()
