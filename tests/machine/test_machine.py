@@ -317,3 +317,12 @@ def test_row_is_a_copy() -> None:
     assert row is not None
     row.next = 99
     assert driver.machine.row(NODE) == OriginRow(2, b"life", 1)
+
+
+def test_how_long_a_value_is_whatever_database_it_is_in() -> None:
+    """What a command is about to copy is told before it is known in which database it will run."""
+    driver = Driver()
+    assert driver.machine.value_bytes(b"k") == 0
+    driver.call(b"SET", b"k", b"short")
+    driver.run("SELECT 3", "SET k longer-than-that")
+    assert driver.machine.value_bytes(b"k") == len(b"longer-than-that")

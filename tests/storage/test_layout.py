@@ -10,7 +10,7 @@ from tests.storage.memory_disk import MemoryDisk
 from tests.storage.model import contents, create, entry, job, reopen, run_now, segments
 from trikv.storage import layout
 from trikv.storage.aside import remove_unfinished, write_whole
-from trikv.storage.errors import StrayName
+from trikv.storage.errors import DirectoryGone, StrayName
 from trikv.storage.snapshots import SnapshotStore
 
 DIRECTORIES = ("", "wal", "snapshots", "backups", "aside")
@@ -149,3 +149,11 @@ def test_the_highest_up_to_the_one_just_written_are_kept(
     beyond = [index for index in indexes if index > newest]
     assert left == [*sorted(set(indexes) - set(beyond))[-keep:], *sorted(beyond)]
     assert len(gone) == len(named) - len(left), "and nothing else goes"
+
+
+def test_a_log_that_was_taken_away_is_told_with_its_path_and_what_to_do() -> None:
+    """It may come back, or be lost: both are named."""
+    told = str(DirectoryGone("/data/node1/wal"))
+    assert told.startswith("/data/node1/wal was moved, removed or replaced under this running node")
+    assert "Put it back" in told
+    assert "--refill" in told
