@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trikv.addresses import join_address, split_address
-from trikv.units import parse_address
+from trikv.notation import parse_address
 
 
 @pytest.mark.parametrize(

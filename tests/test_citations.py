@@ -355,7 +355,7 @@ RIGHT = [
     "docs/PROTOCOL.md, tests/raft/scenarios/*.txt and trikv/raft/.",
     "`raft/test_paper.py::test_a_vote_survives_a_restart[1]`, `test_paper.py`, `raft/scenarios/*.txt`",
     "`trikv.raft`, ``trikv.raft.core.Raft.install``, `python -m tests.mutants.run`",
-    "`trikv.raft.outbox.Outbox.durable_index`, `trikv.machine.ledger.Ledger.now`, `trikv.raft.types.NodeId`",
+    "`trikv.raft.outbox.Outbox.durable_index`, `trikv.machine.account.Account`, `trikv.raft.types.NodeId`",
     "[OPERATION.md](OPERATION.md), *Monitoring*; docs/OPERATION.md, *How many clients*",
     "/home/you/trikv/data, tests/e2e/test_$name.py, the paper, and 3 theses",
 ]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from trikv import addresses, units
+from trikv import addresses, notation
 from trikv.config import ConfigError, NodeConfig, resolve, settings
 from trikv.machine.memory import CAP_BYTES_MAX
 
@@ -84,7 +84,7 @@ def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
         'node_id = 3\n[peers]\n3 = "127.0.0.1:18082"\n1 = "127.0.0.1:18080"\n2 = "127.0.0.1:18081"\n',
         encoding="utf-8",
     )
-    assert resolve(file=str(path)).peers == units.parse_peers(PEERS)
+    assert resolve(file=str(path)).peers == notation.parse_peers(PEERS)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_settings_are_frozen() -> None:
 )
 def test_sizes_are_read_as_redis_does(text: str, count: int) -> None:
     """With a b powers of 1024, without powers of 1000, any case."""
-    assert units.parse_bytes(text) == count
+    assert notation.parse_bytes(text) == count
 
 
 @pytest.mark.parametrize(
@@ -382,20 +382,20 @@ def test_every_setting_is_understood_or_refused_in_one_line(source: str, given: 
         assert any(name in text.lower().replace("-", "_") for name in SETTINGS)
         return
     assert config == attrs.evolve(config)
-    assert all(host == units.parse_host(host) for host in config.listen)
+    assert all(host == notation.parse_host(host) for host in config.listen)
 
 
 @pytest.mark.parametrize("text", ["", "mb", "-1", "1.5gb", "1 mb x", "0x10", "٣", "1tb"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match="is not a size"):
-        units.parse_bytes(text)
+        notation.parse_bytes(text)
 
 
 @given(st.integers(0, 1 << 60))
 def test_sizes_round_trip(count: int) -> None:
     """What is written is read back the same."""
-    assert units.parse_bytes(units.format_bytes(count)) == count
+    assert notation.parse_bytes(notation.format_bytes(count)) == count
 
 
 @given(
@@ -406,14 +406,14 @@ def test_sizes_round_trip(count: int) -> None:
 def test_peers_round_trip(peers: dict[int, tuple[str, int]]) -> None:
     """What is written is read back the same, IPv6 included."""
     expected = {node: addresses.join_address(*address) for node, address in sorted(peers.items())}
-    assert units.parse_peers(units.format_peers(expected)) == expected
+    assert notation.parse_peers(notation.format_peers(expected)) == expected
 
 
 @pytest.mark.parametrize("text", ["host", ":1", "::1:80", "h:", "h:x", "h:70000", "a b:1", "[]:1"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     """A host and a port, brackets around an IPv6 host."""
     with pytest.raises(ValueError):  # noqa: PT011 - which of its sentences is not the point here
-        units.parse_address(text)
+        notation.parse_address(text)
 
 
 def test_a_password_file_that_nobody_has_read_is_no_password() -> None:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trikv.machine.memory import parse_memory
+from trikv.notation import parse_bytes
 from trikv.sizes import split_size
-from trikv.units import parse_bytes
 
 
 @pytest.mark.parametrize(

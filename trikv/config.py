@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from trikv import addresses, declare, passwords, system_text, units
+from trikv import addresses, declare, notation, passwords, system_text
 from trikv.machine.memory import CAP_BYTES_MAX
 from trikv.protocol.events import LONGEST_REQUEST_BYTES
 from trikv.service_variables import is_service_variable
@@ -44,7 +44,7 @@ class ConfigError(Exception):
 def _hosts(value: str | Sequence[str]) -> tuple[str, ...]:
     """Read `listen` as an embedding program may give it: text, or its parts. Raises ConfigError."""
     try:
-        return units.parse_hosts(value if isinstance(value, str) else " ".join(value))
+        return notation.parse_hosts(value if isinstance(value, str) else " ".join(value))
     except (ValueError, TypeError) as error:
         raise ConfigError(f"listen: {error}") from error
 
@@ -53,7 +53,7 @@ def _hosts(value: str | Sequence[str]) -> tuple[str, ...]:
 class NodeConfig:
     """The settings of one node, checked. Build it with `resolve`, or directly when embedding."""
 
-    node_id: int = declare.whole_number("this node's number in the cluster", 1, 1, units.NODE_ID_MAX)
+    node_id: int = declare.whole_number("this node's number in the cluster", 1, 1, notation.NODE_ID_MAX)
     listen: tuple[str, ...] = attrs.field(
         default=("127.0.0.1",),
         converter=_hosts,
@@ -61,7 +61,7 @@ class NodeConfig:
             "setting": declare.Setting(
                 "hosts to bind, for clients and peers, as in 127.0.0.1 ::1; loopback unless asked: there is "
                 "no TLS yet",
-                units.parse_hosts,
+                notation.parse_hosts,
             )
         },
     )
@@ -79,19 +79,19 @@ class NodeConfig:
         metadata={
             "setting": declare.Setting(
                 "all nodes, this one included, as 1=host:peerport,2=...; empty: a single node",
-                units.parse_peers,
+                notation.parse_peers,
             )
         },
     )
     unix_socket: str = declare.path(
-        "path of a Unix socket for clients, beside the ports; empty: none", "", units.parse_socket_path
+        "path of a Unix socket for clients, beside the ports; empty: none", "", notation.parse_socket_path
     )
     unix_socket_mode: str = declare.path(
         "octal mode of its file; whoever may write it may connect (Redis' unixsocketperm)",
         "0700",
-        units.parse_mode,
+        notation.parse_mode,
     )
-    data_directory: str = declare.path("where log and snapshots live", "data/node1", units.parse_directory)
+    data_directory: str = declare.path("where log and snapshots live", "data/node1", notation.parse_directory)
     secret_file: str = declare.path(
         "the cluster's shared secret, a 0600 file; empty: cluster.secret beside data_directory", ""
     )
@@ -231,7 +231,7 @@ class NamedSetting:
     def default_text(self) -> str:
         """The default as a person writes it."""
         if self.about.unit == "bytes":
-            return units.format_bytes(self.default)
+            return notation.format_bytes(self.default)
         if isinstance(self.default, tuple):
             return " ".join(self.default)
         return "" if self.default is None else str(self.default)
@@ -280,7 +280,7 @@ def read_file(path: str) -> dict[str, Any]:
             data = file.read(FILE_BYTES_MAX + 1)
         if len(data) > FILE_BYTES_MAX:
             raise ConfigError(
-                f"{path}: has more than {units.format_bytes(FILE_BYTES_MAX)}; is it the right file?"
+                f"{path}: has more than {notation.format_bytes(FILE_BYTES_MAX)}; is it the right file?"
             )
         return tomllib.loads(data.decode())
     except OSError as error:
@@ -365,7 +365,7 @@ def _read(setting: NamedSetting, value: Any, source: str) -> Any:
         raise ConfigError(f"{source}: {passwords.NEVER_EMPTY}")
     if not isinstance(value, str) and not isinstance(setting.default, int):
         raise ConfigError(
-            f"{source}: expected text, found the number {units.shorten(value)}; write it in quotes"
+            f"{source}: expected text, found the number {notation.shorten(value)}; write it in quotes"
         )
     try:
         read = setting.about.parse(str(value))
@@ -392,7 +392,7 @@ def _check_value(setting: NamedSetting, value: Any) -> None:
 def _as_text(value: Any) -> str:
     """Write a value as a flag would give it."""
     if isinstance(value, Mapping):
-        return units.format_peers(value)
+        return notation.format_peers(value)
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
@@ -405,12 +405,12 @@ def _check_range(source: str, value: Any, about: declare.Setting) -> None:
             shown = "it holds a zero byte or cannot be encoded" if about.secret else error
             raise ConfigError(f"{source}: {shown}; give other text") from None
     if about.choices and value not in about.choices:
-        raise ConfigError(f"{source}: {units.shorten(value)} is not one of: {', '.join(about.choices)}")
+        raise ConfigError(f"{source}: {notation.shorten(value)} is not one of: {', '.join(about.choices)}")
     if about.low is None or about.high is None:
         return
     if not about.low <= value <= about.high:
         unit = f" {about.unit}" if about.unit else ""
-        shown = units.shorten(value)
+        shown = notation.shorten(value)
         raise ConfigError(f"{source}: {shown} is not between {about.low} and {about.high}{unit}")
 
 
@@ -423,7 +423,7 @@ def _fill_in(values: dict[str, Any]) -> dict[str, Any]:
         filled["secret_file"] = str(Path(filled["data_directory"]).parent / "cluster.secret")
     own = filled.get("peers", {}).get(node_id)
     if not filled.get("peer_port") and own is not None:
-        filled["peer_port"] = units.parse_address(own)[1]
+        filled["peer_port"] = notation.parse_address(own)[1]
     return filled
 
 
@@ -431,7 +431,7 @@ def _check_peers(config: NodeConfig) -> None:
     """Refuse peers that cannot be dialled. Raises ConfigError."""
     owners: dict[str, int] = {}
     for node_id, address in config.peers.items():
-        if units.parse_address(address)[0] in units.EVERY_ADDRESS:
+        if notation.parse_address(address)[0] in notation.EVERY_ADDRESS:
             raise ConfigError(
                 f"peers: node {node_id} is at {address}, which nobody can dial; give the address at which "
                 "the other nodes reach it"
@@ -474,7 +474,7 @@ def _check_together(config: NodeConfig) -> None:
     if 0 < config.input_bytes_max < LONGEST_REQUEST_BYTES:
         raise ConfigError(
             f"input_bytes_max: {config.input_bytes_max} is less than one request may have; give at least"
-            f" {units.format_bytes(LONGEST_REQUEST_BYTES)}, or 0 for a quarter of the cap"
+            f" {notation.format_bytes(LONGEST_REQUEST_BYTES)}, or 0 for a quarter of the cap"
         )
     if config.log_tail_bytes > config.log_follower_bytes:
         raise ConfigError(

@@ -20,8 +20,8 @@ from typing import Final
 
 from trikv.addresses import join_address
 from trikv.config import ConfigError
+from trikv.notation import parse_address, parse_integer
 from trikv.passwords import HOW_TO_GIVE, WANTED
-from trikv.units import parse_address, parse_integer
 
 _PIECE_BYTES: Final = 65_536
 _UNSENT_BYTES_MAX: Final = 1 << 20

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from trikv import units
+from trikv import notation
 
 
 @attrs.frozen
@@ -28,17 +28,17 @@ class Setting:
 
 def whole_number(reason: str, default: int, low: int, high: int, unit: str = "") -> Any:
     """Declare a whole number from `low` to `high`."""
-    setting = Setting(reason, units.parse_integer, unit, low, high)
+    setting = Setting(reason, notation.parse_integer, unit, low, high)
     return attrs.field(default=default, metadata={"setting": setting})
 
 
 def size(reason: str, default: int, low: int, high: int) -> Any:
     """Declare a number of bytes, from `low` to `high`; people may write ``256mb``."""
-    setting = Setting(reason, units.parse_bytes, "bytes", low, high)
+    setting = Setting(reason, notation.parse_bytes, "bytes", low, high)
     return attrs.field(default=default, metadata={"setting": setting})
 
 
-def path(reason: str, default: str, parse: Callable[[str], str] = units.parse_path) -> Any:
+def path(reason: str, default: str, parse: Callable[[str], str] = notation.parse_path) -> Any:
     """Declare text that `parse` understands, most often a path."""
     return attrs.field(default=default, metadata={"setting": Setting(reason, parse)})
 

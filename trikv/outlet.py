@@ -21,8 +21,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from trikv.notation import counted
 from trikv.system_text import LOSSLESS
-from trikv.units import counted
 
 HELD_BYTES_MAX: Final = 1 << 20
 """Some thousands of lines: a reader that stalls for minutes misses nothing."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from trikv import durable
 from trikv.config import ConfigError
-from trikv.units import counted
+from trikv.notation import counted
 
 BYTES: Final = 32
 """256 bits of entropy, twice the strength of the 128-bit MAC it keys."""

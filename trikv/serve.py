@@ -28,12 +28,12 @@ from trikv.machine.features import FeatureLevelError
 from trikv.machine.runs import set_run
 from trikv.node.descriptors import TooFewDescriptors
 from trikv.node.node import Node
+from trikv.notation import shorten
 from trikv.places import demand_directory
 from trikv.remarks import Remark
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
 from trikv.storage.layout import STATE
-from trikv.units import shorten
 
 OK: Final = 0
 FAILED: Final = 1

@@ -10,7 +10,7 @@ from tests.e2e.clients import Resp, parse_info
 from tests.e2e.cluster import NODE_IDS, Cluster, eventually, now_s, pause
 from tests.e2e.crowd import Crowd, allow_descriptors
 from tests.tools import skip_without
-from trikv.node import inputs
+from trikv.front import inputs
 from trikv.protocol.resp import encode_command
 
 CAP = 32 << 20

@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from trikv.host.seam import LINGERING_MAX, Address, Host, Listening, Wire
+from trikv.host.seam import LINGERING_MAX, Address, Host, Listening
+from trikv.host.wire import Wire
 
 T = TypeVar("T")
 

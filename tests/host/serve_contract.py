@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from tests.host.rig import Echo, Recorder, Rig, pattern, read_exactly, read_to_end, serving
-from trikv.host.seam import Wire
+from trikv.host.wire import Wire
 
 
 class ServeContract:

@@ -4,8 +4,9 @@ import pytest
 import trio
 import trio.testing
 
-from trikv.host.seam import Traffic, Wire
+from trikv.host.seam import Traffic
 from trikv.host.stream_server import Lingering, StreamWire
+from trikv.host.wire import Wire
 
 
 class Talker:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.machine.driving import Driver
 from tests.tools import require_tool
-from trikv.machine.replies import CommandError, Reply, Status
+from trikv.machine.replies import CommandError, Reply, SimpleString
 
 UNORDERED = {b"KEYS"}
 DURATIONS = {b"TTL": 2, b"PTTL": 2000, b"EXPIRETIME": 2, b"PEXPIRETIME": 2000}
@@ -70,7 +70,7 @@ def plain(reply: Reply) -> object:
     """Our reply as hiredis shows one."""
     if isinstance(reply, CommandError):
         return ("error", reply.text)
-    if isinstance(reply, Status):
+    if isinstance(reply, SimpleString):
         return reply.text.encode()
     if isinstance(reply, list):
         return [plain(each) for each in reply]

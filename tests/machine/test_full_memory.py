@@ -8,10 +8,10 @@ import pytest
 
 from tests.machine.driving import Driver, reborn, words
 from tests.redis_server import RedisConnection, RedisServer
+from trikv.machine.account import SPARE_PARTS
 from trikv.machine.commands import TABLE
 from trikv.machine.errors import EXEC_OOM, OOM
 from trikv.machine.features import FEATURE_LEVEL
-from trikv.machine.ledger import SPARE_PARTS
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.table import Kind

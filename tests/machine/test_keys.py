@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.machine.driving import NOW, Driver
 from trikv.machine.commands import keys as keys_module
 from trikv.machine.errors import DB_INDEX, INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, SYNTAX, invalid_expire
-from trikv.machine.replies import OK, CommandError, Reply, Status
+from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 
 KEYS = st.sampled_from(["a", "b", "c"])
 CONDITIONS = st.sampled_from(["", "NX", "XX", "GT", "LT", "XX GT"])
@@ -30,7 +30,7 @@ class Model:
         "RENAME": NO_SUCH_KEY,
         "RENAMENX": NO_SUCH_KEY,
         "PTTL": -2,
-        "TYPE": Status("none"),
+        "TYPE": SimpleString("none"),
         "GET": None,
     }
     """What is answered where the key is absent; 0 for all others."""
@@ -70,7 +70,7 @@ class Model:
             case "GET":
                 return b"%d" % value
             case _:
-                return 1 if name == "EXISTS" else Status("string")
+                return 1 if name == "EXISTS" else SimpleString("string")
 
     def expire(self, key: str, amount: object, condition: object) -> Reply:
         """PEXPIRE; no deadline is infinitely far."""
@@ -280,4 +280,4 @@ def test_counting_words() -> None:
         OK,
         OK,
     ]
-    assert driver.run("DBSIZE", "SET a 1", "FLUSHDB async", "TYPE a") == [0, OK, OK, Status("none")]
+    assert driver.run("DBSIZE", "SET a 1", "FLUSHDB async", "TYPE a") == [0, OK, OK, SimpleString("none")]

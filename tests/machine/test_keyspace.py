@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import NOW, Driver, reborn
+from trikv.machine.account import Account, Stored
 from trikv.machine.database import BUCKET_SHIFT, BUCKETS, Database
 from trikv.machine.digest import state_digest
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.ledger import Entry, Ledger
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
 from trikv.machine.replies import OK
 
@@ -55,7 +55,7 @@ def test_write_over_a_due_key_starts_afresh() -> None:
     driver = Driver()
     space = driver.machine.space
     driver.one("SET late 7 PX 6")
-    space.ledger.now += 6
+    space.account.now += 6
     db = space.databases[0]
     assert db.store(b"late", b"8", 0) is None
     assert db.growth(b"late", 1, 0) == 0
@@ -78,7 +78,7 @@ def test_reaping_order_follows_from_the_state() -> None:
     space.databases[1].store(b"z", b"", 5)
     space.databases[1].store(b"b", b"", 5)
     space.databases[9].store(b"x", b"", 4)
-    space.ledger.now = 5
+    space.account.now = 5
     left = []
     while space.expire(1):
         left.append([db.number for db in space.databases if db.size])
@@ -87,7 +87,7 @@ def test_reaping_order_follows_from_the_state() -> None:
 
 def test_changing_a_deadline_moves_it() -> None:
     """The index holds one deadline a key, the present one."""
-    db = Database(0, Ledger())
+    db = Database(0, Account())
     for deadline in (5, 5, 9, 0, 7):
         db.store(b"a", b"v", deadline)
         assert list(db.deadlines) == ([(deadline, b"a")] if deadline else [])
@@ -96,7 +96,7 @@ def test_changing_a_deadline_moves_it() -> None:
 def test_overwriting_keeps_the_place() -> None:
     """Order within a bucket is order of first writing; deleting and writing again goes to the end."""
     keys = together(3)
-    db = Database(0, Ledger())
+    db = Database(0, Account())
     for key in keys:
         db.store(key, b"1")
     db.store(keys[0], b"2")
@@ -109,7 +109,7 @@ def test_overwriting_keeps_the_place() -> None:
 def test_scan_slices_a_bucket() -> None:
     """COUNT holds within a bucket too: positions are hashes."""
     keys = together(9)
-    db = Database(0, Ledger())
+    db = Database(0, Account())
     for key in keys:
         db.store(key, b"")
     position, seen, steps = 0, [], 0
@@ -128,7 +128,7 @@ def test_scan_keeps_keys_of_one_hash_together() -> None:
     """Two keys with one crc32 cannot be told apart by a position, so they come in one step."""
     first, second = b"plumless", b"buckeroo"
     assert crc32(first) == crc32(second)
-    db = Database(0, Ledger())
+    db = Database(0, Account())
     db.store(first, b"")
     db.store(second, b"")
     db.store(b"other", b"")
@@ -149,7 +149,7 @@ def test_scan_keeps_keys_of_one_hash_together() -> None:
 @settings(max_examples=100, deadline=None)
 def test_scan_returns_what_stays(stay: set[bytes], count: int, changes: list[tuple[bool, bytes]]) -> None:
     """A key that is there for the whole scan comes exactly once, whatever is written meanwhile."""
-    db = Database(0, Ledger())
+    db = Database(0, Account())
     for key in sorted(stay):
         db.store(key, b"")
     seen: list[bytes] = []
@@ -188,7 +188,7 @@ def test_retired_machine_is_freed_in_slices() -> None:
     assert driver.machine.keys() == 0
     while driver.machine.release(500):
         pass
-    assert driver.machine.space.ledger.discarded == []
+    assert driver.machine.space.account.discarded == []
 
 
 def test_randomkey_varies_and_reads_change_nothing() -> None:
@@ -227,7 +227,7 @@ def test_digest_covers_every_database() -> None:
     digests = set()
     for number in range(16):
         space = Keyspace()
-        space.databases[number].restore(b"k", Entry(b"v", 1))
+        space.databases[number].restore(b"k", Stored(b"v", 1))
         digests.add(state_digest(space, Machine().settings()))
         space.databases[number].store(b"k", b"w")
         digests.add(state_digest(space, Machine().settings()))
@@ -259,7 +259,7 @@ def test_digest_covers_order() -> None:
     for keys in ((first, second), (second, first)):
         space = Keyspace()
         for key in keys:
-            space.databases[0].restore(key, Entry(b"", 1))
+            space.databases[0].restore(key, Stored(b"", 1))
         digests.append(state_digest(space, Machine().settings()))
     assert digests[0] != digests[1]
 
@@ -267,7 +267,7 @@ def test_digest_covers_order() -> None:
 class Watching:
     """A walk that has seen nothing yet."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Entry]) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored]) -> None:
         """Nothing to keep."""
 
 
@@ -285,29 +285,29 @@ def test_the_short_way_to_set_does_the_same(steps: list[tuple[str, int, int]], c
     """Whatever one replica hashes or walks meanwhile, and near the cap: versions, account, order, index."""
     short, long = Keyspace(), Keyspace()
     for space in (short, long):
-        space.ledger.cap = cap
+        space.account.cap = cap
     for what, key, number in steps:
         name = b"key" + bytes([key])
         if what == "set":
-            reply = short.databases[0].set(name, b"v" * number)
+            reply = short.databases[0].store_plain(name, b"v" * number)
             assert reply == (long.databases[0].store(name, b"v" * number) or OK)
         elif what == "hash":
             state_digest(short, Machine().settings())
         elif what == "watch":
-            short.ledger.observers = [Watching()] if number % 2 else []
+            short.account.observers = [Watching()] if number % 2 else []
         else:
             for space in (short, long):
                 db = space.databases[0]
                 if what == "until":
-                    db.store(name, b"d", space.ledger.now + number)
+                    db.store(name, b"d", space.account.now + number)
                 elif what == "drop":
                     db.drop(name)
                 elif what == "flush":
                     db.flush()
                 else:
-                    space.ledger.now += number
-    assert short.ledger.changes == long.ledger.changes
-    assert (short.ledger.used, short.ledger.soonest) == (long.ledger.used, long.ledger.soonest)
-    assert short.recount() == short.ledger.used == short.databases[0].used
+                    space.account.now += number
+    assert short.account.changes == long.account.changes
+    assert (short.account.used, short.account.soonest) == (long.account.used, long.account.soonest)
+    assert short.recount() == short.account.used == short.databases[0].used
     assert list(short.databases[0].deadlines) == list(long.databases[0].deadlines)
     assert state_digest(short, Machine().settings()) == state_digest(long, Machine().settings())

@@ -12,7 +12,7 @@ from trikv.machine.database import Database
 from trikv.machine.errors import DB_INDEX, EXEC_ERRORS, INTERNAL
 from trikv.machine.features import FEATURE_LEVEL, FeatureLevelError
 from trikv.machine.machine import Machine
-from trikv.machine.outcomes import Applied, Opened, OriginRow, Reason, Skipped
+from trikv.machine.outcomes import Applied, LifeOpened, OriginRow, Reason, Skipped
 from trikv.machine.replies import OK, CommandError, Reply
 
 SET_A = ((b"SET", b"a", b"1"),)
@@ -23,7 +23,7 @@ def test_hello_opens_a_life() -> None:
     machine = Machine()
     machine.apply_membership(1, [7])
     assert machine.row(7) is None
-    assert machine.apply(5, payload(NOW, Hello(7, b"n")), origin=7) == [Opened(b"n", 5)]
+    assert machine.apply(5, payload(NOW, Hello(7, b"n")), origin=7) == [LifeOpened(b"n", 5)]
     assert machine.row(7) == OriginRow(5, b"n", 1)
 
 
@@ -31,7 +31,7 @@ def test_repeated_hello_keeps_the_life() -> None:
     """A Hello with the row's nonce changes nothing and still tells the incarnation."""
     driver = Driver()
     driver.one("SET a 1")
-    assert driver.batch(Hello(NODE, b"life")) == [Opened(b"life", 2)]
+    assert driver.batch(Hello(NODE, b"life")) == [LifeOpened(b"life", 2)]
     assert driver.machine.row(NODE) == OriginRow(2, b"life", 2)
 
 
@@ -39,7 +39,7 @@ def test_new_hello_replaces_the_life() -> None:
     """A new nonce starts over; proposals that quote the old incarnation are skipped."""
     driver = Driver()
     driver.one("SET a 1")
-    assert driver.batch(Hello(NODE, b"next")) == [Opened(b"next", 4)]
+    assert driver.batch(Hello(NODE, b"next")) == [LifeOpened(b"next", 4)]
     assert driver.batch(Submission(NODE, 2, 2, 0, SET_A)) == [Skipped(2, 2, Reason.INCARNATION)]
     assert driver.batch(Submission(NODE, 4, 1, 0, SET_A)) == [Applied(4, 1, [OK])]
 
@@ -48,7 +48,7 @@ def test_two_lives_never_share_an_incarnation() -> None:
     """Of two Hellos of one origin in one entry the first wins, and the second sees a foreign nonce."""
     driver = Driver()
     outcomes = driver.batch(Hello(NODE, b"x"), Hello(NODE, b"y"))
-    assert outcomes == [Opened(b"x", 3), Opened(b"x", 3)]
+    assert outcomes == [LifeOpened(b"x", 3), LifeOpened(b"x", 3)]
 
 
 def test_sequence_rules() -> None:
@@ -117,7 +117,7 @@ def test_a_level_of_a_newer_release_stops_the_node() -> None:
     with pytest.raises(FeatureLevelError, match="feature level 3 and this release knows 2; start"):
         Driver(level=FEATURE_LEVEL + 1)
     driver = Driver()
-    driver.machine.space.ledger.feature_level = FEATURE_LEVEL + 1
+    driver.machine.space.account.feature_level = FEATURE_LEVEL + 1
     with pytest.raises(FeatureLevelError):
         reborn(driver.machine)
 

@@ -180,7 +180,7 @@ def test_account_never_passes_the_cap(level: int, cap: int, steps: list[tuple[bo
     That holds after every command, and EXEC meets no OOM inside.
     """
     driver = Driver(cap=cap, level=level)
-    cap += driver.machine.space.ledger.spare
+    cap += driver.machine.space.account.spare
     for is_transaction, lines in steps:
         if is_transaction:
             reply = driver.execute(*lines)

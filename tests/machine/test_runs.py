@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from tests.machine.driving import Driver, reborn
 from tests.tools import needs
 from trikv.machine import runs
+from trikv.machine.account import Stored
 from trikv.machine.batch import Transaction
 from trikv.machine.database import BUCKETS
 from trikv.machine.errors import OOM
 from trikv.machine.evaluation import RUN_MIN
-from trikv.machine.ledger import Entry
 from trikv.machine.memory import ENTRY_BYTES, KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import OK, Reply
 from trikv.machine.walk import Walk
@@ -72,7 +72,7 @@ def test_trikv_works_without_it() -> None:
         assert begun().run(*[f"SET k{number} v" for number in range(20)]) == [OK] * 20
 
 
-SOURCE_OF_VERSION = (1, "5a75ece67f4d9a294680eea16f0743554a56dbfd5965adb06f2069519447a3a8")
+SOURCE_OF_VERSION = (2, "4fd9fbc54cbdf5c638d042e084b8df707bd7784538af9c00686d1f0f2363323e")
 
 
 def test_the_version_counts_up_with_the_source() -> None:
@@ -127,13 +127,13 @@ def begun() -> Driver:
 
 def everything(driver: Driver) -> dict[str, Any]:
     """All state that a replica has, order and versions included."""
-    ledger = driver.machine.space.ledger
+    account = driver.machine.space.account
     return {
         "digest": driver.machine.digest(),
         "account": (
-            ledger.used,
-            ledger.changes,
-            ledger.soonest,
+            account.used,
+            account.changes,
+            account.soonest,
             [db.used for db in driver.machine.space.databases],
         ),
         "sizes": [db.size for db in driver.machine.space.databases],
@@ -189,9 +189,9 @@ def test_a_cap_that_no_word_holds_is_as_good_as_none() -> None:
 def test_a_counter_that_no_word_holds_is_left_to_the_loop() -> None:
     """A snapshot can say anything: the loop counts on."""
     driver = begun()
-    driver.machine.space.ledger.changes = 2**63
+    driver.machine.space.account.changes = 2**63
     assert driver.run(*[f"SET k{number} v" for number in range(10)]) == [OK] * 10
-    assert driver.machine.space.ledger.changes == 2**63 + 10
+    assert driver.machine.space.account.changes == 2**63 + 10
 
 
 @needs_it
@@ -245,15 +245,15 @@ class Shelf:
     """Buckets, and `set_run` on them."""
 
     def __init__(self, buckets: int = BUCKETS) -> None:
-        self.buckets: list[dict[bytes, Entry]] = [{} for _ in range(buckets)]
+        self.buckets: list[dict[bytes, Stored]] = [{} for _ in range(buckets)]
         self.changed = bytearray(buckets)
 
     def run(self, commands: Any, *, changes: int = 0, room: int = ROOM) -> tuple[int, int, int]:
         """(done, grown, fresh)."""
         assert runs.set_run is not None
-        return runs.set_run(commands, self.buckets, self.changed, Entry, changes, room, ENTRY_BYTES)
+        return runs.set_run(commands, self.buckets, self.changed, Stored, changes, room, ENTRY_BYTES)
 
-    def keys(self) -> dict[bytes, Entry]:
+    def keys(self) -> dict[bytes, Stored]:
         """All entries."""
         return {key: entry for bucket in self.buckets for key, entry in bucket.items()}
 
@@ -270,7 +270,7 @@ def test_versions_count_up_from_the_counter(count: int) -> None:
     shelf = Shelf()
     done, grown, fresh = shelf.run(sets(count), changes=7)
     assert (done, fresh) == (count, count)
-    expected = {key: Entry(value, 8 + at) for at, (_, key, value) in enumerate(sets(count))}
+    expected = {key: Stored(value, 8 + at) for at, (_, key, value) in enumerate(sets(count))}
     assert shelf.keys() == expected
     assert grown == sum(ENTRY_BYTES + len(key) + len(entry.value) for key, entry in expected.items())
     assert sum(shelf.changed) == sum(1 for bucket in shelf.buckets if bucket)
@@ -313,9 +313,9 @@ def test_a_key_with_a_deadline_ends_a_run() -> None:
     shelf.run(sets(10))
     for bucket in shelf.buckets:
         if b"k4" in bucket:
-            bucket[b"k4"] = Entry(b"v", 1, 5)
+            bucket[b"k4"] = Stored(b"v", 1, 5)
     assert shelf.run(sets(10), changes=10)[0] == 4
-    assert shelf.keys()[b"k4"] == Entry(b"v", 1, 5)
+    assert shelf.keys()[b"k4"] == Stored(b"v", 1, 5)
 
 
 @needs_it
@@ -335,7 +335,7 @@ def test_one_key_many_times() -> None:
     shelf = Shelf()
     done, grown, fresh = shelf.run(tuple((b"SET", b"k", bytes(size)) for size in (9, 3, 70, 5)))
     assert (done, grown, fresh) == (4, ENTRY_BYTES + 1 + 5, 1)
-    assert shelf.keys() == {b"k": Entry(bytes(5), 4)}
+    assert shelf.keys() == {b"k": Stored(bytes(5), 4)}
 
 
 @needs_it
@@ -349,13 +349,13 @@ def test_arguments_of_another_shape_are_refused() -> None:
         with pytest.raises(ValueError, match="2, 4, 8"):
             Shelf(count).run(sets(3))
     with pytest.raises(ValueError, match="a flag for each"):
-        runs.set_run(sets(3), shelf.buckets, bytearray(1), Entry, 0, ROOM, 0)
+        runs.set_run(sets(3), shelf.buckets, bytearray(1), Stored, 0, ROOM, 0)
     with pytest.raises(AttributeError):
         runs.set_run(sets(3), shelf.buckets, shelf.changed, int, 0, ROOM, 0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="no plain field"):
         runs.set_run(sets(3), shelf.buckets, shelf.changed, Computed, 0, ROOM, 0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="must be dicts"):
-        runs.set_run(sets(3), [None] * BUCKETS, shelf.changed, Entry, 0, ROOM, 0)  # type: ignore[list-item]
+        runs.set_run(sets(3), [None] * BUCKETS, shelf.changed, Stored, 0, ROOM, 0)  # type: ignore[list-item]
     with pytest.raises(OverflowError):
         shelf.run(sets(3), room=2**63)
     for changes, room in ((-1, 0), (0, -1), (2**62 + 1, 0), (0, 2**62 + 1)):
@@ -380,7 +380,7 @@ def test_nothing_leaks_and_nothing_is_freed_too_early() -> None:
     shelf = Shelf()
     commands = sets(300)
     shelf.run(commands)
-    watched = [commands[0][1], commands[0][2], Entry]
+    watched = [commands[0][1], commands[0][2], Stored]
     first = [sys.getrefcount(each) for each in watched]
     gc.collect()
     tracemalloc.start()
@@ -400,4 +400,4 @@ def test_nothing_leaks_and_nothing_is_freed_too_early() -> None:
     version = held.version
     shelf.run(commands)
     assert sys.getrefcount(held) == held_before - 1
-    assert held == Entry(b"v0", version)
+    assert held == Stored(b"v0", version)

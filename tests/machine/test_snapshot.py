@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.machine.driving import NODE, Driver, collect, reborn, restored
 from trikv.machine import codec
+from trikv.machine.account import Stored
 from trikv.machine.batch import Hello, Submission
 from trikv.machine.features import FEATURE_LEVEL
-from trikv.machine.ledger import Entry
 from trikv.machine.machine import Machine
 from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
 
@@ -76,7 +76,7 @@ def test_walk_shows_the_instant_of_its_start(
     assert document == expected
     assert walk.done
     assert collect(second) == expected
-    assert driver.machine.space.ledger.observers == []
+    assert driver.machine.space.account.observers == []
     assert driver.machine.recount() == driver.machine.used_memory
 
 
@@ -123,7 +123,7 @@ def test_the_first_line_alone_tells_the_header() -> None:
 @pytest.mark.parametrize("odd", [b"text", b"\xff", b"}\n", "\u2028,\n".encode()])
 def test_one_key_a_line_however_many_there_are(count: int, odd: bytes) -> None:
     """Few long lines are put together in another way than many short ones: to the same text."""
-    items = [(b"k%d" % n + odd, Entry(odd * n, n + 1, n % 2)) for n in range(count)]
+    items = [(b"k%d" % n + odd, Stored(odd * n, n + 1, n % 2)) for n in range(count)]
     lines = b"".join(codec.encode_keys(3, items)).split(b",\n")
     assert lines.pop() == b""
     assert len(lines) == count
@@ -173,7 +173,7 @@ def test_abort_lets_go() -> None:
     walk.abort()
     assert walk.step(10) == b""
     assert walk.done
-    assert driver.machine.space.ledger.observers == []
+    assert driver.machine.space.account.observers == []
 
 
 def document_of_small() -> bytes:

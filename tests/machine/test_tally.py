@@ -124,7 +124,7 @@ def test_to_tell_what_is_pending_costs_the_same_however_much_it_is() -> None:
 
     driver = Driver()
     driver.run(*(f"SET k{number} v EX 100" for number in range(50)), "FLUSHALL")
-    driver.machine.space.ledger.discarded = Unwalked(driver.machine.space.ledger.discarded)
+    driver.machine.space.account.discarded = Unwalked(driver.machine.space.account.discarded)
     assert driver.machine.space.pending_keys() == 50
 
 

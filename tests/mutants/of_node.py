@@ -5,155 +5,157 @@ from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 PROPOSALS: tuple[Mutant, ...] = (
     mutant(
         "proposals not re-sent after a link reset",
-        "trikv.node.driver",
+        "trikv.node.consensus.driver",
         "            self._proposals.rewind(self._now_ms)\n",
         "",
-        "node/test_mutant_driver.py::test_proposals_are_sent_again_as_soon_as_the_link_to_the_leader_is_back",
+        "node/consensus/test_driver.py::test_proposals_are_sent_again_as_soon_as_the_link_to_the_leader_is_back",
     ),
     Mutant(
         "proposals not re-sent after a link reset: nor ever without a new leader",
         (
-            Edit("trikv.node.driver", "            self._proposals.rewind(self._now_ms)\n", ""),
+            Edit("trikv.node.consensus.driver", "            self._proposals.rewind(self._now_ms)\n", ""),
             Edit(
-                "trikv.node.proposals",
+                "trikv.node.consensus.proposals",
                 "self._stalls() and now_ms >= ",
                 "False and now_ms >= ",
             ),
         ),
-        ByTest("node/test_mutant_driver.py::test_without_progress_proposals_are_sent_again_on_the_same_link"),
+        ByTest(
+            "node/consensus/test_driver.py::test_without_progress_proposals_are_sent_again_on_the_same_link"
+        ),
     ),
     mutant(
         "a timed-out proposal leaves a gap",
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "            item = window[self._sent].item\n            self._sent += 1\n",
         "            item = window[self._sent].item\n"
         "            self._sent += 1\n"
         "            if window[self._sent - 1].work is None:\n"
         "                continue\n",
-        "node/test_proposals.py::test_expiry_tells_the_never_sent_from_the_unknown",
+        "node/consensus/test_proposals.py::test_expiry_tells_the_never_sent_from_the_unknown",
     ),
     mutant(
         'waiter told "failed" on step-down',
-        "trikv.node.driver",
-        "            self._parts.logtime.follow()\n",
-        "            self._parts.logtime.follow()\n"
+        "trikv.node.consensus.driver",
+        "            self._parts.log_time.follow()\n",
+        "            self._parts.log_time.follow()\n"
         "            for pending in self._proposals._window:\n"
         "                if pending.work is not None:\n"
         "                    work, pending.work = pending.work, None\n"
         "                    self._parts.waiters.take(self._parts.waiters.incarnation, pending.sequence)\n"
         "                    work.failed(CLUSTERDOWN)\n",
-        "node/test_mutant_driver.py::test_a_leader_that_steps_down_tells_no_waiter_anything",
+        "node/consensus/test_driver.py::test_a_leader_that_steps_down_tells_no_waiter_anything",
     ),
     mutant(
         'waiter told "failed" on step-down: at its deadline',
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "                lapsed.append((pending.work, INDETERMINATE))\n",
         "                lapsed.append((pending.work, CLUSTERDOWN))\n",
-        "node/test_proposals.py::test_expiry_tells_the_never_sent_from_the_unknown",
+        "node/consensus/test_proposals.py::test_expiry_tells_the_never_sent_from_the_unknown",
     ),
     mutant(
         "what a snapshot's install passed by is proposed again",
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "                    passed.append((pending.work, INDETERMINATE))\n"
         "                    pending.work = None\n",
         "                    pass\n",
-        "node/test_proposals.py::test_snapshot_with_another_lifes_row_proposes_nothing_again",
+        "node/consensus/test_proposals.py::test_snapshot_with_another_lifes_row_proposes_nothing_again",
     ),
     mutant(
         "reply before the quorum: when proposed",
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "            self._waiters.expect(sequence, work)\n            return True\n",
         "            self._waiters.expect(sequence, work)\n"
         "            self._waiters.take(self._waiters.incarnation, sequence)\n"
         "            work.answered([b'OK'] * len(work.commands))\n"
         "            return True\n",
-        "node/test_mutant_driver.py::test_nobody_is_answered_by_the_proposing_of_his_write",
+        "node/consensus/test_driver.py::test_nobody_is_answered_by_the_proposing_of_his_write",
     ),
 )
 
 JOINING: tuple[Mutant, ...] = (
     mutant(
         "joined commands get each other's replies",
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "        work.answered(replies[start:end])\n",
         "        work.answered(replies[-end : len(replies) - start])\n",
-        "node/test_joining.py::test_single_commands_of_one_turn_travel_as_one_proposal",
+        "node/consensus/test_joining.py::test_single_commands_of_one_turn_travel_as_one_proposal",
     ),
     mutant(
         "commands of two databases are joined",
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "                or work.db != first.db\n",
         "",
-        "node/test_joining.py::test_whatever_else_travels_alone[another database]",
+        "node/consensus/test_joining.py::test_whatever_else_travels_alone[another database]",
     ),
     mutant(
         "commands of two turns are joined",
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "                or due_ms != deadline_ms\n",
         "",
-        "node/test_joining.py::test_what_came_at_another_time_is_not_joined",
+        "node/consensus/test_joining.py::test_what_came_at_another_time_is_not_joined",
     ),
     mutant(
         "a transaction is joined like a single command",
-        "trikv.node.units",
+        "trikv.front.turn",
         "        return 0 if self.mixed or self.reads else",
         "        return 0 if self.reads else",
-        "node/client/test_pipelines.py::test_which_works_may_share_a_proposal[transaction]",
+        "front/test_pipelines.py::test_which_works_may_share_a_proposal[transaction]",
     ),
     mutant(
         "a pipeline that reads shares what its reads may answer",
-        "trikv.node.units",
+        "trikv.front.turn",
         "        return 0 if self.mixed or self.reads else",
         "        return 0 if self.mixed else",
-        "node/client/test_pipelines.py::test_which_works_may_share_a_proposal[reads]",
+        "front/test_pipelines.py::test_which_works_may_share_a_proposal[reads]",
     ),
 )
 
 APPLYING: tuple[Mutant, ...] = (
     mutant(
         "what the applier leaves undone is forgotten",
-        "trikv.node.applier",
+        "trikv.node.state.applier",
         "            self._is_behind = True\n            self._bell.put(None)\n",
         "            self._is_behind = True\n",
-        "node/test_applier.py::test_what_takes_long_goes_on_in_a_task_and_in_order",
+        "node/state/test_applier.py::test_what_takes_long_goes_on_in_a_task_and_in_order",
     ),
     mutant(
         "reads held for an index are served only by the next read",
-        "trikv.node.applier",
+        "trikv.node.state.applier",
         "                if self._held:\n                    self._release_reads()\n",
         "",
-        "node/test_mutant_applier.py::test_a_read_waits_until_its_index_is_applied",
+        "node/state/test_applier_order.py::test_a_read_waits_until_its_index_is_applied",
     ),
 )
 
 LINKS: tuple[Mutant, ...] = (
     mutant(
         "a link forgets what the kernel did not take",
-        "trikv.node.links",
+        "trikv.node.peers.links",
         "                self._rest = data[taken:]\n",
         "                self._rest = data[:0]\n",
-        "node/test_mutant_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+        "node/peers/test_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
     ),
     mutant(
         "a link sends past what is blocked",
-        "trikv.node.links",
+        "trikv.node.peers.links",
         "        if not self._is_blocked:\n",
         "        if sender is not None:\n",
-        "node/test_mutant_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+        "node/peers/test_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
     ),
     mutant(
         "a link's task does not learn of a backlog",
-        "trikv.node.links",
+        "trikv.node.peers.links",
         "            self._is_blocked = True\n            self._bell.put(None)\n",
         "            self._is_blocked = True\n",
-        "node/test_mutant_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+        "node/peers/test_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
     ),
     mutant(
         "a new link goes on with the rest of the last one",
-        "trikv.node.links",
+        "trikv.node.peers.links",
         '        self._rest, self._is_blocked = b"", False\n',
         "",
-        "node/test_mutant_links.py::test_a_new_link_owes_nothing_of_the_last_one",
+        "node/peers/test_links.py::test_a_new_link_owes_nothing_of_the_last_one",
     ),
     mutant(
         "a cancelled write goes on behind its caller's back",
@@ -168,147 +170,147 @@ LINKS: tuple[Mutant, ...] = (
 READS: tuple[Mutant, ...] = (
     mutant(
         "follower read before its applied index reached the read index",
-        "trikv.node.applier",
+        "trikv.node.state.applier",
         "        if order.index > self.position.index:\n            self._held_count += 1\n",
         "        if False:\n            self._held_count += 1\n",
-        "node/test_mutant_applier.py::test_a_read_waits_until_its_index_is_applied",
+        "node/state/test_applier_order.py::test_a_read_waits_until_its_index_is_applied",
     ),
     mutant(
         "ReadIndex id reused",
-        "trikv.node.reads",
+        "trikv.node.consensus.reads",
         "        self._counter += 1\n",
         "        self._counter = len(self._asked) + 1\n",
-        "node/test_reads.py::test_ids_are_never_used_again",
+        "node/consensus/test_reads.py::test_ids_are_never_used_again",
     ),
     mutant(
         "read from the leader without a quorum round: by the node itself",
-        "trikv.node.driver",
+        "trikv.node.consensus.driver",
         "            accepted = raft.read(reads.ask(now), by_lease=by_lease)\n",
         "            accepted = True\n"
-        "            self._serve((reads.ask(now),), raft.commit, self._parts.logtime.now_ms(now))\n",
+        "            self._serve((reads.ask(now),), raft.commit, self._parts.log_time.now_ms(now))\n",
         "node/test_whole_node.py::test_isolated_leader_answers_neither_reads_nor_writes",
     ),
     mutant(
         "a linearizable read is answered by the lease",
-        "trikv.node.driver",
+        "trikv.node.consensus.driver",
         "raft.read(reads.ask(now), by_lease=by_lease)",
         "raft.read(reads.ask(now), by_lease=True)",
-        "node/test_leases.py::test_a_leader_asks_a_majority_unless_it_is_told_otherwise",
+        "node/consensus/test_lease_reads.py::test_a_leader_asks_a_majority_unless_it_is_told_otherwise",
     ),
     mutant(
         "a linearizable read is answered by the lease: a follower's",
-        "trikv.node.driver",
+        "trikv.node.consensus.driver",
         "raft.read(read, by_lease=by_lease)",
         "raft.read(read, by_lease=True)",
-        "node/test_leases.py::test_a_leader_answers_a_follower_as_that_one_is_configured",
+        "node/consensus/test_lease_reads.py::test_a_leader_answers_a_follower_as_that_one_is_configured",
     ),
     mutant(
         "a linearizable read is answered by the lease: a dump's barrier",
-        "trikv.node.driver",
+        "trikv.node.consensus.driver",
         "by_lease = reads.by_lease and not self.stopping",
         "by_lease = reads.by_lease",
-        "node/test_leases.py::test_a_stop_asks_a_majority_before_it_dumps",
+        "node/consensus/test_lease_reads.py::test_a_stop_asks_a_majority_before_it_dumps",
     ),
 )
 
 TIME: tuple[Mutant, ...] = (
     mutant(
         "log time goes back at election",
-        "trikv.node.logtime",
+        "trikv.node.consensus.log_time",
         "        self.last_stamp_ms = max(self.last_stamp_ms, stamp_ms)\n",
         "        pass\n",
-        "node/test_logtime.py::test_leader_never_starts_below_what_the_log_has_seen",
+        "node/consensus/test_log_time.py::test_leader_never_starts_below_what_the_log_has_seen",
     ),
     mutant(
         "log time goes back at election: it starts below the last stamp",
-        "trikv.node.logtime",
+        "trikv.node.consensus.log_time",
         "        self._origin_ms = max(self.last_stamp_ms, lower_median(clocks_ms))\n",
         "        self._origin_ms = lower_median(clocks_ms)\n",
-        "node/test_logtime.py::test_leader_never_starts_below_what_the_log_has_seen",
+        "node/consensus/test_log_time.py::test_leader_never_starts_below_what_the_log_has_seen",
     ),
     mutant(
         "TTL by the local clock: the leader's alone decides log time",
-        "trikv.node.logtime",
+        "trikv.node.consensus.log_time",
         "    return sorted(values)[(len(values) - 1) // 2]\n",
         "    return values[0]\n",
-        "node/test_logtime.py::test_one_clock_years_ahead_decides_nothing",
+        "node/consensus/test_log_time.py::test_one_clock_years_ahead_decides_nothing",
     ),
 )
 
 SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "snapshot written with a later index than its state: named by what is durable",
-        "trikv.node.snapshotter",
+        "trikv.node.state.snapshotter",
         "            meta, bytes_applied = applier.position, applier.bytes_applied\n",
         "            meta, bytes_applied = applier.position, applier.bytes_applied\n"
         "            later = max(meta.index, self._durable_index())\n"
         "            meta = SnapshotMeta(later, meta.term, meta.membership)\n",
-        "node/test_mutant_snapshots.py::test_a_snapshot_is_not_named_by_what_is_durable_but_by_what_is_applied",
+        "node/state/test_snapshotter.py::test_a_snapshot_is_not_named_by_what_is_durable_but_by_what_is_applied",
     ),
     mutant(
         "snapshot ahead of the own log",
-        "trikv.node.snapshotter",
+        "trikv.node.state.snapshotter",
         "        while self._durable_index() < index:\n",
         "        while False:\n",
-        "node/test_mutant_snapshots.py::test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_disk",
+        "node/state/test_snapshotter.py::test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_disk",
     ),
     mutant(
         "compaction past what a snapshot covers",
-        "trikv.node.snapshotter",
+        "trikv.node.state.snapshotter",
         "            self._inbox.put(Compact(meta))\n",
         "            self._inbox.put(Compact(applier.position))\n",
-        "node/test_mutant_snapshots.py::test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_disk",
+        "node/state/test_snapshotter.py::test_a_snapshot_bears_the_index_of_its_state_and_waits_for_the_own_disk",
     ),
     mutant(
         "compaction past what a snapshot covers: in memory, past what is durable",
-        "trikv.node.retention",
+        "trikv.node.consensus.retention",
         "        done = min(applied, raft.durable_index)\n",
         "        done = applied\n",
-        "node/test_retention.py::test_what_is_not_applied_or_not_durable_stays",
+        "node/consensus/test_retention.py::test_what_is_not_applied_or_not_durable_stays",
     ),
     mutant(
         "the log in memory is bounded by the second, not by bytes",
-        "trikv.node.driver",
+        "trikv.node.consensus.driver",
         "        elif self._parts.retention.is_due(raft.log_bytes):\n            self._trim_log(now)\n",
         "",
-        "node/test_retention.py::test_a_leader_drops_as_it_writes",
+        "node/consensus/test_retention.py::test_a_leader_drops_as_it_writes",
     ),
     mutant(
         "a snapshot of another cluster is installed",
-        "trikv.node.snapshotter",
+        "trikv.node.state.snapshotter",
         "if header.cluster != self._identity.cluster:",
         "if not header.cluster:",
-        "node/test_mutant_snapshots.py::test_a_snapshot_of_another_cluster_is_refused[somebody else's!--1]",
+        "node/state/test_snapshotter.py::test_a_snapshot_of_another_cluster_is_refused[somebody else's!--1]",
     ),
     mutant(
         "the local cap decides at apply",
         "trikv.node.node",
         "        raft = self._raft(opened, identity)\n",
         "        raft = self._raft(opened, identity)\n"
-        "        opened.machine.space.ledger.cap = config.maxmemory\n"
-        "        opened.machine.space.ledger.is_founded = True\n",
-        "node/test_mutant_caps.py::test_files_that_name_different_caps_make_no_replicas_differ",
+        "        opened.machine.space.account.cap = config.maxmemory\n"
+        "        opened.machine.space.account.is_founded = True\n",
+        "node/test_caps.py::test_files_that_name_different_caps_make_no_replicas_differ",
     ),
     mutant(
         "dump written before the last acknowledged entry applied",
         "trikv.node.stopping",
         "            complete = await self._barrier()\n",
         "            complete = True\n",
-        "node/test_mutant_snapshots.py::test_the_dump_waits_for_its_barrier[True]",
+        "node/state/test_snapshotter.py::test_the_dump_waits_for_its_barrier[True]",
     ),
     mutant(
         "a founding disk need not be blank",
-        "trikv.node.founding",
+        "trikv.node.peers.founding",
         "        if standing.blank and set(standing.configured) == set(self._addresses):\n",
         "        if set(standing.configured) == set(self._addresses):\n",
-        "node/test_founding.py::test_a_member_of_a_cluster_among_us_forbids_founding",
+        "node/peers/test_founding.py::test_a_member_of_a_cluster_among_us_forbids_founding",
     ),
     mutant(
         "empty disk votes under its old id: it is adopted as a voter",
-        "trikv.node.founding",
+        "trikv.node.peers.founding",
         "    named = any(member.id == peer and member.disk == disk for member in membership.members)\n",
         "    named = True\n",
-        "node/test_founding.py::test_named_disk_starts_as_voter_any_other_as_learner",
+        "node/peers/test_founding.py::test_named_disk_starts_as_voter_any_other_as_learner",
     ),
     mutant(
         "empty disk votes under its old id: the log is gone, the identity is not",
@@ -319,120 +321,120 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "the writer reports the first job of a batch only",
-        "trikv.node.writer",
+        "trikv.node.state.writer",
         "        self._inbox.put(Persisted(jobs[-1].number))\n",
         "        self._inbox.put(Persisted(jobs[0].number))\n",
-        "node/test_mutant_applier.py::test_the_writer_reports_a_batch_after_its_sync_and_all_of_it",
+        "node/state/test_applier_order.py::test_the_writer_reports_a_batch_after_its_sync_and_all_of_it",
     ),
 )
 
 CONVERSATIONS: tuple[Mutant, ...] = (
     mutant(
         "reply order swapped inside a pipeline",
-        "trikv.node.conversation",
+        "trikv.front.conversation",
         "encode_many(replies, self.connection.resp_version)",
         "encode_many(replies[::-1], self.connection.resp_version)",
-        "node/client/test_mutant_order.py::test_a_pipeline_of_the_machines_commands_alone_is_answered_in_order",
+        "front/test_order.py::test_a_pipeline_of_the_machines_commands_alone_is_answered_in_order",
     ),
     mutant(
         "reply order swapped inside a pipeline: between the node's and the machine's",
-        "trikv.node.units",
+        "trikv.front.turn",
         "                case Local():\n                    yield _evaluate",
         "                case Local() if step < len(answered):\n"
         "                    yield answered[step], slot.typed, slot.args\n"
         "                case Local():\n                    yield _evaluate",
-        "node/client/test_conversation.py::test_a_pipeline_is_answered_in_order_by_one_send",
+        "front/test_conversation.py::test_a_pipeline_is_answered_in_order_by_one_send",
     ),
     mutant(
         "MULTI split over two entries",
-        "trikv.node.intake",
+        "trikv.front.intake",
         "        elif self.caller.transactions.open and not plan.acts_inside:\n",
         "        elif (\n"
         "            self.caller.transactions.open\n"
         "            and not plan.acts_inside\n"
-        "            and self.caller.transactions.argument_bytes < self._limits.unit_bytes_max\n"
+        "            and self.caller.transactions.argument_bytes < self._limits.turn_bytes_max\n"
         "        ):\n",
-        "node/client/test_mutant_order.py::test_a_transaction_longer_than_a_unit_is_still_one_step_of_one_work",
+        "front/test_order.py::test_a_transaction_longer_than_a_unit_is_still_one_step_of_one_work",
     ),
     mutant(
         "an EXEC in the pipeline of its WATCH does not know the versions",
-        "trikv.node.intake",
+        "trikv.front.intake",
         "            # An EXEC behind it must know the versions.\n            self._cut = True\n",
         "",
-        "node/client/test_transactions.py::test_watch_and_exec_in_one_pipeline",
+        "front/test_transaction.py::test_watch_and_exec_in_one_pipeline",
     ),
 )
 
 TURNS: tuple[Mutant, ...] = (
     mutant(
         "the timer's call is lost beside a late answer",
-        "trikv.node.gathering",
+        "trikv.node.consensus.turns",
         "if self._inbox.was_called or not all(map(self._can_wait, batch)):",
         "if batch and not all(map(self._can_wait, batch)):",
-        "node/test_gathering.py::test_a_wake_up_brings_what_waits",
+        "node/consensus/test_turns.py::test_a_wake_up_brings_what_waits",
     ),
     mutant(
         "an answer that decides is kept for later",
-        "trikv.node.gathering",
-        "return self._raft.is_late(event.peer, event.disk, message)",
+        "trikv.node.consensus.turns",
+        "return self._raft.answer_can_wait(event.peer, event.disk, message)",
         "return True",
-        "node/test_gathering.py::test_what_raft_needs_now_does_not_wait",
+        "node/consensus/test_turns.py::test_what_raft_needs_now_does_not_wait",
     ),
     mutant(
         "a peer's clock stands still while its answer waits",
-        "trikv.node.gathering",
+        "trikv.node.consensus.turns",
         "message.wall_ms + elapsed_ms",
         "message.wall_ms",
-        "node/test_gathering.py::test_a_peers_clock_goes_on_while_its_answer_waits",
+        "node/consensus/test_turns.py::test_a_peers_clock_goes_on_while_its_answer_waits",
     ),
     mutant(
         "requests are held for as long as a batch takes",
-        "trikv.node.pacing",
+        "trikv.node.consensus.pacing",
         "now_ms - since_ms >= HOLD_MS",
         "now_ms < since_ms",
-        "node/test_pacing.py::test_a_slow_batch_does_not_hold_up_the_next",
+        "node/consensus/test_pacing.py::test_a_slow_batch_does_not_hold_up_the_next",
     ),
     mutant(
         "what is to be applied waits for every job of the disk",
-        "trikv.node.pacing",
+        "trikv.node.consensus.pacing",
         "        if job is None and may_wait and persisted < issued:\n",
         "        if may_wait and persisted < issued:\n",
-        "node/test_pacing.py::test_a_follower_answers_the_leader_before_it_applies",
+        "node/consensus/test_pacing.py::test_a_follower_answers_the_leader_before_it_applies",
     ),
     mutant(
         "what is to be applied waits for a disk that hangs",
-        "trikv.node.pacing",
+        "trikv.node.consensus.pacing",
         "persisted < job and now_ms - self._since_ms < DISK_FIRST_MS",
         "persisted < job",
-        "node/test_pacing.py::test_a_disk_that_hangs_does_not_keep_a_follower_from_applying",
+        "node/consensus/test_pacing.py::test_a_disk_that_hangs_does_not_keep_a_follower_from_applying",
     ),
     mutant(
         "deadlines behind one that was given up are forgotten",
-        "trikv.node.proposals",
+        "trikv.node.consensus.proposals",
         "        for pending in self._window:  # in",
         "        for pending in [p for p in self._window if p is self._window[0]]:  # in",
-        "node/test_pacing.py::test_deadlines_behind_one_that_was_given_up_are_kept",
+        "node/consensus/test_pacing.py::test_deadlines_behind_one_that_was_given_up_are_kept",
     ),
     mutant(
         "a refused clock entry is asked for again at once",
-        "trikv.node.leading",
+        "trikv.node.consensus.leading",
         "        self._last_batch_ms = boot_ms\n        batch",
         "        batch",
-        "node/test_leading.py::test_a_clock_entry_that_is_refused_is_tried_again_at_its_distance",
+        "node/consensus/test_leading.py::test_a_clock_entry_that_is_refused_is_tried_again_at_its_distance",
     ),
     mutant(
         "a read answered at once misses a committed entry",
-        "trikv.node.leasing",
+        "trikv.node.consensus.lease_reads",
         "if index is None or applier.position.index < index:",
         "if index is None:",
-        "node/test_leases.py::test_no_read_is_answered_at_once_that_could_miss_something",
+        "node/consensus/test_lease_reads.py::test_no_read_is_answered_at_once_that_could_miss_something",
     ),
     mutant(
         "a read answered at once without a lease",
-        "trikv.node.leasing",
+        "trikv.node.consensus.lease_reads",
         "index = self._lease_index(now_ms)",
         "index = self._applier.position.index",
-        "node/test_leases.py::test_a_read_is_answered_where_it_comes_in_while_the_lease_holds",
+        "node/consensus/test_lease_reads.py::test_a_read_is_answered_where_it_comes_in_while_the_lease_holds",
     ),
 )
 

@@ -219,7 +219,7 @@ REPLICATION: tuple[Mutant, ...] = (
         "            self._messages.append((to, message))\n"
         "        else:\n"
         "            self._hold(self._next_job - 1, to, message)\n",
-        "node/test_mutant_driver.py::test_heartbeats_leave_while_the_disk_is_busy",
+        "node/consensus/test_driver.py::test_heartbeats_leave_while_the_disk_is_busy",
     ),
     mutant(
         "the window never shrinks",

@@ -54,55 +54,55 @@ DATABASES: tuple[Mutant, ...] = (
     ),
     mutant(
         "a SELECT in a pipeline is forgotten with it",
-        "trikv.node.intake",
-        "        self.caller.connection.database = database\n        if unit.commands:\n",
-        "        if not unit.commands:\n"
+        "trikv.front.intake",
+        "        self.caller.connection.database = database\n        if turn.commands:\n",
+        "        if not turn.commands:\n"
         "            self.caller.connection.database = database\n"
-        "        if unit.commands:\n",
-        "node/client/test_conversation.py::test_select_holds_for_what_follows",
+        "        if turn.commands:\n",
+        "front/test_conversation.py::test_select_holds_for_what_follows",
     ),
     mutant(
         "a SELECT at the head of a pipeline is meant for the next",
-        "trikv.node.intake",
-        "            unit.database = database\n",
+        "trikv.front.intake",
+        "            turn.database = database\n",
         "",
-        "node/client/test_conversation.py::test_select_at_the_head_of_a_pipeline_holds_for_all_of_it",
+        "front/test_conversation.py::test_select_at_the_head_of_a_pipeline_holds_for_all_of_it",
     ),
     mutant(
         "a SELECT inside MULTI holds before its EXEC",
-        "trikv.node.intake",
+        "trikv.front.intake",
         "            transactions.decides = True\n",
         "            transactions.decides = True\n"
         "            self.caller.connection.database = int(args[1])\n",
-        "node/client/test_transactions.py::test_select_inside_holds_only_if_the_transaction_took_place",
+        "front/test_transaction.py::test_select_inside_holds_only_if_the_transaction_took_place",
     ),
     mutant(
         "a read is answered from the first database",
-        "trikv.node.applier",
+        "trikv.node.state.applier",
         "read(work.db, work.commands, at_ms",
         "read(0, work.commands, at_ms",
         "node/test_whole_commands.py::test_every_database_is_served_by_every_node",
     ),
     mutant(
         "RESET leaves the database",
-        "trikv.node.local.connection",
+        "trikv.front.commands.connection",
         "    connection.database = 0\n    connection.resp_version = 2\n",
         "    connection.resp_version = 2\n",
-        "node/client/test_connection_commands.py::test_quit_and_reset_need_no_password",
+        "front/commands/test_connection.py::test_quit_and_reset_need_no_password",
     ),
     mutant(
         "a WATCH is of the first database",
-        "trikv.node.transactions",
+        "trikv.front.transaction",
         "caller.transactions.watch(caller.connection.database, args[1:], versions)",
         "caller.transactions.watch(0, args[1:], versions)",
-        "node/client/test_transactions.py::test_watch_is_by_database",
+        "front/test_transaction.py::test_watch_is_by_database",
     ),
     mutant(
         "UNWATCH forgets nothing",
-        "trikv.node.local.transactions",
+        "trikv.front.commands.transactions",
         "    caller.transactions.unwatch()\n",
         "",
-        "node/client/test_transactions.py::test_unwatch_forgets",
+        "front/test_transaction.py::test_unwatch_forgets",
     ),
 )
 
@@ -117,15 +117,15 @@ DEADLINES: tuple[Mutant, ...] = (
     mutant(
         "RENAME drops the deadline",
         "trikv.machine.commands.keys",
-        "        db.put(newkey, entry.value, entry.deadline)\n",
-        "        db.put(newkey, entry.value)\n",
+        "        db.put_unchecked(newkey, entry.value, entry.deadline)\n",
+        "        db.put_unchecked(newkey, entry.value)\n",
         "machine/test_keys.py::test_rename_takes_deadline_and_place",
     ),
     mutant(
         "a deadline in the past leaves the key",
         "trikv.machine.commands.expiry",
-        "    if when <= db.ledger.now:\n        db.drop(key)\n        return 1\n",
-        "    if when <= db.ledger.now:\n        return 1\n",
+        "    if when <= db.account.now:\n        db.drop(key)\n        return 1\n",
+        "    if when <= db.account.now:\n        return 1\n",
         "machine/test_keys.py::test_expire_in_all_units",
     ),
     mutant(
@@ -154,21 +154,21 @@ DEADLINES: tuple[Mutant, ...] = (
 ACTS: tuple[Mutant, ...] = (
     mutant(
         "WAIT counts the leader among the others",
-        "trikv.node.actions",
+        "trikv.node.operations",
         "            return max(0, held - 1)\n",
         "            return max(0, held)\n",
         "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
     ),
     mutant(
         "WAIT answers at once",
-        "trikv.node.actions",
-        "                while held - 1 < wanted and not action.abandoned:\n",
+        "trikv.node.operations",
+        "                while held - 1 < wanted and not operation.abandoned:\n",
         "                while False:\n",
         "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
     ),
     mutant(
         "a BACKUP does not wait for what was acknowledged",
-        "trikv.node.actions",
+        "trikv.node.operations",
         "                reply = await self._after_barrier(self._backup)\n",
         "                reply = await self._backup()\n",
         "node/test_whole_commands.py::test_backup_of_a_node_that_is_cut_off_waits_until_it_has_caught_up",

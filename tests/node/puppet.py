@@ -11,16 +11,16 @@ import trio
 from tests.node.counting import until
 from tests.node.simcluster import PORT, SECRET, SimCluster
 from trikv.node.events import Event, LinkUp, PeerSaid
-from trikv.node.links import Identity, Links
 from trikv.node.mailbox import Mailbox
+from trikv.node.peers.links import Identity, Links
 from trikv.protocol.frames import DEFAULT_LIMITS
 from trikv.protocol.messages import (
+    DiskStanding,
     PeerMessage,
     ReadReply,
     ReadRequest,
     SnapshotAck,
     SnapshotChunk,
-    Standing,
 )
 from trikv.raft.messages import (
     AppendAck,
@@ -141,7 +141,7 @@ class Puppet:
     async def welcomed(self, peer: int) -> None:
         """Wait until `peer` has noticed that a life began here: its link to this machine stands."""
         await self.linked(peer)
-        await self.hear(Standing, peer)
+        await self.hear(DiskStanding, peer)
 
     async def lead(self, peer: int, term: int) -> None:
         """Make `peer` follow this puppet in `term`, and go on doing so."""

@@ -7,8 +7,8 @@ import hiredis
 import trio
 
 from trikv.config import NodeConfig
-from trikv.node.loading import Document
 from trikv.node.node import Node
+from trikv.node.state.loading import Document
 from trikv.protocol.resp import encode_command
 from trikv.raft.roles import Role
 from trikv.sim.determinism import simulate

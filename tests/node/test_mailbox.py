@@ -30,9 +30,9 @@ async def test_put_wakes_a_sleeping_consumer_once_for_all() -> None:
         await wait_all_tasks_blocked()
         mailbox.put(1)
         mailbox.put(2)
-        mailbox.put_quietly(3)
+        mailbox.put_without_waking(3)
         await wait_all_tasks_blocked()
-        mailbox.put_quietly(4)
+        mailbox.put_without_waking(4)
         await wait_all_tasks_blocked()
         assert batches == [[1, 2, 3]], "quiet items wake nobody"
         mailbox.put(5)

@@ -9,7 +9,7 @@ from tests.node.puppet import Puppet, identity_of, possess
 from tests.node.simcluster import SimCluster, run_cluster
 from trikv.machine.batch import Submission
 from trikv.machine.features import FEATURE_LEVEL
-from trikv.protocol.messages import Forward, JoinRequest, Standing
+from trikv.protocol.messages import DiskStanding, Forward, JoinRequest
 from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.membership import is_single_change
 from trikv.raft.messages import RequestVote, VoteAck
@@ -58,7 +58,7 @@ def test_a_node_of_no_configuration_is_not_let_in() -> None:
         stray.begin()
         await stray.linked(leader)
         stray.say(
-            leader, Standing(True, BLANK_CLUSTER, (9,), b"", FEATURE_LEVEL)
+            leader, DiskStanding(True, BLANK_CLUSTER, (9,), b"", FEATURE_LEVEL)
         )  # its release is no obstacle
         before = members_of(cluster.parts(leader).raft.membership)
         await ask(stray, leader, 3)

@@ -23,7 +23,7 @@ from tests.node.looking import (
 from tests.node.puppet import Puppet, identity_of, possess
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.node.test_promise_time import HOUR_MS, rising, turn_clocks
-from trikv.node.header import header_of
+from trikv.node.state.header import header_of
 from trikv.raft.types import Entry, EntryKind, SnapshotMeta
 from trikv.sim.volume import Keep
 

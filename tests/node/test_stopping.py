@@ -9,7 +9,7 @@ import trio
 
 from tests.node.counting import others, until
 from tests.node.simcluster import Client, SimCluster, run_cluster
-from trikv.node.dumps import DUMP
+from trikv.node.state.dumps import DUMP
 from trikv.sim.volume import Keep
 
 STILL_S = 2.0

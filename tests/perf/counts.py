@@ -21,7 +21,7 @@ import trio
 
 import trikv
 from tests.node.simcluster import Client, SimCluster, run_cluster
-from trikv.node.driver import Driver
+from trikv.node.consensus.driver import Driver
 from trikv.sim.life import OWNER, Life
 
 CLIENTS = 20

@@ -26,11 +26,17 @@ STAGES = (
     ("sockets: accept, recv, send, wake-ups", ("host/hub", "host/stream")),
     ("parse", ("protocol/client", "protocol/arrays", "protocol/telnet", "protocol/events")),
     ("replies", ("protocol/resp", "protocol/render", "machine/replies")),
-    ("intake: conversation, plans, units", ("node/conversation", "node/intake", "node/plans", "node/units")),
-    ("intake: connections, transactions, local", ("node/connections", "node/transactions", "node/local")),
-    ("links to peers, frames", ("node/links", "protocol/", "node/transfers", "host/peer", "host/sockets")),
-    ("log: encode, hand to the writer", ("node/writer", "storage/", "host/worker", "host/disk")),
-    ("apply", ("node/applier", "machine/")),
+    (
+        "intake: conversation, dispatch, turn",
+        ("front/conversation", "front/intake", "front/dispatch", "front/turn"),
+    ),
+    ("intake: connections, transactions, commands", ("front/",)),
+    (
+        "links to peers, frames",
+        ("node/peers/links", "protocol/", "node/state/transfers", "host/peer", "host/sockets"),
+    ),
+    ("log: encode, hand to the writer", ("node/state/writer", "storage/", "host/worker", "host/disk")),
+    ("apply", ("node/state/applier", "machine/")),
     ("raft", ("raft/",)),
     ("driver: turns, proposals, reads, timer", ("node/",)),
     ("host: clocks, entropy", ("host/",)),
@@ -86,7 +92,7 @@ class Profile:
 
 
 def stage_of(place: str) -> str:
-    """The stage a function (``node/driver.py:turn``) belongs to."""
+    """The stage a function (``node/consensus/driver.py:turn``) belongs to."""
     if not place:
         return TRIO
     return next((stage for stage, prefixes in STAGES if place.startswith(prefixes)), "rest")

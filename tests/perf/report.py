@@ -8,7 +8,7 @@ import attrs
 from tests.perf.arena import Run
 from tests.perf.machine import Machine
 from tests.perf.rows import Duel, Solo
-from trikv.units import counted
+from trikv.notation import counted
 
 _GENERATOR_BUSY = 0.9
 """Above this part of a processor the generator may have been the limit."""

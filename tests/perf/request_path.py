@@ -22,16 +22,16 @@ from typing import Any, cast
 import attrs
 import msgspec
 
+from trikv.front.connections import Connections
+from trikv.front.conversation import Conversation
+from trikv.front.seam import RuntimeSettings, Service, Work
+from trikv.front.statistics import Statistics
 from trikv.host.cork import Cork
 from trikv.host.hub_wire import HubWire
 from trikv.host.seam import Traffic
 from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
-from trikv.node.connections import Connections
-from trikv.node.conversation import Conversation
-from trikv.node.service import RuntimeSettings, Service, Work
-from trikv.node.statistics import Statistics
 from trikv.protocol.client import ClientWire
 from trikv.protocol.resp import encode_command
 

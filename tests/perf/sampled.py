@@ -54,7 +54,7 @@ class Sampler:
 
 
 def _place(frame: FrameType | None) -> str:
-    """``node/driver.py:turn`` of the innermost frame in trikv; empty where there is none."""
+    """``node/consensus/driver.py:turn`` of the innermost frame in trikv; empty where there is none."""
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(_ROOT) and path.name not in _OUTSIDE:

@@ -22,6 +22,7 @@ import attrs
 import trio
 
 from tests.power.disks import MODES, Disks, PowerError, unable
+from trikv.notation import counted
 from trikv.torture.crowd import Crowd
 from trikv.torture.evidence import Evidence, Outcome
 from trikv.torture.judge import Findings, judge
@@ -30,7 +31,6 @@ from trikv.torture.options import NODES
 from trikv.torture.ports import Ports
 from trikv.torture.reading import Reader
 from trikv.torture.system import TortureError
-from trikv.units import counted
 
 CLIENTS = 12
 WHOLE_S = 60.0

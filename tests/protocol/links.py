@@ -6,6 +6,7 @@ from trikv.protocol.events import NEED_DATA
 from trikv.protocol.frames import PieceLimits
 from trikv.protocol.messages import (
     BootstrapRecord,
+    DiskStanding,
     Drained,
     Draining,
     DurableReply,
@@ -19,7 +20,6 @@ from trikv.protocol.messages import (
     ReadRequest,
     SnapshotAck,
     SnapshotChunk,
-    Standing,
 )
 from trikv.protocol.peer import BLANK_CLUSTER, Established, PeerHandshake, PeerWire, Send, password_mark
 from trikv.raft.messages import (
@@ -70,12 +70,12 @@ ONE_OF_EACH: tuple[PeerMessage, ...] = (
     SnapshotAck(3, 9, -1),
     DurableRequest(12, 9),
     DurableReply(12, 2),
-    Standing(True, BLANK_CLUSTER, (1, 2, 3)),
+    DiskStanding(True, BLANK_CLUSTER, (1, 2, 3)),
     BootstrapRecord(CLUSTER, MEMBERSHIP),
     JoinRequest(DISKS[2], "10.0.0.2:18080"),
     Draining(),
     Drained(),
-    Standing(False, CLUSTER, (1, 2, 3), password_mark(b"the secret", b"a password"), 2),
+    DiskStanding(False, CLUSTER, (1, 2, 3), password_mark(b"the secret", b"a password"), 2),
 )
 
 

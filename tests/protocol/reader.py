@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from trikv.machine.replies import CommandError, Reply, Status, Verbatim
+from trikv.machine.replies import CommandError, Reply, SimpleString, Verbatim
 from trikv.protocol.arrays import parse_int
 from trikv.protocol.errors import ReplyProtocolError
 from trikv.protocol.events import NEED_DATA, NeedData
@@ -139,7 +139,7 @@ def _double(body: bytes) -> float:
 
 
 _SIMPLE: Final[dict[int, Callable[[bytes], Reply]]] = {
-    _STATUS: lambda body: Status(_text(body)),
+    _STATUS: lambda body: SimpleString(_text(body)),
     _ERROR: lambda body: CommandError(_text(body)),
     ord(":"): _number,
     ord("_"): lambda _: None,

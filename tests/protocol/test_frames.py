@@ -17,10 +17,10 @@ from trikv.protocol.frames import (
 )
 from trikv.protocol.lanes import Lane, lane_of
 from trikv.protocol.messages import (
+    DiskStanding,
     Forward,
     PeerMessage,
     SnapshotChunk,
-    Standing,
     decode_message,
     encode_message,
 )
@@ -157,7 +157,7 @@ def test_a_message_that_no_peer_would_take_is_a_bug() -> None:
     with pytest.raises(AssertionError):
         one.sender.put(append(200_000))
     with pytest.raises(AssertionError):
-        one.sender.put(Standing(True, b"", tuple(range(2000))))
+        one.sender.put(DiskStanding(True, b"", tuple(range(2000))))
 
 
 def test_one_write_carries_several_pieces() -> None:
@@ -326,10 +326,10 @@ def test_an_older_node_understands_a_newer_ones_standing() -> None:
         cluster: bytes
         configured: tuple[int, ...]
 
-    newer = Standing(False, b"cluster", (1, 2), b"mark", 2)
+    newer = DiskStanding(False, b"cluster", (1, 2), b"mark", 2)
     older = OlderStanding(False, b"cluster", (1, 2))
     assert msgspec.msgpack.decode(encode_message(newer), type=OlderStanding) == older
-    assert decode_message(msgspec.msgpack.encode(older)) == Standing(False, b"cluster", (1, 2))
+    assert decode_message(msgspec.msgpack.encode(older)) == DiskStanding(False, b"cluster", (1, 2))
 
 
 def test_entries_survive_unread() -> None:

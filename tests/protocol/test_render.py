@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.test_resp import REPLIES
-from trikv.machine.replies import OK, CommandError, Reply, Status, Verbatim
+from trikv.machine.replies import OK, CommandError, Reply, SimpleString, Verbatim
 from trikv.protocol.render import printable, quote, render
 
 
@@ -85,5 +85,5 @@ def test_no_value_can_drive_a_terminal(reply: Reply) -> None:
 @given(st.binary(max_size=20).map(lambda b: b.decode("utf-8", "surrogateescape")))
 def test_statuses_and_errors_are_safe_too(text: str) -> None:
     """Error texts repeat what a client sent; they are escaped like values."""
-    for reply in (Status(text), CommandError(text)):
+    for reply in (SimpleString(text), CommandError(text)):
         assert render(reply).decode().removesuffix("\r\n").isprintable()

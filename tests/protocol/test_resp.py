@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.reader import Push, ReplyReader, ServerEvent
-from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, Status, Verbatim
+from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, SimpleString, Verbatim
 from trikv.protocol.errors import ReplyProtocolError
 from trikv.protocol.events import NEED_DATA
 from trikv.protocol.resp import Version, encode, encode_command, encode_many, encode_push
@@ -18,7 +18,7 @@ CASES: list[tuple[Reply, bytes, bytes]] = [
     (OK, b"+OK\r\n", b"+OK\r\n"),
     (PONG, b"+PONG\r\n", b"+PONG\r\n"),
     (QUEUED, b"+QUEUED\r\n", b"+QUEUED\r\n"),
-    (Status("a\r\nb"), b"+a  b\r\n", b"+a  b\r\n"),
+    (SimpleString("a\r\nb"), b"+a  b\r\n", b"+a  b\r\n"),
     (CommandError("ERR x\n+OK"), b"-ERR x +OK\r\n", b"-ERR x +OK\r\n"),
     (CommandError("ERR got '\udcff'"), b"-ERR got '\xff'\r\n", b"-ERR got '\xff'\r\n"),
     (0, b":0\r\n", b":0\r\n"),
@@ -94,7 +94,9 @@ SCALARS = st.one_of(
     st.integers(-(2**63) + 1, 2**63 - 1),
     st.floats(allow_nan=False),
     st.binary(max_size=10),
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=6).map(Status),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=6).map(
+        SimpleString
+    ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=6).map(
         CommandError
     ),

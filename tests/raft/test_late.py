@@ -39,10 +39,10 @@ def test_the_ack_behind_a_majoritys_is_late() -> None:
     index = proposed(group)
     group.write(1)
     ack = AppendAck(1, index)
-    assert not raft.is_late(2, disk_of(2), ack)
+    assert not raft.answer_can_wait(2, disk_of(2), ack)
     hear(group, 2, ack)
     assert raft.commit == index
-    assert raft.is_late(3, disk_of(3), ack)
+    assert raft.answer_can_wait(3, disk_of(3), ack)
     group.soup.clear()
     hear(group, 3, ack)
     assert (raft.commit, group.soup) == (index, [])
@@ -54,7 +54,7 @@ def test_of_five_voters_the_fourth_ack_is_the_first_late_one() -> None:
     index = proposed(group)
     group.write(1)
     for peer, late in ((2, False), (3, False), (4, True), (5, True)):
-        assert raft.is_late(peer, disk_of(peer), AppendAck(1, index)) is late, peer
+        assert raft.answer_can_wait(peer, disk_of(peer), AppendAck(1, index)) is late, peer
         hear(group, peer, AppendAck(1, index))
 
 
@@ -66,10 +66,10 @@ def test_an_ack_for_which_somebody_waits_is_not_late() -> None:
     raft.awaits(3, index)
     hear(group, 2, AppendAck(1, index))
     group.soup.clear()
-    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    assert not raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
     hear(group, 3, AppendAck(1, index))
     assert [(letter.to, letter.content) for letter in group.soup] == [(3, Heartbeat(1, index, 0))]
-    assert raft.is_late(3, disk_of(3), AppendAck(1, index)), "it has been told"
+    assert raft.answer_can_wait(3, disk_of(3), AppendAck(1, index)), "it has been told"
 
 
 def test_an_ack_that_lets_something_leave_is_not_late() -> None:
@@ -79,19 +79,19 @@ def test_an_ack_that_lets_something_leave_is_not_late() -> None:
     group.write(1)
     hear(group, 2, AppendAck(1, index))
     raft.progress[3].next = index  # as where its window was full
-    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    assert not raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
     raft.progress[3].next = index + 1
-    assert raft.is_late(3, disk_of(3), AppendAck(1, index))
+    assert raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
     group.turn(1).unreachable(3)
     group.settle(1)
-    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    assert not raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
     group, raft = leading(3)
     index = proposed(group)
     group.write(1)
     hear(group, 2, AppendAck(1, index))
     assert group.turn(1).transfer(3)
     group.settle(1)
-    assert not raft.is_late(3, disk_of(3), AppendAck(1, index))
+    assert not raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
     hear(group, 3, AppendAck(1, index))
     assert any(isinstance(letter.content, TimeoutNow) for letter in group.soup)
 
@@ -103,11 +103,11 @@ def test_the_answer_of_a_round_behind_a_majoritys_is_late() -> None:
     assert isinstance(read, ReadId)
     number = raft._role.reads.number  # type: ignore[union-attr]
     answer = HeartbeatAck(1, number, 0, 400)
-    assert not raft.is_late(2, disk_of(2), answer)
+    assert not raft.answer_can_wait(2, disk_of(2), answer)
     hear(group, 2, answer)
     assert [read for read, _ in group.nodes[1].reads] == [read]
-    assert raft.is_late(3, disk_of(3), answer)
-    assert not raft.is_late(3, disk_of(3), HeartbeatAck(1, number + 1, 0, 400))
+    assert raft.answer_can_wait(3, disk_of(3), answer)
+    assert not raft.answer_can_wait(3, disk_of(3), HeartbeatAck(1, number + 1, 0, 400))
 
 
 def beat(group: Cluster) -> HeartbeatAck:
@@ -125,20 +125,20 @@ def test_an_answer_to_a_heartbeat_that_nobody_reads_by_waits_for_the_next_turn()
     """The lease lasts until the next heartbeat, whose turn renews it; a read, once asked, must not wait."""
     group, raft = leading(3)
     first = beat(group)
-    assert not raft.is_late(2, disk_of(2), first), "no lease yet"
+    assert not raft.answer_can_wait(2, disk_of(2), first), "no lease yet"
     hear(group, 2, first)
     second = beat(group)
-    assert raft.is_late(2, disk_of(2), second)
-    assert raft.is_late(3, disk_of(3), second)
+    assert raft.answer_can_wait(2, disk_of(2), second)
+    assert raft.answer_can_wait(3, disk_of(3), second)
     assert group.read(1)
-    assert not raft.is_late(2, disk_of(2), second)
+    assert not raft.answer_can_wait(2, disk_of(2), second)
 
 
 def test_a_lease_that_ends_before_the_next_heartbeat_is_renewed_at_once() -> None:
     """Answers were lost: 320 ms after the last heartbeat that was answered the lease would end."""
     group, raft = leading(3)
     hear(group, 2, beat(group))
-    late = [raft.is_late(2, disk_of(2), beat(group)) for _ in range(4)]
+    late = [raft.answer_can_wait(2, disk_of(2), beat(group)) for _ in range(4)]
     assert late == [True, True, False, False]
 
 
@@ -148,9 +148,9 @@ def test_only_members_of_the_present_term_are_late_and_only_to_a_leader() -> Non
     index = proposed(group)
     group.write(1)
     hear(group, 2, AppendAck(1, index))
-    assert not raft.is_late(3, disk_of(3, generation=1), AppendAck(1, index))
-    assert not raft.is_late(3, disk_of(3), AppendAck(2, index))
-    assert not group.nodes[2].raft.is_late(3, disk_of(3), AppendAck(1, index))
+    assert not raft.answer_can_wait(3, disk_of(3, generation=1), AppendAck(1, index))
+    assert not raft.answer_can_wait(3, disk_of(3), AppendAck(2, index))
+    assert not group.nodes[2].raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
 
 
 def test_a_learners_ack_of_what_is_committed_is_late() -> None:
@@ -158,9 +158,9 @@ def test_a_learners_ack_of_what_is_committed_is_late() -> None:
     group, raft = leading(3, learners=(4,))
     index = proposed(group)
     group.write(1)
-    assert not raft.is_late(4, disk_of(4), AppendAck(1, index))
+    assert not raft.answer_can_wait(4, disk_of(4), AppendAck(1, index))
     hear(group, 2, AppendAck(1, index))
-    assert raft.is_late(4, disk_of(4), AppendAck(1, index))
+    assert raft.answer_can_wait(4, disk_of(4), AppendAck(1, index))
 
 
 def test_a_leaders_own_sync_is_early_until_a_peer_has_acked() -> None:
@@ -168,10 +168,10 @@ def test_a_leaders_own_sync_is_early_until_a_peer_has_acked() -> None:
     group, raft = leading(3)
     index = proposed(group)
     job = group.nodes[1].jobs[-1].number
-    assert raft.is_early(job)
+    assert raft.sync_can_wait(job)
     hear(group, 2, AppendAck(1, index))
     assert raft.commit < index
-    assert not raft.is_early(job)
+    assert not raft.sync_can_wait(job)
     group.write(1)
     assert raft.commit == index
 
@@ -181,16 +181,16 @@ def test_no_sync_is_early_where_something_waits_for_it() -> None:
     group = Cluster(1)
     group.tick(1)
     raft = group.nodes[1].raft
-    assert not raft.is_early(1)
+    assert not raft.sync_can_wait(1)
     group.flow()
     assert group.propose(1) is not None
-    assert not raft.is_early(group.nodes[1].jobs[-1].number)
+    assert not raft.sync_can_wait(group.nodes[1].jobs[-1].number)
     group, _ = leading(3)
     index = group.propose(1)
     assert index is not None
     (letter,) = [letter for letter in group.soup if letter.to == 2]
     group.deliver(letter)
-    assert not group.nodes[2].raft.is_early(group.nodes[2].jobs[-1].number)
+    assert not group.nodes[2].raft.sync_can_wait(group.nodes[2].jobs[-1].number)
 
 
 def test_what_a_sync_lets_go_is_awaited() -> None:
@@ -202,4 +202,4 @@ def test_what_a_sync_lets_go_is_awaited() -> None:
     assert not outbox.is_awaited(job)
     outbox.send_when_durable(2, AppendAck(1, raft.last_index), raft.last_index)
     assert outbox.is_awaited(job)
-    assert not raft.is_early(job)
+    assert not raft.sync_can_wait(job)

@@ -24,7 +24,7 @@ from trikv.bench.options import Address, OptionError, Options, find_password, pa
 from trikv.bench.verify import Findings, read_back
 from trikv.bench.workload import Ring, Stamped, written_kinds
 from trikv.host.signals import heeded
-from trikv.units import counted
+from trikv.notation import counted
 
 _PROBE_S_MAX: Final = 1.0
 _SECONDS_DEFAULT: Final = 10.0

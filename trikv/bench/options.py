@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from trikv import passwords, units
+from trikv import notation, passwords
 from trikv.bench.ledger import STAMP_BYTES
 
 PORT_DEFAULT: Final = 8080
@@ -126,7 +126,7 @@ def parse_address(text: str) -> Address:
         return Address(where, 0)
     host, _, port = where.rpartition(":")
     try:
-        return Address(*units.parse_address(f"{host or '127.0.0.1'}:{port}"))
+        return Address(*notation.parse_address(f"{host or '127.0.0.1'}:{port}"))
     except ValueError as error:
         raise OptionError(
             f"--nodes: {where!r} is not host:port, nor the path of a Unix socket: {error}"

@@ -8,7 +8,7 @@ from trikv.bench.histogram import Histogram
 from trikv.bench.options import Options
 from trikv.bench.tally import Tally
 from trikv.bench.verify import Findings
-from trikv.units import counted
+from trikv.notation import counted
 
 PERCENTILES: Final = (("p50", 50.0), ("p95", 95.0), ("p99", 99.0), ("p99.9", 99.9), ("max", 100.0))
 _BAR: Final = 40

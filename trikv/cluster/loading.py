@@ -5,14 +5,14 @@ import re
 from pathlib import Path
 from typing import Final
 
-from trikv.units import counted
+from trikv.notation import counted
 
 _OUTCOME: Final = re.compile(
     r"^\S+Z \w+ +(?:loaded keys=(?P<keys>\d+)"
     r"|(?P<failure>(?:nothing is loaded|loading stopped|loading was cut short)\b.*))$",
     re.MULTILINE,
 )
-"""The last word of `trikv.node.loading`, whichever it is."""
+"""The last word of `trikv.node.state.loading`, whichever it is."""
 _PIECE_BYTES: Final = 1 << 20
 
 

@@ -11,9 +11,9 @@ import attrs
 import trikv
 from trikv.addresses import PORT_MAX, join_address
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
+from trikv.notation import counted, format_peers, parse_bytes, parse_directory, parse_integer, shorten
 from trikv.places import demand_directory
 from trikv.service_variables import service_variables, without_service_variables
-from trikv.units import counted, format_peers, parse_bytes, parse_directory, parse_integer, shorten
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"

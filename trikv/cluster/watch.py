@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from trikv.units import counted
+from trikv.notation import counted
 
 _SIGNAL_NAMES: Final = {-9: "killed by SIGKILL", -15: "ended by SIGTERM", -11: "crashed with SIGSEGV"}
 

@@ -5,7 +5,8 @@ from collections import deque
 from typing import Protocol
 
 from trikv.host.cork import Cork
-from trikv.host.seam import Conversation, Traffic
+from trikv.host.seam import Traffic
+from trikv.host.wire import Conversation
 
 RECV_BYTES = 65536
 """What one read takes at most: also the size of the largest submission (PROTOCOL 5)."""

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
+from trikv.host.wire import Conversation, Wire
 from trikv.storage.disk import Disk
 
 
@@ -49,59 +50,6 @@ class System:
     """Kernel, release and processor, as Redis shows them; empty if unknown."""
     memory_bytes: int = 0
     """All memory that it has; 0 if unknown."""
-
-
-class Wire(Protocol):
-    """What a conversation holds of its connection. No method blocks or raises for a dead peer."""
-
-    remote: str
-    """The client's address as ``host:port`` (``[host]:port`` for IPv6)."""
-    local: str
-    """The server's address on this connection."""
-
-    def send(self, data: bytes) -> int:
-        """Send `data` after all that was sent before; kept in memory while the peer does not take it.
-
-        Returns what `unsent_bytes` says after it. Ignored after `close`, `abort` and the end of the
-        connection.
-        """
-
-    def unsent_bytes(self) -> int:
-        """How much is held in memory because the peer has not taken it all.
-
-        A piece that it took in part may count whole: it is held whole.
-        """
-
-    def pause(self) -> None:
-        """Stop reading: back-pressure. `received` is not called until `resume`."""
-
-    def resume(self) -> None:
-        """Read again."""
-
-    def close(self) -> None:
-        """Read no more, send what waits (for at most 5 s), then close."""
-
-    def abort(self) -> None:
-        """Close at once; what waits is dropped."""
-
-
-class Conversation(Protocol):
-    """The logic of one client connection: synchronous, never sees a socket."""
-
-    def received(self, data: bytes) -> None:
-        """The peer sent `data` (at least one byte)."""
-
-    def ended(self) -> None:
-        """The peer will send no more (it closed or half-closed).
-
-        What is in flight may still be answered; the conversation must then call ``wire.close``.
-        """
-
-    def closed(self) -> None:
-        """The connection is gone. Called exactly once for each connection, last.
-
-        Never from inside a method of `Wire`: ending a connection in the middle of one's own logic is safe.
-        """
 
 
 class PeerStream(trio.abc.Stream):

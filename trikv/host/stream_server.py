@@ -15,12 +15,12 @@ import trio
 
 from trikv.host.seam import (
     LINGERING_MAX,
-    Conversation,
     ConversationFactory,
     Listening,
     StreamHandler,
     Traffic,
 )
+from trikv.host.wire import Conversation
 from trikv.host.wires import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
 
 READ_BYTES = 65536

@@ -17,7 +17,7 @@ only where the client is, so other replicas skip them and must not miss them.
 ``evaluation``  one command after another, transactions, poison
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
-``keyspace``    the databases together; ``database``: one, its buckets and scans; ``ledger``: what they share
+``keyspace``    the databases together; ``database``: one, its buckets and scans; ``account``: what they share
 ``memory``      what a key is charged, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
 ``features``    the level of rules that a cluster was founded at; ``tally``: counts, which are no state
 ``table``       commands by name, their grammar read from the handlers' signatures
@@ -26,12 +26,12 @@ only where the client is, so other replicas skip them and must not miss them.
 ``digest``      the hash of all state, only changed buckets anew
 ==============  =============================================================================================
 
-**Time.** `Ledger.now` is the stamp of the last batch, and ``deadline > now`` decides whether a key lives, for
-reads and writes alike. A key that is due but not reaped is absent to every command; DBSIZE and the account
-count it until an entry reaps it, in the order (deadline, database, key), which needs no memory of its own.
-`next_deadline_ms` stays in the past while due keys are left, so that the leader proposes another entry. A
-write whose deadline has passed already (SET PXAT 1) leaves the key absent at once; Redis counts it until
-someone looks.
+**Time.** `Account.now` is the stamp of the last batch, and ``deadline > now`` decides whether a key lives,
+for reads and writes alike. A key that is due but not reaped is absent to every command; DBSIZE and the
+account count it until an entry reaps it, in the order (deadline, database, key), which needs no memory of
+its own. `next_deadline_ms` stays in the past while due keys are left, so that the leader proposes another
+entry. A write whose deadline has passed already (SET PXAT 1) leaves the key absent at once; Redis counts it
+until someone looks.
 
 **Memory.** The account is lengths plus literals, fitted to a real process. A command is refused with OOM if
 the account after it would pass the cap; once the account is above the cap, what Redis flags deny-OOM is
@@ -43,7 +43,7 @@ it changes the cap for what follows). Clusters that the first release founded ha
 
 **Order of a handler: look, refuse, change.** A handler returns a `CommandError` before it changes anything.
 An exception before the first change becomes one fixed error reply on every replica; one after it, and
-MemoryError or RecursionError at any time, goes up and stops the node (PROTOCOL 24). `Ledger.dirty` tells the
+MemoryError or RecursionError at any time, goes up and stops the node (PROTOCOL 24). `Account.dirty` tells the
 cases apart.
 
 **Nothing long.** FLUSH swaps the contents out, and `release` frees them in slices; so does `retire` for a
@@ -55,10 +55,10 @@ things are not bounded by design: `digest` hashes all that changed since the las
 of one crc32 range makes one bucket long (crc32 has no secret), which SCAN and walks of that bucket then pay.
 
 **One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
-another. ``_runs.c`` fetches those of 64 SETs at once; it does what `Database.set` does, or less, and the loop
-goes on from there. Tests hold the two to each other, and a node works without it.
+another. ``_runs.c`` fetches those of 64 SETs at once; it does what `Database.store_plain` does, or less,
+and the loop goes on from there. Tests hold the two to each other, and a node works without it.
 
-**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Ledger`; a walk is a cycle while it
+**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`; a walk is a cycle while it
 runs and is broken when it ends or is aborted. A test runs thousands of commands with the collector off and
 then finds nothing to collect.
 

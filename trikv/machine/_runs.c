@@ -1,4 +1,4 @@
-/* A run of SETs, carried out as `Database.set` does it one by one.
+/* A run of SETs, carried out as `Database.store_plain` does it one by one.
  *
  * Why in C: with 100,000 keys a SET waits for memory eight times (bucket, its table, the slot, the key, the
  * entry, its value, its version, and what is freed), and a loop in Python meets these waits one after
@@ -20,7 +20,7 @@
 #include <structmember.h>
 
 #define CHUNK 64 /* what is asked for ahead fits into the first cache: 64 keys, some 400 lines of 64 bytes */
-#define VERSION 1
+#define VERSION 2
 #define LARGE (1LL << 62) /* no sum of what is below overflows */
 #define SHORT_KEY_BYTES 1024
 #define SHORT_VALUE_BYTES 16384 /* longer ones gain nothing from this; what is refused is far longer */

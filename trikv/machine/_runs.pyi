@@ -1,4 +1,4 @@
-from trikv.machine.ledger import Entry
+from trikv.machine.account import Stored
 
 VERSION: int
 SHORT_KEY_BYTES: int
@@ -6,9 +6,9 @@ SHORT_VALUE_BYTES: int
 
 def set_run(
     commands: tuple[tuple[bytes, ...], ...],
-    buckets: list[dict[bytes, Entry]],
+    buckets: list[dict[bytes, Stored]],
     changed: bytearray,
-    entry: type[Entry],
+    entry: type[Stored],
     changes: int,
     room: int,
     entry_bytes: int,

@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from trikv.machine.ledger import Entry
+from trikv.machine.account import Stored
 
 FORMAT: Final = "trikv-snapshot"
 VERSION: Final = 1
@@ -115,7 +115,7 @@ def to_bytes(text: _Text) -> bytes:
     return text.encode() if isinstance(text, str) else text.b64
 
 
-def encode_keys(db: int, items: Iterable[tuple[bytes, Entry]]) -> Iterator[bytes]:
+def encode_keys(db: int, items: Iterable[tuple[bytes, Stored]]) -> Iterator[bytes]:
     """The lines of these keys, each ended by comma and line end, in pieces of about `PIECE_BYTES`.
 
     Many lines at once: encoded one by one, in Python, a dump of 256 MB would not fit into a stop.

@@ -1,7 +1,7 @@
 """One database: where keys live, expire, are counted, and are looked at while they change.
 
 It is `BUCKETS` insertion-ordered dicts, chosen by the top bits of the key's crc32 (PROTOCOL 18), so that a
-walk can stop after any bucket and a scan can go on at a position. An `Entry` is never changed in place: a
+walk can stop after any bucket and a scan can go on at a position. An `Stored` is never changed in place: a
 write puts a new one. A walk that has not reached a bucket yet therefore only needs a shallow copy of it when
 it is first written to; values are shared, not encoded ahead.
 """
@@ -13,8 +13,8 @@ from zlib import crc32
 from sortedcontainers import SortedList
 
 from trikv.machine import runs
+from trikv.machine.account import Account, Stored
 from trikv.machine.errors import KEY_TOO_LONG, OOM, STRING_TOO_LONG
-from trikv.machine.ledger import Entry, Ledger
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES, KEY_BYTES_MAX, VALUE_BYTES_MAX, charge
 from trikv.machine.replies import OK, CommandError, Reply
 
@@ -25,7 +25,7 @@ BUCKET_SHIFT = 32 - 12
 SCAN_END = 0
 """The cursor that starts and ends a scan."""
 
-_NO_BUCKETS: list[dict[bytes, Entry]] = [{}] * BUCKETS
+_NO_BUCKETS: list[dict[bytes, Stored]] = [{}] * BUCKETS
 """Stands in for the buckets of an empty database; only read, and replaced before the first write."""
 _LARGE = 2**62
 """What fits into a machine's word with room to spare: as good as no cap; more changes than there will be."""
@@ -34,7 +34,7 @@ _LARGE = 2**62
 class Hasher(Protocol):
     """Hashes one bucket, order included."""
 
-    def __call__(self, bucket: dict[bytes, Entry], /) -> bytes:
+    def __call__(self, bucket: dict[bytes, Stored], /) -> bytes:
         """The hash."""
 
 
@@ -45,17 +45,17 @@ class Database:
         "_changed",
         "_deadlines_total_ms",
         "_hashes",
+        "account",
         "buckets",
         "deadlines",
-        "ledger",
         "number",
         "size",
         "used",
     )
 
-    def __init__(self, number: int, ledger: Ledger) -> None:
+    def __init__(self, number: int, account: Account) -> None:
         self.number = number
-        self.ledger = ledger
+        self.account = account
         self.buckets = _NO_BUCKETS
         self.size = 0
         """Keys, those due but not yet reaped included."""
@@ -69,25 +69,25 @@ class Database:
         self._changed = bytearray(BUCKETS)
         """1 for each bucket that may have changed since. Not a set, which would not stay in the cache."""
 
-    def find(self, key: bytes) -> Entry | None:
+    def find(self, key: bytes) -> Stored | None:
         """The live entry of `key`. The one place, with `is_live`, where expiry is judged (PROTOCOL 21)."""
         entry = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        if entry is not None and entry.deadline and entry.deadline <= self.ledger.now:
+        if entry is not None and entry.deadline and entry.deadline <= self.account.now:
             return None
         return entry
 
-    def look(self, key: bytes) -> Entry | None:
+    def look(self, key: bytes) -> Stored | None:
         """`find` for commands that read: Redis counts what they find and miss."""
         entry = self.find(key)
         if entry is None:
-            self.ledger.lookups.misses += 1
+            self.account.lookups.misses += 1
         else:
-            self.ledger.lookups.hits += 1
+            self.account.lookups.hits += 1
         return entry
 
-    def is_live(self, entry: Entry) -> bool:
+    def is_live(self, entry: Stored) -> bool:
         """False where its deadline has come, reaped or not."""
-        return not entry.deadline or entry.deadline > self.ledger.now
+        return not entry.deadline or entry.deadline > self.account.now
 
     def mean_ttl_ms(self, now_ms: int) -> int:
         """How long the keys that have a deadline have still to live, in the mean; 0 if there is none."""
@@ -95,7 +95,7 @@ class Database:
 
     def live_keys(self) -> list[bytes]:
         """All live keys, in order. As long as the database is large: the caller bounds it."""
-        now = self.ledger.now
+        now = self.account.now
         return [
             key
             for bucket in self.buckets
@@ -180,7 +180,7 @@ class Database:
 
         An overwritten key keeps its place in the order; a due one is reaped first.
         """
-        ledger = self.ledger
+        account = self.account
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
         value_bytes = len(value)
@@ -191,32 +191,32 @@ class Database:
             grown += ENTRY_BYTES + len(key)
         else:
             grown -= len(old.value) + (EXPIRY_BYTES if old.deadline else 0)
-        if grown > 0 and ledger.cap and ledger.used + grown > ledger.cap:
+        if grown > 0 and account.cap and account.used + grown > account.cap:
             return OOM
         self._put(number, key, old, value, deadline, grown)
         return None
 
-    def set(self, key: bytes, value: bytes) -> Reply:
+    def store_plain(self, key: bytes, value: bytes) -> Reply:
         """`store` without a deadline, as SET answers it.
 
         What most writes of a busy server are has a way of its own, which takes a third of the time: a key
         without a deadline gets a value that is no longer. No limit can refuse that, and no index changes.
         The two ways do the same to the state: which is taken depends on this node's walks and hashes, too.
         """
-        ledger = self.ledger
+        account = self.account
         number = crc32(key) >> BUCKET_SHIFT
         bucket = self.buckets[number]
         old = bucket.get(key)
-        if old is None or old.deadline or not self._changed[number] or ledger.observers:
+        if old is None or old.deadline or not self._changed[number] or account.observers:
             return self.store(key, value) or OK
         grown = len(value) - len(old.value)
         if grown > 0:
             return self.store(key, value) or OK
-        ledger.dirty = True
-        ledger.changes = version = ledger.changes + 1
-        bucket[key] = Entry(value, version)
+        account.dirty = True
+        account.changes = version = account.changes + 1
+        bucket[key] = Stored(value, version)
         if grown:
-            ledger.used += grown
+            account.used += grown
             self.used += grown
         return OK
 
@@ -226,54 +226,54 @@ class Database:
         What `set` does for each of them, in a third of the time; 0 where it cannot be done so. Nothing that a
         client or a peer can send makes it raise.
         """
-        ledger, set_run = self.ledger, runs.set_run
-        room = min(ledger.cap - ledger.used, _LARGE) if ledger.cap else _LARGE
+        account, set_run = self.account, runs.set_run
+        room = min(account.cap - account.used, _LARGE) if account.cap else _LARGE
         if (
             set_run is None
             or room < 0
-            or ledger.observers
-            or ledger.changes > _LARGE
+            or account.observers
+            or account.changes > _LARGE
             or self.buckets is _NO_BUCKETS
             or not isinstance(commands, tuple)
         ):
             return 0
         done, grown, fresh = set_run(
-            commands, self.buckets, self._changed, Entry, ledger.changes, room, ENTRY_BYTES
+            commands, self.buckets, self._changed, Stored, account.changes, room, ENTRY_BYTES
         )
         if done:
-            ledger.dirty = True
-            ledger.changes += done
-            ledger.used += grown
+            account.dirty = True
+            account.changes += done
+            account.used += grown
             self.used += grown
             self.size += fresh
         return done
 
-    def expire_at(self, key: bytes, entry: Entry, deadline: int) -> CommandError | None:
+    def expire_at(self, key: bytes, entry: Stored, deadline: int) -> CommandError | None:
         """Give the live `key` of this `entry` a deadline in the future; OOM if the spare room is full."""
         grown = 0 if entry.deadline else EXPIRY_BYTES
-        if not self.ledger.has_spare_room(grown):
+        if not self.account.has_spare_room(grown):
             return OOM
         self._put(crc32(key) >> BUCKET_SHIFT, key, entry, entry.value, deadline, grown)
         return None
 
-    def put(self, key: bytes, value: bytes, deadline: int = 0) -> None:
+    def put_unchecked(self, key: bytes, value: bytes, deadline: int = 0) -> None:
         """Set `key` without asking: for handlers that have checked their whole change already."""
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
         self._put(number, key, old, value, deadline, self.growth(key, len(value), deadline))
 
     def _put(
-        self, number: int, key: bytes, old: Entry | None, value: bytes, deadline: int, grown: int
+        self, number: int, key: bytes, old: Stored | None, value: bytes, deadline: int, grown: int
     ) -> None:
         """`grown` is the change of the account from `old`, due or not, to what is put."""
-        ledger = self.ledger
-        if old is not None and old.deadline and old.deadline <= ledger.now:
+        account = self.account
+        if old is not None and old.deadline and old.deadline <= account.now:
             self._remove(number, key, old)
-            ledger.tally.expired_keys += 1
+            account.tally.expired_keys += 1
             grown += charge(len(key), len(old.value), old.deadline)
             old = None
-        if self._changed[number] and not ledger.observers:  # a call spared, nearly always
-            ledger.dirty = True
+        if self._changed[number] and not account.observers:  # a call spared, nearly always
+            account.dirty = True
             bucket = self.buckets[number]
         else:
             bucket = self._changing(number)
@@ -282,9 +282,9 @@ class Database:
             indexed = 0
         else:
             indexed = old.deadline
-        ledger.changes += 1
-        bucket[key] = Entry(value, ledger.changes, deadline)
-        ledger.used += grown
+        account.changes += 1
+        bucket[key] = Stored(value, account.changes, deadline)
+        account.used += grown
         self.used += grown
         if indexed != deadline:
             if indexed:
@@ -292,14 +292,14 @@ class Database:
             if deadline:
                 self._index(deadline, key)
 
-    def restore(self, key: bytes, entry: Entry) -> bool:
+    def restore(self, key: bytes, entry: Stored) -> bool:
         """Put an entry of a snapshot, version and all; False where the key is there already."""
         bucket = self._changing(crc32(key) >> BUCKET_SHIFT)
         if key in bucket:
             return False
         bucket[key] = entry
         grown = charge(len(key), len(entry.value), entry.deadline)
-        self.ledger.used += grown
+        self.account.used += grown
         self.used += grown
         self.size += 1
         if entry.deadline:
@@ -315,7 +315,7 @@ class Database:
         self._remove(number, key, old)
         if self.is_live(old):
             return True
-        self.ledger.tally.expired_keys += 1
+        self.account.tally.expired_keys += 1
         return False
 
     def reap(self) -> None:
@@ -323,19 +323,19 @@ class Database:
         _, key = self.deadlines[0]
         number = crc32(key) >> BUCKET_SHIFT
         self._remove(number, key, self.buckets[number][key])
-        self.ledger.tally.expired_keys += 1
+        self.account.tally.expired_keys += 1
 
     def flush(self) -> None:
         """Empty the database in constant time: the contents are set aside for `Keyspace.release`."""
-        ledger = self.ledger
+        account = self.account
         if self.buckets is _NO_BUCKETS:
             return
-        ledger.dirty = True
-        ledger.changes += self.size
-        ledger.used -= self.used
-        ledger.pending_keys += self.size
-        ledger.discarded.append(self.buckets)
-        ledger.discarded.append(self.deadlines)
+        account.dirty = True
+        account.changes += self.size
+        account.used -= self.used
+        account.pending_keys += self.size
+        account.discarded.append(self.buckets)
+        account.discarded.append(self.deadlines)
         self.buckets = _NO_BUCKETS
         self.deadlines = SortedList()
         self._deadlines_total_ms = 0
@@ -346,33 +346,33 @@ class Database:
     def _index(self, deadline: int, key: bytes) -> None:
         self.deadlines.add((deadline, key))
         self._deadlines_total_ms += deadline
-        self.ledger.soonest = min(self.ledger.soonest, deadline)
+        self.account.soonest = min(self.account.soonest, deadline)
 
     def _forget_deadline(self, deadline: int, key: bytes) -> None:
         self.deadlines.remove((deadline, key))
         self._deadlines_total_ms -= deadline
 
-    def _remove(self, number: int, key: bytes, old: Entry) -> None:
-        ledger = self.ledger
+    def _remove(self, number: int, key: bytes, old: Stored) -> None:
+        account = self.account
         bucket = self._changing(number)
         del bucket[key]
         if old.deadline:
             self._forget_deadline(old.deadline, key)
         freed = charge(len(key), len(old.value), old.deadline)
-        ledger.changes += 1
-        ledger.used -= freed
+        account.changes += 1
+        account.used -= freed
         self.used -= freed
         self.size -= 1
 
-    def _changing(self, number: int) -> dict[bytes, Entry]:
+    def _changing(self, number: int) -> dict[bytes, Stored]:
         """The bucket, after all who must know that it changes were told."""
-        ledger = self.ledger
-        ledger.dirty = True
+        account = self.account
+        account.dirty = True
         if self.buckets is _NO_BUCKETS:
             self.buckets = [{} for _ in range(BUCKETS)]
         bucket = self.buckets[number]
         self._changed[number] = 1
-        for observer in ledger.observers:
+        for observer in account.observers:
             observer.before_write(self.number, number, bucket)
         return bucket
 

@@ -8,13 +8,13 @@ from hashlib import blake2b
 
 import msgspec
 
+from trikv.machine.account import Stored
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.ledger import Entry
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def _hash_bucket(bucket: dict[bytes, Entry]) -> bytes:
+def _hash_bucket(bucket: dict[bytes, Stored]) -> bytes:
     return blake2b(_encoder.encode(bucket), digest_size=16).digest()
 
 

@@ -1,7 +1,7 @@
 """Evaluating the commands of a submission, one after another, transactions whole.
 
 This is where a bug in a handler is kept from stopping a cluster (PROTOCOL 24): handlers check, then change,
-and `Ledger.dirty` tells on which side an exception fell.
+and `Account.dirty` tells on which side an exception fell.
 """
 
 from collections.abc import Sequence
@@ -76,7 +76,7 @@ class Evaluator:
     def __init__(self, space: Keyspace) -> None:
         self._space = space
         self._view = REPLICA
-        self._tally = space.ledger.tally
+        self._tally = space.account.tally
         """Where the present submission counts."""
         self._elsewhere = Tally()
         """Where those count whose client is at another node."""
@@ -104,9 +104,9 @@ class Evaluator:
                     tally.hits += 1
                 tally.ran[command.name] += 1
                 return [value]
-        return self.steps(db, commands, transactions, READER)
+        return self.run(db, commands, transactions, READER)
 
-    def steps(
+    def run(
         self,
         db: int,
         commands: Sequence[Sequence[bytes]],
@@ -116,10 +116,10 @@ class Evaluator:
         """Run `commands`, the first one in database `db`, and answer one reply a step."""
         if view is not REPLICA:
             return self._steps(db, commands, transactions, view)
-        ledger = self._space.ledger
-        self._tally = ledger.lookups = self._elsewhere
+        account = self._space.account
+        self._tally = account.lookups = self._elsewhere
         replies = self._steps(db, commands, transactions, view)
-        self._tally = ledger.lookups = ledger.tally
+        self._tally = account.lookups = account.tally
         return replies
 
     def _steps(
@@ -152,9 +152,9 @@ class Evaluator:
         each call would look up anew cost a fifth of a SET.
         """
         # Once, not again after each run: whoever spells every SET in another way would have each tried anew.
-        replies = self._beginning(commands) if len(commands) >= RUN_MIN else []
+        replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
         space = self._space
-        ledger = space.ledger
+        account = space.account
         quick = TABLE.by_spelling.get
         tally = self._tally
         shows_reads = self._view is not REPLICA
@@ -180,10 +180,10 @@ class Evaluator:
             elif kind is _WRITE and not may_write:
                 replies.append(_NOT_A_READ)
                 continue
-            if command.denies_oom and 0 < ledger.cap < ledger.used:
+            if command.denies_oom and 0 < account.cap < account.used:
                 replies.append(tally.rejected(command.name, OOM))
                 continue
-            ledger.dirty = False
+            account.dirty = False
             try:
                 if command.plain and count == 2:  # GET, and below SET: unpacking a slice costs 0.3 us
                     reply = command.handler(space.current, args[1])
@@ -194,7 +194,7 @@ class Evaluator:
             except (MemoryError, RecursionError):
                 raise  # they depend on this process, not on the log
             except Exception as problem:
-                if ledger.dirty:
+                if account.dirty:
                     raise
                 reply = self._note(command, args, problem)
             if type(reply) is CommandError:
@@ -206,7 +206,7 @@ class Evaluator:
             replies.append(reply)
         return replies
 
-    def _beginning(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
+    def _run_quickly(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
         """The replies to as many of `commands`, from the first on, as were carried out at once."""
         space, first = self._space, commands[0]
         command = TABLE.by_spelling.get(first[0]) if first else None
@@ -226,8 +226,8 @@ class Evaluator:
 
     def count_on(self, tally: Tally) -> None:
         """Go on with the counts of the machine that this one replaces."""
-        ledger = self._space.ledger
-        self._tally = ledger.lookups = ledger.tally = tally
+        account = self._space.account
+        self._tally = account.lookups = account.tally = tally
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
         """Keep what the node should log; answers the client's error."""
@@ -263,10 +263,10 @@ class Evaluator:
         in what it overwrites, would have fitted. One command that Redis refuses at full memory keeps all of
         them below the cap: an EXPIRE before it must not make it fail.
         """
-        ledger = self._space.ledger
-        if not ledger.cap:
+        account = self._space.account
+        if not account.cap:
             return True
         growth = sum(command.growth_bound(args) for command, args in found)
         if any(command.denies_oom for command, _ in found):
-            return ledger.used <= ledger.cap and ledger.has_room(growth)
-        return ledger.has_spare_room(growth)
+            return account.used <= account.cap and account.has_room(growth)
+        return account.has_spare_room(growth)

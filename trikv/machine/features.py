@@ -10,7 +10,7 @@ FEATURE_LEVEL: Final = 2
 """What this release founds new clusters with, and the highest level whose rules it knows."""
 
 SPARE_ROOM: Final = 2
-"""From this level on, what Redis carries out at full memory may pass the cap a little: `Ledger.spare`."""
+"""From this level on, what Redis carries out at full memory may pass the cap a little: `Account.spare`."""
 
 
 class FeatureLevelError(Exception):

@@ -1,7 +1,7 @@
 """The sixteen databases together: what is due next, what was thrown away, which one is selected."""
 
+from trikv.machine.account import NEVER, Account
 from trikv.machine.database import Database
-from trikv.machine.ledger import NEVER, Ledger
 
 DATABASES = 16
 """As in Redis' default configuration."""
@@ -10,11 +10,11 @@ DATABASES = 16
 class Keyspace:
     """All databases, and what concerns them together."""
 
-    __slots__ = ("current", "databases", "ledger", "position", "shown_ms")
+    __slots__ = ("account", "current", "databases", "position", "shown_ms")
 
     def __init__(self) -> None:
-        self.ledger = Ledger()
-        self.databases = [Database(number, self.ledger) for number in range(DATABASES)]
+        self.account = Account()
+        self.databases = [Database(number, self.account) for number in range(DATABASES)]
         self.current = self.databases[0]
         """The database of the command being run. Not state: set anew for every submission."""
         self.shown_ms = 0
@@ -28,7 +28,7 @@ class Keyspace:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest deadline of all, which may have passed."""
-        if self.ledger.soonest == NEVER:  # asked for in every turn of a node, and most keys have none
+        if self.account.soonest == NEVER:  # asked for in every turn of a node, and most keys have none
             return None
         return min((db.deadlines[0][0] for db in self.databases if db.size and db.deadlines), default=None)
 
@@ -37,24 +37,24 @@ class Keyspace:
 
         In the order of deadline, database, key: an order that follows from the state alone.
         """
-        ledger = self.ledger
-        if ledger.now < ledger.soonest:
+        account = self.account
+        if account.now < account.soonest:
             return 0
         for reaped in range(keys_max):
             heads = [(db.deadlines[0][0], db.number) for db in self.databases if db.deadlines]
             deadline, number = min(heads, default=(NEVER, 0))
-            ledger.soonest = deadline
-            if deadline > ledger.now:
+            account.soonest = deadline
+            if deadline > account.now:
                 return reaped
             self.databases[number].reap()
-        due = any(db.deadlines and db.deadlines[0][0] <= ledger.now for db in self.databases)
-        ledger.tally.expiry_stops += due
+        due = any(db.deadlines and db.deadlines[0][0] <= account.now for db in self.databases)
+        account.tally.expiry_stops += due
         return keys_max
 
     def release(self, objects: int) -> bool:
         """Free up to about `objects` of what FLUSH set aside; True while more is left."""
-        ledger = self.ledger
-        discarded = ledger.discarded
+        account = self.account
+        discarded = account.discarded
         while discarded and objects > 0:
             last = discarded[-1]
             if not last:
@@ -62,15 +62,15 @@ class Keyspace:
                 continue
             freed = last.pop()
             if isinstance(freed, dict):
-                ledger.tally.freed_keys += len(freed)
-                ledger.pending_keys -= len(freed)
+                account.tally.freed_keys += len(freed)
+                account.pending_keys -= len(freed)
                 objects -= len(freed)
             objects -= 1
         return bool(discarded)
 
     def pending_keys(self) -> int:
         """Keys that FLUSH set aside and that are not freed yet."""
-        return self.ledger.pending_keys
+        return self.account.pending_keys
 
     def recount(self) -> int:
         """The account computed from scratch."""

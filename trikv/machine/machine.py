@@ -40,12 +40,12 @@ class Machine:
     @property
     def now_ms(self) -> int:
         """Log time: the stamp of the last applied batch."""
-        return self.space.ledger.now
+        return self.space.account.now
 
     @property
     def feature_level(self) -> int:
         """The level that the cluster was founded at; 0 before the bootstrap item."""
-        return self.space.ledger.feature_level
+        return self.space.account.feature_level
 
     def value_bytes(self, key: bytes) -> int:
         """The length of the longest value under `key` in any database; 0 if there is none."""
@@ -55,17 +55,17 @@ class Machine:
     @property
     def maxmemory(self) -> int:
         """The cap in bytes, 0 for none."""
-        return self.space.ledger.cap
+        return self.space.account.cap
 
     @property
     def used_memory(self) -> int:
         """The account in bytes."""
-        return self.space.ledger.used
+        return self.space.account.used
 
     @property
     def changes(self) -> int:
         """The change counter."""
-        return self.space.ledger.changes
+        return self.space.account.changes
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -85,7 +85,7 @@ class Machine:
     @property
     def tally(self) -> Tally:
         """What is counted here; not state."""
-        return self.space.ledger.tally
+        return self.space.account.tally
 
     def row(self, origin: int) -> OriginRow | None:
         """The origin's incarnation, nonce and next sequence, as they stand."""
@@ -122,7 +122,7 @@ class Machine:
         """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` where that is later."""
         assert 0 <= db < DATABASES, db
         space = self.space
-        now_ms = space.ledger.now
+        now_ms = space.account.now
         space.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
         return self.evaluator.read(db, commands, transactions)
 
@@ -136,9 +136,9 @@ class Machine:
         """
         batch: Batch = _decode(payload)
         self._advance(index)
-        ledger = self.space.ledger
-        ledger.now = max(ledger.now, batch.stamp_ms)
-        self.space.shown_ms = ledger.now
+        account = self.space.account
+        account.now = max(account.now, batch.stamp_ms)
+        self.space.shown_ms = account.now
         self.space.expire(EXPIRED_PER_BATCH_MAX)
         outcomes: list[Outcome] = []
         for item in batch.items:
@@ -191,13 +191,13 @@ class Machine:
 
     def _bootstrap(self, item: Bootstrap) -> None:
         """Obeyed once: never after a bootstrap item or a CONFIG SET maxmemory. Raises FeatureLevelError."""
-        ledger = self.space.ledger
-        if ledger.feature_level == 0:
+        account = self.space.account
+        if account.feature_level == 0:
             check_level(item.feature_level)
-            ledger.feature_level = item.feature_level
-        if not ledger.is_founded:
-            ledger.is_founded = True
-            ledger.cap = item.maxmemory
+            account.feature_level = item.feature_level
+        if not account.is_founded:
+            account.is_founded = True
+            account.cap = item.maxmemory
 
     def _submission(self, item: Submission, view: View) -> Outcome:
         reason = self._origins.admit(item.origin, item.incarnation, item.sequence)
@@ -205,7 +205,7 @@ class Machine:
             return Skipped(item.incarnation, item.sequence, reason)
         if not 0 <= item.db < DATABASES:  # a bug of the origin's: the sequence is used, nothing is done
             return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands))
-        replies = self.evaluator.steps(item.db, item.commands, item.transactions, view)
+        replies = self.evaluator.run(item.db, item.commands, item.transactions, view)
         return Applied(item.incarnation, item.sequence, replies)
 
     def _forgotten(self, item: Forgotten) -> Outcome:
@@ -216,14 +216,14 @@ class Machine:
 
     def settings(self) -> Settings:
         """All that `apply` can read besides the keys."""
-        ledger = self.space.ledger
+        account = self.space.account
         return Settings(
             index=self.index,
-            now_ms=ledger.now,
-            maxmemory=ledger.cap,
-            is_founded=ledger.is_founded,
+            now_ms=account.now,
+            maxmemory=account.cap,
+            is_founded=account.is_founded,
             feature_level=self.feature_level,
-            changes=ledger.changes,
+            changes=account.changes,
             members=self._origins.members,
             rows={
                 origin: (row.incarnation, row.nonce, row.next)
@@ -239,12 +239,12 @@ class Machine:
         machine.space = space
         machine.evaluator = Evaluator(space)
         machine.index = machine.evaluator.index = settings.index
-        ledger = space.ledger
-        ledger.feature_level = settings.feature_level
-        ledger.now = settings.now_ms
-        ledger.cap = settings.maxmemory
-        ledger.is_founded = settings.is_founded
-        ledger.changes = settings.changes
+        account = space.account
+        account.feature_level = settings.feature_level
+        account.now = settings.now_ms
+        account.cap = settings.maxmemory
+        account.is_founded = settings.is_founded
+        account.changes = settings.changes
         machine._origins.members = settings.members
         machine._origins.rows = {origin: OriginRow(*row) for origin, row in settings.rows.items()}
         return machine

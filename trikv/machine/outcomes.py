@@ -26,7 +26,7 @@ class Reason(enum.Enum):
     """The origin is in no configuration (any more)."""
 
 
-class Opened(msgspec.Struct, frozen=True, gc=False):
+class LifeOpened(msgspec.Struct, frozen=True, gc=False):
     """A Hello of this origin was in the entry; this is the row as it stands after it.
 
     A nonce that is not the node's own means that another life holds the row: send a new Hello.
@@ -54,7 +54,7 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
     reason: Reason
 
 
-Outcome: TypeAlias = Opened | Applied | Skipped
+Outcome: TypeAlias = LifeOpened | Applied | Skipped
 
 
 class OriginRow(msgspec.Struct, gc=False):
@@ -81,7 +81,7 @@ class Origins:
         self.members = members
         self.rows = {origin: row for origin, row in self.rows.items() if origin in members}
 
-    def greet(self, hello: Hello, index: int) -> Opened | Skipped:
+    def greet(self, hello: Hello, index: int) -> LifeOpened | Skipped:
         """Open a life of ``hello.origin`` at `index`, unless its row has that nonce already.
 
         Two lives cannot share an incarnation: of two Hellos in one entry the first wins, and the second
@@ -92,7 +92,7 @@ class Origins:
         row = self.rows.get(hello.origin)
         if row is None or (row.nonce != hello.nonce and row.incarnation != index):
             row = self.rows[hello.origin] = OriginRow(index, hello.nonce)
-        return Opened(row.nonce, row.incarnation)
+        return LifeOpened(row.nonce, row.incarnation)
 
     def admit(self, origin: int, incarnation: int, sequence: int) -> Reason | None:
         """None, and the sequence is used up, where the proposal applies; else why it does not."""

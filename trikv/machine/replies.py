@@ -3,7 +3,7 @@
 ============  =======================================================================
 Python value  RESP
 ============  =======================================================================
-`Status`      simple string (``+OK``)
+`SimpleString`      simple string (``+OK``)
 CommandError  error (``-ERR ...``): a value, returned by handlers, never raised past the machine
 int           integer
 bytes         bulk string
@@ -22,7 +22,7 @@ from typing import TypeAlias, Union
 import msgspec
 
 
-class Status(msgspec.Struct, frozen=True, gc=False):
+class SimpleString(msgspec.Struct, frozen=True, gc=False):
     """A simple string reply such as OK, QUEUED, PONG."""
 
     text: str
@@ -42,7 +42,7 @@ class Verbatim(msgspec.Struct, frozen=True, gc=False):
 
 
 Reply: TypeAlias = Union[
-    Status,
+    SimpleString,
     CommandError,
     Verbatim,
     int,
@@ -55,9 +55,9 @@ Reply: TypeAlias = Union[
     None,
 ]
 
-OK = Status("OK")
-PONG = Status("PONG")
-QUEUED = Status("QUEUED")
+OK = SimpleString("OK")
+PONG = SimpleString("PONG")
+QUEUED = SimpleString("QUEUED")
 
 
 def weight(replies: list[Reply]) -> int:

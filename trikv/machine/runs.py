@@ -7,26 +7,26 @@ it does not do here what it should (another layout of msgspec's structs). The lo
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from trikv.machine.ledger import Entry
+from trikv.machine.account import Stored
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of `_runs.c`, which has it too; a test holds both to the source."""
 
 SetRun: TypeAlias = Callable[
-    [tuple[tuple[bytes, ...], ...], list[dict[bytes, Entry]], bytearray, type[Entry], int, int, int],
+    [tuple[tuple[bytes, ...], ...], list[dict[bytes, Stored]], bytearray, type[Stored], int, int, int],
     tuple[int, int, int],
 ]
 
 
 def _does_it(set_run: SetRun) -> bool:
     """A new key, a longer value in its place, and a key with a deadline, which is not for it."""
-    buckets: list[dict[bytes, Entry]] = [{b"old": Entry(b"", 1, 5)}, {}]  # to the first of two both belong
+    buckets: list[dict[bytes, Stored]] = [{b"old": Stored(b"", 1, 5)}, {}]  # to the first of two both belong
     commands = ((b"SET", b"k", b"1"), (b"SET", b"k", b"234"), (b"SET", b"old", b""))
     try:
-        result = set_run(commands, buckets, bytearray(2), Entry, 7, 100, 10)
+        result = set_run(commands, buckets, bytearray(2), Stored, 7, 100, 10)
     except Exception:  # noqa: BLE001 - whatever it is: this one is not for us
         return False
-    return result == (2, 14, 1) and buckets == [{b"old": Entry(b"", 1, 5), b"k": Entry(b"234", 9)}, {}]
+    return result == (2, 14, 1) and buckets == [{b"old": Stored(b"", 1, 5), b"k": Stored(b"234", 9)}, {}]
 
 
 set_run: SetRun | None = None

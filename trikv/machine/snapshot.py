@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from trikv.machine.account import Stored
 from trikv.machine.codec import KeyLine, Reader, SnapshotError, to_bytes
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.ledger import Entry
 from trikv.machine.machine import Machine
 
 __all__ = ["Restore", "SnapshotError", "import_keys", "node_of"]
@@ -21,7 +21,7 @@ class Restore:
         """Take in the next chunk. Raises SnapshotError; the object is then of no more use."""
         for line in self._reader.feed(data):
             _check_db(line, self._reader)
-            entry = Entry(to_bytes(line.v), line.n, line.x)
+            entry = Stored(to_bytes(line.v), line.n, line.x)
             if not self._space.databases[line.db].restore(to_bytes(line.k), entry):
                 raise SnapshotError("a key stands there twice", self._reader.line)
 

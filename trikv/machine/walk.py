@@ -9,9 +9,9 @@ FLUSH swaps whole databases, which the walk does not notice.
 
 from collections.abc import Iterator
 
+from trikv.machine.account import Stored
 from trikv.machine.codec import LINE_END, Checksum, Settings, encode_closing, encode_keys, encode_opening
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.ledger import Entry
 
 
 class Walk:
@@ -26,7 +26,7 @@ class Walk:
         """True when the last piece was given, or after `abort`."""
         self._buckets = {db.number: list(db.buckets) for db in space.databases if db.size}
         """By database; what was written is replaced by an empty dict."""
-        self._observers = space.ledger.observers
+        self._observers = space.account.observers
         self._observers.append(self)
         self._checksum = Checksum()
         self._lines = self._document(encode_opening(header, settings))
@@ -54,7 +54,7 @@ class Walk:
             self._unsent.clear()
             self._lines = iter(())
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Entry]) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored]) -> None:
         """Keep the bucket as it was, unless it was written already or belongs to a flushed database."""
         kept = self._buckets.get(db)
         if kept is not None and kept[number] is bucket:

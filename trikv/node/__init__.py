@@ -21,7 +21,7 @@ task             owns
 `applier`        the machine; works after the driver's turns, in a task what takes long
 `links`          a connection to each peer, one task each
 `snapshotter`    the snapshot files, transfers, backups, the dump
-`actions`        a task for each BACKUP, SAVE or WAIT under way
+`operations`     a task for each BACKUP, SAVE or WAIT under way
 the host's hub   the client sockets; each connection's state is its `conversation`
 ===============  =============================================================================
 
@@ -31,13 +31,13 @@ wait for nothing applies when its disk has answered, since that is what the lead
 
 **Few turns, large batches.** A turn and a batch cost all nodes the same whatever is in them. So requests
 wait while a batch of their kind is under way, three milliseconds at the most (`pacing`), a turn begins when
-a round of the loop has brought nothing more, and what changes nothing gets no turn of its own (`gathering`).
+a round of the loop has brought nothing more, and what changes nothing gets no turn of its own (`turns`).
 
-**Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `logtime`, `founding`, `configured`, `swap`
+**Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `log_time`, `founding`, `configured`, `swap`
 and `retention` are pure: they are told what happened and return what is to be done. `driver` asks them in
 each turn and does it.
 
-**Time.** The driver sleeps until the earliest of all deadlines (`ticker`), never in a polling loop.
+**Time.** The driver sleeps until the earliest of all deadlines (`alarm`), never in a polling loop.
 
 **Bounds.** A connection has one submission in flight; the re-send window, a link's queues, a batch, a turn's
 forwarded bytes, the log in memory and a snapshot's window each have a limit in bytes with its reason beside

@@ -4,8 +4,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from trikv.front.seam import Work
 from trikv.machine.outcomes import OriginRow
-from trikv.node.service import Work
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.types import DiskId, NodeId, SnapshotMeta
 

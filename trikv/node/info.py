@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from trikv import __version__
+from trikv.front.connections import Connections
+from trikv.front.seam import REDIS_VERSION
+from trikv.front.statistics import Statistics
 from trikv.host.seam import Host
 from trikv.machine.runs import set_run
 from trikv.machine.tally import CommandTally
-from trikv.node.connections import Connections
-from trikv.node.service import REDIS_VERSION
-from trikv.node.statistics import Statistics
 
 Fields: TypeAlias = Iterable[tuple[str, object]]
 Sections: TypeAlias = Mapping[str, Callable[[], Fields]]

@@ -31,7 +31,7 @@ class Mailbox(Generic[T]):
         if self._sleeper is not None:  # asked here, too: a call less for nearly every item
             self._rouse()
 
-    def put_quietly(self, item: T) -> None:
+    def put_without_waking(self, item: T) -> None:
         """Add `item` for whenever the consumer comes round next."""
         self._items.append(item)
 

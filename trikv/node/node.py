@@ -6,42 +6,44 @@ import structlog
 import trio
 
 from trikv.config import ConfigError, NodeConfig
-from trikv.host.seam import Address, Host, Listening, UnixAddress, Wire
-from trikv.host.seam import Conversation as Conversing
+from trikv.front.connections import Connections
+from trikv.front.conversation import Conversation
+from trikv.front.intake import ConversationLimits
+from trikv.front.seam import RuntimeSettings, Work
+from trikv.front.statistics import Statistics
+from trikv.host.seam import Address, Host, Listening, UnixAddress
+from trikv.host.wire import Conversation as Conversing
+from trikv.host.wire import Wire
 from trikv.machine.batch import Bootstrap
-from trikv.node import serving
-from trikv.node.actions import Actions, ActionSettings
-from trikv.node.applier import Applier
+from trikv.node import front_door
 from trikv.node.configured import contradiction, latest_membership
-from trikv.node.connections import Connections
-from trikv.node.conversation import Conversation
+from trikv.node.consensus.driver import Driver, Parts
+from trikv.node.consensus.durability import Durability
+from trikv.node.consensus.leading import Leading, LeadingSettings, stamp_of
+from trikv.node.consensus.lease_reads import LeaseReads
+from trikv.node.consensus.log_time import LogTime
+from trikv.node.consensus.proposals import ProposalLimits, Proposals
+from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.retention import Retention, RetentionSettings
 from trikv.node.descriptors import Shares, share
-from trikv.node.driver import Driver, Parts
-from trikv.node.durability import Durability
 from trikv.node.events import Event, LinkDown, PeerSaid
-from trikv.node.founding import Adopt, Found, Founding, standing
-from trikv.node.guard import PasswordGuard
+from trikv.node.front_door import NodeService
 from trikv.node.info import OwnInfo
-from trikv.node.intake import ConversationLimits
-from trikv.node.leading import Leading, LeadingSettings, stamp_of
-from trikv.node.leasing import LeaseReads
-from trikv.node.links import Identity, Links
-from trikv.node.loading import Document, load_keys, send_maxmemory, warn_of_cap
-from trikv.node.logtime import LogTime
 from trikv.node.mailbox import Mailbox
-from trikv.node.opening import Opened, create_log, open_identity, open_log, tidy_up
-from trikv.node.proposals import ProposalLimits, Proposals, Waiters
-from trikv.node.reads import Reads
-from trikv.node.retention import Retention, RetentionSettings
-from trikv.node.service import RuntimeSettings, Work
-from trikv.node.serving import NodeService
-from trikv.node.snapshotter import Snapshotter, SnapshotterSettings
-from trikv.node.statistics import Statistics
+from trikv.node.operations import Operations, OperationSettings
+from trikv.node.peers.founding import Adopt, Found, Founding, standing
+from trikv.node.peers.links import Identity, Links
+from trikv.node.peers.password_guard import PasswordGuard
+from trikv.node.state.applier import Applier
+from trikv.node.state.loading import Document, load_keys, send_maxmemory, warn_of_cap
+from trikv.node.state.opening import OpenedLog, create_log, open_identity, open_log, tidy_up
+from trikv.node.state.snapshotter import Snapshotter, SnapshotterSettings
+from trikv.node.state.writer import Writer
 from trikv.node.status import Status
 from trikv.node.stopping import StopLimits, Stopping
-from trikv.node.writer import Writer
+from trikv.node.waiters import Waiters
 from trikv.protocol.frames import PieceLimits
-from trikv.protocol.messages import BootstrapRecord, Standing
+from trikv.protocol.messages import BootstrapRecord, DiskStanding
 from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.core import Raft
 from trikv.raft.settings import RaftSettings
@@ -173,18 +175,18 @@ class Node:
             links.reset()
         parts, driver = await self._build(opened, identity, links)
         self._driver = driver
-        actions = self._actions(parts)
+        operations = self._operations(parts)
         await nursery.start(parts.writer.run)
         await nursery.start(parts.applier.run)
         await nursery.start(parts.snapshotter.run)
-        await nursery.start(actions.run)
-        nursery.start_soon(driver.run_ticker)
+        await nursery.start(operations.run)
+        nursery.start_soon(driver.run_alarm)
         nursery.start_soon(self._watch_log_directory)
         nursery.start_soon(driver.run)
         status = Status(parts, driver, self._connections, self._statistics, config.log_tail_bytes)
         self._own_info.stale_percent = status.stale_percent
         lease_reads = LeaseReads(parts, driver) if config.reads == "lease" else None
-        self._service.joined(serving.Member(parts, actions, status, lease_reads))
+        self._service.joined(front_door.Member(parts, operations, status, lease_reads))
         nursery.start_soon(partial(self._submit_settings, parts))
         where = ",".join(listening.addresses)
         log.info("serving", node=config.node_id, address=where, cluster=opened.cluster.hex())
@@ -198,7 +200,7 @@ class Node:
             self.dumped = stopping.dumped
         return opened.wal
 
-    async def _refuse_other_peers(self, opened: Opened) -> None:
+    async def _refuse_other_peers(self, opened: OpenedLog) -> None:
         config = self._config
         membership = latest_membership(opened.base.membership, opened.entries)
         if (wrong := contradiction(config.node_id, config.peers, membership)) is not None:
@@ -263,7 +265,7 @@ class Node:
     # ------------------------------------------------------- peers and founding
 
     async def _start_links(
-        self, nursery: trio.Nursery, identity: Identity, opened: Opened | None, shares: Shares
+        self, nursery: trio.Nursery, identity: Identity, opened: OpenedLog | None, shares: Shares
     ) -> Links:
         config = self._config
         if opened is not None:
@@ -283,7 +285,9 @@ class Node:
             await nursery.start(links.run, config.peer_addresses, shares.accepted_peers_max)
         return links
 
-    async def _become_member(self, nursery: trio.Nursery, disk: DiskIdentity, links: Links) -> Opened | None:
+    async def _become_member(
+        self, nursery: trio.Nursery, disk: DiskIdentity, links: Links
+    ) -> OpenedLog | None:
         """Found a cluster with the others or be adopted by one; None when stopped meanwhile."""
         nursery.start_soon(self._wake_on_stop)
         async with trio.open_nursery() as telling:
@@ -339,10 +343,10 @@ class Node:
     def _founding_event(self, founding: Founding, event: Event) -> Adopt | None:
         match event:
             case Work():
-                event.failed(serving.NOT_A_MEMBER)
+                event.failed(front_door.NOT_A_MEMBER)
             case LinkDown(peer=peer):
                 founding.lost(peer)
-            case PeerSaid(peer=peer, disk=disk, message=Standing() as message):
+            case PeerSaid(peer=peer, disk=disk, message=DiskStanding() as message):
                 self._guard.heard(peer, message.password)
                 found = founding.heard(peer, disk, message)
                 if found is not None:
@@ -359,13 +363,13 @@ class Node:
 
     # ------------------------------------------------------------------ parts
 
-    async def _build(self, opened: Opened, identity: Identity, links: Links) -> tuple[Parts, Driver]:
+    async def _build(self, opened: OpenedLog, identity: Identity, links: Links) -> tuple[Parts, Driver]:
         config, host, inbox = self._config, self._host, self._inbox
         boot_ms = host.clock.boot_ms
         opened.machine.evaluator.count_on(self._statistics.tally)
         raft = self._raft(opened, identity)
         waiters = Waiters()
-        logtime = LogTime(_last_stamp_ms(opened))
+        log_time = LogTime(_last_stamp_ms(opened))
         applier = Applier(
             origin=identity.node_id,
             machine=opened.machine,
@@ -391,8 +395,8 @@ class Node:
                 deadline_ms=config.command_deadline_ms,
                 by_lease=config.reads == "lease",
             ),
-            logtime=logtime,
-            leading=Leading(raft, applier, logtime, host, bootstrap, LeadingSettings()),
+            log_time=log_time,
+            leading=Leading(raft, applier, log_time, host, bootstrap, LeadingSettings()),
             links=links,
             writer=Writer(opened.wal, inbox, boot_ms),
             applier=applier,
@@ -413,7 +417,7 @@ class Node:
             self._statistics.follow(name, source)
         return parts, Driver(parts)
 
-    def _raft(self, opened: Opened, identity: Identity) -> Raft:
+    def _raft(self, opened: OpenedLog, identity: Identity) -> Raft:
         config, host = self._config, self._host
         return Raft(
             node_id=identity.node_id,
@@ -433,7 +437,7 @@ class Node:
         )
 
     async def _snapshotter(
-        self, opened: Opened, identity: Identity, links: Links, applier: Applier, raft: Raft
+        self, opened: OpenedLog, identity: Identity, links: Links, applier: Applier, raft: Raft
     ) -> Snapshotter:
         config = self._config
         return Snapshotter(
@@ -450,8 +454,8 @@ class Node:
             settings=SnapshotterSettings(config.snapshot_log_bytes, config.snapshot_interval_s),
         )
 
-    def _actions(self, parts: Parts) -> Actions:
-        return Actions(
+    def _operations(self, parts: Parts) -> Operations:
+        return Operations(
             host=self._host,
             inbox=self._inbox,
             raft=parts.raft,
@@ -460,7 +464,7 @@ class Node:
             snapshotter=parts.snapshotter,
             durability=parts.durability,
             stop=self.stop,
-            settings=ActionSettings(self._config.data_directory, self._config.backups_kept),
+            settings=OperationSettings(self._config.data_directory, self._config.backups_kept),
         )
 
     async def _submit_settings(self, parts: Parts) -> None:
@@ -473,7 +477,7 @@ class Node:
             await load_keys(self._inbox, parts.applier, self._load)
 
 
-def _last_stamp_ms(opened: Opened) -> int:
+def _last_stamp_ms(opened: OpenedLog) -> int:
     """The greatest log time that this node has seen: in its state, or in the log's last batch."""
     for entry in reversed(opened.entries):
         if entry.kind is EntryKind.BATCH:

@@ -1,13 +1,13 @@
 """What a member says of its cluster, data and disk: INFO's sections about them, MEMSTATS, the banner."""
 
 from trikv.addresses import split_address
+from trikv.front.connections import Connections
+from trikv.front.seam import MemoryStats
+from trikv.front.statistics import Statistics
 from trikv.machine.database import Database
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
-from trikv.node.connections import Connections
-from trikv.node.driver import Driver, Parts
+from trikv.node.consensus.driver import Driver, Parts
 from trikv.node.info import Fields, Sections, human
-from trikv.node.service import MemoryStats
-from trikv.node.statistics import Statistics
 from trikv.raft.roles import Role
 
 _NO_SCRIPTS = tuple(
@@ -105,7 +105,7 @@ class Status:
             ("mem_buffer_bytes", stats.buffers),
             ("active_defrag_running", 0),
             ("lazyfree_pending_objects", space.pending_keys()),
-            ("lazyfreed_objects", space.ledger.tally.freed_keys),
+            ("lazyfreed_objects", space.account.tally.freed_keys),
             *_NO_SCRIPTS,
         ]
 
@@ -252,7 +252,7 @@ class Status:
             ("raft_first_index", raft.first_index),
             ("raft_reads", "lease" if parts.reads.by_lease else "linearizable"),
             ("raft_has_lease", int(raft.lease_index(parts.host.clock.boot_ms()) is not None)),
-            ("raft_log_time_ms", parts.logtime.now_ms(parts.host.clock.boot_ms())),
+            ("raft_log_time_ms", parts.log_time.now_ms(parts.host.clock.boot_ms())),
             ("raft_clock_deviation_ms", self._clock_deviation_ms()),
             ("raft_feature_level", parts.applier.machine.feature_level),
             ("proposals_waiting", parts.proposals.waiting()),
@@ -266,7 +266,7 @@ class Status:
         return max((abs(clock.wall_ms - clock.own_wall_ms) for clock in clocks), default=0)
 
     def _keyspace(self) -> Fields:
-        now_ms = self._parts.logtime.now_ms(self._parts.host.clock.boot_ms())
+        now_ms = self._parts.log_time.now_ms(self._parts.host.clock.boot_ms())
         return [(f"db{db.number}", _keys(db, now_ms)) for db in self._databases() if db.size]
 
     def stale_percent(self) -> float:

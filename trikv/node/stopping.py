@@ -21,13 +21,13 @@ import attrs
 import structlog
 import trio
 
+from trikv.front.connections import Connections
 from trikv.host.seam import Listening
-from trikv.node.actions import barrier
-from trikv.node.connections import Connections
-from trikv.node.driver import Driver, Parts
-from trikv.node.dumps import Dumps
+from trikv.node.barrier import barrier
+from trikv.node.consensus.driver import Driver, Parts
 from trikv.node.events import HandOver
-from trikv.node.snapshotter import Progress
+from trikv.node.state.dumps import Dumps
+from trikv.node.state.snapshotter import Progress
 from trikv.protocol.messages import Drained, Draining
 from trikv.raft.roles import Role
 from trikv.raft.types import NodeId

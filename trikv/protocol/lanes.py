@@ -10,6 +10,7 @@ from typing import assert_never
 
 from trikv.protocol.messages import (
     BootstrapRecord,
+    DiskStanding,
     Drained,
     Draining,
     DurableReply,
@@ -23,7 +24,6 @@ from trikv.protocol.messages import (
     ReadRequest,
     SnapshotAck,
     SnapshotChunk,
-    Standing,
 )
 from trikv.raft.messages import (
     AppendAck,
@@ -65,7 +65,7 @@ def lane_of(message: PeerMessage) -> Lane:
             return Lane.URGENT
         case SnapshotAck() | DurableRequest() | DurableReply():
             return Lane.URGENT
-        case Standing() | JoinRequest() | Draining() | Drained():
+        case DiskStanding() | JoinRequest() | Draining() | Drained():
             return Lane.URGENT
         case _:
             assert_never(message)

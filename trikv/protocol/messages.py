@@ -92,7 +92,7 @@ class DurableReply(msgspec.Struct, frozen=True, array_like=True, tag=109):
     voters: int
 
 
-class Standing(msgspec.Struct, frozen=True, array_like=True, tag=110):
+class DiskStanding(msgspec.Struct, frozen=True, array_like=True, tag=110):
     """How the sender stands to bootstrap (PROTOCOL 14); sent when a link opens and when it changes."""
 
     blank: bool
@@ -148,7 +148,7 @@ PeerMessage: TypeAlias = (
     | SnapshotAck
     | DurableRequest
     | DurableReply
-    | Standing
+    | DiskStanding
     | BootstrapRecord
     | JoinRequest
     | Draining

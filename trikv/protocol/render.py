@@ -8,7 +8,7 @@ type an answer into somebody's terminal.
 
 from typing import Final, assert_never
 
-from trikv.machine.replies import CommandError, Reply, Status, Verbatim
+from trikv.machine.replies import CommandError, Reply, SimpleString, Verbatim
 from trikv.protocol.resp import format_double, one_line
 
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\a": "\\a", "\b": "\\b"}
@@ -59,7 +59,7 @@ def _lines(reply: Reply, prefix: str) -> list[str]:
             return [quote(reply)]
         case None:
             return ["(nil)"]
-        case Status():
+        case SimpleString():
             return [printable(one_line(reply.text))]
         case CommandError():
             return [f"(error) {printable(one_line(reply.text))}"]

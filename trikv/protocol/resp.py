@@ -7,7 +7,7 @@ specification; number formats as Redis 7.0 prints them.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, TypeAlias, assert_never
 
-from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, Status, Verbatim
+from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, SimpleString, Verbatim
 
 Version: TypeAlias = Literal[2, 3]
 """The protocol version a connection has chosen with HELLO."""
@@ -87,7 +87,7 @@ def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> N
             add(b"$%d\r\n%b\r\n" % (len(reply), reply))
         case None:
             add(_NULL[version])
-        case Status():
+        case SimpleString():
             add(_STATUSES.get(reply.text) or b"+%b\r\n" % one_line(reply.text))
         case bool():
             add(_TRUE[version] if reply else _FALSE[version])

@@ -298,14 +298,14 @@ class Raft(RaftViews):
         ):
             self._campaign(transfer=False)
 
-    def is_late(self, sender: NodeId, disk: DiskId, message: AppendAck | HeartbeatAck) -> bool:
+    def answer_can_wait(self, sender: NodeId, disk: DiskId, message: AppendAck | HeartbeatAck) -> bool:
         """True for an answer that comes after a majority's: the next turn, whenever that is, will do."""
         shared, role = self._shared, self._role
         return (
             isinstance(role, Leader)
             and message.term == shared.term
             and shared.memberships.is_member(sender, disk)
-            and role.is_late(shared, sender, message)
+            and role.answer_can_wait(shared, sender, message)
         )
 
     # Requests of this node.
@@ -400,7 +400,7 @@ class Raft(RaftViews):
 
     # The disk and the machine.
 
-    def is_early(self, job: int) -> bool:
+    def sync_can_wait(self, job: int) -> bool:
         """True where the next turn will do for `persisted`: we lead, and a peer's answer is wanting, too."""
         role, outbox = self._role, self._shared.outbox
         return isinstance(role, Leader) and not outbox.is_awaited(job) and not role.may_commit(self._shared)

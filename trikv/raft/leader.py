@@ -148,7 +148,7 @@ class Leader:
         others = [voter for voter in shared.memberships.voters if voter != shared.node_id]
         return not others or any(self.progress[voter].match > shared.commit for voter in others)
 
-    def is_late(self, shared: Shared, peer: NodeId, message: AppendAck | HeartbeatAck) -> bool:
+    def answer_can_wait(self, shared: Shared, peer: NodeId, message: AppendAck | HeartbeatAck) -> bool:
         """True for an answer that changes nothing now: a majority has said as much, and `peer` lacks nothing.
 
         Nor does somebody there wait for a commit, which it is told only once it is known to hold the entry. A

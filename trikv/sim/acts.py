@@ -12,8 +12,9 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
+from trikv.front.seam import Operation
 from trikv.machine.replies import OK, Reply
-from trikv.node.service import Action
+from trikv.notation import counted
 from trikv.raft.types import SnapshotMeta
 from trikv.sim.checkers.durability import Durability, read
 from trikv.sim.checkers.platters import files_of
@@ -22,7 +23,6 @@ from trikv.sim.checkers.state import Contents, Sighting
 from trikv.sim.cluster import Cluster
 from trikv.sim.marks import Marks
 from trikv.storage.wal import WalSettings
-from trikv.units import counted
 
 DUMP, INCOMPLETE_DUMP = "dump.json", "dump.incomplete.json"
 _BACKUP = re.compile(r".*/(backups/[^/]+\.json): (\d+) keys? at index (\d+)")
@@ -61,14 +61,14 @@ class Acts:
         """A write of that connection is being answered."""
         self._written[connection] = position
 
-    def asked(self, number: int, connection: str, action: Action) -> None:
-        """Node `number` is to carry out `action`: look at what comes of it."""
-        acked, answered = self._durability.highest_acked, action.answered
-        if action.name == "SHUTDOWN":
+    def asked(self, number: int, connection: str, operation: Operation) -> None:
+        """Node `number` is to carry out `operation`: look at what comes of it."""
+        acked, answered = self._durability.highest_acked, operation.answered
+        if operation.name == "SHUTDOWN":
             self._stopping[number] = acked
 
         def observed(reply: Reply) -> None:
-            match action.name, reply:
+            match operation.name, reply:
                 case "DIGEST", [int(index), bytes(digest)]:
                     self._replicas.told(number, index, digest.decode())
                 case "WAIT", int(count) if connection in self._written:
@@ -81,7 +81,7 @@ class Acts:
                     pass
             answered(reply)
 
-        action.answered = observed
+        operation.answered = observed
 
     def stopped(self, number: int, *, dumped: bool) -> None:
         """A node has ended by itself and in order."""

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import trio
 
-from trikv.node.driver import Parts
+from trikv.node.consensus.driver import Parts
 from trikv.node.node import Node
 from trikv.raft.roles import Role
 from trikv.sim.host import Machine, SimHost

@@ -12,12 +12,12 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from trikv.notation import counted
 from trikv.sim import marks
 from trikv.sim.run import Plan, Result, execute, plan_of
 from trikv.sim.schedule import parse_kinds
 from trikv.sim.shrink import shrink as shrink_plan
 from trikv.sim.summary import Summary
-from trikv.units import counted
 
 SEEDS = Path("tests/seeds")
 """Where failing runs go: one file a seed, one JSON line each, to be kept with the fix."""

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from trikv.config import NodeConfig
-from trikv.node.proposals import ProposalLimits
-from trikv.node.snapshotter import SnapshotterSettings
+from trikv.node.consensus.proposals import ProposalLimits
+from trikv.node.state.snapshotter import SnapshotterSettings
 from trikv.raft.settings import RaftSettings
 from trikv.sim.themes import Theme
 from trikv.storage.wal import WalSettings

@@ -10,16 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from trikv.config import NodeConfig
-from trikv.machine.outcomes import Applied, Opened, Outcome, Reason, Skipped
+from trikv.front.conversation import Conversation
+from trikv.front.seam import Operation, Work
+from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped
 from trikv.machine.replies import Reply
-from trikv.node.applier import Applier, Swap
-from trikv.node.conversation import Conversation
-from trikv.node.driver import Driver, Parts
+from trikv.node.consensus.driver import Driver, Parts
 from trikv.node.events import Event, PeerSaid
-from trikv.node.links import Identity, Links
 from trikv.node.node import Node
-from trikv.node.opening import Opened as OpenedLog
-from trikv.node.service import Action, Work
+from trikv.node.peers.links import Identity, Links
+from trikv.node.state.applier import Applier, Swap
+from trikv.node.state.opening import OpenedLog
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.core import Raft
 from trikv.raft.invariants import GroupInvariants
@@ -214,7 +214,7 @@ class ObservedNode(Node):
                     self._current, self._steps_answered = (number, incarnation, sequence), 0
                 case Skipped():
                     observer.skipped(outcome)
-                case Opened():
+                case LifeOpened():
                     pass
             settle(outcome)
             self._current = None
@@ -282,11 +282,11 @@ class ObservedNode(Node):
                 note(replies)
             return replies
 
-        def observed_act(action: Action) -> None:
-            conversation = getattr(action.answered, "__self__", None)
+        def observed_act(operation: Operation) -> None:
+            conversation = getattr(operation.answered, "__self__", None)
             if isinstance(conversation, Conversation):
-                self._observer.acts.asked(self._config.node_id, _name_of(conversation), action)
-            act(action)
+                self._observer.acts.asked(self._config.node_id, _name_of(conversation), operation)
+            act(operation)
 
         _wrap(self._service, "submit", observed_submit)
         _wrap(self._service, "act", observed_act)

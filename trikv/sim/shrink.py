@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
+from trikv.notation import counted
 from trikv.sim.faults import Strike
 from trikv.sim.run import Plan, Result
-from trikv.units import counted
 
 T = TypeVar("T")
 Execute = Callable[[Plan], Result]

@@ -4,11 +4,11 @@ from collections import Counter
 
 import attrs
 
-from trikv.node.conversation import PLANS
+from trikv.front.conversation import PLANS
+from trikv.notation import counted
 from trikv.sim.marks import KNOWN
 from trikv.sim.run import Result
 from trikv.sim.workload.profiles import LEFT_OUT
-from trikv.units import counted
 
 OUT_OF_BUDGET_MAX = 0.01
 """Of all searches: so few may end without an answer."""

@@ -6,12 +6,12 @@ from typing import Final
 
 import attrs
 
+from trikv.notation import counted
 from trikv.sim.checkers.counters import check_counters
 from trikv.sim.checkers.linearizability import check
 from trikv.sim.history import Operation
 from trikv.torture.evidence import Evidence, Outcome
 from trikv.torture.reading import Reading
-from trikv.units import counted
 
 GROUP_BUDGET: Final = 100_000
 """Steps of the search for one group: under two seconds; a usual one takes some hundreds."""

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import trio
 
+from trikv.notation import counted
 from trikv.torture.evidence import Evidence
 from trikv.torture.judge import NAMES_MAX, Findings
 from trikv.torture.run import Result
 from trikv.torture.storm import Blow
-from trikv.units import counted
 
 _BAR: Final = 30
 _REFRESH_S: Final = 0.5

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from trikv.front.seam import Operation
 from trikv.machine.replies import OK, CommandError, Reply
-from trikv.node.service import Action
 from trikv.raft.types import DiskId, Member, Membership, SnapshotMeta
 from trikv.sim import acts as module
 from trikv.sim.acts import Acts
@@ -57,9 +57,9 @@ class Scene:
 
     def answer(self, name: str, reply: Reply, connection: str = "c") -> list[str]:
         """Node 1 is asked for `name` and answers so; what is said against it."""
-        action = Action(name, (), self.told.append)
-        self.acts.asked(1, connection, action)
-        action.answered(reply)
+        operation = Operation(name, (), self.told.append)
+        self.acts.asked(1, connection, operation)
+        operation.answered(reply)
         return self.said
 
 

@@ -3,7 +3,7 @@
 import pytest
 from trio.testing import MockClock
 
-from tests.node.desk import Desk
+from tests.node.driver_rig import Desk
 from trikv.sim.checkers.replicas import TURNS_ON_THE_SPOT_MAX, Bounds
 
 

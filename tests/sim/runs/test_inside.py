@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.machine.driving import NOW, Driver, reborn
+from trikv.machine.account import Stored
 from trikv.machine.database import Database
-from trikv.machine.ledger import Entry
 from trikv.machine.machine import Machine
 from trikv.sim.checkers.inside import REAPED_MAX, contents_of, problems_of
 
@@ -41,7 +41,7 @@ def test_a_machine_as_it_should_be_has_no_problem() -> None:
 
 VALUES = {b"a": (b"1", 0), b"b": (b"22", NOW + 50)}
 HARMS: dict[str, tuple[str, Callable[[Database], None]]] = {
-    "a byte more in the account": ("account", lambda db: setattr(db.ledger, "used", db.ledger.used + 1)),
+    "a byte more in the account": ("account", lambda db: setattr(db.account, "used", db.account.used + 1)),
     "a byte more in its own account": ("account", lambda db: setattr(db, "used", db.used + 1)),
     "a key more in its count": ("account", lambda db: setattr(db, "size", db.size + 1)),
     "a deadline of nobody": ("deadlines", lambda db: db.deadlines.add((NOW + 9, b"x"))),
@@ -49,10 +49,10 @@ HARMS: dict[str, tuple[str, Callable[[Database], None]]] = {
     "another deadline": (
         "deadlines",
         lambda db: next(bucket for bucket in db.buckets if b"b" in bucket).update(
-            {b"b": Entry(b"22", 1, NOW + 51)}
+            {b"b": Stored(b"22", 1, NOW + 51)}
         ),
     ),
-    "a key that is due": ("deadlines", lambda db: setattr(db.ledger, "now", NOW + 50)),
+    "a key that is due": ("deadlines", lambda db: setattr(db.account, "now", NOW + 50)),
 }
 
 

@@ -13,7 +13,7 @@ from trikv.machine.machine import Machine
 from trikv.machine.outcomes import OriginRow, Origins, Reason
 from trikv.machine.replies import Reply
 from trikv.node.events import Persisted
-from trikv.node.writer import Writer
+from trikv.node.state.writer import Writer
 from trikv.raft.core import Raft
 from trikv.raft.leader import Leader
 from trikv.raft.ready import ConfirmedRead, WriteJob
@@ -170,7 +170,7 @@ def test_wait_that_counts_what_was_sent_is_caught_on_the_platters(monkeypatch: p
     def sent(raft: Raft, _: int) -> int:
         return len(raft.membership.members) if raft.role is Role.LEADER else 0
 
-    monkeypatch.setattr("trikv.node.actions.voters_holding", sent)
+    monkeypatch.setattr("trikv.node.operations.voters_holding", sent)
     monkeypatch.setitem(profiles.WEIGHTS, "writes", {"disk": 1.0})
     strikes = tuple(Strike(at_ms, SlowDisk(node, 2900, 200)) for node, at_ms in ((2, 50), (3, 60)))
     knobs = Knobs(profile="writes", think_ms=20)

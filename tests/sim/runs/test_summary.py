@@ -1,6 +1,6 @@
 """What many runs say together."""
 
-from trikv.node.conversation import PLANS
+from trikv.front.conversation import PLANS
 from trikv.sim.marks import KNOWN
 from trikv.sim.run import Result, plan_of
 from trikv.sim.summary import Summary

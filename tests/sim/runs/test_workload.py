@@ -7,8 +7,8 @@ from typing import Any
 import hiredis
 import pytest
 
+from trikv.front.conversation import PLANS
 from trikv.machine.commands import TABLE
-from trikv.node.conversation import PLANS
 from trikv.sim.checkers.meanings import meaning_of
 from trikv.sim.knobs import PROFILES, Knobs
 from trikv.sim.marks import name_of

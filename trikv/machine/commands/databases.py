@@ -73,7 +73,7 @@ def config_set(space: Keyspace, parameter: bytes, value: bytes, *more: bytes) ->
     amount = parse_memory(value)
     if amount is None:
         return _NOT_MEMORY
-    space.ledger.dirty = True
-    space.ledger.cap = amount
-    space.ledger.is_founded = True
+    space.account.dirty = True
+    space.account.cap = amount
+    space.account.is_founded = True
     return OK

@@ -31,13 +31,13 @@ def _expire(db: Database, key: bytes, amount: bytes, options: Sequence[bytes], n
     if not INT64_MIN <= when <= INT64_MAX:
         return invalid_expire(name)
     if not name.endswith("at"):
-        when += db.ledger.now
+        when += db.account.now
     if when > INT64_MAX:
         return invalid_expire(name)
     entry = db.find(key)
     if entry is None or not _allowed(entry.deadline, when, conditions):
         return 0
-    if when <= db.ledger.now:
+    if when <= db.account.now:
         db.drop(key)
         return 1
     return db.expire_at(key, entry, when) or 1
@@ -101,7 +101,7 @@ def persist(db: Database, key: Key) -> Reply:
     entry = db.find(key)
     if entry is None or not entry.deadline:
         return 0
-    db.put(key, entry.value)
+    db.put_unchecked(key, entry.value)
     return 1
 
 

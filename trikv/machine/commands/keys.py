@@ -3,14 +3,14 @@
 import re
 from zlib import crc32
 
+from trikv.machine.account import Stored
 from trikv.machine.database import Database
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.ledger import Entry
 from trikv.machine.memory import charge
 from trikv.machine.numerics import parse_integer
-from trikv.machine.replies import OK, CommandError, Reply, Status
+from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 from trikv.machine.table import CommandTable, Key, Kind
 
 COMMANDS = CommandTable()
@@ -24,8 +24,8 @@ SCAN_COUNT_MAX = 2_000
 
 _CURSOR = re.compile(rb"(?:[+-]?[0-9]{1,20})?")
 """What C's strtoul takes: nothing is 0, and a minus wraps."""
-_STRING = Status("string")
-_NONE = Status("none")
+_STRING = SimpleString("string")
+_NONE = SimpleString("none")
 
 
 @COMMANDS.command("EXISTS", kind=Kind.READ, group="keys", fast=True)
@@ -76,16 +76,16 @@ def renamenx(db: Database, key: Key, newkey: Key) -> Reply:
     return _move(db, key, newkey, entry) or 1
 
 
-def _move(db: Database, key: bytes, newkey: bytes, entry: Entry) -> CommandError | None:
+def _move(db: Database, key: bytes, newkey: bytes, entry: Stored) -> CommandError | None:
     value_bytes = len(entry.value)
     growth = db.growth(newkey, value_bytes, entry.deadline) - charge(len(key), value_bytes, entry.deadline)
     refused = db.refusal(newkey, value_bytes)
-    if refused is None and not db.ledger.has_spare_room(growth):
+    if refused is None and not db.account.has_spare_room(growth):
         refused = OOM
     if refused is None:
         db.drop(key)
         db.drop(newkey)
-        db.put(newkey, entry.value, entry.deadline)
+        db.put_unchecked(newkey, entry.value, entry.deadline)
     return refused
 
 
@@ -136,7 +136,7 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
 @COMMANDS.command("RANDOMKEY", kind=Kind.READ, group="keys")
 def randomkey(space: Keyspace) -> Reply:
     """Some key; the same one until a write, time or the place in a pipeline changes the draw."""
-    seed = b"%d %d %d" % (space.ledger.changes, space.shown_ms, space.position)
+    seed = b"%d %d %d" % (space.account.changes, space.shown_ms, space.position)
     return space.current.pick(crc32(seed))
 
 

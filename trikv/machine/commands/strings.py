@@ -41,7 +41,7 @@ def replace(db: Database, key: bytes, value: bytes) -> CommandError | None:
     group="string",
     denies_oom=True,
     options=_SET_OPTIONS,
-    of_two=Database.set,
+    of_two=Database.store_plain,
     of_run=Database.set_run,
 )
 def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
@@ -51,7 +51,7 @@ def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
         return SYNTAX
     when = 0
     if deadline is not None:
-        parsed = parse_deadline(deadline, db.ledger.now, "set")
+        parsed = parse_deadline(deadline, db.account.now, "set")
         if isinstance(parsed, CommandError):
             return parsed
         when = parsed
@@ -69,7 +69,7 @@ def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
 
 def _store_until(db: Database, key: bytes, value: bytes, when: int) -> CommandError | None:
     """`db.store`, where a deadline that has passed already leaves the key absent."""
-    if when and when <= db.ledger.now:
+    if when and when <= db.account.now:
         refused = db.refusal(key, len(value))
         if refused is None:
             db.drop(key)
@@ -119,7 +119,7 @@ def psetex(db: Database, key: Key, milliseconds: bytes, value: bytes) -> Reply:
 
 
 def _set_for(db: Database, key: bytes, value: bytes, deadline: Deadline, name: str) -> Reply:
-    when = parse_deadline(deadline, db.ledger.now, name)
+    when = parse_deadline(deadline, db.account.now, name)
     if isinstance(when, CommandError):
         return when
     return db.store(key, value, when) or OK
@@ -159,17 +159,17 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
     if entry is None:
         return None
     if deadline is not None:
-        when = parse_deadline(deadline, db.ledger.now, "getex")
+        when = parse_deadline(deadline, db.account.now, "getex")
         if isinstance(when, CommandError):
             return when
-        if when <= db.ledger.now:
+        if when <= db.account.now:
             db.drop(key)
         else:
             refused = db.expire_at(key, entry, when)
             if refused is not None:
                 return refused
     elif words and entry.deadline:
-        db.put(key, entry.value)
+        db.put_unchecked(key, entry.value)
     return entry.value
 
 
@@ -207,10 +207,10 @@ def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
         refused = db.refusal(key, len(value))
         if refused is not None:
             return refused
-    if not db.ledger.has_room(sum(db.growth(key, len(value), 0) for key, value in pairs.items())):
+    if not db.account.has_room(sum(db.growth(key, len(value), 0) for key, value in pairs.items())):
         return OOM
     for key, value in pairs.items():
-        db.put(key, value)
+        db.put_unchecked(key, value)
     return None
 
 

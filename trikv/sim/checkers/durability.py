@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from trikv.notation import counted
 from trikv.raft.core import Raft
 from trikv.raft.types import DiskId, HardState, Membership, SnapshotMeta
 from trikv.sim.checkers.platters import PlatterDisk, files_of
@@ -19,7 +20,6 @@ from trikv.storage.errors import LogMissing, StorageError
 from trikv.storage.recovery import recover
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
-from trikv.units import counted
 
 EVERY = 40
 """At most one acknowledgement in so many is looked at."""

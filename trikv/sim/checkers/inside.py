@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from trikv.machine.database import Database
 from trikv.machine.machine import Machine
+from trikv.notation import counted
 from trikv.sim.checkers.meanings import DEADLINE_BYTES, KEY_BYTES
 from trikv.sim.checkers.state import Contents
-from trikv.units import counted
 
 REAPED_MAX = 200
 """Due keys that one entry reaps: only if there were as many may some be left."""

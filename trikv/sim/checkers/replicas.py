@@ -5,11 +5,11 @@ from collections.abc import Callable
 import trio
 
 from trikv.machine.machine import Machine
-from trikv.node.applier import Applier
-from trikv.node.driver import Parts
+from trikv.node.consensus.driver import Parts
+from trikv.node.state.applier import Applier
+from trikv.notation import counted
 from trikv.sim.checkers.inside import contents_of, problems_of
 from trikv.sim.checkers.state import Sighting
-from trikv.units import counted
 
 EVERY = 16
 """A digest at every so many indexes: the nodes compare where they meet, whatever they had restarted from."""

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from trikv.notation import counted
 from trikv.sim.history import Operation
-from trikv.units import counted
 
 Births = Mapping[bytes, int]
 """Keys, and which life of each it is: another one if it was gone in between."""

@@ -1,0 +1,57 @@
+"""A few bytes that change a value of megabytes: how much of that one step may do."""
+
+import pytest
+
+from tests.front.doubles import Client, resp
+
+MEGABYTE = b"v" * (1 << 20)
+BIG = b"v" * ((8 << 20) - 100)
+
+
+@pytest.fixture
+def client() -> Client:
+    """A connection to a node that holds a value of eight megabytes, in another database than 0."""
+    client = Client()
+    client.ask("SELECT", "3")
+    client.ask("SET", "big", BIG)
+    client.ask("SET", "small", "v")
+    return client
+
+
+@pytest.mark.parametrize("command", [("SETRANGE", "big", "5", "x"), ("APPEND", "big", "x")])
+def test_a_pipeline_is_carried_out_in_short_steps(client: Client, command: tuple[str, ...]) -> None:
+    """Each submission copies some tens of megabytes at most, so that others come between."""
+    client.receive(resp(*command) * 20)
+    steps = 0
+    while client.service.works:
+        assert len(client.service.works[0].commands) <= 4
+        steps += 1
+        client.service.pump_one()
+    assert steps >= 5
+    assert client.wire.take().count(b"\r\n") == 20
+
+
+def test_a_transaction_copies_no_more_than_a_step_may(client: Client) -> None:
+    """It cannot be cut: too many are refused when they are queued, whatever database a SELECT names."""
+    client.ask("SELECT", "0")
+    client.ask("MULTI")
+    client.ask("SELECT", "3")
+    replies = [client.ask("SETRANGE", "big", "5", "x") for _ in range(10)]
+    assert replies[0] == b"+QUEUED\r\n"
+    assert replies[-1].startswith(b"-ERR too many APPEND or SETRANGE of long values")
+    assert client.ask("EXEC").startswith(b"-EXECABORT")
+    client.ask("MULTI")
+    client.ask("SET", "new", MEGABYTE)
+    refused = [client.ask("APPEND", "new", "x").startswith(b"-ERR too many") for _ in range(100)]
+    assert refused.count(True) > 50, "a value that the transaction itself has made is as long"
+
+
+def test_short_values_are_changed_as_often_as_ever(client: Client) -> None:
+    """A pipeline and a transaction of a hundred APPENDs each go in one step."""
+    client.receive(resp("APPEND", "small", "x") * 100)
+    assert [len(work.commands) for work in client.service.works] == [100]
+    client.service.pump()
+    client.wire.take()
+    client.receive(resp("MULTI") + resp("SETRANGE", "small", "3", "x") * 100 + resp("EXEC"))
+    client.service.pump()
+    assert client.wire.take().endswith(b"*100\r\n" + b":101\r\n" * 100)

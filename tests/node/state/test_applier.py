@@ -1,0 +1,134 @@
+"""How much the applier does at once, and in what order."""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+
+import msgspec
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from tests.node.recorded_work import ORIGIN, Asked, CommittedLog
+from trikv.machine.batch import Hello, Submission
+from trikv.machine.machine import Machine
+from trikv.node.events import Event, OwnApplied, OwnHello
+from trikv.node.mailbox import Mailbox
+from trikv.node.state.applier import Applier, ServeReads
+from trikv.node.waiters import Waiters
+from trikv.raft.types import Entry, Member, Membership, SnapshotMeta
+
+MEMBERS = Membership((Member(ORIGIN, b"disk" * 4, voter=True, address="n1:1"),))
+WRITES = 6
+
+
+class Bench:
+    """An applier at the beginning of a log of a membership, a Hello and some writes."""
+
+    def __init__(self, boot_ms: Callable[[], int]) -> None:
+        self.log = CommittedLog()
+        first = self.log.entries[0]
+        self.log.entries[0] = msgspec.structs.replace(first, payload=msgspec.msgpack.encode(MEMBERS))
+        self.incarnation = self.log.commit(Hello(ORIGIN, b"n"))
+        for sequence in range(1, WRITES + 1):
+            write = (b"APPEND", b"k", b"%d" % sequence)
+            self.log.commit(Submission(ORIGIN, self.incarnation, sequence, 0, (write,)))
+        self.inbox = Mailbox[Event]()
+        self.applier = Applier(
+            origin=ORIGIN,
+            machine=Machine(),
+            position=SnapshotMeta(0, 0, Membership(())),
+            waiters=Waiters(),
+            inbox=self.inbox,
+            boot_ms=boot_ms,
+            boot_us=lambda: boot_ms() * 1000,
+        )
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The whole log."""
+        return self.log.entries
+
+
+def reading(index: int, *asked: Asked) -> ServeReads:
+    """Reads confirmed at an index."""
+    return ServeReads(index, deque(one.work for one in asked), 0, 0)
+
+
+async def test_what_takes_long_goes_on_in_a_task_and_in_order() -> None:
+    """A slice ends when its time is up; all is applied in the end, and reads see the state at their place."""
+    clock = count(step=Applier.SLICE_MS)  # every look at the clock finds the slice over
+    bench = Bench(lambda: next(clock))
+    applier = bench.applier
+    middle = Asked((b"MGET", b"k"), writes=False)
+    late = Asked((b"GET", b"k"), writes=False)
+    last = bench.entries[-1].index
+    applier.put(bench.entries[: last - 3])
+    applier.put((reading(last - 3, middle, late),))
+    applier.put(bench.entries[last - 3 :])
+    async with trio.open_nursery() as nursery:
+        await nursery.start(applier.run)
+        applier.carry_out()
+        assert applier.position.index == 1
+        applier.carry_out()
+        assert applier.position.index == 1, "the task is at it: a turn of the driver does not take over"
+        await wait_all_tasks_blocked()
+        assert applier.position.index == last
+        assert (middle.outcomes, late.outcomes) == ([[[b"123"]]], [[b"123"]])
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_driver_hears_once_of_all_that_applied_in_a_row() -> None:
+    """But of a new life only after what the old one had applied: that must not be proposed again."""
+    bench = Bench(lambda: 0)
+    incarnation = bench.incarnation
+    bench.log.commit(
+        *(Submission(ORIGIN, incarnation, WRITES + more, 0, ((b"INCR", b"n"),)) for more in (1, 2, 3)),
+        Hello(ORIGIN, b"another"),
+    )
+    bench.applier.put(bench.entries)
+    bench.applier.carry_out()
+    heard = await bench.inbox.take()
+    last = bench.entries[-1].index
+    assert heard == [
+        OwnHello(b"n", incarnation),
+        *(OwnApplied(incarnation, sequence + 1) for sequence in range(1, WRITES + 1)),
+        OwnApplied(incarnation, WRITES + 4),
+        OwnHello(b"another", last),
+    ]
+
+
+async def test_reads_wait_for_their_index_whatever_their_order() -> None:
+    """An earlier, slower leader may answer late: each is served as soon as its own index is applied."""
+    bench = Bench(lambda: 0)
+    asked = {index: Asked((b"GET", b"k"), writes=False) for index in (6, 4, 9)}
+    for index, one in asked.items():
+        bench.applier.put((reading(index, one),))
+    bench.applier.put(bench.entries)
+    bench.applier.carry_out()
+    assert [one.outcomes for one in asked.values()] == [[[b"123"]], [[b"1"]], [[b"123456"]]]
+
+
+async def test_held_reads_cost_little_however_many_wait() -> None:
+    """Ten thousand questions at as many indexes: each entry looks at those that it sets free, not at all."""
+    bench = Bench(lambda: 0)
+    asked = [Asked((b"GET", b"k"), writes=False) for _ in range(10_000)]
+    for number, one in enumerate(asked):
+        bench.applier.put((reading(4 + 10_000 - number, one),))
+    calls = 0
+
+    def count_calls(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    bench.applier.carry_out()
+    bench.applier.put(bench.entries)
+    sys.setprofile(count_calls)
+    try:
+        bench.applier.carry_out()
+    finally:
+        sys.setprofile(None)
+    assert sum(bool(one.outcomes) for one in asked) == WRITES - 1
+    assert calls < 5_000
+    lapsed = bench.applier.lapsed_reads(0)
+    assert len(lapsed) == 10_000 - (WRITES - 1)

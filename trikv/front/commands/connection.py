@@ -1,0 +1,294 @@
+"""Commands about the connection itself: HELLO, AUTH, PING, ECHO, RESET, CLIENT."""
+
+from hmac import compare_digest
+
+from trikv.front.commands.table import LOCAL, help_of
+from trikv.front.connections import LOCKED, Connection
+from trikv.front.seam import REDIS_VERSION
+from trikv.front.turn import Caller
+from trikv.machine.errors import text_of, wrong_arity
+from trikv.machine.replies import OK, PONG, CommandError, Reply, SimpleString, Verbatim
+from trikv.machine.table import Kind
+from trikv.system_text import to_bytes
+
+SYNTAX_ERROR = CommandError("ERR syntax error")
+NOT_AN_INTEGER = CommandError("ERR value is not an integer or out of range")
+_WRONGPASS = CommandError("WRONGPASS invalid username-password pair or user is disabled.")
+_NO_PASSWORD = CommandError(
+    "ERR AUTH <password> called without any password configured for the default user. "
+    "Are you sure your configuration is correct?"
+)
+_HELLO_NOAUTH = CommandError(
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> "
+    "<pass> option can be used to authenticate the client and select the RESP protocol version at the same "
+    "time"
+)
+_BAD_NAME = CommandError("ERR Client names cannot contain spaces, newlines or special characters.")
+_NAME_BYTES_MAX = 512
+"""Kept as long as the connection; Redis has no limit of its own here."""
+_LONG_NAME = CommandError(f"ERR Names of clients and libraries have at most {_NAME_BYTES_MAX} bytes")
+_NO_SUCH_CLIENT = CommandError("ERR No such client")
+_CLIENT_TYPES = (b"normal", b"master", b"replica", b"slave", b"pubsub")
+
+
+@LOCAL.command("PING", kind=Kind.LOCAL, group="connection", fast=True)
+def ping(_caller: Caller, *messages: bytes) -> Reply:
+    """Ask whether the server is there."""
+    if len(messages) > 1:
+        return wrong_arity("ping")
+    return messages[0] if messages else PONG
+
+
+@LOCAL.command("ECHO", kind=Kind.LOCAL, group="connection", fast=True)
+def echo(_caller: Caller, message: bytes) -> Reply:
+    """Say the message again."""
+    return message
+
+
+@LOCAL.command("QUIT", kind=Kind.LOCAL, group="connection", fast=True)
+@LOCAL.command("EXIT", kind=Kind.LOCAL, group="connection", fast=True)
+def quit_(caller: Caller, *words: bytes) -> Reply:
+    """Leave; what was sent before is still answered."""
+    del words  # Redis takes any and looks at none
+    caller.connection.closing = True
+    return OK
+
+
+@LOCAL.command(
+    "AUTH", kind=Kind.LOCAL, group="connection", fast=True, options="[username] password", open_least=1
+)
+def auth(caller: Caller, *words: bytes) -> Reply:
+    """Give the password (requirepass)."""
+    match words:
+        case (password,):
+            if caller.connections.serves_anybody():
+                return _NO_PASSWORD
+            return _authenticate(caller, b"default", password)
+        case (user, password):
+            return _authenticate(caller, user, password)
+        case _:
+            return SYNTAX_ERROR
+
+
+def _authenticate(caller: Caller, user: bytes, password: bytes) -> Reply:
+    """There is one user, ``default``; without a configured password it takes any, as in Redis."""
+    if caller.connections.refusal is LOCKED:
+        return LOCKED
+    required = to_bytes(caller.service.settings.requirepass)
+    if user != b"default" or (required and not compare_digest(password, required)):
+        return _WRONGPASS
+    caller.connection.authenticated = True
+    return OK
+
+
+@LOCAL.command(
+    "HELLO",
+    kind=Kind.LOCAL,
+    group="connection",
+    fast=True,
+    options="[protover [AUTH username password] [SETNAME clientname]]",
+)
+def hello(caller: Caller, *args: bytes) -> Reply:
+    """Greet, choose RESP 2 or 3."""
+    connection = caller.connection
+    version = connection.resp_version
+    if args:
+        if not args[0].isdigit():
+            return CommandError("ERR Protocol version is not an integer or out of range")
+        if args[0] not in (b"2", b"3"):
+            return CommandError("NOPROTO unsupported protocol version")
+        version = 2 if args[0] == b"2" else 3
+    name: bytes | None = None
+    at = 1
+    while at < len(args):
+        option, left = args[at].upper(), len(args) - at - 1
+        if option == b"AUTH" and left >= 2:
+            outcome = _authenticate(caller, args[at + 1], args[at + 2])
+            if outcome != OK:
+                return outcome
+            at += 3
+        elif option == b"SETNAME" and left >= 1:
+            name = args[at + 1]
+            error = _name_error(name, _BAD_NAME)
+            if error is not None:
+                return error
+            at += 2
+        else:
+            shown = text_of(args[at][:128])
+            return CommandError(f"ERR Syntax error in HELLO option '{shown}'")
+    if not connection.authenticated:
+        return LOCKED if caller.connections.refusal is LOCKED else _HELLO_NOAUTH
+    connection.resp_version = version
+    if name is not None:
+        connection.name = name
+    return {
+        b"server": b"redis",
+        b"version": REDIS_VERSION.encode(),
+        b"proto": version,
+        b"id": connection.id,
+        b"mode": b"standalone",
+        b"role": b"master" if caller.service.leadership().leads else b"replica",
+        b"modules": [],
+    }
+
+
+@LOCAL.command("RESET", kind=Kind.LOCAL, group="connection", fast=True)
+def reset(caller: Caller) -> Reply:
+    """Make the connection as it was when it was new."""
+    connection = caller.connection
+    caller.transactions.reset()
+    connection.database = 0
+    connection.resp_version = 2
+    connection.name = b""
+    connection.authenticated = caller.connections.serves_anybody()
+    return SimpleString("RESET")
+
+
+@LOCAL.command("CLIENT|ID", kind=Kind.LOCAL, group="connection", fast=True)
+def client_id(caller: Caller) -> Reply:
+    """Tell the number of this connection."""
+    return caller.connection.id
+
+
+@LOCAL.command("CLIENT|GETNAME", kind=Kind.LOCAL, group="connection", fast=True)
+def client_getname(caller: Caller) -> Reply:
+    """Tell the name of this connection."""
+    return caller.connection.name or None
+
+
+@LOCAL.command("CLIENT|SETNAME", kind=Kind.LOCAL, group="connection", fast=True)
+def client_setname(caller: Caller, name: bytes) -> Reply:
+    """Name this connection."""
+    error = _name_error(name, _BAD_NAME)
+    if error is not None:
+        return error
+    caller.connection.name = name
+    return OK
+
+
+@LOCAL.command("CLIENT|SETINFO", kind=Kind.LOCAL, group="connection", fast=True)
+def client_setinfo(caller: Caller, attribute: bytes, value: bytes) -> Reply:
+    """Name the client library (LIB-NAME, LIB-VER), as Redis 7.2 does."""
+    field = attribute.lower()
+    if field not in (b"lib-name", b"lib-ver"):
+        return CommandError(f"ERR Unrecognized option '{text_of(attribute[:128])}'")
+    error = _name_error(
+        value, CommandError(f"ERR {field.decode()} cannot contain spaces, newlines or special characters.")
+    )
+    if error is not None:
+        return error
+    if field == b"lib-name":
+        caller.connection.library_name = value
+    else:
+        caller.connection.library_version = value
+    return OK
+
+
+@LOCAL.command("CLIENT|INFO", kind=Kind.LOCAL, group="connection")
+def client_info(caller: Caller) -> Reply:
+    """Show this connection's line of CLIENT LIST."""
+    return _lines([caller.connection], caller)
+
+
+@LOCAL.command("CLIENT|LIST", kind=Kind.LOCAL, group="connection", options="[TYPE normal] [ID id ...]")
+def client_list(caller: Caller, *args: bytes) -> Reply:
+    """List the connections of this node."""
+    if not args:
+        return _lines(list(caller.connections), caller)
+    option = args[0].upper()
+    if option == b"TYPE" and len(args) == 2:
+        if args[1].lower() not in _CLIENT_TYPES:
+            return _unknown_type(args[1])
+        return _lines(list(caller.connections) if args[1].lower() == b"normal" else [], caller)
+    if option == b"ID" and len(args) > 1:
+        numbers = [_positive(one) for one in args[1:]]
+        if None in numbers:
+            return CommandError("ERR Invalid client ID")
+        # Each once, however often it is named: one line sixteen thousand times would hold all others up.
+        found = [caller.connections.get(number) for number in dict.fromkeys(numbers) if number is not None]
+        return _lines([one for one in found if one is not None], caller)
+    return SYNTAX_ERROR
+
+
+@LOCAL.command(
+    "CLIENT|KILL",
+    kind=Kind.LOCAL,
+    group="connection",
+    options="<addr:port | [ID id] [TYPE normal] [ADDR addr] [LADDR addr] [USER user] [SKIPME yes|no]>",
+    open_least=1,
+)
+def client_kill(caller: Caller, *args: bytes) -> Reply:
+    """Close connections of this node."""
+    if len(args) == 1:
+        victims = [one for one in caller.connections if one.remote.encode() == args[0]]
+        for victim in victims:
+            _end(caller, victim)
+        return OK if victims else _NO_SUCH_CLIENT
+    if len(args) % 2:
+        return SYNTAX_ERROR
+    victims = list(caller.connections)
+    skip_caller = True
+    for option, value in zip(args[::2], args[1::2], strict=True):
+        match option.upper():
+            case b"ID":
+                number = _positive(value)
+                if number is None:
+                    return CommandError("ERR client-id should be greater than 0")
+                victims = [one for one in victims if one.id == number]
+            case b"TYPE":
+                if value.lower() not in _CLIENT_TYPES:
+                    return _unknown_type(value)
+                victims = victims if value.lower() == b"normal" else []
+            case b"ADDR":
+                victims = [one for one in victims if one.remote.encode() == value]
+            case b"LADDR":
+                victims = [one for one in victims if one.local.encode() == value]
+            case b"USER":
+                if value != b"default":
+                    return CommandError(f"ERR No such user '{text_of(value[:128])}'")
+            case b"SKIPME":
+                if value.lower() not in (b"yes", b"no"):
+                    return SYNTAX_ERROR
+                skip_caller = value.lower() == b"yes"
+            case _:
+                return SYNTAX_ERROR
+    if skip_caller:
+        victims = [one for one in victims if one is not caller.connection]
+    for victim in victims:
+        _end(caller, victim)
+    return len(victims)
+
+
+def _end(caller: Caller, victim: Connection) -> None:
+    """Close `victim`; the caller's own connection closes behind the reply."""
+    if victim is caller.connection:
+        victim.closing = True
+    elif victim.control is not None:
+        victim.control.end("killed by another client")
+
+
+@LOCAL.command("CLIENT|HELP", kind=Kind.LOCAL, group="connection")
+def client_help(caller: Caller) -> Reply:
+    """Show the subcommands of CLIENT."""
+    return help_of(caller, "CLIENT")
+
+
+def _lines(connections: list[Connection], caller: Caller) -> Reply:
+    now_ms = caller.service.boot_ms()
+    return Verbatim("".join(one.describe(now_ms) + "\n" for one in connections).encode("utf-8", "replace"))
+
+
+def _name_error(name: bytes, not_printable: CommandError) -> CommandError | None:
+    """None if it is printable ASCII without spaces, as Redis demands, and short, because it is kept."""
+    if len(name) > _NAME_BYTES_MAX:
+        return _LONG_NAME
+    return None if all(0x21 <= byte <= 0x7E for byte in name) else not_printable
+
+
+def _positive(text: bytes) -> int | None:
+    """An id: digits only, above 0."""
+    return int(text) if text.isdigit() and len(text) < 19 and int(text) > 0 else None
+
+
+def _unknown_type(text: bytes) -> CommandError:
+    return CommandError(f"ERR Unknown client type '{text_of(text[:128])}'")

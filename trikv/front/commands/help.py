@@ -1,0 +1,65 @@
+"""``help``: what people want first, then every command by its group, then one command by its usage."""
+
+from typing import Final
+
+from trikv.front.commands.table import LOCAL
+from trikv.front.turn import Caller
+from trikv.machine.errors import text_of
+from trikv.machine.replies import CommandError, Reply, Verbatim
+from trikv.machine.table import Command, Kind
+
+_FIRST: Final = (
+    ("set name value", 'store a value; with spaces: set name "John Smith"'),
+    ("get name", "read it"),
+    ("delete name", "remove it"),
+    ("count", "how many keys there are"),
+    ("keys user:*", "find keys"),
+    ("clean", "remove everything"),
+    ("backup", "write all keys to a JSON file on this node"),
+    ("memstats", "how much memory is used"),
+    ("exit", "leave"),
+)
+
+
+@LOCAL.command("HELP", kind=Kind.LOCAL, group="server", options="[command | group | groups]")
+def help_(caller: Caller, *topics: bytes) -> Reply:
+    """Show what can be typed; of one command, how it is used."""
+    if not topics:
+        return _text([*_columns(list(_FIRST)), "", "help set shows one command, help groups shows all."])
+    topic = " ".join(text_of(word) for word in topics).strip()
+    by_group = _by_group(caller)
+    if topic.lower() == "groups":
+        lines = [
+            f"{group}: {', '.join(one.name.lower().replace('|', ' ') for one in members)}"
+            for group, members in by_group.items()
+        ]
+        return _text([*lines, "", "help set shows one command, help string shows a group."])
+    one = caller.plans.table.get(topic.replace(" ", "|"))
+    if one is not None:
+        return _text([one.usage, f"    {one.summary}"])
+    wanted = topic.lower()
+    members = by_group.get(wanted) or [
+        command
+        for commands in by_group.values()
+        for command in commands
+        if command.name.lower().startswith(f"{wanted}|")
+    ]
+    if members:
+        return _text(_columns([(command.usage, command.summary) for command in members]))
+    return CommandError(f"ERR no help on '{topic[:128]}'; type help groups")
+
+
+def _by_group(caller: Caller) -> dict[str, list[Command]]:
+    groups: dict[str, list[Command]] = {}
+    for command in caller.plans.table:
+        groups.setdefault(command.group, []).append(command)
+    return dict(sorted(groups.items()))
+
+
+def _columns(rows: list[tuple[str, str]]) -> list[str]:
+    width = min(40, max(len(left) for left, _ in rows))
+    return [f"{left:<{width}}  {right}" for left, right in rows]
+
+
+def _text(lines: list[str]) -> Reply:
+    return Verbatim("".join(f"{line}\r\n" for line in lines).encode())

@@ -1,0 +1,439 @@
+"""Every live client connection of this node: who they are, when they idle out, what they may still send.
+
+A `Connection` is the record that commands such as CLIENT and HELLO read and write; its conversation drives
+it. `Connections` is the register: the limits that span connections (maxclients, idle time, bytes of
+output), CLIENT LIST and KILL, and the steps of stopping that concern clients.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, Protocol
+
+import attrs
+
+from trikv.front.inputs import SMALL_BYTES, InputTotal, bytes_max
+from trikv.front.seam import RuntimeSettings
+from trikv.machine.replies import CommandError
+
+SWEEP_INTERVAL_MS_MAX = 1_000
+"""An idle sweep comes at least this often, so that CONFIG SET timeout is taken up within a second."""
+SWEEP_INTERVAL_MS_MIN = 100
+"""And at most this often: closing 100 ms late harms nobody, walking 10,000 records does."""
+OUTPUT_BYTES_MAX = 64 << 20
+"""Unsent output of one connection: eight values of the greatest size."""
+OUTPUT_TOTAL_BYTES_MAX = 256 << 20
+"""Unsent output of all connections together: the default memory cap over again."""
+
+BASE_BYTES: Final = 4096
+"""What a connection takes in memory that does nothing, as measured."""
+
+MAXCLIENTS_ERROR = b"-ERR max number of clients reached\r\n"
+NOAUTH = CommandError("NOAUTH Authentication required.")
+LOCKED = CommandError(
+    "NOAUTH this node was started without the password that its peers require; nothing was done, "
+    "use another node, or start this one with the password (requirepass)"
+)
+
+
+@attrs.frozen
+class InputMemory:
+    """What is held in memory of one client's requests, in bytes."""
+
+    unread: int
+    """Unfinished, or not looked at."""
+    in_flight: int
+    """Handed to the node; 0 where it is little."""
+    queued: int
+    """Since MULTI, and watched keys."""
+
+
+NO_INPUT: Final = InputMemory(0, 0, 0)
+
+
+class Control(Protocol):
+    """What the register may do to a conversation."""
+
+    def end(self, reason: str) -> None:
+        """Answer what is in flight with an error, say `reason` as the dialect allows, close."""
+
+    def abort(self) -> None:
+        """Close now, and drop what was to be sent."""
+
+    def warn(self, reason: str) -> None:
+        """Say `reason` out of turn where the dialect has a way to: a ``#`` line, a RESP3 push."""
+
+    def typed(self) -> bool | None:
+        """True: a person, who only types; False: a program, which has spoken RESP; None: silent so far."""
+
+    def is_busy(self) -> bool:
+        """True while a submission or an operation of this connection is not answered."""
+
+    def is_leaving(self) -> bool:
+        """True for one that closes already, now or behind its answers, whatever else befalls it."""
+
+    def queued_count(self) -> int:
+        """Commands queued since MULTI; -1 outside of one."""
+
+    def is_watching(self) -> bool:
+        """True after a WATCH, until EXEC, DISCARD or UNWATCH."""
+
+    def unsent_bytes(self) -> int:
+        """Output that the client has not taken."""
+
+    def buffered_bytes(self) -> int:
+        """Input that has not been looked at."""
+
+    def memory(self) -> InputMemory:
+        """What is held of the client's requests."""
+
+    def waiting_bytes(self) -> int:
+        """What of that waits for the client, and not for the node."""
+
+    def give_up_input(self) -> bool:
+        """Free that, and say so unless it is leaving. True if it is closed for that, now or soon."""
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One client as commands see it. Times are of the host's boot clock, in ms."""
+
+    id: int
+    remote: str
+    local: str
+    created_ms: int
+    active_ms: int
+    """When it last sent something, as far as the sweeps for idle connections have noticed."""
+    authenticated: bool
+    control: Control | None
+    """None once the connection is closed: breaks the cycle between record and conversation."""
+    name: bytes = b""
+    library_name: bytes = b""
+    library_version: bytes = b""
+    database: int = 0
+    resp_version: Literal[2, 3] = 2
+    last_command: str = "NULL"
+    heard: bool = False
+    """It sent something since the last sweep. Reading the clock at each `recv` would cost ten times as much;
+    so idle connections live a second longer at most."""
+    closing: bool = False
+    """Set by a command (CLIENT KILL of itself): closes when what is in hand has been answered."""
+
+    def is_typed(self) -> bool:
+        """True if a person reads what this connection is sent."""
+        return self.control is not None and self.control.typed() is True
+
+    def idle_ms_max(self, settings: RuntimeSettings) -> int:
+        """How long this connection may stay silent; 0 for ever.
+
+        One that has said nothing at all has a person's time: a program says at least HELLO. It is told
+        nothing, for it may be a program after all.
+        """
+        is_program = self.control is not None and self.control.typed() is False
+        return (settings.timeout_s if is_program else settings.typed_timeout_s) * 1_000
+
+    def describe(self, now_ms: int) -> str:
+        """The line of CLIENT LIST: Redis' fields in Redis' order.
+
+        What trikv has no notion of shows the value Redis gives to an idle client.
+        """
+        control = self.control
+        read_bytes = control.buffered_bytes() if control is not None else 0
+        memory = control.memory() if control is not None else NO_INPUT
+        output_bytes = control.unsent_bytes() if control is not None else 0
+        queued_count = control.queued_count() if control is not None else -1
+        return (
+            f"id={self.id} addr={self.remote} laddr={self.local} fd=-1 name={_text(self.name)}"
+            f" age={(now_ms - self.created_ms) // 1000}"
+            f" idle={0 if self.heard else (now_ms - self.active_ms) // 1000}"
+            f" flags={self._flags(queued_count)} db={self.database} sub=0 psub=0 ssub=0 multi={queued_count}"
+            f" qbuf={read_bytes} qbuf-free={max(0, memory.unread - read_bytes)} argv-mem={memory.in_flight}"
+            f" multi-mem={memory.queued} rbs=0 rbp=0 obl=0 oll={1 if output_bytes else 0} omem={output_bytes}"
+            f" tot-mem={BASE_BYTES + memory.unread + memory.in_flight + memory.queued + output_bytes}"
+            f" events=r cmd={self.last_command} user=default redir=-1 resp={self.resp_version}"
+            f" lib-name={_text(self.library_name)} lib-ver={_text(self.library_version)}"
+        )
+
+    def _flags(self, queued_count: int) -> str:
+        flags = ("x" if queued_count >= 0 else "") + ("c" if self.closing else "")
+        return flags or "N"
+
+
+def _no_cap() -> int:
+    return 0
+
+
+class Connections:
+    """The register of live connections, in order of their ids."""
+
+    def __init__(
+        self,
+        settings: RuntimeSettings,
+        *,
+        output_bytes_max: int = OUTPUT_BYTES_MAX,
+        output_total_bytes_max: int = OUTPUT_TOTAL_BYTES_MAX,
+        cap: Callable[[], int] = _no_cap,
+    ) -> None:
+        """`cap`: the memory cap in force."""
+        self.settings = settings
+        self.input = InputTotal()
+        self.output_bytes_max = output_bytes_max
+        self.output_total_bytes_max = output_total_bytes_max
+        self._output_goal = output_total_bytes_max - output_total_bytes_max // 4
+        self.when_idle: Callable[[], None] | None = None
+        """Called whenever the last submission in flight has been answered: the stop phases wait for it."""
+        self.stopping: str | None = None
+        """Why new commands for the cluster are refused; None while the node serves."""
+        self.refusal = NOAUTH
+        """What a connection is told that has not given the password; `LOCKED` where no password will do."""
+        self.accepted_count = 0
+        """Connections taken up; those over maxclients are not in it, as in Redis."""
+        self.refused_count = 0
+        """Connections over maxclients."""
+        self.closed_for_input_count = 0
+        """Connections closed because too much input waited."""
+        self.closed_for_output_count = 0
+        """Connections closed because their replies were not read."""
+        self.discarded_count = 0
+        """Transactions given up, or their watches, because too much input waited."""
+        self._cap = cap
+        self._live: dict[int, Connection] = {}
+        self._in_flight = 0
+        self._unsent: dict[int, int] = {}
+        self._unsent_total = 0
+        self._ending: dict[int, Connection] = {}
+        """Those that were ended for their output, and have a moment to take it; the first to end first."""
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __iter__(self) -> Iterator[Connection]:
+        """A copy: a command may close connections while it walks them."""
+        return iter(tuple(self._live.values()))
+
+    def admit(self, connection: Connection) -> bool:
+        """Take up a new connection; False over maxclients: say `MAXCLIENTS_ERROR` and close."""
+        if len(self._live) >= self.settings.maxclients:
+            self.refused_count += 1
+            return False
+        self._live[connection.id] = connection
+        self.accepted_count += 1
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._live.pop(connection.id, None)
+        self._set_unsent(connection.id, 0)
+        self.input.note(connection.id, 0)
+        self._ending.pop(connection.id, None)
+        connection.control = None
+
+    # Who may be served (`trikv.node.peers.password_guard`).
+
+    def serves_anybody(self) -> bool:
+        """True if no password is asked of a new connection."""
+        return not self.settings.requirepass and self.refusal is NOAUTH
+
+    def lock(self) -> None:
+        """Close every connection, what is in flight included, and refuse what others ask from now on."""
+        self.refusal = LOCKED
+        self.close_all("this node lacks the password that its peers require")
+
+    def unlock(self) -> None:
+        """Serve again, also those that have connected meanwhile."""
+        self.refusal = NOAUTH
+        for connection in self:
+            connection.authenticated = self.serves_anybody()
+
+    # Submissions in flight. A closed connection's still count: the log may hold them.
+
+    def began(self) -> None:
+        """A submission or an operation was handed to the node."""
+        self._in_flight += 1
+
+    def finished(self) -> None:
+        """It came back."""
+        assert self._in_flight > 0
+        self._in_flight -= 1
+        if self._in_flight == 0 and self.when_idle is not None:
+            self.when_idle()
+
+    def in_flight(self) -> int:
+        """How many submissions and operations have not come back."""
+        return self._in_flight
+
+    # Limits.
+
+    def expire_idle(self, now_boot_ms: int) -> int:
+        """Close what has been silent for too long; returns when to call again (boot clock, ms)."""
+        next_ms = now_boot_ms + SWEEP_INTERVAL_MS_MAX
+        for connection in self:
+            if connection.heard:
+                connection.heard = False
+                connection.active_ms = now_boot_ms
+            idle_ms_max = connection.idle_ms_max(self.settings)
+            control = connection.control
+            if idle_ms_max == 0 or control is None or control.is_busy():
+                continue
+            deadline_ms = connection.active_ms + idle_ms_max
+            if deadline_ms <= now_boot_ms:
+                control.end(f"idle for {idle_ms_max // 1000} s")
+            elif deadline_ms < next_ms:
+                next_ms = deadline_ms
+        return max(next_ms, now_boot_ms + SWEEP_INTERVAL_MS_MIN)
+
+    def input_bytes_max(self) -> int:
+        """What all clients together may make this node hold of their requests."""
+        return bytes_max(self.settings.input_bytes_max, self._cap())
+
+    def output_bytes(self) -> int:
+        """What clients have not taken of their replies."""
+        controls = [one.control for one in self._live.values()]
+        return sum(control.unsent_bytes() for control in controls if control is not None)
+
+    def admits_input(self, size: int) -> bool:
+        """Whether requests of `size` bytes may be handed to the node."""
+        return self.input.has_room(size, self.input_bytes_max())
+
+    def note_waiting(self, connection: Connection, waiting_bytes: int) -> None:
+        """So much waits for this client: hold the total of all. That may close connections, also this one."""
+        self.input.note(connection.id, waiting_bytes)
+        self.hold_input()
+
+    def hold_input(self) -> None:
+        """Keep what waits for clients and what is in flight within the total, at the cost of the former."""
+        goal = self.input.goal(self.input_bytes_max())
+        if goal is None:
+            return
+        for number in self.input.largest_first():
+            if self.input.total <= goal:
+                break
+            self._give_up_input(number)
+
+    def _give_up_input(self, number: int) -> None:
+        control = self._live[number].control
+        if control is not None and control.waiting_bytes() > SMALL_BYTES:
+            was_leaving = control.is_leaving()
+            is_closed = control.give_up_input()
+            if not was_leaving:
+                self.closed_for_input_count += is_closed
+                self.discarded_count += not is_closed
+        self.input.note(number, control.waiting_bytes() if control is not None else 0)
+
+    def note_unsent(self, connection: Connection, unsent_bytes: int) -> None:
+        """A connection's client takes its output slowly: hold both output limits.
+
+        The figures of other connections may be stale (they shrink unseen), so they are read again before
+        anyone is closed, and then the greatest goes: it is the one that will free the most. It may go on
+        reading for a moment. The last quarter of the total is for those that do; past it they go at once.
+        """
+        if connection.id in self._ending:
+            return
+        self._set_unsent(connection.id, unsent_bytes)
+        if unsent_bytes > self.output_bytes_max:
+            self._end_for_output(connection)
+        if self._unsent_total > self._output_goal:
+            self._relieve()
+
+    def _relieve(self) -> None:
+        for number in tuple(self._unsent):
+            self._set_unsent(number, _unsent(self._live[number]))
+        for number in sorted(self._unsent, key=self._unsent.__getitem__, reverse=True):
+            if self._unsent_total <= self._output_goal:
+                break
+            self._end_for_output(self._live[number])
+        left_bytes = self.output_total_bytes_max - self._unsent_total
+        ending_bytes = sum(map(_unsent, self._ending.values()))
+        for number, connection in tuple(self._ending.items()):
+            if ending_bytes <= left_bytes:
+                break
+            ending_bytes -= _unsent(connection)
+            del self._ending[number]
+            if connection.control is not None:
+                connection.control.abort()
+
+    def _end_for_output(self, connection: Connection) -> None:
+        self._set_unsent(connection.id, 0)
+        control = connection.control
+        if control is not None:
+            self.closed_for_output_count += not control.is_leaving()
+            self._ending[connection.id] = connection
+            control.end("output limit exceeded: replies were not read")
+
+    def _set_unsent(self, number: int, unsent_bytes: int) -> None:
+        self._unsent_total += unsent_bytes - self._unsent.pop(number, 0)
+        if unsent_bytes:
+            self._unsent[number] = unsent_bytes
+
+    # Stopping (PROTOCOL 25).
+
+    def warn_all(self, reason: str) -> None:
+        """Tell every client that can be told out of turn."""
+        for connection in self:
+            if connection.control is not None:
+                connection.control.warn(reason)
+
+    def stop_commands(self, reason: str) -> None:
+        """From now on commands for the cluster are refused, safe to retry elsewhere; local ones go on.
+
+        Without it a busy client would keep the node from ever being drained.
+        """
+        self.stopping = reason
+
+    def close_all(self, reason: str = "node is stopping") -> None:
+        """End every connection. What is in flight gets an error first: never a bare close (PROTOCOL 3)."""
+        for connection in self:
+            if connection.control is not None:
+                connection.control.end(reason)
+
+    # CLIENT.
+
+    def get(self, number: int) -> Connection | None:
+        """The live connection with this CLIENT ID."""
+        return self._live.get(number)
+
+    def buffer_bytes(self) -> int:
+        """What waits in memory for all clients, input and output."""
+        controls = [one.control for one in self._live.values() if one.control is not None]
+        return sum(control.buffered_bytes() + control.unsent_bytes() for control in controls)
+
+    def info(self) -> list[tuple[str, object]]:
+        """The fields of INFO's ``clients`` section."""
+        input_most = output_most = output_total = watching = typed = 0
+        for connection in self._live.values():  # all in one go, as `trikv.front.dispatch` reckons
+            control = connection.control
+            if control is None:
+                continue
+            input_most = max(input_most, control.buffered_bytes())
+            unsent_bytes = control.unsent_bytes()
+            if unsent_bytes:
+                output_most = max(output_most, unsent_bytes)
+                output_total += unsent_bytes
+            watching += control.is_watching()
+            typed += control.typed() is True
+        return [
+            ("connected_clients", len(self._live)),
+            ("cluster_connections", 0),
+            ("maxclients", self.settings.maxclients),
+            ("client_recent_max_input_buffer", input_most),
+            ("client_recent_max_output_buffer", output_most),
+            ("blocked_clients", 0),
+            ("tracking_clients", 0),
+            ("pubsub_clients", 0),
+            ("watching_clients", watching),
+            ("clients_in_timeout_table", 0),
+            ("total_blocking_keys", 0),
+            ("submissions_in_flight", self._in_flight),
+            ("typed_clients", typed),
+            ("input_bytes", self.input.total),
+            ("input_bytes_in_flight", self.input.in_flight),
+            ("input_bytes_max", self.input_bytes_max()),
+            ("output_bytes", output_total),
+        ]
+
+
+def _unsent(connection: Connection) -> int:
+    return connection.control.unsent_bytes() if connection.control is not None else 0
+
+
+def _text(name: bytes) -> str:
+    """Names hold only printable ASCII without spaces: checked where they are set."""
+    return name.decode("ascii")

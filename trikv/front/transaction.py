@@ -1,0 +1,168 @@
+"""MULTI, EXEC and WATCH as one connection keeps them until EXEC turns them into one step of the machine.
+
+Commands are checked when they are queued, so that what EXEC sends can only fail for reasons of data. Local
+commands may be queued too: the machine never sees them, their replies are woven in at their place.
+"""
+
+from trikv.front import inputs
+from trikv.front.turn import CHECK_ONLY, Args, Caller, Exec, Local, Step, Turn
+from trikv.machine.batch import Transaction, Watch
+from trikv.machine.replies import OK, CommandError, Reply
+from trikv.protocol.events import REQUEST_BYTES
+
+WATCHED_KEYS_MAX = 4096
+WATCHED_BYTES_MAX = 1 << 20
+"""Watches travel in the entry; a client that watches more wants a lock, not a transaction."""
+_WATCH_BYTES = 192
+"""What a watch takes in memory besides its key's bytes: two objects, and its share of a dict that grew."""
+
+ABORTED = CommandError("EXECABORT Transaction discarded because of previous errors.")
+EXEC_WITHOUT_MULTI = CommandError("ERR EXEC without MULTI")
+DISCARD_WITHOUT_MULTI = CommandError("ERR DISCARD without MULTI")
+NESTED_MULTI = CommandError("ERR MULTI calls can not be nested")
+WATCH_INSIDE_MULTI = CommandError("ERR WATCH inside MULTI is not allowed")
+WATCHED_TOO_MUCH = CommandError(
+    f"ERR too many watched keys (at most {WATCHED_KEYS_MAX} and {WATCHED_BYTES_MAX} bytes); UNWATCH first"
+)
+TOO_MUCH_LOCAL = CommandError("ERR too many commands about this node inside a transaction")
+TOO_MUCH_COPIED = CommandError(
+    "ERR too many APPEND or SETRANGE of long values inside a transaction: each copies the whole value"
+)
+NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
+
+
+class Transactions:
+    """The transaction state of one connection."""
+
+    __slots__ = (
+        "aborted",
+        "argument_bytes",
+        "arguments",
+        "commands",
+        "cost_us",
+        "decides",
+        "inner",
+        "open",
+        "spoiled",
+        "watched",
+        "watched_bytes",
+        "watched_count",
+        "writes",
+    )
+
+    def __init__(self) -> None:
+        self.watched: dict[int, dict[bytes, int]] = {}
+        """Versions by database and key. (By pairs took twice the memory, and Python kept it.)"""
+        self.watched_count = 0
+        self.watched_bytes = 0
+        """Of the keys."""
+        self.aborted: CommandError | None = None
+        """Why the next EXEC is refused whatever it would carry out: `give_up`."""
+        self.forget_queue()
+
+    def forget_queue(self) -> None:
+        """Back to outside of MULTI; watches stay."""
+        self.open = False
+        self.spoiled = False
+        self.decides = False
+        """Something queued decides, or shows, how the connection stands: what is behind EXEC waits for it."""
+        self.writes = False
+        self.commands: list[Args] = []
+        self.inner: list[Step | Local] = []
+        self.argument_bytes = 0
+        self.arguments = 0
+        """Of all queued commands, with one more for each."""
+        self.cost_us = 0
+
+    def reset(self) -> None:
+        """No transaction, no watches: DISCARD, RESET and the end of EXEC."""
+        self.forget_queue()
+        self.unwatch()
+
+    def unwatch(self) -> None:
+        """No watches."""
+        self.watched.clear()
+        self.watched_count = self.watched_bytes = 0
+        if not self.open:
+            self.aborted = None
+
+    def give_up(self) -> None:
+        """Free what the queue and the watches take. EXEC will refuse: it must not happen without them."""
+        was_open = self.open
+        self.reset()
+        self.open = was_open
+        self.aborted = inputs.ABORTED
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the queue and the watches take in memory."""
+        queue_bytes = self.argument_bytes + REQUEST_BYTES * 2 * len(self.inner)
+        return queue_bytes + self.watched_bytes + _WATCH_BYTES * self.watched_count
+
+    def queued_count(self) -> int:
+        """For CLIENT LIST: -1 outside of MULTI."""
+        return len(self.inner) if self.open else -1
+
+    def spoil(self) -> None:
+        """A command could not be queued: EXEC will refuse."""
+        if self.open:
+            self.spoiled = True
+
+    def queue(self, args: Args, slot: Step | Local, argument_bytes: int, *, writes: bool) -> None:
+        """Keep one checked command for EXEC."""
+        assert self.open
+        if self.spoiled:
+            return  # as in Redis: it answers QUEUED, and what can only be refused need not be kept
+        self.inner.append(slot)
+        self.argument_bytes += argument_bytes
+        self.arguments += len(args) + 1
+        if isinstance(slot, Step):
+            self.commands.append(args)
+            self.writes = self.writes or writes
+
+    def execute(self, turn: Turn, *, typed: bool) -> None:
+        """EXEC: put the queue into `turn` as one step, unless it was spoiled."""
+        commands = self.commands
+        watches = tuple(
+            Watch(database, key, version)
+            for database, versions in self.watched.items()
+            for key, version in versions.items()
+        )
+        if watches and not commands:
+            commands = [CHECK_ONLY]
+        turn.add(Exec(tuple(self.inner), bool(commands), typed))
+        if commands:
+            turn.transactions.append(Transaction(len(turn.commands), len(commands), watches))
+            turn.commands.extend(commands)
+            turn.writes = turn.writes or self.writes
+        self.reset()
+
+    def may_watch(self, keys: Args) -> bool:
+        """True while the limits leave room for `keys`."""
+        keys_bytes = self.watched_bytes + sum(map(len, keys))
+        return self.watched_count + len(keys) <= WATCHED_KEYS_MAX and keys_bytes <= WATCHED_BYTES_MAX
+
+    def watch(self, database: int, keys: Args, versions: list[int]) -> None:
+        """Note what WATCH saw. A key watched before keeps its first version, as in Redis."""
+        watched = self.watched.setdefault(database, {})
+        for key, version in zip(keys, versions, strict=True):
+            if key not in watched:
+                watched[key] = version
+                self.watched_count += 1
+                self.watched_bytes += len(key)
+
+
+def after_select(caller: Caller, args: Args, reply: Reply) -> Reply:
+    """SELECT inside a transaction counts only if the transaction took place."""
+    if reply == OK:
+        caller.connection.database = int(args[1])
+    return reply
+
+
+def after_watch(caller: Caller, args: Args, reply: Reply) -> Reply:
+    """The machine's WATCH answers versions; the client's answers OK."""
+    if not isinstance(reply, list):
+        return reply
+    versions = [version for version in reply if isinstance(version, int)]
+    caller.transactions.watch(caller.connection.database, args[1:], versions)
+    return OK

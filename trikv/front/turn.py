@@ -1,0 +1,262 @@
+"""What one turn of a conversation asks and answers: commands for the machine, and a slot for every reply.
+
+Replies leave in the order of the requests, whoever computes them. A `Turn` keeps that order: each request
+adds one slot, and `Turn.replies` fills the slots when the machine has answered its steps.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import attrs
+import msgspec
+
+from trikv.front.inputs import REFUSED
+from trikv.machine.batch import Transaction
+from trikv.machine.replies import CommandError, Reply
+from trikv.protocol.events import REQUEST_BYTES, memory_of
+
+if TYPE_CHECKING:
+    from trikv.front.connections import Connection, Connections
+    from trikv.front.dispatch import Plan, Plans
+    from trikv.front.seam import Service
+    from trikv.front.transaction import Transactions
+
+Args: TypeAlias = tuple[bytes, ...]
+
+
+@attrs.define(eq=False)
+class Caller:
+    """Whose command it is: all that a handler of a local command may look at and change."""
+
+    connection: "Connection"
+    transactions: "Transactions"
+    connections: "Connections"
+    service: "Service"
+    plans: "Plans"
+
+
+After: TypeAlias = Callable[[Caller, Args, Reply], Reply]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The reply is the machine's for the next step."""
+
+    typed: bool = False
+    args: Args = ()
+    after: After | None = None
+    """Makes the client's reply of the machine's: WATCH notes the versions and answers OK."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The reply was known when the request was read: errors, QUEUED, the OK of MULTI."""
+
+    reply: Reply
+    typed: bool
+    args: Args = ()
+
+
+class Local(msgspec.Struct, frozen=True):
+    """A local command, evaluated when the commands before it have been answered."""
+
+    plan: "Plan"
+    args: Args
+    typed: bool
+
+
+class Raw(msgspec.Struct, frozen=True, gc=False):
+    """Bytes to send as they are, among the replies: a comment line, a refusal."""
+
+    data: bytes
+
+
+class Comment(msgspec.Struct, frozen=True, gc=False):
+    """A ``#`` line for a person; dropped if a program has shown itself by the time it would be sent.
+
+    ``redis-cli --pipe`` of an empty file begins with an empty line.
+    """
+
+    data: bytes
+
+
+class Exec(msgspec.Struct, frozen=True):
+    """A transaction: one step of the machine whose list gets the replies of local commands woven in."""
+
+    inner: tuple[Step | Local, ...]
+    travels: bool
+    """False where nothing in it is for the machine: it takes no step."""
+    typed: bool
+
+
+Slot: TypeAlias = Step | Known | Local | Raw | Comment | Exec
+
+PLAIN_STEP: Final = Step()
+"""The slot of nearly every command there is: RESP, the machine's reply as it is."""
+
+
+CHECK_ONLY: Final[Args] = (b"DBSIZE",)
+"""Asked of the machine by an EXEC that only has watches to check; nobody is shown the answer."""
+_NULL_ARRAY: Final = b"*-1\r\n"
+"""RESP2 has two nulls; a refused EXEC is the one place where Redis uses this one."""
+
+
+class Turn(msgspec.Struct):
+    """The commands that travel together, and the slots of their replies."""
+
+    database: int
+    commands: list[Args] = []
+    transactions: list[Transaction] = []
+    slots: list[Slot] = []
+    """One for each request, in order; kept only where `mixed`."""
+    operation: tuple[str, Args] | None = None
+    """An operation of the node with its arguments; such a turn holds nothing else."""
+    cost_us: int = 0
+    """About how long this node itself will be busy with it."""
+    writes: bool = False
+    reads: bool = False
+    """Some command only reads; not kept where the turn is `mixed`."""
+    received_bytes: int = 0
+    """What was received for it came to so many bytes or less, unless it is `mixed`."""
+    mixed: bool = False
+    """True where some slot would not be `PLAIN_STEP`; where all are, encoding is one call."""
+    counted: int = 0
+    """Commands that are in `counted_bytes`."""
+    counted_bytes: int = 0
+
+    def __len__(self) -> int:
+        """Requests taken so far."""
+        return len(self.slots) if self.mixed else len(self.commands)
+
+    @property
+    def steps(self) -> int:
+        """Replies that the machine will give."""
+        return len(self.commands) + sum(1 - transaction.count for transaction in self.transactions)
+
+    @property
+    def join_bytes(self) -> int:
+        """For `Work.join_bytes`."""
+        return 0 if self.mixed or self.reads else self.received_bytes
+
+    def argument_bytes(self) -> int:
+        """Bytes of all arguments. Counted when asked for: a turn of one received chunk never is."""
+        for args in self.commands[self.counted :]:
+            self.counted_bytes += sum(map(len, args))
+        self.counted = len(self.commands)
+        return self.counted_bytes
+
+    def memory_bytes(self) -> int:
+        """What its requests take in memory; never less than they do."""
+        if not self.mixed:
+            return self.received_bytes + memory_of(self.commands)
+        held = self.argument_bytes() + memory_of(self.commands) + REQUEST_BYTES * len(self.slots)
+        for slot in self.slots:
+            for inner in slot.inner if isinstance(slot, Exec) else (slot,):
+                if isinstance(inner, Local):
+                    held += memory_of((inner.args,)) + sum(map(len, inner.args))
+        return held
+
+    def add(self, slot: Slot) -> None:
+        """The next request's reply is not a plain step of the machine."""
+        if not self.mixed:
+            self.mixed = True
+            self.slots = [PLAIN_STEP] * len(self.commands)
+        self.slots.append(slot)
+
+    def add_command(self, args: Args, slot: Step, *, writes: bool) -> None:
+        """The next request is a command for the machine."""
+        self.add(slot)
+        self.commands.append(args)
+        self.writes = self.writes or writes
+
+    @property
+    def is_single(self) -> bool:
+        """True for what stands for any plain command that travels alone."""
+        return self is SINGLE_READ or self is SINGLE_WRITE
+
+    def step_names(self, plans: "Plans") -> list[str]:
+        """The command of each reply that the machine would give, but for EXEC, which counts itself."""
+        names: list[str] = []
+        position = 0
+        for transaction in [*self.transactions, None]:
+            end = len(self.commands) if transaction is None else transaction.start
+            names += map(plans.name_of, self.commands[position:end])
+            if transaction is not None:
+                position = transaction.start + transaction.count
+        return names
+
+    def refusal(self, error: CommandError) -> list[Reply]:
+        """What stands in for the machine's replies when there are none."""
+        return [error] * self.steps
+
+    def replies(self, caller: Caller, answered: list[Reply]) -> Iterator[tuple[Reply, bool, Args] | bytes]:
+        """The replies in request order as (reply, typed, args), or bytes to send as they are."""
+        assert len(answered) == self.steps
+        step = 0
+        for slot in self.slots:
+            match slot:
+                case Step():
+                    reply = answered[step]
+                    step += 1
+                    if slot.after is not None:
+                        reply = slot.after(caller, slot.args, reply)
+                    yield reply, slot.typed, slot.args
+                case Known():
+                    yield slot.reply, slot.typed, slot.args
+                case Local():
+                    yield _evaluate(slot, caller), slot.typed, slot.args
+                case Raw():
+                    yield slot.data
+                case Comment():
+                    if caller.connection.is_typed():
+                        yield slot.data
+                case Exec():
+                    outcome: Reply = []
+                    if slot.travels:
+                        outcome = answered[step]
+                        step += 1
+                    _count_exec(slot, caller, outcome)
+                    if outcome is None and not slot.typed and caller.connection.resp_version == 2:
+                        yield _NULL_ARRAY
+                    else:
+                        yield _woven(slot.inner, caller, outcome), slot.typed, ()
+
+
+SINGLE_READ: Final = Turn(0, [()])
+"""Stands for any plain command that travels alone; never changed. Such a one needs no slots."""
+SINGLE_WRITE: Final = Turn(0, [()], writes=True)
+
+
+def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
+    tally = caller.service.statistics.tally
+    if outcome is REFUSED:
+        tally.rejected("EXEC", REFUSED)
+        return
+    tally.answered("EXEC", outcome)
+    if slot.travels and isinstance(outcome, list) and not any(isinstance(one, Step) for one in slot.inner):
+        tally.take_back(CHECK_ONLY[0].decode())
+
+
+def _evaluate(slot: Local, caller: Caller) -> Reply:
+    service = caller.service
+    began_us = service.boot_us()
+    reply: Reply = slot.plan.call(caller, slot.args)
+    service.statistics.tally.answered(slot.plan.command.name, reply, service.boot_us() - began_us)
+    return reply
+
+
+def _woven(inner: tuple[Step | Local, ...], caller: Caller, outcome: Reply) -> Reply:
+    """The list EXEC answers; a refused transaction (null, an error) answers that alone.
+
+    The machine may have been given one command more than was queued: an EXEC that only checks its watches
+    still has to reach the log, so it carries a read whose reply is left out here.
+    """
+    if not isinstance(outcome, list):
+        return outcome
+    machine = iter(outcome)
+    woven: list[Reply] = []
+    for slot in inner:
+        if isinstance(slot, Local):
+            woven.append(_evaluate(slot, caller))
+        else:
+            reply = next(machine)
+            woven.append(reply if slot.after is None else slot.after(caller, slot.args, reply))
+    return woven

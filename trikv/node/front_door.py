@@ -1,0 +1,157 @@
+"""The running node as its conversations see it: `trikv.front.seam.Service`, over the real parts.
+
+Clients are served from the first moment, also while a blank disk waits for the others: then every command
+for the machine is answered with an error that is safe to retry.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from trikv.front.seam import Leadership, MemoryStats, Operation, RuntimeSettings, Work
+from trikv.host.seam import Host
+from trikv.machine.replies import CommandError, Reply
+from trikv.node.consensus.driver import Parts
+from trikv.node.consensus.lease_reads import LeaseReads
+from trikv.node.events import Event
+from trikv.node.info import OwnInfo, blank_sections, info_text
+from trikv.node.mailbox import Mailbox
+from trikv.node.operations import Operations
+from trikv.node.status import Status
+from trikv.raft.roles import Role
+
+NOT_A_MEMBER = CommandError(
+    "CLUSTERDOWN this node has not joined its cluster yet; the command was not executed"
+)
+
+
+@attrs.frozen
+class Member:
+    """What a node has once its log is open."""
+
+    parts: Parts
+    operations: Operations
+    status: Status
+    lease_reads: LeaseReads | None
+    """None where reads ask a majority."""
+
+
+class NodeService:
+    """What the node does for its conversations."""
+
+    def __init__(
+        self,
+        host: Host,
+        inbox: Mailbox[Event],
+        node_id: int,
+        settings: RuntimeSettings,
+        own: OwnInfo,
+    ) -> None:
+        """`own`: what this node says of itself, member or not."""
+        self.settings = settings
+        self.node_id = node_id
+        self.statistics = own.statistics
+        self.write_token: Callable[[], object] = _no_write
+        """The index at which the write applied that is being answered just now."""
+        self._host = host
+        self._own = own
+        self._inbox = inbox
+        self._lease_reads: LeaseReads | None = None
+        self._member: Member | None = None
+        self._connections = 0
+        self._started_ms = host.clock.wall_ms()
+
+    def joined(self, member: Member) -> None:
+        """The log is open: serve in earnest."""
+        self._member = member
+        self.write_token = member.parts.applier.applied_index
+        self._lease_reads = member.lease_reads
+
+    def submit(self, work: Work) -> list[Reply] | None:
+        """Take `work`; it is answered or failed later, but for a read that a lease allows at once."""
+        if self._lease_reads is not None:
+            replies = self._lease_reads.answer(work)
+            if replies is not None:
+                return replies
+        self._inbox.put(work)
+        return None
+
+    @property
+    def works(self) -> int:
+        """Submissions answered without the driver."""
+        return self._lease_reads.works if self._lease_reads is not None else 0
+
+    def act(self, operation: Operation) -> None:
+        """Carry out `operation`, then answer it."""
+        if self._member is not None:
+            self._member.operations.put(operation)
+            return
+        # Refused like any other command of a node that is none yet; never within this call.
+        refuse = partial(_refuse, operation)
+        self._inbox.put(Work(0, (), (), False, refuse, refuse))
+
+    def leadership(self) -> Leadership:
+        """Leader or not, for HELLO and ROLE."""
+        if self._member is None:
+            return Leadership(leads=False, leader_id=None, applied_index=0)
+        raft = self._member.parts.raft
+        return Leadership(raft.role is Role.LEADER, raft.leader, self._member.parts.applier.position.index)
+
+    def banner(self) -> str:
+        """Who this node is and whom it follows."""
+        if self._member is None:
+            return f"node{self.node_id}, waiting for the other nodes"
+        return self._member.status.banner()
+
+    def info(self, sections: Sequence[str]) -> str:
+        """INFO's text for these sections."""
+        status = self._member.status.sections() if self._member is not None else blank_sections(self.node_id)
+        return info_text({**self._own.sections(), **status}, sections)
+
+    def memory_stats(self) -> MemoryStats:
+        """Figures for MEMSTATS."""
+        if self._member is None:
+            return MemoryStats(0, 0, 0, self._host.resident_bytes(), 0, 0)
+        return self._member.status.memory()
+
+    def cap(self, configured: int) -> int:
+        """The memory cap in force; before the log is open the configured one."""
+        return configured if self._member is None else self._member.parts.applier.machine.maxmemory
+
+    def log_time_ms(self) -> int:
+        """The best known log time."""
+        if self._member is None:
+            return self._host.clock.wall_ms()
+        return self._member.parts.log_time.now_ms(self._host.clock.boot_ms())
+
+    def boot_ms(self) -> int:
+        """For idle times."""
+        return self._host.clock.boot_ms()
+
+    def boot_us(self) -> int:
+        """For the time that a command takes."""
+        return self._host.clock.boot_us()
+
+    def value_bytes(self, key: bytes) -> int:
+        """How long the value of `key` is here; 0 before the log is open."""
+        return 0 if self._member is None else self._member.parts.applier.machine.value_bytes(key)
+
+    def next_connection_id(self) -> int:
+        """CLIENT ID."""
+        self._connections += 1
+        return self._connections
+
+    def last_save_s(self) -> int:
+        """LASTSAVE: when the state of the newest snapshot was saved, Unix seconds; before one, the start."""
+        if self._member is None:
+            return self._started_ms // 1000
+        return self._member.parts.snapshotter.newest_saved_ms // 1000
+
+
+def _no_write() -> object:
+    raise AssertionError("only a member's applier answers writes")
+
+
+def _refuse(operation: Operation, _: object) -> None:
+    operation.answered(NOT_A_MEMBER)

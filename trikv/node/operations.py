@@ -1,0 +1,198 @@
+"""Commands that this node carries out itself: BACKUP, SAVE, BGSAVE, DIGEST, WAIT, SHUTDOWN.
+
+None of them is a log entry (PROTOCOL 6). What writes a file waits behind a barrier, a quorum's read round:
+the file holds every write that was acknowledged before they were asked for, on whichever node.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+
+import attrs
+import structlog
+import trio
+
+from trikv.front.seam import Operation
+from trikv.host.seam import Host
+from trikv.machine.replies import OK, CommandError, Reply, SimpleString
+from trikv.node.barrier import barrier
+from trikv.node.consensus.durability import Durability, voters_holding
+from trikv.node.events import Event
+from trikv.node.mailbox import Mailbox
+from trikv.node.peers.links import Links
+from trikv.node.state.applier import Applier
+from trikv.node.state.snapshotter import GivenUp, Snapshotter
+from trikv.notation import counted
+from trikv.protocol.messages import DurableRequest
+from trikv.raft.core import Raft
+from trikv.raft.types import SnapshotMeta
+from trikv.storage.aside import prune
+from trikv.storage.errors import OPERATORS_DOING, NoRoom
+from trikv.storage.layout import BACKUPS, obsolete_backups
+from trikv.system_text import to_bytes
+
+WAIT_POLL_S = 0.005
+"""How soon a WAIT looks again: about a network round and a sync. Then less and less often."""
+WAIT_POLL_S_MAX = 0.1
+DIGEST_BUCKETS = 64
+"""Hashed in one slice: some milliseconds with a million keys."""
+DIGEST_SLICES_MAX = 10_000
+"""Under a load that changes buckets as fast as they are hashed, the rest is done at once."""
+BUSY = CommandError("ERR a backup or save is already in progress")
+
+log = structlog.get_logger()
+
+
+@attrs.frozen
+class OperationSettings:
+    """What the operations need to know of the configuration."""
+
+    data_directory: str
+    """As the operator wrote it: backups are named by the path from where the node was started."""
+    backups_kept: int = 10
+
+
+class Operations:
+    """Carries out operations, each in a task of its own; a connection has at most one under way."""
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        inbox: Mailbox[Event],
+        raft: Raft,
+        links: Links,
+        applier: Applier,
+        snapshotter: Snapshotter,
+        durability: Durability,
+        stop: Callable[[], None],
+        settings: OperationSettings,
+    ) -> None:
+        self._host = host
+        self._inbox = inbox
+        self._raft = raft
+        self._links = links
+        self._applier = applier
+        self._snapshotter = snapshotter
+        self._writes = False
+        """A BACKUP, SAVE or BGSAVE is under way: one at a time, or clients could queue walks without end."""
+        self._durability = durability
+        self._stop = stop
+        self._settings = settings
+        self._asked: Mailbox[Operation] = Mailbox()
+
+    def put(self, operation: Operation) -> None:
+        """Carry `operation` out."""
+        self._asked.put(operation)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until cancelled."""
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            while True:
+                for operation in await self._asked.take():
+                    nursery.start_soon(self._carry_out, operation)
+
+    async def _carry_out(self, operation: Operation) -> None:
+        reply: Reply
+        match operation.name:
+            case "BACKUP" | "SAVE" | "BGSAVE" if self._writes:
+                reply = BUSY
+            case "BACKUP":
+                reply = await self._after_barrier(self._backup)
+            case "SAVE":
+                reply = await self._after_barrier(self._save)
+            case "BGSAVE":
+                # Redis answers at once; here the snapshot is a walk that never stops the server anyway.
+                operation.answered(SimpleString("Background saving started"))
+                await self._after_barrier(self._save)
+                return
+            case "DIGEST":
+                reply = await self._digest()
+            case "WAIT":
+                reply = await self._wait(operation)
+            case "SHUTDOWN":
+                self._stop()
+                reply = OK
+            case _:
+                reply = CommandError(f"ERR unknown operation {operation.name}")
+        operation.answered(reply)
+
+    async def _after_barrier(self, act: Callable[[], Awaitable[Reply]]) -> Reply:
+        self._writes = True
+        try:
+            error = await barrier(self._inbox)
+            return await act() if error is None else error
+        except (NoRoom, *OPERATORS_DOING) as problem:  # any other ends the node (PROTOCOL 12)
+            log.error("could not write", reason=str(problem))
+            return CommandError(f"ERR could not write: {problem}")
+        except GivenUp as problem:
+            return CommandError(f"ERR nothing was written: {problem}")
+        finally:
+            self._writes = False
+
+    async def _digest(self) -> Reply:
+        """The applied index and the state's digest; what changed since the last one is hashed in slices."""
+        for _ in range(DIGEST_SLICES_MAX):
+            if not self._applier.machine.hash_some(DIGEST_BUCKETS):
+                break
+            await trio.lowlevel.checkpoint()
+        return [self._applier.position.index, self._applier.machine.digest().encode()]
+
+    async def _save(self) -> Reply:
+        await self._snapshotter.take()
+        return OK
+
+    async def _backup(self) -> Reply:
+        meta, keys, name = await self._write_backup()
+        try:
+            await self._prune(name.removeprefix(f"{BACKUPS}/"))
+        except (NoRoom, *OPERATORS_DOING) as problem:  # the backup itself is written, and is durable
+            log.warning("older backups stay until the next one", reason=str(problem))
+        path = f"{self._settings.data_directory}/{name}"
+        return to_bytes(f"{path}: {counted(keys, 'key')} at index {meta.index}")
+
+    async def _write_backup(self) -> tuple[SnapshotMeta, int, str]:
+        moment = datetime.fromtimestamp(self._host.clock.wall_ms() / 1000, UTC)
+        prefix = f"{BACKUPS}/{moment:%Y%m%dT%H%M%SZ}"
+        meta, keys = await self._snapshotter.write_document(lambda meta: f"{prefix}-{meta.index}.json")
+        return meta, keys, f"{prefix}-{meta.index}.json"
+
+    async def _prune(self, written: str) -> None:
+        def obsolete(names: Iterable[str]) -> list[str]:
+            return obsolete_backups(names, self._settings.backups_kept, written)
+
+        disk = self._host.disk
+        for error in await prune(disk, BACKUPS, obsolete):
+            log.warning("an old backup stays: it cannot be removed", reason=str(error))
+        await disk.sync_directory(BACKUPS)
+
+    async def _wait(self, operation: Operation) -> Reply:
+        """WAIT numreplicas timeout-ms: how many voters hold the connection's last write, less one."""
+        try:
+            wanted, timeout_ms = (int(arg) for arg in operation.args)
+        except ValueError:
+            return CommandError("ERR value is not an integer or out of range")
+        if timeout_ms < 0:
+            return CommandError("ERR timeout is negative")
+        index = operation.last_write
+        if not isinstance(index, int):
+            return sum(member.voter for member in self._raft.membership.members) - 1
+        number = self._durability.open()
+        try:
+            held = self._held(number, index)
+            with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
+                poll_s = WAIT_POLL_S
+                while held - 1 < wanted and not operation.abandoned:
+                    await trio.sleep(poll_s)
+                    poll_s = min(WAIT_POLL_S_MAX, poll_s * 1.5)
+                    held = max(held, self._held(number, index))
+            return max(0, held - 1)
+        finally:
+            self._durability.close(number)
+
+    def _held(self, number: int, index: int) -> int:
+        """What is known now; asks the leader on the way."""
+        if self._raft.leader is not None:
+            self._links.send(self._raft.leader, DurableRequest(number, index))
+        self._inbox.wake()  # acks behind a majority's wait for the driver's next turn: these are what counts
+        return max(voters_holding(self._raft, index), self._durability.known(number))

@@ -1,0 +1,319 @@
+"""The applier: the one owner of the machine.
+
+It applies committed entries in order, answers the clients that wait on this node, and serves confirmed
+reads as soon as their index is applied, always between two applies, so that a read sees whole entries
+only. The driver has it carry out its orders at the end of each turn: most take less time than waking a task
+for them would. What is left after a few milliseconds goes on in a task of its own, which lets others run in
+between, so that heartbeats leave in time however long the backlog.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heappush
+from typing import TypeAlias, assert_never
+
+import msgspec
+import structlog
+import trio
+
+from trikv.front.seam import Work
+from trikv.machine.machine import Machine
+from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped
+from trikv.machine.replies import Reply
+from trikv.machine.tally import Tally
+from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
+from trikv.node.mailbox import Mailbox
+from trikv.node.waiters import Waiters
+from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
+
+RELEASE_KEYS = 2_000
+"""Keys freed in one slice: about a millisecond."""
+READS_TOGETHER_MAX = 16
+"""Reads carried out before the first of them is answered."""
+QUICK_READ_US = 50
+"""A GET takes two or three; what takes longer may have copied a lot."""
+
+log = structlog.get_logger()
+_decode_membership = msgspec.msgpack.Decoder(Membership).decode
+
+
+class ServeReads(msgspec.Struct, gc=False):
+    """Answer `works` once `index` is applied; TTLs are reckoned at `log_time_ms` at the least."""
+
+    index: int
+    works: deque[Work]
+    log_time_ms: int
+    confirmed_ms: int
+    """Boot time: what waits for too long (this node's log stands still) is failed, see `lapsed_reads`."""
+
+
+class Swap(msgspec.Struct):
+    """Replace the machine by a snapshot's."""
+
+    meta: SnapshotMeta
+    machine: Machine
+
+
+Order: TypeAlias = Entry | ServeReads | Swap
+
+
+class Applier:
+    """Applies the log to the machine."""
+
+    SLICE_MS = 5
+    """How long it may run before other tasks get a turn: far below a tenth of the election timeout."""
+
+    def __init__(
+        self,
+        *,
+        origin: int,
+        machine: Machine,
+        position: SnapshotMeta,
+        waiters: Waiters,
+        inbox: Mailbox[Event],
+        boot_ms: Callable[[], int],
+        boot_us: Callable[[], int],
+    ) -> None:
+        self.machine = machine
+        self.position = position
+        """Index and term of the last applied entry, and the membership at it."""
+        self.bytes_applied = 0
+        """Payload bytes applied since the node started: what the snapshotter's threshold counts."""
+        self._origin = origin
+        self._waiters = waiters
+        self._inbox = inbox
+        self._boot_ms = boot_ms
+        self._boot_us = boot_us
+        self.memory_peak_bytes = machine.used_memory
+        """The largest that the account was after an entry, since this node started."""
+        self._orders: deque[Order] = deque()
+        self._held: list[tuple[int, int, ServeReads]] = []
+        """Reads by the index they wait for, then by arrival: a heap, since there may be ten thousand of them
+        and it is looked at after every entry."""
+        self._held_count = 0
+        self._own_next: tuple[int, int] | None = None
+        self._deadline_told: int | None = None
+        self._poison_told = machine.poison_count
+        self._retired: Machine | None = None
+        """A machine that a snapshot has replaced, being freed in slices."""
+        self._bell: Mailbox[None] = Mailbox()
+        self._is_behind = False
+
+    def put(self, orders: Iterable[Order]) -> None:
+        """Carry out `orders` after all that were put before; reads wait for their index."""
+        self._orders.extend(orders)
+
+    def applied_index(self) -> int:
+        """The last entry applied; while a write is answered, the one that it came with."""
+        return self.position.index
+
+    @property
+    def has_orders(self) -> bool:
+        """True while something waits to be carried out."""
+        return bool(self._orders)
+
+    @property
+    def is_awaited(self) -> bool:
+        """True where a client of this node may wait for what is to be carried out."""
+        return bool(self._held or len(self._waiters) or any(map(_is_read, self._orders)))
+
+    def carry_out(self) -> None:
+        """Carry out what has been put, for about `SLICE_MS`; the rest is left to the task.
+
+        Called by the driver after its turn. Nothing happens while the task is at what was left to it before.
+        """
+        if self._is_behind:
+            return
+        if not self._advance():
+            self._is_behind = True
+            self._bell.put(None)
+            return
+        self._wake_for_expiry()
+        if self._retired or self.machine.space.account.discarded:
+            self._bell.put(None)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Go on with what `carry_out` has left, until cancelled."""
+        task_status.started()
+        while True:
+            await self._bell.take()
+            while not self._advance():
+                await trio.lowlevel.checkpoint()
+            self._is_behind = False
+            self._wake_for_expiry()
+            await self._free_memory()
+
+    def _advance(self) -> bool:
+        """Carry out orders for about `SLICE_MS`; True where none is left."""
+        orders, boot_ms = self._orders, self._boot_ms
+        stop_ms = boot_ms() + self.SLICE_MS
+        while orders:
+            order = orders.popleft()
+            if isinstance(order, Entry):
+                self._apply_one(order)
+                if self._held:
+                    self._release_reads()
+            elif isinstance(order, ServeReads):
+                if not self._serve(order, stop_ms):
+                    return False
+            elif isinstance(order, Swap):
+                self._swap(order)
+                self._release_reads()
+            else:
+                assert_never(order)
+            if boot_ms() >= stop_ms and orders:
+                return False
+        return True
+
+    async def _free_memory(self) -> None:
+        """What FLUSHALL set aside goes in slices, while there is nothing better to do."""
+        while not self._orders and self._release():
+            await trio.lowlevel.checkpoint()
+
+    def _release(self) -> bool:
+        if self._retired is not None and not self._retired.release(RELEASE_KEYS):
+            self._retired = None
+        return self.machine.release(RELEASE_KEYS) or self._retired is not None
+
+    def _log_poison(self) -> None:
+        self._poison_told = self.machine.poison_count
+        poisoned = self.machine.poisoned
+        assert poisoned is not None, "what was counted is kept"
+        log.error(
+            "a command failed inside trikv and had no effect; please report it",
+            command=poisoned.command,
+            digest=poisoned.digest,
+            problem=poisoned.problem,
+            index=poisoned.index,
+        )
+
+    def _apply_one(self, entry: Entry) -> None:
+        assert entry.index == self.position.index + 1, "entries apply in order, none twice, none left out"
+        machine = self.machine
+        membership = self.position.membership
+        # The position moves first: whoever is answered below may ask at which index it happened.
+        match entry.kind:
+            case EntryKind.BATCH:
+                self.position = SnapshotMeta(entry.index, entry.term, membership)
+                self.bytes_applied += len(entry.payload)
+                began_us = self._boot_us()
+                outcomes = machine.apply(entry.index, entry.payload, origin=self._origin)
+                # Before anybody is answered: who asks for INFO next finds what was done counted.
+                machine.evaluator.spent(self._boot_us() - began_us)
+                self._note_memory()
+                for outcome in outcomes:
+                    self._settle(outcome)
+                self._tell_applied()
+                if machine.poison_count != self._poison_told:
+                    self._log_poison()
+            case EntryKind.NOOP:
+                self.position = SnapshotMeta(entry.index, entry.term, membership)
+                machine.skip(entry.index)
+            case EntryKind.MEMBERSHIP:
+                membership = _decode_membership(entry.payload)
+                self.position = SnapshotMeta(entry.index, entry.term, membership)
+                machine.apply_membership(entry.index, [member.id for member in membership.members])
+
+    def _settle(self, outcome: Outcome) -> None:
+        waiters = self._waiters
+        match outcome:
+            case Applied(incarnation=incarnation, sequence=sequence, replies=replies):
+                work = waiters.take(incarnation, sequence)
+                self._own_next = (incarnation, sequence + 1)
+                if work is not None:
+                    work.answered(replies)
+            case LifeOpened(nonce=nonce, incarnation=incarnation):
+                self._tell_applied()
+                self._inbox.put(OwnHello(nonce, incarnation))
+            case Skipped(incarnation=incarnation, reason=reason):
+                self._tell_applied()
+                if incarnation == waiters.incarnation:
+                    if reason is Reason.GAP:
+                        self._inbox.put(OwnSkipped())
+                    elif reason is not Reason.DUPLICATE:
+                        self._inbox.put(OwnDisowned(incarnation))
+
+    def _tell_applied(self) -> None:
+        """One word to the driver for all that applied in a row, and before it hears of anything else."""
+        if self._own_next is not None:
+            incarnation, next_sequence = self._own_next
+            self._own_next = None
+            self._inbox.put_without_waking(OwnApplied(incarnation, next_sequence))
+
+    def _swap(self, order: Swap) -> None:
+        assert order.meta.index > self.position.index, "an older snapshot never replaces a newer state"
+        self._retired = self.machine
+        self._retired.retire()
+        order.machine.evaluator.count_on(self.machine.tally)
+        self._retired.evaluator.count_on(Tally())  # its keys are freed, and no FLUSHALL's
+        self.machine, self._poison_told = order.machine, order.machine.poison_count
+        self._note_memory()
+        self.position = order.meta
+        self._inbox.put(Installed(order.meta.index, order.machine.row(self._origin)))
+
+    def _serve(self, order: ServeReads, stop_ms: int) -> bool:
+        """Answer those reads, or hold them until their index is applied; False where the time was up.
+
+        The rest comes first in the next slice: the state stays as it is until all are answered.
+        """
+        if order.index > self.position.index:
+            self._held_count += 1
+            heappush(self._held, (order.index, self._held_count, order))
+            return True
+        works, stop_us = order.works, stop_ms * 1000
+        while works:
+            for work, replies in self._read_some(works, order.log_time_ms):
+                work.answered(replies)
+            if works and self._boot_us() >= stop_us:
+                self._orders.appendleft(order)
+                return False
+        return True
+
+    def _read_some(self, works: deque[Work], at_ms: int) -> list[tuple[Work, list[Reply]]]:
+        """Carry out the first of `works`: several while they are quick, for to time each alone costs a GET.
+
+        Not those that take long: what they answer is held until all are done, and copies take memory.
+        """
+        done: list[tuple[Work, list[Reply]]] = []
+        machine, boot_us = self.machine, self._boot_us
+        began_us = passed_us = boot_us()
+        while works and len(done) < READS_TOGETHER_MAX:
+            work = works.popleft()
+            done.append((work, machine.read(work.db, work.commands, at_ms, work.transactions)))
+            before_us, passed_us = passed_us, boot_us()
+            if passed_us - before_us > QUICK_READ_US:
+                break
+        machine.evaluator.spent(passed_us - began_us)
+        return done
+
+    def _note_memory(self) -> None:
+        self.memory_peak_bytes = max(self.memory_peak_bytes, self.machine.used_memory)
+
+    def _release_reads(self) -> None:
+        """What waited for an index that is applied now comes next, before anything else is applied.
+
+        Confirmed reads come in the order of their indexes, but for those of an earlier, slower leader.
+        """
+        ready: list[ServeReads] = []
+        while self._held and self._held[0][0] <= self.position.index:
+            ready.append(heappop(self._held)[2])
+        self._orders.extendleft(reversed(ready))
+
+    def lapsed_reads(self, confirmed_by_ms: int) -> list[Work]:
+        """Take out the reads confirmed at that boot time or before whose index has not come since."""
+        lapsed = [order for _, _, order in self._held if order.confirmed_ms <= confirmed_by_ms]
+        if lapsed:
+            self._held = [one for one in self._held if one[2].confirmed_ms > confirmed_by_ms]
+            heapify(self._held)
+        return [work for order in lapsed for work in order.works]
+
+    def _wake_for_expiry(self) -> None:
+        """Let the driver plan the next expiry anew, where that has changed."""
+        deadline = self.machine.next_deadline_ms()
+        if deadline != self._deadline_told:
+            self._deadline_told = deadline
+            self._inbox.wake()
+
+
+def _is_read(order: Order) -> bool:
+    return isinstance(order, ServeReads)

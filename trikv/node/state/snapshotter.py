@@ -1,0 +1,403 @@
+"""The snapshotter: bounds the log by snapshots, brings lagging followers up by them, writes backups.
+
+A snapshot never stops the server: the machine is walked piece by piece between applies (see
+``trikv.machine.snapshot``), each piece written before the next is made. One walk at a time.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import attrs
+import structlog
+import trio
+
+from trikv.host.seam import Host
+from trikv.machine.snapshot import SnapshotError
+from trikv.node.events import Compact, Event, SnapshotReceived, TransferEnded
+from trikv.node.mailbox import Mailbox
+from trikv.node.peers.links import Identity, Links
+from trikv.node.state.applier import Applier, Swap
+from trikv.node.state.header import Header, header_of
+from trikv.node.state.transfers import Incoming, Outgoing
+from trikv.protocol.messages import SnapshotAck, SnapshotChunk
+from trikv.raft.types import DiskId, NodeId, SnapshotMeta
+from trikv.storage.errors import OPERATORS_DOING, NoRoom, StorageCorrupt
+from trikv.storage.snapshots import SnapshotStore
+
+PIECE_BYTES = 64 * 1024
+STOP_PIECE_BYTES = 256 * 1024
+"""When the node stops nobody is served who would notice the longer steps; a fifth less of the processor."""
+DURABLE_POLL_S = 0.01
+FULL_RETRY_S = 10.0
+"""A snapshot is large: trying again at once on a full disk only keeps it full."""
+
+log = structlog.get_logger()
+
+
+class GivenUp(Exception):  # noqa: N818 - what became of a snapshot
+    """The node stops, and the snapshot could not be finished before."""
+
+
+@attrs.frozen
+class SnapshotterSettings:
+    """When a local snapshot is due."""
+
+    log_bytes: int = 64 * 1024 * 1024
+    """After this much applied since the last one: bounds the log on disk and the time of a restart."""
+    interval_s: float = 600.0
+    """Or after this long, if anything has changed."""
+
+
+@attrs.frozen
+class Progress:
+    """How far a document is that is being written."""
+
+    file: str
+    keys: int
+    """Of `of` in all, those that are written or about to be."""
+    of: int
+    size: int
+    """Bytes written."""
+
+
+@attrs.define(eq=False)
+class SnapshotterStatistics:
+    """What INFO shows of snapshots."""
+
+    changes_at_newest: int
+    """The machine's change counter in the newest snapshot."""
+    keys_loaded: int
+    """Keys that this node started with."""
+    taken: int = 0
+    """Snapshots written of the own state."""
+    sent: int = 0
+    """Transfers to followers that were begun."""
+    last_failed: bool = False
+    """The last one was given up for want of room."""
+    last_ms: int | None = None
+    """How long the last one took."""
+    began_ms: int | None = None
+    """Boot time at which the one that is being taken began."""
+
+
+def _nobody_asks(_: Progress) -> None:
+    """Until the node stops nobody waits for a walk."""
+
+
+async def _nothing_is_in_the_way() -> None:
+    """A name of its own needs no room."""
+
+
+class Snapshotter:
+    """Owns the snapshot files."""
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        store: SnapshotStore,
+        applier: Applier,
+        links: Links,
+        identity: Identity,
+        inbox: Mailbox[Event],
+        durable_index: Callable[[], int],
+        newest: SnapshotMeta | None,
+        newest_bytes: int,
+        newest_saved_ms: int = 0,
+        settings: SnapshotterSettings,
+    ) -> None:
+        self.newest = newest
+        self.newest_saved_ms = newest_saved_ms or host.clock.wall_ms()
+        """LASTSAVE: when all that a snapshot holds was last the state of a node; without one, this start."""
+        self.statistics = SnapshotterStatistics(
+            changes_at_newest=applier.machine.changes if newest is not None else 0,
+            keys_loaded=applier.machine.keys() if newest is not None else 0,
+        )
+        self.newest_bytes = newest_bytes
+        self._host = host
+        self._store = store
+        self._applier = applier
+        self._links = links
+        self._identity = identity
+        self._inbox = inbox
+        self._durable_index = durable_index
+        self._settings = settings
+        self._walking = trio.Lock()
+        self._publishing = trio.Lock()
+        """Around what gives a snapshot its name, whoever made it: `newest` never goes back, and what is too
+        many is removed once."""
+        self._taking = trio.CancelScope()
+        """Around a snapshot that is taken because it is due; the dump at the end need not wait for it."""
+        self._stopping = False
+        self._moved: Callable[[Progress], None] = _nobody_asks
+        self._bytes_at_newest = 0
+        self._chunks: Mailbox[tuple[NodeId, DiskId, SnapshotChunk]] = Mailbox()
+        self._outgoing: dict[NodeId, Outgoing] = {}
+        self._incoming: Incoming | None = None
+        """The snapshot that is coming in, if one is."""
+        self._loaded: dict[int, Swap] = {}
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def is_walking(self) -> bool:
+        """True while a snapshot, backup or dump is being written."""
+        return self._walking.locked()
+
+    @property
+    def is_receiving(self) -> bool:
+        """True while a leader's snapshot is coming in."""
+        return self._incoming is not None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take snapshots when due, receive and send them, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._receive)
+            task_status.started()
+            await self._take_when_due()
+
+    # -------------------------------------------------------- local snapshots
+
+    async def _take_when_due(self) -> None:
+        due_s = trio.current_time() + self._settings.interval_s
+        while True:
+            # Looking once a second costs nothing beside the log bytes that pass in one.
+            await trio.sleep(1.0)
+            grown = self._applier.bytes_applied - self._bytes_at_newest
+            if grown >= self._settings.log_bytes or (grown and trio.current_time() >= due_s):
+                await self._take_if_there_is_room()
+            if trio.current_time() >= due_s:
+                due_s = trio.current_time() + self._settings.interval_s
+
+    async def _take_if_there_is_room(self) -> None:
+        if self._stopping:
+            return
+        try:
+            with trio.CancelScope() as self._taking:
+                await self.take()
+        except (NoRoom, *OPERATORS_DOING) as error:
+            log.error("no snapshot: the log grows until one can be written", reason=str(error))
+            await trio.sleep(FULL_RETRY_S)
+        except GivenUp:
+            pass  # the dump comes next
+
+    async def take(self) -> SnapshotMeta:
+        """Write a snapshot of the state as it is; the log before it then goes.
+
+        Raises NoRoom, one of `OPERATORS_DOING`, or GivenUp; any other OSError ends the node.
+        """
+        try:
+            return await self._take()
+        except (NoRoom, *OPERATORS_DOING):
+            self.statistics.last_failed = True
+            raise
+
+    async def _take(self) -> SnapshotMeta:
+        async with self._walking:
+            applier = self._applier
+            meta, bytes_applied = applier.position, applier.bytes_applied
+            now_ms = self._host.clock.wall_ms()
+            if self.newest is not None and self.newest.index >= meta.index:
+                self.newest_saved_ms = now_ms  # it is as good as one made now
+                return self.newest
+            changes = applier.machine.changes
+            walk = applier.machine.walk(
+                Header(self._identity.cluster, meta, complete=True, saved_ms=now_ms).as_dict()
+            )
+            statistics, boot_ms = self.statistics, self._host.clock.boot_ms
+            try:
+                file = await self._store.begin(meta.index, meta.term)
+            except BaseException:
+                walk.abort()
+                raise
+            began_ms = statistics.began_ms = boot_ms()
+            try:
+                size = 0
+                while piece := walk.step(PIECE_BYTES):
+                    await file.append(piece)
+                    size += len(piece)
+                    self._moved(Progress("snapshot", walk.keys_passed, walk.keys, size))
+                await self._until_durable(meta.index)
+                async with self._publishing:
+                    if self.newest is not None and self.newest.index >= meta.index:
+                        await file.abort()  # an install has overtaken us
+                        return self.newest
+                    await file.publish()
+                    self._remember(meta, size, bytes_applied, now_ms, changes)
+            except BaseException:
+                walk.abort()
+                with trio.CancelScope(shield=True):
+                    await file.abort()
+                raise
+            finally:
+                statistics.began_ms = None
+            statistics.taken += 1
+            statistics.last_failed, statistics.last_ms = False, boot_ms() - began_ms
+            self._inbox.put(Compact(meta))
+            log.info("snapshot", index=meta.index, bytes=size, keys=walk.keys)
+            return meta
+
+    async def _until_durable(self, index: int) -> None:
+        """A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
+
+        Raises GivenUp if the node stops before the log is durable so far: it may never be, on a full disk,
+        and the dump needs no log.
+        """
+        while self._durable_index() < index:
+            if self._stopping:
+                raise GivenUp(f"the node stops, and its log is not durable up to {index} yet")
+            await trio.sleep(DURABLE_POLL_S)
+
+    def _remember(
+        self, meta: SnapshotMeta, size: int, bytes_applied: int, saved_ms: int, changes: int
+    ) -> None:
+        self.newest = meta
+        self.newest_bytes = size
+        self.newest_saved_ms = saved_ms
+        self._bytes_at_newest = bytes_applied
+        self.statistics.changes_at_newest = changes
+
+    # ------------------------------------------------- to a follower that lags
+
+    def send_to(self, peer: NodeId, term: int, index_min: int) -> None:
+        """Send `peer` a snapshot at `index_min` or later; the driver hears TransferEnded."""
+        if peer in self._outgoing or self._nursery is None:
+            return
+        self._outgoing[peer] = Outgoing(self._links, peer, term)
+        self.statistics.sent += 1
+        self._nursery.start_soon(self._send, peer, self._outgoing[peer], index_min)
+
+    async def _send(self, peer: NodeId, outgoing: Outgoing, index_min: int) -> None:
+        meta = self.newest
+        ok = False
+        try:
+            if meta is None or meta.index < index_min:
+                meta = await self.take()
+            log.info("sending a snapshot", peer=peer, index=meta.index)
+            async with await self._store.open_for_reading(meta.index, meta.term) as reader:
+                ok = await outgoing.send(meta, reader)
+        except (NoRoom, *OPERATORS_DOING) as error:
+            log.error("a follower gets no snapshot until one can be written", peer=peer, reason=str(error))
+        except GivenUp:
+            pass  # another leader will send it one
+        finally:
+            del self._outgoing[peer]
+            self._inbox.put(TransferEnded(peer, meta.index if meta is not None else 0, ok))
+
+    def ack_came(self, peer: NodeId, ack: SnapshotAck) -> None:
+        """A follower said how far it has got."""
+        if peer in self._outgoing:
+            self._outgoing[peer].acked(ack)
+
+    def link_down(self, peer: NodeId) -> None:
+        """Pieces on the way to `peer` are lost."""
+        if peer in self._outgoing:
+            self._outgoing[peer].link_lost()
+
+    # ------------------------------------------------------------ from a leader
+
+    def chunk_came(self, peer: NodeId, disk: DiskId, chunk: SnapshotChunk) -> None:
+        """A leader sends a piece of its snapshot."""
+        self._chunks.put((peer, disk, chunk))
+
+    async def _receive(self) -> None:
+        while True:
+            for peer, disk, chunk in await self._chunks.take():
+                try:
+                    await self._receive_one(peer, disk, chunk)
+                except (SnapshotError, StorageCorrupt, NoRoom, *OPERATORS_DOING) as error:
+                    log.error("a snapshot could not be received", peer=peer, reason=str(error))
+                    self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, -1))
+                    await self._drop_incoming()
+
+    async def _drop_incoming(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            await incoming.abort()
+
+    async def _receive_one(self, peer: NodeId, disk: DiskId, chunk: SnapshotChunk) -> None:
+        meta = chunk.meta
+        if meta.index <= self._applier.position.index or meta.index in self._loaded:
+            self._links.send(peer, SnapshotAck(chunk.term, meta.index, chunk.total))
+            return
+        if self._incoming is None or self._incoming.meta != meta:
+            await self._drop_incoming()
+            self._incoming = Incoming(meta, await self._store.begin_install(meta.index, meta.term))
+        incoming = self._incoming
+        await incoming.take(chunk)
+        if incoming.offset < chunk.total:
+            self._links.send(peer, SnapshotAck(chunk.term, meta.index, incoming.offset))
+            return
+        await self._finish_install(incoming, peer, disk, chunk)
+        self._incoming = None
+
+    async def _finish_install(
+        self, incoming: Incoming, peer: NodeId, disk: DiskId, chunk: SnapshotChunk
+    ) -> None:
+        fields, machine = incoming.finish()
+        header = header_of(fields, f"snapshot {chunk.meta.index} from node {peer}")
+        if header.meta != chunk.meta or machine.index != chunk.meta.index:
+            raise StorageCorrupt(
+                f"snapshot from node {peer}", 0, "its state is not the one that was announced"
+            )
+        if header.cluster != self._identity.cluster:
+            raise StorageCorrupt(f"snapshot from node {peer}", 0, "it is another cluster's")
+        async with self._publishing:
+            await incoming.publish()
+            self._loaded[chunk.meta.index] = Swap(chunk.meta, machine)
+            if self.newest is None or self.newest.index < chunk.meta.index:
+                saved_ms = header.saved_ms or machine.now_ms
+                applied = self._applier.bytes_applied
+                self._remember(chunk.meta, chunk.total, applied, saved_ms, machine.changes)
+        log.info("received a snapshot", peer=peer, index=chunk.meta.index, bytes=chunk.total)
+        self._links.send(peer, SnapshotAck(chunk.term, chunk.meta.index, chunk.total))
+        self._inbox.put(SnapshotReceived(peer, disk, chunk.term, chunk.meta))
+
+    def take_loaded(self, meta: SnapshotMeta) -> Swap:
+        """The machine of a snapshot that Raft has accepted."""
+        return self._loaded.pop(meta.index)
+
+    def forget_loaded(self, meta: SnapshotMeta) -> None:
+        """Raft did not want it: the log has got further meanwhile."""
+        self._loaded.pop(meta.index, None)
+
+    # -------------------------------------------------------- backups and dumps
+
+    def make_way(self, moved: Callable[[Progress], None]) -> None:
+        """The node stops: give up a snapshot being taken because it was due, and take no more.
+
+        What a client has asked for is finished, then the dump is written; `moved` hears of every piece.
+        """
+        self._stopping = True
+        self._moved = moved
+        self._taking.cancel()
+
+    async def write_document(
+        self,
+        path_of: Callable[[SnapshotMeta], str],
+        *,
+        complete: bool = True,
+        make_room: Callable[[], Awaitable[None]] = _nothing_is_in_the_way,
+    ) -> tuple[SnapshotMeta, int]:
+        """Write the state as it is, aside first, durable when it returns: (where in the log, how many keys).
+
+        `path_of` names the file, given the position that it holds. `make_room` is called when the document is
+        written and about to get that name, which takes it from whatever bears it.
+        """
+        async with self._walking:
+            meta = self._applier.position
+            header = Header(self._identity.cluster, meta, complete, self._host.clock.wall_ms())
+            walk = self._applier.machine.walk(header.as_dict())
+            try:
+                file = await self._store.aside(path_of(meta))
+                piece_bytes = STOP_PIECE_BYTES if self._stopping else PIECE_BYTES
+                try:
+                    while piece := walk.step(piece_bytes):
+                        await file.append(piece)
+                        self._moved(Progress(file.path, walk.keys_passed, walk.keys, file.size))
+                    await make_room()
+                    await file.publish()
+                finally:
+                    with trio.CancelScope(shield=True):  # a stop at once leaves nothing half written
+                        await file.abort()
+            finally:
+                walk.abort()
+            return meta, walk.keys
