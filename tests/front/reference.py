@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tests.redis72.reference import section
 from trikv.front.dispatch import Mode, Plan
 
 HAND_WRITTEN = "## Differences from Redis 7.0.15"
@@ -46,12 +47,14 @@ _TITLES = {
 
 
 def generated(plans: Iterable[Plan]) -> str:
-    """The tables, one a group, up to the hand-written part."""
+    """The tables, one a group, and what of Redis there is: up to the hand-written part."""
+    plans = sorted(plans, key=lambda plan: plan.command.name)
     groups: dict[str, list[Plan]] = {}
-    for plan in sorted(plans, key=lambda plan: plan.command.name):
+    for plan in plans:
         groups.setdefault(plan.command.group, []).append(plan)
     order = [*_TITLES, *sorted(set(groups) - set(_TITLES))]
-    return _INTRODUCTION + "".join(_section(group, groups[group]) for group in order if group in groups)
+    tables = "".join(_section(group, groups[group]) for group in order if group in groups)
+    return _INTRODUCTION + tables + section({plan.command.name for plan in plans})
 
 
 def _section(group: str, plans: list[Plan]) -> str:
