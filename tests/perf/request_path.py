@@ -22,6 +22,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
+from trikv.client.commands import encode_command
 from trikv.host.cork import Cork
 from trikv.host.hub_wire import HubWire
 from trikv.host.seam import Traffic
@@ -33,7 +34,6 @@ from trikv.node.conversation import Conversation
 from trikv.node.service import RuntimeSettings, Service, Work
 from trikv.node.statistics import Statistics
 from trikv.protocol.client import ClientWire
-from trikv.protocol.resp import encode_command
 
 ORIGIN = 1
 NOW_MS = 1_700_000_000_000
