@@ -3,15 +3,14 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import hiredis
-
 from tests.front.doubles import Client, resp
 from tests.redis72.facts import Fact, containers, read
+from trikv.client.replies import ErrorReply, new_reader
 
 
 def answer(*args: str) -> Any:
-    """The parsed reply to one command on a connection of its own; an error is a `hiredis.ReplyError`."""
-    reader = hiredis.Reader()
+    """The parsed reply to one command on a connection of its own; an error is an `ErrorReply`."""
+    reader = new_reader()
     reader.feed(Client().say(resp(*args)))
     return reader.gets()
 
@@ -19,7 +18,7 @@ def answer(*args: str) -> Any:
 def call(name: str, *args: str) -> str:
     """The error that a command answers, given by its name with a bar; empty for any other reply."""
     reply = answer(*name.split("|"), *args)
-    return str(reply) if isinstance(reply, hiredis.ReplyError) else ""
+    return str(reply) if isinstance(reply, ErrorReply) else ""
 
 
 def told(names: Collection[str]) -> dict[str, Fact]:

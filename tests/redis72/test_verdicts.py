@@ -3,13 +3,13 @@
 import os
 
 import attrs
-import hiredis
 import pytest
 
 from tests.redis72 import differences
 from tests.redis72.answers import answer, call, listed, listed_containers, told
 from tests.redis72.facts import Fact, load
 from tests.redis72.verdicts import NOT_YET, OWN, REFUSED, UNKNOWN, Verdict, not_yet, refused, verdicts
+from trikv.client.replies import ErrorReply
 
 REDIS = load()
 _NO_MORE = "These are answered or told as Redis does: take them off the list"
@@ -138,4 +138,4 @@ def test_a_difference_is_a_line() -> None:
 def test_a_nil_is_told_of_what_is_not_there() -> None:
     """COMMAND INFO keeps the place of a name that it does not know."""
     assert answer("COMMAND", "INFO", "zadd", "get")[0] is None
-    assert not isinstance(answer("COMMAND", "INFO", "zadd"), hiredis.ReplyError)
+    assert not isinstance(answer("COMMAND", "INFO", "zadd"), ErrorReply)
