@@ -5,7 +5,7 @@ adds one slot, and `Turn.replies` fills the slots when the machine has answered 
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 import attrs
 import msgspec
@@ -218,6 +218,8 @@ class Turn(msgspec.Struct):
                         yield _NULL_ARRAY
                     else:
                         yield _woven(slot.inner, caller, outcome), slot.typed, ()
+                case _:
+                    assert_never(slot)
 
 
 SINGLE_READ: Final = Turn(0, [()])

@@ -1,0 +1,62 @@
+"""What a node carries out off the hot path: which words it is asked in, and what reaches it."""
+
+import pytest
+
+from tests.front.doubles import Client, resp
+
+
+@pytest.fixture
+def client() -> Client:
+    """A fresh connection to a fresh node."""
+    return Client()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("BACKUP",),
+        ("SAVE",),
+        ("BGSAVE",),
+        ("BGSAVE", "schedule"),
+        ("DIGEST",),
+        ("SHUTDOWN",),
+        ("SHUTDOWN", "nosave", "NOW", "force"),
+        ("WAIT", "-1", "0"),
+    ],
+)
+def test_an_operation_reaches_the_node_with_its_arguments(client: Client, words: tuple[str, ...]) -> None:
+    """In whatever case its name was written; the arguments go as they came, and the reply is the node's."""
+    name, *args = words
+    client.receive(resp(name.lower(), *args))
+    (operation,) = client.service.operations
+    assert (operation.name, operation.args) == (name, tuple(arg.encode() for arg in args))
+    client.service.pump()
+    assert client.wire.take() == b"+done %b\r\n" % name.encode()
+
+
+def test_no_operation_may_be_part_of_a_transaction(client: Client) -> None:
+    """It takes its time, and a transaction is one step: the command is refused, and EXEC with it."""
+    assert client.ask("MULTI") == b"+OK\r\n"
+    assert client.ask("BACKUP") == b"-ERR Command not allowed inside a transaction\r\n"
+    assert client.ask("EXEC").startswith(b"-EXECABORT")
+    assert client.service.operations == []
+
+
+def test_an_operation_of_a_client_that_sends_no_more_is_abandoned_and_still_answered(client: Client) -> None:
+    """A WAIT without a limit would outlive its client; what it finds by then is sent behind a half-close."""
+    client.receive(resp("WAIT", "9", "0"))
+    client.conversation.ended()
+    (operation,) = client.service.operations
+    assert operation.abandoned
+    assert not client.wire.is_closed
+    operation.answered(1)
+    assert client.wire.take() == b":1\r\n"
+    assert client.wire.is_closed
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "", "-", "1.5", "0x1"])
+def test_numbers_of_wait_are_short_and_whole(client: Client, number: str) -> None:
+    """What Redis would not read is refused before anybody waits for it."""
+    assert client.ask("WAIT", number, "0") == b"-ERR value is not an integer or out of range\r\n"
+    assert client.ask("WAIT", "0", number) == b"-ERR timeout is not an integer or out of range\r\n"
+    assert client.service.operations == []
