@@ -3,7 +3,7 @@
 import pytest
 
 from tests.front.doubles import Client, resp
-from trikv.front.conversation import PLANS
+from trikv.front.commands import TABLE
 
 
 @pytest.fixture
@@ -54,17 +54,17 @@ def test_a_name_is_found_however_it_is_spelled(client: Client) -> None:
 )
 def test_a_call_is_named_whatever_its_arity(words: tuple[bytes, ...], name: str) -> None:
     """What is counted of a refused call: its command's name, or nothing where there is no such command."""
-    assert PLANS.name_of(words) == name
+    assert TABLE.name_of(words) == name
 
 
 def test_only_greeting_and_leaving_are_possible_before_the_password(client: Client) -> None:
     """Of all commands there are, at their least number of arguments."""
     client.service.settings.requirepass = "x"
     open_ = set()
-    for plan in PLANS:
+    for command in TABLE:
         stranger = Client(client.service)
-        words = plan.command.name.split("|")
-        answer = stranger.ask(*words, *["1"] * (plan.least - len(words)))
+        words = command.name.split("|")
+        answer = stranger.ask(*words, *["1"] * (command.least - len(words)))
         if not answer.startswith(b"-NOAUTH Authentication required."):
-            open_.add(plan.command.name)
+            open_.add(command.name)
     assert open_ == {"AUTH", "HELLO", "QUIT", "EXIT", "RESET"}

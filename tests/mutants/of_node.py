@@ -348,19 +348,19 @@ CONVERSATIONS: tuple[Mutant, ...] = (
     mutant(
         "MULTI split over two entries",
         "trikv.front.intake",
-        "        elif self.caller.transactions.open and not plan.acts_inside:\n",
+        "        elif self.caller.transactions.open and not route.acts_inside:\n",
         "        elif (\n"
         "            self.caller.transactions.open\n"
-        "            and not plan.acts_inside\n"
+        "            and not route.acts_inside\n"
         "            and self.caller.transactions.argument_bytes < self._limits.turn_bytes_max\n"
         "        ):\n",
         "front/test_order.py::test_a_transaction_longer_than_a_unit_is_still_one_step_of_one_work",
     ),
     mutant(
         "an EXEC in the pipeline of its WATCH does not know the versions",
-        "trikv.front.intake",
-        "            # An EXEC behind it must know the versions.\n            self._cut = True\n",
-        "",
+        "trikv.front.commands.transactions",
+        "partial(_watched, caller, request.args), cuts=True)",
+        "partial(_watched, caller, request.args))",
         "front/test_transaction.py::test_watch_and_exec_in_one_pipeline",
     ),
 )

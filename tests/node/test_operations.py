@@ -1,19 +1,12 @@
 """BACKUP and what it removes; what an operator has done to a directory does not end a node."""
 
 import errno
-from typing import Any
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
-from trikv.front.seam import Operation
-from trikv.machine.replies import CommandError, Reply
-from trikv.node.consensus.durability import Durability
-from trikv.node.mailbox import Mailbox
-from trikv.node.operations import Operations, OperationSettings
 from trikv.sim.volume import Added, Inode, Volume
 
 FUTURE = "20991231T235959Z"
@@ -203,41 +196,6 @@ def test_wait_on_a_node_without_a_leader_knows_of_nobody() -> None:
         assert await client.call("WAIT", 1, 200) == 0
 
     run_cluster(scenario)
-
-
-@pytest.mark.parametrize(
-    ("name", "args", "answer"),
-    [
-        ("WAIT", (b"x", b"0"), "ERR value is not an integer or out of range"),
-        ("WAIT", (b"0", b"-1"), "ERR timeout is negative"),
-        ("NOPE", (), "ERR unknown operation NOPE"),
-    ],
-)
-async def test_a_faulty_operation_is_answered_with_an_error(
-    name: str, args: tuple[bytes, ...], answer: str
-) -> None:
-    """Whoever asks: the front looks at the arguments first, and need not be trusted with that."""
-    whatever: Any = None
-    operations = Operations(
-        host=whatever,
-        inbox=Mailbox(),
-        raft=whatever,
-        links=whatever,
-        applier=whatever,
-        snapshotter=whatever,
-        durability=Durability(),
-        stop=lambda: None,
-        settings=OperationSettings("data"),
-    )
-    replies: list[Reply] = []
-    async with trio.open_nursery() as nursery:
-        await nursery.start(operations.run)
-        operations.put(Operation(name, args, replies.append))
-        await wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-    (reply,) = replies
-    assert isinstance(reply, CommandError)
-    assert reply.text == answer
 
 
 def test_a_backup_stands_though_older_ones_cannot_be_removed() -> None:

@@ -6,12 +6,13 @@ the file holds every write that was acknowledged before they were asked for, on 
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from typing import assert_never
 
 import attrs
 import structlog
 import trio
 
-from trikv.front.seam import Operation
+from trikv.front.seam import Backup, Digest, Operation, Save, Shutdown, Wait
 from trikv.host.seam import Host
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 from trikv.node.barrier import barrier
@@ -94,27 +95,27 @@ class Operations:
 
     async def _carry_out(self, operation: Operation) -> None:
         reply: Reply
-        match operation.name:
-            case "BACKUP" | "SAVE" | "BGSAVE" if self._writes:
+        match operation.asked:
+            case Backup() | Save() if self._writes:
                 reply = BUSY
-            case "BACKUP":
+            case Backup():
                 reply = await self._after_barrier(self._backup)
-            case "SAVE":
-                reply = await self._after_barrier(self._save)
-            case "BGSAVE":
+            case Save(in_background=True):
                 # Redis answers at once; here the snapshot is a walk that never stops the server anyway.
                 operation.answered(SimpleString("Background saving started"))
                 await self._after_barrier(self._save)
                 return
-            case "DIGEST":
+            case Save():
+                reply = await self._after_barrier(self._save)
+            case Digest():
                 reply = await self._digest()
-            case "WAIT":
-                reply = await self._wait(operation)
-            case "SHUTDOWN":
+            case Wait(replicas, timeout_ms):
+                reply = await self._wait(operation, replicas, timeout_ms)
+            case Shutdown():
                 self._stop()
                 reply = OK
             case _:
-                reply = CommandError(f"ERR unknown operation {operation.name}")
+                assert_never(operation.asked)
         operation.answered(reply)
 
     async def _after_barrier(self, act: Callable[[], Awaitable[Reply]]) -> Reply:
@@ -166,14 +167,8 @@ class Operations:
             log.warning("an old backup stays: it cannot be removed", reason=str(error))
         await disk.sync_directory(BACKUPS)
 
-    async def _wait(self, operation: Operation) -> Reply:
-        """WAIT numreplicas timeout-ms: how many voters hold the connection's last write, less one."""
-        try:
-            wanted, timeout_ms = (int(arg) for arg in operation.args)
-        except ValueError:
-            return CommandError("ERR value is not an integer or out of range")
-        if timeout_ms < 0:
-            return CommandError("ERR timeout is negative")
+    async def _wait(self, operation: Operation, wanted: int, timeout_ms: int) -> Reply:
+        """How many voters hold the connection's last write, less one."""
         index = operation.last_write
         if not isinstance(index, int):
             return sum(member.voter for member in self._raft.membership.members) - 1
