@@ -89,6 +89,25 @@ def test_errors_of_lookup() -> None:
     assert refused() == "ERR unknown command '', with args beginning with: "
 
 
+def test_the_keys_of_a_call() -> None:
+    """Those among its arguments that its declaration names."""
+
+    def keys(line: str) -> list[bytes]:
+        args = line.encode().split()
+        return list(found(*args).keys.among(args))
+
+    assert keys("MSET a 1 b 2") == [b"a", b"b"]
+    assert keys("GET a") == keys("MEMORY USAGE a") == [b"a"]
+    assert keys("DBSIZE") == []
+
+
+def test_a_set_that_answers_the_old_value_reads_it() -> None:
+    """Only then it accesses its key otherwise than by overwriting it."""
+    finds = found(b"SET", b"a", b"1").keys.find
+    assert finds((b"SET", b"get", b"get")) == finds((b"SET", b"get", b"1", b"NX")) == ((1, "OW update"),)
+    assert finds((b"SET", b"a", b"1", b"NX", b"Get")) == ((1, "RW access update"),)
+
+
 def test_name_of() -> None:
     """Whose call it is, whatever its arity; nothing if it is no command's."""
     assert TABLE.name_of((b"get",)) == TABLE.name_of((b"gEt", b"a", b"b")) == "GET"

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeAlias
 
 import attrs
+import msgspec
 
 from trikv.front.caller import Caller
 from trikv.front.seam import Asked
@@ -20,29 +21,25 @@ from trikv.machine.replies import CommandError, Reply
 from trikv.protocol.events import Request
 
 
-@attrs.frozen
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True):
     """It is not carried out: an error at once, which also spoils a transaction that is open."""
 
     error: CommandError
 
 
-@attrs.frozen
-class Fail:
+class Fail(msgspec.Struct, frozen=True):
     """It was carried out here and now, and failed: the same, counted otherwise."""
 
     error: CommandError
 
 
-@attrs.frozen
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """It was carried out here and now."""
 
     reply: Reply
 
 
-@attrs.frozen
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """The machine evaluates `command`, which may be another one than the client sent."""
 
     command: Args
@@ -54,36 +51,31 @@ class Send:
     """What follows can only be read when this is answered."""
 
 
-@attrs.frozen
-class Evaluate:
+class Evaluate(msgspec.Struct, frozen=True):
     """This node evaluates it when all before it is answered."""
 
     slot: Local
     cuts: bool = False
 
 
-@attrs.frozen
-class CarryOut:
+class CarryOut(msgspec.Struct, frozen=True):
     """This node carries it out, off the hot path; nothing else is in its turn."""
 
     asked: Asked
 
 
-@attrs.frozen
-class Postpone:
+class Postpone(msgspec.Struct, frozen=True):
     """It is looked at again when what is before it in the turn has been answered."""
 
 
-@attrs.frozen
-class Execute:
+class Execute(msgspec.Struct, frozen=True):
     """The transaction of the connection is carried out."""
 
 
 Decision: TypeAlias = Refuse | Fail | Done | Send | Evaluate | CarryOut | Postpone | Execute
 
 
-@attrs.frozen
-class Queued:
+class Queued(msgspec.Struct, frozen=True):
     """What is kept of a request between MULTI and EXEC."""
 
     slot: Step | Local

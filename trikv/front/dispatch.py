@@ -3,7 +3,7 @@
 A `Route` is a declaration as a conversation needs it; everything in it is derived.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Final, assert_never
 
@@ -25,7 +25,7 @@ from trikv.front.decisions import (
 )
 from trikv.front.slots import PLAIN_STEP, Args
 from trikv.front.turn import Turn
-from trikv.machine.declaration import By, Command, Inside, When
+from trikv.machine.declaration import By, Command, Cost, Inside, When
 from trikv.machine.replies import CommandError
 from trikv.machine.table import CommandTable
 from trikv.protocol.events import Request
@@ -68,8 +68,10 @@ class Route:
     """Cannot be part of a transaction."""
     decides: bool
     """It decides, or shows, how the connection stands: what is behind it in the pipeline waits."""
+    constant_us: int
+    connection_us: int
     copies_value: bool
-    """`Cost.copies_value`."""
+    """What it costs: `trikv.machine.declaration.Cost`."""
     for_cluster: bool
     """A node that is stopping refuses it."""
     refused: Callable[[Caller], None] | None
@@ -77,11 +79,10 @@ class Route:
 
     def cost_us(self, caller: Caller, args: Args, before_bytes: int) -> int:
         """About how long a node is busy with it; `before_bytes` of arguments come before it in one step."""
-        cost = self.command.cost
-        if cost is None:
-            return 0
-        cost_us = cost.us + cost.connection_us * len(caller.connections)
-        if cost.copies_value:
+        cost_us = self.constant_us
+        if self.connection_us:
+            cost_us += self.connection_us * len(caller.connections)
+        if self.copies_value:
             keys = self.command.keys.among(args)
             copied_bytes = max(map(caller.service.value_bytes, keys), default=0)
             if before_bytes > _SHORT_BYTES:  # they may have made the value as long as they are
@@ -105,10 +106,6 @@ class Routes:
         }
         """Those of them that nothing has to be looked at in but their arity: the hot path's one lookup."""
 
-    def __iter__(self) -> Iterator[Route]:
-        """In the order of names."""
-        return iter(self._by_name.values())
-
     def find(self, args: Args) -> Route | CommandError:
         """The route of a request, or the error Redis gives: an unknown name, a wrong number of arguments."""
         command = self.table.find(args)
@@ -118,7 +115,7 @@ class Routes:
 
 
 def _route(command: Command) -> Route:
-    treatment = command.treatment
+    treatment, cost = command.treatment, command.cost or Cost()
     assert treatment is None or isinstance(treatment, Treatment)
     travels = treatment is None and command.by in (By.LOG, By.READ)
     take = treatment.take if treatment is not None else None
@@ -141,7 +138,9 @@ def _route(command: Command) -> Route:
         acts_inside=command.inside is Inside.ACTS,
         refused_inside=command.inside is Inside.REFUSED,
         decides=command.when is When.ALONE or (treatment is not None and treatment.decides),
-        copies_value=command.cost is not None and command.cost.copies_value,
+        constant_us=cost.us,
+        connection_us=cost.connection_us,
+        copies_value=cost.copies_value,
         for_cluster=command.by is not By.NODE or treatment is not None,
         refused=treatment.refused if treatment is not None else None,
     )

@@ -138,9 +138,15 @@ class Intake:
         args = self._bytes.single(data)
         if args is None:
             return None
-        # The same questions as in the loop of `_take_run`, which is spared a call for each command.
+        # The same questions as in the loop of `_take_run` and in `_takes_plain`, without a call for each.
         route = self._plain.get(args[0])
-        if route is None or not route.least <= len(args) <= route.most or not self._takes_plain():
+        if (
+            route is None
+            or not route.least <= len(args) <= route.most
+            or not connection.authenticated
+            or caller.transactions.open
+            or caller.connections.stopping is not None
+        ):
             self._bytes.put_back([args], len(data))
             return None
         connection.last_command = route.name

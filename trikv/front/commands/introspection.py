@@ -1,7 +1,7 @@
 """COMMAND: what clients are told of each command, in Redis 7.2's shapes. It all follows from declarations."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from trikv.front.caller import Caller
 from trikv.front.commands.table import COMMANDS, help_of
@@ -14,10 +14,13 @@ from trikv.machine.replies import CommandError, Reply, SimpleString
 from trikv.machine.table import CommandTable
 from trikv.machine.telling import categories_of, flags_of, group_of
 
-_DESCRIBES: Final = Cost(3_000)
-"""To describe every command takes some milliseconds."""
+_DESCRIBES: Final = Cost(8_000)
+"""To describe every command takes some milliseconds, most of them for encoding it."""
+_LISTS: Final = Cost(3_000)
 _NAMES_MAX: Final = 1024
-"""Of one COMMAND INFO: to describe so many takes some 20 ms."""
+"""Of one COMMAND INFO."""
+_ENTRIES_MAX: Final = 384
+"""Commands and subcommands that one COMMAND INFO describes by name: so many take some 20 ms."""
 _OF_NAMES: Final = "O(N), N being the number of commands named"
 _OF_ALL: Final = "O(N), N being the number of commands there are"
 
@@ -36,7 +39,7 @@ def command(caller: Caller) -> Reply:
 
 
 @COMMANDS.command(
-    "COMMAND|COUNT", by=By.NODE, group="server", cost=_DESCRIBES, told=Told("2.8.13", categories="connection")
+    "COMMAND|COUNT", by=By.NODE, group="server", cost=_LISTS, told=Told("2.8.13", categories="connection")
 )
 def command_count(caller: Caller) -> Reply:
     """Tell how many commands there are."""
@@ -48,7 +51,7 @@ def command_count(caller: Caller) -> Reply:
     by=By.NODE,
     group="server",
     options="[FILTERBY <MODULE module|ACLCAT category|PATTERN pattern>]",
-    cost=_DESCRIBES,
+    cost=_LISTS,
     complexity=_OF_ALL,
     told=Told("7.0.0", categories="connection", tips="nondeterministic_output_order"),
 )
@@ -89,7 +92,12 @@ def command_info(caller: Caller, *names: bytes) -> Reply:
         return [_described(caller.table, name) for name in _names(caller.table)]
     if len(names) > _NAMES_MAX:
         return CommandError(f"ERR {len(names)} names: at most {_NAMES_MAX}")
-    return [_described(caller.table, text_of(name).upper()) for name in names]
+    wanted = [text_of(name).upper() for name in names]
+    described = {name: _described(caller.table, name) for name in dict.fromkeys(wanted)}
+    entries = sum(1 + len(one[-1]) for one in map(described.__getitem__, wanted) if one is not None)
+    if entries > _ENTRIES_MAX:
+        return CommandError(f"ERR {entries} commands: at most {_ENTRIES_MAX}")
+    return [described[name] for name in wanted]
 
 
 @COMMANDS.command(
@@ -137,7 +145,7 @@ def command_getkeysandflags(caller: Caller, *args: bytes) -> Reply:
 
 
 @COMMANDS.command(
-    "COMMAND|HELP", by=By.NODE, group="server", cost=_DESCRIBES, told=Told("5.0.0", categories="connection")
+    "COMMAND|HELP", by=By.NODE, group="server", cost=_LISTS, told=Told("5.0.0", categories="connection")
 )
 def command_help(caller: Caller) -> Reply:
     """Show the subcommands of COMMAND."""
@@ -158,16 +166,14 @@ def _words(words: Iterable[str], mark: str = "") -> tuple[Reply, ...]:
     return tuple(SimpleString(f"{mark}{word}") for word in words)
 
 
-def _described(table: CommandTable, name: str) -> Reply:
+def _described(table: CommandTable, name: str) -> list[Any] | None:
     """The ten fields of COMMAND INFO; None if there is no such command."""
     one, container = table.get(name), table.container(name)
     parts = [] if container is None else [_described(table, part.name) for part in table.subcommands(name)]
+    if one is None and container is None:
+        return None
     if one is None:
-        return (
-            None
-            if container is None
-            else [_shown(name), -2, (), 0, 0, 0, _words(["slow"], "@"), (), (), parts]
-        )
+        return [_shown(name), -2, (), 0, 0, 0, _words(["slow"], "@"), (), (), parts]
     keys = one.keys
     return [
         _shown(name),
