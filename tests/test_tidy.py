@@ -18,6 +18,16 @@ ENTRY_POINTS = frozenset({"trikv.__main__", "trikv.cli"})
 SHIPPED_FOR_TESTS = ("trikv.sim.", "trikv.raft.invariants")
 """The simulator and the full invariants are part of the product, but only tests run them."""
 
+MIRRORED = ("front", "node")
+"""Packages of which every module has a test file of its name, at the same place below tests/."""
+WITHOUT_A_TEST_OF_ITS_NAME = {
+    "trikv/front/seam.py": "protocols and records: what both sides of the seam keep to is tested with them",
+    "trikv/node/events.py": "records that reach the driver; it does nothing itself",
+    "trikv/node/front_door.py": "tested through whole nodes: test_whole_commands.py",
+    "trikv/node/node.py": "tested through whole nodes: test_whole_node.py",
+    "trikv/node/status.py": "what it shows is tested as INFO shows it: test_info.py",
+}
+
 TOOLS = ROOT / "tests" / "tools.py"
 SKIPPING = frozenset({"skip", "skipif", "importorskip", "SkipTest", "skipIf", "skipUnless", "skipTest"})
 
@@ -118,6 +128,18 @@ def test_no_module_is_dead() -> None:
     modules = {_module(path) for path in SOURCES if path.name != "__init__.py"}
     dead = {name for name in modules - used - ENTRY_POINTS if not name.startswith(SHIPPED_FOR_TESTS)}
     assert not dead
+
+
+def test_a_module_has_a_test_file_of_its_name() -> None:
+    """Its promises are found by its name alone; what has none says why, for as long as it has none."""
+    without = {
+        _name(path)
+        for path in SOURCES
+        if path.name != "__init__.py"
+        and (parts := path.relative_to(ROOT / "trikv").parts)[0] in MIRRORED
+        and not (ROOT / "tests").joinpath(*parts[:-1], f"test_{parts[-1]}").exists()
+    }
+    assert without == WITHOUT_A_TEST_OF_ITS_NAME.keys()
 
 
 def test_a_test_that_is_expected_to_fail_says_why() -> None:
