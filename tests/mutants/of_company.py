@@ -64,6 +64,13 @@ MEMBERS: tuple[Mutant, ...] = (
         "node/test_promise_members.py::test_a_new_disk_learns_before_it_votes",
     ),
     mutant(
+        "a new member is reached nowhere",
+        "trikv.node.consensus.router",
+        "            address = message.address or self._links.address_of(peer)\n",
+        '            address = ""\n',
+        "node/test_promise_members.py::test_a_swap_is_three_changes_each_committed_before_the_next",
+    ),
+    mutant(
         "a new disk is promoted for what it was sent",
         "trikv.node.consensus.leading",
         "            {peer: progress.match for peer, progress in self._raft.progress.items()},\n",

@@ -152,6 +152,27 @@ LINKS: tuple[Mutant, ...] = (
         "node/peers/test_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
     ),
     mutant(
+        "a peer that was removed is up until its task notices",
+        "trikv.node.peers.links",
+        "        self._fall()\n        self._life.cancel()\n",
+        "        self._life.cancel()\n",
+        "node/peers/test_links.py::test_a_peer_that_is_removed_is_gone_at_once",
+    ),
+    mutant(
+        "a link comes up whose peer was removed",
+        "trikv.node.peers.links",
+        "            await trio.lowlevel.checkpoint_if_cancelled()\n",
+        "",
+        "node/peers/test_links.py::test_a_link_that_was_made_for_nobody_is_never_heard_of",
+    ),
+    mutant(
+        "what a removed peer dialled goes on",
+        "trikv.node.peers.links",
+        "            if sender == peer:\n                scope.cancel()\n",
+        "            pass\n",
+        "node/peers/test_links.py::test_a_peer_that_is_removed_is_gone_at_once",
+    ),
+    mutant(
         "a new link goes on with the rest of the last one",
         "trikv.node.peers.links",
         '            self._rest, self._is_blocked = b"", False\n',

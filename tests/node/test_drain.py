@@ -49,6 +49,12 @@ def at(phase: Phase, seen: Seen = ALONE) -> Drain:
     return drain
 
 
+def after(drain: Drain, now_s: float, seen: Seen) -> Phase:
+    """How far it is when it has looked."""
+    drain.look(now_s, seen)
+    return drain.phase
+
+
 def test_a_node_that_serves_tells_nobody_anything() -> None:
     """Nor does a link that comes up."""
     drain = Drain()
@@ -164,11 +170,9 @@ def test_who_stops_as_well_is_waited_for_until_it_needs_nobody() -> None:
     drain.confirmed(by_majority=True)
     drain.look(0.0, IDLE)
     drain.dump_ended(written=True)
-    drain.look(1.0, IDLE)
-    assert drain.phase is Phase.LEAVING
+    assert after(drain, 1.0, IDLE) is Phase.LEAVING
     drain.heard(2, Drained())
-    drain.look(1.1, IDLE)
-    assert drain.phase is Phase.GONE
+    assert after(drain, 1.1, IDLE) is Phase.GONE
 
 
 def test_a_dump_that_moves_puts_the_deadline_off() -> None:
@@ -212,12 +216,9 @@ def test_last_words_have_half_a_second_to_leave() -> None:
     slow = attrs.evolve(ALONE, clients=1)
     drain.look(0.0, slow)
     drain.dump_ended(written=True)
-    drain.look(1.0, slow)
-    assert drain.phase is Phase.CLOSING
-    drain.look(1.0 + FLUSH_S - 0.01, slow)
-    assert drain.phase is Phase.CLOSING
-    drain.look(1.0 + FLUSH_S, slow)
-    assert drain.phase is Phase.GONE
+    assert after(drain, 1.0, slow) is Phase.CLOSING
+    assert after(drain, 1.0 + FLUSH_S - 0.01, slow) is Phase.CLOSING
+    assert after(drain, 1.0 + FLUSH_S, slow) is Phase.GONE
 
 
 def test_a_peer_that_comes_up_hears_how_far_this_node_is() -> None:
