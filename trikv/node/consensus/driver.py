@@ -189,8 +189,6 @@ class Driver:
         elif self._retention.is_due(raft.log_bytes):
             self._trim_log(now)
         self._forwarding.go(now, free=writes_free)
-        if raft.role is Role.LEADER:  # after what clients wait for: a batch under way expires keys, too
-            self._leading.keep_up(now)
         self.rounds.ask(now, free=reads_free)
         ready = raft.ready()  # last of all inputs: all of the above leaves together
         self._act(ready, now)
@@ -251,12 +249,15 @@ class Driver:
 
     def _next_deadline(self, now: int) -> int:
         """When the next turn is due at the latest. What comes in meanwhile is never due before that."""
-        due = min(self._raft.deadline(), self._housekeeping_due_ms, self._clients_due_ms)
-        if self._raft.role is Role.LEADER:
-            expiry_ms = self._leading.deadline_ms()
-            if expiry_ms is not None and expiry_ms < due:
-                due = expiry_ms
-        return self._turns.due(now, due)
+        raft = self._raft
+        expiry_ms = self._leading.deadline_ms() if raft.role is Role.LEADER else None
+        return self._turns.due(
+            now,
+            raft.deadline(),
+            self._housekeeping_due_ms,
+            self._clients_due_ms,
+            NEVER_MS if expiry_ms is None else expiry_ms,
+        )
 
     # ----------------------------------------------------------------- outputs
 

@@ -44,6 +44,8 @@ class Forwarding:
         if raft.role is Role.LEADER:
             if goes:
                 self._propose(now_ms)
+            # Behind what clients wait for: a batch under way expires keys, too.
+            self._leading.keep_up(now_ms)
             return
         # Refused at once and kept by nobody: the sender still has it, and may know a newer leader.
         for peer, _ in self._forwarded:

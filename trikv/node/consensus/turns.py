@@ -131,6 +131,8 @@ class Turns:
         self._reads = reads
         self._applier = applier
         self._alarm = Alarm(clock.boot_ms, inbox.wake)
+        self.arm = self._alarm.arm
+        """Lets a turn begin at a boot time, if nothing else makes one begin before."""
         self._kept: list[tuple[Event, int]] = []
         """What could wait, and the boot time when it came."""
 
@@ -182,13 +184,9 @@ class Turns:
         )
         self.holds_applying = self.disk_first.holds(now_ms, may_wait=may_wait)
 
-    def due(self, now_ms: int, others_ms: int) -> int:
-        """When the next turn is due at the latest, which for the rest of the driver is `others_ms`."""
-        return max(now_ms, min(others_ms, self.writes.due_ms, self.reads.due_ms, self.disk_first.due_ms))
-
-    def arm(self, due_ms: int) -> None:
-        """Let a turn begin at that boot time, if nothing else makes one begin before."""
-        self._alarm.arm(due_ms)
+    def due(self, now_ms: int, *others_ms: int) -> int:
+        """When the next turn is due at the latest. `others_ms`: when others are who need one."""
+        return max(now_ms, min(*others_ms, self.writes.due_ms, self.reads.due_ms, self.disk_first.due_ms))
 
     async def take(self) -> list[Event]:
         """Wait for what cannot wait (or for the alarm), and return all that there is."""
