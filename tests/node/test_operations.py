@@ -1,15 +1,16 @@
 """BACKUP and what it removes; what an operator has done to a directory does not end a node."""
 
 import errno
+from typing import Any
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from trikv.front.seam import Asked, Digest, Operation, Save
 from trikv.machine.replies import CommandError, Reply
-from trikv.node.consensus.durability import Durability
 from trikv.node.events import Barrier, Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import DIGEST_SLICES_MAX, Operations, OperationSettings
@@ -223,10 +224,8 @@ class Parts:
             host=whatever,
             inbox=self.inbox,
             raft=whatever,
-            links=whatever,
             applier=whatever,
             snapshotter=whatever,
-            durability=Durability(),
             stop=lambda: None,
             settings=OperationSettings("data"),
         )
