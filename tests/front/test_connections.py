@@ -238,7 +238,26 @@ def test_what_ends_for_its_output_has_a_moment_and_a_quarter_of_the_total() -> N
     assert aborted == [clients[3]], "700 and 1001 have room"
     clients[1].conversation.closed()
     assert connections.closed_for_output_count == 2
-    assert dict(connections.info())["output_bytes"] == 700
+    assert connections.statistics().output_bytes == 700
+
+
+def test_the_figures_of_all_connections() -> None:
+    """Of input and output the sums and the longest; one that is closed but not forgotten holds nothing."""
+    service = FakeService()
+    connections = Connections(service.settings)
+    clients = [Client(service, connections) for _ in range(3)]
+    clients[0].receive(b"*1\r\n$100\r\n" + b"x" * 40)
+    clients[1].receive(b"*1\r\n$100\r\n" + b"x" * 10)
+    clients[1].wire.stuck_bytes = 900
+    gone = connections.get(clients[2].conversation.connection.id)
+    assert gone is not None
+    gone.control = None
+    figures = connections.statistics()
+    assert figures.live == 3
+    assert (figures.output_bytes, figures.output_longest) == (900, 900)
+    assert (figures.input_longest, figures.buffer_bytes) == (40, 40 + 10 + 900)
+    assert (figures.in_flight, figures.watching, figures.typed) == (0, 0, 0)
+    assert (figures.input.total, figures.input.in_flight) == (0, 0)
 
 
 @pytest.mark.parametrize("request_", [resp("INCR", "a"), resp("SAVE")])

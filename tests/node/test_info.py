@@ -8,7 +8,7 @@ import trio
 
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
-from trikv.node.info import DEFAULT, HEADINGS, chosen, human
+from trikv.front.info.text import HEADINGS
 
 GAUGES: Final = {
     "Server": "uptime_in_seconds process_id io_threads_active",
@@ -189,25 +189,6 @@ def test_every_field_that_redis_exporter_maps() -> None:
                 assert int(replication["master_last_io_seconds_ago"]) in (0, 1)
 
     run_cluster(scenario)
-
-
-def test_default_sections_are_those_of_redis() -> None:
-    """Command and latency statistics only on demand; unknown words show nothing; words may be combined."""
-    assert (
-        frozenset(HEADINGS) - {"commandstats", "latencystats"} == DEFAULT == chosen([]) == chosen(["default"])
-    )
-    assert chosen(["all"]) == chosen(["everything"]) == frozenset(HEADINGS)
-    assert chosen(["default", "commandstats"]) == DEFAULT | {"commandstats"}
-    assert chosen(["cpu", "nonsense"]) == {"cpu"}
-    assert chosen(["nonsense"]) == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0B"), (1023, "1023B"), (1536, "1.50K"), (5 << 30, "5.00G"), (3 << 40, "3.00T")]
-)
-def test_bytes_for_people(count: int, text: str) -> None:
-    """As Redis writes them."""
-    assert human(count) == text
 
 
 def test_what_a_process_dropped_is_not_a_simulated_nodes(monkeypatch: pytest.MonkeyPatch) -> None:

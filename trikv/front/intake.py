@@ -12,6 +12,7 @@ import attrs
 from trikv.front.commands import config
 from trikv.front.commands.hints import explain
 from trikv.front.dispatch import ARGUMENTS_MAX, COPIED_BYTES_PER_US, QUICK_US, TOO_MANY_ARGUMENTS, Mode, Plan
+from trikv.front.info.sections import banner
 from trikv.front.inputs import DISCARDED
 from trikv.front.transaction import (
     ABORTED,
@@ -414,7 +415,8 @@ class Intake:
                 self._wire.send(event.data)
             case EmptyLine():
                 turn.cost_us += QUICK_US
-                turn.add(Comment(f"# trikv {self.caller.service.banner()}; type help\r\n".encode()))
+                who = banner(self.caller.service.figures)
+                turn.add(Comment(f"# trikv {who}; type help\r\n".encode()))
             case Interrupted():
                 pass  # the wire has dropped the line that was being typed
             case EndOfInput():

@@ -28,7 +28,6 @@ from trikv.node.consensus.retention import Retention, RetentionSettings
 from trikv.node.descriptors import Shares, share
 from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.front_door import NodeService
-from trikv.node.info import OwnInfo
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations, OperationSettings
 from trikv.node.peers.founding import Adopt, Found, Founding, standing
@@ -39,7 +38,7 @@ from trikv.node.state.loading import Document, load_keys, send_maxmemory, warn_o
 from trikv.node.state.opening import OpenedLog, create_log, open_identity, open_log, tidy_up
 from trikv.node.state.snapshotter import Snapshotter, SnapshotterSettings
 from trikv.node.state.writer import Writer
-from trikv.node.status import Status
+from trikv.node.status import count_clients, count_member, figures_of_member, figures_of_node
 from trikv.node.stopping import StopLimits, Stopping
 from trikv.node.waiters import Waiters
 from trikv.protocol.frames import PieceLimits
@@ -102,8 +101,9 @@ class Node:
             cap=lambda: self._service.cap(config.maxmemory),
         )
         self._statistics = Statistics()
-        self._own_info = OwnInfo(host, self._statistics, self._connections, config.node_id)
-        self._service = NodeService(host, self._inbox, config.node_id, settings, self._own_info)
+        count_clients(self._statistics, self._connections, host.network.traffic)
+        self._figures = figures_of_node(host, config.node_id)
+        self._service = NodeService(host, self._inbox, settings, self._statistics, self._figures)
         self._guard = PasswordGuard(secret, to_bytes(config.requirepass), self._connections)
         # A submission must fit an entry with what MessagePack adds to its arguments.
         self._limits = ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4)
@@ -161,7 +161,7 @@ class Node:
             await self._refuse_other_peers(opened)
         listening = await nursery.start(self._serve_clients, shares)
         address = listening.addresses[0]
-        self._own_info.run_id, self._own_info.tcp_port = disk.disk.hex(), address.rpartition(":")[2]
+        self._figures.run_id, self._figures.tcp_port = disk.disk.hex(), address.rpartition(":")[2]
         identity = Identity(disk.node, disk.disk)
         links = await self._start_links(nursery, identity, opened, shares)
         nursery.start_soon(self._sweep_connections)
@@ -183,10 +183,9 @@ class Node:
         nursery.start_soon(driver.run_alarm)
         nursery.start_soon(self._watch_log_directory)
         nursery.start_soon(driver.run)
-        status = Status(parts, driver, self._connections, self._statistics, config.log_tail_bytes)
-        self._own_info.stale_percent = status.stale_percent
+        figures = figures_of_member(parts, config.log_tail_bytes)
         lease_reads = LeaseReads(parts, driver) if config.reads == "lease" else None
-        self._service.joined(front_door.Member(parts, operations, status, lease_reads))
+        self._service.joined(front_door.Member(parts, operations, figures, lease_reads))
         nursery.start_soon(partial(self._submit_settings, parts))
         where = ",".join(listening.addresses)
         log.info("serving", node=config.node_id, address=where, cluster=opened.cluster.hex())
@@ -407,14 +406,7 @@ class Node:
             identity=identity,
             guard=self._guard,
         )
-        taken = parts.snapshotter.statistics
-        for name, source in (
-            ("peer_received_bytes", lambda: links.received_bytes),
-            ("peer_sent_bytes", lambda: links.sent_bytes),
-            ("snapshots_taken", lambda: taken.taken),
-            ("snapshots_sent", lambda: taken.sent),
-        ):
-            self._statistics.follow(name, source)
+        count_member(self._statistics, links, parts.snapshotter)
         return parts, Driver(parts)
 
     def _raft(self, opened: OpenedLog, identity: Identity) -> Raft:

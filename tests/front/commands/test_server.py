@@ -5,9 +5,10 @@ from time import process_time
 import pytest
 
 from tests.front.doubles import CLUSTERDOWN, Client, resp
+from tests.front.records import raft_record
 from trikv.front.commands.table import LOCAL
-from trikv.front.seam import Leadership
 from trikv.machine.commands import TABLE
+from trikv.raft.roles import Role
 
 BIG = b"\xff" * (8 << 20)
 
@@ -55,11 +56,23 @@ def test_memstats_is_readable(client: Client) -> None:
 def test_role_speaks_redis_words(client: Client) -> None:
     """Master on the leader, slave elsewhere; connect where no leader is known."""
     assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$5\r\nnode1\r\n:0\r\n$9\r\nconnected\r\n:7\r\n"
-    client.service.leadership_now = Leadership(leads=False, leader_id=None, applied_index=8)
-    assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$0\r\n\r\n:0\r\n$7\r\nconnect\r\n:8\r\n"
-    client.service.leadership_now = Leadership(leads=True, leader_id=2, applied_index=9)
-    assert client.ask("ROLE") == b"*3\r\n$6\r\nmaster\r\n:9\r\n*0\r\n"
+    client.service.raft_now = raft_record(leader=None)
+    assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$0\r\n\r\n:0\r\n$7\r\nconnect\r\n:7\r\n"
+    client.service.raft_now = raft_record(role=Role.LEADER, leader=2)
+    assert client.ask("ROLE") == b"*3\r\n$6\r\nmaster\r\n:7\r\n*0\r\n"
     assert b"role\r\n$6\r\nmaster" in client.ask("HELLO")
+
+
+def test_a_node_that_waits_for_the_others_tells_of_itself(client: Client) -> None:
+    """It holds nothing and follows nobody: no command that only asks about the node fails."""
+    client.service.figures.member = None
+    assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$0\r\n\r\n:0\r\n$7\r\nconnect\r\n:0\r\n"
+    assert client.ask("LASTSAVE") == b":999\r\n"
+    text = client.ask("MEMSTATS").decode()
+    assert "cap:     none\r\nkeys:    0\r\nprocess: 20.0 MiB" in text
+    assert b"role\r\n$7\r\nreplica" in client.ask("HELLO")
+    assert client.ask("CONFIG", "GET", "maxmemory") == b"*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"
+    assert b"raft_role:blank" in client.ask("INFO", "raft")
 
 
 def test_lastsave_and_time(client: Client) -> None:

@@ -72,10 +72,10 @@ def test_what_the_kernel_does_not_take_leaves_later_and_in_order() -> None:
             for message in MESSAGES:
                 assert ends.links[1].send(2, message)
                 await trio.sleep(0.01)
-            assert ends.links[1].queued_bytes()
+            assert ends.links[1].statistics().queued_bytes
             ends.world.fabric.heal_all()
             assert await ends.hear(len(MESSAGES)) == MESSAGES
-            assert not ends.links[1].queued_bytes()
+            assert not ends.links[1].statistics().queued_bytes
 
     simulate(1, main)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from trikv.front.figures import ReadStatistics
 from trikv.front.seam import Work
 from trikv.raft.types import ReadId
 
@@ -44,6 +45,10 @@ class Reads:
 
     def __len__(self) -> int:
         return len(self._waiting) + sum(len(asked.works) for asked in self._asked.values())
+
+    def statistics(self) -> ReadStatistics:
+        """For INFO."""
+        return ReadStatistics(waiting=len(self), by_lease=self.by_lease)
 
     @property
     def wants_to_ask(self) -> bool:
