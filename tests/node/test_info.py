@@ -319,7 +319,7 @@ def test_memory_persistence_and_keyspace() -> None:
         assert sections["Keyspace"]["db0"] == "keys=2,expires=0,avg_ttl=0"
         assert sections["Memory"]["used_memory_peak"] == memory["used_memory"]
         await client.call("FLUSHALL")
-        await until(lambda: cluster.nodes[leader]._driver is not None)
+        await until(lambda: cluster.parts(leader) is not None)
         assert (await info(client))["Memory"]["lazyfree_pending_objects"] == "0"
         assert (await info(client))["Memory"]["lazyfreed_objects"] == "2"
 

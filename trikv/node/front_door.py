@@ -14,11 +14,11 @@ from trikv.front.seam import Operation, RuntimeSettings, Work
 from trikv.front.statistics import Statistics
 from trikv.host.seam import Host
 from trikv.machine.replies import CommandError, Reply
-from trikv.node.consensus.driver import Parts
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
+from trikv.node.state.applier import Applier
 
 NOT_A_MEMBER = CommandError(
     "CLUSTERDOWN this node has not joined its cluster yet; the command was not executed"
@@ -29,7 +29,7 @@ NOT_A_MEMBER = CommandError(
 class Member:
     """What a node has once its log is open."""
 
-    parts: Parts
+    applier: Applier
     operations: Operations
     figures: MemberFigures
     lease_reads: LeaseReads | None
@@ -62,7 +62,7 @@ class NodeService:
         """The log is open: serve in earnest."""
         self._member = member
         self.figures.member = member.figures
-        self.write_token = member.parts.applier.applied_index
+        self.write_token = member.applier.applied_index
         self._lease_reads = member.lease_reads
 
     def submit(self, work: Work) -> list[Reply] | None:
@@ -90,7 +90,7 @@ class NodeService:
 
     def cap(self, configured: int) -> int:
         """The memory cap in force; before the log is open the configured one."""
-        return configured if self._member is None else self._member.parts.applier.machine.maxmemory
+        return configured if self._member is None else self._member.applier.machine.maxmemory
 
     def boot_ms(self) -> int:
         """For idle times."""
@@ -102,7 +102,7 @@ class NodeService:
 
     def value_bytes(self, key: bytes) -> int:
         """How long the value of `key` is here; 0 before the log is open."""
-        return 0 if self._member is None else self._member.parts.applier.machine.value_bytes(key)
+        return 0 if self._member is None else self._member.applier.machine.value_bytes(key)
 
     def next_connection_id(self) -> int:
         """CLIENT ID."""

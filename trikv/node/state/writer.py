@@ -15,8 +15,21 @@ from trikv.node.events import Event, LogRoom, Persisted
 from trikv.node.mailbox import Mailbox
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import SnapshotMeta
-from trikv.storage.errors import NoRoom
+from trikv.storage.disk import Disk
+from trikv.storage.errors import DirectoryGone, NoRoom
+from trikv.storage.layout import WAL
 from trikv.storage.wal import Wal
+
+WATCH_INTERVAL_S = 15.0
+"""Between two looks at the directory of the log: seldom enough to cost nothing."""
+
+
+async def watch_log_directory(disk: Disk, data_directory: str) -> None:
+    """Raises DirectoryGone: what is synced into files that nobody can open again is not durable."""
+    while True:
+        await trio.sleep(WATCH_INTERVAL_S)
+        if not await disk.is_in_place(WAL):
+            raise DirectoryGone(f"{data_directory}/{WAL}")
 
 
 class Writer:
