@@ -32,7 +32,7 @@ MEMBERS = membership_of(NODE, LEADER, OTHER)
 CLUSTER = b"this is a cluster"[:16]
 CONFIG = NodeConfig(
     node_id=NODE,
-    peers={number: f"node{number}:18080" for number in (NODE, LEADER, OTHER)},
+    peers={number: f"node{number}:1" for number in (NODE, LEADER, OTHER)},
     heartbeat_interval_ms=100,  # in step with the times that the tests reckon by
 )
 

@@ -16,13 +16,14 @@ from trikv.front.statistics import Statistics
 from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap
 from trikv.node.consensus.driver import Driver, Parts
-from trikv.node.consensus.durability import Durability
 from trikv.node.consensus.leading import Leading, stamp_of
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import Proposals
 from trikv.node.consensus.reads import Reads
 from trikv.node.consensus.retention import Retention
+from trikv.node.consensus.rounds import Rounds
+from trikv.node.consensus.router import Router
 from trikv.node.events import Event
 from trikv.node.front_door import NodeService
 from trikv.node.mailbox import Mailbox
@@ -85,6 +86,8 @@ class Ports:
     writer: type[Writer] = Writer
     applier: type[Applier] = Applier
     driver: type[Driver] = Driver
+    router: type[Router] = Router
+    rounds: type[Rounds] = Rounds
     assembled: Callable[[Assembly], None] = _nobody_watches
     """Hears of the member before its first task starts."""
 
@@ -150,8 +153,8 @@ async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, li
     Raises OSError, or StorageError for a snapshot file that nobody could have written.
     """
     driven = await _parts_of_driver(ground, opened, identity, links)
-    driver = ground.ports.driver(driven)
-    settings = ground.settings
+    settings, ports = ground.settings, ground.ports
+    driver = ports.driver(driven, router=ports.router, rounds=ports.rounds)
     assembly = Assembly(
         raft=driven.raft,
         proposals=driven.proposals,
@@ -170,19 +173,27 @@ async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, li
             host=ground.host,
             inbox=ground.inbox,
             raft=driven.raft,
-            links=links,
             applier=driven.applier,
             snapshotter=driven.snapshotter,
-            durability=driven.durability,
             stop=ground.stop,
             settings=settings.operations,
         ),
-        lease_reads=LeaseReads(driven, driver) if settings.reads.by_lease else None,
+        lease_reads=_lease_reads(driven) if settings.reads.by_lease else None,
         figures=figures_of_member(driven, settings.retention.tail_bytes),
     )
     count_member(ground.statistics, links, driven.snapshotter)
-    ground.ports.assembled(assembly)
+    ports.assembled(assembly)
     return assembly
+
+
+def _lease_reads(driven: Parts) -> LeaseReads:
+    return LeaseReads(
+        clock=driven.host.clock,
+        raft=driven.raft,
+        applier=driven.applier,
+        log_time=driven.log_time,
+        drain=driven.drain,
+    )
 
 
 async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Identity, links: Links) -> Parts:
@@ -228,7 +239,6 @@ async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Iden
             newest_saved_ms=opened.snapshot_saved_ms,
             settings=settings.snapshots,
         ),
-        durability=Durability(),
         retention=Retention(settings.retention),
         inbox=inbox,
         identity=identity,

@@ -48,8 +48,7 @@ class Joining:
         self._links = links
         self._stop = stop
         settings = ground.settings
-        peers = {peer: settings.configured[peer] for peer in links.peers()}
-        self._founding = Founding(settings.node_id, disk.disk, settings.own_address, peers)
+        self._founding = Founding(settings.node_id, disk.disk, settings.own_address, links.addresses)
 
     async def become_member(self) -> OpenedLog | None:
         """Found a cluster with the others or be adopted by one; None if stopped meanwhile."""
@@ -72,8 +71,8 @@ class Joining:
     async def _tell_standing(self) -> None:
         """Say again and again that this disk is blank: whoever can help may have had no link to answer by."""
         links, ground = self._links, self._ground
-        configured = [ground.settings.node_id, *links.peers()]
         while True:
+            configured = [ground.settings.node_id, *links.peers()]
             for peer in links.peers():
                 links.send(
                     peer,
@@ -89,7 +88,7 @@ class Joining:
     async def _wait_for_cluster(self) -> Adopt | None:
         if (found := self._founding.decide()) is not None:
             return self._adopt(found)
-        log.info("this disk is blank: waiting for the other nodes", peers=sorted(self._links.peers()))
+        log.info("this disk is blank: waiting for the other nodes", peers=self._links.peers())
         while not self._stop.is_set():
             adopt = None
             # To the end, even if the first of them is enough: a client's command among them is answered.

@@ -108,7 +108,7 @@ class Node:
         listening = await nursery.start(serve_clients, ground, shares)
         address = listening.addresses[0]
         figures.run_id, figures.tcp_port = disk.disk.hex(), address.rpartition(":")[2]
-        identity = Identity(disk.node, disk.disk)
+        identity = Identity(disk.node, disk.disk, address=settings.own_address)
         if opened is not None:
             identity.cluster = opened.cluster  # before the first handshake: it says whose we are
         links = ground.make_links(identity)
@@ -135,7 +135,7 @@ class Node:
         )
         task_status.started(address)
         await self._stop.wait()
-        stopping = Stopping(parts.driven, parts.driver, ground.connections, listening, settings.stop)
+        stopping = Stopping(parts.driven, ground.connections, listening, settings.stop)
         try:
             await stopping.run()
         finally:  # a stop at once may come behind the dump

@@ -16,9 +16,9 @@ from trikv.node.consensus.leading import LeadingSettings
 from trikv.node.consensus.proposals import ProposalLimits
 from trikv.node.consensus.reads import ReadSettings
 from trikv.node.consensus.retention import RetentionSettings
+from trikv.node.drain import StopLimits
 from trikv.node.operations import OperationSettings
 from trikv.node.state.snapshotter import SnapshotterSettings
-from trikv.node.stopping import StopLimits
 from trikv.protocol.frames import PieceLimits
 from trikv.raft.settings import RaftSettings
 from trikv.raft.types import NodeId

@@ -13,6 +13,8 @@ from trikv.machine.replies import Reply
 from trikv.node.assembly import Assembly, Ports
 from trikv.node.consensus.driver import Driver
 from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.rounds import Rounds
+from trikv.node.consensus.router import Router
 from trikv.node.events import Event, PeerSaid
 from trikv.node.front_door import NodeService
 from trikv.node.peers.links import Links
@@ -49,6 +51,8 @@ class Watch:
             reads=watched_reads(self),
             applier=watched_applier(self, self._knobs.slice_ms),
             driver=watched_driver(self),
+            router=watched_router(self),
+            rounds=watched_rounds(self),
             assembled=self._assembled,
         )
 
@@ -192,7 +196,7 @@ def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
 
 
 def watched_driver(watch: Watch) -> type[Driver]:
-    """Sees every turn, what peers say, and which reads are let go."""
+    """Sees every turn, and what has changed by it."""
 
     class Watched(Driver):
         def turn(self, batch: list[Event], *, settled: bool) -> bool:
@@ -202,18 +206,32 @@ def watched_driver(watch: Watch) -> type[Driver]:
             watch.observer.turned(watch.number, watch.parts)
             return has_job
 
-        def _hear(self, peer: NodeId, disk: DiskId, message: PeerMessage) -> None:
+    return Watched
+
+
+def watched_router(watch: Watch) -> type[Router]:
+    """Sees what peers say of Raft, and what comes of it."""
+
+    class Watched(Router):
+        def hear(self, peer: NodeId, disk: DiskId, message: PeerMessage, now_ms: int) -> None:
             if not isinstance(message, Message):
-                return super()._hear(peer, disk, message)
+                return super().hear(peer, disk, message, now_ms)
             raft = watch.parts.raft
             before = Before.of(raft, message)
-            super()._hear(peer, disk, message)
+            super().hear(peer, disk, message, now_ms)
             return watch.observer.rules.heard(watch.number, disk, message, before, raft)
 
-        def _serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int) -> None:
+    return Watched
+
+
+def watched_rounds(watch: Watch) -> type[Rounds]:
+    """Sees which reads are let go."""
+
+    class Watched(Rounds):
+        def serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int, now_ms: int) -> None:
             for read in reads:
                 watch.observer.rules.allowed(watch.number, read, index)
-            super()._serve(reads, index, log_time_ms)
+            super().serve(reads, index, log_time_ms, now_ms)
 
     return Watched
 

@@ -1,9 +1,7 @@
-"""WAIT's bookkeeping: who holds an index on disk."""
-
-import pytest
+"""Who holds an index on disk: what a leader answers to WAIT."""
 
 from tests.raft.groups import leader_of, led
-from trikv.node.consensus.durability import Durability, voters_holding
+from trikv.node.consensus.durability import voters_holding
 
 
 def test_leader_counts_voters_whose_disks_hold_the_index() -> None:
@@ -29,20 +27,3 @@ def test_follower_knows_nothing() -> None:
     """Only the leader hears acknowledgements; the others ask it."""
     group = led(3)
     assert voters_holding(group.turn(2), 1) == 0
-
-
-def test_answers_rise_and_late_ones_are_dropped() -> None:
-    """A later answer may name more voters, never fewer; after `close` nothing is kept."""
-    durability = Durability()
-    first, second = durability.open(), durability.open()
-    assert first != second
-    assert durability.known(first) == 0
-    durability.told(first, 2)
-    durability.told(first, 1)
-    assert durability.known(first) == 2
-    assert durability.known(second) == 0
-    durability.close(first)
-    durability.told(first, 3)
-    with pytest.raises(KeyError):
-        durability.known(first)
-    assert durability.open() > second, "numbers are not used again: a late answer finds nobody"
