@@ -27,7 +27,7 @@ WAITING: tuple[Mutant, ...] = (
     mutant(
         "WAIT asks about the log's beginning",
         "trikv.node.front_door",
-        "        self.write_token = member.parts.applier.applied_index\n",
+        "        self.write_token = member.applier.applied_index\n",
         "        self.write_token = lambda: 0\n",
         "node/test_promise_wait.py::test_wait_counts_what_is_on_disk_and_not_what_was_sent",
     ),
@@ -109,9 +109,9 @@ MEMBERS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a vote is forgotten at a start",
-        "trikv.node.node",
-        "            hard_state=opened.hard_state,\n",
-        "            hard_state=type(opened.hard_state)(opened.hard_state.term),\n",
+        "trikv.node.assembly",
+        "        hard_state=opened.hard_state,\n",
+        "        hard_state=type(opened.hard_state)(opened.hard_state.term),\n",
         "node/test_promise_members.py::test_a_vote_given_is_remembered_by_the_next_life",
     ),
 )
@@ -178,14 +178,14 @@ FORWARDS: tuple[Mutant, ...] = (
     ),
     mutant(
         "questions of two lives have one name",
-        "trikv.node.node",
-        '        life = int.from_bytes(host.entropy.bytes(7), "big")\n',
-        "        life = 1\n",
+        "trikv.node.assembly",
+        '    life = int.from_bytes(host.entropy.bytes(7), "big")\n',
+        "    life = 1\n",
         "node/test_promise_forwards.py::test_a_new_life_is_told_from_the_last_one",
     ),
     mutant(
         "Hellos of two lives are the same",
-        "trikv.node.node",
+        "trikv.node.assembly",
         "proposals=Proposals(identity.node_id, host.entropy.bytes(16), waiters",
         "proposals=Proposals(identity.node_id, bytes(16), waiters",
         "node/test_promise_forwards.py::test_a_new_life_is_told_from_the_last_one",

@@ -5,14 +5,14 @@ from tests.mutants.mutant import Mutant, mutant
 TIME: tuple[Mutant, ...] = (
     mutant(
         "log time goes back after a restart: stamps in the log are not looked at",
-        "trikv.node.node",
+        "trikv.node.assembly",
         "            return max(opened.machine.now_ms, stamp_of(entry.payload))\n",
         "            return opened.machine.now_ms\n",
         "node/test_promise_time.py::test_log_time_goes_on_from_the_last_stamp_after_a_restart_of_all[stop_all]",
     ),
     mutant(
         "log time goes back after a restart: nor is the snapshot's",
-        "trikv.node.node",
+        "trikv.node.assembly",
         "            return max(opened.machine.now_ms, stamp_of(entry.payload))\n"
         "    return opened.machine.now_ms\n",
         "            return stamp_of(entry.payload)\n    return 0\n",
@@ -149,9 +149,9 @@ HEADERS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a start begins to apply before its snapshot",
-        "trikv.node.node",
-        "            position=opened.snapshot or opened.base,\n",
-        "            position=opened.base,\n",
+        "trikv.node.assembly",
+        "        position=opened.snapshot or opened.base,\n",
+        "        position=opened.base,\n",
         "node/test_promise_snapshots.py::test_an_end_between_a_snapshot_and_the_logs_cut_costs_nothing[Keep.NONE]",
     ),
 )

@@ -306,11 +306,11 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "the local cap decides at apply",
-        "trikv.node.node",
-        "        raft = self._raft(opened, identity)\n",
-        "        raft = self._raft(opened, identity)\n"
-        "        opened.machine.space.account.cap = config.maxmemory\n"
-        "        opened.machine.space.account.is_founded = True\n",
+        "trikv.node.assembly",
+        "    raft = make_raft(settings, opened, identity, host)\n",
+        "    raft = make_raft(settings, opened, identity, host)\n"
+        "    opened.machine.space.account.cap = settings.maxmemory\n"
+        "    opened.machine.space.account.is_founded = True\n",
         "node/test_caps.py::test_files_that_name_different_caps_make_no_replicas_differ",
     ),
     mutant(

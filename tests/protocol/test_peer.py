@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.links import CLUSTER, DISKS, Options, all_pieces, end, established, link, received, sent
+from tests.protocol.links import DISKS, Options, all_pieces, end, established, link, received, sent
 from trikv.protocol.peer import (
     BLANK_CLUSTER,
     NEED_DATA,
@@ -31,16 +31,12 @@ def test_both_ends_learn_who_the_other_is() -> None:
     listener.receive(proof)
     answer = sent(listener)
     at_listener = established(listener)
-    assert (at_listener.peer_id, at_listener.peer_disk, at_listener.peer_cluster) == (
-        2,
-        DISKS[2],
-        BLANK_CLUSTER,
-    )
+    assert (at_listener.peer_id, at_listener.peer_disk) == (2, DISKS[2])
     # The listener's first messages may arrive together with its proof.
     assert at_listener.wire.sender.put(Heartbeat(1, 2, 3))
     dialer.receive(answer + at_listener.wire.sender.next_write())
     at_dialer = established(dialer)
-    assert (at_dialer.peer_id, at_dialer.peer_disk, at_dialer.peer_cluster) == (1, DISKS[1], CLUSTER)
+    assert (at_dialer.peer_id, at_dialer.peer_disk) == (1, DISKS[1])
     assert received(at_dialer.wire) == [Heartbeat(1, 2, 3)]
     assert at_dialer.wire.sender.put(Heartbeat(4, 5, 6))
     at_listener.wire.receive(at_dialer.wire.sender.next_write())

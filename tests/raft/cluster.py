@@ -34,6 +34,13 @@ def membership_of(*voters: NodeId, learners: tuple[NodeId, ...] = ()) -> Members
     return Membership(tuple(sorted(members, key=lambda member: member.id)))
 
 
+def snapshot_meta(raft: Raft, index: int) -> SnapshotMeta:
+    """What a snapshot of the machine at `index` has to carry; `index` is not below the log's base."""
+    term = raft.term_at(index)
+    assert term is not None, "no such entry"
+    return SnapshotMeta(index, term, raft._shared.memberships.at(index))
+
+
 @attrs.define
 class Snapshot:
     """A state machine's content at a position: the entries applied so far."""
@@ -268,7 +275,7 @@ class Cluster:
         if index < max(1, node.raft.first_index):
             return False
         state = [entry for entry in node.state if entry.index <= index]
-        node.snapshot = Snapshot(node.raft.snapshot_meta(index), state)
+        node.snapshot = Snapshot(snapshot_meta(node.raft, index), state)
         return True
 
     def compact(self, node_id: NodeId) -> None:

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from tests.raft.cluster import NOTHING, Cluster, disk_of, membership_of
+from tests.raft.cluster import NOTHING, Cluster, disk_of, membership_of, snapshot_meta
 from tests.raft.groups import leader_of, led, role_of
 from trikv.raft.core import Raft
 from trikv.raft.membership import encode_membership
@@ -66,8 +66,8 @@ def test_a_restart_knows_its_log_and_membership() -> None:
     assert (raft.membership, raft.membership_index) == (membership, 6)
     assert (raft.commit, raft.ready().committed, raft.log_bytes) == (6, (), len(entries[1].payload) + 3)
     assert (raft.term_at(4), raft.term_at(8), raft.leader, raft.node_id) == (1, None, None, 1)
-    assert raft.snapshot_meta(5) == SnapshotMeta(5, 2, membership_of(1, 2, 3))
-    assert raft.snapshot_meta(6) == SnapshotMeta(6, 2, membership)
+    assert snapshot_meta(raft, 5) == SnapshotMeta(5, 2, membership_of(1, 2, 3))
+    assert snapshot_meta(raft, 6) == SnapshotMeta(6, 2, membership)
     assert raft.progress == {}
     assert raft.hard_state.vote == disk_of(2)
 

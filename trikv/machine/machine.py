@@ -13,8 +13,10 @@ from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import ORIGIN, READER, REPLICA, Evaluator, Poisoned, View
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
+from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
+from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 from trikv.machine.walk import Walk
@@ -102,6 +104,32 @@ class Machine:
     def next_deadline_ms(self) -> int | None:
         """The earliest deadline; in the past while due keys wait for another entry to reap them."""
         return self.space.next_deadline_ms()
+
+    def statistics(self, at_ms: int) -> MachineStatistics:
+        """The figures; how long keys have still to live is reckoned from log time `at_ms`."""
+        databases = [db for db in self.space.databases if db.size]
+        keys, deadlines = self.keys(), sum([len(db.deadlines) for db in databases])
+        return MachineStatistics(
+            used_bytes=self.used_memory,
+            overhead_bytes=ENTRY_BYTES * keys + EXPIRY_BYTES * deadlines,
+            cap_bytes=self.maxmemory,
+            keys=keys,
+            deadlines=deadlines,
+            due=sum([db.deadlines.bisect_left((self.now_ms + 1, b"")) for db in databases]),
+            pending_keys=self.space.pending_keys(),
+            changes=self.changes,
+            feature_level=self.feature_level,
+            poison_count=self.poison_count,
+            databases=tuple(
+                DatabaseStatistics(
+                    number=db.number,
+                    keys=db.size,
+                    deadlines=len(db.deadlines),
+                    mean_ttl_ms=db.mean_ttl_ms(at_ms),
+                )
+                for db in databases
+            ),
+        )
 
     def recount(self) -> int:
         """The account computed from scratch, for tests and checkers."""

@@ -45,8 +45,17 @@ it. Mailboxes are bounded by what feeds them (`mailbox`).
 
 **Counting.** Each count has one owner, which only adds to it: the machine's tally (commands, keys, errors),
 the host (bytes of clients, processor time), the links (bytes of peers), the register of connections, the
-snapshotter. `statistics` knows where they are, resets them and makes rates of them; `info` and `status` show
-them. A command counts at the node of its client, when it has been carried out there.
+snapshotter. `trikv.front.statistics` knows where they are, resets them and makes rates of them. A command
+counts at the node of its client, when it has been carried out there.
+
+**Telling.** Each part has ``statistics()``, which returns one small frozen record (`trikv.front.figures`).
+`status` hands these methods to the conversations; `trikv.front.info` makes text of what they return. So no
+part knows how it is shown, and who shows it knows no part.
+
+**Making.** `settings` makes every part's settings of one configuration. `assembly` wires the parts, once for
+a node that serves, a simulated one and a test's: `Ports` names the classes of those that are watched or
+replaced. `node` is the start order; `joining` is what happens before there is a cluster, `clients` what
+concerns all of them.
 
 **Stopping** goes by phases (`drain`), shielded from the cancellation that asked for it, none of which may
 stand still for long: clients are warned, commands finish, a barrier makes the dump hold every acknowledged

@@ -80,8 +80,6 @@ class Established:
 
     peer_id: NodeId
     peer_disk: DiskId
-    peer_cluster: bytes
-    """`BLANK_CLUSTER` where the peer belongs to none yet."""
     wire: PeerWire
 
 
@@ -234,4 +232,4 @@ class PeerHandshake:
         wire = PeerWire(PeerSender(out, self._limits), PeerReceiver(into, self._limits))
         wire.receive(bytes(self._buffer))
         self._buffer.clear()
-        return Established(peer.node_id, peer.disk, peer.cluster, wire)
+        return Established(peer.node_id, peer.disk, wire)

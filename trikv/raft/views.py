@@ -10,7 +10,8 @@ from trikv.raft.leader import Leader
 from trikv.raft.progress import Progress
 from trikv.raft.roles import Role
 from trikv.raft.shared import Shared
-from trikv.raft.types import DiskId, Entry, HardState, Membership, NodeId, PeerClock, SnapshotMeta
+from trikv.raft.statistics import FollowerStatistics, RaftStatistics
+from trikv.raft.types import DiskId, Entry, HardState, Membership, NodeId, PeerClock
 
 RoleState: TypeAlias = Follower | PreCandidate | Candidate | Leader
 
@@ -139,8 +140,30 @@ class RaftViews:
         """Entries `first` … `last` (both included) of those in memory."""
         return self._shared.log.slice(first, last)
 
-    def snapshot_meta(self, index: int) -> SnapshotMeta:
-        """What a snapshot of the machine at `index` must carry; `index` is not below the log's base."""
-        term = self._shared.log.term_at(index)
-        assert term is not None, "no such entry"
-        return SnapshotMeta(index, term, self._shared.memberships.at(index))
+    def statistics(self, now_ms: int) -> RaftStatistics:
+        """The figures at this boot time. May be called at any time, also between turns."""
+        # After an install the log begins beyond what this disk has confirmed so far.
+        first_undurable = max(self.durable_index + 1, self.first_index)
+        return RaftStatistics(
+            role=self.role,
+            leader=self.leader,
+            leader_silent_ms=now_ms - self.leader_heard_ms,
+            term=self.term,
+            first_index=self.first_index,
+            last_index=self.last_index,
+            durable_index=self.durable_index,
+            commit=self.commit,
+            log_bytes=self.log_bytes,
+            undurable_bytes=sum(
+                [len(entry.payload) for entry in self.entries_between(first_undurable, self.last_index)]
+            ),
+            has_lease=self.lease_index(now_ms) is not None,
+            members=self.membership.members,
+            followers=tuple(
+                FollowerStatistics(peer=peer, match=one.match, silent_ms=now_ms - one.last_ack_ms)
+                for peer, one in sorted(self.progress.items())
+            ),
+            clock_deviation_ms=max(
+                (abs(clock.wall_ms - clock.own_wall_ms) for clock in self.peer_clocks.values()), default=0
+            ),
+        )

@@ -51,10 +51,10 @@ part goes on, and what was due meanwhile happens on `resume`.
 drawn from the seed, each from a stream of its own, or read from a file. `strikes.py` carries the faults
 (`faults.py`) out, `overrides.py` lets those of one kind overlap, `losses.py` has the one budget for all
 durable losses. Clients (`workload/`) send every command and write down what they did (`history.py`);
-`observe.py` watches the real nodes from inside and feeds the checkers (`checkers/`), `acts.py` looks at the
-disk of a node that says what is there. `marks.py` counts the rare paths, `summary.py`
-adds up many runs, `shrink.py` makes a failing one small, `command.py` is ``trikv sim``. docs/TESTING.md
-says what each checker promises.
+`watch.py` assembles the real nodes of parts that are watched, `observe.py` hears of it and feeds the checkers
+(`checkers/`), `acts.py` looks at the disk of a node that says what is there. `marks.py` counts the rare
+paths, `summary.py` adds up many runs, `shrink.py` makes a failing one small, `command.py` is ``trikv sim``.
+docs/TESTING.md says what each checker promises.
 
 **Speed.** A run costs by its operations: some 15 turns of the scheduler each, most of them the nodes' own
 work. What a simulation adds is kept small: no system call a turn, no task for a packet, no yield for a call

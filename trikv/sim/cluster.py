@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import trio
 
-from trikv.node.consensus.driver import Parts
+from trikv.node.assembly import Assembly
 from trikv.node.node import Node
 from trikv.raft.roles import Role
 from trikv.sim.host import Machine, SimHost
@@ -130,13 +130,12 @@ class Cluster:
         """The nodes whose process lives."""
         return (number for number in self.ids if self.machine(number).is_running)
 
-    def parts(self, number: int) -> Parts | None:
+    def parts(self, number: int) -> Assembly | None:
         """The inside of a running node that has joined its cluster; None before, and while it is down."""
         node = self.nodes.get(number)
         if node is None or not self.machine(number).is_running:
             return None
-        member = node._service._member  # noqa: SLF001 - the simulator looks inside
-        return member.parts if member is not None else None
+        return node.parts
 
     def leader(self) -> int | None:
         """The node that leads in the latest term; None while none does."""

@@ -8,10 +8,12 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import msgspec
 
 from trikv.config import NodeConfig
 from trikv.node.consensus.proposals import ProposalLimits
+from trikv.node.settings import NodeSettings
 from trikv.node.state.snapshotter import SnapshotterSettings
 from trikv.raft.settings import RaftSettings
 from trikv.sim.themes import Theme
@@ -91,6 +93,16 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
         if self.caps:
             settings["maxmemory"] = self.caps[number - 1]
         return NodeConfig(**(settings | changes))
+
+    def settings(self, config: NodeConfig) -> NodeSettings:
+        """What the node makes of `config`, and the knobs that no configuration offers."""
+        return attrs.evolve(
+            NodeSettings.of(config),
+            raft=self.raft(),
+            wal=self.wal(),
+            proposals=self.proposals(),
+            snapshots=self.snapshots(),
+        )
 
     def raft(self) -> RaftSettings:
         """What the configuration file does not offer."""

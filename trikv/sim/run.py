@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from trikv.client.replies import ErrorReply
+from trikv.node.node import Node
 from trikv.raft.types import DiskId
 from trikv.sim.checkers import linearizability
 from trikv.sim.checkers.counters import check_counters
@@ -31,10 +32,11 @@ from trikv.sim.host import SimHost
 from trikv.sim.knobs import CLIENT_PORT, PROFILES, Knobs, draw_knobs
 from trikv.sim.losses import Losses
 from trikv.sim.marks import Marks
-from trikv.sim.observe import ObservedNode, Observer
+from trikv.sim.observe import Observer
 from trikv.sim.schedule import MAKERS, draw_schedule
 from trikv.sim.strikes import Striker
 from trikv.sim.themes import draw_theme
+from trikv.sim.watch import Watch
 from trikv.sim.workload.client import Client
 from trikv.sim.workload.connection import Connection
 from trikv.sim.workload.draw import COUNTERS, DATABASES, SUMS
@@ -217,8 +219,9 @@ class Run:
         ):  # clients' links, which are made when they connect: what is asked at once comes at once
             world.fabric.defaults.latency_ms_max = min(knobs.latency_ms_max, 0.5)
 
-        def make(number: int, host: SimHost) -> ObservedNode:
-            return ObservedNode(knobs.config(number), host, SECRET, knobs, observer)
+        def make(number: int, host: SimHost) -> Node:
+            ports = Watch(number, knobs, observer).ports()
+            return Node(knobs.config(number), host, SECRET, ports=ports)
 
         def crashed(number: int, error: BaseException) -> None:
             self.fail("crash", f"node {number}: {_innermost(error)!r}")

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from tests.node.driver_rig import LEADER, NODE, OTHER, Desk, following, leading
+from tests.node.driver_rig import CLUSTER, LEADER, NODE, OTHER, Desk, following, leading
 from tests.raft.cluster import disk_of
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.drain import StopLimits
@@ -120,7 +120,7 @@ def test_a_peer_that_comes_up_hears_first_how_this_node_stands() -> None:
     sent = [message for peer, message in desk.links.sent if peer == OTHER]
     assert [type(message) for message in sent[:2]] == [DiskStanding, Draining]
     assert isinstance(sent[2], Heartbeat)
-    assert sent[0] == DiskStanding(False, b"cluster", (1, 2, 3), desk.parts.guard.mark, FEATURE_LEVEL)
+    assert sent[0] == DiskStanding(False, CLUSTER, (1, 2, 3), desk.parts.guard.mark, FEATURE_LEVEL)
 
 
 def test_what_a_peer_says_of_its_stop_is_known_until_it_comes_back() -> None:
@@ -169,6 +169,6 @@ def test_a_record_for_a_blank_disk_changes_nothing_here() -> None:
     desk = following()
     before = desk.raft.membership
     desk.hear(OTHER, BootstrapRecord(b"another cluster.", Membership(())))
-    assert (desk.raft.membership, desk.parts.identity.cluster) == (before, b"cluster")
+    assert (desk.raft.membership, desk.parts.identity.cluster) == (before, CLUSTER)
     assert desk.links.sent == []
     assert desk.raft.node_id == NODE

@@ -83,10 +83,10 @@ def test_what_the_kernel_does_not_take_leaves_later_and_in_order() -> None:
             for message in MESSAGES:
                 assert ends.links[1].send(2, message)
                 await trio.sleep(0.01)
-            assert ends.links[1].queued_bytes()
+            assert ends.links[1].statistics().queued_bytes
             ends.world.fabric.heal_all()
             assert await ends.hear(len(MESSAGES)) == MESSAGES
-            assert not ends.links[1].queued_bytes()
+            assert not ends.links[1].statistics().queued_bytes
 
     simulate(1, main)
 
@@ -159,9 +159,9 @@ def test_a_peer_may_be_removed_while_a_send_is_under_way() -> None:
             for message in MESSAGES:
                 links.send(2, message)
             await trio.sleep(0.1)
-            assert links.queued_bytes()
+            assert links.statistics().queued_bytes
             links.remove(2)
-            assert (ends.changes(), links.queued_bytes()) == (["down"], 0)
+            assert (ends.changes(), links.statistics().queued_bytes) == (["down"], 0)
             ends.world.fabric.heal_all()
             await trio.sleep(2)
             links.add(2, "node2:9")

@@ -191,7 +191,7 @@ async def test_a_directory_that_may_not_be_written_ends_no_node(autojump_clock: 
             await nursery.start(snapshotter.run)
             await trio.sleep(5)
         assert "no snapshot: the log grows until one can be written" in {line["event"] for line in lines}
-        assert snapshotter.statistics.last_failed
+        assert snapshotter.statistics().last_failed
         rig.disk.fail = lambda _kind, _path: None
         await trio.sleep(30)
         nursery.cancel_scope.cancel()

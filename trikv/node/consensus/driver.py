@@ -76,7 +76,8 @@ class Parts:
 class Driver:
     """Turns events into Raft's steps, and Raft's `Ready` into orders."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, router: type[Router] = Router, rounds: type[Rounds] = Rounds) -> None:
+        """`router`, `rounds`: classes of these two; a simulation gives ones that watch."""
         raft, links, proposals, reads = parts.raft, parts.links, parts.proposals, parts.reads
         self._clock = parts.host.clock
         self._raft = raft
@@ -97,7 +98,7 @@ class Driver:
         self._forwarding = Forwarding(
             raft=raft, proposals=proposals, leading=parts.leading, links=links, pace=turns.writes
         )
-        self.rounds = Rounds(
+        self.rounds = rounds(
             raft=raft,
             reads=reads,
             log_time=parts.log_time,
@@ -106,13 +107,13 @@ class Driver:
             drain=parts.drain,
             pace=turns.reads,
         )
-        self.router = self._make_router(parts)
+        self.router = self._make_router(parts, router)
         self._seen: tuple[int, NodeId | None, Role] = (0, None, Role.FOLLOWER)
         self._housekeeping_due_ms = 0
         self._clients_due_ms = 0
 
-    def _make_router(self, parts: Parts) -> Router:
-        return Router(
+    def _make_router(self, parts: Parts, router: type[Router]) -> Router:
+        return router(
             identity=parts.identity,
             entropy=parts.host.entropy,
             raft=parts.raft,
@@ -139,11 +140,6 @@ class Driver:
     def works(self) -> int:
         """Commands taken since the start: whether it moves tells an idle node from a busy one."""
         return self._admission.works + self._forwarding.items
-
-    @property
-    def no_room(self) -> bool:
-        """True while the log's next segment cannot be made."""
-        return self._admission.no_room
 
     async def run_alarm(self) -> None:
         """The timer's own task; run it beside `run`."""

@@ -13,6 +13,7 @@ from functools import partial
 import attrs
 import msgspec
 
+from trikv.front.figures import ProposalStatistics
 from trikv.front.seam import Work
 from trikv.machine.batch import Forgotten, Hello, Submission
 from trikv.machine.outcomes import OriginRow
@@ -108,6 +109,12 @@ class Proposals:
         The window is not asked: what of it has applied is answered, and stays there until the next turn.
         """
         return len(self._queue) + len(self._waiters)
+
+    def statistics(self) -> ProposalStatistics:
+        """For INFO."""
+        return ProposalStatistics(
+            waiting=self.waiting(), window_bytes=self._window_bytes, indeterminate=self.indeterminate
+        )
 
     def submit(self, works: Sequence[Work], now_ms: int) -> None:
         """Take clients' writes; each is answered through the waiters, or failed by `expire`."""

@@ -14,6 +14,7 @@ import attrs
 import structlog
 import trio
 
+from trikv.front.figures import LinksStatistics, LinkStatistics
 from trikv.host.seam import Host, Listening, PeerStream
 from trikv.node.descriptors import STRANGERS_MAX
 from trikv.node.events import Event, LinkDown, LinkUp, PeerSaid
@@ -130,9 +131,15 @@ class Links:
         outgoing = self._outgoing.get(peer)
         return "" if outgoing is None else outgoing.address
 
-    def queued_bytes(self) -> int:
-        """Bytes waiting to be sent, over all links."""
-        return sum(outgoing.queued_bytes for outgoing in self._outgoing.values())
+    def statistics(self) -> LinksStatistics:
+        """For INFO: every peer, and what waits to be sent to all of them."""
+        return LinksStatistics(
+            queued_bytes=sum(outgoing.queued_bytes for outgoing in self._outgoing.values()),
+            peers={
+                peer: LinkStatistics(address=outgoing.address, is_up=outgoing.is_up)
+                for peer, outgoing in self._outgoing.items()
+            },
+        )
 
     def reset(self) -> None:
         """Close every connection and dial again: what was proved on them (a blank disk) no longer holds."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 
 from trikv.machine.machine import Machine
-from trikv.node.consensus.driver import Parts
+from trikv.node.assembly import Assembly
 from trikv.node.state.applier import Applier
 from trikv.notation import counted
 from trikv.sim.checkers.inside import contents_of, problems_of
@@ -69,7 +69,7 @@ class Bounds:
         self._turns: dict[int, tuple[float, int]] = {}
         """Of each node: the instant of its latest turn, and how many there were in it."""
 
-    def check(self, number: int, parts: Parts) -> None:
+    def check(self, number: int, parts: Assembly) -> None:
         """A driver's turn is over."""
         now = trio.current_time()
         instant, turns = self._turns.get(number, (now, 0))
