@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import ROUTES, Conversation
 from trikv.front.dispatch import Routes
@@ -21,8 +22,7 @@ CLUSTERDOWN = CommandError("CLUSTERDOWN no leader; nothing was done")
 
 def resp(*args: str | bytes) -> bytes:
     """A RESP request."""
-    words = [arg.encode() if isinstance(arg, str) else arg for arg in args]
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+    return encode_command(args)
 
 
 class FakeWire:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tests.redis72.reference import section
 from trikv.front.decisions import Treatment
 from trikv.machine.declaration import Command
 
@@ -33,12 +34,14 @@ _TITLES = {
 
 
 def generated(commands: Iterable[Command]) -> str:
-    """The tables, one a group, up to the hand-written part."""
+    """The tables, one a group, and what of Redis there is: up to the hand-written part."""
+    commands = sorted(commands, key=lambda command: command.name)
     groups: dict[str, list[Command]] = {}
-    for command in sorted(commands, key=lambda command: command.name):
+    for command in commands:
         groups.setdefault(command.group, []).append(command)
     order = [*_TITLES, *sorted(set(groups) - set(_TITLES))]
-    return _INTRODUCTION + "".join(_section(group, groups[group]) for group in order if group in groups)
+    tables = "".join(_section(group, groups[group]) for group in order if group in groups)
+    return _INTRODUCTION + tables + section({command.name for command in commands})
 
 
 def _section(group: str, commands: list[Command]) -> str:

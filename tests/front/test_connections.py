@@ -3,7 +3,7 @@
 import pytest
 
 from tests.front.doubles import CLUSTERDOWN, Client, FakeService, resp
-from trikv.front.connections import MAXCLIENTS_ERROR, Connections
+from trikv.front.connections import LOCKED, MAXCLIENTS_ERROR, Connections
 
 
 def three_dialects() -> tuple[Client, Client, Client]:
@@ -300,3 +300,126 @@ def test_the_register_is_walked_while_it_shrinks() -> None:
         assert "fd=-1" in connection.describe(5)
     assert len(clients[0].connections) == 0
     assert clients[0].connections.get(1) is None
+
+
+def test_a_lock_ends_all_and_refuses_newcomers_until_it_is_taken_back() -> None:
+    """What was asked is answered with an error first; no password opens the lock, greeting included."""
+    typed, resp2, _ = three_dialects()
+    service, connections = typed.service, typed.connections
+    resp2.receive(resp("INCR", "a"))
+    connections.lock()
+    assert resp2.wire.take().endswith(b"-INDETERMINATE the write may or may not have happened\r\n")
+    assert typed.wire.take().endswith(b"# closing: this node lacks the password that its peers require\r\n")
+    assert typed.wire.is_closed
+    assert resp2.wire.is_closed
+    newcomer = Client(service, connections)
+    for words in (("GET", "a"), ("AUTH", "x"), ("AUTH", "default", "x"), ("HELLO", "3")):
+        assert newcomer.ask(*words) == b"-" + LOCKED.text.encode() + b"\r\n"
+    connections.unlock()
+    assert newcomer.ask("GET", "a").startswith(b"$")
+    assert Client(service, connections).ask("PING") == b"+PONG\r\n"
+
+
+def test_a_lock_that_is_taken_back_leaves_the_password_in_force() -> None:
+    """A node that has a password of its own goes on asking for it."""
+    service = FakeService(requirepass="secret")
+    connections = Connections(service.settings)
+    client = Client(service, connections)
+    connections.lock()
+    newcomer = Client(service, connections)
+    connections.unlock()
+    assert newcomer.ask("GET", "a") == b"-NOAUTH Authentication required.\r\n"
+    assert newcomer.ask("AUTH", "secret") == b"+OK\r\n"
+    assert client.wire.is_closed
+
+
+def test_a_slow_reader_alone_past_the_total_goes() -> None:
+    """The total may be less than one connection's limit: then nobody is left to go instead."""
+    service = FakeService()
+    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=1000)
+    client = Client(service, connections)
+    client.wire.stuck_bytes = 800
+    client.ask("PING")
+    assert client.wire.is_closed
+    assert connections.closed_for_output_count == 1
+
+
+def test_the_last_words_to_a_slow_reader_may_be_more_than_there_is_room_for() -> None:
+    """It is aborted in the middle of its own end: nothing more is said to it, and others lose nothing."""
+    service = FakeService()
+    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=1000)
+    client, other = Client(service, connections), Client(service, connections)
+    other.wire.stuck_bytes = 400
+    other.ask("PING")
+    client.ask("HELLO", "3")
+    client.receive(resp("INCR", "a"))
+    client.wire.stuck_bytes = 700
+    client.conversation.end("killed by another client")
+    assert client.wire.take() == b"-INDETERMINATE the write may or may not have happened\r\n"
+    assert client.wire.is_closed
+    assert other.ask("PING") == b"+PONG\r\n"
+
+
+def test_a_slow_reader_with_something_in_flight_is_ended_once() -> None:
+    """Its answer is sent behind what it has not read: that is no second end, and it is counted once."""
+    service = FakeService()
+    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=2000)
+    slow, other = Client(service, connections), Client(service, connections)
+    slow.wire.stuck_bytes = 900
+    slow.ask("PING")
+    slow.receive(resp("GET", "a"))
+    other.wire.stuck_bytes = 700
+    other.ask("PING")
+    assert slow.wire.take().endswith(
+        b"-CLUSTERDOWN the connection is being closed; nothing was read or written\r\n"
+    )
+    assert (slow.wire.is_closed, other.wire.is_closed) == (True, False)
+    assert connections.closed_for_output_count == 1
+
+
+def test_buffers_are_what_waits_in_both_directions() -> None:
+    """Input that was not looked at and output that was not taken, of every connection that is there."""
+    client = Client()
+    other = Client(client.service, client.connections)
+    unfinished = resp("SET", "a", "1")[:-4]
+    client.receive(unfinished)
+    unread = client.connections.buffer_bytes()
+    assert 0 < unread <= len(unfinished)
+    other.wire.stuck_bytes = 300
+    assert client.connections.buffer_bytes() == unread + 300
+    other.conversation.closed()
+    assert client.connections.buffer_bytes() == unread
+
+
+def test_a_record_whose_connection_has_just_gone_counts_for_nothing() -> None:
+    """Its conversation let go of it in the middle of a walk: no figure is asked of what is no more."""
+    client, gone = Client(), Client()
+    client.connections.admit(gone.conversation.connection)
+    gone.conversation.connection.id = 99
+    client.connections.admit(gone.conversation.connection)
+    gone.conversation.connection.control = None
+    fields = dict(client.connections.info())
+    assert (fields["typed_clients"], fields["output_bytes"]) == (0, 0)
+    assert client.connections.buffer_bytes() == 0
+    assert client.connections.output_bytes() == 0
+    client.connections.note_unsent(gone.conversation.connection, client.connections.output_bytes_max + 1)
+    assert client.connections.closed_for_output_count == 0
+    assert client.ask("PING") == b"+PONG\r\n"
+
+
+def test_one_that_was_ended_for_its_output_and_has_gone_is_not_aborted() -> None:
+    """Its record may still stand among those that have a moment: there is nothing left to close."""
+    service = FakeService()
+    connections = Connections(service.settings, output_bytes_max=1000, output_total_bytes_max=1000)
+    gone, slow, other = (Client(service, connections) for _ in range(3))
+    aborted: list[Client] = []
+    for client in (gone, slow, other):
+        client.wire.abort = lambda client=client: aborted.append(client)  # type: ignore[method-assign,misc]
+    for client in (gone, slow):
+        client.wire.stuck_bytes = 1001
+        client.ask("PING")
+    gone.conversation.connection.control = None
+    other.wire.stuck_bytes = 800
+    other.ask("PING")
+    assert aborted == [slow]
+    assert connections.closed_for_output_count == 3

@@ -50,6 +50,9 @@ def test_a_read_that_is_answered_at_once_is_sent_at_once(client: Client) -> None
     client.service.pump()
     assert client.wire.sent == [b"+OK\r\n$1\r\n1\r\n"]
     assert not client.conversation.is_busy()
+    client.receive(resp("GET", "a"))
+    assert client.wire.sent[1:] == [b"$1\r\n1\r\n"]
+    assert not client.conversation.is_busy()
     client.receive(resp("GET", "a") + resp("PING") + resp("GET", "b"))
     assert client.wire.take().endswith(b"$1\r\n1\r\n+PONG\r\n$-1\r\n")
     assert client.service.works == []

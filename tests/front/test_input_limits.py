@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.front.doubles import Client, FakeService, resp
+from tests.front.doubles import CLUSTERDOWN, Client, FakeService, resp
 from trikv.front.connections import Connections
 from trikv.front.inputs import ABORTED, CLOSED, DISCARDED, REFUSED, SMALL_BYTES
 from trikv.protocol.resp import encode
@@ -283,3 +283,51 @@ def test_names_of_connections_are_short() -> None:
         assert client.ask(*words) == b"-ERR Names of clients and libraries have at most 512 bytes\r\n"
     assert client.ask("CLIENT", "SETNAME", "n" * 512) == b"+OK\r\n"
     assert SMALL_BYTES > 3 * 512
+
+
+def test_a_backlog_that_was_just_handed_over_is_not_counted_twice() -> None:
+    """Waiting and in flight for a moment, by what is noted: its client is not closed for that."""
+    (client,) = crowd(1)
+    client.receive(resp("INCR", "a"))
+    client.receive(resp("SET", "b", "v" * 700_000))
+    assert client.connections.input.total > 700_000
+    client.service.pump_one()
+    assert not client.wire.is_closed
+    assert 700_000 < client.connections.input.total < MOST
+    client.service.pump()
+    assert client.wire.take() == b":1\r\n+OK\r\n"
+    assert client.connections.input.total == 0
+    assert client.connections.closed_for_input_count == 0
+
+
+def test_a_large_request_that_failed_is_in_flight_no_longer() -> None:
+    """Whatever came of it, the node holds nothing of it any more."""
+    (client,) = crowd(1)
+    client.receive(resp("SET", "a", "v" * 300_000))
+    assert client.connections.input.in_flight > 300_000
+    client.service.works.pop().failed(CLUSTERDOWN)
+    assert client.connections.input.in_flight == 0
+    assert client.wire.take() == encode(CLUSTERDOWN, 2)
+
+
+def test_a_large_read_that_is_answered_at_once_was_never_in_flight() -> None:
+    """By a lease the replies are there when it is handed over: the register counts nothing of it."""
+    (client,) = crowd(1)
+    client.service.has_lease = True
+    keys = [f"key:{number:08}" for number in range(1_000)]
+    assert client.say(resp("MGET", *keys) + resp("GET", "a")) == b"*1000\r\n" + b"$-1\r\n" * 1_001
+    assert client.connections.input.in_flight == 0
+    assert client.service.works == []
+
+
+def test_a_discarded_queue_is_refused_though_an_earlier_transaction_forgets_its_watches() -> None:
+    """The UNWATCH of the one before is answered later: it makes no new beginning of the one that is open."""
+    client, other = crowd(2)
+    earlier = resp("MULTI") + resp("SET", "a", "1") + resp("UNWATCH") + resp("EXEC")
+    client.receive(earlier + resp("MULTI") + resp("SET", "b", "v" * 300_000) * 3)
+    other.receive(unfinished(200_000))
+    assert client.connections.discarded_count == 1
+    client.service.pump()
+    assert client.wire.take().endswith(b"*2\r\n+OK\r\n+OK\r\n+OK\r\n" + b"+QUEUED\r\n" * 3)
+    assert client.ask("EXEC") == encode(ABORTED, 2)
+    assert client.ask("EXISTS", "a", "b") == b":1\r\n"

@@ -1,9 +1,14 @@
 """Memory that was freed goes back to the system, in a process of its own: the settings are for good."""
 
+import ctypes
 import subprocess
 import sys
+from types import SimpleNamespace
+
+import pytest
 
 from tests.tools import needs
+from trikv.host import allocator
 
 BURST = """
 import ctypes, os, sys
@@ -35,3 +40,40 @@ def test_a_burst_of_large_values_is_given_back() -> None:
     """Without the setting most of it stays with the process; with it nothing does."""
     assert left_mib("settled") < 10
     assert left_mib("as it is") > 50, "glibc has learnt: the setting may go"
+
+
+def test_what_the_c_library_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in musl, which has neither call: nothing is set, nothing fails, and whoever asked can say so."""
+    monkeypatch.setattr(allocator, "_LIBRARY", SimpleNamespace())
+    assert not allocator.give_back_freed_memory()
+    assert not allocator.trim()
+
+    def lacking(_: str) -> None:
+        raise OSError("no such library")
+
+    monkeypatch.setattr(ctypes, "CDLL", lacking)
+    assert not allocator.load_what_ends_threads()
+
+
+def test_all_three_settings_are_made_or_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size of a mapping, how many there may be, what stays at the heap's end: one refusal counts."""
+    asked: list[tuple[int, int]] = []
+
+    def mallopt(name: int, value: int) -> int:
+        asked.append((name, value))
+        return int(len(asked) != refused)
+
+    monkeypatch.setattr(allocator, "_LIBRARY", SimpleNamespace(mallopt=mallopt, malloc_trim=lambda _: 1))
+    refused = 0
+    assert allocator.give_back_freed_memory()
+    assert asked == [(-3, 256 << 10), (-4, 16_384), (-1, 4 << 20)]
+    assert allocator.trim()
+    asked.clear()
+    refused = 2
+    assert not allocator.give_back_freed_memory()
+
+
+@needs(sys.platform == "linux", "is about glibc")
+def test_threads_can_end_without_loading_anything() -> None:
+    """It is loaded before address space runs out."""
+    assert allocator.load_what_ends_threads()

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-import hiredis
 import pytest
 
 from tests.machine.driving import Driver, reborn, words
 from tests.redis_server import RedisConnection, RedisServer
+from trikv.client.replies import ErrorReply
 from trikv.machine.account import SPARE_PARTS
 from trikv.machine.commands import TABLE
 from trikv.machine.errors import EXEC_OOM, OOM
@@ -137,7 +137,7 @@ def redis_refuses(redis: RedisConnection, *lines: str) -> bool:
         replies.append(redis.call(THEIR_NAMES.get(name.decode(), name.decode()).encode(), *rest))
     if len(lines) > 1:
         replies.append(redis.line("EXEC"))
-    return any(isinstance(reply, hiredis.ReplyError) and "OOM" in str(reply) for reply in replies)
+    return any(isinstance(reply, ErrorReply) and "OOM" in str(reply) for reply in replies)
 
 
 def test_every_write_command_is_tried() -> None:

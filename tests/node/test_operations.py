@@ -3,7 +3,9 @@
 import errno
 
 import pytest
+import trio
 
+from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from trikv.sim.volume import Added, Inode, Volume
 
@@ -96,5 +98,135 @@ def test_a_directory_that_may_not_be_written_is_an_error_and_no_end(number: int,
         assert await client.call("SET", "k", "w") == b"OK"
         assert not cluster.parts(1).applier.machine.space.account.observers, "no walk is left behind"
         assert not str(await client.call(command)).startswith("ERR")
+
+    run_cluster(scenario, count=1)
+
+
+async def cluster_client(cluster: SimCluster) -> Client:
+    """A client of a follower, in a cluster of three."""
+    cluster.start()
+    leader = await cluster.leader()
+    return await cluster.connect(next(number for number in (1, 2, 3) if number != leader))
+
+
+def test_one_file_at_a_time() -> None:
+    """While a BACKUP is written, SAVE, BGSAVE and another BACKUP are told so; afterwards they go again."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        first, _ = await single(cluster)
+        second = await cluster.connect(1)
+        await first.call("SET", "k", "v")
+        replies: list[object] = []
+
+        async def ask() -> None:
+            replies.append(await first.call("BACKUP"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            with trio.fail_after(5):
+                while not cluster.parts(1).snapshotter.is_walking:  # noqa: ASYNC110 - it is over in an instant
+                    await trio.sleep(0.0001)
+            for command in ("BACKUP", "SAVE", "BGSAVE"):
+                assert str(await second.call(command)) == "ERR a backup or save is already in progress"
+        assert b": 1 key at index " in replies[0]  # type: ignore[operator]
+        assert await second.call("SAVE") == b"OK"
+
+    run_cluster(scenario, count=1)
+
+
+def test_bgsave_answers_at_once_and_leaves_a_snapshot() -> None:
+    """What it says is Redis' text; LASTSAVE tells when it is there."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        client, volume = await single(cluster)
+        await client.call("SET", "k", "v")
+        before = await client.call("LASTSAVE")
+        await trio.sleep(2)
+        assert await client.call("BGSAVE") == b"Background saving started"
+        await trio.sleep(2)
+        assert await client.call("LASTSAVE") > before
+        assert [name for name in volume.names if name.startswith("snapshots/")]
+
+    run_cluster(scenario, count=1)
+
+
+def test_the_digest_is_the_same_on_all_nodes_at_one_index() -> None:
+    """It names the index that it is of; a state of many keys is hashed in slices, and comes to the same."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        client = await cluster_client(cluster)
+        pairs = [word for number in range(500) for word in (f"key{number}", "v" * 100)]
+        assert await client.call("MSET", *pairs) == b"OK"
+        digest = await cluster.converged()
+        told = [await (await cluster.connect(number)).call("DIGEST") for number in (1, 2, 3)]
+        assert [one[1].decode() for one in told] == [digest] * 3
+        assert len({one[0] for one in told}) == 1
+
+    run_cluster(scenario)
+
+
+def test_wait_tells_how_many_others_hold_the_last_write() -> None:
+    """As soon as enough do; else when its time is up. Before any write all voters hold it, as in Redis."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        client = await cluster_client(cluster)
+        assert await client.call("WAIT", 9, 0) == 2
+        assert await client.call("SET", "k", "v") == b"OK"
+        began = trio.current_time()
+        assert await client.call("WAIT", 2, 0) == 2
+        assert trio.current_time() - began < 1
+        assert await client.call("WAIT", 3, 300) == 2
+        assert 0.3 <= trio.current_time() - began < 2
+        assert await client.call("WAIT", 0, 0) >= 0
+
+    run_cluster(scenario)
+
+
+def test_wait_on_a_node_without_a_leader_knows_of_nobody() -> None:
+    """Only the leader hears acknowledgements: cut off from it, a node counts none and still answers."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        leader = await cluster.leader()
+        number = next(number for number in (1, 2, 3) if number != leader)
+        client = await cluster.connect(number)
+        assert await client.call("SET", "k", "v") == b"OK"
+        cluster.isolate(number)
+        await trio.sleep(5)
+        assert await client.call("WAIT", 1, 200) == 0
+
+    run_cluster(scenario)
+
+
+def test_a_backup_stands_though_older_ones_cannot_be_removed() -> None:
+    """It is durable before anything is removed: its path is the answer, and the next one tries again."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        client, volume = await single(cluster)
+        traits = cluster.world.machine("node1").disk_traits
+        for number in range(2):
+            await client.call("SET", "k", number)
+            await backup(client)
+        await client.call("SET", "k", "more")
+        traits.fail("remove", errno.EACCES)
+        newest = await backup(client)
+        assert newest in volume.names
+        await client.call("SET", "k", "still more")
+        await backup(client)
+        assert len([name for name in volume.names if name.startswith("backups/")]) == 1
+
+    run_cluster(scenario, count=1, backups_kept=1)
+
+
+def test_shutdown_stops_the_node_in_order() -> None:
+    """The client hears OK, then its connection ends; the dump is there."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        client, volume = await single(cluster)
+        await client.call("SET", "k", "v")
+        assert await client.call("SHUTDOWN") == b"OK"
+        with trio.fail_after(20):
+            await until(lambda: not list(cluster.running()))
+        assert "dump.json" in volume.names
 
     run_cluster(scenario, count=1)

@@ -5,7 +5,7 @@ answered its steps.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
@@ -150,6 +150,8 @@ class Turn(msgspec.Struct):
                         yield _NULL_ARRAY
                     else:
                         yield _woven(slot.inner, caller, outcome), slot.typed, ()
+                case _:
+                    assert_never(slot)
 
 
 SINGLE_READ: Final = Turn(0, [()])

@@ -10,7 +10,7 @@ from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
-from trikv.machine.evaluation import ORIGIN, REPLICA, Evaluator, Poisoned, View
+from trikv.machine.evaluation import ORIGIN, READER, REPLICA, Evaluator, Poisoned, View
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
@@ -127,7 +127,7 @@ class Machine:
         space = self.space
         now_ms = space.account.now
         space.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
-        return self.evaluator.read(db, commands, transactions)
+        return self.evaluator.run(db, commands, transactions, READER)
 
     # What changes it.
 

@@ -229,3 +229,18 @@ def test_client_id_and_help(client: Client) -> None:
     assert client.ask("CLIENT", "ID") == b":1\r\n"
     assert Client(client.service, client.connections).ask("CLIENT", "ID") == b":2\r\n"
     assert b"+SETINFO attribute value\r\n" in client.ask("CLIENT", "HELP")
+
+
+def test_client_kill_of_those_who_go_together(client: Client) -> None:
+    """A connection that ends because another one was killed is counted, and not ended twice."""
+    first, second = (Client(client.service, client.connections) for _ in range(2))
+
+    def take_along() -> None:
+        first.wire.is_closed = True
+        second.conversation.closed()
+
+    first.wire.close = take_along  # type: ignore[method-assign]
+    assert client.ask("CLIENT", "KILL", "TYPE", "normal") == b":2\r\n"
+    assert first.wire.is_closed
+    assert not second.wire.is_closed
+    assert len(client.connections) == 2

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import hiredis
 import pytest
 
 from tests.front.doubles import Client, FakeService, resp
+from trikv.client.replies import ErrorReply, new_reader
 from trikv.front.commands import TABLE
 from trikv.front.connections import Connections
 from trikv.front.dispatch import Routes
@@ -53,9 +53,16 @@ def client() -> Client:
 
 def ask(client: Client, *args: str) -> Any:
     """The reply, parsed."""
-    reader = hiredis.Reader(encoding="utf-8")
+    reader = new_reader()
     reader.feed(client.ask(*args))
-    return reader.gets()
+    return _texts(reader.gets())
+
+
+def _texts(reply: Any) -> Any:
+    """All strings as text."""
+    if isinstance(reply, list):
+        return [_texts(one) for one in reply]
+    return reply.decode() if isinstance(reply, bytes) else reply
 
 
 def test_command_describes_every_command(client: Client) -> None:
@@ -209,7 +216,7 @@ def test_the_keys_of_a_call(client: Client, line: str, keys: list[str] | str) ->
     """As Redis tells them, or with Redis' errors; the call is not carried out."""
     told = ask(client, "COMMAND", "GETKEYS", *line.split())
     assert (f"ERR {keys}" if isinstance(keys, str) else keys) == (
-        str(told) if isinstance(told, hiredis.ReplyError) else told
+        str(told) if isinstance(told, ErrorReply) else told
     )
 
 

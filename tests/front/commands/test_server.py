@@ -6,7 +6,7 @@ import pytest
 
 from tests.front.doubles import CLUSTERDOWN, Client, resp
 from trikv.front.commands import TABLE
-from trikv.front.seam import Leadership
+from trikv.front.seam import Leadership, MemoryStats
 
 BIG = b"\xff" * (8 << 20)
 
@@ -49,6 +49,26 @@ def test_memstats_is_readable(client: Client) -> None:
     text = client.ask("MEMSTATS").decode()
     assert "cap:     3.0 KiB (50.0 % used)\r\n" in text
     assert "process: 20.0 MiB" in text
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (5 << 20, "5.0 MiB"),
+        (3 << 29, "1.5 GiB"),
+        (2048 << 30, "2048.0 GiB"),
+    ],
+)
+def test_sizes_are_shown_in_the_largest_unit_that_they_fill(client: Client, size: int, shown: str) -> None:
+    """Bytes are whole, all else has one digit behind the point; nothing is larger than a GiB."""
+    stats = MemoryStats(used=0, cap=0, keys=0, resident=size, log=0, buffers=0)
+    client.service.memory_stats = lambda: stats  # type: ignore[method-assign]
+    text = client.ask("MEMSTATS").decode()
+    assert f"process: {shown}  resident\r\n" in text
+    assert "cap:     none\r\n" in text
 
 
 def test_role_speaks_redis_words(client: Client) -> None:
@@ -132,6 +152,7 @@ def test_config_set_of_the_cap_goes_through_the_log(client: Client) -> None:
             "(possibly related to argument 'timeout') - argument couldn't be parsed into an integer",
         ),
         (("timeout",), "ERR wrong number of arguments for 'config|set' command"),
+        (("timeout", "1", "maxclients"), "ERR wrong number of arguments for 'config|set' command"),
         ((), "ERR wrong number of arguments for 'config|set' command"),
         (("maxclients", "0"), "'maxclients') - argument must be between 1 and 4294967295 inclusive"),
         (("timeout", "-1"), "'timeout') - argument must be between 0 and 2147483647 inclusive"),

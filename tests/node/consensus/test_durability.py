@@ -1,9 +1,15 @@
 """WAIT's bookkeeping: who holds an index on disk."""
 
+from types import SimpleNamespace
+from typing import cast
+
+import msgspec
 import pytest
 
 from tests.raft.groups import leader_of, led
 from trikv.node.consensus.durability import Durability, voters_holding
+from trikv.raft.core import Raft
+from trikv.raft.types import Membership
 
 
 def test_leader_counts_voters_whose_disks_hold_the_index() -> None:
@@ -46,3 +52,30 @@ def test_answers_rise_and_late_ones_are_dropped() -> None:
     with pytest.raises(KeyError):
         durability.known(first)
     assert durability.open() > second, "numbers are not used again: a late answer finds nobody"
+
+
+def test_learners_do_not_count() -> None:
+    """WAIT tells of voters: what a majority of them holds is safe, a learner's copy adds nothing to that."""
+    group = led(3)
+    group.flow()
+    raft = leader_of(group)
+    first, *others = raft.membership.members
+    learner = msgspec.structs.replace(others[-1], voter=False)
+    with_learner = SimpleNamespace(
+        role=raft.role,
+        node_id=raft.node_id,
+        progress=raft.progress,
+        durable_index=raft.durable_index,
+        membership=Membership((first, *others[:-1], learner)),
+    )
+    assert voters_holding(raft, raft.commit) == 3
+    assert voters_holding(cast("Raft", with_learner), raft.commit) == 2
+
+
+def test_open_questions_are_bounded_by_who_asks() -> None:
+    """Each that was closed is forgotten: the length is of those that still wait."""
+    durability = Durability()
+    numbers = [durability.open() for _ in range(3)]
+    assert len(durability) == 3
+    durability.close(numbers[1])
+    assert len(durability) == 2

@@ -249,3 +249,28 @@ def test_blank_disk_that_asks_is_swapped_in_one_change_at_a_time(group: Cluster)
 def ids(raft: Raft) -> Sequence[int]:
     """The members in force."""
     return [member.id for member in raft.membership.members]
+
+
+def test_a_refusal_ends_the_row_of_entries(group: Cluster) -> None:
+    """What is behind a refused entry must not be proposed before it: the caller sends all again, in order."""
+    leader = Leader(group)
+    before = leader.raft.last_index
+    assert leader.raft.transfer(2)
+    blobs = [msgspec.msgpack.encode([number, b"x" * 900]) for number in range(3)]
+    assert not leader.leading.propose(blobs, 1_000)
+    assert leader.raft.last_index == before
+
+
+def test_a_founding_that_is_refused_is_tried_again_in_the_same_term(
+    group: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The members are being changed, or the leader hands over: the settings are written when it may again."""
+    leader = Leader(group)
+    leader.applier.machine.feature_level = 0
+    with monkeypatch.context() as patched:
+        patched.setattr(leader.raft, "propose", lambda _: None)
+        leader.leading.keep_up(1_000)
+        assert leader.batches() == []
+    leader.leading.keep_up(1_010)
+    leader.leading.keep_up(1_020)
+    assert [batch.items for batch in leader.batches()] == [(Bootstrap(777, FEATURE_LEVEL),)]

@@ -101,6 +101,8 @@ def test_a_read_is_answered_where_it_comes_in_while_the_lease_holds() -> None:
     lease = LeaseReads(desk.driver._parts, desk.driver)
     assert lease.answer(Asked((b"GET", b"k"), writes=False).work) == [None]
     assert lease.works == 1
+    assert lease.answer(Asked((b"GET", b"k"), writes=False).work) == [None]
+    assert lease.works == 2, "of several in a millisecond one is timed, and all are counted"
     desk.host.now_ms += 318
     assert at_once(desk) == [None]
     desk.host.now_ms += 1

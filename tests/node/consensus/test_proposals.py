@@ -426,3 +426,56 @@ def test_waiters_of_another_incarnation_are_nobody() -> None:
     assert len(waiters) == 1
     assert waiters.take(4, 2) is second.work
     assert waiters.take(4, 2) is None
+
+
+def test_a_life_that_is_not_open_cannot_be_disowned() -> None:
+    """What the log skipped was an older life's: the Hello of this one is still on its way."""
+    proposals = Proposals(ORIGIN, NONCE, Waiters(), LIMITS)
+    proposals.outgoing(0, BIG)
+    proposals.disowned(b"fresh", 0)
+    assert proposals.outgoing(0, BIG) == []
+    proposals.opened(NONCE, 5, b"", 0)
+    assert proposals.is_open
+
+
+def test_a_snapshot_tells_nobody_twice() -> None:
+    """Who was told INDETERMINATE at the deadline is not told again when the row turns out to be another's."""
+    proposals, _ = opened()
+    lapsed, waiting = appending(0), appending(1)
+    proposals.submit([lapsed.work], 0)
+    proposals.submit([waiting.work], 5_000)
+    proposals.outgoing(0, BIG)
+    assert [work for work, _ in proposals.expire(10_000)] == [lapsed.work]
+    assert [work for work, _ in proposals.installed(None, b"fresh", 10_000)] == [waiting.work]
+
+
+def test_a_life_that_was_disowned_begins_anew_with_what_had_not_applied() -> None:
+    """Its row went with a change of members: the same works, in order, under the sequences of a new life."""
+    proposals, waiters = opened()
+    asked = [appending(number) for number in range(3)]
+    proposals.submit([one.work for one in asked], 0)
+    assert sequences(proposals.outgoing(0, BIG)) == [1, 2, 3]
+    waiters.take(5, 1)
+    proposals.applied_below(2, 0)
+    proposals.disowned(b"fresh", 0)
+    assert items_of(proposals.outgoing(0, BIG)) == [Hello(ORIGIN, b"fresh")]
+    proposals.opened(b"fresh", 9, b"", 0)
+    again = items_of(proposals.outgoing(0, BIG))
+    assert [item.commands for item in again if isinstance(item, Submission)] == [
+        one.work.commands for one in asked[1:]
+    ]
+
+
+def test_a_refusal_is_answered_by_sending_again_after_a_while() -> None:
+    """A leader that hands over refuses everything for some milliseconds: no storm comes of it."""
+    proposals, _ = opened()
+    proposals.submit([appending(0).work], 0)
+    proposals.outgoing(0, BIG)
+    proposals.rewind(100)
+    assert sequences(proposals.outgoing(100, BIG)) == [1]
+    proposals.nudge(101)
+    assert proposals.deadline_ms() == 100 + LIMITS.nudge_interval_ms
+    proposals.tick(100 + LIMITS.nudge_interval_ms - 1)
+    assert not proposals.wants_to_go
+    proposals.tick(100 + LIMITS.nudge_interval_ms)
+    assert sequences(proposals.outgoing(125, BIG)) == [1]

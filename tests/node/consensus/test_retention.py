@@ -134,3 +134,11 @@ def test_never_drops_what_is_needed_nor_keeps_too_much(
     once = raft.first_index
     trim(raft, applied=applied)
     assert raft.first_index == once, "a second look finds nothing to do"
+
+
+def test_with_nothing_to_keep_all_that_is_done_goes() -> None:
+    """A tail of no bytes is an empty log in memory, whatever its entries weigh."""
+    raft = FakeRaft(600, 600)
+    settings = RetentionSettings(tail_bytes=0, follower_bytes=0, follower_silent_ms=30_000)
+    Retention(settings).trim(cast("Raft", raft), 600, 0)
+    assert raft.first_index == 601

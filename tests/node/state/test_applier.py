@@ -6,15 +6,19 @@ from collections.abc import Callable
 from itertools import count
 
 import msgspec
+import pytest
+import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.node.recorded_work import ORIGIN, Asked, CommittedLog
 from trikv.machine.batch import Hello, Submission
+from trikv.machine.evaluation import Poisoned
 from trikv.machine.machine import Machine
-from trikv.node.events import Event, OwnApplied, OwnHello
+from trikv.machine.outcomes import Outcome
+from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
-from trikv.node.state.applier import Applier, ServeReads
+from trikv.node.state.applier import RELEASE_KEYS, Applier, ServeReads, Swap
 from trikv.node.waiters import Waiters
 from trikv.raft.types import Entry, Member, Membership, SnapshotMeta
 
@@ -34,11 +38,12 @@ class Bench:
             write = (b"APPEND", b"k", b"%d" % sequence)
             self.log.commit(Submission(ORIGIN, self.incarnation, sequence, 0, (write,)))
         self.inbox = Mailbox[Event]()
+        self.waiters = Waiters()
         self.applier = Applier(
             origin=ORIGIN,
             machine=Machine(),
             position=SnapshotMeta(0, 0, Membership(())),
-            waiters=Waiters(),
+            waiters=self.waiters,
             inbox=self.inbox,
             boot_ms=boot_ms,
             boot_us=lambda: boot_ms() * 1000,
@@ -132,3 +137,84 @@ async def test_held_reads_cost_little_however_many_wait() -> None:
     assert calls < 5_000
     lapsed = bench.applier.lapsed_reads(0)
     assert len(lapsed) == 10_000 - (WRITES - 1)
+
+
+def test_an_own_proposal_that_was_skipped_is_told_by_its_reason() -> None:
+    """A gap: one before it was lost. No row of that life: it is disowned. Before it, what had applied."""
+    bench = Bench(lambda: 0)
+    waiters, incarnation = bench.waiters, bench.incarnation
+    waiters.reopen(incarnation)
+    write = ((b"INCR", b"n"),)
+    bench.log.commit(Submission(ORIGIN, incarnation, WRITES + 1, 0, write))
+    bench.log.commit(Submission(ORIGIN, incarnation, WRITES, 0, write))
+    bench.log.commit(Submission(ORIGIN, incarnation, WRITES + 3, 0, write))
+    bench.applier.put(bench.entries)
+    bench.applier.carry_out()
+    assert bench.inbox.take_at_once()[-2:] == [OwnApplied(incarnation, WRITES + 2), OwnSkipped()]
+    waiters.reopen(99)
+    bench.log.commit(Submission(ORIGIN, 99, 1, 0, write))
+    bench.log.commit(Submission(ORIGIN, 98, 1, 0, write))
+    bench.applier.put(bench.entries[-2:])
+    bench.applier.carry_out()
+    assert bench.inbox.take_at_once() == [OwnDisowned(99)], "what an earlier life lost is nobody's any more"
+
+
+def test_a_command_that_failed_inside_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what can be reported; it had no effect, so the log goes on behind it and nothing more is said."""
+    bench = Bench(lambda: 0)
+    evaluator, apply = bench.applier.machine.evaluator, Machine.apply
+
+    def apply_with_a_fault(machine: Machine, index: int, payload: bytes, *, origin: int) -> list[Outcome]:
+        if index == 4:
+            evaluator.poison_count += 1
+            evaluator.poisoned = Poisoned(index, "SETNX", "its digest", "KeyError")
+        return apply(machine, index, payload, origin=origin)
+
+    monkeypatch.setattr(Machine, "apply", apply_with_a_fault)
+    with structlog.testing.capture_logs() as lines:
+        bench.applier.put(bench.entries)
+        bench.applier.carry_out()
+    (line,) = lines
+    assert line["log_level"] == "error"
+    told = {"command": "SETNX", "digest": "its digest", "problem": "KeyError", "index": 4}
+    assert told.items() <= line.items()
+    assert bench.applier.position.index == bench.entries[-1].index
+
+
+async def test_what_a_flush_set_aside_is_freed_in_slices() -> None:
+    """While there is nothing better to do: entries that come meanwhile go first."""
+    bench = Bench(lambda: 0)
+    applier = bench.applier
+    sets = tuple((b"SET", b"key%d" % number, b"v") for number in range(3 * RELEASE_KEYS))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, sets))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 2, 0, ((b"FLUSHALL",),)))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(applier.run)
+        applier.put(bench.entries)
+        applier.carry_out()
+        assert applier.machine.space.account.discarded
+        assert applier.machine.keys() == 0
+        await wait_all_tasks_blocked()
+        assert not applier.machine.space.account.discarded
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_replaced_machine_is_freed_in_slices() -> None:
+    """A snapshot has taken its place: its keys go bit by bit, and no count of the new one hears of it."""
+    bench = Bench(lambda: 0)
+    applier = bench.applier
+    sets = tuple((b"SET", b"key%d" % number, b"v") for number in range(3 * RELEASE_KEYS))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, sets))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(applier.run)
+        applier.put(bench.entries)
+        applier.carry_out()
+        old, tally = applier.machine, applier.machine.tally
+        new = Machine()
+        applier.put((Swap(SnapshotMeta(1_000, 1, MEMBERS), new),))
+        applier.carry_out()
+        assert (applier.machine, new.tally) == (new, tally)
+        assert bench.inbox.take_at_once()[-1] == Installed(1_000, None)
+        await wait_all_tasks_blocked()
+        assert not old.release(1)
+        nursery.cancel_scope.cancel()

@@ -1,5 +1,6 @@
 """A dump never takes the place of one that may hold more, nor of what is none of trikv's."""
 
+import errno
 import json
 import os
 import socket
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from tests.node.counting import until
 from tests.node.simcluster import SimCluster, run_cluster
 from tests.node.test_whole_disks import fill_up
-from tests.storage.memory_disk import MemoryDisk
+from tests.storage.memory_disk import MemoryDisk, MemoryFile
 from tests.storage.model import run_now
 from trikv.host.disk import RealDisk
 from trikv.machine.machine import Machine
@@ -230,3 +231,40 @@ def test_what_is_in_the_way_keeps_its_name_until_the_new_dump_is_whole() -> None
         assert not [name for name in names(cluster, 1) if name.startswith("aside/")]
 
     run_cluster(scenario, count=1)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EISDIR, errno.ESPIPE, errno.ENXIO, errno.ELOOP])
+def test_what_cannot_be_opened_may_hold_anything(number: int) -> None:
+    """It is no dump that this node knows of: it is set aside, not replaced; but a sick disk is told."""
+    disk = MemoryDisk()
+    run_now(write_whole(disk, "", DUMP, document()))
+    disk.fail = lambda kind, _path: number if kind == "open" else None
+    assert run_now(look_at(disk, DUMP)) == Held()
+    disk.fail = lambda kind, _path: errno.EIO if kind == "open" else None
+    with pytest.raises(OSError, match="EIO"):
+        run_now(look_at(disk, DUMP))
+
+
+@pytest.mark.parametrize(("number", "held"), [(errno.ESPIPE, Held()), (errno.EIO, None)])
+def test_what_cannot_be_read_is_closed_again(
+    number: int, held: Held | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe says so when it is read: it is no dump. Any other error is the disk's, and is told."""
+    disk = MemoryDisk()
+    run_now(write_whole(disk, "", DUMP, document()))
+    closed: list[MemoryFile] = []
+
+    async def read(_file: MemoryFile, _offset: int, _size: int) -> bytes:
+        raise OSError(number, errno.errorcode[number])
+
+    def close(file: MemoryFile) -> None:
+        closed.append(file)
+
+    monkeypatch.setattr(MemoryFile, "read", read)
+    monkeypatch.setattr(MemoryFile, "close", close)
+    if held is not None:
+        assert run_now(look_at(disk, DUMP)) == held
+    else:
+        with pytest.raises(OSError, match="EIO"):
+            run_now(look_at(disk, DUMP))
+    assert len(closed) == 1

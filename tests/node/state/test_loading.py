@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import cast
 
+import attrs
 import pytest
+import structlog
 import trio
 import trio.testing
 from hypothesis import given, settings
@@ -19,7 +21,14 @@ from trikv.machine.replies import OK, CommandError, Reply
 from trikv.node import events
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import Applier
-from trikv.node.state.loading import BATCH_BYTES, Command, load_keys, send_maxmemory
+from trikv.node.state.loading import (
+    BATCH_BYTES,
+    KEYS_PER_SLICE,
+    Command,
+    load_keys,
+    send_maxmemory,
+    warn_of_cap,
+)
 
 UNKNOWN = CommandError("INDETERMINATE the write may or may not have happened")
 DOWN = CommandError("CLUSTERDOWN no leader")
@@ -271,3 +280,72 @@ def test_cap_that_is_refused_is_tried_again() -> None:
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
     assert tries == [5]
+
+
+@attrs.define
+class Capped:
+    """Stands for the applier: what the cluster's cap is, once the log has brought its first settings."""
+
+    maxmemory: int
+    used_memory: int = 0
+    feature_level: int = 1
+
+    @property
+    def machine(self) -> "Capped":
+        return self
+
+
+@pytest.mark.parametrize(
+    ("capped", "told"),
+    [
+        (Capped(100, 50), []),
+        (Capped(0, 50), [("the cap in force is the cluster's", {"in_force": 0, "configured": 100})]),
+        (Capped(200, 50), [("the cap in force is the cluster's", {"in_force": 200, "configured": 100})]),
+        (Capped(100, 101), [("the cap is below what is stored", {"cap": 100, "used": 101})]),
+    ],
+    ids=["as configured", "none", "another", "below the data"],
+)
+def test_a_cap_that_is_not_as_configured_is_told(
+    capped: Capped, told: list[tuple[str, dict[str, int]]]
+) -> None:
+    """The log's is in force, whatever the file says; and growth is refused where it is below the data."""
+    cluster = Cluster(DOWN)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cluster.run)
+            await warn_of_cap(cluster.inbox, cast("Applier", capped), 100)
+            nursery.cancel_scope.cancel()
+
+    with structlog.testing.capture_logs() as lines:
+        trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert cluster.barriers == 2, "nothing is known before a majority has answered"
+    assert [line["event"].startswith(words) for line, (words, _) in zip(lines, told, strict=True)] == [
+        True for _ in told
+    ]
+    for line, (_, figures) in zip(lines, told, strict=True):
+        assert figures.items() <= line.items()
+
+
+def test_a_document_of_many_keys_is_counted_in_slices() -> None:
+    """The loop goes round in between: a node that is asked to load votes and answers meanwhile."""
+    cluster = Cluster()
+    rounds = 0
+
+    async def go_round() -> None:
+        nonlocal rounds
+        while not cluster.barriers:
+            rounds += 1
+            await trio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(go_round)
+            nursery.start_soon(cluster.run)
+            many = document(*((0, b"key%d" % number) for number in range(4 * KEYS_PER_SLICE)))
+            await load_keys(cluster.inbox, cast("Applier", KeysOf(0)), many)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert rounds >= 4
+    assert len(commands(cluster)) == 4 * KEYS_PER_SLICE

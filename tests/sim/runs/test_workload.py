@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import hiredis
 import pytest
 
+from trikv.client.replies import ErrorReply
 from trikv.front.commands import TABLE as ALL
 from trikv.machine.commands import TABLE
 from trikv.sim.checkers.meanings import meaning_of
@@ -136,7 +136,7 @@ LOCALS = [
 def test_a_judge_does_not_take_anything(one: Request, step: Step) -> None:
     """An error that this command never deserves, an answer of no sense, none."""
     assert step.judge is not None
-    for reply in (hiredis.ReplyError("ERR what is this"), object(), None, [b"x"]):
+    for reply in (ErrorReply("ERR what is this"), object(), None, [b"x"]):
         told = Told(step.commands, [reply] * len(step.wire()), Belief(1), Belief(1), 0.0, 3)
         assert not client._is_right(step.judge, told), (one.names, reply)
 

@@ -49,10 +49,10 @@ def memstats(caller: Caller) -> Reply:
 def _readable(count: int) -> str:
     """``12.3 MiB``."""
     value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            break
+    unit, *larger = "B", "KiB", "MiB", "GiB"
+    while larger and value >= 1024:
         value /= 1024
+        unit = larger.pop(0)
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
 
 

@@ -42,7 +42,11 @@ class LeaseReads:
         self.works += 1
         self._untimed += 1
         machine = applier.machine
-        replies = machine.read(work.db, work.commands, self._log_time_ms(now_ms), work.transactions)
+        answers = machine.evaluator.read_quickly((work,))
+        if answers:
+            replies = answers[0]
+        else:
+            replies = machine.read(work.db, work.commands, self._log_time_ms(now_ms), work.transactions)
         if now_ms != self._timed_ms:
             # One in a millisecond is timed and stands for those since: to time each costs a tenth of a GET.
             machine.evaluator.spent((self._boot_us() - now_us) * self._untimed)

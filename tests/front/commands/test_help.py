@@ -1,0 +1,42 @@
+"""HELP: every command can be found by its group, its container or its name."""
+
+import pytest
+
+from tests.front.doubles import Client
+
+
+@pytest.fixture
+def client() -> Client:
+    """A fresh connection to a fresh node."""
+    return Client()
+
+
+def test_a_container_shows_its_subcommands(client: Client) -> None:
+    """``help config`` is what a person types who does not know the words behind it."""
+    shown = client.type("help config")
+    assert shown.startswith("CONFIG ")
+    assert "CONFIG GET pattern" in shown
+    assert "CONFIG SET setting" in shown
+
+
+def test_a_subcommand_is_found_by_both_words(client: Client) -> None:
+    """In any case, with whatever spaces stand around it."""
+    assert client.type('help " config get "') == client.type("help CONFIG GET")
+    assert client.type("help config get").startswith("CONFIG GET pattern")
+
+
+def test_every_group_that_is_named_can_be_shown(client: Client) -> None:
+    """``help groups`` names what ``help GROUP`` then shows, with all its commands."""
+    lines = [line for line in client.type("help groups").splitlines() if ": " in line]
+    assert len(lines) > 3
+    for line in lines:
+        group, _, members = line.partition(": ")
+        if group == "keys":
+            continue  # the command of that name comes first
+        assert len(client.type(f"help {group}").splitlines()) == len(members.split(", "))
+
+
+@pytest.mark.parametrize("topic", ["nonsense", "x" * 200])
+def test_what_there_is_no_help_on_is_said(client: Client, topic: str) -> None:
+    """With the way to what there is, and no more of a long word than fits a line."""
+    assert client.type(f"help {topic}") == f"(error) ERR no help on '{topic[:128]}'; type help groups\r\n"

@@ -1,0 +1,95 @@
+"""The data directory on a real file system: what is noticed of what others do to it."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trikv.host.disk import RealDisk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[RealDisk]:
+    """A data directory of its own, with a directory that was used."""
+    disk = RealDisk(str(tmp_path / "data"))
+    yield disk
+    disk.close()
+
+
+async def test_directories_are_in_place_until_somebody_moves_them(disk: RealDisk, tmp_path: Path) -> None:
+    """What was put in the place of one, or of the whole, is noticed; of what was never used nothing is."""
+    root = tmp_path / "data"
+    await disk.make_directory("wal")
+    await disk.sync_directory("wal")
+    assert await disk.is_in_place("wal")
+    assert await disk.is_in_place("")
+    assert await disk.is_in_place("never/used")
+    (root / "wal").rename(root / "moved")
+    assert not await disk.is_in_place("wal")
+    (root / "wal").mkdir()
+    assert not await disk.is_in_place("wal"), "another one under the same name"
+    await disk.sync_directory("wal")
+    assert await disk.is_in_place("wal"), "the one that is held from now on"
+    root.rename(tmp_path / "elsewhere")
+    assert not await disk.is_in_place("wal")
+    root.write_text("a file")
+    assert not await disk.is_in_place("wal")
+    root.unlink()
+    shutil.copytree(tmp_path / "elsewhere", root)
+    assert not await disk.is_in_place(""), "a copy is not what this process has locked"
+
+
+async def test_while_nobody_can_tell_a_directory_is_taken_to_be_in_place(
+    disk: RealDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that ended because a look failed would end for nothing; its next write meets what is wrong."""
+
+    def fail(_: Path) -> os.stat_result:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(Path, "stat", fail)
+    assert await disk.is_in_place("wal")
+
+
+async def test_a_name_may_be_a_file_or_a_directory_or_nothing(disk: RealDisk) -> None:
+    """`exists` tells of both; a directory that is not there has no names."""
+    await disk.make_directory("a/b")
+    (await disk.create("a/file")).close()
+    assert [await disk.exists(name) for name in ("a", "a/b", "a/file", "c")] == [True, True, True, False]
+    assert await disk.names("a") == ["b", "file"]
+    assert await disk.names("c") == []
+    assert await disk.names("") == ["a"], "the lock is not shown"
+
+
+async def test_a_closed_file_is_used_no_more(disk: RealDisk) -> None:
+    """Closing it again is harmless, and nothing reaches a descriptor that may be another file's by then."""
+    file = await disk.create("f")
+    await file.write_and_sync(0, b"abc")
+    assert (file.size(), await file.read(1, 100)) == (3, b"bc")
+    file.close()
+    file.close()
+    with pytest.raises(OSError, match="f is closed"):
+        file.size()
+    with pytest.raises(OSError, match="f is closed"):
+        await file.read(0, 1)
+
+
+@pytest.mark.parametrize("made", ["file", "directory below a file"])
+def test_a_file_in_the_place_of_the_data_directory_is_told(tmp_path: Path, made: str) -> None:
+    """It must not pass for success, wherever on the way it stands."""
+    place = tmp_path / "data"
+    place.write_text("somebody's")
+    with pytest.raises(NotADirectoryError, match="is not a directory"):
+        RealDisk(str(place if made == "file" else place / "below"))
+    assert place.read_text() == "somebody's"
+
+
+def test_a_data_directory_may_be_closed_twice(tmp_path: Path) -> None:
+    """And another process may have it then."""
+    disk = RealDisk(str(tmp_path))
+    disk.close()
+    disk.close()
+    RealDisk(str(tmp_path)).close()
