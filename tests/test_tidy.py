@@ -22,7 +22,6 @@ MIRRORED = ("front", "node")
 """Packages of which every module has a test file of its name, at the same place below tests/."""
 WITHOUT_A_TEST_OF_ITS_NAME = {
     "trikv/front/caller.py": "a record: what a handler of a node's own command may look at",
-    "trikv/front/decisions.py": "records: what is decided of a request; who makes and who obeys them is tested",
     "trikv/front/figures.py": "records: what a node's parts say of themselves",
     "trikv/front/seam.py": "protocols and records: what both sides of the seam keep to is tested with them",
     "trikv/front/slots.py": "records: the places of a turn's replies, tested with the turn",
