@@ -154,7 +154,7 @@ async def test_both_ends_of_a_link_to_a_peer(tmp_path: Path) -> None:
 
 
 def is_connected(sock: socket.socket) -> bool:
-    """True where there is somebody at the other end."""
+    """Whether there is somebody at the other end."""
     try:
         sock.getpeername()
     except OSError:

@@ -73,7 +73,7 @@ class Node:
     up: bool = True
 
     def holds(self, entry: Entry) -> bool:
-        """True where this node's disk holds `entry`, or a snapshot past it."""
+        """Whether this node's disk holds `entry`, or a snapshot past it."""
         if entry.index <= self.base.index:
             return True
         position = entry.index - self.base.index - 1
@@ -285,7 +285,7 @@ class Cluster:
         self.settle(node_id)
 
     def write(self, node_id: NodeId, jobs: int = 1) -> bool:
-        """The sync of the oldest `jobs` jobs returns; True where there was one."""
+        """The sync of the oldest `jobs` jobs returns; True if there was one."""
         node = self.nodes[node_id]
         number = 0
         for _ in range(min(jobs, len(node.jobs))):
@@ -348,12 +348,12 @@ class Cluster:
         self.settle(node_id)
 
     def lease_index(self, node_id: NodeId) -> int | None:
-        """Where a node would serve a read by its lease at this moment; None where it has none."""
+        """Where a node would serve a read by its lease at this moment; None if it has none."""
         node = self.nodes[node_id]
         return node.raft.lease_index(self.clock(node_id)) if node.up else None
 
     def read(self, node_id: NodeId, *, by_lease: bool = False) -> ReadId | None:
-        """Ask a node for a read; None where it does not lead."""
+        """Ask a node for a read; None if it does not lead."""
         self.reads_asked += 1
         read = ReadId(node_id, 1, self.reads_asked)
         if not self.turn(node_id).read(read, by_lease=by_lease):

@@ -91,7 +91,7 @@ class MemoryDisk:
         self.names_now: dict[str, Inode] = {}
         self.names_synced: dict[str, Inode] = {}
         self.changes: list[tuple[str, str, Inode | None]] = []
-        """Unsynced (directory, path, inode or None where removed), in order; a rename is one of each."""
+        """Unsynced (directory, path, inode or None if removed), in order; a rename is one of each."""
         self.directories: set[str] = {""}
         self.room: int | None = None
         self.fail: Callable[[str, str], int | None] = lambda _kind, _path: None

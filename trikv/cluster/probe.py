@@ -23,7 +23,7 @@ class Probe:
         self._stream: trio.SocketStream | None = None
 
     async def status(self) -> Status | None:
-        """What the node says of itself; None where it does not answer."""
+        """What the node says of itself; None if it does not answer."""
         with trio.move_on_after(PATIENCE_S):
             try:
                 return await self._ask()

@@ -22,7 +22,7 @@ _LAST_WORDS_BYTES: Final = 4096
 
 
 def taken_port(ports: Iterable[tuple[int, str]]) -> str | None:
-    """Name the first of `ports` that something listens on; None where all are free."""
+    """Name the first of `ports` that something listens on; None if all are free."""
     for port, purpose in ports:
         with socket.socket() as probe:  # as the nodes will: past connections in TIME_WAIT are no obstacle
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

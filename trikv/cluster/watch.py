@@ -32,7 +32,7 @@ class Status:
 
     @classmethod
     def parse(cls, info: str) -> "Status | None":
-        """Read INFO's text; None where the fields are not there."""
+        """Read INFO's text; None if the fields are not there."""
         fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
         try:
             return cls(

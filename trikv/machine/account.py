@@ -85,7 +85,7 @@ class Account:
         """Keys in `discarded`. Kept, because to count them takes longer than to free a slice. Not state."""
 
     def has_room(self, growth: int) -> bool:
-        """True where the account may change by `growth` bytes; shrinking is always allowed."""
+        """Whether the account may change by `growth` bytes; shrinking is always allowed."""
         return growth <= 0 or not self.cap or self.used + growth <= self.cap
 
     def has_spare_room(self, growth: int) -> bool:

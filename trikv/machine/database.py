@@ -86,7 +86,7 @@ class Database:
         return entry
 
     def is_live(self, entry: Stored) -> bool:
-        """False where its deadline has come, reaped or not."""
+        """False if its deadline has come, reaped or not."""
         return not entry.deadline or entry.deadline > self.account.now
 
     def mean_ttl_ms(self, now_ms: int) -> int:
@@ -293,7 +293,7 @@ class Database:
                 self._index(deadline, key)
 
     def restore(self, key: bytes, entry: Stored) -> bool:
-        """Put an entry of a snapshot, version and all; False where the key is there already."""
+        """Put an entry of a snapshot, version and all; False if the key is there already."""
         bucket = self._changing(crc32(key) >> BUCKET_SHIFT)
         if key in bucket:
             return False
@@ -307,7 +307,7 @@ class Database:
         return True
 
     def drop(self, key: bytes) -> bool:
-        """Remove `key`; True where it was live. One that is due is reaped, and answered as absent."""
+        """Remove `key`; True if it was live. One that is due is reaped, and answered as absent."""
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
         if old is None:

@@ -49,7 +49,7 @@ def parse_float(text: bytes) -> decimal.Decimal | None:
 
 
 def add_floats(left: decimal.Decimal, right: decimal.Decimal) -> bytes | None:
-    """The sum to 17 places, without trailing zeros; None where it leaves the range of a long double."""
+    """The sum to 17 places, without trailing zeros; None if it leaves the range of a long double."""
     total = _CONTEXT.add(left, right)
     if not total.is_finite():
         return None

@@ -1,6 +1,6 @@
 """Runs of SETs in C (`_runs.c` says why), where a compiler was there when trikv was installed.
 
-`set_run` is None where there is none, where it is of another version than this, or where a try shows that
+`set_run` is None if there is none, where it is of another version than this, or where a try shows that
 it does not do here what it should (another layout of msgspec's structs). The loop in Python then does all.
 """
 

@@ -21,7 +21,7 @@ BUDGET = 1_000_000
 
 @attrs.frozen
 class Verdict:
-    """`problem` is None where an order was found, or the budget ran out (`out_of_budget`)."""
+    """`problem` is None if an order was found, or the budget ran out (`out_of_budget`)."""
 
     problem: str | None = None
     out_of_budget: bool = False

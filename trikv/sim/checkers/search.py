@@ -33,7 +33,7 @@ class Move:
     keys: tuple[Key, ...]
     places: tuple[int, ...]
     known: dict[Values, Values | None] = attrs.field(factory=dict, eq=False)
-    """What it does to the values of its keys; None where it could not have answered so."""
+    """What it does to the values of its keys; None if it could not have answered so."""
 
     def after(self, values: Values) -> Values | None:
         """The values of the component after it."""

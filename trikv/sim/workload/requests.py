@@ -65,7 +65,7 @@ class Told:
 
 
 Judge: TypeAlias = Callable[[Told], bool]
-"""False where the answer cannot be right."""
+"""False if the answer cannot be right."""
 Then: TypeAlias = Callable[[Belief], None]
 """What a step changes in the connection, from its place in the pipeline on."""
 
