@@ -9,13 +9,13 @@ from trikv.cluster.watch import Status
 from trikv.system_text import to_bytes
 
 PATIENCE_S: Final = 1.0
-"""A node that is silent for longer is not answering; the watcher goes on with the others."""
+"""A node that is silent for longer counts as not answering, so that it does not hold up the others."""
 _REPLY_BYTES_MAX: Final = 1 << 20
-"""INFO is some kilobytes; whatever sends more is no node of ours."""
+"""INFO is some kilobytes. A server that sends more is no node of ours."""
 
 
 class Probe:
-    """One node's client port; the connection is kept between questions."""
+    """Asks one node by its client port. The connection is kept between questions."""
 
     def __init__(self, host: str, port: int, password: str = "") -> None:
         self._where = (host, port)
@@ -29,18 +29,18 @@ class Probe:
                 return await self._ask()
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, hiredis.ProtocolError):
                 pass
-        self.close()  # what was asked may still be answered: the next question needs a new connection
+        self.close()  # the question may still be answered: a later answer must not be taken for the next
         return None
 
     def close(self) -> None:
-        """Close the connection, if any."""
+        """Close the connection, if any; the next question opens another."""
         if self._stream is not None:
             self._stream.socket.close()
             self._stream = None
 
     async def _ask(self) -> Status | None:
         if self._stream is None:
-            # The supervisor is a client of its nodes, not part of one: no host stands between.
+            # The supervisor is a client of its nodes, not part of one, so it needs no host.
             self._stream = await trio.open_tcp_stream(*self._where)  # noqa: TID251
             if self._password:
                 await self._command(b"AUTH", to_bytes(self._password))
@@ -48,7 +48,7 @@ class Probe:
         return Status.parse(reply.decode(errors="replace")) if isinstance(reply, bytes) else None
 
     async def _command(self, *words: bytes) -> object:
-        """Send one command, wait for its reply. Raises OSError or Trio's resource errors."""
+        """Send one command and wait for its reply. Raises OSError or Trio's resource errors."""
         stream = self._stream
         assert stream is not None
         await stream.send_all(
