@@ -88,7 +88,7 @@ async def test_a_terminal_that_closes_asks_once(mock_clock: trio.testing.MockClo
 
 
 async def test_what_was_ignored_at_the_start_stays_ignored() -> None:
-    """nohup and a script's & ignore signals. With all of them ignored there is nothing to await."""
+    """``nohup`` and a script's & ignore signals. With all of them ignored there is nothing to await."""
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
 
