@@ -32,7 +32,7 @@ def make(path: str) -> bool:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(BYTES) + "\n")
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before the link: a power cut must not leave an empty secret
         try:
             os.link(aside, target)
         except FileExistsError:

@@ -62,6 +62,7 @@ def run_cluster(
             f"the data in {where} are in use by a running cluster ({holder}); "
             "stop it, or take another directory: TRIKV_DATA=DIR"
         )
+    # All ports before the first node: a taken one is named, and nothing is left half started.
     if (taken := taken_port(plan.ports())) is not None:
         return _fail(taken)
     if plan.ignored:

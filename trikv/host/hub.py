@@ -102,6 +102,7 @@ class Hub:
                 self._turn()
                 if deadline != float("inf"):
                     self._expire(trio.current_time())
+                # Here and not in `Wire` methods: logic that sends must not be surprised by its own end.
                 self._say_closed()
                 self._busy = False
         finally:

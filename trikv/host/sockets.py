@@ -156,8 +156,9 @@ async def listener_at(address: str) -> Listener:
         raise _named(error, f"cannot listen on {address}") from error
     try:
         # Linux hands options of a listener down to accepted sockets: no system calls for each connection.
+        # SO_REUSEADDR: a restarted node must be able to bind the address again at once.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
+        if family == socket.AF_INET6:  # IPv6 only, so that an IPv4 address can be bound at the same port
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _keep_alive(listener, CLIENT_KEEPALIVE_S)

@@ -148,7 +148,7 @@ class StreamWire:
             with self._serving:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._read, stream, conversation)
-                    await self._write(stream)
+                    await self._write(stream)  # returns when a closing wire is flushed, which ends the reader
                 self._flushed = not self._serving.cancel_called
         finally:
             self.abort()

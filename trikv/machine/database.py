@@ -127,6 +127,7 @@ class Database:
         for the whole scan comes exactly once. Due keys are included.
         """
         found: list[bytes] = []
+        # Buckets are ranges of the hash, so this goes on in the order of positions.
         for number in range(position >> BUCKET_SHIFT, BUCKETS):
             bucket = self.buckets[number]
             if not bucket:
@@ -335,6 +336,7 @@ class Database:
         account.changes += self.size
         account.used -= self.used
         account.pending_keys += self.size
+        # New tables instead of cleared ones: a walk keeps the old ones, and freeing them takes long.
         account.discarded.append(self.buckets)
         account.discarded.append(self.deadlines)
         self.buckets = _NO_BUCKETS

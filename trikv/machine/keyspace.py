@@ -53,6 +53,7 @@ class Keyspace:
     def release(self, objects: int) -> bool:
         """Free about `objects` keys or index entries that FLUSH set aside; True while more are left."""
         account = self.account
+        # In slices, because to free a million keys in one step is a pause.
         discarded = account.discarded
         while discarded and objects > 0:
             last = discarded[-1]

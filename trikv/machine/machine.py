@@ -156,7 +156,7 @@ class Machine:
                     continue
                 case _:
                     assert_never(item)
-            if item.origin == origin:
+            if item.origin == origin:  # only this node's clients wait for them
                 outcomes.append(outcome)
         return outcomes
 

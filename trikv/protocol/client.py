@@ -193,7 +193,7 @@ class ClientWire:
         event: ClientEvent | bool
         while self._buffer:
             if self._arrays.busy or (self._buffer[0] == _ARRAY and not self._lines.busy):
-                self.typed = False
+                self.typed = False  # from now on, for good: no `#` line may get between a program's replies
                 event = self._next_array()
             elif self.typed is False:
                 event = self._program_lines.read(self._buffer)

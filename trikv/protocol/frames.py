@@ -135,6 +135,7 @@ class PeerSender:
     def _next_lane(self) -> Lane | None:
         if self._lanes[Lane.URGENT]:
             return Lane.URGENT
+        # In turns: neither an endless log nor an endless snapshot may starve the other.
         bulk_waits = bool(self._lanes[Lane.BULK])
         if self._lanes[Lane.LOG] and not (self._bulk_is_next and bulk_waits):
             self._bulk_is_next = True

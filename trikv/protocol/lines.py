@@ -36,6 +36,7 @@ _HTTP_REFUSAL: Final = (
 
 def meaning_of(line: bytes, *, typed: bool) -> LineMeaning:
     """What `line`, given without its end, means. Quotes that do not match are fatal for a program only."""
+    # A web page can make a browser send a request whose body is commands: none of them may run.
     if _HTTP.fullmatch(line) is not None:
         return HttpRefused(_HTTP_REFUSAL)
     args = split_line(line)

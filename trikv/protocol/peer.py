@@ -186,7 +186,7 @@ class PeerHandshake:
         self._check_peer(self._peer)
         if self._expected_peer not in (None, self._peer.node_id):
             raise PeerProtocolError(f"expected node {self._expected_peer}, got node {self._peer.node_id}")
-        if self._buffer:
+        if self._buffer:  # bytes before our proof would be unauthenticated
             raise PeerProtocolError("the dialer spoke before its turn")
         self._outcome = self._established(self._peer)
         return Send(self._mac(self._own.encoded, self._peer.encoded, b"trikv listener"))

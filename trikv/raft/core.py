@@ -330,6 +330,7 @@ class Raft(RaftViews):
         if not isinstance(role, Leader) or role.transfer_to is not None:
             return None
         history = shared.memberships
+        # Otherwise two configurations could be on their way whose majorities do not overlap (PROTOCOL 14).
         if shared.commit < max(role.opened_at, history.index):
             return None
         if membership != history.current and not is_single_change(history.current, membership):
@@ -432,6 +433,7 @@ class Raft(RaftViews):
         if term > shared.term:
             self._enter_term(term)
         self._follow(sender)
+        # The log holds its position: nothing is installed, only the commit index moves (PROTOCOL 8).
         if meta.index <= shared.commit or shared.log.term_at(meta.index) == meta.term:
             shared.commit_to(meta.index)
             shared.verified = max(shared.verified, shared.commit)

@@ -57,6 +57,7 @@ class Follower:
             shared.append(entries[new:])
         shared.verified = max(shared.verified, last)
         shared.commit_to(min(message.commit, last))
+        # A leader counts this as a copy on disk, so it waits for the sync (PROTOCOL 9).
         shared.outbox.send_when_durable(sender, AppendAck(shared.term, last), last)
 
     def _first_new(self, shared: Shared, entries: tuple[Entry, ...]) -> int:

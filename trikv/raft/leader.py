@@ -113,6 +113,7 @@ class Leader:
         if now - heard >= shared.settings.election_timeout_ms_max:
             return False
         self.next_heartbeat_ms = now + shared.settings.heartbeat_interval_ms
+        # A new number, so that an ack to this heartbeat proves how fresh its promise is.
         self.reads.repeat()
         self.lease.beat(self.reads.number, now)
         self._beat_due = True
@@ -369,7 +370,7 @@ class Leader:
                 return False
         elif state is ProgressState.SNAPSHOT or progress.next > log.last_index:
             return False
-        if progress.next < log.first_index:
+        if progress.next < log.first_index:  # the entries are compacted away
             progress.to_snapshot()
             self.snapshots_wanted.append(peer)
             return False

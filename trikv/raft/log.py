@@ -62,7 +62,7 @@ class RaftLog:
         entries = self._entries
         start = end = first - base - 1
         size = len(entries[end].payload)
-        end += 1
+        end += 1  # at least one, or an entry above the limit would never leave
         stop = last - base
         while end < stop:
             more = size + len(entries[end].payload)

@@ -57,6 +57,7 @@ class ReadRounds:
         if not self._waiting or len(self._rounds) >= ROUNDS_IN_FLIGHT_MAX:
             return False
         self.number += 1
+        # The index of now, not of the confirmation: it covers all that was acknowledged before these reads.
         self._rounds.append(_Round(self.number, index, tuple(self._waiting)))
         self._waiting.clear()
         return True

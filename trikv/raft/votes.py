@@ -39,6 +39,7 @@ def answer_vote(
         and shared.is_up_to_date(message.last_index, message.last_term)
     )
     if granted and shared.vote is None:
+        # Before the answer is sent: the outbox then holds that until the vote is on disk.
         shared.set_hard_state(shared.term, disk)
     shared.outbox.send(sender, VoteAck(shared.term, granted, shared.wall_ms))
     return granted

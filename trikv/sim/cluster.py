@@ -80,7 +80,7 @@ class Cluster:
         try:
             await machine.run(main)
         except* StorageCorrupt as group:
-            if self.rotten.pop(number, False):
+            if self.rotten.pop(number, False):  # our damage; without it the corruption is a bug
                 self.wipe(number)
                 await self._restart_broken(number)
             else:

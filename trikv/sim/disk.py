@@ -122,6 +122,7 @@ class SimFile:
             self._inode.write(offset, data[: len(data) - missing])  # a full disk takes what fits
             raise _error(errno.ENOSPC, self._path)
         self._inode.write(offset, data)
+        # Last: a crash that is due right after this step must find the write done.
         self._disk.did("write", self._path, offset, len(data), zlib.crc32(data))
 
     async def _sync(self) -> None:
@@ -129,7 +130,7 @@ class SimFile:
         try:
             self._disk.traits.raise_failure("sync", self._path)
         except OSError:
-            self._inode.forget_dirty()
+            self._inode.forget_dirty()  # a second sync would succeed and write nothing, as on Linux
             raise
         if not self._disk.lies():
             self._inode.sync()

@@ -38,7 +38,7 @@ class Losses:
         for other in [other for other in self._impaired if self._is_whole(other)]:
             del self._impaired[other]
         after = {**self._impaired, number: None}
-        if 2 * len(after) >= len(self._cluster.ids):
+        if 2 * len(after) >= len(self._cluster.ids):  # no product survives losses on a majority
             self._marks.sometimes("durable loss withheld by the budget")
             return False
         self._impaired = after

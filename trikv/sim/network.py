@@ -128,6 +128,7 @@ class Net:
         key = (machine, address)
         self._connections[key] = number = self._connections.get(key, 0) + 1
         source = self._stream_of(f"connection {machine}>{address} {number}")
+        # Apart from `source`, so that a link that loses does not change the latencies of what it spares.
         trouble = self._stream_of(f"trouble {machine}>{address} {number}")
         for retry_s in SYN_RETRIES_S:
             heard = not there.is_cut and not there.loses(trouble) and not back.loses(trouble)

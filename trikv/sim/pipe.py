@@ -148,5 +148,6 @@ class Pipe:
         now = trio.current_time()
         latency_s = self.link.latency_s(self.source) + self.link.queue_s(now, size) + later_s
         tick = math.ceil((now + latency_s) * GRID_PER_S - 0.001)  # a float's error is not the next tick
+        # Within a connection bytes keep their order, whatever latency each piece draws.
         self._last_arrival = max(self._last_arrival, tick / GRID_PER_S)
         return self._last_arrival

@@ -138,7 +138,7 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
         """Do what a kernel does when a process closes its socket or dies."""
         if self.is_closed:
             return
-        if self._in.held_bytes:
+        if self._in.held_bytes:  # unread input: TCP answers it by a reset
             self.reset()
         else:
             self._end()
@@ -184,7 +184,7 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
             self.breaks_next = False
             piece = piece[: trouble.randrange(len(piece) + 1)]
         late_s = link.retransmission_s(trouble)
-        if late_s >= self._patience.silence_s:
+        if late_s >= self._patience.silence_s:  # TCP gives up before the piece gets through
             call_at(trio.current_time() + self._patience.silence_s, self._give_up)
         if piece:  # an empty piece would be the end
             self._out.put(piece, later_s=late_s)

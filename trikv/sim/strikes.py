@@ -133,7 +133,7 @@ class Striker:
     async def _end(self, victims: list[int], down_ms: int, *, power: bool) -> None:
         for number in victims:
             self._note_crash(number)
-            self._cluster.hold(number)
+            self._cluster.hold(number)  # first, so that nothing boots the node before its time is over
             if power:
                 self._losses.cut_power(number)
             else:
@@ -184,7 +184,7 @@ class Striker:
 
     async def _pause(self, number: int, ms: int) -> None:
         machine = self._cluster.machine(number)
-        self._pauses[number] += 1
+        self._pauses[number] += 1  # counted: the end of one pause must not end another
         machine.pause()
         try:
             await trio.sleep(ms / 1000)

@@ -56,6 +56,7 @@ class AsideFile:
             await self._file.write(self.size, data)
             self.size += len(data)
             self._unsynced_bytes += len(data)
+            # In pieces: one sync of many megabytes would hold up the log's own syncs on the same device.
             if self._unsynced_bytes >= SYNC_EVERY_BYTES:
                 self._unsynced_bytes = 0
                 await self._file.sync()

@@ -78,7 +78,7 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
         file=file,
         next_number=end.next_number,
     )
-    # A crash may have come between a compaction and the removal of what it made obsolete.
+    # A crash may have come between a compaction and the removal of the segments that it made obsolete.
     await wal.compact(replay.base)
     return Recovered(wal, replay.identity, replay.hard_state, replay.base, replay.entries, repaired)
 
@@ -88,6 +88,7 @@ async def _sequences(disk: Disk) -> list[int]:
     for name in await names_in(disk, WAL):
         if (match := SEGMENT.fullmatch(name)) is not None:
             sequences.append(int(match[1]))
+        # Perhaps a renamed segment, which must not be missed.
         elif name.endswith(SUFFIX):
             raise StrayName(f"{WAL}/{name}", "it is not a log segment, whose name is 20 digits and .wal")
     if not sequences:

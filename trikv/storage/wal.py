@@ -102,6 +102,7 @@ class Wal:
         header = header_batch(identity, state, sequence=1, number=1)
         maker = NextSegment(disk, settings.segment_bytes, settings.zero_piece_bytes)
         file = await maker.take(len(header))
+        # The header is synced before the file gets its number: a file with a number has a whole header.
         await file.file.write_and_sync(0, header)
         await file.publish(segment_path(1))
         segment = Segment(sequence=1, used_bytes=len(header), top_index=0)
@@ -192,7 +193,7 @@ class Wal:
     async def _write_owed(self) -> None:
         while self._owed:
             await self._write_batch(self._owed[0])
-            self._owed.popleft()
+            self._owed.popleft()  # after the write: if there is no room the same batch is owed again
         self._owed_to = ()
         await self._remove_obsolete()
 
@@ -206,7 +207,7 @@ class Wal:
         self._state = batch.after
         self._entries += batch.entries
         self._batches += 1
-        if batch.resets:
+        if batch.resets:  # nothing before the reset is needed any more
             for segment in self._segments:
                 segment.top_index = 0
         segment = self._segments[-1]

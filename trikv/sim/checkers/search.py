@@ -133,7 +133,7 @@ class Search:
                 stack.pop()
                 continue
             following = self._absorb(following)
-            if following not in seen:
+            if following not in seen:  # Lowe's memory: what led here before leads nowhere else now
                 seen.add(following)
                 stack.append((following, iter(self._following(following))))
         return False
