@@ -1,4 +1,4 @@
-"""The peer handshake: who gets in, who does not, and what each is told."""
+"""The peer handshake: which peers get in, which do not, and what each is told."""
 
 import contextlib
 
@@ -44,7 +44,7 @@ def test_both_ends_learn_who_the_other_is() -> None:
 
 
 def test_a_password_has_a_mark_that_tells_only_peers_something() -> None:
-    """Equal where password and secret are; no password has one too, and the secret may be of any length."""
+    """Equal if password and secret are equal. No password has a mark too; a secret may have any length."""
     mark = password_mark(b"s" * 1000, b"password")
     assert mark == password_mark(b"s" * 1000, b"password")
     others = {
@@ -146,7 +146,7 @@ def test_a_dialers_own_proof_is_not_accepted_as_the_listeners() -> None:
 
 
 def test_a_challenge_sent_back_is_not_an_introduction() -> None:
-    """A stranger who repeats the challenge to its sender proves nothing."""
+    """A stranger that sends the challenge back to its sender proves nothing."""
     listener = end("listener")
     listener.receive(listener.outgoing() + bytes(32))
     with pytest.raises(PeerProtocolError, match="another secret"):
