@@ -5,41 +5,25 @@ import subprocess
 import tempfile
 import time
 from types import TracebackType
-from typing import Self
-
-import hiredis
+from typing import Any, Self
 
 from tests.tools import require_tool
+from trikv.client.blocking import BlockingClient
+from trikv.client.endpoint import Address
 
 START_S = 30.0
 """A busy machine takes its time."""
 
 
-class RedisConnection:
-    """One connection to a server that speaks RESP."""
+class RedisConnection(BlockingClient):
+    """One connection to a server."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=START_S)
-        self._reader = hiredis.Reader()
+        super().__init__(Address("127.0.0.1", port), timeout_s=START_S)
 
-    def call(self, *args: bytes) -> object:
-        """The parsed reply; an error is a `hiredis.ReplyError`, returned."""
-        parts = [b"*%d\r\n" % len(args), *(b"$%d\r\n%s\r\n" % (len(arg), arg) for arg in args)]
-        self._socket.sendall(b"".join(parts))
-        while (reply := self._reader.gets()) is False:
-            data = self._socket.recv(1 << 20)
-            if not data:
-                raise EOFError
-            self._reader.feed(data)
-        return reply
-
-    def line(self, line: str) -> object:
+    def line(self, line: str) -> Any:
         """`call` of words that are separated by blanks."""
-        return self.call(*line.encode().split())
-
-    def close(self) -> None:
-        """Close it."""
-        self._socket.close()
+        return self.call(*line.split())
 
 
 class RedisServer:

@@ -21,6 +21,9 @@ SHIPPED_FOR_TESTS = ("trikv.sim.", "trikv.raft.invariants")
 MIRRORED = ("front", "node")
 """Packages of which every module has a test file of its name, at the same place below tests/."""
 WITHOUT_A_TEST_OF_ITS_NAME = {
+    "trikv/front/caller.py": "one record: who is given it is tested with it",
+    "trikv/front/decisions.py": "records that say what is to be done: test_intake.py sees it done",
+    "trikv/front/slots.py": "records that say who fills a reply: test_turn.py sees them filled",
     "trikv/front/seam.py": "protocols and records: what both sides of the seam keep to is tested with them",
     "trikv/node/events.py": "records that reach the driver; it does nothing itself",
     "trikv/node/front_door.py": "tested through whole nodes: test_whole_commands.py",

@@ -1,9 +1,9 @@
 """``trikv cli``: a line client for images without telnet, by hand or with commands piped in.
 
 It adds nothing to the conversation: the node reads lines as people type them and answers for people's eyes
-(`trikv.protocol`), so this only carries bytes both ways, byte 255 as telnet does (`Typed`). At the end of its
-input it closes its half of the connection; the node answers what is in flight and closes the other, which is
-how a script knows that every command was answered.
+(`trikv.protocol`), so this only carries bytes both ways, byte 255 as telnet does (`Typed`). Of `trikv.client`
+it has how to connect, and no more. At the end of its input it closes its half of the connection; the node
+answers what is in flight and closes the other, which is how a script knows that every command was answered.
 
 What comes back is shown as it comes. The node sends byte 255 only to who has sent telnet commands, which
 nobody can do through here, and in RESP, where it is data.
@@ -14,11 +14,10 @@ import re
 import select
 import socket
 import sys
-from collections.abc import Callable
-from functools import partial
 from typing import Final
 
-from trikv.addresses import join_address
+from trikv.client import login
+from trikv.client.endpoint import Address, connect
 from trikv.config import ConfigError
 from trikv.notation import parse_address, parse_integer
 from trikv.passwords import HOW_TO_GIVE, WANTED
@@ -37,9 +36,9 @@ def talk(node: str, password: bytes | None = None) -> int:
 
     `password` is given to the node first. Raises ConfigError where `node` is no address.
     """
-    where, connect = _way_to(node)
+    where = _address(node)
     try:
-        connection = connect()
+        connection = connect(where, _CONNECT_S)
     except OSError as error:
         return _fail(f"{where}: {error.strerror or error}; is a node running there? try 'trikv status'")
     interactive = sys.stdin.isatty()
@@ -57,35 +56,18 @@ def talk(node: str, password: bytes | None = None) -> int:
     return 0
 
 
-def _way_to(node: str) -> tuple[str, Callable[[], socket.socket]]:
-    """Give how errors call the node, and what connects to it. Raises ConfigError."""
+def _address(node: str) -> Address:
     if "/" in node:
-        return node, partial(_connect_to_path, node)
-    address = _address(node)
-    return join_address(*address), partial(socket.create_connection, address, timeout=_CONNECT_S)
-
-
-def _connect_to_path(path: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(_CONNECT_S)
-    try:
-        connection.connect(path)
-    except OSError:
-        connection.close()
-        raise
-    return connection
-
-
-def _address(node: str) -> tuple[str, int]:
+        return Address(node, 0)
     try:
         if ":" in node:
-            return parse_address(node)
+            return Address(*parse_address(node))
         port = parse_integer(node)
     except ValueError as error:
         raise ConfigError(f"{error}; give PORT, host:port or the path of a Unix socket") from error
     if not 1 <= port <= 65535:
         raise ConfigError(f"{port} is no port; give a number from 1 to 65535, or host:port")
-    return "127.0.0.1", port
+    return Address("127.0.0.1", port)
 
 
 def _fail(text: str) -> int:
@@ -192,7 +174,8 @@ class _Carrier:
         if not newline:
             return b""
         self._answer = None
-        if line.strip().removeprefix(b"+") != b"OK" and b"without any password configured" not in line:
-            self.refusal = line.decode(errors="replace").strip()
+        text = line.decode(errors="replace").strip()
+        if text.removeprefix("+") != "OK" and not login.needs_none(text):
+            self.refusal = text
             return b""
         return rest

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.fake_server import FakeServer, honest
+from tests.fake_server import FakeServer, honest
 from tests.tools import require_tool
 from trikv.bench.command import bench
-from trikv.bench.options import COMMANDS, Address
+from trikv.bench.options import COMMANDS
+from trikv.client.endpoint import Address
 
 Capture = pytest.CaptureFixture[str]
 

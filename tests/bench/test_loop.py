@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.bench.fake_server import FakeServer, Handler, Store, honest
-from trikv.bench.connection import resolve
+from tests.fake_server import FakeServer, Handler, Store, honest
 from trikv.bench.ledger import Ledger
 from trikv.bench.loop import Loop, NothingAnswers
 from trikv.bench.nodes import Node
-from trikv.bench.options import Address, Options
+from trikv.bench.options import Options
 from trikv.bench.tally import Tally
 from trikv.bench.workload import Ring, Stamped
+from trikv.client.endpoint import resolve
 
 _SET = (("set", 1.0),)
 
@@ -270,16 +270,3 @@ def test_progress_is_shown_while_it_runs() -> None:
         Loop(options, nodes, Ring(options), progress=lambda _, elapsed_s: shown.append(elapsed_s)).run()
     assert shown
     assert shown == sorted(shown)
-
-
-def test_the_same_failure_of_many_links_backs_off_once() -> None:
-    """Back-off doubles a failure at a time, is bounded, and ends with the first reply."""
-    node = Node(Address("127.0.0.1", 1), resolve(Address("127.0.0.1", 1)))
-    for _ in range(50):
-        node.failed(0)
-    assert node.shunned_until_ns == 50_000_000
-    for _ in range(20):
-        node.failed(node.shunned_until_ns)
-    assert node.backoff_ns == 1_000_000_000
-    node.served()
-    assert node.backoff_ns == 0

@@ -3,10 +3,11 @@
 import io
 
 from trikv.bench.histogram import Histogram
-from trikv.bench.options import Address, Options
+from trikv.bench.options import Options
 from trikv.bench.report import Progress, as_text, drawn, verdict
 from trikv.bench.tally import Tally
 from trikv.bench.verify import Findings
+from trikv.client.endpoint import Address
 
 _OPTIONS = Options(nodes=(Address("127.0.0.1", 1),), requests=100, rate=50.0)
 

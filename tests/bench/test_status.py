@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.bench.fake_server import FakeServer, bulk
+from tests.fake_server import FakeServer, bulk
 from trikv.bench.status import (
     NodeStatus,
     agreed_leader,
@@ -12,11 +12,11 @@ from trikv.bench.status import (
     ask,
     duration,
     from_info,
-    parse_info,
     size,
     status,
     with_lag,
 )
+from trikv.client.info import parse_info
 
 _INFO = """# Server\r
 uptime_in_seconds:3725\r

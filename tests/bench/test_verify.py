@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tests.bench.fake_server import FakeServer, Handler, Store, honest
-from trikv.bench.connection import resolve
+from tests.fake_server import FakeServer, Handler, Store, honest
 from trikv.bench.ledger import Change, Kind, Ledger, stamp
 from trikv.bench.loop import Loop
 from trikv.bench.nodes import Node
 from trikv.bench.options import COMMANDS, Options
 from trikv.bench.verify import Findings, read_back
 from trikv.bench.workload import Stamped
+from trikv.client.endpoint import resolve
 
 _ALL = tuple((name, 1.0) for name in COMMANDS)
 

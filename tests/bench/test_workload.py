@@ -3,12 +3,13 @@
 from collections import Counter
 from typing import Any
 
-import hiredis
+import hiredis  # noqa: TID251 - what a server reads
 import pytest
 
 from trikv.bench.ledger import Kind, number_of
-from trikv.bench.options import COMMANDS, Address, Options
+from trikv.bench.options import COMMANDS, Options
 from trikv.bench.workload import Batch, Ring, Stamped, written_kinds
+from trikv.client.endpoint import Address
 
 _ALL = tuple((name, 1.0) for name in COMMANDS)
 

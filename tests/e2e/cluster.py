@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tests.e2e.clients import Resp, Typist, parse_info
+from tests.e2e.clients import Resp, Typist
 from tests.e2e.ports import PEER_PORT_OFFSET, PortBlock
+from trikv.client.info import parse_info
 
 T = TypeVar("T")
 
@@ -157,8 +158,8 @@ class Cluster:
         """A node's INFO; empty where it does not answer."""
         try:
             with Resp(self.ports[node], wait_s=2) as connection:
-                reply = connection.command("INFO")
-        except (OSError, EOFError):
+                reply = connection.call("INFO")
+        except OSError:
             return {}
         return parse_info(reply) if isinstance(reply, bytes) else {}
 

@@ -65,14 +65,14 @@ class Load:
                 with Resp(self._cluster.ports[node]) as connection:
                     while not self._halt.is_set():
                         self._work(number, node, connection)
-            except (OSError, EOFError) as error:
+            except OSError as error:
                 if node not in self.victims:
                     with self._lock:
                         self.errors.append(f"client {number} of node{node}: {error!r}")
                 pause(0.05)
 
     def _work(self, number: int, node: int, connection: Resp) -> None:
-        """Do one operation; OSError or EOFError where the connection breaks."""
+        """Do one operation; OSError if the connection breaks."""
         raise NotImplementedError
 
     def _note(self, node: int, error: Exception) -> None:
@@ -99,8 +99,8 @@ class Counting(Load):
         writes = len(self.history) % 4 != 0
         asked_s = now_s()
         try:
-            reply = connection.command("INCR" if writes else "GET", self.KEY)
-        except (OSError, EOFError):
+            reply = connection.call("INCR" if writes else "GET", self.KEY)
+        except OSError:
             if writes:
                 with self._lock:
                     self.unknown += 1
@@ -129,7 +129,7 @@ class Writing(Load):
 
     def _work(self, number: int, node: int, connection: Resp) -> None:
         n = self.acked[number]
-        reply = connection.command("SET", f"c{number}:{n}", n)
+        reply = connection.call("SET", f"c{number}:{n}", n)
         if isinstance(reply, Exception):
             self._note(node, reply)
             pause(0.02)

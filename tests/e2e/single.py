@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeAlias
 
-from tests.e2e.clients import Resp, parse_info
+from tests.e2e.clients import Resp
 from tests.e2e.cluster import START_S, STOP_S, eventually
 from tests.e2e.ports import PortBlock
+from trikv.client.info import parse_info
 
 Stream: TypeAlias = int | IO[Any] | None
 
@@ -91,9 +92,9 @@ class Single(Program):
         try:
             with Resp(self.port, wait_s=5) as connection:
                 if password is not None:
-                    connection.command("AUTH", password)
-                reply = connection.command("INFO")
-        except (OSError, EOFError):
+                    connection.call("AUTH", password)
+                reply = connection.call("INFO")
+        except OSError:
             return {}
         return parse_info(reply) if isinstance(reply, bytes) else {}
 

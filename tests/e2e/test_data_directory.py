@@ -57,8 +57,8 @@ class Single:
         def answer() -> tuple[object] | None:
             try:
                 with Resp(self.port) as connection:
-                    reply = connection.command(*command)
-            except (OSError, EOFError):
+                    reply = connection.call(*command)
+            except OSError:
                 return None
             return None if str(reply).startswith("CLUSTERDOWN") else (reply,)
 
@@ -217,7 +217,7 @@ def serve_alone(data: Path, *more: str) -> tuple[int, str]:
 def test_a_clusters_directory_and_another_configuration(cluster: Cluster, tmp_path: Path) -> None:
     """No peers, other peers, another node's id, no secret: exit code 2, one line, and nothing has changed."""
     with cluster.resp(1) as connection:
-        assert connection.command("SET", "k", "v") == b"OK"
+        assert connection.call("SET", "k", "v") == b"OK"
     cluster.wait_until_caught_up()
     assert cluster.terminate_all() == dict.fromkeys(NODE_IDS, 0)
     data = cluster.data(1)
@@ -236,7 +236,7 @@ def test_a_clusters_directory_and_another_configuration(cluster: Cluster, tmp_pa
     cluster.start_all()
     cluster.wait_for_leader()
     with cluster.resp(1) as connection:
-        assert connection.command("GET", "k") == b"v"
+        assert connection.call("GET", "k") == b"v"
 
 
 def test_a_new_node_in_an_old_directory_keeps_the_old_dump(single: Single) -> None:
@@ -266,7 +266,7 @@ def test_a_dump_longer_than_the_deadline_is_whole(single: Single) -> None:
             for command in with_value[at : at + 50]:
                 connection.send(*command)
             for _ in range(50):
-                assert connection.reply() == b"OK"
+                assert connection.receive() == b"OK"
     assert single.stop() == 0
     document = json.loads((single.data / "dump.json").read_bytes())
     assert document["count"] == len(document["keys"]) == 1000
@@ -287,7 +287,7 @@ def test_a_second_signal_in_the_middle_of_a_dump(single: Single) -> None:
             for number in range(at, at + 100):
                 connection.send("SET", f"k{number}", "x" * 500_000)
             for _ in range(100):
-                assert connection.reply() == b"OK"
+                assert connection.receive() == b"OK"
     process.terminate()
     asked_s = now_s()
     unfinished = single.data / "dump.json.tmp"

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.e2e.clients import Resp, parse_info
+from tests.e2e.clients import Resp
 from tests.e2e.cluster import NODE_IDS, Cluster, eventually
 from tests.e2e.flood import REFUSAL, Flood
 from tests.e2e.test_flood import clients_at_most, segments
 from tests.e2e.test_memory import same_state
+from trikv.client.info import parse_info
 from trikv.config import NodeConfig
 from trikv.host.real import RealHost
 from trikv.node.node import Node
@@ -39,24 +40,24 @@ def test_clients_get_what_the_node_itself_does_not_need(tmp_path: Path) -> None:
         most = clients_at_most(first)
         assert 20 < most < OPEN_FILES - 60
         assert f"in_force={most} open_files_max={OPEN_FILES}" in cluster.log(1)
-        assert str(first.command("CONFIG", "SET", "maxclients", most + 1)) == (
+        assert str(first.call("CONFIG", "SET", "maxclients", most + 1)) == (
             "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not "
             f"able to handle the specified number of clients, try with {most}"
         )
-        assert first.command("CONFIG", "SET", "maxclients", most - 1) == b"OK"
+        assert first.call("CONFIG", "SET", "maxclients", most - 1) == b"OK"
         assert clients_at_most(first) == most - 1
-        assert first.command("CONFIG", "SET", "maxclients", most) == b"OK"
+        assert first.call("CONFIG", "SET", "maxclients", most) == b"OK"
         others = [crowd.enter_context(cluster.resp(1)) for _ in range(most - 1)]
-        assert all(other.command("PING") == b"PONG" for other in others)
+        assert all(other.call("PING") == b"PONG" for other in others)
         with cluster.resp(1) as late:
-            assert str(late.reply()) == REFUSAL[1:].decode().strip()
+            assert str(late.receive()) == REFUSAL[1:].decode().strip()
         begun = segments(cluster, 1)
         for n in range(30):
-            assert first.command("SET", f"key{n}", "x" * 20_000) == b"OK"
+            assert first.call("SET", f"key{n}", "x" * 20_000) == b"OK"
         assert segments(cluster, 1) > begun + 2
         for command in ("SAVE", "BACKUP"):
-            assert not isinstance(first.command(command), Exception)
-        assert int(parse_info(first.command("INFO", "clients"))["connected_clients"]) == most
+            assert not isinstance(first.call(command), Exception)
+        assert int(parse_info(first.call("INFO", "clients"))["connected_clients"]) == most
 
 
 @pytest.mark.parametrize("most", [8, 9, 48, 64])
@@ -105,19 +106,19 @@ def test_a_node_without_descriptors_waits_for_them(tmp_path: Path) -> None:
         poor = cluster.wait_for_leader()
         elsewhere = next(node for node in NODE_IDS if node != poor)
         with cluster.resp(poor) as client, cluster.resp(elsewhere) as other:
-            assert client.command("PING") == b"PONG"
+            assert client.call("PING") == b"PONG"
             with no_more_files(cluster.processes[poor].pid):
                 for n in range(30):
-                    assert other.command("SET", f"key{n}", "x" * 20_000) == b"OK"
+                    assert other.call("SET", f"key{n}", "x" * 20_000) == b"OK"
                 lack = "this process has no more files to open (ulimit -n)"
                 eventually(
                     lambda: f"lack='{lack}'" in cluster.log(poor), within_s=15, what="a line that says it"
                 )
-                assert str(client.command("SET", "refused", "x")) == (
+                assert str(client.call("SET", "refused", "x")) == (
                     f"CLUSTERDOWN this node cannot write: {lack}; "
                     "the command was not executed, use another node"
                 )
-                assert client.command("PING") == b"PONG"
+                assert client.call("PING") == b"PONG"
                 assert cluster.processes[poor].poll() is None
             eventually(lambda: not taken_up(client), within_s=15, what="it takes writes again")
         cluster.wait_until_caught_up()
@@ -126,7 +127,7 @@ def test_a_node_without_descriptors_waits_for_them(tmp_path: Path) -> None:
 
 def taken_up(client: Resp) -> Exception | None:
     """The error of a write; None where it was carried out."""
-    reply = client.command("SET", "taken", "x")
+    reply = client.call("SET", "taken", "x")
     return reply if isinstance(reply, Exception) else None
 
 
@@ -170,7 +171,7 @@ def test_refused_clients_do_not_pile_up(tmp_path: Path) -> None:
         with cluster.resp(1) as client, Flood(cluster) as flood:
             for _ in range(10):
                 flood.burst(120)
-                assert client.command("PING") == b"PONG"
+                assert client.call("PING") == b"PONG"
                 files = len(list(Path(f"/proc/{cluster.processes[1].pid}/fd").iterdir()))
                 assert files < OPEN_FILES - 16, "the spare ones are never touched"
             assert flood.attempts == 1200

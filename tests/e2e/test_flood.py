@@ -4,11 +4,12 @@ import os
 import threading
 from pathlib import Path
 
-from tests.e2e.clients import Resp, parse_info
+from tests.e2e.clients import Resp
 from tests.e2e.cluster import NODE_IDS, Cluster, eventually, now_s, pause
 from tests.e2e.flood import Flood, many_files
 from tests.e2e.load import Load
 from tests.e2e.test_memory import resident_bytes, same_state
+from trikv.client.info import parse_info
 
 FLOOD_S = float(os.environ.get("FLOOD_SECONDS", "60"))
 ATTEMPTS = 5000
@@ -37,13 +38,13 @@ class Polite(Load):
 
     def _work(self, number: int, node: int, connection: Resp) -> None:
         if not hasattr(self._waited, "once"):
-            connection.command("PING")
+            connection.call("PING")
             self._waited.once = True
             self.connected.wait(30)
         n = self.acked[number]
         begun_s = now_s()
-        reply = connection.command("SET", key(number, n), value(number, n))
-        found = None if isinstance(reply, Exception) else connection.command("GET", key(number, n))
+        reply = connection.call("SET", key(number, n), value(number, n))
+        found = None if isinstance(reply, Exception) else connection.call("GET", key(number, n))
         self.latency_s_max = max(self.latency_s_max, now_s() - begun_s)
         for answer in (reply, found):
             if isinstance(answer, Exception):
@@ -58,7 +59,7 @@ class Polite(Load):
         for number, count in self.acked.items():
             for at in range(0, count, 100):
                 wanted = range(at, min(count, at + 100))
-                found = connection.command("MGET", *(key(number, n) for n in wanted))
+                found = connection.call("MGET", *(key(number, n) for n in wanted))
                 assert found == [value(number, n) for n in wanted], f"client {number}, from {at}"
 
 
@@ -103,12 +104,12 @@ def test_polite_clients_are_served_through_a_flood_of_connections(tmp_path: Path
             while flood.attempts < ATTEMPTS:
                 flood.burst(round(ATTEMPTS / (FLOOD_S * BURSTS_A_S)))
                 if flood.attempts % 500 < 50:
-                    assert not isinstance(operator.command("BACKUP"), Exception)
-                    assert not isinstance(operator.command("SAVE"), Exception)
+                    assert not isinstance(operator.call("BACKUP"), Exception)
+                    assert not isinstance(operator.call("SAVE"), Exception)
                 resident = {node: max(resident[node], resident_bytes(pid)) for node, pid in pids.items()}
                 pause(max(0.0, begun_s + FLOOD_S * flood.attempts / ATTEMPTS - now_s()))
             flood.look()
-            info = parse_info(operator.command("INFO"))
+            info = parse_info(operator.call("INFO"))
             assert int(info["connected_clients"]) <= maxclients
             assert int(info["rejected_connections"]) > ATTEMPTS // 10, "the flood reached the limit"
             assert flood.ends["refused"] > ATTEMPTS // 10, flood.ends
@@ -130,6 +131,6 @@ def test_polite_clients_are_served_through_a_flood_of_connections(tmp_path: Path
 
 def clients_at_most(connection: Resp) -> int:
     """What CONFIG GET and INFO agree about."""
-    _, told = connection.command("CONFIG", "GET", "maxclients")
-    assert int(told) == int(parse_info(connection.command("INFO", "clients"))["maxclients"])
+    _, told = connection.call("CONFIG", "GET", "maxclients")
+    assert int(told) == int(parse_info(connection.call("INFO", "clients"))["maxclients"])
     return int(told)

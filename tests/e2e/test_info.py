@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients import Resp, parse_info
+from tests.e2e.clients import Resp
 from tests.e2e.cluster import START_S, STOP_S, eventually
 from tests.e2e.ports import PortBlock
 from tests.tools import require_tool
+from trikv.client.info import parse_info
 
 KEYS = 300
 
@@ -45,10 +46,10 @@ def fill(port: int) -> bool:
     """Write the keys; False where the node is not there yet."""
     try:
         with Resp(port) as connection:
-            if connection.command("SET", "large", "x" * 5000) != b"OK":
+            if connection.call("SET", "large", "x" * 5000) != b"OK":
                 return False
-            return all(connection.command("SET", f"k{n}", "v", "EX", 1000) == b"OK" for n in range(KEYS - 1))
-    except (OSError, EOFError):
+            return all(connection.call("SET", f"k{n}", "v", "EX", 1000) == b"OK" for n in range(KEYS - 1))
+    except OSError:
         return False
 
 
@@ -90,8 +91,8 @@ def test_figures_of_a_real_process(port: int) -> None:
     """Processor time, memory, bytes and time of commands are those of this process."""
     with Resp(port) as connection:
         for _ in range(50):
-            connection.command("GET", "large")
-        text = connection.command("INFO", "everything")
+            connection.call("GET", "large")
+        text = connection.call("INFO", "everything")
         info = parse_info(text)
         assert {"# CPU", "# Commandstats", "# Errorstats", "# Keyspace"} <= set(text.decode().split("\r\n"))
         assert float(info["used_cpu_user"]) > 0.05
@@ -112,7 +113,7 @@ def test_figures_of_a_real_process(port: int) -> None:
         keys = dict(part.split("=") for part in info["db0"].split(","))
         assert (int(keys["keys"]), int(keys["expires"])) == (KEYS, KEYS - 1)
         assert 800_000 < int(keys["avg_ttl"]) <= 1_000_000
-        assert connection.command("CONFIG", "RESETSTAT") == b"OK"
-        after = parse_info(connection.command("INFO", "all"))
+        assert connection.call("CONFIG", "RESETSTAT") == b"OK"
+        after = parse_info(connection.call("INFO", "all"))
         assert (after["keyspace_hits"], after["total_commands_processed"]) == ("0", "1")
         assert int(after["used_memory_peak"]) == int(info["used_memory_peak"])

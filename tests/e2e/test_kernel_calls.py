@@ -112,7 +112,7 @@ def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, "it has ended"
     try:
         with Resp(port, wait_s=5) as client:
-            return client.command("PING") in {b"PONG", "PONG"}
+            return client.call("PING") in {b"PONG", "PONG"}
     except OSError:
         return False
 
@@ -122,8 +122,8 @@ def test_nothing_is_acknowledged_that_is_not_on_the_disk(tmp_path: Path) -> None
     with watched(tmp_path) as node:
         with Resp(node.port) as client:
             for number in range(10):
-                assert client.command("SET", f"key:{number}:", "x" * 20_000) in {b"OK", "OK"}
-            assert client.command("SAVE") in {b"OK", "OK"}
+                assert client.call("SET", f"key:{number}:", "x" * 20_000) in {b"OK", "OK"}
+            assert client.call("SAVE") in {b"OK", "OK"}
         calls = node.stop()
     wal, snapshots = node.data / "wal", node.data / "snapshots"
     segments = set()

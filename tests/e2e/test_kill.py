@@ -44,7 +44,7 @@ def test_the_leader_dies_five_times_under_load(cluster: Cluster) -> None:
         load.stop()
     assert load.errors == []
     with cluster.resp(1) as connection:
-        counter = int(connection.command("GET", Counting.KEY))
+        counter = int(connection.call("GET", Counting.KEY))
     assert load.acked <= counter <= load.acked + load.unknown
     assert load.unknown <= KILLS * (CLIENTS // 3 + 1)
     check_counter(load.history, load.unknown)
@@ -65,7 +65,7 @@ def test_all_nodes_die_at_once_under_load(cluster: Cluster) -> None:
             values = [
                 value
                 for at in range(0, len(keys), 500)
-                for value in connection.command("MGET", *keys[at : at + 500])
+                for value in connection.call("MGET", *keys[at : at + 500])
             ]
         lost = [
             key for key, value in zip(keys, values, strict=True) if value != key.partition(":")[2].encode()
@@ -79,19 +79,19 @@ def test_without_a_majority_nothing_is_promised(tmp_path: Path) -> None:
         cluster.start_all()
         cluster.wait_for_leader()
         with cluster.resp(1) as connection:
-            assert connection.command("SET", "k", "before") == b"OK"
+            assert connection.call("SET", "k", "before") == b"OK"
             cluster.kill(2)
             cluster.kill(3)
-            error = connection.command("SET", "k", "alone")
+            error = connection.call("SET", "k", "alone")
             assert str(error).startswith(("CLUSTERDOWN", "INDETERMINATE")), error
-            assert str(connection.command("GET", "k")).startswith("CLUSTERDOWN")
+            assert str(connection.call("GET", "k")).startswith("CLUSTERDOWN")
             cluster.start(2)
             eventually(
-                lambda: connection.command("SET", "k", "after") == b"OK",
+                lambda: connection.call("SET", "k", "after") == b"OK",
                 within_s=30,
                 what="a write that is accepted",
             )
-            assert connection.command("GET", "k") == b"after"
+            assert connection.call("GET", "k") == b"after"
 
 
 @pytest.mark.parametrize(

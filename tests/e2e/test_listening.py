@@ -185,4 +185,4 @@ def test_peers_meet_on_the_same_hosts(tmp_path: Path) -> None:
         cluster.start_all()
         cluster.wait_for_leader()
         with cluster.resp(2) as client:
-            assert client.command("SET", "key", "value") == b"OK"
+            assert client.call("SET", "key", "value") == b"OK"

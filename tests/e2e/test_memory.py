@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients import Resp, parse_info
+from tests.e2e.clients import Resp
 from tests.e2e.cluster import NODE_IDS, Cluster, eventually, now_s, pause
 from tests.e2e.crowd import Crowd, allow_descriptors
 from tests.tools import skip_without
+from trikv.client.commands import encode_command
+from trikv.client.info import parse_info
 from trikv.front import inputs
-from trikv.protocol.resp import encode_command
 
 CAP = 32 << 20
 RESIDENT_MAX = CAP * 3 // 2 + (80 << 20)
@@ -38,7 +39,7 @@ def fill(connection: Resp, keys: range, dice: random.Random, sizes: tuple[int, i
         for number in piece:
             connection.send("SET", f"key:{number}", b"x" * dice.randint(*sizes))
         for _ in piece:
-            reply = connection.reply()
+            reply = connection.receive()
             if isinstance(reply, Exception):
                 assert str(reply) == "OOM command not allowed when used memory > 'maxmemory'."
                 refused += 1
@@ -56,16 +57,16 @@ def test_past_the_cap(tmp_path: Path) -> None:
         cluster.wait_for_leader()
         with cluster.resp(2) as connection:
             assert fill(connection, range(20_000), dice, (1000, 3000)) > 0
-            assert not isinstance(connection.command("BGSAVE"), Exception)
+            assert not isinstance(connection.call("BGSAVE"), Exception)
             assert fill(connection, range(10_000), dice, (10, 5000)) > 0
-            assert connection.command("EXISTS", "key:0") == 1
+            assert connection.call("EXISTS", "key:0") == 1
             pids = {node: cluster.processes[node].pid for node in NODE_IDS}
             resident = {node: resident_bytes(pid) for node, pid in pids.items()}
             assert all(count <= RESIDENT_MAX for count in resident.values()), (resident, RESIDENT_MAX)
             cluster.wait_until_caught_up()
             eventually(lambda: same_state(cluster), within_s=10, what="equal digests at an equal index")
-            connection.command("DEL", *(f"key:{number}" for number in range(2000)))
-            assert connection.command("SET", "room", "x" * 1000) == b"OK"
+            connection.call("DEL", *(f"key:{number}" for number in range(2000)))
+            assert connection.call("SET", "room", "x" * 1000) == b"OK"
             used = int(cluster.info(1)["used_memory"])
             assert used <= CAP
 
@@ -75,7 +76,7 @@ def same_state(cluster: Cluster) -> bool:
     found = set()
     for node in NODE_IDS:
         with cluster.resp(node) as connection:
-            index, digest = connection.command("DIGEST")
+            index, digest = connection.call("DIGEST")
         assert len(digest) == 32
         found.add((index, digest))
     return len(found) == 1
@@ -130,10 +131,10 @@ def test_sixty_large_requests_take_no_more_than_their_part(how: str, cluster: Cl
                 data = b"MULTI\r\n" + data + b"v\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n"
             told.append(fed(one, data))
             peak = max(peak, resident_bytes(pid))
-            assert polite.command("SET", f"polite:{number}", "v" * 1000) == b"OK"
-            assert polite.command("GET", f"polite:{number}") == b"v" * 1000
+            assert polite.call("SET", f"polite:{number}", "v" * 1000) == b"OK"
+            assert polite.call("GET", f"polite:{number}") == b"v" * 1000
         assert peak <= before + INPUT + (24 << 20), "one more request of 16 MiB is being read, and is copied"
-        info = parse_info(polite.command("INFO"))
+        info = parse_info(polite.call("INFO"))
         if how == "queued":
             assert int(info["transactions_discarded"]) > 40
             aborted = [one for one in crowd if fed(one, b"EXEC\r\n").endswith(b"(input_bytes_max)\r\n")]
@@ -142,7 +143,7 @@ def test_sixty_large_requests_take_no_more_than_their_part(how: str, cluster: Cl
             assert int(info["client_query_buffer_limit_disconnections"]) > 40
         for one in crowd:
             one.close()
-        assert polite.command("STRLEN", "a") in (0, LARGE), "whole, or not at all"
+        assert polite.call("STRLEN", "a") in (0, LARGE), "whole, or not at all"
     if how == "unfinished":
         late = [one for one in told if one]
         assert all(b"ERR too much input waits on this node" in one for one in late)
@@ -183,9 +184,9 @@ def test_two_thousand_clients_take_no_more_than_their_part(how: str, cluster: Cl
         crowd.run(over)
         assert peak <= before + INPUT + (24 << 20) + 2000 * 4096, (before, peak)
         with cluster.resp(1) as polite:
-            assert polite.command("SET", "polite", "1") == b"OK"
-            assert polite.command("GET", "polite") == b"1"
-            held = int(parse_info(polite.command("INFO", "clients"))["input_bytes"])
+            assert polite.call("SET", "polite", "1") == b"OK"
+            assert polite.call("GET", "polite") == b"1"
+            held = int(parse_info(polite.call("INFO", "clients"))["input_bytes"])
     finally:
         crowd.close()
     assert INPUT // 2 < held <= INPUT
@@ -202,7 +203,7 @@ def test_a_reply_that_is_taken_slowly_counts_until_it_is_taken(tmp_path: Path) -
         cluster.wait_for_leader()
         pid = cluster.processes[1].pid
         with cluster.resp(1) as polite:
-            assert polite.command("SET", "large", "v" * LARGE) == b"OK"
+            assert polite.call("SET", "large", "v" * LARGE) == b"OK"
             before = resident_bytes(pid)
             slow = [cluster.resp(1) for _ in range(12)]
             for one in slow:
@@ -210,8 +211,8 @@ def test_a_reply_that_is_taken_slowly_counts_until_it_is_taken(tmp_path: Path) -
                 one.socket.sendall(b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n" * 6)
             pause(2)
             assert resident_bytes(pid) <= before + (256 << 20) + (64 << 20)
-            assert polite.command("GET", "large") == b"v" * LARGE
-            clients = parse_info(polite.command("INFO"))
+            assert polite.call("GET", "large") == b"v" * LARGE
+            clients = parse_info(polite.call("INFO"))
             assert int(clients["client_output_buffer_limit_disconnections"]) > 0
             for one in slow:
                 one.close()

@@ -79,7 +79,7 @@ def test_redis_cli_pipe_ends_well(
 ) -> None:
     """``redis-cli --pipe`` gets every reply, the one to its own last ECHO included, and nothing else."""
     with shared.resp(1) as connection:
-        connection.command("SET", "piped", "1")
+        connection.call("SET", "piped", "1")
     cli = [require_tool("redis-cli"), *option, "-p", str(shared.ports[1]), "--pipe"]
     done = subprocess.run(cli, input=text.encode(), capture_output=True, timeout=60, check=False)
     assert done.stdout.decode().endswith(f"errors: {errors}, replies: {replies}\n"), done
@@ -104,7 +104,7 @@ def test_redis_cli_pipe_of_plain_lines(shared: Cluster) -> None:
     done = subprocess.run([*cli, "-3"], input=lines, capture_output=True, timeout=60, check=True)
     assert done.stdout.endswith(b"errors: 0, replies: 1000\n"), done
     with shared.resp(2) as connection:
-        assert connection.command("GET", "line:999") == b"999 x"
+        assert connection.call("GET", "line:999") == b"999 x"
     done = subprocess.run(cli, input=lines, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, b"Error reading replies from server\n")
 
@@ -154,5 +154,5 @@ def test_redis_py_with_resp2(shared: Cluster) -> None:
 def test_an_unknown_command_leaves_the_connection_alive(shared: Cluster) -> None:
     """Redis' error, and the next command is answered."""
     with shared.resp(1) as connection:
-        assert "unknown command 'NOPE'" in str(connection.command("NOPE", "a"))
-        assert connection.command("ECHO", "alive") == b"alive"
+        assert "unknown command 'NOPE'" in str(connection.call("NOPE", "a"))
+        assert connection.call("ECHO", "alive") == b"alive"

@@ -9,7 +9,7 @@ def fill(cluster: Cluster) -> None:
     """Write something worth losing."""
     with cluster.resp(1) as connection:
         for number in range(200):
-            assert connection.command("SET", f"k{number}", number) == b"OK"
+            assert connection.call("SET", f"k{number}", number) == b"OK"
 
 
 def wait_until_member(cluster: Cluster, node: int) -> None:
@@ -22,8 +22,8 @@ def wait_until_member(cluster: Cluster, node: int) -> None:
     eventually(member, within_s=30, what=f"node{node} as a voter")
     cluster.wait_for_leader()
     with cluster.resp(node) as connection:
-        assert connection.command("GET", "k199") == b"199"
-        assert connection.command("DBSIZE") == 200
+        assert connection.call("GET", "k199") == b"199"
+        assert connection.call("DBSIZE") == 200
 
 
 def test_a_blank_disk_is_swapped_in(cluster: Cluster) -> None:

@@ -12,6 +12,7 @@ from tests.e2e.clients import Resp
 from tests.e2e.cluster import NODE_IDS, STOP_S, Cluster, eventually, now_s, pause
 from tests.e2e.load import Writing
 from tests.e2e.single import Single
+from trikv.client.errors import ClosedError
 from trikv.host.signals import ECHO_S
 
 
@@ -39,21 +40,25 @@ def test_every_client_is_told_and_every_node_ends(cluster: Cluster, number: sign
     for typist in typists:
         assert typist.ask("ping") == "+PONG"
     for connection in pushed:
-        connection.command("HELLO", 3)
+        connection.call("HELLO", 3)
     started_s = now_s()
     for process in cluster.processes.values():
         process.send_signal(number)
     for typist in typists:
         assert typist.line().startswith("#")
     for connection in pushed:
-        warning = connection.reply()
+        with pytest.raises(ClosedError):
+            connection.receive()
+        (warning,) = connection.take_pushes()
         assert warning[0] == b"trikv.shutdown", warning
     assert [client.rest() for client in untold] == [""] * len(untold)
     codes = {node: process.wait(STOP_S) for node, process in cluster.processes.items()}
     assert codes == dict.fromkeys(NODE_IDS, 0)
     assert now_s() - started_s < STOP_S
-    for client in (*typists, *pushed, *untold):
-        client.close()
+    for typist in (*typists, *untold):
+        typist.close()
+    for connection in pushed:
+        connection.close()
 
 
 def test_the_dump_holds_every_acknowledged_write(cluster: Cluster) -> None:
@@ -79,9 +84,9 @@ def test_the_dump_holds_every_acknowledged_write(cluster: Cluster) -> None:
 def test_dumps_at_one_index_are_equal_and_a_restart_restores_all(cluster: Cluster) -> None:
     """At rest all nodes dump the same state; started again they hold it, types and TTL included."""
     with cluster.resp(2) as connection:
-        connection.command("SET", "text", "привет")
-        connection.command("SET", b"\x00\xff", b"\x80raw")
-        connection.command("SET", "fleeting", "x", "EX", 3600)
+        connection.call("SET", "text", "привет")
+        connection.call("SET", b"\x00\xff", b"\x80raw")
+        connection.call("SET", "fleeting", "x", "EX", 3600)
     cluster.wait_until_caught_up()
     assert cluster.terminate_all() == dict.fromkeys(NODE_IDS, 0)
     dumps = [contents(cluster.dump(node)) for node in NODE_IDS]
@@ -89,9 +94,9 @@ def test_dumps_at_one_index_are_equal_and_a_restart_restores_all(cluster: Cluste
     cluster.start_all()
     cluster.wait_for_leader()
     with cluster.resp(3) as connection:
-        assert connection.command("GET", b"\x00\xff") == b"\x80raw"
-        assert 3500 < connection.command("TTL", "fleeting") <= 3600
-        assert connection.command("DBSIZE") == 3
+        assert connection.call("GET", b"\x00\xff") == b"\x80raw"
+        assert 3500 < connection.call("TTL", "fleeting") <= 3600
+        assert connection.call("DBSIZE") == 3
 
 
 def test_one_node_leaves_and_the_others_go_on(cluster: Cluster) -> None:
@@ -115,7 +120,7 @@ def test_a_signal_that_comes_twice_at_once_is_one_request(tmp_path: Path, number
     with Single(tmp_path) as node:
         node.wait_until_it_leads()
         with Resp(node.port) as connection:
-            assert connection.command("SET", "k", "v") == b"OK"
+            assert connection.call("SET", "k", "v") == b"OK"
         node.send(number)
         pause(0.01)
         assert node.end(number) == 0
@@ -128,7 +133,7 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(cluster: Cluster) -> No
     What it acknowledged is there after a restart.
     """
     with cluster.resp(1) as connection:
-        assert connection.command("SET", "k", "v") == b"OK"
+        assert connection.call("SET", "k", "v") == b"OK"
     cluster.kill(2)
     cluster.kill(3)  # a stop without a majority takes a while
     process = cluster.processes.pop(1)
@@ -142,7 +147,7 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(cluster: Cluster) -> No
     cluster.start_all()
     cluster.wait_for_leader()
     with cluster.resp(2) as connection:
-        assert connection.command("GET", "k") == b"v"
+        assert connection.call("GET", "k") == b"v"
 
 
 def test_shutdown_stops_the_node_that_is_asked(cluster: Cluster) -> None:
@@ -158,8 +163,8 @@ def test_a_backup_fills_a_new_cluster(cluster: Cluster, tmp_path: Path) -> None:
     """BACKUP here, --load there: the same keys."""
     with cluster.resp(1) as connection:
         for number in range(300):
-            connection.command("SET", f"k{number}", number)
-        answer = connection.command("BACKUP")
+            connection.call("SET", f"k{number}", number)
+        answer = connection.call("BACKUP")
     assert not isinstance(answer, Exception), answer
     [backup] = (cluster.data(1) / "backups").glob("*.json")
     (tmp_path / "other").mkdir()
@@ -169,5 +174,5 @@ def test_a_backup_fills_a_new_cluster(cluster: Cluster, tmp_path: Path) -> None:
         other.start(3)
         other.wait_for_leader()
         with other.resp(2) as connection:
-            eventually(lambda: connection.command("DBSIZE") == 300, within_s=30, what="all keys")
-            assert connection.command("GET", "k299") == b"299"
+            eventually(lambda: connection.call("DBSIZE") == 300, within_s=30, what="all keys")
+            assert connection.call("GET", "k299") == b"299"

@@ -110,8 +110,8 @@ def test_a_node_serves_whatever_becomes_of_its_log(tmp_path: Path, sink: Sink) -
     with Single(tmp_path, **streams(sink)) as node:
         info = node.wait_until_it_leads()
         with Resp(node.port) as client:
-            assert client.command("SET", "key", "value") == b"OK"
-            assert client.command("GET", "key") == b"value"
+            assert client.call("SET", "key", "value") == b"OK"
+            assert client.call("GET", "key") == b"value"
         if sink.fails:
             assert int(info["log_lines_dropped"]) > 0
         else:
@@ -175,8 +175,8 @@ def test_the_supervisor_stops_its_nodes_in_order(tmp_path: Path, make: Callable[
         with Program("cluster", str(block.first), environment=environment, **streams(sink)) as supervisor:  # type: ignore[arg-type]
 
             def writes() -> bool:
-                with contextlib.suppress(OSError, EOFError), Resp(block.first, wait_s=5) as client:
-                    return bool(client.command("SET", "key", "value") == b"OK")
+                with contextlib.suppress(OSError), Resp(block.first, wait_s=5) as client:
+                    return bool(client.call("SET", "key", "value") == b"OK")
                 return False
 
             eventually(writes, within_s=START_S, what="a cluster that serves")
@@ -290,7 +290,7 @@ def test_signals_ignored_at_the_start_stay_ignored(tmp_path: Path) -> None:
         node.send(signal.SIGHUP)
         node.send(signal.SIGINT)
         with Resp(node.port) as client:
-            assert client.command("SET", "key", "value") == b"OK"
+            assert client.call("SET", "key", "value") == b"OK"
         assert ignores(node, signal.SIGHUP)
         assert ignores(node, signal.SIGINT)
         assert node.end() == 0

@@ -278,7 +278,7 @@ async def test_a_probe_of_what_is_no_node_is_no_status(first_port: int) -> None:
             await nursery.start(partial(trio.serve_tcp, behaviour, first_port, host="127.0.0.1"))
             assert await probe.status() is None
             nursery.cancel_scope.cancel()
-    probe.close()
+    await probe.aclose()
 
 
 def test_ports(first_port: int) -> None:

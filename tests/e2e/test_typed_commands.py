@@ -219,7 +219,7 @@ def test_the_line_client_loses_no_byte(shared: Cluster) -> None:
     assert done.stdout.startswith(b'OK\r\n"a\\xff\\xfeb"\r\n')
     assert done.stdout.count(b"\r\n") == 2 * len(values)
     with shared.resp(2) as connection:
-        assert [connection.command("GET", f"raw:{n}") for n in range(len(values))] == list(values)
+        assert [connection.call("GET", f"raw:{n}") for n in range(len(values))] == list(values)
 
 
 def test_a_raw_socket_must_double_byte_255(shared: Cluster) -> None:

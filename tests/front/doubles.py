@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
-from trikv.front.conversation import Conversation
+from trikv.front.conversation import ROUTES, Conversation
+from trikv.front.dispatch import Routes
 from trikv.front.intake import ConversationLimits
 from trikv.front.seam import Leadership, MemoryStats, Operation, RuntimeSettings, Work
 from trikv.front.statistics import Statistics
@@ -20,8 +22,7 @@ CLUSTERDOWN = CommandError("CLUSTERDOWN no leader; nothing was done")
 
 def resp(*args: str | bytes) -> bytes:
     """A RESP request."""
-    words = [arg.encode() if isinstance(arg, str) else arg for arg in args]
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+    return encode_command(args)
 
 
 class FakeWire:
@@ -68,7 +69,7 @@ class FakeWire:
 class FakeService:
     """A node of one: keeps what is asked of it until `pump`, then applies it to a real Machine."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, machine: Machine | None = None, /, **settings: object) -> None:
         self.settings = RuntimeSettings(timeout_s=0, typed_timeout_s=300, maxclients=100, requirepass="")
         for name, value in settings.items():
             setattr(self.settings, name, value)
@@ -80,7 +81,7 @@ class FakeService:
         self.has_lease = False
         """Reads are answered by `submit` itself."""
         self.operations: list[Operation] = []
-        self.machine = Machine()
+        self.machine = machine or Machine()
         self.machine.evaluator.count_on(self.statistics.tally)
         self.machine.apply_membership(1, [1])
         self._sequence = 0
@@ -173,12 +174,13 @@ class Client:
         service: FakeService | None = None,
         connections: Connections | None = None,
         limits: ConversationLimits | None = None,
+        routes: Routes = ROUTES,
     ) -> None:
         self.service = service or FakeService()
         self.connections = connections if connections is not None else Connections(self.service.settings)
         self.wire = FakeWire(len(self.connections) + 1)
         self.conversation = Conversation(
-            self.wire, self.service, self.connections, limits=limits or ConversationLimits()
+            self.wire, self.service, self.connections, routes, limits or ConversationLimits()
         )
 
     def receive(self, data: bytes) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from trikv.front.dispatch import Mode, Plan
+from tests.redis72.reference import section
+from trikv.front.decisions import Treatment
+from trikv.machine.declaration import Command
 
 HAND_WRITTEN = "## Differences from Redis 7.0.15"
 """From this heading on the file is written by hand."""
@@ -21,20 +23,6 @@ waits.
 
 """
 
-_WHERE = {
-    Mode.WRITE: "log",
-    Mode.READ: "read",
-    Mode.LOCAL: "node",
-    Mode.IMMEDIATE: "node",
-    Mode.BARRIER: "node",
-    Mode.ACTION: "action",
-}
-_WHERE_OF_SPECIAL = {
-    "EXEC": "log, or read where nothing in it writes",
-    "WATCH": "read",
-    "SELECT": "node",
-    "CONFIG|SET": "log for maxmemory, else node",
-}
 _TITLES = {
     "string": "Strings and counters",
     "keys": "Keys",
@@ -45,25 +33,27 @@ _TITLES = {
 }
 
 
-def generated(plans: Iterable[Plan]) -> str:
-    """The tables, one a group, up to the hand-written part."""
-    groups: dict[str, list[Plan]] = {}
-    for plan in sorted(plans, key=lambda plan: plan.command.name):
-        groups.setdefault(plan.command.group, []).append(plan)
+def generated(commands: Iterable[Command]) -> str:
+    """The tables, one a group, and what of Redis there is: up to the hand-written part."""
+    commands = sorted(commands, key=lambda command: command.name)
+    groups: dict[str, list[Command]] = {}
+    for command in commands:
+        groups.setdefault(command.group, []).append(command)
     order = [*_TITLES, *sorted(set(groups) - set(_TITLES))]
-    return _INTRODUCTION + "".join(_section(group, groups[group]) for group in order if group in groups)
+    tables = "".join(_section(group, groups[group]) for group in order if group in groups)
+    return _INTRODUCTION + tables + section({command.name for command in commands})
 
 
-def _section(group: str, plans: list[Plan]) -> str:
+def _section(group: str, commands: list[Command]) -> str:
     rows = "".join(
-        f"| `{plan.command.usage.replace('|', chr(92) + '|')}` | {plan.command.summary} | {_where(plan)} |\n"
-        for plan in plans
+        f"| `{command.usage.replace('|', chr(92) + '|')}` | {command.summary} | {where(command)} |\n"
+        for command in commands
     )
     title = _TITLES.get(group, group.capitalize())
     return f"## {title}\n\n| usage | what it does | where |\n|---|---|---|\n{rows}\n"
 
 
-def _where(plan: Plan) -> str:
-    if plan.mode is Mode.SPECIAL:
-        return _WHERE_OF_SPECIAL[plan.command.name]
-    return _WHERE[plan.mode]
+def where(command: Command) -> str:
+    """Who answers it, as the introduction explains."""
+    treatment = command.treatment
+    return (isinstance(treatment, Treatment) and treatment.where) or command.by.value

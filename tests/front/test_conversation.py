@@ -8,7 +8,7 @@ import pytest
 from tests.front.doubles import CLUSTERDOWN, Client, FakeService, resp
 from trikv.front.connections import Connections
 from trikv.front.intake import ConversationLimits
-from trikv.front.seam import Work
+from trikv.front.seam import Backup, Wait, Work
 from trikv.machine.replies import CommandError
 
 
@@ -278,9 +278,9 @@ def test_actions_cut_the_pipeline(client: Client) -> None:
     work.answered(client.service.evaluate(work))
     assert client.wire.take() == b"+OK\r\n"
     (operation,) = client.service.operations
-    assert (operation.name, operation.args, operation.last_write) == (
+    assert (operation.name, operation.asked, operation.last_write) == (
         "BACKUP",
-        (),
+        Backup(),
         ("written", (b"SET", b"a", b"1")),
     )
     assert client.connections.in_flight() == 1
@@ -294,7 +294,7 @@ def test_wait_knows_no_write_before_the_first(client: Client) -> None:
     client.ask("GET", "a")
     client.receive(resp("WAIT", "1", "100"))
     assert client.service.operations[0].last_write is None
-    assert client.service.operations[0].args == (b"1", b"100")
+    assert client.service.operations[0].asked == Wait(1, 100)
 
 
 @pytest.mark.parametrize(

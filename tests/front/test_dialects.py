@@ -5,9 +5,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.front.doubles import Client, FakeService, resp
+from trikv.front.commands import TABLE
 from trikv.front.commands.hints import slips
-from trikv.front.conversation import PLANS
-from trikv.front.dispatch import Plan
+from trikv.machine.declaration import Command
 from trikv.protocol.client import ClientWire, HttpRefused
 
 
@@ -181,12 +181,12 @@ _WORDS = st.sampled_from(
 
 @settings(max_examples=300)
 @given(
-    st.sampled_from([plan for plan in PLANS if "|" not in plan.command.name]),
+    st.sampled_from([command for command in TABLE if "|" not in command.name]),
     st.lists(_WORDS, max_size=6),
     st.booleans(),
 )
 def test_no_command_is_taken_for_a_web_request(
-    plan: Plan,
+    command: Command,
     words: list[str],
     is_quoted: bool,  # noqa: FBT001 - drawn
 ) -> None:
@@ -194,8 +194,8 @@ def test_no_command_is_taken_for_a_web_request(
 
     A page may choose any word as its method, so such a line may be a browser's. Quoted, it is never refused.
     """
-    line = " ".join([plan.name, *(f'"{word}"' if is_quoted else word for word in words)])
-    assume(plan.command.least <= len(words) + 1 <= plan.command.most)
+    line = " ".join([command.name.lower(), *(f'"{word}"' if is_quoted else word for word in words)])
+    assume(command.least <= len(words) + 1 <= command.most)
     is_request_line = (
         len(words) == 2
         and words[0].startswith("/")
@@ -239,6 +239,6 @@ def test_help_leads_with_what_people_want(client: Client) -> None:
 
 def test_every_usage_and_summary_fits_help(client: Client) -> None:
     """No command without a line of help; no summary without its full stop."""
-    for plan in client.conversation.caller.plans:
-        assert plan.command.summary.endswith("."), plan.command.name
-        assert plan.command.usage, plan.command.name
+    for command in client.conversation.caller.table:
+        assert command.summary.endswith("."), command.name
+        assert command.usage, command.name

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.front.doubles import Client, FakeService, resp
+from trikv.front.commands import TABLE
 from trikv.front.connections import Connections
-from trikv.front.conversation import PLANS
 from trikv.front.intake import ConversationLimits
 from trikv.machine.replies import CommandError
 from trikv.protocol import client as client_wire
@@ -126,7 +126,7 @@ _WORDS = st.one_of(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from([plan.command.name for plan in PLANS]), st.lists(_WORDS, max_size=5), st.booleans())
+@given(st.sampled_from([command.name for command in TABLE]), st.lists(_WORDS, max_size=5), st.booleans())
 def test_no_arguments_of_any_command_raise(
     name: str,
     words: list[bytes],

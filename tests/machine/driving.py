@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Hello, Item, Submission, Transaction, Watch
+from trikv.machine.commands import TABLE
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
 from trikv.machine.replies import Reply
 from trikv.machine.snapshot import Restore
+from trikv.machine.table import CommandTable
 from trikv.machine.walk import Walk
 
 NOW = 1_700_000_000_000
@@ -29,8 +31,15 @@ def words(line: str | Sequence[bytes]) -> tuple[bytes, ...]:
 class Driver:
     """A machine with members 1, 2, 3, an open life of node 1, and a clock."""
 
-    def __init__(self, cap: int = 0, *, origin: int = NODE, level: int = FEATURE_LEVEL) -> None:
-        self.machine = Machine()
+    def __init__(
+        self,
+        cap: int = 0,
+        *,
+        origin: int = NODE,
+        level: int = FEATURE_LEVEL,
+        table: CommandTable = TABLE,
+    ) -> None:
+        self.machine = Machine(table)
         self.origin = origin
         self.now = NOW
         self.db = 0

@@ -1,18 +1,15 @@
 """The machine answers as Debian's redis-server does: generated command sequences, equal replies."""
 
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 
-import hiredis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import Driver
-from tests.tools import require_tool
+from tests.redis_server import RedisConnection, RedisServer
+from trikv.client.replies import ErrorReply
 from trikv.machine.replies import CommandError, Reply, SimpleString
 
 UNORDERED = {b"KEYS"}
@@ -20,54 +17,15 @@ DURATIONS = {b"TTL": 2, b"PTTL": 2000, b"EXPIRETIME": 2, b"PEXPIRETIME": 2000}
 """Replies that follow the two clocks, and by how much they may differ."""
 
 
-class Redis:
-    """One connection to a real server."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._reader = hiredis.Reader()
-
-    def call(self, args: tuple[bytes, ...]) -> object:
-        """The parsed reply."""
-        parts = [b"*%d\r\n" % len(args), *(b"$%d\r\n%s\r\n" % (len(arg), arg) for arg in args)]
-        self._socket.sendall(b"".join(parts))
-        while (reply := self._reader.gets()) is False:
-            self._reader.feed(self._socket.recv(1 << 20))
-        return reply
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._socket.close()
-
-
 @pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
+def redis() -> Iterator[RedisConnection]:
     """A server of our own on a free port."""
-    server = require_tool("redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as directory:
-        command = [server, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", directory]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            connection = None
-            for _ in range(200):
-                try:
-                    connection = Redis(port)
-                    break
-                except ConnectionRefusedError:
-                    time.sleep(0.05)
-            assert connection is not None, "redis-server did not start"
-            yield connection
-            connection.close()
-        finally:
-            process.terminate()
-            process.wait()
+    with RedisServer() as server, server.connect() as connection:
+        yield connection
 
 
 def plain(reply: Reply) -> object:
-    """Our reply as hiredis shows one."""
+    """Our reply as a client shows one."""
     if isinstance(reply, CommandError):
         return ("error", reply.text)
     if isinstance(reply, SimpleString):
@@ -78,8 +36,8 @@ def plain(reply: Reply) -> object:
 
 
 def theirs(reply: object) -> object:
-    """A reply as hiredis parsed it, errors made comparable."""
-    if isinstance(reply, hiredis.ReplyError):
+    """A reply as a client parsed it, errors made comparable."""
+    if isinstance(reply, ErrorReply):
         return ("error", str(reply))
     return [theirs(each) for each in reply] if isinstance(reply, list) else reply
 
@@ -222,16 +180,16 @@ COMMANDS = st.one_of(
 
 @given(st.lists(COMMANDS, max_size=30))
 @settings(max_examples=100, deadline=None)
-def test_same_replies(redis: Redis, commands: list[tuple[bytes, ...]]) -> None:
+def test_same_replies(redis: RedisConnection, commands: list[tuple[bytes, ...]]) -> None:
     """Any sequence of commands gets the replies that Redis 7.0 gives, errors to the letter."""
-    redis.call((b"SELECT", b"0"))
-    redis.call((b"FLUSHALL",))
+    redis.call(b"SELECT", b"0")
+    redis.call(b"FLUSHALL")
     driver = Driver()
     driver.now = int(time.time() * 1000)  # noqa: TID251 - the real server reads the real clock
     replies = driver.submit(commands)
     for args, reply in zip(commands, replies, strict=True):
         if args[0].upper() == b"DBSIZE":
             # Redis stores a key whose deadline has passed and counts it until someone looks; we never do.
-            redis.call((b"EXISTS", b"a", b"b", b"c", b"long:key"))
-        ours, real = plain(reply), theirs(redis.call(args))
+            redis.call(b"EXISTS", b"a", b"b", b"c", b"long:key")
+        ours, real = plain(reply), theirs(redis.call(*args))
         assert agree(args, ours, real), (args, ours, real)

@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from typing import Final
 
-import hiredis
 import pytest
 
 from tests.machine.driving import Driver, reborn, words
 from tests.redis_server import RedisConnection, RedisServer
+from trikv.client.replies import ErrorReply
 from trikv.machine.account import SPARE_PARTS
 from trikv.machine.commands import TABLE
 from trikv.machine.errors import EXEC_OOM, OOM
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
 from trikv.machine.replies import OK, CommandError, Reply
-from trikv.machine.table import Kind
 
 DATA: Final = ("SET text hello", "SET number 12345", "SET brief value EX 1000", f"SET large {'x' * 20_000}")
 
@@ -138,14 +137,14 @@ def redis_refuses(redis: RedisConnection, *lines: str) -> bool:
         replies.append(redis.call(THEIR_NAMES.get(name.decode(), name.decode()).encode(), *rest))
     if len(lines) > 1:
         replies.append(redis.line("EXEC"))
-    return any(isinstance(reply, hiredis.ReplyError) and "OOM" in str(reply) for reply in replies)
+    return any(isinstance(reply, ErrorReply) and "OOM" in str(reply) for reply in replies)
 
 
 def test_every_write_command_is_tried() -> None:
     """A command that is added must say here what becomes of it at full memory."""
     tried = {TABLE.find(arguments(line)) for line in LINES}
     assert {command.name for command in tried if not isinstance(command, CommandError)} == {
-        command.name for command in TABLE if command.kind is Kind.WRITE
+        command.name for command in TABLE if command.writes
     }
 
 

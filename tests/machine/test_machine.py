@@ -5,7 +5,6 @@ import msgspec
 import pytest
 
 from tests.machine.driving import NODE, NOW, Driver, payload, reborn
-from trikv.machine import evaluation
 from trikv.machine.batch import Bootstrap, Forgotten, Hello, RawBatch, Submission, Transaction, Watch
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
@@ -262,8 +261,8 @@ def test_reads_outside_the_log() -> None:
     assert driver.machine.digest() == before
 
 
-def break_get(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *, after_change: bool = False) -> None:
-    """Let SETNX raise, before or after it changed something."""
+def broken_setnx(problem: BaseException, *, after_change: bool = False) -> Driver:
+    """A machine whose SETNX raises, before or after it changed something."""
 
     def broken(db: Database, key: bytes, value: bytes) -> Reply:
         if after_change:
@@ -274,13 +273,12 @@ def break_get(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *, after_
     assert command is not None
     table = TABLE.merged_with(TABLE)
     table.add(attrs.evolve(command, handler=broken, of_two=broken))
-    monkeypatch.setattr(evaluation, "TABLE", table)
+    return Driver(table=table)
 
 
-def test_poison_in_the_checks_is_an_error_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poison_in_the_checks_is_an_error_reply() -> None:
     """A bug before any mutation becomes one deterministic error, noted with a digest (PROTOCOL 24)."""
-    break_get(monkeypatch, KeyError("bug"))
-    driver = Driver()
+    driver = broken_setnx(KeyError("bug"))
     assert driver.run("SETNX secret v", "SET a 1") == [INTERNAL, OK]
     assert driver.machine.poison_count == 1
     poisoned = driver.machine.poisoned
@@ -289,19 +287,19 @@ def test_poison_in_the_checks_is_an_error_reply(monkeypatch: pytest.MonkeyPatch)
     assert "secret" not in repr(poisoned)
 
 
-def test_poison_in_the_mutation_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poison_in_the_mutation_crashes() -> None:
     """Half a change must not live on."""
-    break_get(monkeypatch, KeyError("bug"), after_change=True)
+    driver = broken_setnx(KeyError("bug"), after_change=True)
     with pytest.raises(KeyError):
-        Driver().one("SETNX a v")
+        driver.one("SETNX a v")
 
 
 @pytest.mark.parametrize("problem", [MemoryError(), RecursionError()])
-def test_local_trouble_crashes(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+def test_local_trouble_crashes(problem: Exception) -> None:
     """What depends on this process must not decide a reply that other replicas would not give."""
-    break_get(monkeypatch, problem)
+    driver = broken_setnx(problem)
     with pytest.raises(type(problem)):
-        Driver().one("SETNX a v")
+        driver.one("SETNX a v")
 
 
 def test_command_without_a_name_is_an_error() -> None:

@@ -4,8 +4,11 @@ import pytest
 
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
+from trikv.machine.declaration import By, Command, Container
+from trikv.machine.grammar import Key
 from trikv.machine.replies import CommandError, Reply
-from trikv.machine.table import Command, CommandTable, Key, Keys, Kind
+from trikv.machine.table import CommandTable
+from trikv.machine.telling import flags_of
 
 
 def found(*args: bytes) -> Command:
@@ -25,23 +28,25 @@ def refused(*args: bytes) -> str:
 @pytest.mark.parametrize(
     ("name", "arity", "keys", "flags"),
     [
-        ("GET", 2, Keys(1, 1, 1), ("readonly", "fast")),
-        ("SET", -3, Keys(1, 1, 1), ("write", "denyoom")),
-        ("MSET", -3, Keys(1, -1, 2), ("write", "denyoom")),
-        ("DEL", -2, Keys(1, -1, 1), ("write",)),
-        ("RENAME", 3, Keys(1, 2, 1), ("write",)),
-        ("DBSIZE", 1, Keys(), ("readonly", "fast")),
-        ("FLUSHALL", -1, Keys(), ("write",)),
-        ("MEMORY|USAGE", -3, Keys(2, 2, 1), ("readonly",)),
+        ("GET", 2, (1, 1, 1), ("readonly", "fast")),
+        ("SET", -3, (1, 1, 1), ("write", "denyoom")),
+        ("MSET", -3, (1, -1, 2), ("write", "denyoom")),
+        ("DEL", -2, (1, -1, 1), ("write",)),
+        ("RENAME", 3, (1, 2, 1), ("write",)),
+        ("DBSIZE", 1, (0, 0, 0), ("readonly", "fast")),
+        ("FLUSHALL", -1, (0, 0, 0), ("write",)),
+        ("MEMORY|USAGE", -3, (2, 2, 1), ("readonly",)),
     ],
 )
 def test_grammar_is_read_from_the_signature(
-    name: str, arity: int, keys: Keys, flags: tuple[str, ...]
+    name: str, arity: int, keys: tuple[int, int, int], flags: tuple[str, ...]
 ) -> None:
     """Arity, key positions and flags are what Redis' COMMAND INFO tells."""
     command = TABLE.get(name.lower())
     assert command is not None
-    assert (command.arity, command.keys, command.flags) == (arity, keys, flags)
+    assert command.arity == arity
+    assert (command.keys.first, command.keys.last, command.keys.step) == keys
+    assert flags_of(command) == flags
 
 
 def test_usage_and_summary_come_from_signature_and_docstring() -> None:
@@ -49,7 +54,7 @@ def test_usage_and_summary_come_from_signature_and_docstring() -> None:
     assert found(b"GET", b"k").usage == "GET key"
     assert found(b"DEL", b"k").usage == "DEL key [key ...]"
     assert found(b"SETNX", b"k", b"v").summary == "Set a key only if it is absent; 1 if it was."
-    assert found(b"config", b"set", b"a", b"b").usage == "CONFIG SET parameter value [parameter value ...]"
+    assert found(b"config", b"set", b"a", b"b").usage == "CONFIG SET setting value [setting value ...]"
     assert all(command.summary and command.group and command.usage for command in TABLE)
 
 
@@ -84,32 +89,39 @@ def test_errors_of_lookup() -> None:
     assert refused() == "ERR unknown command '', with args beginning with: "
 
 
-def test_is_write() -> None:
-    """What changes state belongs in the log; of CONFIG SET only maxmemory does."""
-    assert TABLE.is_write((b"SET", b"a", b"1"))
-    assert TABLE.is_write((b"config", b"set", b"MaxMemory", b"1"))
-    assert TABLE.is_write((b"config", b"set", b"timeout", b"1", b"maxmemory", b"1"))
-    assert not TABLE.is_write((b"config", b"set", b"timeout", b"1"))
-    assert not TABLE.is_write((b"GET", b"a"))
-    assert not TABLE.is_write((b"SELECT", b"1"))
-    assert not TABLE.is_write((b"nosuch",))
+def test_the_keys_of_a_call() -> None:
+    """Those among its arguments that its declaration names."""
+
+    def keys(line: str) -> list[bytes]:
+        args = line.encode().split()
+        return list(found(*args).keys.among(args))
+
+    assert keys("MSET a 1 b 2") == [b"a", b"b"]
+    assert keys("GET a") == keys("MEMORY USAGE a") == [b"a"]
+    assert keys("DBSIZE") == []
 
 
-def test_keys_of() -> None:
-    """The keys among the arguments of a call."""
-    assert found(b"MSET", b"a", b"1", b"b", b"2").keys_of((b"MSET", b"a", b"1", b"b", b"2")) == (b"a", b"b")
-    assert found(b"GET", b"a").keys_of((b"GET", b"a")) == (b"a",)
-    assert found(b"MEMORY", b"USAGE", b"a").keys_of((b"MEMORY", b"USAGE", b"a")) == (b"a",)
-    assert found(b"DBSIZE").keys_of((b"DBSIZE",)) == ()
+def test_a_set_that_answers_the_old_value_reads_it() -> None:
+    """Only then it accesses its key otherwise than by overwriting it."""
+    finds = found(b"SET", b"a", b"1").keys.find
+    assert finds((b"SET", b"get", b"get")) == finds((b"SET", b"get", b"1", b"NX")) == ((1, "OW update"),)
+    assert finds((b"SET", b"a", b"1", b"NX", b"Get")) == ((1, "RW access update"),)
+
+
+def test_name_of() -> None:
+    """Whose call it is, whatever its arity; nothing if it is no command's."""
+    assert TABLE.name_of((b"get",)) == TABLE.name_of((b"gEt", b"a", b"b")) == "GET"
+    assert TABLE.name_of((b"Memory", b"usage")) == "MEMORY|USAGE"
+    assert TABLE.name_of((b"MEMORY", b"nosuch")) == TABLE.name_of((b"nosuch",)) == TABLE.name_of(()) == ""
 
 
 def test_merging() -> None:
     """A node's own table goes over the machine's; a plain command and its subcommands live together."""
     local = CommandTable()
 
-    @local.command("GET", kind=Kind.LOCAL, group="test")
-    @local.command("COMMAND", kind=Kind.LOCAL, group="test")
-    @local.command("COMMAND|COUNT", kind=Kind.LOCAL, group="test")
+    @local.command("GET", by=By.NODE, group="test")
+    @local.command("COMMAND", by=By.NODE, group="test")
+    @local.command("COMMAND|COUNT", by=By.NODE, group="test")
     def handler(_db: Database, *_keys: Key) -> Reply:
         return None
 
@@ -117,21 +129,39 @@ def test_merging() -> None:
     assert len(merged) == len(TABLE) + 2
     get, whole, count = (merged.find(args) for args in ((b"GET",), (b"command",), (b"Command", b"count")))
     assert isinstance(get, Command)
-    assert get.kind is Kind.LOCAL
+    assert get.by is By.NODE
     assert isinstance(whole, Command)
     assert whole.name == "COMMAND"
     assert isinstance(count, Command)
     assert count.name == "COMMAND|COUNT"
-    assert found(b"GET", b"a").kind is Kind.READ
+    assert found(b"GET", b"a").by is By.READ
 
 
 def test_undocumented_handler_has_no_summary() -> None:
     """The table does not invent help."""
     table = CommandTable()
 
-    @table.command("X", kind=Kind.READ, group="test")
+    @table.command("X", by=By.READ, group="test")
     def handler(_db: Database) -> Reply:
         return None
 
     (command,) = table
     assert command.summary == ""
+
+
+def test_a_container_is_told_of_and_is_no_command() -> None:
+    """What is declared of it stays, whichever of two tables has more of its subcommands."""
+    table = CommandTable()
+
+    @table.command("MEMORY|HELP", by=By.NODE, group="server")
+    @table.command("OTHER|HELP", by=By.NODE, group="connection")
+    def handler(_db: Database) -> Reply:
+        return None
+
+    merged = TABLE.merged_with(table)
+    assert merged.container("memory") == TABLE.container("MEMORY")
+    assert merged.container("other") == Container("OTHER", "", "connection", "")
+    assert merged.container("GET") is None
+    assert {one.name for one in merged.containers()} == {"MEMORY", "CONFIG", "OTHER"}
+    assert [one.name for one in merged.subcommands("MEMORY")] == ["MEMORY|HELP", "MEMORY|USAGE"]
+    assert merged.get("MEMORY") is None

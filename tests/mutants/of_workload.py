@@ -54,26 +54,24 @@ DATABASES: tuple[Mutant, ...] = (
     ),
     mutant(
         "a SELECT in a pipeline is forgotten with it",
-        "trikv.front.intake",
-        "        self.caller.connection.database = database\n        if turn.commands:\n",
-        "        if not turn.commands:\n"
-        "            self.caller.connection.database = database\n"
-        "        if turn.commands:\n",
+        "trikv.front.commands.connection",
+        "    caller.connection.database = database\n    if turn.commands:\n",
+        "    if not turn.commands:\n        caller.connection.database = database\n    if turn.commands:\n",
         "front/test_conversation.py::test_select_holds_for_what_follows",
     ),
     mutant(
         "a SELECT at the head of a pipeline is meant for the next",
-        "trikv.front.intake",
-        "            turn.database = database\n",
+        "trikv.front.commands.connection",
+        "    turn.database = database\n",
         "",
         "front/test_conversation.py::test_select_at_the_head_of_a_pipeline_holds_for_all_of_it",
     ),
     mutant(
         "a SELECT inside MULTI holds before its EXEC",
-        "trikv.front.intake",
-        "            transactions.decides = True\n",
-        "            transactions.decides = True\n"
-        "            self.caller.connection.database = int(args[1])\n",
+        "trikv.front.commands.connection",
+        "    after = partial(_selected, caller, request.args)\n",
+        "    after = partial(_selected, caller, request.args)\n"
+        "    caller.connection.database = int(request.args[1])\n",
         "front/test_transaction.py::test_select_inside_holds_only_if_the_transaction_took_place",
     ),
     mutant(
@@ -92,7 +90,7 @@ DATABASES: tuple[Mutant, ...] = (
     ),
     mutant(
         "a WATCH is of the first database",
-        "trikv.front.transaction",
+        "trikv.front.commands.transactions",
         "caller.transactions.watch(caller.connection.database, args[1:], versions)",
         "caller.transactions.watch(0, args[1:], versions)",
         "front/test_transaction.py::test_watch_is_by_database",
@@ -155,15 +153,15 @@ ACTS: tuple[Mutant, ...] = (
     mutant(
         "WAIT counts the leader among the others",
         "trikv.node.operations",
-        "            return max(0, held - 1)\n",
-        "            return max(0, held)\n",
+        "        return max(0, held - 1)\n",
+        "        return max(0, held)\n",
         "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
     ),
     mutant(
         "WAIT answers at once",
         "trikv.node.operations",
-        "                while held - 1 < wanted and not operation.abandoned:\n",
-        "                while False:\n",
+        "            while held - 1 < wanted and not operation.abandoned:\n",
+        "            while False:\n",
         "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
     ),
     mutant(

@@ -27,7 +27,7 @@ class Counting:
         while True:
             try:
                 self._count(await client.call("INCR", self.key))
-            except (EOFError, trio.BrokenResourceError):
+            except OSError:
                 self.unknown += 1
                 client = await self._cluster.connect(self._number)
             await trio.sleep(THINK_S)

@@ -11,7 +11,6 @@ from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap, Hello, RawBatch
 from trikv.machine.machine import Machine
 from trikv.node.consensus.driver import Driver, Parts
-from trikv.node.consensus.durability import Durability
 from trikv.node.consensus.leading import Leading, LeadingSettings
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import ProposalLimits, Proposals
@@ -98,6 +97,10 @@ class DeskLinks:
         """The others."""
         return [LEADER, OTHER]
 
+    def address_of(self, peer: int) -> str:
+        """Made up."""
+        return f"node{peer}:1"
+
     def take(self, kind: type[Any]) -> list[tuple[int, Any]]:
         """What was sent of one kind since the last look; the rest is forgotten."""
         found = [(peer, message) for peer, message in self.sent if isinstance(message, kind)]
@@ -182,26 +185,24 @@ class Desk:
             boot_ms=self.host.boot_ms,
             boot_us=lambda: self.host.boot_ms() * 1000,
         )
-        return Driver(
-            Parts(
-                host=host,
-                raft=self.raft,
-                proposals=self.proposals,
-                waiters=self.waiters,
-                reads=Reads(NODE, 1),
-                log_time=log_time,
-                leading=Leading(self.raft, applier, log_time, host, Bootstrap(0), LeadingSettings()),
-                links=cast("Links", self.links),
-                writer=cast("Writer", self.writer),
-                applier=applier,
-                snapshotter=cast("Snapshotter", DeskSnapshotter()),
-                durability=Durability(),
-                retention=Retention(RetentionSettings()),
-                inbox=inbox,
-                identity=Identity(NODE, disk_of(NODE), b"cluster"),
-                guard=PasswordGuard(b"secret", b"", DeskGate()),
-            )
+        self.parts = Parts(
+            host=host,
+            raft=self.raft,
+            proposals=self.proposals,
+            waiters=self.waiters,
+            reads=Reads(NODE, 1),
+            log_time=log_time,
+            leading=Leading(self.raft, applier, log_time, host, Bootstrap(0), LeadingSettings()),
+            links=cast("Links", self.links),
+            writer=cast("Writer", self.writer),
+            applier=applier,
+            snapshotter=cast("Snapshotter", DeskSnapshotter()),
+            retention=Retention(RetentionSettings()),
+            inbox=inbox,
+            identity=Identity(NODE, disk_of(NODE), b"cluster"),
+            guard=PasswordGuard(b"secret", b"", DeskGate()),
         )
+        return Driver(self.parts)
 
     def turn(self, *events: Event) -> None:
         """One turn of the driver, at the present time."""
@@ -226,7 +227,7 @@ class Desk:
 def following(*, by_lease: bool = False) -> Desk:
     """Node 1 follows node 2; nothing of ours is on its way."""
     desk = Desk()
-    desk.driver._parts.reads.by_lease = by_lease
+    desk.parts.reads.by_lease = by_lease
     desk.hear(LEADER, Heartbeat(1, 2, 0))
     desk.links.sent.clear()
     return desk

@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import hiredis
 import trio
 
+from trikv.client.on_trio import TrioClient
 from trikv.config import NodeConfig
 from trikv.node.node import Node
 from trikv.node.state.loading import Document
-from trikv.protocol.resp import encode_command
 from trikv.raft.roles import Role
 from trikv.sim.determinism import simulate
 from trikv.sim.host import SimHost
@@ -20,41 +19,8 @@ PORT = 8080
 SECRET = b"the secret of the tests, long enough"
 
 
-class Client:
-    """A RESP connection to one node."""
-
-    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
-        self.stream = stream
-        self._reader = hiredis.Reader()
-        self._nothing = object()
-
-    async def call(self, *args: str | bytes | int) -> Any:
-        """One command, one reply; errors come back as `hiredis.ReplyError` values. EOFError at the end."""
-        (reply,) = await self.pipeline(args)
-        return reply
-
-    async def send(self, *args: str | int) -> None:
-        """Send a command whose reply nobody will wait for."""
-        await self.stream.send_all(encode_command([str(arg).encode() for arg in args]))
-
-    async def pipeline(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
-        """Commands in one write, and their replies."""
-        encoded = [
-            encode_command([a if isinstance(a, bytes) else str(a).encode() for a in args])
-            for args in commands
-        ]
-        await self.stream.send_all(b"".join(encoded))
-        replies: list[Any] = []
-        while len(replies) < len(commands):
-            reply = self._reader.gets()
-            if reply is not False:
-                replies.append(reply)
-                continue
-            data = await self.stream.receive_some(65536)
-            if not data:
-                raise EOFError
-            self._reader.feed(bytes(data))
-        return replies
+class Client(TrioClient):
+    """A connection to one node, that can also type."""
 
     async def line(self, text: str) -> str:
         """Type a line, read until the answer's end."""
@@ -176,7 +142,7 @@ class SimCluster:
         """A client of node `number`; waits until it listens."""
         while True:
             try:
-                return Client(await self.world.connect(f"node{number}:{PORT}"))
+                return Client(await self.world.connect(f"node{number}:{PORT}"), f"node{number}")
             except OSError:
                 await trio.sleep(0.05)
 

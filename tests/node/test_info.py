@@ -2,12 +2,12 @@
 
 from typing import Final
 
-import hiredis
 import pytest
 import trio
 
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
+from trikv.client.replies import ErrorReply
 from trikv.node.info import DEFAULT, HEADINGS, chosen, human
 
 GAUGES: Final = {
@@ -230,7 +230,7 @@ def test_a_node_that_waits_for_the_others_is_counted_too() -> None:
         cluster.start(1)
         await trio.sleep(1)
         client = await cluster.connect(1)
-        assert isinstance(await client.call("SET", "a", 1), hiredis.ReplyError)
+        assert isinstance(await client.call("SET", "a", 1), ErrorReply)
         assert await client.call("PING") == b"PONG"
         sections = await info(client, "all")
         assert sections["Raft"]["raft_role"] == "blank"

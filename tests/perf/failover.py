@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 from tests.perf.servers import Trikv
-from trikv.bench.connection import Connection
-from trikv.bench.options import Address
+from trikv.client.blocking import BlockingClient
+from trikv.client.endpoint import Address
 
 _LIMIT_S = 30.0
 
@@ -18,10 +18,10 @@ def resume_s(cluster: Trikv) -> float:
     """
     leader = cluster.leader()
     survivor = next(port for port in cluster.ports if port != leader)
-    with Connection(Address("127.0.0.1", survivor), timeout_s=_LIMIT_S) as client:
-        assert client.command("SET", "before", "kill") == b"OK"
+    with BlockingClient(Address("127.0.0.1", survivor), timeout_s=_LIMIT_S) as client:
+        assert client.call("SET", "before", "kill") == b"OK"
         killed = cluster.kill(leader)
-        while client.command("SET", "after", "kill") != b"OK":
+        while client.call("SET", "after", "kill") != b"OK":
             if time.perf_counter() - killed > _LIMIT_S:
                 raise TimeoutError(f"no write within {_LIMIT_S:g} s of the leader's death")
         resumed = time.perf_counter() - killed

@@ -2,7 +2,7 @@
 
 One thread, one epoll, requests encoded before the clock starts. A reply that is byte for byte the expected
 one (nearly all are: keys are filled in beforehand, so that a GET always finds 64 bytes) is counted without
-being parsed; only what differs or comes in pieces goes through hiredis. What is left is the kernel's send
+being parsed; only what differs or comes in pieces goes through a reader. What is left is the kernel's send
 and recv.
 
 The loop is closed: a connection that waits asks nothing. So throughputs are comparable and the worst
@@ -19,10 +19,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import attrs
-import hiredis
 
-from trikv.bench.connection import Connection, encode
-from trikv.bench.options import Address
+from trikv.client.blocking import BlockingClient
+from trikv.client.commands import encode_command
+from trikv.client.endpoint import Address
+from trikv.client.replies import NEED_DATA, ErrorReply, new_reader
 
 VALUE = b"v" * 64
 KEYS = 100_000
@@ -76,7 +77,7 @@ class _Link:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self.reader = hiredis.Reader()
+        self.reader = new_reader()
         self.parsing = False
         """An answer has come in part, or not as expected: the reader has it."""
         self.count = 0
@@ -95,9 +96,9 @@ def requests_of(work: Work, seed: int = 1) -> list[bytes]:
 
     def command() -> bytes:
         key = key_of(draw.randrange(KEYS))
-        return encode((b"SET", key, VALUE)) if work.operation == "set" else encode((b"GET", key))
+        return encode_command((b"SET", key, VALUE) if work.operation == "set" else (b"GET", key))
 
-    end = encode((b"WAIT", b"1", _WAIT_MS)) if work.wait else b""
+    end = encode_command((b"WAIT", b"1", _WAIT_MS)) if work.wait else b""
     return [b"".join(command() for _ in range(work.depth)) + end for _ in range(_PREPARED // work.depth + 1)]
 
 
@@ -170,9 +171,9 @@ class Load:
         if not data:
             raise ConnectionError("the server hung up")
         link.reader.feed(data)
-        while (reply := link.reader.gets()) is not False:
+        while (reply := link.reader.gets()) is not NEED_DATA:
             link.count += 1
-            if isinstance(reply, hiredis.HiredisError):
+            if isinstance(reply, ErrorReply):
                 self._errors += 1
                 self._first_error = self._first_error or str(reply)
             elif self._work.wait and link.count == self._replies and reply == 0:
@@ -205,10 +206,10 @@ def quantile(ordered: Sequence[float], part: float) -> float:
 
 def fill(port: int) -> None:
     """Write every key once, so that a GET always finds a value. Raises RuntimeError where one is refused."""
-    with Connection(Address("127.0.0.1", port), timeout_s=30) as connection:
+    with BlockingClient(Address("127.0.0.1", port), timeout_s=30) as client:
         for first in range(0, KEYS, _FILL_KEYS):
             pairs = (word for n in range(first, first + _FILL_KEYS) for word in (key_of(n), VALUE))
-            reply = connection.command(b"MSET", *pairs)
+            reply = client.call(b"MSET", *pairs)
             if reply != b"OK":
                 raise RuntimeError(f"port {port}: {reply}")
 

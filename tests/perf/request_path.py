@@ -22,6 +22,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
+from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import Conversation
 from trikv.front.seam import RuntimeSettings, Service, Work
@@ -33,7 +34,6 @@ from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
 from trikv.protocol.client import ClientWire
-from trikv.protocol.resp import encode_command
 
 ORIGIN = 1
 NOW_MS = 1_700_000_000_000

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from trikv.bench.connection import Connection
-from trikv.bench.options import Address
+from trikv.client.blocking import BlockingClient
+from trikv.client.endpoint import Address
+from trikv.client.info import parse_info
 
 PEER_PORT_OFFSET = 10_000
 _START_S = 60.0
@@ -211,16 +212,13 @@ def info_of(port: int) -> Info:
         reply = ask(port, "INFO")
     except OSError:
         return {}
-    if not isinstance(reply, bytes):
-        return {}
-    lines = (line.partition(":") for line in reply.decode().splitlines() if not line.startswith("#"))
-    return {name: value.strip() for name, _, value in lines if name}
+    return parse_info(reply) if isinstance(reply, bytes) else {}
 
 
 def ask(port: int, *command: str | bytes | int) -> Any:
     """One command to one server; error replies come back as values. Raises OSError."""
-    with Connection(Address("127.0.0.1", port), timeout_s=10) as connection:
-        return connection.command(*command)
+    with BlockingClient(Address("127.0.0.1", port), timeout_s=10) as client:
+        return client.call(*command)
 
 
 def _demand_free(port: int) -> None:

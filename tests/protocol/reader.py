@@ -1,7 +1,7 @@
-"""Bytes to replies, for our own clients: the reverse of `resp`, exact for every kind of reply.
+"""Bytes to replies, for tests of `trikv.protocol.resp`: its reverse, exact for every kind of reply.
 
-hiredis would be faster on large replies, but gives the same bytes for ``+OK`` and for a value OK, and no
-difference between arrays, sets and pushes, which a client that shows replies to people must tell apart.
+The reader of our clients (`trikv.client`) gives the same bytes for ``+OK`` and for a value OK, and the same
+list for an array and a set.
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.events import careful, drain, drain_by_runs, drain_by_short_runs, feed, one_by_one
+from trikv.client.commands import encode_command
 from trikv.protocol.arrays import parse_int, split_requests, split_single
 from trikv.protocol.client import (
     NEED_DATA,
@@ -20,7 +21,6 @@ from trikv.protocol.client import (
     WireLimits,
 )
 from trikv.protocol.events import memory_of
-from trikv.protocol.resp import encode_command
 
 SMALL = WireLimits(
     bulk_bytes_max=50,

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.protocol.events import drain
+from trikv.client.commands import encode_command
 from trikv.protocol import client
 from trikv.protocol.arrays import split_requests
 from trikv.protocol.client import ClientWire
 from trikv.protocol.events import Args, memory_of
-from trikv.protocol.resp import encode_command
 
 
 def counting(function: Callable[[bytes], object], sizes: list[int]) -> Callable[[bytes], object]:

@@ -3,16 +3,17 @@
 import contextlib
 import math
 
-import hiredis
+import hiredis  # noqa: TID251 - another reader than ours, to compare
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.reader import Push, ReplyReader, ServerEvent
+from trikv.client.commands import encode_command
 from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, SimpleString, Verbatim
 from trikv.protocol.errors import ReplyProtocolError
 from trikv.protocol.events import NEED_DATA
-from trikv.protocol.resp import Version, encode, encode_command, encode_many, encode_push
+from trikv.protocol.resp import Version, encode, encode_many, encode_push
 
 CASES: list[tuple[Reply, bytes, bytes]] = [
     (OK, b"+OK\r\n", b"+OK\r\n"),

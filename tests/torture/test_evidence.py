@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import hiredis
 import pytest
 
+from trikv.client.replies import ErrorReply
 from trikv.torture.evidence import Evidence, Outcome, outcome_of
 
-ERROR = hiredis.ReplyError
+ERROR = ErrorReply
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """The verdict: what is wrong is found, and what may be is let pass."""
 
-import hiredis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trikv.client.replies import ErrorReply
 from trikv.sim.checkers.linearizability import check
 from trikv.sim.history import History, Operation
 from trikv.torture.evidence import Evidence
@@ -16,7 +16,7 @@ COUNTER = b"p:c0"
 def evidence_of_writes() -> Evidence:
     """Two acknowledged writes, one refused, one in doubt."""
     evidence = Evidence(b"p:")
-    for key, reply in ((b"p:a", b"OK"), (b"p:b", b"OK"), (b"p:r", hiredis.ReplyError("CLUSTERDOWN x"))):
+    for key, reply in ((b"p:a", b"OK"), (b"p:b", b"OK"), (b"p:r", ErrorReply("CLUSTERDOWN x"))):
         evidence.begin_unique(key)
         evidence.end_unique(key, [reply], 1.0)
     evidence.begin_unique(b"p:d")
@@ -61,7 +61,7 @@ def test_what_proved_nothing_is_not_clean() -> None:
     """Reads answered but not one write acknowledged, or no node that told its digest: no verdict of clean."""
     evidence = Evidence(b"p:")
     evidence.begin_unique(b"p:a")
-    evidence.end_unique(b"p:a", [hiredis.ReplyError("READONLY x")], 1.0)
+    evidence.end_unique(b"p:a", [ErrorReply("READONLY x")], 1.0)
     evidence.tally.answered += 1
     assert "no write was acknowledged: nothing was proved" in judge(evidence, []).problems
     (problem,) = judge(evidence_of_writes(), [Reading("n1", checked=2)], {}).problems

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from trikv import cli
-from trikv.bench.options import Address, OptionError
+from trikv.bench.options import OptionError
+from trikv.client.endpoint import Address
 from trikv.torture.options import Options, Target, parse_target
 
 

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from trikv.bench.options import Address
+from trikv.client.endpoint import Address
 from trikv.torture.evidence import Evidence, Tally
 from trikv.torture.run import blame
 from trikv.torture.storm import ALWAYS_COUNT, SERVED_STEPS, Blow, Storm

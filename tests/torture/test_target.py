@@ -8,7 +8,7 @@ import trio
 
 from tests.torture.liar import Liar, denies, doubles, forgets, stumbles
 from trikv import cli
-from trikv.bench.options import Address
+from trikv.client.endpoint import Address
 from trikv.torture.options import Options, Target
 from trikv.torture.report import Screen
 from trikv.torture.run import Result, Stop, torture_target

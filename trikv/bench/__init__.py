@@ -1,14 +1,14 @@
-"""The load client `trikv bench`, the table `trikv status`, and the small blocking client both build on.
+"""The load client `trikv bench` and the table `trikv status`.
 
-A load client has to be faster than what it measures, or it measures itself. So this package, alone
-beside `trikv.host`, holds raw sockets and reads the clock: one thread, one epoll, every socket that is
-ready served in one wake-up, requests encoded before the clock starts where that is possible.
+A load client has to be faster than what it measures, or it measures itself. So this package
+holds raw sockets and reads the clock: one thread, one epoll, every socket that is ready served in one
+wake-up, requests encoded before the clock starts if that is possible. What asks a single question (probes,
+status, reading back) is a `trikv.client.blocking.BlockingClient`.
 
 ========== ==================================================================================
 module     its one idea
 ========== ==================================================================================
 options    what was asked for, checked once; everything inside trusts it
-connection one blocking connection with a time-out: probes, status, reading back
 workload   what is sent: batches of encoded commands, and what each changes
 ledger     what was promised: the writes acknowledged and in doubt, and the verdict on them
 verify     reads every acknowledged key back

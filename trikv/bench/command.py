@@ -11,18 +11,20 @@ from types import FrameType
 from typing import Annotated, Any, Final
 
 import attrs
-import hiredis
 import msgspec
 from cyclopts import Parameter
 
 from trikv.bench import report
-from trikv.bench.connection import Connection, Refused, error_code, resolve
 from trikv.bench.ledger import Ledger
 from trikv.bench.loop import Loop, NothingAnswers
 from trikv.bench.nodes import Node
-from trikv.bench.options import Address, OptionError, Options, find_password, parse_mix, parse_nodes
+from trikv.bench.options import OptionError, Options, find_password, parse_mix, parse_nodes
 from trikv.bench.verify import Findings, read_back
 from trikv.bench.workload import Ring, Stamped, written_kinds
+from trikv.client.blocking import BlockingClient
+from trikv.client.endpoint import Address, resolve
+from trikv.client.errors import Refused
+from trikv.client.replies import ErrorReply
 from trikv.host.signals import heeded
 from trikv.notation import counted
 
@@ -127,14 +129,14 @@ def _answering(options: Options) -> tuple[Address, ...]:
     why = "connection refused"
     for address in options.nodes:
         try:
-            with Connection(address, timeout_s=_PROBE_S_MAX, password=options.password) as connection:
-                reply = connection.command("PING")
+            with BlockingClient(address, timeout_s=_PROBE_S_MAX, password=options.password) as client:
+                reply = client.call("PING")
         except Refused as error:
             raise Refused(f"{address}: {error}") from error
         except OSError as error:
             why = error.strerror or str(error)
             continue
-        if isinstance(reply, hiredis.ReplyError) and error_code(reply) == "NOAUTH":
+        if isinstance(reply, ErrorReply) and reply.code == "NOAUTH":
             raise Refused(f"{address} requires a password; give --password-file, or set TRIKV_REQUIREPASS")
         found.append(address)
     if not found:

@@ -4,10 +4,9 @@ import select
 import socket
 from enum import Enum, auto
 
-import hiredis
-
 from trikv.bench.nodes import Node
 from trikv.bench.workload import Batch
+from trikv.client.replies import new_reader
 
 
 class State(Enum):
@@ -47,7 +46,7 @@ class Link:
         self.state = State.WAITING
         self.node: Node | None = None
         self.socket: socket.socket | None = None
-        self.reader = hiredis.Reader()
+        self.reader = new_reader()
         self.batch: Batch | None = None
         self.position = 0
         self.due_ns = 0
@@ -68,7 +67,7 @@ class Link:
         sock.connect_ex(node.endpoint.where)
         epoll.register(sock.fileno(), select.EPOLLIN | select.EPOLLOUT)
         self.socket, self.node = sock, node
-        self.reader = hiredis.Reader()
+        self.reader = new_reader()
         self.served = False
         self.enter(State.CONNECTING, now_ns)
         node.links += 1

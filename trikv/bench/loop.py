@@ -11,15 +11,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, assert_never
 
-import hiredis
-
-from trikv.bench.connection import encode, error_code, wants_none
 from trikv.bench.ledger import Ledger
 from trikv.bench.link import Link, State
 from trikv.bench.nodes import Node, choose
 from trikv.bench.options import Options
 from trikv.bench.tally import Tally
 from trikv.bench.workload import Batch, Source
+from trikv.client import login
+from trikv.client.commands import encode_command
+from trikv.client.errors import GarbledError
+from trikv.client.replies import NEED_DATA, ErrorReply
 
 _TICK_NS: Final = 10_000_000
 """How often what is rare is looked at: nodes to try again, the end of the run."""
@@ -184,14 +185,13 @@ class Loop:
         garbled = False
         try:
             link.reader.feed(data)
-            # RESP2 has no false: False means only that hiredis needs more.
-            while position < count and (reply := gets()) is not False:
-                if type(reply) is hiredis.ReplyError:
+            while position < count and (reply := gets()) is not NEED_DATA:
+                if type(reply) is ErrorReply:
                     self._refused(link, position, reply)
                 elif ledger is not None and (change := batch.changes[position]) is not None:
                     ledger.acknowledge(change, reply)
                 position += 1
-        except hiredis.ProtocolError:
+        except GarbledError:
             garbled = True
         link.position = position
         if position > before:
@@ -219,10 +219,10 @@ class Loop:
         else:
             self._rest(link)
 
-    def _refused(self, link: Link, position: int, error: hiredis.ReplyError) -> None:
+    def _refused(self, link: Link, position: int, error: ErrorReply) -> None:
         batch = link.batch
         assert batch is not None
-        code = error_code(error)
+        code = error.code
         self.tally.errors[code] += 1
         # The batch counts its replies and writes in one piece as answered: take this one out again.
         self.tally.answered -= 1
@@ -312,7 +312,7 @@ class Loop:
             self._opened(link)
         else:
             link.enter(State.GREETING, time.perf_counter_ns())
-            self._send(link, encode((b"AUTH", self._options.password)))
+            self._send(link, encode_command(login.question(self._options.password)))
 
     def _greeted(self, link: Link) -> None:
         assert link.socket is not None
@@ -320,14 +320,14 @@ class Loop:
             data = link.socket.recv(_RECEIVE_BYTES)
             link.reader.feed(data)
             reply = link.reader.gets()
-        except (OSError, hiredis.ProtocolError):
+        except OSError:  # bytes that are no reply included
             data, reply = b"", None
-        refused = isinstance(reply, hiredis.ReplyError) and not wants_none(reply)
+        refused = login.is_refusal(reply)
         if refused:
-            self.tally.errors[error_code(reply)] += 1
+            self.tally.errors[reply.code] += 1
         if not data or refused:
             self._lose(link)
-        elif reply is not False:
+        elif reply is not NEED_DATA:
             self._opened(link)
 
     def _opened(self, link: Link) -> None:

@@ -4,8 +4,7 @@ from typing import Final
 
 import attrs
 
-from trikv.bench.connection import Endpoint
-from trikv.bench.options import Address
+from trikv.client.endpoint import Address, Endpoint
 
 BACKOFF_NS_MIN: Final = 50_000_000
 BACKOFF_NS_MAX: Final = 1_000_000_000
@@ -16,11 +15,18 @@ class Node:
     """One node as the load sees it."""
 
     address: Address
-    endpoint: Endpoint
+    endpoints: tuple[Endpoint, ...]
+    """What the address stands for; at least one."""
     links: int = 0
     backoff_ns: int = 0
     """0: it served the last link that tried."""
     shunned_until_ns: int = 0
+    failures: int = 0
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where to connect: after each failure the next one, since a node may listen on one of them alone."""
+        return self.endpoints[self.failures % len(self.endpoints)]
 
     def failed(self, now_ns: int) -> None:
         """Leave the node alone for a while, twice as long as the last time.
@@ -30,6 +36,7 @@ class Node:
         if now_ns >= self.shunned_until_ns:
             self.backoff_ns = min(max(2 * self.backoff_ns, BACKOFF_NS_MIN), BACKOFF_NS_MAX)
             self.shunned_until_ns = now_ns + self.backoff_ns
+            self.failures += 1
 
     def served(self) -> None:
         """Forgive: a reply came."""

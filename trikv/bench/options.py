@@ -2,12 +2,14 @@
 
 import os
 import sys
-from typing import Final, NamedTuple
+from typing import Final
 
 import attrs
 
 from trikv import notation, passwords
 from trikv.bench.ledger import STAMP_BYTES
+from trikv.client.dialogue import REPLY_S_MAX
+from trikv.client.endpoint import Address
 
 PORT_DEFAULT: Final = 8080
 NODES_DEFAULT: Final = 3
@@ -31,25 +33,6 @@ class OptionError(ValueError):
     """An option that makes no sense; the text is the one line the person sees."""
 
 
-class Address(NamedTuple):
-    """Where a node serves clients."""
-
-    host: str
-    """With a ``/`` in it: the path of a Unix socket."""
-    port: int
-
-    @property
-    def is_path(self) -> bool:
-        """True for a Unix socket."""
-        return "/" in self.host
-
-    def __str__(self) -> str:
-        """``host:port``, brackets around an IPv6 host; a path."""
-        if self.is_path:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
 @attrs.frozen
 class Options:
     """A run. Exactly one of `requests` and `seconds` is set."""
@@ -68,8 +51,8 @@ class Options:
     password: bytes | None = None
     verify: bool = False
     seed: int = 1
-    reply_timeout_s: float = 15.0
-    """A connection that owes a reply for longer is given up; a node answers within 10 s, if by an error."""
+    reply_timeout_s: float = REPLY_S_MAX
+    """A connection that owes a reply for longer is given up."""
     give_up_s: float = 30.0
     """The run ends when no node could be reached for this long."""
 

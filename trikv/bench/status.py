@@ -6,12 +6,15 @@ from collections import Counter
 from typing import Annotated, Any, Final
 
 import attrs
-import hiredis
 import msgspec
 from cyclopts import Parameter
 
-from trikv.bench.connection import Connection, Refused
-from trikv.bench.options import Address, OptionError, find_password, parse_nodes
+from trikv.bench.options import OptionError, find_password, parse_nodes
+from trikv.client.blocking import BlockingClient
+from trikv.client.endpoint import Address
+from trikv.client.errors import Refused
+from trikv.client.info import parse_info
+from trikv.client.replies import ErrorReply
 from trikv.passwords import HOW_TO_GIVE, WANTED
 
 _REPLY_S_MAX: Final = 1.0
@@ -123,23 +126,17 @@ def ask(addresses: tuple[Address, ...], password: bytes | None = None) -> list[N
 
 def _ask_one(address: Address, password: bytes | None) -> NodeStatus:
     try:
-        with Connection(address, timeout_s=_REPLY_S_MAX, password=password) as connection:
-            reply = connection.command("INFO")
+        with BlockingClient(address, timeout_s=_REPLY_S_MAX, password=password) as client:
+            reply = client.call("INFO")
     except Refused as error:
         return NodeStatus(str(address), "refused", problem=str(error))
     except OSError as error:
         return NodeStatus(str(address), "down", problem=error.strerror or str(error))
     if isinstance(reply, bytes):
-        return from_info(str(address), parse_info(reply.decode(errors="replace")))
-    if isinstance(reply, hiredis.ReplyError):
+        return from_info(str(address), parse_info(reply))
+    if isinstance(reply, ErrorReply):
         return NodeStatus(str(address), "refused", problem=str(reply))
     return NodeStatus(str(address), "down", problem="INFO was not answered with text")
-
-
-def parse_info(text: str) -> dict[str, str]:
-    """Read INFO's ``name:value`` lines; headings and empty lines are skipped."""
-    pairs = (line.partition(":") for line in text.splitlines() if ":" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def from_info(address: str, info: dict[str, str]) -> NodeStatus:

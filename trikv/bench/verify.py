@@ -6,14 +6,14 @@ from itertools import islice
 from typing import Any, Final
 
 import attrs
-import hiredis
 
-from trikv.bench.connection import Connection, Refused
 from trikv.bench.ledger import Kind, Ledger, Verdict, key_of
-from trikv.bench.options import Address
+from trikv.client.blocking import BlockingClient
+from trikv.client.endpoint import Address
+from trikv.client.errors import Refused
+from trikv.client.replies import ErrorReply
 
 _CHUNK: Final = 200
-_REPLY_S_MAX: Final = 15.0
 _SAMPLES: Final = 10
 _PAUSE_S: Final = 0.1
 
@@ -77,7 +77,7 @@ class _Reader:
     def __init__(self, nodes: tuple[Address, ...], password: bytes | None) -> None:
         self._nodes = nodes
         self._password = password
-        self._open: dict[Address, Connection] = {}
+        self._open: dict[Address, BlockingClient] = {}
         self._turn = 0
 
     def read(self, chunk: list[Place], give_up_s: float) -> list[Any] | None:
@@ -86,9 +86,7 @@ class _Reader:
         while True:
             for address in self._in_turn():
                 replies = self._ask(address, chunk)
-                if replies is not None and not any(
-                    isinstance(reply, hiredis.ReplyError) for reply in replies
-                ):
+                if replies is not None and not any(isinstance(reply, ErrorReply) for reply in replies):
                     return replies
             if time.perf_counter() >= deadline_s:
                 return None
@@ -96,8 +94,8 @@ class _Reader:
 
     def close(self) -> None:
         """Close what is open."""
-        for connection in self._open.values():
-            connection.close()
+        for client in self._open.values():
+            client.close()
 
     def _in_turn(self) -> Iterator[Address]:
         self._turn += 1
@@ -106,14 +104,12 @@ class _Reader:
 
     def _ask(self, address: Address, chunk: list[Place]) -> list[Any] | None:
         try:
-            connection = self._open.get(address)
-            if connection is None:
-                connection = Connection(address, timeout_s=_REPLY_S_MAX, password=self._password)
-                self._open[address] = connection
-            connection.send(
-                ("STRLEN" if kind is Kind.TAIL else "GET", key_of(kind, slot)) for kind, slot in chunk
+            client = self._open.get(address)
+            if client is None:
+                client = self._open[address] = BlockingClient(address, password=self._password)
+            return client.pipeline(
+                *(("STRLEN" if kind is Kind.TAIL else "GET", key_of(kind, slot)) for kind, slot in chunk)
             )
-            return [connection.receive() for _ in chunk]
         except (OSError, Refused):
             if (broken := self._open.pop(address, None)) is not None:
                 broken.close()

@@ -10,9 +10,9 @@ from typing import Final, Protocol, assert_never
 
 import msgspec
 
-from trikv.bench.connection import encode
 from trikv.bench.ledger import ABSENT, Change, Kind, key_of, stamp
 from trikv.bench.options import MSET_KEYS, Options
+from trikv.client.commands import encode_command
 
 _RING_COMMANDS: Final = 20_000
 _RING_BYTES: Final = 64 << 20
@@ -76,13 +76,13 @@ class Draw:
         value = mark + self._value[len(mark) :]
         match name:
             case "set" | "append":
-                return encode((name.upper(), keys[0], value))
+                return encode_command((name.upper(), keys[0], value))
             case "mset":
-                return encode((b"MSET", *(part for key in keys for part in (key, value))))
+                return encode_command((b"MSET", *(part for key in keys for part in (key, value))))
             case "ping":
-                return encode((b"PING",))
+                return encode_command((b"PING",))
             case _:
-                return encode((name.upper(), *keys))
+                return encode_command((name.upper(), *keys))
 
 
 def _batch(data: bytes, names: list[str], changes: tuple[Change | None, ...]) -> Batch:

@@ -196,7 +196,7 @@ class Supervisor:
             await self._poll(probes)
         finally:
             for probe in probes.values():
-                probe.close()
+                await probe.aclose()
 
     async def _poll(self, probes: Mapping[str, Probe]) -> None:
         complain_s = trio.current_time() + LEADER_S

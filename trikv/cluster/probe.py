@@ -2,9 +2,12 @@
 
 from typing import Final
 
-import hiredis
 import trio
 
+from trikv.client.dial import dial
+from trikv.client.endpoint import Address
+from trikv.client.errors import Refused
+from trikv.client.on_trio import TrioClient
 from trikv.cluster.watch import Status
 from trikv.system_text import to_bytes
 
@@ -18,48 +21,31 @@ class Probe:
     """One node's client port; the connection is kept between questions."""
 
     def __init__(self, host: str, port: int, password: str = "") -> None:
-        self._where = (host, port)
-        self._password = password
-        self._stream: trio.SocketStream | None = None
+        self._address = Address(host, port)
+        self._password = to_bytes(password) if password else None
+        self._client: TrioClient | None = None
 
     async def status(self) -> Status | None:
-        """What the node says of itself; None where it does not answer."""
+        """Give what the node says of itself; None if it does not answer, or does not let us ask."""
         with trio.move_on_after(PATIENCE_S):
             try:
                 return await self._ask()
-            except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, hiredis.ProtocolError):
+            except (OSError, Refused):
                 pass
-        self.close()  # what was asked may still be answered: the next question needs a new connection
+        await self.aclose()  # what was asked may still be answered: the next question needs a new connection
         return None
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connection, if any."""
-        if self._stream is not None:
-            self._stream.socket.close()
-            self._stream = None
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
 
     async def _ask(self) -> Status | None:
-        if self._stream is None:
-            # The supervisor is a client of its nodes, not part of one: no host stands between.
-            self._stream = await trio.open_tcp_stream(*self._where)  # noqa: TID251
-            if self._password:
-                await self._command(b"AUTH", to_bytes(self._password))
-        reply = await self._command(b"INFO", b"server", b"raft")
+        if self._client is None:
+            # The supervisor is a client of its nodes, not part of one.
+            self._client = await dial(
+                self._address, password=self._password, reply_bytes_max=_REPLY_BYTES_MAX
+            )
+        reply = await self._client.call("INFO", "server", "raft")
         return Status.parse(reply.decode(errors="replace")) if isinstance(reply, bytes) else None
-
-    async def _command(self, *words: bytes) -> object:
-        """Send one command, wait for its reply. Raises OSError or Trio's resource errors."""
-        stream = self._stream
-        assert stream is not None
-        await stream.send_all(
-            b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
-        )
-        reader = hiredis.Reader(notEnoughData=Ellipsis)
-        taken = 0
-        while (reply := reader.gets()) is Ellipsis:
-            data = await stream.receive_some()
-            taken += len(data)
-            if not data or taken > _REPLY_BYTES_MAX:
-                raise BrokenPipeError("the node closed the connection or does not speak RESP")
-            reader.feed(data)
-        return reply

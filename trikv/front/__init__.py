@@ -11,9 +11,11 @@ and a contract of the import linter forbids Trio here. It knows two seams and no
 ==============  =============================================================================
 conversation    one connection: hands a turn to the node, sends the answers in order
 intake          bytes become the next `Turn`: each request is found, checked and given a slot
-turn            the commands that travel together, and a slot for every reply
+dispatch        from a declaration (`trikv.machine.declaration`) to who answers, when, and at what cost
+decisions       what is to be done with a request that is not the machine's alone
+turn            the commands that travel together; `slots`: one for every reply, in order
 transaction     what MULTI has queued and WATCH has seen
-dispatch        who answers each command, and when
+caller          what a command of this node may look at and change
 connections     every client of this node: limits, idle times, CLIENT LIST
 inputs          one total of what all clients make this node hold
 statistics      where the counts are, and what becomes of them

@@ -17,17 +17,18 @@ collector is off in a node.
 from collections.abc import Callable
 from typing import Final
 
-from trikv.front.commands import LOCAL
+from trikv.front.caller import Caller
+from trikv.front.commands import TABLE
 from trikv.front.commands.hints import explain
 from trikv.front.connections import MAXCLIENTS_ERROR, Connection, Connections, InputMemory
-from trikv.front.dispatch import Plan, Plans
+from trikv.front.dispatch import Route, Routes
 from trikv.front.inputs import CLOSED, REFUSED, SMALL_BYTES
 from trikv.front.intake import ConversationLimits, Intake
-from trikv.front.seam import Operation, Service, Work
+from trikv.front.seam import Asked, Operation, Service, Work
+from trikv.front.slots import Args
 from trikv.front.transaction import Transactions
-from trikv.front.turn import SINGLE_READ, SINGLE_WRITE, Args, Caller, Turn
+from trikv.front.turn import SINGLE_READ, SINGLE_WRITE, Turn
 from trikv.host.wire import Wire
-from trikv.machine.commands import TABLE
 from trikv.machine.replies import CommandError, Reply, SimpleString, weight
 from trikv.protocol.render import render
 from trikv.protocol.resp import encode, encode_many, encode_push
@@ -37,7 +38,7 @@ _LOST_WRITE: Final = CommandError("INDETERMINATE the write may or may not have h
 _TOO_MUCH_OUTPUT: Final = CommandError("ERR replies exceed the output limit; the commands were carried out")
 
 
-PLANS: Final = Plans(TABLE.merged_with(LOCAL))
+ROUTES: Final = Routes(TABLE)
 """Every command of a node."""
 _DEFAULT_LIMITS: Final = ConversationLimits()
 
@@ -72,7 +73,7 @@ class Conversation:
         wire: Wire,
         service: Service,
         connections: Connections,
-        plans: Plans = PLANS,
+        routes: Routes = ROUTES,
         limits: ConversationLimits = _DEFAULT_LIMITS,
     ) -> None:
         now_ms = service.boot_ms()
@@ -85,11 +86,11 @@ class Conversation:
             authenticated=connections.serves_anybody(),
             control=self,
         )
-        self.caller = Caller(self.connection, Transactions(), connections, service, plans)
+        self.caller = Caller(self.connection, Transactions(), connections, service, routes.table)
         self._wire = wire
         self._tally = service.statistics.tally
         self._limits = limits
-        self._intake = Intake(wire, self.caller, limits)
+        self._intake = Intake(wire, self.caller, routes, limits)
         self._out: list[bytes] = []
         self._callbacks: tuple[Callable[[list[Reply]], None], Callable[[CommandError], None]]
         self._callbacks = (self._answered, self._failed)
@@ -130,8 +131,8 @@ class Conversation:
             if single is None:
                 self._proceed()
             else:
-                args, plan = single
-                self._submit_single(args, plan, len(data))
+                args, route = single
+                self._submit_single(args, route, len(data))
             return
         self._intake.receive(data)
         buffered_bytes = self._intake.buffered_bytes
@@ -279,7 +280,7 @@ class Conversation:
 
     def _refuse(self, turn: Turn, error: CommandError) -> None:
         """The machine will not answer `turn`: this stands in for each of its replies."""
-        for name in [self.connection.last_command] if turn.is_single else turn.step_names(self.caller.plans):
+        for name in [self.connection.last_command] if turn.is_single else turn.step_names(self.caller.table):
             self._tally.failed(name.upper(), error)
         self._emit(turn, turn.refusal(error))
 
@@ -358,11 +359,11 @@ class Conversation:
         """Nothing more is to be read."""
         return self._over or self.connection.closing
 
-    def _submit_single(self, args: Args, plan: Plan, size: int) -> None:
+    def _submit_single(self, args: Args, route: Route, size: int) -> None:
         """The hot path: one plain command of `size` bytes came alone."""
-        turn = SINGLE_WRITE if plan.writes else SINGLE_READ
+        turn = SINGLE_WRITE if route.writes else SINGLE_READ
         answered, failed = self._callbacks
-        work = Work(self.connection.database, (args,), (), plan.writes, answered, failed, size)
+        work = Work(self.connection.database, (args,), (), route.writes, answered, failed, size)
         at_once = self._hand_over(turn, work)
         if at_once is not None:
             self._emit(turn, at_once)
@@ -374,7 +375,7 @@ class Conversation:
         held = turn.memory_bytes() if commands else 0
         if held > SMALL_BYTES:
             if not self.caller.connections.admits_input(held):
-                for name in turn.step_names(self.caller.plans):
+                for name in turn.step_names(self.caller.table):
                     self._tally.rejected(name, REFUSED)
                 return turn.refusal(REFUSED)
             self._in_flight_bytes = held
@@ -396,8 +397,8 @@ class Conversation:
             self._came_back()
         return replies
 
-    def _act(self, name: str, args: Args) -> None:
-        self._operation = Operation(name, args, self._acted, self._last_write)
+    def _act(self, name: str, asked: Asked) -> None:
+        self._operation = Operation(name, asked, self._acted, self._last_write)
         self.caller.connections.began()
         self.caller.service.act(self._operation)
 
@@ -431,13 +432,13 @@ class Conversation:
         if not typed or (isinstance(reply, SimpleString) and self._is_checked(args)):
             self._out.append(encode(reply, self.connection.resp_version))
         elif isinstance(reply, CommandError):
-            self._out.append(render(explain(self.caller.plans, args, reply)))
+            self._out.append(render(explain(self.caller.table, args, reply)))
         else:
             self._out.append(render(reply))
 
     def _is_checked(self, args: Args) -> bool:
-        plan = self.caller.plans.find(args)
-        return isinstance(plan, Plan) and plan.is_checked
+        command = self.caller.table.find(args)
+        return not isinstance(command, CommandError) and command.is_checked
 
     def _end_for_size(self) -> None:
         self._out.clear()

@@ -1,102 +1,56 @@
-"""How a conversation treats each command: one lookup by name for the hot path.
+"""From a request to who answers it: one lookup by name for the hot path, and the ways that commands go.
 
-The machine's table and `trikv.front.commands` say what a command is and who evaluates it; a `Plan` adds when.
+A `Route` is a declaration as a conversation needs it; everything in it is derived.
 """
 
-from collections.abc import Iterator
-from enum import Enum
-from typing import Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, assert_never
 
 import attrs
 
-from trikv.front.turn import Args
-from trikv.machine.errors import text_of
+from trikv.front.caller import Caller
+from trikv.front.decisions import (
+    CarryOut,
+    Decision,
+    Done,
+    Evaluate,
+    Fail,
+    Postpone,
+    Queue,
+    Queued,
+    Take,
+    Treatment,
+    local,
+)
+from trikv.front.slots import PLAIN_STEP, Args
+from trikv.front.turn import Turn
+from trikv.machine.declaration import By, Command, Cost, Inside, When
 from trikv.machine.replies import CommandError
-from trikv.machine.table import Command, CommandTable, Kind
+from trikv.machine.table import CommandTable
+from trikv.protocol.events import Request
 
-
-class Mode(Enum):
-    """Who answers a command, and when."""
-
-    WRITE = "write"
-    """The machine, by the log."""
-    READ = "read"
-    """The machine, by a read round."""
-    LOCAL = "local"
-    """This node, at its place among the replies."""
-    IMMEDIATE = "immediate"
-    """This node, as soon as it is read: it only concerns how the connection reads on (MULTI, QUIT)."""
-    BARRIER = "barrier"
-    """This node, when all before it has been answered and before the next is looked at.
-
-    What decides how the connection goes on (HELLO, AUTH), and what shows how it stands (CLIENT INFO).
-    """
-    ACTION = "operation"
-    """This node, off the hot path, when all before it has been answered (SAVE, WAIT)."""
-    SPECIAL = "special"
-    """The conversation has a method for it."""
-
-
-_MODES: Final = {
-    "MULTI": Mode.IMMEDIATE,
-    "DISCARD": Mode.IMMEDIATE,
-    "UNWATCH": Mode.IMMEDIATE,
-    "QUIT": Mode.IMMEDIATE,
-    "EXIT": Mode.IMMEDIATE,
-    "HELLO": Mode.BARRIER,
-    "AUTH": Mode.BARRIER,
-    "RESET": Mode.BARRIER,
-    "CLIENT|INFO": Mode.BARRIER,
-    "CLIENT|LIST": Mode.BARRIER,
-    "BACKUP": Mode.ACTION,
-    "SAVE": Mode.ACTION,
-    "BGSAVE": Mode.ACTION,
-    "DIGEST": Mode.ACTION,
-    "SHUTDOWN": Mode.ACTION,
-    "WAIT": Mode.ACTION,
-    "EXEC": Mode.SPECIAL,
-    "SELECT": Mode.SPECIAL,
-    "WATCH": Mode.SPECIAL,
-    "CONFIG|SET": Mode.SPECIAL,
-}
-_OF_KIND: Final = {Kind.WRITE: Mode.WRITE, Kind.READ: Mode.READ, Kind.LOCAL: Mode.LOCAL}
-_BEFORE_AUTH: Final = frozenset({"AUTH", "HELLO", "QUIT", "EXIT", "RESET"})
-_CHECKED: Final = frozenset({"PING", "AUTH", "SELECT", "QUIT"})
-"""What health checkers send as lines, to look for ``+PONG`` or ``+OK`` in the answer."""
-_INSIDE_MULTI: Final = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "EXIT", "RESET"})
-
-QUICK_US: Final = 8
-"""PING and the like, and a slot whose reply is known."""
-_TEXT_US: Final = 400
-"""INFO, HELP: some kilobytes of text."""
-_ALL_COMMANDS_US: Final = 3_000
-"""COMMAND and its kin describe every command."""
 ARGUMENTS_MAX: Final = 16_384
 """Of one command, and of all that wait for one EXEC: every replica applies them in one step, which takes 20
 to 40 ms then. Half a million, which fit an entry, took 1.7 s: longer than an election timeout."""
 TOO_MANY_ARGUMENTS: Final = CommandError(
     f"ERR too many arguments: at most {ARGUMENTS_MAX} in a command or transaction; send them in smaller parts"
 )
-_KEYSPACE_US: Final = {"KEYS": 10_000, "SCAN": 5_000}
-"""Reads that go over many keys: KEYS over the most it takes, SCAN with the greatest COUNT."""
-_REWRITING: Final = frozenset({"APPEND", "SETRANGE"})
-"""A few bytes of them change a value of megabytes, and every replica copies it whole."""
 COPIED_BYTES_PER_US: Final = 2048
 """Slower than most memory is: a thousand SETRANGEs on a value of 8 MB stopped a whole cluster for 30 s."""
-_CONNECTION_US: Final = {"CLIENT|LIST": 8, "CLIENT|KILL": 6, "INFO": 2, "MEMSTATS": 1}
-"""What goes over all connections, and how much longer for each: with ten thousand INFO takes some 15 ms."""
+_SHORT_BYTES: Final = 64 << 10
+"""A value of so much is copied in the time that a command takes anyway."""
 
 
 @attrs.define(eq=False)
-class Plan:
-    """One command as a conversation sees it; a plain class of constants, read for every command."""
+class Route:
+    """One command as a conversation sees it; plain attributes, read for every command."""
 
     command: Command
     name: str
     """As CLIENT LIST shows it: lower case."""
-    mode: Mode
     travels: bool
-    """True where it goes to the machine as it is."""
+    """It goes to the machine as it is."""
     is_plain: bool
     """It travels, and is bounded by its own bytes: nothing about it has to be looked at."""
     writes: bool
@@ -104,83 +58,145 @@ class Plan:
     """Arguments, the name included."""
     most: int
     """The grammar's limit or `ARGUMENTS_MAX`, whichever is less."""
-    before_auth: bool
-    """May be called without having given the password."""
+    take: Take
+    """What is to be done with a call that does not travel."""
+    queue: Queue
+    """What is kept of a call inside MULTI."""
     acts_inside: bool
     """Is not queued inside MULTI."""
-    is_checked: bool
-    """Health checkers type it: a status is answered in Redis' very bytes, which a person can read as well."""
-    cost_us: int
-    """About how long this node is busy with it (most of a machine's commands are bounded by their number)."""
+    refused_inside: bool
+    """Cannot be part of a transaction."""
+    decides: bool
+    """It decides, or shows, how the connection stands: what is behind it in the pipeline waits."""
+    constant_us: int
     connection_us: int
-    """So much more for each connection of this node, because it goes over all of them."""
-    rewrites: bool
-    """Copies the value of its key: costs more the longer that is."""
+    copies_value: bool
+    """What it costs: `trikv.machine.declaration.Cost`."""
+    for_cluster: bool
+    """A node that is stopping refuses it."""
+    refused: Callable[[Caller], None] | None
+    """What that brings with it."""
 
-    def call(self, caller: Any, args: Args) -> Any:
-        """Evaluate a local command."""
-        return self.command.handler(caller, *args[self.command.words :])
+    def cost_us(self, caller: Caller, args: Args, before_bytes: int) -> int:
+        """About how long a node is busy with it; `before_bytes` of arguments come before it in one step."""
+        cost_us = self.constant_us
+        if self.connection_us:
+            cost_us += self.connection_us * len(caller.connections)
+        if self.copies_value:
+            keys = self.command.keys.among(args)
+            copied_bytes = max(map(caller.service.value_bytes, keys), default=0)
+            if before_bytes > _SHORT_BYTES:  # they may have made the value as long as they are
+                copied_bytes += before_bytes
+            cost_us += copied_bytes // COPIED_BYTES_PER_US
+        return cost_us
 
 
-class Plans:
+class Routes:
     """Every command of a node."""
 
     def __init__(self, table: CommandTable) -> None:
         self.table = table
-        self._by_name = {command.name: _plan(command) for command in table}
-        self.by_spelling: dict[bytes, Plan] = {}
-        """Plain commands as they usually arrive, all upper or all lower case: the hot path's one lookup."""
-        containers = {name.partition("|")[0] for name in self._by_name if "|" in name}
-        for name, plan in self._by_name.items():
-            if "|" not in name and name not in containers:
-                self.by_spelling[name.encode()] = plan
-                self.by_spelling[name.lower().encode()] = plan
+        self._by_name = {command.name: _route(command) for command in table}
+        self.by_spelling: dict[bytes, Route] = {
+            spelling: self._by_name[command.name] for spelling, command in table.by_spelling.items()
+        }
+        """Plain commands as they usually arrive: `CommandTable.by_spelling`."""
+        self.plain: dict[bytes, Route] = {
+            spelling: route for spelling, route in self.by_spelling.items() if route.is_plain
+        }
+        """Those of them that nothing has to be looked at in but their arity: the hot path's one lookup."""
 
-    def __iter__(self) -> Iterator[Plan]:
-        return iter(self._by_name.values())
-
-    def name_of(self, args: Args) -> str:
-        """Whose call this is, whatever its arity: ``CONFIG|SET``; empty for what is no command."""
-        command = self.by_spelling.get(args[0]) if args else None
-        if command is not None:
-            return command.command.name
-        words = [text_of(word).upper() for word in args[:2]]
-        named = [self.table.get("|".join(words)), self.table.get(words[0] if words else "")]
-        return next((command.name for command in named if command is not None), "")
-
-    def find(self, args: Args) -> Plan | CommandError:
-        """The plan of a request, or the error Redis gives: an unknown name, a wrong number of arguments."""
+    def find(self, args: Args) -> Route | CommandError:
+        """The route of a request, or the error Redis gives: an unknown name, a wrong number of arguments."""
         command = self.table.find(args)
         if isinstance(command, CommandError):
             return command
         return self._by_name[command.name]
 
 
-def _plan(command: Command) -> Plan:
-    mode = _MODES.get(command.name) or _OF_KIND[command.kind]
-    return Plan(
+def _route(command: Command) -> Route:
+    treatment, cost = command.treatment, command.cost or Cost()
+    assert treatment is None or isinstance(treatment, Treatment)
+    travels = treatment is None and command.by in (By.LOG, By.READ)
+    take = treatment.take if treatment is not None else None
+    queue = treatment.queue if treatment is not None else None
+    return Route(
         command=command,
         name=command.name.lower(),
-        mode=mode,
-        travels=mode in (Mode.WRITE, Mode.READ),
-        is_plain=mode in (Mode.WRITE, Mode.READ) and command.name not in _KEYSPACE_US.keys() | _REWRITING,
-        writes=mode is Mode.WRITE,
+        travels=travels,
+        is_plain=travels and command.cost is None,
+        writes=travels and command.writes,
         least=command.least,
         most=min(command.most, ARGUMENTS_MAX),
-        before_auth=command.name in _BEFORE_AUTH,
-        acts_inside=command.name in _INSIDE_MULTI,
-        is_checked=command.name in _CHECKED,
-        cost_us=_cost_us(command),
-        connection_us=_CONNECTION_US.get(command.name, 0),
-        rewrites=command.name in _REWRITING,
+        take=take or _usual_take(command),
+        queue=queue
+        or (
+            partial(_queue_for_machine, writes=command.writes)
+            if travels
+            else partial(_queue_for_node, command)
+        ),
+        acts_inside=command.inside is Inside.ACTS,
+        refused_inside=command.inside is Inside.REFUSED,
+        decides=command.when is When.ALONE or (treatment is not None and treatment.decides),
+        constant_us=cost.us,
+        connection_us=cost.connection_us,
+        copies_value=cost.copies_value,
+        for_cluster=command.by is not By.NODE or treatment is not None,
+        refused=treatment.refused if treatment is not None else None,
     )
 
 
-def _cost_us(command: Command) -> int:
-    if command.name in _REWRITING:
-        return 0
-    if command.name in _KEYSPACE_US:
-        return _KEYSPACE_US[command.name]
-    if command.name.startswith("COMMAND"):
-        return _ALL_COMMANDS_US
-    return QUICK_US if "fast" in command.flags else _TEXT_US
+def _usual_take(command: Command) -> Take:
+    """What is to be done with a call, by who evaluates it and when."""
+    match command.by:
+        case By.NODE:
+            return partial(_of_when(command.when), command)
+        case By.OPERATION:
+            return partial(_carry_out, command)
+        case By.LOG | By.READ:
+            return _never
+        case _:
+            assert_never(command.by)
+
+
+def _of_when(when: When) -> Callable[[Command, Caller, Turn, Request], Decision]:
+    match when:
+        case When.IN_TURN:
+            return _in_turn
+        case When.AT_ONCE:
+            return _at_once
+        case When.ALONE:
+            return _alone
+        case _:
+            assert_never(when)
+
+
+def _never(_caller: Caller, _turn: Turn, request: Request) -> Decision:
+    raise AssertionError(f"{request.args[0]!r} travels: nothing about it is to be decided")
+
+
+def _in_turn(command: Command, caller: Caller, _turn: Turn, request: Request) -> Decision:
+    return Evaluate(local(command, caller, request))
+
+
+def _at_once(command: Command, caller: Caller, _turn: Turn, request: Request) -> Decision:
+    return Done(command.handler(caller, *request.args[command.words :]))
+
+
+def _alone(command: Command, caller: Caller, turn: Turn, request: Request) -> Decision:
+    return Postpone() if len(turn) else Evaluate(local(command, caller, request), cuts=True)
+
+
+def _carry_out(command: Command, caller: Caller, turn: Turn, request: Request) -> Decision:
+    if len(turn):
+        return Postpone()
+    asked = command.handler(caller, *request.args[command.words :])
+    return Fail(asked) if isinstance(asked, CommandError) else CarryOut(asked)
+
+
+def _queue_for_machine(_caller: Caller, request: Request, *, writes: bool) -> Queued:
+    return Queued(PLAIN_STEP, request.args, writes)
+
+
+def _queue_for_node(command: Command, caller: Caller, request: Request) -> Queued:
+    return Queued(local(command, caller, request), request.args)

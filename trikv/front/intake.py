@@ -9,26 +9,27 @@ from typing import Final, assert_never
 
 import attrs
 
-from trikv.front.commands import config
+from trikv.front.caller import Caller
 from trikv.front.commands.hints import explain
-from trikv.front.dispatch import ARGUMENTS_MAX, COPIED_BYTES_PER_US, QUICK_US, TOO_MANY_ARGUMENTS, Mode, Plan
-from trikv.front.inputs import DISCARDED
-from trikv.front.transaction import (
-    ABORTED,
-    NOT_INSIDE,
-    TOO_MUCH_COPIED,
-    TOO_MUCH_LOCAL,
-    WATCH_INSIDE_MULTI,
-    WATCHED_TOO_MUCH,
-    after_select,
-    after_watch,
+from trikv.front.decisions import (
+    CarryOut,
+    Decision,
+    Done,
+    Evaluate,
+    Execute,
+    Fail,
+    Postpone,
+    Refuse,
+    Send,
 )
-from trikv.front.turn import PLAIN_STEP, Args, Caller, Comment, Known, Local, Raw, Step, Turn
+from trikv.front.dispatch import ARGUMENTS_MAX, TOO_MANY_ARGUMENTS, Route, Routes
+from trikv.front.inputs import DISCARDED
+from trikv.front.slots import PLAIN_STEP, Args, Comment, Known, Local, Raw, Step
+from trikv.front.transaction import NOT_INSIDE, TOO_MUCH_COPIED, TOO_MUCH_LOCAL
+from trikv.front.turn import Turn
 from trikv.host.wire import Wire
-from trikv.machine.errors import DB_INDEX, NOT_INTEGER
-from trikv.machine.keyspace import DATABASES
-from trikv.machine.numerics import parse_integer
-from trikv.machine.replies import OK, QUEUED, CommandError, Reply
+from trikv.machine.declaration import QUICK_US
+from trikv.machine.replies import QUEUED, CommandError
 from trikv.notation import counted
 from trikv.protocol.client import (
     NEED_DATA,
@@ -45,8 +46,6 @@ from trikv.protocol.client import (
 )
 from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 
-_SHORT_BYTES: Final = 64 << 10
-"""A value of so much is copied in the time that a command takes anyway."""
 _EXPLAIN_US: Final = 700
 """Looking for the command that a person may have meant."""
 
@@ -72,10 +71,23 @@ class ConversationLimits:
 class Intake:
     """The reading half of a conversation."""
 
-    __slots__ = ("_bytes", "_cut", "_limits", "_pushed_back", "_tally", "_wire", "caller", "receive")
+    __slots__ = (
+        "_bytes",
+        "_cut",
+        "_limits",
+        "_plain",
+        "_pushed_back",
+        "_routes",
+        "_tally",
+        "_wire",
+        "caller",
+        "receive",
+    )
 
-    def __init__(self, wire: Wire, caller: Caller, limits: ConversationLimits) -> None:
+    def __init__(self, wire: Wire, caller: Caller, routes: Routes, limits: ConversationLimits) -> None:
         self.caller = caller
+        self._routes = routes
+        self._plain = routes.plain
         self._wire = wire
         self._tally = caller.service.statistics.tally
         self._limits = limits
@@ -111,13 +123,13 @@ class Intake:
         self._bytes.drop()
 
     def has_more(self) -> bool:
-        """False where another `gather` would find nothing."""
+        """Whether another `gather` would find something."""
         return not self._bytes.drained or self._pushed_back is not None
 
-    def single(self, data: bytes) -> tuple[Args, Plan] | None:
+    def single(self, data: bytes) -> tuple[Args, Route] | None:
         """Take `data`, which came while nothing was held or in flight.
 
-        Where it is one command for the machine that needs no further look, it is returned: it can do without
+        If it is one command for the machine that needs no further look, it is returned: it can do without
         a turn of its own. Clients that do not pipeline send little else. Otherwise it waits for `gather`.
         """
         caller = self.caller
@@ -126,18 +138,19 @@ class Intake:
         args = self._bytes.single(data)
         if args is None:
             return None
-        # The same questions as in the loop of `_take_run`, which is spared a call for each command.
-        plan = caller.plans.by_spelling.get(args[0])
+        # The same questions as in the loop of `_take_run` and in `_takes_plain`, without a call for each.
+        route = self._plain.get(args[0])
         if (
-            plan is None
-            or not plan.is_plain
-            or not plan.least <= len(args) <= plan.most
-            or not self._takes_plain()
+            route is None
+            or not route.least <= len(args) <= route.most
+            or not connection.authenticated
+            or caller.transactions.open
+            or caller.connections.stopping is not None
         ):
             self._bytes.put_back([args], len(data))
             return None
-        connection.last_command = plan.name
-        return args, plan
+        connection.last_command = route.name
+        return args, route
 
     def gather(self, turn: Turn) -> None:
         """Read requests into `turn` until none is left or something cuts it."""
@@ -176,14 +189,14 @@ class Intake:
         turn.received_bytes += size
         if commands or turn.mixed or len(run) > limits.turn_commands_max or size > limits.turn_bytes_max:
             run = self._part_of(turn, run, size)
-        find = self.caller.plans.by_spelling.get
+        find = self._routes.by_spelling.get
         is_plain = self._takes_plain()
-        plan: Plan | None = None
+        route: Route | None = None
         for at, args in enumerate(run, start=1):
-            plan = find(args[0])
-            if is_plain and plan is not None and plan.is_plain and plan.least <= len(args) <= plan.most:
+            route = find(args[0])
+            if is_plain and route is not None and route.is_plain and route.least <= len(args) <= route.most:
                 commands.append(args)
-                if plan.writes:
+                if route.writes:
                     turn.writes = True
                 else:
                     turn.reads = True
@@ -195,8 +208,8 @@ class Intake:
                 if self._cut or connection.closing or turn.cost_us >= limits.turn_cost_us_max:
                     self._bytes.put_back(run[at:], size)
                     break
-        if plan is not None:
-            connection.last_command = plan.name
+        if route is not None:
+            connection.last_command = route.name
 
     def _part_of(self, turn: Turn, run: list[Args], size: int) -> list[Args]:
         """As much of `run` as `turn` has room for; the rest is put back.
@@ -216,7 +229,7 @@ class Intake:
         return part
 
     def _takes_plain(self) -> bool:
-        """True where nothing but its arity has to be looked at in a command for the machine."""
+        """Whether nothing but its arity has to be looked at in a command for the machine."""
         caller = self.caller
         return (
             caller.connection.authenticated
@@ -224,188 +237,118 @@ class Intake:
             and caller.connections.stopping is None
         )
 
-    def _take_long(self, turn: Turn, request: Request, plan: Plan, size: int) -> None:
+    def _take_long(self, turn: Turn, request: Request, route: Route, size: int) -> None:
         """A command that makes `turn` longer than it should be: refused, left for the next turn, or alone."""
-        if plan.writes and size > self._limits.entry_bytes_max:
+        if route.writes and size > self._limits.entry_bytes_max:
             self._refuse(turn, request, _too_large(size, self._limits.entry_bytes_max))
         elif len(turn):
             self._push_back(request)
         else:
-            turn.add_command(request.args, Step(request.typed, request.args), writes=plan.writes)
+            turn.add_command(request.args, Step(request.typed, request.args), writes=route.writes)
             self._cut = True
 
     def _take(self, turn: Turn, request: Request) -> None:
         """Any request but the plain ones: find what is to be done with it."""
-        plan = self.caller.plans.find(request.args)
+        route = self._routes.find(request.args)
         stopping = self.caller.connections.stopping
-        if isinstance(plan, CommandError):
-            self._refuse(turn, request, plan)
+        if isinstance(route, CommandError):
+            self._refuse(turn, request, route)
             return
-        self.caller.connection.last_command = plan.name
+        self.caller.connection.last_command = route.name
         if len(request.args) > ARGUMENTS_MAX:
             self._refuse(turn, request, TOO_MANY_ARGUMENTS)
-        elif not (self.caller.connection.authenticated or plan.before_auth):
+        elif not (self.caller.connection.authenticated or route.command.before_auth):
             self._refuse(turn, request, self.caller.connections.refusal)
-        elif self.caller.transactions.open and not plan.acts_inside:
-            self._queue(turn, request, plan)
-        elif stopping is not None and plan.mode in (Mode.WRITE, Mode.READ, Mode.ACTION, Mode.SPECIAL):
+        elif self.caller.transactions.open and not route.acts_inside:
+            self._queue(turn, request, route)
+        elif stopping is not None and route.for_cluster:
             self._refuse(turn, request, CommandError(f"CLUSTERDOWN {stopping}; nothing was done"))
-            if plan.command.name == "EXEC":
-                self.caller.transactions.reset()
+            if route.refused is not None:
+                route.refused(self.caller)
         else:
-            self._plan(turn, request, plan)
+            self._decide(turn, request, route)
 
-    def _plan(self, turn: Turn, request: Request, plan: Plan) -> None:
+    def _decide(self, turn: Turn, request: Request, route: Route) -> None:
         args, typed = request.args, request.typed
-        if not plan.is_plain:  # those are bounded by their number and bytes
-            turn.cost_us += self._cost_us(plan, args, turn.argument_bytes())
-        match plan.mode:
-            case Mode.WRITE | Mode.READ:
-                size = sum(map(len, args))
-                if turn.argument_bytes() + size > self._limits.turn_bytes_max:
-                    self._take_long(turn, request, plan, size)
-                else:
-                    turn.add_command(args, Step(typed, args), writes=plan.writes)
-            case Mode.LOCAL:
-                turn.add(Local(plan, args, typed))
-            case Mode.IMMEDIATE:
-                reply = plan.call(self.caller, args)
-                self._tally.answered(plan.command.name, reply)
-                turn.add(Known(reply, typed, args))
-            case Mode.BARRIER:
-                if len(turn):
-                    self._push_back(request)
-                else:
-                    turn.add(Local(plan, args, typed))
-                    self._cut = True
-            case Mode.ACTION:
-                self._act(turn, request, plan)
-            case Mode.SPECIAL:
-                self._plan_special(turn, request, plan)
-            case _:
-                assert_never(plan.mode)
-
-    def _plan_special(self, turn: Turn, request: Request, plan: Plan) -> None:
-        match plan.command.name:
-            case "EXEC":
-                self._exec(turn, request, plan)
-            case "WATCH":
-                self._watch(turn, request)
-            case "SELECT":
-                self._select(turn, request)
-            case "CONFIG|SET":
-                self._config_set(turn, request, plan)
-            case name:
-                raise AssertionError(f"{name} is planned as special, but nothing treats it")
-
-    # Commands that the conversation treats itself.
-
-    def _queue(self, turn: Turn, request: Request, plan: Plan) -> None:
-        """Inside MULTI: keep the command for EXEC."""
-        args, typed, transactions = request.args, request.typed, self.caller.transactions
-        size = sum(map(len, args)) + ARGUMENT_BYTES * len(args)
-        if plan.mode is Mode.ACTION or transactions.aborted is not None:
-            self._refuse(turn, request, DISCARDED if transactions.aborted is not None else NOT_INSIDE)
+        if not route.is_plain:  # those are bounded by their number and bytes
+            turn.cost_us += route.cost_us(self.caller, args, turn.argument_bytes())
+        if not route.travels:
+            self._do(turn, request, route, route.take(self.caller, turn, request))
             return
-        if transactions.argument_bytes + size > self._limits.entry_bytes_max:
-            self._refuse(
-                turn, request, _too_large(transactions.argument_bytes + size, self._limits.entry_bytes_max)
-            )
+        size = sum(map(len, args))
+        if turn.argument_bytes() + size > self._limits.turn_bytes_max:
+            self._take_long(turn, request, route, size)
+        else:
+            turn.add_command(args, Step(typed, args), writes=route.writes)
+
+    def _do(self, turn: Turn, request: Request, route: Route, decision: Decision) -> None:
+        """Do what was decided for a command that does not travel as it is."""
+        match decision:
+            case Evaluate():
+                turn.add(decision.slot)
+                self._cut |= decision.cuts
+            case Done():
+                self._tally.answered(route.command.name, decision.reply)
+                turn.add(Known(decision.reply, request.typed, request.args))
+            case Fail():
+                self._fail(turn, request, decision.error)
+            case Refuse():
+                self._refuse(turn, request, decision.error)
+            case Postpone():
+                self._push_back(request)
+            case Send():
+                step = Step(request.typed, decision.args, decision.after)
+                turn.add_command(decision.command, step, writes=decision.writes)
+                self._cut |= decision.cuts
+            case CarryOut():
+                turn.operation = (route.command.name, decision.asked)
+                self._cut = True
+            case Execute():
+                self._execute(turn, request, route)
+            case _:
+                assert_never(decision)
+
+    def _queue(self, turn: Turn, request: Request, route: Route) -> None:
+        """Inside MULTI: keep the command for EXEC."""
+        args, transactions, limits = request.args, self.caller.transactions, self._limits
+        size = sum(map(len, args)) + ARGUMENT_BYTES * len(args)
+        if transactions.aborted is not None:
+            self._refuse(turn, request, DISCARDED)
+            return
+        if route.refused_inside:
+            self._refuse(turn, request, NOT_INSIDE)
+            return
+        if transactions.argument_bytes + size > limits.entry_bytes_max:
+            error = _too_large(transactions.argument_bytes + size, limits.entry_bytes_max)
+            self._refuse(turn, request, error)
             return
         if transactions.arguments + len(args) + 1 > ARGUMENTS_MAX:
             self._refuse(turn, request, TOO_MANY_ARGUMENTS)
             return
-        writes = plan.writes
-        slot: Step | Local = Step() if plan.travels else Local(plan, args, typed)
-        if plan.command.name == "SELECT":
-            transactions.decides = True
-            slot = Step(args=args, after=after_select)
-        elif plan.command.name == "CONFIG|SET":
-            # A faulty one is queued as well, as in Redis: its error is then its reply.
-            _, command = config.split(self.caller, args)
-            if command is not None:
-                slot = Step(args=args[2:], after=config.after_maxmemory)
-                args, writes = command, True
-        if isinstance(slot, Local) or (plan.travels and not plan.is_plain):
-            cost_us = self._cost_us(plan, args, transactions.argument_bytes)
+        queued = route.queue(self.caller, request)
+        if isinstance(queued.slot, Local) or (route.travels and not route.is_plain):
+            cost_us = route.cost_us(self.caller, args, transactions.argument_bytes)
             # The first may take longer than a turn, as it may outside: INFO does, with many connections.
-            if transactions.cost_us and transactions.cost_us + cost_us > self._limits.turn_cost_us_max:
-                self._refuse(turn, request, TOO_MUCH_COPIED if plan.rewrites else TOO_MUCH_LOCAL)
+            if transactions.cost_us and transactions.cost_us + cost_us > limits.turn_cost_us_max:
+                self._refuse(turn, request, TOO_MUCH_COPIED if route.copies_value else TOO_MUCH_LOCAL)
                 return
             transactions.cost_us += cost_us
-        transactions.decides |= plan.mode is Mode.BARRIER
-        transactions.queue(args, slot, size, writes=writes)
+        transactions.decides |= route.decides
+        transactions.queue(queued.command, queued.slot, size, writes=queued.writes)
         turn.cost_us += QUICK_US
-        turn.add(Known(QUEUED, typed))
+        turn.add(Known(QUEUED, request.typed))
 
-    def _exec(self, turn: Turn, request: Request, plan: Plan) -> None:
+    def _execute(self, turn: Turn, request: Request, route: Route) -> None:
         transactions = self.caller.transactions
-        if not transactions.open:
-            self._fail(turn, request, plan.call(self.caller, request.args))
-        elif transactions.spoiled or transactions.aborted is not None:
-            error = transactions.aborted or ABORTED
-            transactions.reset()
-            self._tally.failed("EXEC", error)
-            turn.add(Known(error, request.typed))
-        elif turn.commands and (
+        if turn.commands and (
             turn.argument_bytes() + transactions.argument_bytes > self._limits.turn_bytes_max
         ):
             self._push_back(request)
-        else:
-            # Whether a SELECT inside took place is known with the answer; only then the next can be read.
-            self._cut = transactions.decides
-            turn.cost_us += transactions.cost_us
-            transactions.execute(turn, typed=request.typed)
-
-    def _watch(self, turn: Turn, request: Request) -> None:
-        if self.caller.transactions.open:
-            self._tally.failed("WATCH", WATCH_INSIDE_MULTI)
-            turn.add(Known(WATCH_INSIDE_MULTI, request.typed))
-        elif not self.caller.transactions.may_watch(request.args[1:]):
-            self._refuse(turn, request, WATCHED_TOO_MUCH)
-        else:
-            turn.add_command(request.args, Step(request.typed, request.args, after_watch), writes=False)
-            # An EXEC behind it must know the versions.
-            self._cut = True
-
-    def _select(self, turn: Turn, request: Request) -> None:
-        """The database of what follows; it travels only where commands of another database go before it."""
-        word = request.args[1]
-        database = parse_integer(word)
-        if database is None:
-            self._fail(turn, request, NOT_INTEGER)
             return
-        if not 0 <= database < DATABASES:
-            self._fail(turn, request, DB_INDEX)
-            return
-        self.caller.connection.database = database
-        if turn.commands:
-            turn.add_command((b"SELECT", word), Step(request.typed, request.args, _always_ok), writes=False)
-        else:
-            turn.database = database
-            self._tally.answered("SELECT", OK)
-            turn.add(Known(OK, request.typed, request.args))
-
-    def _config_set(self, turn: Turn, request: Request, plan: Plan) -> None:
-        error, command = config.split(self.caller, request.args)
-        if error is not None:
-            self._fail(turn, request, error)
-        elif command is None:
-            turn.add(Local(plan, request.args, request.typed))
-        else:
-            step = Step(request.typed, request.args[2:], config.after_maxmemory)
-            turn.add_command(command, step, writes=True)
-
-    def _act(self, turn: Turn, request: Request, plan: Plan) -> None:
-        if len(turn):
-            self._push_back(request)
-            return
-        error = plan.call(self.caller, request.args)
-        if error is not None:
-            self._fail(turn, request, error)
-            return
-        self._cut = True
-        turn.operation = (plan.command.name, request.args[1:])
+        # Whether a SELECT inside took place is known with the answer; only then the next can be read.
+        self._cut = transactions.decides
+        turn.cost_us += transactions.cost_us
+        turn.add_transaction(transactions.take(), name=route.command.name, typed=request.typed)
 
     def _take_other(self, turn: Turn, event: ClientEvent) -> None:
         """What came was no request."""
@@ -434,28 +377,18 @@ class Intake:
             case _:
                 assert_never(event)
 
-    def _cost_us(self, plan: Plan, args: Args, before_bytes: int) -> int:
-        """About how long a node is busy with it; `before_bytes` of arguments come before it in one step."""
-        cost_us = plan.cost_us + plan.connection_us * len(self.caller.connections)
-        if plan.rewrites:
-            copied_bytes = self.caller.service.value_bytes(args[1])
-            if before_bytes > _SHORT_BYTES:  # they may have made the value as long as they are
-                copied_bytes += before_bytes
-            cost_us += copied_bytes // COPIED_BYTES_PER_US
-        return cost_us
-
     def _push_back(self, request: Request) -> None:
         self._pushed_back = request
         self._cut = True
 
     def _refuse(self, turn: Turn, request: Request, error: CommandError) -> None:
         """Not carried out: an error at once; inside MULTI it also spoils the transaction."""
-        self._tally.rejected(self.caller.plans.name_of(request.args) or None, error)
+        self._tally.rejected(self.caller.table.name_of(request.args) or None, error)
         self._answer_with(turn, request, error)
 
     def _fail(self, turn: Turn, request: Request, error: CommandError) -> None:
         """Carried out here and now, and it failed."""
-        self._tally.failed(self.caller.plans.name_of(request.args), error)
+        self._tally.failed(self.caller.table.name_of(request.args), error)
         self._answer_with(turn, request, error)
 
     def _answer_with(self, turn: Turn, request: Request, error: CommandError) -> None:
@@ -463,13 +396,8 @@ class Intake:
         turn.cost_us += QUICK_US
         if request.typed:
             turn.cost_us += _EXPLAIN_US
-            error = explain(self.caller.plans, request.args, error)
+            error = explain(self.caller.table, request.args, error)
         turn.add(Known(error, request.typed))
-
-
-def _always_ok(_caller: Caller, _args: Args, _reply: Reply) -> Reply:
-    """SELECT was checked when it was read and holds for what follows, even where its turn failed."""
-    return OK
 
 
 def _too_large(size: int, bytes_max: int) -> CommandError:

@@ -5,7 +5,7 @@ else flows back. All calls are synchronous and return at once.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import attrs
 import msgspec
@@ -37,13 +37,50 @@ class Work(msgspec.Struct, gc=False):
     the selected database as it is. Such works may share a proposal. 0 where it travels alone."""
 
 
+@attrs.frozen
+class Backup:
+    """Write all keys to a document on this node's disk."""
+
+
+@attrs.frozen
+class Save:
+    """Write a snapshot on this node's disk."""
+
+    in_background: bool
+    """Answer before it is written."""
+
+
+@attrs.frozen
+class Digest:
+    """Tell the applied index and a hash of the state."""
+
+
+@attrs.frozen
+class Wait:
+    """Tell how many other voters hold the connection's last write on disk."""
+
+    replicas: int
+    """Enough of them end the waiting."""
+    timeout_ms: int
+    """So does this time; 0: none does."""
+
+
+@attrs.frozen
+class Shutdown:
+    """Stop this node in order."""
+
+
+Asked: TypeAlias = Backup | Save | Digest | Wait | Shutdown
+"""What a node carries out off the hot path, for one client."""
+
+
 @attrs.define(eq=False)
 class Operation:
-    """A command that is carried out by this node and takes time: after a read barrier, off the hot path."""
+    """A command that is carried out by this node and takes time."""
 
     name: str
-    """BACKUP, SAVE, BGSAVE, DIGEST, SHUTDOWN or WAIT."""
-    args: tuple[bytes, ...]
+    """Of the command, as it is counted."""
+    asked: Asked
     answered: Callable[[Reply], None]
     last_write: object = None
     """WAIT: the token of the connection's last write (`Service.write_token`), None before any."""
@@ -137,7 +174,10 @@ class Service(Protocol):
         """For the time that a command takes."""
 
     def value_bytes(self, key: bytes) -> int:
-        """How long the value of `key` is in this node's state, in whatever database it is longest."""
+        """For what a command costs that copies it: how long the value of `key` is in this node's state.
+
+        The longest of all databases: which one is selected then, only the log will tell.
+        """
 
     def next_connection_id(self) -> int:
         """CLIENT ID: counts up from 1."""

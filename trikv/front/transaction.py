@@ -4,12 +4,18 @@ Commands are checked when they are queued, so that what EXEC sends can only fail
 commands may be queued too: the machine never sees them, their replies are woven in at their place.
 """
 
+from typing import Final
+
+import attrs
+
 from trikv.front import inputs
-from trikv.front.turn import CHECK_ONLY, Args, Caller, Exec, Local, Step, Turn
-from trikv.machine.batch import Transaction, Watch
-from trikv.machine.replies import OK, CommandError, Reply
+from trikv.front.slots import Args, Local, Step
+from trikv.machine.batch import Watch
+from trikv.machine.replies import CommandError
 from trikv.protocol.events import REQUEST_BYTES
 
+CHECK_ONLY: Final[Args] = (b"DBSIZE",)
+"""Asked of the machine by an EXEC that only has watches to check; nobody is shown the answer."""
 WATCHED_KEYS_MAX = 4096
 WATCHED_BYTES_MAX = 1 << 20
 """Watches travel in the entry; a client that watches more wants a lock, not a transaction."""
@@ -29,6 +35,18 @@ TOO_MUCH_COPIED = CommandError(
     "ERR too many APPEND or SETRANGE of long values inside a transaction: each copies the whole value"
 )
 NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
+
+
+@attrs.frozen
+class Taken:
+    """What EXEC takes of a connection's transaction."""
+
+    commands: tuple[Args, ...]
+    """For the machine; none if nothing was queued for it and nothing is watched."""
+    inner: tuple[Step | Local, ...]
+    """A slot for each queued command."""
+    watches: tuple[Watch, ...]
+    writes: bool
 
 
 class Transactions:
@@ -120,25 +138,22 @@ class Transactions:
             self.commands.append(args)
             self.writes = self.writes or writes
 
-    def execute(self, turn: Turn, *, typed: bool) -> None:
-        """EXEC: put the queue into `turn` as one step, unless it was spoiled."""
-        commands = self.commands
+    def take(self) -> Taken:
+        """EXEC: all that was queued, to be carried out as one step. Nothing of it stays here."""
         watches = tuple(
             Watch(database, key, version)
             for database, versions in self.watched.items()
             for key, version in versions.items()
         )
+        commands = tuple(self.commands)
         if watches and not commands:
-            commands = [CHECK_ONLY]
-        turn.add(Exec(tuple(self.inner), bool(commands), typed))
-        if commands:
-            turn.transactions.append(Transaction(len(turn.commands), len(commands), watches))
-            turn.commands.extend(commands)
-            turn.writes = turn.writes or self.writes
+            commands = (CHECK_ONLY,)
+        taken = Taken(commands, tuple(self.inner), watches, self.writes)
         self.reset()
+        return taken
 
     def may_watch(self, keys: Args) -> bool:
-        """True while the limits leave room for `keys`."""
+        """Whether the limits leave room for `keys`."""
         keys_bytes = self.watched_bytes + sum(map(len, keys))
         return self.watched_count + len(keys) <= WATCHED_KEYS_MAX and keys_bytes <= WATCHED_BYTES_MAX
 
@@ -150,19 +165,3 @@ class Transactions:
                 watched[key] = version
                 self.watched_count += 1
                 self.watched_bytes += len(key)
-
-
-def after_select(caller: Caller, args: Args, reply: Reply) -> Reply:
-    """SELECT inside a transaction counts only if the transaction took place."""
-    if reply == OK:
-        caller.connection.database = int(args[1])
-    return reply
-
-
-def after_watch(caller: Caller, args: Args, reply: Reply) -> Reply:
-    """The machine's WATCH answers versions; the client's answers OK."""
-    if not isinstance(reply, list):
-        return reply
-    versions = [version for version in reply if isinstance(version, int)]
-    caller.transactions.watch(caller.connection.database, args[1:], versions)
-    return OK

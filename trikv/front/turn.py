@@ -1,100 +1,24 @@
 """What one turn of a conversation asks and answers: commands for the machine, and a slot for every reply.
 
-Replies leave in the order of the requests, whoever computes them. A `Turn` keeps that order: each request
-adds one slot, and `Turn.replies` fills the slots when the machine has answered its steps.
+Each request adds one slot (`trikv.front.slots`), and `Turn.replies` fills the slots when the machine has
+answered its steps.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from collections.abc import Iterator
+from typing import Final, assert_never
 
-import attrs
 import msgspec
 
+from trikv.front.caller import Caller
 from trikv.front.inputs import REFUSED
+from trikv.front.seam import Asked
+from trikv.front.slots import PLAIN_STEP, Args, Comment, Exec, Known, Local, Raw, Slot, Step
+from trikv.front.transaction import CHECK_ONLY, Taken
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
+from trikv.machine.table import CommandTable
 from trikv.protocol.events import REQUEST_BYTES, memory_of
 
-if TYPE_CHECKING:
-    from trikv.front.connections import Connection, Connections
-    from trikv.front.dispatch import Plan, Plans
-    from trikv.front.seam import Service
-    from trikv.front.transaction import Transactions
-
-Args: TypeAlias = tuple[bytes, ...]
-
-
-@attrs.define(eq=False)
-class Caller:
-    """Whose command it is: all that a handler of a local command may look at and change."""
-
-    connection: "Connection"
-    transactions: "Transactions"
-    connections: "Connections"
-    service: "Service"
-    plans: "Plans"
-
-
-After: TypeAlias = Callable[[Caller, Args, Reply], Reply]
-
-
-class Step(msgspec.Struct, frozen=True):
-    """The reply is the machine's for the next step."""
-
-    typed: bool = False
-    args: Args = ()
-    after: After | None = None
-    """Makes the client's reply of the machine's: WATCH notes the versions and answers OK."""
-
-
-class Known(msgspec.Struct, frozen=True):
-    """The reply was known when the request was read: errors, QUEUED, the OK of MULTI."""
-
-    reply: Reply
-    typed: bool
-    args: Args = ()
-
-
-class Local(msgspec.Struct, frozen=True):
-    """A local command, evaluated when the commands before it have been answered."""
-
-    plan: "Plan"
-    args: Args
-    typed: bool
-
-
-class Raw(msgspec.Struct, frozen=True, gc=False):
-    """Bytes to send as they are, among the replies: a comment line, a refusal."""
-
-    data: bytes
-
-
-class Comment(msgspec.Struct, frozen=True, gc=False):
-    """A ``#`` line for a person; dropped if a program has shown itself by the time it would be sent.
-
-    ``redis-cli --pipe`` of an empty file begins with an empty line.
-    """
-
-    data: bytes
-
-
-class Exec(msgspec.Struct, frozen=True):
-    """A transaction: one step of the machine whose list gets the replies of local commands woven in."""
-
-    inner: tuple[Step | Local, ...]
-    travels: bool
-    """False where nothing in it is for the machine: it takes no step."""
-    typed: bool
-
-
-Slot: TypeAlias = Step | Known | Local | Raw | Comment | Exec
-
-PLAIN_STEP: Final = Step()
-"""The slot of nearly every command there is: RESP, the machine's reply as it is."""
-
-
-CHECK_ONLY: Final[Args] = (b"DBSIZE",)
-"""Asked of the machine by an EXEC that only has watches to check; nobody is shown the answer."""
 _NULL_ARRAY: Final = b"*-1\r\n"
 """RESP2 has two nulls; a refused EXEC is the one place where Redis uses this one."""
 
@@ -106,18 +30,18 @@ class Turn(msgspec.Struct):
     commands: list[Args] = []
     transactions: list[Transaction] = []
     slots: list[Slot] = []
-    """One for each request, in order; kept only where `mixed`."""
-    operation: tuple[str, Args] | None = None
-    """An operation of the node with its arguments; such a turn holds nothing else."""
+    """One for each request, in order; kept only if `mixed`."""
+    operation: tuple[str, Asked] | None = None
+    """A command's name and what it asks this node to carry out; such a turn holds nothing else."""
     cost_us: int = 0
     """About how long this node itself will be busy with it."""
     writes: bool = False
     reads: bool = False
-    """Some command only reads; not kept where the turn is `mixed`."""
+    """Some command only reads; not kept if the turn is `mixed`."""
     received_bytes: int = 0
     """What was received for it came to so many bytes or less, unless it is `mixed`."""
     mixed: bool = False
-    """True where some slot would not be `PLAIN_STEP`; where all are, encoding is one call."""
+    """Some slot would not be `PLAIN_STEP`; while all are, encoding is one call."""
     counted: int = 0
     """Commands that are in `counted_bytes`."""
     counted_bytes: int = 0
@@ -167,18 +91,26 @@ class Turn(msgspec.Struct):
         self.commands.append(args)
         self.writes = self.writes or writes
 
+    def add_transaction(self, taken: Taken, *, name: str, typed: bool) -> None:
+        """The next request is EXEC: what was queued is one step, if anything in it is for the machine."""
+        self.add(Exec(name, taken.inner, bool(taken.commands), typed))
+        if taken.commands:
+            self.transactions.append(Transaction(len(self.commands), len(taken.commands), taken.watches))
+            self.commands.extend(taken.commands)
+            self.writes = self.writes or taken.writes
+
     @property
     def is_single(self) -> bool:
-        """True for what stands for any plain command that travels alone."""
+        """Whether it stands for any plain command that travels alone."""
         return self is SINGLE_READ or self is SINGLE_WRITE
 
-    def step_names(self, plans: "Plans") -> list[str]:
-        """The command of each reply that the machine would give, but for EXEC, which counts itself."""
+    def step_names(self, table: CommandTable) -> list[str]:
+        """The command of each reply that the machine would give, except EXEC, which counts itself."""
         names: list[str] = []
         position = 0
         for transaction in [*self.transactions, None]:
             end = len(self.commands) if transaction is None else transaction.start
-            names += map(plans.name_of, self.commands[position:end])
+            names += map(table.name_of, self.commands[position:end])
             if transaction is not None:
                 position = transaction.start + transaction.count
         return names
@@ -197,7 +129,7 @@ class Turn(msgspec.Struct):
                     reply = answered[step]
                     step += 1
                     if slot.after is not None:
-                        reply = slot.after(caller, slot.args, reply)
+                        reply = slot.after(reply)
                     yield reply, slot.typed, slot.args
                 case Known():
                     yield slot.reply, slot.typed, slot.args
@@ -230,9 +162,9 @@ SINGLE_WRITE: Final = Turn(0, [()], writes=True)
 def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
     tally = caller.service.statistics.tally
     if outcome is REFUSED:
-        tally.rejected("EXEC", REFUSED)
+        tally.rejected(slot.name, REFUSED)
         return
-    tally.answered("EXEC", outcome)
+    tally.answered(slot.name, outcome)
     if slot.travels and isinstance(outcome, list) and not any(isinstance(one, Step) for one in slot.inner):
         tally.take_back(CHECK_ONLY[0].decode())
 
@@ -240,8 +172,8 @@ def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
 def _evaluate(slot: Local, caller: Caller) -> Reply:
     service = caller.service
     began_us = service.boot_us()
-    reply: Reply = slot.plan.call(caller, slot.args)
-    service.statistics.tally.answered(slot.plan.command.name, reply, service.boot_us() - began_us)
+    reply = slot.call()
+    service.statistics.tally.answered(slot.name, reply, service.boot_us() - began_us)
     return reply
 
 
@@ -260,5 +192,5 @@ def _woven(inner: tuple[Step | Local, ...], caller: Caller, outcome: Reply) -> R
             woven.append(_evaluate(slot, caller))
         else:
             reply = next(machine)
-            woven.append(reply if slot.after is None else slot.after(caller, slot.args, reply))
+            woven.append(reply if slot.after is None else slot.after(reply))
     return woven

@@ -20,7 +20,9 @@ only where the client is, so other replicas skip them and must not miss them.
 ``keyspace``    the databases together; ``database``: one, its buckets and scans; ``account``: what they share
 ``memory``      what a key is charged, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
 ``features``    the level of rules that a cluster was founded at; ``tally``: counts, which are no state
-``table``       commands by name, their grammar read from the handlers' signatures
+``table``       commands by name; ``declaration``: what a command is, said once
+``grammar``     a handler's signature, read; ``keyspec``: where keys are; ``arguments``: a usage, read
+``telling``     Redis' flags, ACL categories and group of a command, for clients
 ``commands/``   one module a family
 ``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one
 ``digest``      the hash of all state, only changed buckets anew

@@ -7,13 +7,15 @@ import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
 from trikv.machine.codec import Settings
+from trikv.machine.commands import TABLE
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
-from trikv.machine.evaluation import ORIGIN, REPLICA, Evaluator, Poisoned, View
+from trikv.machine.evaluation import ORIGIN, READER, REPLICA, Evaluator, Poisoned, View
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
+from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 from trikv.machine.walk import Walk
 
@@ -28,11 +30,12 @@ class Machine:
 
     __slots__ = ("_origins", "evaluator", "index", "space")
 
-    def __init__(self) -> None:
+    def __init__(self, table: CommandTable = TABLE) -> None:
+        """`table`: the commands that it evaluates, the same on every replica."""
         self.index = 0
         """The last applied entry."""
         self.space = Keyspace()
-        self.evaluator = Evaluator(self.space)
+        self.evaluator = Evaluator(self.space, table)
         self._origins = Origins()
 
     # What may be asked.
@@ -124,7 +127,7 @@ class Machine:
         space = self.space
         now_ms = space.account.now
         space.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
-        return self.evaluator.read(db, commands, transactions)
+        return self.evaluator.run(db, commands, transactions, READER)
 
     # What changes it.
 
@@ -237,7 +240,7 @@ class Machine:
         check_level(settings.feature_level)
         machine = cls()
         machine.space = space
-        machine.evaluator = Evaluator(space)
+        machine.evaluator = Evaluator(space, TABLE)
         machine.index = machine.evaluator.index = settings.index
         account = space.account
         account.feature_level = settings.feature_level

@@ -1,113 +1,18 @@
-"""The command table: the signature of a handler is the grammar of its command.
+"""The command table: declarations by name, and the lookup of a request.
 
-`CommandTable.command` reads name, arity, key positions, usage and help from the function it decorates, so
-that none of them is typed twice. The class knows nothing of the machine: a node keeps its local commands
-(PING, INFO, CLIENT ...) in a table of its own and merges the two for COMMAND and help.
-
-How a signature is read: the first parameter is what the handler works on and no argument of the command (if
-it is called ``space``, the handler wants all databases rather than the selected one); parameters annotated
-`Key` are keys; ``*more`` makes the arity open. The docstring's first line is the help.
+The class knows nothing of the machine: a node keeps the commands that it answers by itself (PING, INFO,
+CLIENT ...) in a table of its own and merges the two.
 """
 
-import enum
-import inspect
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NewType, TypeAlias
+from typing import Final, Unpack
 
-import attrs
-
+from trikv.machine.declaration import Command, Container, Handler, Said, declared
 from trikv.machine.errors import text_of, wrong_arity
-from trikv.machine.memory import growth_bound
 from trikv.machine.replies import CommandError
 
-Key = NewType("Key", bytes)
-"""Annotates the parameters that are keys."""
-
-Handler: TypeAlias = Callable[..., Any]
-Run: TypeAlias = Callable[[Any, Sequence[Sequence[bytes]]], int]
-Extra: TypeAlias = Callable[[Sequence[bytes]], int]
-
-_MANY = 1 << 31
-_SHOWN_BYTES_MAX = 128
+_SHOWN_BYTES_MAX: Final = 128
 """Redis shows this much of an unknown command and of its arguments."""
-
-
-class Kind(enum.Enum):
-    """Where a command is evaluated (PROTOCOL 6)."""
-
-    WRITE = "write"
-    """By every replica, at its place in the log."""
-    READ = "read"
-    """By the origin alone; never changes state."""
-    LOCAL = "local"
-    """By the origin's node; never feeds state. The machine's own table has one, SELECT."""
-
-
-@attrs.frozen
-class Keys:
-    """Which arguments are keys, as COMMAND INFO tells it: 0, 0, 0 where none is."""
-
-    first: int = 0
-    """Position of the first key; the command's name is position 0."""
-    last: int = 0
-    """Position of the last; -1: up to the end."""
-    step: int = 0
-
-
-@attrs.frozen
-class Command:
-    """All that is known about a command."""
-
-    name: str
-    """Upper case; ``CONFIG|SET`` for a subcommand."""
-    kind: Kind
-    arity: int
-    """Redis' way: the exact number of arguments, name included; negative where it is the least."""
-    flags: tuple[str, ...]
-    """For COMMAND INFO: write, readonly, denyoom, fast."""
-    keys: Keys
-    summary: str
-    """One line for help."""
-    group: str
-    """The family, for help: string, keys, expiry, ..."""
-    usage: str
-    """``SET key value [NX|XX]``."""
-    handler: Handler
-    of_two: Handler
-    """Called for two arguments exactly: the handler, or what does the same in less time."""
-    of_key: Handler | None
-    """Answers a key's value, None if there is none, looks at nothing else and cannot fail: what a lone read
-    may call instead, and count."""
-    of_run: Run | None
-    """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
-    words: int
-    """Arguments that make the name: 2 for a subcommand."""
-    whole: bool
-    """The handler takes the keyspace, not the selected database."""
-    plain: bool
-    """Neither a subcommand nor `whole`: the selected database, then all that follows the name."""
-    denies_oom: bool
-    """Refused outright while the account is over the cap."""
-    grows: bool
-    """A call may add to the account."""
-    grows_more: Extra | None
-    """From the arguments (name included): bytes that a call may add beyond its arguments."""
-    least: int
-    most: int
-
-    def growth_bound(self, args: Sequence[bytes]) -> int:
-        """Bytes that this call adds to the account at most."""
-        if not self.grows:
-            return 0
-        bound = growth_bound(args, len(self.keys_of(args)))
-        return bound if self.grows_more is None else bound + self.grows_more(args)
-
-    def keys_of(self, args: Sequence[bytes]) -> Sequence[bytes]:
-        """The keys among `args`."""
-        if not self.keys.step:
-            return ()
-        end = len(args) if self.keys.last < 0 else self.keys.last + 1
-        return args[self.keys.first : end : self.keys.step]
 
 
 class CommandTable:
@@ -117,7 +22,8 @@ class CommandTable:
         self._commands: dict[str, Command] = {}
         self.by_spelling: dict[bytes, Command] = {}
         """Plain commands by the usual spellings, all upper and all lower case: the hot paths' one lookup."""
-        self._containers: set[str] = set()
+        self._containers: dict[str, Container] = {}
+        """What has subcommands."""
 
     def __iter__(self) -> Iterator[Command]:
         """In the order of names."""
@@ -131,6 +37,18 @@ class CommandTable:
         """The command of that name, in any case; ``CONFIG|SET`` names a subcommand."""
         return self._commands.get(name.upper())
 
+    def container(self, name: str) -> Container | None:
+        """What is told of a name, in any case, that has subcommands; None for any other."""
+        return self._containers.get(name.upper())
+
+    def containers(self) -> list[Container]:
+        """What is told of every name that has subcommands."""
+        return list(self._containers.values())
+
+    def subcommands(self, name: str) -> list[Command]:
+        """The subcommands of `name`, which is in upper case, in order."""
+        return [command for command in self if command.name.startswith(f"{name}|")]
+
     def find(self, args: Sequence[bytes]) -> Command | CommandError:
         """The command that `args` calls with an arity it allows, or Redis' error."""
         if not args:
@@ -142,14 +60,14 @@ class CommandTable:
             return command
         return wrong_arity(command.name)
 
-    def is_write(self, args: Sequence[bytes]) -> bool:
-        """True where these `args` belong in the log. CONFIG SET does for maxmemory alone (PROTOCOL 22)."""
-        command = self.find(args)
-        if isinstance(command, CommandError):
-            return False
-        if command.name == "CONFIG|SET":
-            return any(parameter.lower() == b"maxmemory" for parameter in args[2::2])
-        return command.kind is Kind.WRITE
+    def name_of(self, args: Sequence[bytes]) -> str:
+        """Whose call this is, whatever its arity: ``CONFIG|SET``; empty for what is no command."""
+        command = self.by_spelling.get(args[0]) if args else None
+        if command is not None:
+            return command.name
+        words = [text_of(word).upper() for word in args[:2]]
+        named = [self.get("|".join(words)), self.get(words[0] if words else "")]
+        return next((command.name for command in named if command is not None), "")
 
     def merged_with(self, other: "CommandTable") -> "CommandTable":
         """A new table with both; where both name a command, it is the `other`'s."""
@@ -157,6 +75,8 @@ class CommandTable:
         for table in (self, other):
             for command in table:
                 merged.add(command)
+            for container in table.containers():
+                merged.add_container(container)
         return merged
 
     def add(self, command: Command) -> None:
@@ -164,7 +84,7 @@ class CommandTable:
         self._commands[command.name] = command
         container, _, subcommand = command.name.partition("|")
         if subcommand:
-            self._containers.add(container)
+            self.add_container(Container(container, "", command.group, ""))
         for name in {container, command.name}:
             for spelling in (name.encode(), name.lower().encode()):
                 if name in self._containers:
@@ -172,62 +92,17 @@ class CommandTable:
                 else:
                     self.by_spelling[spelling] = command
 
-    def command(
-        self,
-        name: str,
-        *,
-        kind: Kind,
-        group: str,
-        denies_oom: bool = False,
-        fast: bool = False,
-        options: str = "",
-        open_least: int = 0,
-        step: int = 1,
-        grows: bool = False,
-        grows_more: Extra | None = None,
-        of_key: Handler | None = None,
-        of_two: Handler | None = None,
-        of_run: Run | None = None,
-    ) -> Callable[[Handler], Handler]:
-        """Register the decorated handler as `name`. May be stacked: an alias is a name like any other.
+    def add_container(self, container: Container) -> None:
+        """Declare a name that only has subcommands. What a subcommand implied (no summary) gives way."""
+        if container.summary or container.name not in self._containers:
+            self._containers[container.name] = container
 
-        `options` replaces the open end of the signature in the usage, and `open_least` is how many arguments
-        it must have (of a command that is queued for EXEC nothing else is judged before); `step` is the
-        distance of keys (2 in MSET); `grows` marks what adds to the account without being refused outright
-        over the cap.
-        Quick ways, see `Command`: `of_key` does what it does for one key, `of_two` for two arguments,
-        `of_run` for as many such calls in a row as it can.
-        """
+    def command(self, name: str, **said: Unpack[Said]) -> Callable[[Handler], Handler]:
+        """Declare the decorated handler as `name`, and as its aliases."""
 
         def register(handler: Handler) -> Handler:
-            shape = _Shape.of(handler, words=name.count("|") + 1, step=step, open_least=open_least)
-            usage = " ".join(
-                part for part in (name.replace("|", " "), *shape.fixed, options or shape.open) if part
-            )
-            self.add(
-                Command(
-                    name=name,
-                    kind=kind,
-                    arity=shape.arity,
-                    flags=_flags(kind, denyoom=denies_oom, fast=fast),
-                    keys=shape.keys,
-                    summary=(inspect.getdoc(handler) or "").partition("\n")[0],
-                    group=group,
-                    usage=usage,
-                    handler=handler,
-                    of_key=of_key,
-                    of_two=of_two or handler,
-                    of_run=of_run,
-                    words=shape.words,
-                    whole=shape.whole,
-                    plain=shape.words == 1 and not shape.whole,
-                    denies_oom=denies_oom,
-                    grows=grows or denies_oom,
-                    grows_more=grows_more,
-                    least=abs(shape.arity),
-                    most=shape.arity if shape.arity > 0 else _MANY,
-                )
-            )
+            for command in declared(name, handler, said):
+                self.add(command)
             return handler
 
         return register
@@ -245,44 +120,6 @@ class CommandTable:
         if found is not None:
             return found
         return wrong_arity(name) if name in self._containers else _unknown(args)
-
-
-@attrs.frozen
-class _Shape:
-    """A handler's signature, read as a grammar."""
-
-    words: int
-    whole: bool
-    arity: int
-    keys: Keys
-    fixed: tuple[str, ...]
-    open: str
-
-    @classmethod
-    def of(cls, handler: Handler, *, words: int, step: int, open_least: int) -> "_Shape":
-        context, *parameters = inspect.signature(handler).parameters.values()
-        open_end = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
-        fixed = tuple(p.name for p in parameters if p.kind is not p.VAR_POSITIONAL)
-        places = [words + i for i, p in enumerate(parameters) if p.annotation is Key]
-        keys = Keys()
-        if places:
-            is_open = parameters[-1].annotation is Key and bool(open_end)
-            keys = Keys(places[0], -1 if is_open else places[-1], step)
-        assert open_end or not open_least, "only an open end may hold more"
-        least = words + len(fixed) + open_least
-        return cls(
-            words=words,
-            whole=context.name == "space",
-            arity=-least if open_end else least,
-            keys=keys,
-            fixed=fixed,
-            open=f"[{open_end[0].removesuffix('s')} ...]" if open_end else "",
-        )
-
-
-def _flags(kind: Kind, **marks: bool) -> tuple[str, ...]:
-    marks = {"write": kind is Kind.WRITE, "readonly": kind is Kind.READ, **marks}
-    return tuple(mark for mark, is_set in marks.items() if is_set)
 
 
 def _unknown(args: Sequence[bytes]) -> CommandError:

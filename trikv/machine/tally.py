@@ -92,6 +92,12 @@ class Tally:
             command.usec += each * count
         ran.clear()
 
+    def found(self, name: str, count: int, misses: int) -> None:
+        """So many commands of that name were carried out, each on one key; `misses` of them found none."""
+        self.ran[name] += count
+        self.misses += misses
+        self.hits += count - misses
+
     def failed(self, name: str, error: CommandError) -> None:
         """A command was answered with an error, by carrying it out or instead."""
         self.note_error(error)

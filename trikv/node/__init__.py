@@ -30,12 +30,12 @@ Waking a task costs more than most batches do. So the driver's turn sends to the
 wait for nothing applies when its disk has answered, since that is what the leader waits for.
 
 **Few turns, large batches.** A turn and a batch cost all nodes the same whatever is in them. So requests
-wait while a batch of their kind is under way, three milliseconds at the most (`pacing`), a turn begins when
-a round of the loop has brought nothing more, and what changes nothing gets no turn of its own (`turns`).
+wait while a batch of their kind is under way, three milliseconds at the most, a turn begins when a round of
+the loop has brought nothing more, and what changes nothing gets no turn of its own (`turns`).
 
-**Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `log_time`, `founding`, `configured`, `swap`
-and `retention` are pure: they are told what happened and return what is to be done. `driver` asks them in
-each turn and does it.
+**Deciding is apart from doing.** `proposals`, `reads`, `log_time`, `founding`, `configured`, `swap`, `calls`,
+`retention` and `drain` are pure: they are told what happened and return what is to be done. `driver` asks the
+others in each turn and does it; `stopping` does what `drain` says.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`alarm`), never in a polling loop.
 
@@ -48,7 +48,7 @@ the host (bytes of clients, processor time), the links (bytes of peers), the reg
 snapshotter. `statistics` knows where they are, resets them and makes rates of them; `info` and `status` show
 them. A command counts at the node of its client, when it has been carried out there.
 
-**Stopping** goes by phases (`stopping`), shielded from the cancellation that asked for it, none of which may
+**Stopping** goes by phases (`drain`), shielded from the cancellation that asked for it, none of which may
 stand still for long: clients are warned, commands finish, a barrier makes the dump hold every acknowledged
 write. `dumps` sees to it that no dump takes the place of one that may hold more.
 """

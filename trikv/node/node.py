@@ -18,7 +18,6 @@ from trikv.machine.batch import Bootstrap
 from trikv.node import front_door
 from trikv.node.configured import contradiction, latest_membership
 from trikv.node.consensus.driver import Driver, Parts
-from trikv.node.consensus.durability import Durability
 from trikv.node.consensus.leading import Leading, LeadingSettings, stamp_of
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.consensus.log_time import LogTime
@@ -26,6 +25,7 @@ from trikv.node.consensus.proposals import ProposalLimits, Proposals
 from trikv.node.consensus.reads import Reads
 from trikv.node.consensus.retention import Retention, RetentionSettings
 from trikv.node.descriptors import Shares, share
+from trikv.node.drain import StopLimits
 from trikv.node.events import Event, LinkDown, PeerSaid
 from trikv.node.front_door import NodeService
 from trikv.node.info import OwnInfo
@@ -40,7 +40,7 @@ from trikv.node.state.opening import OpenedLog, create_log, open_identity, open_
 from trikv.node.state.snapshotter import Snapshotter, SnapshotterSettings
 from trikv.node.state.writer import Writer
 from trikv.node.status import Status
-from trikv.node.stopping import StopLimits, Stopping
+from trikv.node.stopping import Stopping
 from trikv.node.waiters import Waiters
 from trikv.protocol.frames import PieceLimits
 from trikv.protocol.messages import BootstrapRecord, DiskStanding
@@ -162,7 +162,7 @@ class Node:
         listening = await nursery.start(self._serve_clients, shares)
         address = listening.addresses[0]
         self._own_info.run_id, self._own_info.tcp_port = disk.disk.hex(), address.rpartition(":")[2]
-        identity = Identity(disk.node, disk.disk)
+        identity = Identity(disk.node, disk.disk, address=self._own_address())
         links = await self._start_links(nursery, identity, opened, shares)
         nursery.start_soon(self._sweep_connections)
         if opened is None:
@@ -185,7 +185,7 @@ class Node:
         nursery.start_soon(driver.run)
         status = Status(parts, driver, self._connections, self._statistics, config.log_tail_bytes)
         self._own_info.stale_percent = status.stale_percent
-        lease_reads = LeaseReads(parts, driver) if config.reads == "lease" else None
+        lease_reads = self._lease_reads(parts) if config.reads == "lease" else None
         self._service.joined(front_door.Member(parts, operations, status, lease_reads))
         nursery.start_soon(partial(self._submit_settings, parts))
         where = ",".join(listening.addresses)
@@ -193,7 +193,7 @@ class Node:
         task_status.started(address)
         await self._stop.wait()
         limits = StopLimits(still_s=config.stop_deadline_ms / 1000)
-        stopping = Stopping(parts, driver, self._connections, listening, limits)
+        stopping = Stopping(parts, self._connections, listening, limits)
         try:
             await stopping.run()
         finally:  # a stop at once may come behind the dump
@@ -285,6 +285,11 @@ class Node:
             await nursery.start(links.run, config.peer_addresses, shares.accepted_peers_max)
         return links
 
+    def _own_address(self) -> str:
+        """Where the peers reach this node."""
+        config = self._config
+        return config.peers.get(config.node_id, config.peer_addresses[0])
+
     async def _become_member(
         self, nursery: trio.Nursery, disk: DiskIdentity, links: Links
     ) -> OpenedLog | None:
@@ -306,8 +311,8 @@ class Node:
 
     async def _tell_standing(self, links: Links) -> None:
         """Say again and again that this disk is blank: whoever can help may have had no link to answer by."""
-        configured = [self._config.node_id, *links.peers()]
         while True:
+            configured = [self._config.node_id, *links.peers()]
             for peer in links.peers():
                 links.send(
                     peer,
@@ -325,13 +330,10 @@ class Node:
         self._inbox.wake()
 
     async def _found(self, disk: DiskIdentity, links: Links) -> Adopt | None:
-        config = self._config
-        own_address = config.peers.get(config.node_id, config.peer_addresses[0])
-        peers = {peer: config.peers[peer] for peer in links.peers()}
-        founding = Founding(config.node_id, disk.disk, own_address, peers)
+        founding = Founding(self._config.node_id, disk.disk, self._own_address(), links.addresses)
         if (found := founding.decide()) is not None:
             return self._adopt(found)
-        log.info("this disk is blank: waiting for the other nodes", peers=sorted(peers))
+        log.info("this disk is blank: waiting for the other nodes", peers=links.peers())
         while not self._stop.is_set():
             adopt = None
             for event in await self._inbox.take():  # to the end: a client's command among them is answered
@@ -401,7 +403,6 @@ class Node:
             writer=Writer(opened.wal, inbox, boot_ms),
             applier=applier,
             snapshotter=await self._snapshotter(opened, identity, links, applier, raft),
-            durability=Durability(),
             retention=Retention(RetentionSettings(config.log_tail_bytes, config.log_follower_bytes)),
             inbox=inbox,
             identity=identity,
@@ -459,12 +460,19 @@ class Node:
             host=self._host,
             inbox=self._inbox,
             raft=parts.raft,
-            links=parts.links,
             applier=parts.applier,
             snapshotter=parts.snapshotter,
-            durability=parts.durability,
             stop=self.stop,
             settings=OperationSettings(self._config.data_directory, self._config.backups_kept),
+        )
+
+    def _lease_reads(self, parts: Parts) -> LeaseReads:
+        return LeaseReads(
+            clock=self._host.clock,
+            raft=parts.raft,
+            applier=parts.applier,
+            log_time=parts.log_time,
+            drain=parts.drain,
         )
 
     async def _submit_settings(self, parts: Parts) -> None:

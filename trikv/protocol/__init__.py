@@ -15,7 +15,7 @@ Towards clients
     is not of that plain shape goes to a careful parser that keeps its state, so a request costs time linear
     in its bytes however it is cut up. Declared lengths are checked before anything is collected.
 
-    `resp` turns a reply into RESP2 or RESP3 (the reverse is any Redis client's business: hiredis in ours).
+    `resp` turns a reply into RESP2 or RESP3 (the reverse is a client's business: `trikv.client`).
     `render` shows a reply to a person in redis-cli's way, and never lets a stored value reach a terminal as
     anything but printable text.
 

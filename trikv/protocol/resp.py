@@ -1,4 +1,4 @@
-"""Replies to bytes, in RESP2 and RESP3, and commands to bytes for our own clients.
+"""Replies to bytes, in RESP2 and RESP3.
 
 The mapping from Python values is the table in `trikv.machine.replies`. Source: the Redis protocol
 specification; number formats as Redis 7.0 prints them.
@@ -60,13 +60,6 @@ def encode_push(kind: str, values: Sequence[Reply]) -> bytes:
     _append(parts.append, kind.encode(), 3)
     for value in values:
         _append(parts.append, value, 3)
-    return b"".join(parts)
-
-
-def encode_command(args: Sequence[bytes]) -> bytes:
-    """A request, as a client sends it."""
-    parts = [b"*%d\r\n" % len(args)]
-    parts += [b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args]
     return b"".join(parts)
 
 

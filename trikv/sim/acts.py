@@ -12,7 +12,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
-from trikv.front.seam import Operation
+from trikv.front.seam import Backup, Digest, Operation, Save, Shutdown, Wait
 from trikv.machine.replies import OK, Reply
 from trikv.notation import counted
 from trikv.raft.types import SnapshotMeta
@@ -64,18 +64,18 @@ class Acts:
     def asked(self, number: int, connection: str, operation: Operation) -> None:
         """Node `number` is to carry out `operation`: look at what comes of it."""
         acked, answered = self._durability.highest_acked, operation.answered
-        if operation.name == "SHUTDOWN":
+        if isinstance(operation.asked, Shutdown):
             self._stopping[number] = acked
 
         def observed(reply: Reply) -> None:
-            match operation.name, reply:
-                case "DIGEST", [int(index), bytes(digest)]:
+            match operation.asked, reply:
+                case Digest(), [int(index), bytes(digest)]:
                     self._replicas.told(number, index, digest.decode())
-                case "WAIT", int(count) if connection in self._written:
+                case Wait(), int(count) if connection in self._written:
                     self._waited(number, count, self._written[connection])
-                case "BACKUP", bytes(text):
+                case Backup(), bytes(text):
                     self._backed_up(number, text.decode(), acked)
-                case "SAVE", _ if reply == OK:
+                case Save(in_background=False), _ if reply == OK:
                     self._saved(number, acked)
                 case _:
                     pass

@@ -31,7 +31,7 @@ class Operation:
     returned: int | None = None
     """None: no answer came, or one that says that nobody knows."""
     reply: Any = None
-    """As hiredis gives it; a transaction's is a list, or None where a watched key had changed."""
+    """As `trikv.client` gives it; a transaction's is a list, or None where a watched key had changed."""
     failed: bool = False
     """Answered with an error that promises that nothing was done."""
     expected: tuple[tuple[Key, bytes | None], ...] = ()

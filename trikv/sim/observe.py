@@ -230,32 +230,33 @@ class ObservedNode(Node):
         _wrap(applier, "_swap", observed_swap)
 
     def _watch_messages(self, parts: Parts, driver: Driver) -> None:
-        hear, raft, rules, number = driver._hear, parts.raft, self._observer.rules, self._config.node_id  # noqa: SLF001 - wrapped
+        hear, raft, rules = driver.router.hear, parts.raft, self._observer.rules
+        number = self._config.node_id
 
-        def observed_hear(peer: NodeId, disk: DiskId, message: PeerMessage) -> None:
+        def observed_hear(peer: NodeId, disk: DiskId, message: PeerMessage, now_ms: int) -> None:
             if not isinstance(message, Message):
-                return hear(peer, disk, message)
+                return hear(peer, disk, message, now_ms)
             before = Before.of(raft, message)
-            hear(peer, disk, message)
+            hear(peer, disk, message, now_ms)
             return rules.heard(number, disk, message, before, raft)
 
-        _wrap(driver, "_hear", observed_hear)
+        _wrap(driver.router, "hear", observed_hear)
 
     def _watch_reads(self, parts: Parts, driver: Driver) -> None:
-        ask, serve, rules = parts.reads.ask, driver._serve, self._observer.rules  # noqa: SLF001 - wrapped
+        ask, serve, rules = parts.reads.ask, driver.rounds.serve, self._observer.rules
 
         def observed_ask(now_ms: int) -> ReadId:
             read = ask(now_ms)
             rules.asked(read)
             return read
 
-        def observed_serve(reads: tuple[ReadId, ...], index: int, log_time_ms: int) -> None:
+        def observed_serve(reads: tuple[ReadId, ...], index: int, log_time_ms: int, now_ms: int) -> None:
             for read in reads:
                 rules.allowed(self._config.node_id, read, index)
-            serve(reads, index, log_time_ms)
+            serve(reads, index, log_time_ms, now_ms)
 
         _wrap(parts.reads, "ask", observed_ask)
-        _wrap(driver, "_serve", observed_serve)
+        _wrap(driver.rounds, "serve", observed_serve)
 
     def _watch_links(self, links: Links) -> None:
         send, number = links.send, self._config.node_id

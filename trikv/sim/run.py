@@ -13,11 +13,11 @@ from itertools import count
 from typing import Any
 
 import attrs
-import hiredis
 import msgspec
 import structlog
 import trio
 
+from trikv.client.replies import ErrorReply
 from trikv.raft.types import DiskId
 from trikv.sim.checkers import linearizability
 from trikv.sim.checkers.counters import check_counters
@@ -317,11 +317,11 @@ class Run:
                     if args[0] != b"SELECT"
                 ]
                 stream.shut()
-                if not any(isinstance(reply, hiredis.ReplyError) for reply in replies):
+                if not any(isinstance(reply, ErrorReply) for reply in replies):
                     for operation, reply in zip(asked, replies, strict=True):
                         self.history.answer(operation, reply)
                     return {(one.database, one.commands[0][1]): int(one.reply or 0) for one in asked[1:]}
-            except (OSError, EOFError, trio.BrokenResourceError):
+            except OSError:
                 pass
             await trio.sleep(0.1)
         raise AssertionError("it asks for ever")

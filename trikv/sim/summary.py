@@ -4,7 +4,7 @@ from collections import Counter
 
 import attrs
 
-from trikv.front.conversation import PLANS
+from trikv.front.commands import TABLE
 from trikv.notation import counted
 from trikv.sim.marks import KNOWN
 from trikv.sim.run import Result
@@ -56,7 +56,7 @@ class Summary:
     def problems(self) -> list[str]:
         """What a night of clean runs must not leave open."""
         found = [f"never reached: {mark}" for mark in KNOWN if not self.reached[mark]]
-        names = sorted({plan.command.name for plan in PLANS} - set(LEFT_OUT))
+        names = sorted({command.name for command in TABLE} - set(LEFT_OUT))
         found += [f"never answered: {name}" for name in names if not self.commands[name]]
         if self.out_of_budget > OUT_OF_BUDGET_MAX * self.searches:
             found.append(

@@ -11,7 +11,7 @@ module     its one idea
 options    what was asked for, checked once
 workload   pure: what clients ask, drawn from a seed
 evidence   pure: what clients were told
-crowd      clients in parallel, each with its connection (`link`)
+crowd      clients in parallel, each a `trikv.client.on_trio.TrioClient`
 system     what the storm needs to know of three processes: `nodes` is trikv, `redis` is Redis
 ports      ports that stay ours while nobody listens on them
 storm      the faults, drawn from a seed

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import attrs
-import hiredis
 import msgspec
 import trio
 from cyclopts import Parameter
 
 from trikv import streams
-from trikv.bench.connection import Refused
 from trikv.bench.options import OptionError, find_password
+from trikv.client.dial import dial
+from trikv.client.errors import Refused
+from trikv.client.replies import ErrorReply
 from trikv.errors import first_line
 from trikv.host.signals import watch_stop_signals
 from trikv.passwords import ON_THE_COMMAND_LINE, VARIABLE
-from trikv.torture.link import Link
 from trikv.torture.nodes import Trikv, plan_nodes
 from trikv.torture.options import Options, Target, parse_target
 from trikv.torture.ports import Ports
@@ -170,14 +170,13 @@ async def _redis(options: Options, directory: Path, screen: Screen, stop: Stop) 
 async def _check(target: Target) -> None:
     """Fail early, and in words, where the target does not answer or does not take writes."""
     try:
-        link = await Link.open(target.address, target.password)
-        (reply,) = await link.exchange([(b"SET", b"torture:probe", b"", b"PX", b"1")])
-        link.close()
+        async with await dial(target.address, password=target.password) as client:
+            reply = await client.call("SET", "torture:probe", "", "PX", 1)
     except Refused as error:
         raise TortureError(f"{target.address} refuses the password: {error}") from error
     except OSError as error:
         raise TortureError(f"{target.address} does not answer: {first_line(error)}") from error
-    if isinstance(reply, hiredis.ReplyError):
+    if isinstance(reply, ErrorReply):
         raise TortureError(f"{target.address} takes no writes: {reply}")
 
 

@@ -5,10 +5,12 @@ from typing import Any, Final
 
 import trio
 
-from trikv.bench.connection import Refused
-from trikv.bench.options import Address
+from trikv.client.dial import dial
+from trikv.client.endpoint import Address
+from trikv.client.errors import Refused
+from trikv.client.on_trio import TrioClient
+from trikv.sim.history import Args
 from trikv.torture.evidence import Evidence
-from trikv.torture.link import Args, Link
 from trikv.torture.workload import Draw, Groups, Step
 
 THINK_S: Final = 0.005
@@ -58,25 +60,21 @@ class Crowd:
 
     async def _live(self, client: int) -> None:
         while not self._stopping:
-            link: Link | None = None
             try:
                 address = self._where(client, self._attempts[client])
-                link = await Link.open(address, self._password)
-                while self._stays(client, address):
-                    await self._ask(client, link)
-                    await trio.sleep(self._draws[client].pause_s(THINK_S))
+                async with await dial(address, password=self._password) as link:
+                    while self._stays(client, address):
+                        await self._ask(client, link)
+                        await trio.sleep(self._draws[client].pause_s(THINK_S))
             except (OSError, Refused):
                 self._attempts[client] += 1
                 await trio.sleep(RECONNECT_S)
-            finally:
-                if link is not None:
-                    link.close()
 
     def _stays(self, client: int, address: Address) -> bool:
         """Whether a client goes on where it is: where the leader has moved, it is told at once."""
         return not self._stopping and self._where(client, self._attempts[client]) == address
 
-    async def _ask(self, client: int, link: Link) -> None:
+    async def _ask(self, client: int, link: TrioClient) -> None:
         step = self._draws[client].step()
         if step.unique is not None:
             self._evidence.begin_unique(step.unique)
@@ -93,14 +91,14 @@ class Crowd:
         if step.group is not None and operation.is_ambiguous:
             self._groups.unknown(step.group)
 
-    async def _send(self, link: Link, step: Step) -> tuple[list[Any], bool]:
+    async def _send(self, link: TrioClient, step: Step) -> tuple[list[Any], bool]:
         """The replies, and whether enough replicas have what was written. Raises OSError."""
         waits = step.writes and self._replicas > 0
         commands: list[Args] = step.on_the_wire()
         if waits:
             commands.append((b"WAIT", b"%d" % self._replicas, b"%d" % WAIT_MS))
         try:
-            replies = await link.exchange(commands)
+            replies = await link.pipeline(*commands)
         except OSError:
             self._evidence.broken()
             if step.group is not None:

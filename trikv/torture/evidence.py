@@ -14,9 +14,8 @@ from enum import Enum
 from typing import Any, Final
 
 import attrs
-import hiredis
 
-from trikv.bench.connection import error_code
+from trikv.client.replies import ErrorReply
 from trikv.sim.history import Args, History, Operation
 
 NOT_EXECUTED: Final = frozenset(
@@ -40,13 +39,13 @@ class Outcome(Enum):
 def outcome_of(replies: Sequence[Any]) -> Outcome:
     """Classify the replies to one step: one reply, or those from MULTI to EXEC."""
     last = replies[-1]
-    if isinstance(last, list) and any(isinstance(reply, hiredis.ReplyError) for reply in last):
+    if isinstance(last, list) and any(isinstance(reply, ErrorReply) for reply in last):
         return Outcome.UNEXPECTED
-    if not isinstance(last, hiredis.ReplyError):
+    if not isinstance(last, ErrorReply):
         return Outcome.DONE
-    if len(replies) > 1 and isinstance(replies[0], hiredis.ReplyError):
+    if len(replies) > 1 and isinstance(replies[0], ErrorReply):
         return Outcome.UNKNOWN  # without MULTI each command that followed stood for itself
-    code = error_code(last)
+    code = last.code
     if code in NOT_EXECUTED:
         return Outcome.REFUSED
     return Outcome.UNKNOWN if code == "INDETERMINATE" else Outcome.UNEXPECTED
@@ -134,7 +133,5 @@ class Evidence:
 
 def _told(reply: Any) -> str:
     """The error of a reply, or the first inside a transaction's."""
-    errors = (
-        [one for one in reply if isinstance(one, hiredis.ReplyError)] if isinstance(reply, list) else [reply]
-    )
+    errors = [one for one in reply if isinstance(one, ErrorReply)] if isinstance(reply, list) else [reply]
     return str(errors[0])

@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from trikv import secret
-from trikv.bench.options import Address
+from trikv.client.endpoint import Address
 from trikv.cluster.plan import HOST, Plan, make_plan
 from trikv.cluster.processes import NodeProcess
 from trikv.cluster.watch import Status

@@ -6,7 +6,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
 
-from trikv.bench.options import Address, OptionError
+from trikv.bench.options import OptionError
+from trikv.client.endpoint import Address
 from trikv.system_text import check_host, to_bytes
 
 NODES: Final = 3

@@ -5,13 +5,15 @@ from itertools import islice
 from typing import Any, Final
 
 import attrs
-import hiredis
 import trio
 
-from trikv.bench.connection import Refused
-from trikv.bench.options import Address
+from trikv.client.dial import dial
+from trikv.client.endpoint import Address
+from trikv.client.errors import Refused
+from trikv.client.on_trio import TrioClient
+from trikv.client.replies import ErrorReply
+from trikv.sim.history import Args
 from trikv.torture.evidence import Evidence, Outcome
-from trikv.torture.link import Args, Link
 from trikv.torture.workload import COUNTERS, counter_key, keys_of_group
 
 CHUNK: Final = 300
@@ -49,7 +51,7 @@ class Reader:
         self._where = where
         self._password = password
         self._give_up_s = give_up_s
-        self._link: Link | None = None
+        self._client: TrioClient | None = None
 
     async def read(self, node: str) -> Reading:
         """Read unique keys and counters, and add reads of all groups to the history."""
@@ -61,7 +63,7 @@ class Reader:
         except TimeoutError:
             reading.unread = True
         finally:
-            self.close()
+            await self.aclose()
         return reading
 
     async def forget(self) -> None:
@@ -71,13 +73,13 @@ class Reader:
             while chunk := list(islice(every, CHUNK)):
                 await self._ask([(b"DEL", *chunk)])
         finally:
-            self.close()
+            await self.aclose()
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close what is open."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
 
     async def _unique(self, reading: Reading) -> None:
         fates = iter(list(self._evidence.unique.items()))
@@ -120,13 +122,13 @@ class Reader:
         deadline_s = trio.current_time() + self._give_up_s
         while True:
             try:
-                if self._link is None:
-                    self._link = await Link.open(self._where(), self._password)
-                replies = await self._link.exchange(commands)
-                if not any(isinstance(reply, hiredis.ReplyError) for reply in replies):
+                if self._client is None:
+                    self._client = await dial(self._where(), password=self._password)
+                replies = await self._client.pipeline(*commands)
+                if not any(isinstance(reply, ErrorReply) for reply in replies):
                     return replies
             except (OSError, Refused):
-                self.close()
+                await self.aclose()
             if trio.current_time() >= deadline_s:
                 raise TimeoutError("nobody answers")
             await trio.sleep(PAUSE_S)

@@ -16,11 +16,11 @@ from typing import Final
 
 import trio
 
-from trikv.bench.options import Address
-from trikv.bench.status import parse_info
+from trikv.client.commands import Command
+from trikv.client.endpoint import Address
+from trikv.client.info import parse_info
 from trikv.cluster.plan import HOST
 from trikv.cluster.processes import last_line
-from trikv.torture.link import Args
 from trikv.torture.options import NODES
 from trikv.torture.ports import Ports
 from trikv.torture.system import TortureError, ask, ask_info, signal_all
@@ -161,7 +161,7 @@ class Redis:
             elif node != self._master and (
                 info.get("role") == "master" or info.get("master_port") != str(master.port)
             ):
-                follow: Args = (b"REPLICAOF", master.host.encode(), b"%d" % master.port)
+                follow: Command = (b"REPLICAOF", master.host.encode(), b"%d" % master.port)
                 await ask(self.address(node), follow)
 
     async def _info(self, node: int) -> dict[str, str]:

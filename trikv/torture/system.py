@@ -6,9 +6,10 @@ from typing import Protocol
 
 import trio
 
-from trikv.bench.connection import Refused
-from trikv.bench.options import Address
-from trikv.torture.link import Args, Link
+from trikv.client.commands import Command
+from trikv.client.dial import dial
+from trikv.client.endpoint import Address
+from trikv.client.errors import Refused
 
 ASK_S_MAX = 1.0
 """A node that is silent for longer counts as not answering."""
@@ -59,15 +60,12 @@ class System(Protocol):
         """A digest of each node's state, taken when nothing changes; None where there is no such thing."""
 
 
-async def ask(address: Address, *commands: Args) -> list[object] | None:
+async def ask(address: Address, *commands: Command) -> list[object] | None:
     """Ask a node on a connection of its own; None where it does not answer."""
     try:
         with trio.fail_after(ASK_S_MAX):
-            link = await Link.open(address)
-            try:
-                return await link.exchange(commands)
-            finally:
-                link.close()
+            async with await dial(address) as client:
+                return await client.pipeline(*commands)
     except (OSError, Refused, trio.TooSlowError):
         return None
 

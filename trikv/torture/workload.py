@@ -9,8 +9,8 @@ from typing import Final
 
 import attrs
 
+from trikv.sim.history import Args
 from trikv.torture.evidence import Evidence
-from trikv.torture.link import Args
 
 COUNTERS: Final = 3
 GROUPS_ACTIVE: Final = 4

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-import hiredis
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.front.doubles import Client, resp
 from tests.redis_server import RedisConnection, RedisServer
+from trikv.client.replies import ErrorReply
 from trikv.machine.memory import CAP_BYTES_MAX
 
 ODD_NUMBERS: Final = (
@@ -66,7 +66,7 @@ def answers(redis: RedisConnection, name: str, value: str) -> tuple[str, str]:
     ours = Client().ask("CONFIG", "SET", name, value).decode().strip("\r\n")[1:]
     reply = redis.call(b"CONFIG", b"SET", name.encode(), value.encode())
     redis.line("CONFIG SET maxmemory 0")
-    return ours, str(reply) if isinstance(reply, hiredis.ReplyError) else "OK"
+    return ours, str(reply) if isinstance(reply, ErrorReply) else "OK"
 
 
 @pytest.mark.parametrize("value", ODD_NUMBERS)

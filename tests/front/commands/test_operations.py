@@ -3,6 +3,7 @@
 import pytest
 
 from tests.front.doubles import Client, resp
+from trikv.front.seam import Asked, Backup, Digest, Save, Shutdown, Wait
 
 
 @pytest.fixture
@@ -12,24 +13,26 @@ def client() -> Client:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "asked"),
     [
-        ("BACKUP",),
-        ("SAVE",),
-        ("BGSAVE",),
-        ("BGSAVE", "schedule"),
-        ("DIGEST",),
-        ("SHUTDOWN",),
-        ("SHUTDOWN", "nosave", "NOW", "force"),
-        ("WAIT", "-1", "0"),
+        (("BACKUP",), Backup()),
+        (("SAVE",), Save(in_background=False)),
+        (("BGSAVE",), Save(in_background=True)),
+        (("BGSAVE", "schedule"), Save(in_background=True)),
+        (("DIGEST",), Digest()),
+        (("SHUTDOWN",), Shutdown()),
+        (("SHUTDOWN", "nosave", "NOW", "force"), Shutdown()),
+        (("WAIT", "-1", "0"), Wait(-1, 0)),
     ],
 )
-def test_an_operation_reaches_the_node_with_its_arguments(client: Client, words: tuple[str, ...]) -> None:
-    """In whatever case its name was written; the arguments go as they came, and the reply is the node's."""
+def test_an_operation_reaches_the_node_with_its_arguments(
+    client: Client, words: tuple[str, ...], asked: Asked
+) -> None:
+    """In whatever case its name was written; what the arguments ask goes to the node, whose reply it is."""
     name, *args = words
     client.receive(resp(name.lower(), *args))
     (operation,) = client.service.operations
-    assert (operation.name, operation.args) == (name, tuple(arg.encode() for arg in args))
+    assert (operation.name, operation.asked) == (name, asked)
     client.service.pump()
     assert client.wire.take() == b"+done %b\r\n" % name.encode()
 

@@ -5,9 +5,8 @@ from time import process_time
 import pytest
 
 from tests.front.doubles import CLUSTERDOWN, Client, resp
-from trikv.front.commands.table import LOCAL
+from trikv.front.commands import TABLE
 from trikv.front.seam import Leadership, MemoryStats
-from trikv.machine.commands import TABLE
 
 BIG = b"\xff" * (8 << 20)
 
@@ -186,7 +185,7 @@ def test_small_answers(client: Client, args: tuple[str, ...], answer: bytes) -> 
     assert client.ask(*args) == answer
 
 
-ALL = tuple(TABLE.merged_with(LOCAL))
+ALL = tuple(TABLE)
 CONTAINERS = sorted({one.name.partition("|")[0] for one in ALL if "|" in one.name})
 
 
@@ -199,25 +198,6 @@ def test_the_help_that_an_error_names_is_there(client: Client, container: str) -
     for one in ALL:
         if one.name.startswith(f"{container}|"):
             assert f"+{one.usage.removeprefix(container).strip()}\r\n+    {one.summary}\r\n" in shown
-
-
-def test_command_describes_every_command(client: Client) -> None:
-    """COUNT, LIST, INFO and DOCS agree; an unknown name is null."""
-    count = int(client.ask("COMMAND", "COUNT")[1:])
-    assert count > 70
-    assert client.ask("COMMAND").startswith(b"*%d\r\n" % count)
-    assert client.ask("COMMAND", "LIST").startswith(b"*%d\r\n" % count)
-    assert client.ask("COMMAND", "INFO").startswith(b"*%d\r\n" % count)
-    assert client.ask("COMMAND", "INFO", "get", "nope") == (
-        b"*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*1\r\n+@string\r\n*0\r\n*0\r\n*0\r\n"
-        b"$-1\r\n"
-    )
-    assert client.ask("COMMAND", "DOCS", "get", "nope").startswith(
-        b"*2\r\n$3\r\nget\r\n*4\r\n$7\r\nsummary\r\n"
-    )
-    assert client.ask("COMMAND", "DOCS").startswith(b"*%d\r\n" % (2 * count))
-    assert b"+COUNT\r\n" in client.ask("COMMAND", "HELP")
-    assert b"+RESETSTAT\r\n" in client.ask("CONFIG", "HELP")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from trikv.front.seam import Operation
+from trikv.front.seam import Asked, Backup, Digest, Operation, Save, Shutdown, Wait
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.raft.types import DiskId, Member, Membership, SnapshotMeta
 from trikv.sim import acts as module
@@ -55,9 +55,9 @@ class Scene:
             exists=True, disk=b"%d" % number, terms=dict.fromkeys(range(1, self.held[number] + 1), 1)
         )
 
-    def answer(self, name: str, reply: Reply, connection: str = "c") -> list[str]:
-        """Node 1 is asked for `name` and answers so; what is said against it."""
-        operation = Operation(name, (), self.told.append)
+    def answer(self, asked: Asked, reply: Reply, connection: str = "c") -> list[str]:
+        """Node 1 is asked for something and answers so; what is said against it."""
+        operation = Operation("", asked, self.told.append)
         self.acts.asked(1, connection, operation)
         operation.answered(reply)
         return self.said
@@ -91,19 +91,19 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 def test_wait_counts_disks_that_hold_the_last_write(scene: Scene) -> None:
     """One other here; a disk that has lost it since, by no fault of the product, is taken at its word."""
-    assert scene.answer("WAIT", 0) == []
-    assert scene.answer("WAIT", 1) == []
+    assert scene.answer(Wait(2, 0), 0) == []
+    assert scene.answer(Wait(2, 0), 1) == []
     scene.lost.add(3)
-    assert scene.answer("WAIT", 2) == []
+    assert scene.answer(Wait(2, 0), 2) == []
     scene.lost.clear()
-    assert scene.answer("WAIT", 2) == ["wait: node 1 counts 2 others with 9, 2 have it"]
+    assert scene.answer(Wait(2, 0), 2) == ["wait: node 1 counts 2 others with 9, 2 have it"]
     assert scene.told == [0, 1, 2, 2]
 
 
 def test_wait_without_a_write_promises_nothing(scene: Scene) -> None:
     """There is nothing to look for; nor where it was refused."""
-    assert scene.answer("WAIT", 2, connection="another") == []
-    assert scene.answer("WAIT", CommandError("CLUSTERDOWN")) == []
+    assert scene.answer(Wait(2, 0), 2, connection="another") == []
+    assert scene.answer(Wait(2, 0), CommandError("CLUSTERDOWN")) == []
 
 
 BACKUP = b"data/node1/backups/x-9.json: 2 keys at index 9"
@@ -112,7 +112,7 @@ BACKUP = b"data/node1/backups/x-9.json: 2 keys at index 9"
 def test_a_backup_is_there_whole_and_of_its_time(scene: Scene) -> None:
     """What it holds is kept for the witness."""
     scene.files[1]["backups/x-9.json"] = document(9)
-    assert scene.answer("BACKUP", BACKUP) == []
+    assert scene.answer(Backup(), BACKUP) == []
     (seen,) = scene.acts.sightings
     assert (seen.index, seen.contents) == (9, {(0, b"a"): (b"1", 0), (9, b"\xff"): (b"2", 77)})
 
@@ -122,7 +122,7 @@ def test_a_backup_of_one_key_is_read_as_well(scene: Scene) -> None:
     scene.files[1]["backups/x-9.json"] = document(
         9, keys=[{"db": 0, "k": "a", "t": "string", "v": "1", "n": 1}], count=1
     )
-    assert scene.answer("BACKUP", BACKUP.replace(b"2 keys", b"1 key")) == []
+    assert scene.answer(Backup(), BACKUP.replace(b"2 keys", b"1 key")) == []
 
 
 @pytest.mark.parametrize(
@@ -143,44 +143,46 @@ def test_a_backup_that_is_not_as_it_was_told_is_seen(
     """Missing, torn, short of keys, too old, another one than was named."""
     if content is not None:
         scene.files[1]["backups/x-9.json"] = content
-    assert any(problem in line for line in scene.answer("BACKUP", BACKUP))
+    assert any(problem in line for line in scene.answer(Backup(), BACKUP))
 
 
 def test_a_backup_answers_in_its_own_words(scene: Scene) -> None:
     """Anything else is wrong, but an error."""
-    assert scene.answer("BACKUP", CommandError("ERR a backup or save is already in progress")) == []
-    assert "says of its backup 'done'" in scene.answer("BACKUP", b"done")[0]
+    assert scene.answer(Backup(), CommandError("ERR a backup or save is already in progress")) == []
+    assert "says of its backup 'done'" in scene.answer(Backup(), b"done")[0]
 
 
 def test_a_save_leaves_a_snapshot_of_what_was_acknowledged(scene: Scene) -> None:
     """At its index or later."""
     scene.files[1] = {f"snapshots/{8:020}-{1:020}.json": b""}
-    assert scene.answer("SAVE", OK) == ["save: node 1 has saved, its newest snapshot is 8; 9 was acked"]
+    assert scene.answer(Save(in_background=False), OK) == [
+        "save: node 1 has saved, its newest snapshot is 8; 9 was acked"
+    ]
     scene.said.clear()
     scene.files[1][f"snapshots/{9:020}-{1:020}.json"] = b""
-    assert scene.answer("SAVE", OK) == []
+    assert scene.answer(Save(in_background=False), OK) == []
 
 
 def test_a_digest_is_compared_with_the_others(scene: Scene) -> None:
     """As those that the checkers ask for."""
-    scene.answer("DIGEST", [7, b"abc"])
+    scene.answer(Digest(), [7, b"abc"])
     assert scene.digests == [(1, 7, "abc")]
 
 
 def test_a_node_that_stops_dumps_what_was_acknowledged_before(scene: Scene) -> None:
     """Unless it says that it could not, or that the dump may lack something."""
     scene.files[1]["dump.json"] = document(8)
-    scene.answer("SHUTDOWN", OK)
+    scene.answer(Shutdown(), OK)
     scene.acts.stopped(1, dumped=False)
     assert scene.said == []
-    scene.answer("SHUTDOWN", OK)
+    scene.answer(Shutdown(), OK)
     scene.acts.stopped(1, dumped=True)
     assert scene.said == ["document: dump.json of node 1 is of 8; 9 was acknowledged before"]
     scene.said.clear()
-    scene.answer("SHUTDOWN", OK)
+    scene.answer(Shutdown(), OK)
     scene.files[1]["dump.json"] = document(9)
     scene.acts.stopped(1, dumped=True)
-    scene.answer("SHUTDOWN", OK)
+    scene.answer(Shutdown(), OK)
     scene.files[1] = {"dump.incomplete.json": document(1), "dump.json": document(1)}
     scene.acts.stopped(1, dumped=True)
     assert scene.said == []

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from tests.machine.test_against_redis import Redis, redis
+from tests.machine.test_against_redis import redis
+from tests.redis_server import RedisConnection
 from trikv.sim.checkers.expected import Between, agrees
 from trikv.sim.checkers.model import Model
 from trikv.sim.history import Args
@@ -79,14 +80,14 @@ def drawn(seed: int) -> list[Args]:
     return commands
 
 
-def test_the_model_answers_as_redis_does(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_answers_as_redis_does(redis: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four thousand commands in four databases, every one of the workload's among them."""
     now_ms = int(time.time() * 1000)  # noqa: TID251 - as above
     monkeypatch.setattr("trikv.sim.workload.of_time.EPOCH_MS", now_ms)
     monkeypatch.setattr("trikv.sim.workload.of_time.trio.current_time", lambda: 0.0)
     model = Model()
-    redis.call((b"FLUSHALL",))
-    redis.call((b"SELECT", b"0"))
+    redis.call(b"FLUSHALL")
+    redis.call(b"SELECT", b"0")
     names = set()
     for number, drawn_args in enumerate(drawn(1)):
         args = without_haste(drawn_args, number)
@@ -95,8 +96,8 @@ def test_the_model_answers_as_redis_does(redis: Redis, monkeypatch: pytest.Monke
         names.add(args[0])
         model.advance(int(time.time() * 1000))  # noqa: TID251 - as above
         expected = model.run(args)
-        redis.call((b"TOUCH", *EVERY_KEY))  # Redis counts keys whose time is over until it looks at them
-        real = redis.call((SPELLINGS.get(args[0], args[0]), *args[1:]))
+        redis.call(b"TOUCH", *EVERY_KEY)  # Redis counts keys whose time is over until it looks at them
+        real = redis.call(SPELLINGS.get(args[0], args[0]), *args[1:])
         if isinstance(expected, Between):
             expected = Between(expected.least, expected.most + 1000)
         if args[0] in SHOWING and isinstance(expected, int) and expected > 0:

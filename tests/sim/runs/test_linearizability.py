@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import permutations
 
-import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trikv.client.replies import ErrorReply
 from trikv.sim.checkers.expected import agrees
 from trikv.sim.checkers.linearizability import check, components
 from trikv.sim.checkers.model import Model
@@ -224,7 +224,7 @@ COMMANDS = st.sampled_from(
         ((b"MSETNX", b"k", b"a", b"n", b"1"), (0, 1)),
         ((b"EXISTS", b"k", b"n"), (0, 1, 2)),
         ((b"STRLEN", b"k"), (0, 1)),
-        ((b"RENAME", b"k", b"m"), (b"OK", hiredis.ReplyError("ERR no such key"))),
+        ((b"RENAME", b"k", b"m"), (b"OK", ErrorReply("ERR no such key"))),
         ((b"GET", b"m"), (None, b"a")),
     ]
 )

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import hiredis
 import pytest
 
+from trikv.client.replies import ErrorReply
 from trikv.sim.checkers.expected import ANYTHING, AnyOrder, Between, Clock, Failure, OneOf, Page, agrees
 from trikv.sim.checkers.meanings import is_timed, meaning_of
 from trikv.sim.checkers.model import Model
@@ -139,7 +139,7 @@ WRONG: list[tuple[Any, Any]] = [
     (Clock(2000), [b"1", b"999999"]),
     (Clock(0), b"1"),
     (Failure("ERR no such key"), b"OK"),
-    (Failure("ERR no such key"), hiredis.ReplyError("ERR syntax error")),
+    (Failure("ERR no such key"), ErrorReply("ERR syntax error")),
     ([b"a", Between(1, 2)], [b"a"]),
     ([b"a", Between(1, 2)], [b"a", 3]),
     (b"a", b"b"),
@@ -151,7 +151,7 @@ RIGHT: list[tuple[Any, Any]] = [
     (OneOf((b"a",)), b"a"),
     (Page((b"a", b"b")), [b"12", [b"b"]]),
     (Clock(2000), [b"2", b"0"]),
-    (Failure("ERR no such"), hiredis.ReplyError("ERR no such key")),
+    (Failure("ERR no such"), ErrorReply("ERR no such key")),
     (ANYTHING, object()),
     ([b"a", ANYTHING], [b"a", None]),
 ]

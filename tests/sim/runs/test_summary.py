@@ -1,11 +1,11 @@
 """What many runs say together."""
 
-from trikv.front.conversation import PLANS
+from trikv.front.commands import TABLE
 from trikv.sim.marks import KNOWN
 from trikv.sim.run import Result, plan_of
 from trikv.sim.summary import Summary
 
-COMMANDS = tuple(plan.command.name for plan in PLANS)
+COMMANDS = tuple(command.name for command in TABLE)
 
 
 def result(

@@ -4,10 +4,10 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import hiredis
 import pytest
 
-from trikv.front.conversation import PLANS
+from trikv.client.replies import ErrorReply
+from trikv.front.commands import TABLE as ALL
 from trikv.machine.commands import TABLE
 from trikv.sim.checkers.meanings import meaning_of
 from trikv.sim.knobs import PROFILES, Knobs
@@ -19,7 +19,7 @@ from trikv.sim.workload.draw import DATABASES, Draw
 from trikv.sim.workload.profiles import BEHIND, LEFT_OUT, SESSIONS, WEIGHTS, sent_by
 from trikv.sim.workload.requests import REQUESTS, Belief, Form, Request, Step, Told
 
-COMMANDS = {plan.command.name for plan in PLANS}
+COMMANDS = {command.name for command in ALL}
 DRAWS = 300
 
 
@@ -118,8 +118,8 @@ def test_a_meaning_knows_what_its_command_writes_and_which_keys_it_names() -> No
                 table = TABLE.get(name_of(args))
                 if table is not None:
                     meaning = meaning_of(args)
-                    assert tuple(meaning.keys(args)) == tuple(table.keys_of(args)), args
-                    assert meaning.writes == ("write" in table.flags), args
+                    assert tuple(meaning.keys(args)) == tuple(table.keys.among(args)), args
+                    assert meaning.writes == table.writes, args
 
 
 LOCALS = [
@@ -136,7 +136,7 @@ LOCALS = [
 def test_a_judge_does_not_take_anything(one: Request, step: Step) -> None:
     """An error that this command never deserves, an answer of no sense, none."""
     assert step.judge is not None
-    for reply in (hiredis.ReplyError("ERR what is this"), object(), None, [b"x"]):
+    for reply in (ErrorReply("ERR what is this"), object(), None, [b"x"]):
         told = Told(step.commands, [reply] * len(step.wire()), Belief(1), Belief(1), 0.0, 3)
         assert not client._is_right(step.judge, told), (one.names, reply)
 

@@ -5,19 +5,23 @@ that may be set belong to this node and last until it stops.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
 
-from trikv.front.commands.table import LOCAL, help_of
-from trikv.front.turn import Args, Caller
+from trikv.front.caller import Caller
+from trikv.front.commands.table import COMMANDS, help_of, treats
+from trikv.front.decisions import Decision, Evaluate, Fail, Queued, Send
+from trikv.front.slots import Args, Local, Step
+from trikv.front.turn import Turn
+from trikv.machine.declaration import By, Container, Told
 from trikv.machine.errors import text_of, wrong_arity
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.memory import CAP_BYTES_MAX, parse_memory
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
-from trikv.machine.table import Kind
-from trikv.protocol.events import LONGEST_REQUEST_BYTES
+from trikv.protocol.events import LONGEST_REQUEST_BYTES, Request
 from trikv.system_text import to_bytes
 
 
@@ -65,7 +69,15 @@ _SETTINGS: Final = {
 }
 
 
-@LOCAL.command("CONFIG|GET", kind=Kind.LOCAL, group="server", options="pattern [pattern ...]", open_least=1)
+@COMMANDS.command(
+    "CONFIG|GET",
+    by=By.NODE,
+    group="server",
+    options="pattern [pattern ...]",
+    open_least=1,
+    complexity="O(N), N being the number of patterns",
+    told=Told("2.0.0", flags="admin noscript loading stale"),
+)
 def config_get(caller: Caller, *patterns: bytes) -> Reply:
     """Show settings whose names match."""
     refused = too_long(sum(map(len, patterns)))
@@ -79,11 +91,8 @@ def config_get(caller: Caller, *patterns: bytes) -> Reply:
     return found
 
 
-@LOCAL.command(
-    "CONFIG|SET", kind=Kind.LOCAL, group="server", options="setting value [setting value ...]", open_least=2
-)
-def config_set(caller: Caller, *words: bytes) -> Reply:
-    """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients, input-bytes-max (this node)."""
+def _set_here(caller: Caller, words: Sequence[bytes]) -> Reply:
+    """Change those settings among `words` that are this node's own."""
     error = check(caller, words)
     if error is not None:
         return error
@@ -94,20 +103,43 @@ def config_set(caller: Caller, *words: bytes) -> Reply:
     return OK
 
 
-def split(caller: Caller, args: Args) -> tuple[CommandError | None, Args | None]:
-    """What CONFIG SET asks of the machine: (None, its command), nothing (None, None), or an error."""
-    error = check(caller, args[2:])
-    if error is not None:
-        return error, None
-    for name, value in pairs(args[2:]):
-        if name == b"maxmemory":
-            return None, (b"CONFIG", b"SET", b"maxmemory", value)
-    return None, None
-
-
-def after_maxmemory(caller: Caller, args: Args, reply: Reply) -> Reply:
+def _cap_set(caller: Caller, words: Sequence[bytes], reply: Reply) -> Reply:
     """The cap was changed: so are the settings that came along with it."""
-    return config_set(caller, *args) if reply == OK else reply
+    return _set_here(caller, words) if reply == OK else reply
+
+
+def _for_machine(words: Sequence[bytes]) -> Args | None:
+    """What of CONFIG SET belongs in the log: its maxmemory, if it has one."""
+    for name, value in pairs(words):
+        if name == b"maxmemory":
+            return (b"CONFIG", b"SET", b"maxmemory", value)
+    return None
+
+
+def _slot(caller: Caller, request: Request) -> Local:
+    return Local("CONFIG|SET", partial(_set_here, caller, request.args[2:]), request.args, request.typed)
+
+
+def _queue_set(caller: Caller, request: Request) -> Queued:
+    """A faulty one is queued as well, as in Redis: its error is then its reply."""
+    words = request.args[2:]
+    command = _for_machine(words) if check(caller, words) is None else None
+    if command is None:
+        return Queued(_slot(caller, request), request.args)
+    return Queued(Step(args=words, after=partial(_cap_set, caller, words)), command, writes=True)
+
+
+@treats("CONFIG|SET", queue=_queue_set, where="log for maxmemory, else node")
+def take_set(caller: Caller, _turn: Turn, request: Request) -> Decision:
+    """Send maxmemory to the machine, because it is replicated state; all else belongs to this node."""
+    words = request.args[2:]
+    error = check(caller, words)
+    if error is not None:
+        return Fail(error)
+    command = _for_machine(words)
+    if command is None:
+        return Evaluate(_slot(caller, request))
+    return Send(command, words, partial(_cap_set, caller, words), writes=True)
 
 
 def pairs(words: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
@@ -154,14 +186,26 @@ def _failed(name: bytes, why: str) -> CommandError:
     return CommandError(f"ERR CONFIG SET failed (possibly related to argument '{name.decode()}') - {why}")
 
 
-@LOCAL.command("CONFIG|RESETSTAT", kind=Kind.LOCAL, group="server")
+COMMANDS.add_container(Container("CONFIG", "Shows and changes settings: subcommands.", "server", "2.0.0"))
+
+
+@COMMANDS.command(
+    "CONFIG|RESETSTAT",
+    by=By.NODE,
+    group="server",
+    told=Told(
+        "2.0.0",
+        flags="admin noscript loading stale",
+        tips="request_policy:all_nodes response_policy:all_succeeded",
+    ),
+)
 def config_resetstat(caller: Caller) -> Reply:
     """Let the counters that INFO shows begin at 0 again."""
     caller.service.statistics.reset()
     return OK
 
 
-@LOCAL.command("CONFIG|HELP", kind=Kind.LOCAL, group="server")
+@COMMANDS.command("CONFIG|HELP", by=By.NODE, group="server", told=Told("5.0.0"))
 def config_help(caller: Caller) -> Reply:
     """Show the subcommands of CONFIG."""
     return help_of(caller, "CONFIG")

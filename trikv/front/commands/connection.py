@@ -1,18 +1,24 @@
 """Commands about the connection itself: HELLO, AUTH, PING, ECHO, RESET, CLIENT."""
 
+from functools import partial
 from hmac import compare_digest
 
-from trikv.front.commands.table import LOCAL, help_of
+from trikv.front.caller import Caller
+from trikv.front.commands.table import COMMANDS, help_of, treats
 from trikv.front.connections import LOCKED, Connection
+from trikv.front.decisions import Decision, Done, Fail, Queued, Send
 from trikv.front.seam import REDIS_VERSION
-from trikv.front.turn import Caller
-from trikv.machine.errors import text_of, wrong_arity
+from trikv.front.slots import Args, Step
+from trikv.front.turn import Turn
+from trikv.machine.declaration import TEXT_US, By, Container, Cost, Inside, Told, When
+from trikv.machine.errors import DB_INDEX, NOT_INTEGER, text_of, wrong_arity
+from trikv.machine.keyspace import DATABASES
+from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, PONG, CommandError, Reply, SimpleString, Verbatim
-from trikv.machine.table import Kind
+from trikv.protocol.events import Request
 from trikv.system_text import to_bytes
 
 SYNTAX_ERROR = CommandError("ERR syntax error")
-NOT_AN_INTEGER = CommandError("ERR value is not an integer or out of range")
 _WRONGPASS = CommandError("WRONGPASS invalid username-password pair or user is disabled.")
 _NO_PASSWORD = CommandError(
     "ERR AUTH <password> called without any password configured for the default user. "
@@ -28,10 +34,23 @@ _NAME_BYTES_MAX = 512
 """Kept as long as the connection; Redis has no limit of its own here."""
 _LONG_NAME = CommandError(f"ERR Names of clients and libraries have at most {_NAME_BYTES_MAX} bytes")
 _NO_SUCH_CLIENT = CommandError("ERR No such client")
+_LEAVING = Told(
+    "1.0.0",
+    flags="noscript loading stale fast allow_busy",
+    deprecated="7.2.0",
+    instead="just closing the connection",
+)
 _CLIENT_TYPES = (b"normal", b"master", b"replica", b"slave", b"pubsub")
 
 
-@LOCAL.command("PING", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command(
+    "PING",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    checked=True,
+    told=Told("1.0.0", flags="fast", tips="request_policy:all_shards response_policy:all_succeeded"),
+)
 def ping(_caller: Caller, *messages: bytes) -> Reply:
     """Ask whether the server is there."""
     if len(messages) > 1:
@@ -39,14 +58,33 @@ def ping(_caller: Caller, *messages: bytes) -> Reply:
     return messages[0] if messages else PONG
 
 
-@LOCAL.command("ECHO", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command("ECHO", by=By.NODE, group="connection", fast=True, told=Told("1.0.0"))
 def echo(_caller: Caller, message: bytes) -> Reply:
     """Say the message again."""
     return message
 
 
-@LOCAL.command("QUIT", kind=Kind.LOCAL, group="connection", fast=True)
-@LOCAL.command("EXIT", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command(
+    "QUIT",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    when=When.AT_ONCE,
+    inside=Inside.ACTS,
+    before_auth=True,
+    checked=True,
+    told=_LEAVING,
+)
+@COMMANDS.command(
+    "EXIT",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    when=When.AT_ONCE,
+    inside=Inside.ACTS,
+    before_auth=True,
+    told=_LEAVING,
+)
 def quit_(caller: Caller, *words: bytes) -> Reply:
     """Leave; what was sent before is still answered."""
     del words  # Redis takes any and looks at none
@@ -54,8 +92,17 @@ def quit_(caller: Caller, *words: bytes) -> Reply:
     return OK
 
 
-@LOCAL.command(
-    "AUTH", kind=Kind.LOCAL, group="connection", fast=True, options="[username] password", open_least=1
+@COMMANDS.command(
+    "AUTH",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    options="[username] password",
+    open_least=1,
+    when=When.ALONE,
+    before_auth=True,
+    checked=True,
+    told=Told("1.0.0", flags="noscript loading stale fast allow_busy"),
 )
 def auth(caller: Caller, *words: bytes) -> Reply:
     """Give the password (requirepass)."""
@@ -81,12 +128,15 @@ def _authenticate(caller: Caller, user: bytes, password: bytes) -> Reply:
     return OK
 
 
-@LOCAL.command(
+@COMMANDS.command(
     "HELLO",
-    kind=Kind.LOCAL,
+    by=By.NODE,
     group="connection",
     fast=True,
     options="[protover [AUTH username password] [SETNAME clientname]]",
+    when=When.ALONE,
+    before_auth=True,
+    told=Told("6.0.0", flags="noscript loading stale fast allow_busy"),
 )
 def hello(caller: Caller, *args: bytes) -> Reply:
     """Greet, choose RESP 2 or 3."""
@@ -132,7 +182,16 @@ def hello(caller: Caller, *args: bytes) -> Reply:
     }
 
 
-@LOCAL.command("RESET", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command(
+    "RESET",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    when=When.ALONE,
+    inside=Inside.ACTS,
+    before_auth=True,
+    told=Told("6.2.0", flags="noscript loading stale fast allow_busy"),
+)
 def reset(caller: Caller) -> Reply:
     """Make the connection as it was when it was new."""
     connection = caller.connection
@@ -144,19 +203,73 @@ def reset(caller: Caller) -> Reply:
     return SimpleString("RESET")
 
 
-@LOCAL.command("CLIENT|ID", kind=Kind.LOCAL, group="connection", fast=True)
+def _always_ok(_reply: Reply) -> Reply:
+    """SELECT was checked when it was read and holds for what follows, even if its turn failed."""
+    return OK
+
+
+def _selected(caller: Caller, args: Args, reply: Reply) -> Reply:
+    """Inside a transaction it counts only if the transaction took place."""
+    if reply == OK:
+        caller.connection.database = int(args[1])
+    return reply
+
+
+def _queue_select(caller: Caller, request: Request) -> Queued:
+    after = partial(_selected, caller, request.args)
+    return Queued(Step(args=request.args, after=after), request.args)
+
+
+@treats("SELECT", queue=_queue_select, decides=True, where="node")
+def take_select(caller: Caller, turn: Turn, request: Request) -> Decision:
+    """The database of what follows; it travels only if commands of another database go before it."""
+    word = request.args[1]
+    database = parse_integer(word)
+    if database is None:
+        return Fail(NOT_INTEGER)
+    if not 0 <= database < DATABASES:
+        return Fail(DB_INDEX)
+    caller.connection.database = database
+    if turn.commands:
+        return Send((b"SELECT", word), request.args, _always_ok)
+    turn.database = database
+    return Done(OK)
+
+
+COMMANDS.add_container(
+    Container("CLIENT", "Shows, names and closes connections: subcommands.", "connection", "2.4.0")
+)
+
+
+@COMMANDS.command(
+    "CLIENT|ID", by=By.NODE, group="connection", fast=True, told=Told("5.0.0", flags="noscript loading stale")
+)
 def client_id(caller: Caller) -> Reply:
     """Tell the number of this connection."""
     return caller.connection.id
 
 
-@LOCAL.command("CLIENT|GETNAME", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command(
+    "CLIENT|GETNAME",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    told=Told("2.6.9", flags="noscript loading stale"),
+)
 def client_getname(caller: Caller) -> Reply:
     """Tell the name of this connection."""
     return caller.connection.name or None
 
 
-@LOCAL.command("CLIENT|SETNAME", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command(
+    "CLIENT|SETNAME",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    told=Told(
+        "2.6.9", flags="noscript loading stale", tips="request_policy:all_nodes response_policy:all_succeeded"
+    ),
+)
 def client_setname(caller: Caller, name: bytes) -> Reply:
     """Name this connection."""
     error = _name_error(name, _BAD_NAME)
@@ -166,7 +279,15 @@ def client_setname(caller: Caller, name: bytes) -> Reply:
     return OK
 
 
-@LOCAL.command("CLIENT|SETINFO", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command(
+    "CLIENT|SETINFO",
+    by=By.NODE,
+    group="connection",
+    fast=True,
+    told=Told(
+        "7.2.0", flags="noscript loading stale", tips="request_policy:all_nodes response_policy:all_succeeded"
+    ),
+)
 def client_setinfo(caller: Caller, attribute: bytes, value: bytes) -> Reply:
     """Name the client library (LIB-NAME, LIB-VER), as Redis 7.2 does."""
     field = attribute.lower()
@@ -184,13 +305,28 @@ def client_setinfo(caller: Caller, attribute: bytes, value: bytes) -> Reply:
     return OK
 
 
-@LOCAL.command("CLIENT|INFO", kind=Kind.LOCAL, group="connection")
+@COMMANDS.command(
+    "CLIENT|INFO",
+    by=By.NODE,
+    group="connection",
+    when=When.ALONE,
+    told=Told("6.2.0", flags="noscript loading stale", tips="nondeterministic_output"),
+)
 def client_info(caller: Caller) -> Reply:
     """Show this connection's line of CLIENT LIST."""
     return _lines([caller.connection], caller)
 
 
-@LOCAL.command("CLIENT|LIST", kind=Kind.LOCAL, group="connection", options="[TYPE normal] [ID id ...]")
+@COMMANDS.command(
+    "CLIENT|LIST",
+    by=By.NODE,
+    group="connection",
+    options="[TYPE normal] [ID id ...]",
+    when=When.ALONE,
+    cost=Cost(TEXT_US, connection_us=8),
+    complexity="O(N), N being the number of connections",
+    told=Told("2.4.0", flags="admin noscript loading stale", tips="nondeterministic_output"),
+)
 def client_list(caller: Caller, *args: bytes) -> Reply:
     """List the connections of this node."""
     if not args:
@@ -210,12 +346,15 @@ def client_list(caller: Caller, *args: bytes) -> Reply:
     return SYNTAX_ERROR
 
 
-@LOCAL.command(
+@COMMANDS.command(
     "CLIENT|KILL",
-    kind=Kind.LOCAL,
+    by=By.NODE,
     group="connection",
     options="<addr:port | [ID id] [TYPE normal] [ADDR addr] [LADDR addr] [USER user] [SKIPME yes|no]>",
     open_least=1,
+    cost=Cost(TEXT_US, connection_us=6),
+    complexity="O(N), N being the number of connections",
+    told=Told("2.4.0", flags="admin noscript loading stale"),
 )
 def client_kill(caller: Caller, *args: bytes) -> Reply:
     """Close connections of this node."""
@@ -267,7 +406,7 @@ def _end(caller: Caller, victim: Connection) -> None:
         victim.control.end("killed by another client")
 
 
-@LOCAL.command("CLIENT|HELP", kind=Kind.LOCAL, group="connection")
+@COMMANDS.command("CLIENT|HELP", by=By.NODE, group="connection", told=Told("5.0.0"))
 def client_help(caller: Caller) -> Reply:
     """Show the subcommands of CLIENT."""
     return help_of(caller, "CLIENT")

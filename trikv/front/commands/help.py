@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from trikv.front.commands.table import LOCAL
-from trikv.front.turn import Caller
+from trikv.front.caller import Caller
+from trikv.front.commands.table import COMMANDS
+from trikv.machine.declaration import By, Command
 from trikv.machine.errors import text_of
 from trikv.machine.replies import CommandError, Reply, Verbatim
-from trikv.machine.table import Command, Kind
 
 _FIRST: Final = (
     ("set name value", 'store a value; with spaces: set name "John Smith"'),
@@ -21,7 +21,7 @@ _FIRST: Final = (
 )
 
 
-@LOCAL.command("HELP", kind=Kind.LOCAL, group="server", options="[command | group | groups]")
+@COMMANDS.command("HELP", by=By.NODE, group="server", options="[command | group | groups]")
 def help_(caller: Caller, *topics: bytes) -> Reply:
     """Show what can be typed; of one command, how it is used."""
     if not topics:
@@ -34,7 +34,7 @@ def help_(caller: Caller, *topics: bytes) -> Reply:
             for group, members in by_group.items()
         ]
         return _text([*lines, "", "help set shows one command, help string shows a group."])
-    one = caller.plans.table.get(topic.replace(" ", "|"))
+    one = caller.table.get(topic.replace(" ", "|"))
     if one is not None:
         return _text([one.usage, f"    {one.summary}"])
     wanted = topic.lower()
@@ -51,7 +51,7 @@ def help_(caller: Caller, *topics: bytes) -> Reply:
 
 def _by_group(caller: Caller) -> dict[str, list[Command]]:
     groups: dict[str, list[Command]] = {}
-    for command in caller.plans.table:
+    for command in caller.table:
         groups.setdefault(command.group, []).append(command)
     return dict(sorted(groups.items()))
 

@@ -3,10 +3,10 @@
 Only typed commands are helped like this; programs get Redis' exact text.
 """
 
-from trikv.front.dispatch import Plans
-from trikv.front.turn import Args
+from trikv.front.slots import Args
 from trikv.machine.errors import text_of
 from trikv.machine.replies import CommandError
+from trikv.machine.table import CommandTable
 
 _SHOWN_CHARACTERS_MAX = 60
 _OPTIONS = frozenset({b"EX", b"PX", b"EXAT", b"PXAT", b"NX", b"XX", b"GET", b"KEEPTTL"})
@@ -15,16 +15,16 @@ _NAME_CHARACTERS_MAX = 24
 """No command is longer, by far: bounds the search."""
 
 
-def explain(plans: Plans, args: Args, error: CommandError) -> CommandError:
+def explain(table: CommandTable, args: Args, error: CommandError) -> CommandError:
     """`error` in words that tell what to do; as it is where nothing is to be added."""
     if not args:
         return error
     if error.text.startswith("ERR unknown command"):
-        return _did_you_mean(plans, args)
+        return _did_you_mean(table, args)
     is_arity = error.text.startswith("ERR wrong number of arguments")
     if not (is_arity or error.text == "ERR syntax error"):
         return error
-    command = plans.table.get(text_of(args[0])) or plans.table.get(b"|".join(args[:2]).decode("latin-1"))
+    command = table.get(text_of(args[0])) or table.get(b"|".join(args[:2]).decode("latin-1"))
     if command is None:
         return error
     words = command.usage.split()
@@ -42,12 +42,12 @@ def _joined(words: Args) -> str:
     return " ".join(text_of(word).replace("\\", "\\\\").replace('"', '\\"') for word in words)
 
 
-def _did_you_mean(plans: Plans, args: Args) -> CommandError:
+def _did_you_mean(table: CommandTable, args: Args) -> CommandError:
     name = text_of(args[0][:128])
     typed = name.lower()
     hint = "type help"
     if len(typed) <= _NAME_CHARACTERS_MAX:
-        known = sorted({plan.name.partition("|")[0] for plan in plans})
+        known = sorted({command.name.lower().partition("|")[0] for command in table})
         distance, near = min((slips(typed, candidate), candidate) for candidate in known)
         if distance <= max(1, len(typed) // 3):
             hint = f"did you mean {near}?"

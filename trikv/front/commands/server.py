@@ -1,28 +1,35 @@
-"""Commands about this node: INFO, MEMSTATS, ROLE, LASTSAVE, COMMAND, and the help on MEMORY."""
+"""Commands about this node: INFO, MEMSTATS, ROLE, LASTSAVE, and the help on MEMORY."""
 
-from collections.abc import Iterable
-
-from trikv.front.commands.table import LOCAL, help_of
-from trikv.front.turn import Caller
+from trikv.front.caller import Caller
+from trikv.front.commands.table import COMMANDS, help_of
+from trikv.machine.declaration import TEXT_US, By, Cost, Told
 from trikv.machine.errors import text_of
-from trikv.machine.replies import CommandError, Reply, SimpleString, Verbatim
-from trikv.machine.table import Command, Kind
+from trikv.machine.replies import CommandError, Reply, Verbatim
 from trikv.notation import counted
 from trikv.system_text import to_bytes
 
-_NAMES_MAX = 1024
-"""Of one COMMAND INFO: to describe so many takes some 20 ms."""
 _NOT_A_CLUSTER = CommandError("ERR This instance has cluster support disabled")
 
 
-@LOCAL.command("INFO", kind=Kind.LOCAL, group="server", options="[section ...]")
+@COMMANDS.command(
+    "INFO",
+    by=By.NODE,
+    group="server",
+    options="[section ...]",
+    cost=Cost(TEXT_US, connection_us=2),
+    told=Told(
+        "1.0.0",
+        categories="dangerous",
+        tips="nondeterministic_output request_policy:all_shards response_policy:special",
+    ),
+)
 def info(caller: Caller, *sections: bytes) -> Reply:
     """Show figures of this node and its cluster."""
     wanted = [text_of(section).lower() for section in sections]
     return Verbatim(to_bytes(caller.service.info(wanted)))
 
 
-@LOCAL.command("MEMSTATS", kind=Kind.LOCAL, group="server")
+@COMMANDS.command("MEMSTATS", by=By.NODE, group="server", cost=Cost(TEXT_US, connection_us=1))
 def memstats(caller: Caller) -> Reply:
     """Show memory: used, cap, keys, process, log, buffers."""
     stats, connections = caller.service.memory_stats(), caller.connections
@@ -49,13 +56,25 @@ def _readable(count: int) -> str:
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
-@LOCAL.command("LASTSAVE", kind=Kind.LOCAL, group="server", fast=True)
+@COMMANDS.command(
+    "LASTSAVE",
+    by=By.NODE,
+    group="server",
+    fast=True,
+    told=Told("1.0.0", categories="admin dangerous", tips="nondeterministic_output"),
+)
 def lastsave(caller: Caller) -> Reply:
     """Tell when the state of the newest snapshot was saved, or this node started, in Unix seconds."""
     return caller.service.last_save_s()
 
 
-@LOCAL.command("ROLE", kind=Kind.LOCAL, group="server", fast=True)
+@COMMANDS.command(
+    "ROLE",
+    by=By.NODE,
+    group="server",
+    fast=True,
+    told=Told("2.8.12", flags="noscript loading stale fast", categories="admin dangerous"),
+)
 def role(caller: Caller) -> Reply:
     """Tell whether this node leads, in Redis' words."""
     leadership = caller.service.leadership()
@@ -66,89 +85,33 @@ def role(caller: Caller) -> Reply:
     return [b"slave", leader.encode(), 0, link, leadership.applied_index]
 
 
-@LOCAL.command("READONLY", kind=Kind.LOCAL, group="server", fast=True)
-@LOCAL.command("READWRITE", kind=Kind.LOCAL, group="server", fast=True)
+@COMMANDS.command(
+    "READONLY",
+    by=By.NODE,
+    group="server",
+    fast=True,
+    aliases=("READWRITE",),
+    told=Told("3.0.0", categories="connection", group="cluster"),
+)
 def readonly(_caller: Caller) -> Reply:
     """Refused: this is no Redis Cluster."""
     return _NOT_A_CLUSTER
 
 
-@LOCAL.command("DEBUG", kind=Kind.LOCAL, group="server", options="subcommand ...")
+@COMMANDS.command(
+    "DEBUG",
+    by=By.NODE,
+    group="server",
+    options="subcommand ...",
+    open_least=1,
+    told=Told("1.0.0", flags="admin noscript loading stale", is_internal=True),
+)
 def debug(_caller: Caller, *_words: bytes) -> Reply:
     """Refused: nothing may reach into the machine past the log."""
     return CommandError("ERR DEBUG command not allowed.")
 
 
-@LOCAL.command("COMMAND", kind=Kind.LOCAL, group="server")
-def command(caller: Caller) -> Reply:
-    """Describe every command, for client libraries."""
-    return [_entry(one) for one in _commands(caller)]
-
-
-@LOCAL.command("COMMAND|COUNT", kind=Kind.LOCAL, group="server")
-def command_count(caller: Caller) -> Reply:
-    """Tell how many commands there are."""
-    return sum(1 for _ in _commands(caller))
-
-
-@LOCAL.command("COMMAND|LIST", kind=Kind.LOCAL, group="server")
-def command_list(caller: Caller) -> Reply:
-    """Name every command."""
-    return [one.name.lower().encode() for one in _commands(caller)]
-
-
-@LOCAL.command("COMMAND|INFO", kind=Kind.LOCAL, group="server", options="[command ...]")
-def command_info(caller: Caller, *names: bytes) -> Reply:
-    """Describe some commands."""
-    if not names:
-        return [_entry(one) for one in _commands(caller)]
-    if len(names) > _NAMES_MAX:
-        return CommandError(f"ERR {len(names)} names: at most {_NAMES_MAX}")
-    found = [caller.plans.table.get(text_of(name)) for name in names]
-    return [None if one is None else _entry(one) for one in found]
-
-
-@LOCAL.command("COMMAND|DOCS", kind=Kind.LOCAL, group="server", options="[command ...]")
-def command_docs(caller: Caller, *names: bytes) -> Reply:
-    """Explain commands, for redis-cli's hints."""
-    table = caller.plans.table
-    chosen: Iterable[Command | None] = [table.get(text_of(name)) for name in names] or _commands(caller)
-    return {
-        one.name.lower().encode(): {b"summary": one.summary.encode(), b"group": one.group.encode()}
-        for one in chosen
-        if one is not None
-    }
-
-
-@LOCAL.command("COMMAND|HELP", kind=Kind.LOCAL, group="server")
-def command_help(caller: Caller) -> Reply:
-    """Show the subcommands of COMMAND."""
-    return help_of(caller, "COMMAND")
-
-
-@LOCAL.command("MEMORY|HELP", kind=Kind.LOCAL, group="server")
+@COMMANDS.command("MEMORY|HELP", by=By.NODE, group="server", told=Told("4.0.0"))
 def memory_help(caller: Caller) -> Reply:
     """Show the subcommands of MEMORY."""
     return help_of(caller, "MEMORY")
-
-
-def _commands(caller: Caller) -> Iterable[Command]:
-    return (plan.command for plan in caller.plans if "|" not in plan.command.name)
-
-
-def _entry(one: Command) -> Reply:
-    """Redis 7.0's ten fields; the last four, about subcommands and tips, are empty."""
-    keys = one.keys
-    flags = tuple(SimpleString(flag) for flag in one.flags)
-    return [
-        one.name.lower().encode(),
-        one.arity,
-        flags,
-        keys.first,
-        keys.last,
-        keys.step,
-        (SimpleString(f"@{one.group}"),),
-        (),
-        (),
-        [],
-    ]

@@ -1,17 +1,44 @@
 """The table that this package's modules fill: commands that this node answers by itself."""
 
-from trikv.front.turn import Caller
+from collections.abc import Callable
+
+import attrs
+
+from trikv.front.caller import Caller
+from trikv.front.decisions import Queue, Take, Treatment
+from trikv.machine.commands import TABLE
 from trikv.machine.replies import Reply, SimpleString
 from trikv.machine.table import CommandTable
 
-LOCAL = CommandTable()
+COMMANDS = CommandTable()
 """Handlers take the `Caller` and the arguments behind the name. They never feed the machine's state."""
+
+
+def treats(
+    name: str,
+    *,
+    queue: Queue | None = None,
+    decides: bool = False,
+    refused: Callable[[Caller], None] | None = None,
+    where: str = "",
+) -> Callable[[Take], Take]:
+    """Let the decorated function decide what is to be done with the command `name`: see `Treatment`.
+
+    It is declared already, here or by the machine, and stays as it was declared.
+    """
+
+    def register(take: Take) -> Take:
+        command = COMMANDS.get(name) or TABLE.get(name)
+        assert command is not None, f"nobody declares {name}"
+        COMMANDS.add(attrs.evolve(command, treatment=Treatment(take, queue, decides, refused, where)))
+        return take
+
+    return register
 
 
 def help_of(caller: Caller, container: str) -> Reply:
     """What ``CLIENT HELP`` answers: a line for each subcommand there is."""
     lines = [f"{container} <subcommand> [<arg> ...]. Subcommands are:"]
-    for plan in caller.plans:
-        if plan.command.name.startswith(f"{container}|"):
-            lines += [plan.command.usage.removeprefix(f"{container} "), f"    {plan.command.summary}"]
+    for one in caller.table.subcommands(container):
+        lines += [one.usage.removeprefix(f"{container} "), f"    {one.summary}"]
     return [SimpleString(line) for line in lines]

@@ -1,13 +1,34 @@
-"""MULTI, EXEC, DISCARD, UNWATCH as commands. WATCH is the machine's: it answers versions."""
+"""MULTI, EXEC, DISCARD, WATCH and UNWATCH: what they do at the connection's node."""
 
-from trikv.front.commands.table import LOCAL
-from trikv.front.transaction import DISCARD_WITHOUT_MULTI, EXEC_WITHOUT_MULTI, NESTED_MULTI
-from trikv.front.turn import Caller
-from trikv.machine.replies import OK, Reply
-from trikv.machine.table import Kind
+from functools import partial
+
+from trikv.front.caller import Caller
+from trikv.front.commands.table import COMMANDS, treats
+from trikv.front.decisions import Decision, Done, Execute, Fail, Refuse, Send
+from trikv.front.slots import Args
+from trikv.front.transaction import (
+    ABORTED,
+    DISCARD_WITHOUT_MULTI,
+    EXEC_WITHOUT_MULTI,
+    NESTED_MULTI,
+    WATCH_INSIDE_MULTI,
+    WATCHED_TOO_MUCH,
+)
+from trikv.front.turn import Turn
+from trikv.machine.declaration import By, Inside, Told, When
+from trikv.machine.replies import OK, CommandError, Reply
+from trikv.protocol.events import Request
 
 
-@LOCAL.command("MULTI", kind=Kind.LOCAL, group="transactions", fast=True)
+@COMMANDS.command(
+    "MULTI",
+    by=By.NODE,
+    group="transactions",
+    fast=True,
+    when=When.AT_ONCE,
+    inside=Inside.ACTS,
+    told=Told("1.2.0", flags="noscript loading stale fast allow_busy"),
+)
 def multi(caller: Caller) -> Reply:
     """Begin a transaction: what follows is queued."""
     if caller.transactions.open:
@@ -16,7 +37,16 @@ def multi(caller: Caller) -> Reply:
     return OK
 
 
-@LOCAL.command("DISCARD", kind=Kind.LOCAL, group="transactions", fast=True)
+@COMMANDS.command(
+    "DISCARD",
+    by=By.NODE,
+    group="transactions",
+    fast=True,
+    when=When.AT_ONCE,
+    inside=Inside.ACTS,
+    complexity="O(N), N being the number of queued commands",
+    told=Told("2.0.0", flags="noscript loading stale fast allow_busy"),
+)
 def discard(caller: Caller) -> Reply:
     """Drop the transaction and its watches."""
     if not caller.transactions.open:
@@ -25,15 +55,66 @@ def discard(caller: Caller) -> Reply:
     return OK
 
 
-@LOCAL.command("UNWATCH", kind=Kind.LOCAL, group="transactions", fast=True)
+@COMMANDS.command(
+    "UNWATCH",
+    by=By.NODE,
+    group="transactions",
+    fast=True,
+    when=When.AT_ONCE,
+    told=Told("2.2.0", flags="noscript loading stale fast allow_busy"),
+)
 def unwatch(caller: Caller) -> Reply:
     """Forget all watched keys."""
     caller.transactions.unwatch()
     return OK
 
 
-@LOCAL.command("EXEC", kind=Kind.LOCAL, group="transactions")
-def exec_(_caller: Caller) -> Reply:
+@COMMANDS.command(
+    "EXEC",
+    by=By.NODE,
+    group="transactions",
+    inside=Inside.ACTS,
+    complexity="That of the queued commands",
+    told=Told("1.2.0", flags="noscript loading stale skip_slowlog"),
+)
+def exec_(_caller: Caller) -> CommandError:
     """Carry out the transaction: all of it at once, or nothing."""
-    # Inside MULTI the conversation turns the queue into one step instead of calling this.
-    return EXEC_WITHOUT_MULTI
+    return EXEC_WITHOUT_MULTI  # inside MULTI it is not called: `take_exec`
+
+
+def _forget(caller: Caller) -> None:
+    """A node that is stopping refuses EXEC: its transaction is over, as after any other refusal."""
+    caller.transactions.reset()
+
+
+@treats("EXEC", refused=_forget, where="log, or read where nothing in it writes")
+def take_exec(caller: Caller, _turn: Turn, _request: Request) -> Decision:
+    """Carry the queue out, unless it was spoiled or given up."""
+    transactions = caller.transactions
+    if not transactions.open:
+        return Fail(exec_(caller))
+    if transactions.spoiled or transactions.aborted is not None:
+        error = transactions.aborted or ABORTED
+        transactions.reset()
+        return Done(error)
+    return Execute()
+
+
+@treats("WATCH", where="read")
+def take_watch(caller: Caller, _turn: Turn, request: Request) -> Decision:
+    """Ask the machine for the versions. Inside MULTI it is an error that spoils nothing, as in Redis."""
+    if caller.transactions.open:
+        return Done(WATCH_INSIDE_MULTI)
+    if not caller.transactions.may_watch(request.args[1:]):
+        return Refuse(WATCHED_TOO_MUCH)
+    # It cuts the turn: an EXEC behind it must know the versions.
+    return Send(request.args, request.args, partial(_watched, caller, request.args), cuts=True)
+
+
+def _watched(caller: Caller, args: Args, reply: Reply) -> Reply:
+    """The machine answers versions, and the client is answered OK."""
+    if not isinstance(reply, list):
+        return reply
+    versions = [version for version in reply if isinstance(version, int)]
+    caller.transactions.watch(caller.connection.database, args[1:], versions)
+    return OK

@@ -10,6 +10,7 @@ signatures (see `trikv.machine.table`).
 """
 
 from trikv.machine.commands import counters, databases, expiry, keys, strings
+from trikv.machine.declaration import Container
 from trikv.machine.table import CommandTable
 
 TABLE = CommandTable()
@@ -17,3 +18,5 @@ TABLE = CommandTable()
 
 for _family in (databases, keys, expiry, strings, counters):
     TABLE = TABLE.merged_with(_family.COMMANDS)
+
+TABLE.add_container(Container("MEMORY", "Tells of memory: subcommands.", "server", "4.0.0"))

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from trikv.machine.commands.strings import replace, value_of
 from trikv.machine.database import Database
+from trikv.machine.declaration import By, Told
 from trikv.machine.errors import NOT_FLOAT, NOT_INTEGER, OVERFLOW
+from trikv.machine.grammar import Key
 from trikv.machine.numerics import (
     FLOAT_DIGITS_MAX,
     INT64_MAX,
@@ -14,7 +16,7 @@ from trikv.machine.numerics import (
     parse_integer,
 )
 from trikv.machine.replies import CommandError, Reply
-from trikv.machine.table import CommandTable, Key, Kind
+from trikv.machine.table import CommandTable
 
 COMMANDS = CommandTable()
 
@@ -37,26 +39,26 @@ def _add(db: Database, key: bytes, difference: int) -> Reply:
     return total if refused is None else refused
 
 
-@COMMANDS.command("INCR", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+@COMMANDS.command("INCR", by=By.LOG, group="string", denies_oom=True, fast=True, told=Told("1.0.0"))
 def incr(db: Database, key: Key) -> Reply:
     """Add 1 to a number and answer it."""
     return _add(db, key, 1)
 
 
-@COMMANDS.command("DECR", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+@COMMANDS.command("DECR", by=By.LOG, group="string", denies_oom=True, fast=True, told=Told("1.0.0"))
 def decr(db: Database, key: Key) -> Reply:
     """Take 1 from a number and answer it."""
     return _add(db, key, -1)
 
 
-@COMMANDS.command("INCRBY", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+@COMMANDS.command("INCRBY", by=By.LOG, group="string", denies_oom=True, fast=True, told=Told("1.0.0"))
 def incrby(db: Database, key: Key, increment: bytes) -> Reply:
     """Add to a number and answer it."""
     difference = parse_integer(increment)
     return NOT_INTEGER if difference is None else _add(db, key, difference)
 
 
-@COMMANDS.command("DECRBY", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+@COMMANDS.command("DECRBY", by=By.LOG, group="string", denies_oom=True, fast=True, told=Told("1.0.0"))
 def decrby(db: Database, key: Key, decrement: bytes) -> Reply:
     """Take from a number and answer it."""
     difference = parse_integer(decrement)
@@ -73,7 +75,13 @@ def _digits(_args: Sequence[bytes]) -> int:
 
 
 @COMMANDS.command(
-    "INCRBYFLOAT", kind=Kind.WRITE, group="string", denies_oom=True, fast=True, grows_more=_digits
+    "INCRBYFLOAT",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    fast=True,
+    grows_more=_digits,
+    told=Told("2.6.0"),
 )
 def incrbyfloat(db: Database, key: Key, increment: bytes) -> Reply:
     """Add a decimal fraction to a number and answer it."""

@@ -3,22 +3,30 @@
 from collections.abc import Sequence
 
 from trikv.machine.database import Database
+from trikv.machine.declaration import TEXT_US, By, Cost, Told
 from trikv.machine.errors import DB_INDEX, NOT_INTEGER, SYNTAX, text_of
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.memory import parse_memory
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
-from trikv.machine.table import CommandTable, Kind
+from trikv.machine.table import CommandTable
 
 COMMANDS = CommandTable()
 
+_FLUSH = Told(
+    "1.0.0",
+    group="server",
+    categories="dangerous",
+    tips="request_policy:all_shards response_policy:all_succeeded",
+)
+_ALL_KEYS = "O(N), N being the number of keys"
 _NOT_32_BITS = CommandError("ERR value is out of range, value must between -2147483648 and 2147483647")
 _NOT_MEMORY = CommandError(
     "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value"
 )
 
 
-@COMMANDS.command("SELECT", kind=Kind.LOCAL, group="connection", fast=True)
+@COMMANDS.command("SELECT", by=By.NODE, group="connection", fast=True, checked=True, told=Told("1.0.0"))
 def select(space: Keyspace, index: bytes) -> Reply:
     """Choose the database, 0 to 15, for the commands that follow."""
     number = parse_integer(index)
@@ -32,14 +40,22 @@ def select(space: Keyspace, index: bytes) -> Reply:
     return OK
 
 
-@COMMANDS.command("COUNT", kind=Kind.READ, group="keys", fast=True)
-@COMMANDS.command("DBSIZE", kind=Kind.READ, group="keys", fast=True)
+@COMMANDS.command(
+    "DBSIZE",
+    by=By.READ,
+    group="keys",
+    fast=True,
+    aliases=("COUNT",),
+    told=Told("1.0.0", group="server", tips="request_policy:all_shards response_policy:agg_sum"),
+)
 def dbsize(db: Database) -> Reply:
     """How many keys the database holds, those due but not yet reaped included."""
     return db.size
 
 
-@COMMANDS.command("FLUSHDB", kind=Kind.WRITE, group="keys", options="[ASYNC|SYNC]")
+@COMMANDS.command(
+    "FLUSHDB", by=By.LOG, group="keys", options="[ASYNC|SYNC]", complexity=_ALL_KEYS, told=_FLUSH
+)
 def flushdb(db: Database, *mode: bytes) -> Reply:
     """Delete all keys of the database."""
     if not _flush_mode(mode):
@@ -48,8 +64,15 @@ def flushdb(db: Database, *mode: bytes) -> Reply:
     return OK
 
 
-@COMMANDS.command("CLEAN", kind=Kind.WRITE, group="keys", options="[ASYNC|SYNC]")
-@COMMANDS.command("FLUSHALL", kind=Kind.WRITE, group="keys", options="[ASYNC|SYNC]")
+@COMMANDS.command(
+    "FLUSHALL",
+    by=By.LOG,
+    group="keys",
+    options="[ASYNC|SYNC]",
+    aliases=("CLEAN",),
+    complexity=_ALL_KEYS,
+    told=_FLUSH,
+)
 def flushall(space: Keyspace, *mode: bytes) -> Reply:
     """Delete all keys of all databases."""
     if not _flush_mode(mode):
@@ -64,11 +87,24 @@ def _flush_mode(mode: Sequence[bytes]) -> bool:
     return not mode or (len(mode) == 1 and mode[0].upper() in (b"ASYNC", b"SYNC"))
 
 
-@COMMANDS.command("CONFIG|SET", kind=Kind.WRITE, group="server", options="[parameter value ...]")
-def config_set(space: Keyspace, parameter: bytes, value: bytes, *more: bytes) -> Reply:
-    """Change the memory cap of the cluster, through the log; other settings are each node's own."""
-    if parameter.lower() != b"maxmemory" or more:
-        shown = text_of(parameter if parameter.lower() != b"maxmemory" else more[0])
+@COMMANDS.command(
+    "CONFIG|SET",
+    by=By.LOG,
+    group="server",
+    options="[setting value ...]",
+    cost=Cost(TEXT_US),
+    complexity="O(N), N being the number of settings",
+    told=Told(
+        "2.0.0",
+        flags="admin noscript loading stale",
+        tips="request_policy:all_nodes response_policy:all_succeeded",
+    ),
+)
+def config_set(space: Keyspace, setting: bytes, value: bytes, *more: bytes) -> Reply:
+    """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients, input-bytes-max (this node)."""
+    # Only maxmemory is replicated state; a node keeps the other settings to itself and sends this alone.
+    if setting.lower() != b"maxmemory" or more:
+        shown = text_of(setting if setting.lower() != b"maxmemory" else more[0])
         return CommandError(f"ERR Unknown option or number of arguments for CONFIG SET - '{shown}'")
     amount = parse_memory(value)
     if amount is None:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from trikv.machine.database import Database
+from trikv.machine.declaration import By, Told
 from trikv.machine.errors import NOT_INTEGER, invalid_expire, text_of
+from trikv.machine.grammar import Key
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.numerics import INT64_MAX, INT64_MIN, parse_integer
 from trikv.machine.replies import CommandError, Reply
-from trikv.machine.table import CommandTable, Key, Kind
+from trikv.machine.table import CommandTable
 
 COMMANDS = CommandTable()
 
@@ -71,31 +73,63 @@ def _allowed(current: int, when: int, conditions: frozenset[bytes]) -> bool:
 _OPTIONS = "[NX|XX|GT|LT]"
 
 
-@COMMANDS.command("EXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
+@COMMANDS.command(
+    "EXPIRE",
+    by=By.LOG,
+    group="expiry",
+    fast=True,
+    options=_OPTIONS,
+    grows=True,
+    told=Told("1.0.0", "RW update"),
+)
 def expire(db: Database, key: Key, seconds: bytes, *options: bytes) -> Reply:
     """Let a key expire after so many seconds."""
     return _expire(db, key, seconds, options, "expire")
 
 
-@COMMANDS.command("PEXPIRE", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
+@COMMANDS.command(
+    "PEXPIRE",
+    by=By.LOG,
+    group="expiry",
+    fast=True,
+    options=_OPTIONS,
+    grows=True,
+    told=Told("2.6.0", "RW update"),
+)
 def pexpire(db: Database, key: Key, milliseconds: bytes, *options: bytes) -> Reply:
     """Let a key expire after so many milliseconds."""
     return _expire(db, key, milliseconds, options, "pexpire")
 
 
-@COMMANDS.command("EXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
+@COMMANDS.command(
+    "EXPIREAT",
+    by=By.LOG,
+    group="expiry",
+    fast=True,
+    options=_OPTIONS,
+    grows=True,
+    told=Told("1.2.0", "RW update"),
+)
 def expireat(db: Database, key: Key, unix_seconds: bytes, *options: bytes) -> Reply:
     """Let a key expire at a time, in seconds since 1970."""
     return _expire(db, key, unix_seconds, options, "expireat")
 
 
-@COMMANDS.command("PEXPIREAT", kind=Kind.WRITE, group="expiry", fast=True, options=_OPTIONS, grows=True)
+@COMMANDS.command(
+    "PEXPIREAT",
+    by=By.LOG,
+    group="expiry",
+    fast=True,
+    options=_OPTIONS,
+    grows=True,
+    told=Told("2.6.0", "RW update"),
+)
 def pexpireat(db: Database, key: Key, unix_milliseconds: bytes, *options: bytes) -> Reply:
     """Let a key expire at a time, in milliseconds since 1970."""
     return _expire(db, key, unix_milliseconds, options, "pexpireat")
 
 
-@COMMANDS.command("PERSIST", kind=Kind.WRITE, group="expiry", fast=True)
+@COMMANDS.command("PERSIST", by=By.LOG, group="expiry", fast=True, told=Told("2.2.0", "RW update"))
 def persist(db: Database, key: Key) -> Reply:
     """Remove the deadline of a key; 1 if it had one."""
     entry = db.find(key)
@@ -113,14 +147,26 @@ def _remaining_ms(space: Keyspace, key: bytes) -> int:
     return max(entry.deadline - space.shown_ms, 1) if entry.deadline else _NO_DEADLINE
 
 
-@COMMANDS.command("TTL", kind=Kind.READ, group="expiry", fast=True)
+@COMMANDS.command(
+    "TTL",
+    by=By.READ,
+    group="expiry",
+    fast=True,
+    told=Told("1.0.0", "RO access", tips="nondeterministic_output"),
+)
 def ttl(space: Keyspace, key: Key) -> Reply:
     """Seconds until a key expires; -1: never, -2: no such key."""
     remaining = _remaining_ms(space, key)
     return remaining if remaining < 0 else (remaining + 500) // 1000
 
 
-@COMMANDS.command("PTTL", kind=Kind.READ, group="expiry", fast=True)
+@COMMANDS.command(
+    "PTTL",
+    by=By.READ,
+    group="expiry",
+    fast=True,
+    told=Told("2.6.0", "RO access", tips="nondeterministic_output"),
+)
 def pttl(space: Keyspace, key: Key) -> Reply:
     """Milliseconds until a key expires; -1: never, -2: no such key."""
     return _remaining_ms(space, key)
@@ -133,20 +179,26 @@ def _deadline_ms(db: Database, key: bytes) -> int:
     return entry.deadline or _NO_DEADLINE
 
 
-@COMMANDS.command("EXPIRETIME", kind=Kind.READ, group="expiry", fast=True)
+@COMMANDS.command("EXPIRETIME", by=By.READ, group="expiry", fast=True, told=Told("7.0.0"))
 def expiretime(db: Database, key: Key) -> Reply:
     """When a key expires, in seconds since 1970; -1: never, -2: no such key."""
     deadline = _deadline_ms(db, key)
     return deadline if deadline < 0 else (deadline + 500) // 1000
 
 
-@COMMANDS.command("PEXPIRETIME", kind=Kind.READ, group="expiry", fast=True)
+@COMMANDS.command("PEXPIRETIME", by=By.READ, group="expiry", fast=True, told=Told("7.0.0"))
 def pexpiretime(db: Database, key: Key) -> Reply:
     """When a key expires, in milliseconds since 1970; -1: never, -2: no such key."""
     return _deadline_ms(db, key)
 
 
-@COMMANDS.command("TIME", kind=Kind.READ, group="server", fast=True)
+@COMMANDS.command(
+    "TIME",
+    by=By.READ,
+    group="server",
+    fast=True,
+    told=Told("2.6.0", flags="loading stale fast", tips="nondeterministic_output"),
+)
 def time(space: Keyspace) -> Reply:
     """The log's time: seconds since 1970, and microseconds."""
     return [b"%d" % (space.shown_ms // 1000), b"%d" % (space.shown_ms % 1000 * 1000)]

@@ -5,13 +5,15 @@ from zlib import crc32
 
 from trikv.machine.account import Stored
 from trikv.machine.database import Database
+from trikv.machine.declaration import QUICK_US, By, Cost, Inside, Told
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
 from trikv.machine.glob import matcher, too_long
+from trikv.machine.grammar import Key
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.memory import charge
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
-from trikv.machine.table import CommandTable, Key, Kind
+from trikv.machine.table import CommandTable
 
 COMMANDS = CommandTable()
 
@@ -22,39 +24,68 @@ SCAN_COUNT = 10
 SCAN_COUNT_MAX = 2_000
 """COUNT is a hint; no step looks at more."""
 
+_EACH_KEY = "O(N), N being the number of keys named"
+_SUMMED = "request_policy:multi_shard response_policy:agg_sum"
+_ALL_KEYS = Cost(10_000)
+_SOME_KEYS = Cost(5_000)
+"""With the greatest COUNT."""
 _CURSOR = re.compile(rb"(?:[+-]?[0-9]{1,20})?")
 """What C's strtoul takes: nothing is 0, and a minus wraps."""
 _STRING = SimpleString("string")
 _NONE = SimpleString("none")
 
 
-@COMMANDS.command("EXISTS", kind=Kind.READ, group="keys", fast=True)
+@COMMANDS.command(
+    "EXISTS",
+    by=By.READ,
+    group="keys",
+    fast=True,
+    complexity=_EACH_KEY,
+    told=Told("1.0.0", "RO", tips=_SUMMED),
+)
 def exists(db: Database, key: Key, *keys: Key) -> Reply:
     """How many of these keys exist."""
     return sum(db.look(each) is not None for each in (key, *keys))
 
 
-@COMMANDS.command("TOUCH", kind=Kind.READ, group="keys", fast=True)
+@COMMANDS.command(
+    "TOUCH", by=By.READ, group="keys", fast=True, complexity=_EACH_KEY, told=Told("3.2.1", "RO", tips=_SUMMED)
+)
 def touch(db: Database, key: Key, *keys: Key) -> Reply:
     """How many of these keys exist; without eviction there is no age to reset."""
     return sum(db.look(each) is not None for each in (key, *keys))
 
 
-@COMMANDS.command("TYPE", kind=Kind.READ, group="keys", fast=True)
+@COMMANDS.command("TYPE", by=By.READ, group="keys", fast=True, told=Told("1.0.0", "RO"))
 def type_(db: Database, key: Key) -> Reply:
     """The type of a key's value, or none."""
     return _NONE if db.look(key) is None else _STRING
 
 
-@COMMANDS.command("DELETE", kind=Kind.WRITE, group="keys")
-@COMMANDS.command("UNLINK", kind=Kind.WRITE, group="keys", fast=True)
-@COMMANDS.command("DEL", kind=Kind.WRITE, group="keys")
+@COMMANDS.command(
+    "UNLINK",
+    by=By.LOG,
+    group="keys",
+    fast=True,
+    complexity=_EACH_KEY,
+    told=Told("4.0.0", "RM delete", tips=_SUMMED),
+)
+@COMMANDS.command(
+    "DEL",
+    by=By.LOG,
+    group="keys",
+    aliases=("DELETE",),
+    complexity=_EACH_KEY,
+    told=Told("1.0.0", "RM delete", tips=_SUMMED),
+)
 def delete(db: Database, key: Key, *keys: Key) -> Reply:
     """Delete keys and answer how many there were."""
     return sum(db.drop(each) for each in (key, *keys))
 
 
-@COMMANDS.command("RENAME", kind=Kind.WRITE, group="keys", grows=True)
+@COMMANDS.command(
+    "RENAME", by=By.LOG, group="keys", grows=True, told=Told("1.0.0", ("RW access delete", "OW update"))
+)
 def rename(db: Database, key: Key, newkey: Key) -> Reply:
     """Give a key another name, replacing what had it."""
     entry = db.find(key)
@@ -65,7 +96,14 @@ def rename(db: Database, key: Key, newkey: Key) -> Reply:
     return _move(db, key, newkey, entry) or OK
 
 
-@COMMANDS.command("RENAMENX", kind=Kind.WRITE, group="keys", fast=True, grows=True)
+@COMMANDS.command(
+    "RENAMENX",
+    by=By.LOG,
+    group="keys",
+    fast=True,
+    grows=True,
+    told=Told("1.0.0", ("RW access delete", "OW insert")),
+)
 def renamenx(db: Database, key: Key, newkey: Key) -> Reply:
     """Give a key another name unless that is taken; 1 if it was free."""
     entry = db.find(key)
@@ -89,7 +127,16 @@ def _move(db: Database, key: bytes, newkey: bytes, entry: Stored) -> CommandErro
     return refused
 
 
-@COMMANDS.command("KEYS", kind=Kind.READ, group="keys")
+@COMMANDS.command(
+    "KEYS",
+    by=By.READ,
+    group="keys",
+    cost=_ALL_KEYS,
+    complexity="O(N), N being the number of keys in the database",
+    told=Told(
+        "1.0.0", categories="dangerous", tips="request_policy:all_shards nondeterministic_output_order"
+    ),
+)
 def keys_(db: Database, pattern: bytes) -> Reply:
     """All keys that match a pattern such as user:*; for large databases use SCAN."""
     if db.size > KEYS_MAX:
@@ -101,7 +148,15 @@ def keys_(db: Database, pattern: bytes) -> Reply:
     return [*filter(matches, db.live_keys())]
 
 
-@COMMANDS.command("SCAN", kind=Kind.READ, group="keys", options="[MATCH pattern] [COUNT count] [TYPE type]")
+@COMMANDS.command(
+    "SCAN",
+    by=By.READ,
+    group="keys",
+    options="[MATCH pattern] [COUNT count] [TYPE type]",
+    cost=_SOME_KEYS,
+    complexity="O(1) for one call, O(N) for all of a database of N keys",
+    told=Told("2.8.0", tips="nondeterministic_output request_policy:special response_policy:special"),
+)
 def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     """List keys a few at a time: start at cursor 0, go on at the one answered until that is 0."""
     if _CURSOR.fullmatch(cursor) is None or abs(position := int(cursor or b"0")) >= 1 << 64:
@@ -133,14 +188,28 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     return [b"%d" % following, shown]
 
 
-@COMMANDS.command("RANDOMKEY", kind=Kind.READ, group="keys")
+@COMMANDS.command(
+    "RANDOMKEY",
+    by=By.READ,
+    group="keys",
+    told=Told("1.0.0", tips="request_policy:all_shards response_policy:special nondeterministic_output"),
+)
 def randomkey(space: Keyspace) -> Reply:
     """Some key; the same one until a write, time or the place in a pipeline changes the draw."""
     seed = b"%d %d %d" % (space.account.changes, space.shown_ms, space.position)
     return space.current.pick(crc32(seed))
 
 
-@COMMANDS.command("WATCH", kind=Kind.READ, group="transactions", fast=True)
+@COMMANDS.command(
+    "WATCH",
+    by=By.READ,
+    group="transactions",
+    fast=True,
+    inside=Inside.ACTS,
+    cost=Cost(QUICK_US),
+    complexity=_EACH_KEY,
+    told=Told("2.2.0", "RO", flags="noscript loading stale fast allow_busy"),
+)
 def watch(db: Database, key: Key, *keys: Key) -> Reply:
     """Let the next EXEC do nothing if one of these keys is changed before it."""
     # The machine answers versions, 0 where absent; the node keeps them for EXEC (PROTOCOL 23).
@@ -148,7 +217,9 @@ def watch(db: Database, key: Key, *keys: Key) -> Reply:
     return [0 if entry is None else entry.version for entry in entries]
 
 
-@COMMANDS.command("MEMORY|USAGE", kind=Kind.READ, group="server", options="[SAMPLES count]")
+@COMMANDS.command(
+    "MEMORY|USAGE", by=By.READ, group="server", options="[SAMPLES count]", told=Told("4.0.0", "RO")
+)
 def memory_usage(db: Database, key: Key, *options: bytes) -> Reply:
     """The bytes that the memory account charges for a key."""
     if options:

@@ -4,14 +4,22 @@ from collections.abc import Sequence
 
 from trikv.machine.commands.deadlines import Deadline, parse_deadline
 from trikv.machine.database import Database
+from trikv.machine.declaration import By, Cost, Told
 from trikv.machine.errors import NOT_INTEGER, OFFSET_RANGE, OOM, STRING_TOO_LONG, SYNTAX, wrong_arity
+from trikv.machine.grammar import Key
+from trikv.machine.keyspec import Args, Found
 from trikv.machine.memory import VALUE_BYTES_MAX
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
-from trikv.machine.table import CommandTable, Key, Kind
+from trikv.machine.table import CommandTable
 
 COMMANDS = CommandTable()
 
+_COPIES = Cost(copies_value=True)
+"""A few bytes change a value of megabytes, and every replica copies it whole."""
+_COPIED = "O(N), N being the length of the value, which is copied"
+_ANSWERED = "O(N), N being the length of what is answered"
+_EACH_KEY = "O(N), N being the number of keys named"
 _UNITS = frozenset((b"EX", b"PX", b"EXAT", b"PXAT"))
 _SET_OPTIONS = "[NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|KEEPTTL]"
 _GETEX_OPTIONS = "[EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|PERSIST]"
@@ -35,14 +43,22 @@ def replace(db: Database, key: bytes, value: bytes) -> CommandError | None:
     return db.store(key, value, entry.deadline if entry is not None else 0)
 
 
+def _written_key(args: Args) -> Sequence[Found]:
+    """The key of a SET, which is read as well if GET asks for the old value."""
+    reads = any(option.upper() == b"GET" for option in args[3:])
+    return ((1, "RW access update" if reads else "OW update"),)
+
+
 @COMMANDS.command(
     "SET",
-    kind=Kind.WRITE,
+    by=By.LOG,
     group="string",
     denies_oom=True,
     options=_SET_OPTIONS,
     of_two=Database.store_plain,
     of_run=Database.set_run,
+    finder=_written_key,
+    told=Told("1.0.0", "RW access update variable_flags"),
 )
 def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
     """Set a key to a value; without KEEPTTL an old deadline goes."""
@@ -98,7 +114,14 @@ def _parse_options(
     return frozenset(words), deadline
 
 
-@COMMANDS.command("SETNX", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+@COMMANDS.command(
+    "SETNX",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    fast=True,
+    told=Told("1.0.0", "OW insert", deprecated="2.6.12", instead="`SET` with the `NX` argument"),
+)
 def setnx(db: Database, key: Key, value: bytes) -> Reply:
     """Set a key only if it is absent; 1 if it was."""
     if db.find(key) is not None:
@@ -106,13 +129,25 @@ def setnx(db: Database, key: Key, value: bytes) -> Reply:
     return db.store(key, value) or 1
 
 
-@COMMANDS.command("SETEX", kind=Kind.WRITE, group="string", denies_oom=True)
+@COMMANDS.command(
+    "SETEX",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    told=Told("2.0.0", "OW update", deprecated="2.6.12", instead="`SET` with the `EX` argument"),
+)
 def setex(db: Database, key: Key, seconds: bytes, value: bytes) -> Reply:
     """Set a key that expires after so many seconds."""
     return _set_for(db, key, value, Deadline(b"EX", seconds), "setex")
 
 
-@COMMANDS.command("PSETEX", kind=Kind.WRITE, group="string", denies_oom=True)
+@COMMANDS.command(
+    "PSETEX",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    told=Told("2.6.0", "OW update", deprecated="2.6.12", instead="`SET` with the `PX` argument"),
+)
 def psetex(db: Database, key: Key, milliseconds: bytes, value: bytes) -> Reply:
     """Set a key that expires after so many milliseconds."""
     return _set_for(db, key, value, Deadline(b"PX", milliseconds), "psetex")
@@ -125,7 +160,14 @@ def _set_for(db: Database, key: bytes, value: bytes, deadline: Deadline, name: s
     return db.store(key, value, when) or OK
 
 
-@COMMANDS.command("GETSET", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+@COMMANDS.command(
+    "GETSET",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    fast=True,
+    told=Told("1.0.0", deprecated="6.2.0", instead="`SET` with the `!GET` argument"),
+)
 def getset(db: Database, key: Key, value: bytes) -> Reply:
     """Set a key and answer the value it had."""
     old = read_value(db, key)
@@ -133,14 +175,14 @@ def getset(db: Database, key: Key, value: bytes) -> Reply:
     return old if refused is None else refused
 
 
-@COMMANDS.command("GET", kind=Kind.READ, group="string", fast=True, of_key=value_of)
+@COMMANDS.command("GET", by=By.READ, group="string", fast=True, of_key=value_of, told=Told("1.0.0"))
 def get(db: Database, key: Key) -> Reply:
     """The value of a key."""
     entry = db.look(key)
     return None if entry is None else entry.value
 
 
-@COMMANDS.command("GETDEL", kind=Kind.WRITE, group="string", fast=True)
+@COMMANDS.command("GETDEL", by=By.LOG, group="string", fast=True, told=Told("6.2.0", "RW access delete"))
 def getdel(db: Database, key: Key) -> Reply:
     """Answer the value of a key and delete it."""
     value = read_value(db, key)
@@ -149,7 +191,9 @@ def getdel(db: Database, key: Key) -> Reply:
     return value
 
 
-@COMMANDS.command("GETEX", kind=Kind.WRITE, group="string", fast=True, options=_GETEX_OPTIONS, grows=True)
+@COMMANDS.command(
+    "GETEX", by=By.LOG, group="string", fast=True, options=_GETEX_OPTIONS, grows=True, told=Told("6.2.0")
+)
 def getex(db: Database, key: Key, *options: bytes) -> Reply:
     """Answer the value of a key and set or remove its deadline."""
     words, deadline = _parse_options(options, frozenset((b"PERSIST",)))
@@ -173,13 +217,29 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
     return entry.value
 
 
-@COMMANDS.command("MGET", kind=Kind.READ, group="string", fast=True)
+@COMMANDS.command(
+    "MGET",
+    by=By.READ,
+    group="string",
+    fast=True,
+    complexity=_EACH_KEY,
+    told=Told("1.0.0", tips="request_policy:multi_shard"),
+)
 def mget(db: Database, key: Key, *keys: Key) -> Reply:
     """The values of several keys."""
     return [read_value(db, each) for each in (key, *keys)]
 
 
-@COMMANDS.command("MSET", kind=Kind.WRITE, group="string", denies_oom=True, options="[key value ...]", step=2)
+@COMMANDS.command(
+    "MSET",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    options="[key value ...]",
+    step=2,
+    complexity=_EACH_KEY,
+    told=Told("1.0.1", "OW update", tips="request_policy:multi_shard response_policy:all_succeeded"),
+)
 def mset(db: Database, key: Key, value: bytes, *more: Key) -> Reply:
     """Set several keys at once."""
     if len(more) % 2:
@@ -188,7 +248,14 @@ def mset(db: Database, key: Key, value: bytes, *more: Key) -> Reply:
 
 
 @COMMANDS.command(
-    "MSETNX", kind=Kind.WRITE, group="string", denies_oom=True, options="[key value ...]", step=2
+    "MSETNX",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    options="[key value ...]",
+    step=2,
+    complexity=_EACH_KEY,
+    told=Told("1.0.1", "OW insert"),
 )
 def msetnx(db: Database, key: Key, value: bytes, *more: Key) -> Reply:
     """Set several keys at once, or none where one is there already; 1 if they were set."""
@@ -214,7 +281,16 @@ def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
     return None
 
 
-@COMMANDS.command("APPEND", kind=Kind.WRITE, group="string", denies_oom=True, fast=True)
+@COMMANDS.command(
+    "APPEND",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    fast=True,
+    cost=_COPIES,
+    complexity=_COPIED,
+    told=Told("2.0.0", "RW insert"),
+)
 def append(db: Database, key: Key, value: bytes) -> Reply:
     """Append to the value of a key and answer its new length."""
     old = value_of(db, key)
@@ -222,14 +298,20 @@ def append(db: Database, key: Key, value: bytes) -> Reply:
     return replace(db, key, value) or len(value)
 
 
-@COMMANDS.command("STRLEN", kind=Kind.READ, group="string", fast=True)
+@COMMANDS.command("STRLEN", by=By.READ, group="string", fast=True, told=Told("2.2.0", "RO"))
 def strlen(db: Database, key: Key) -> Reply:
     """The length of a value in bytes."""
     return len(read_value(db, key) or b"")
 
 
-@COMMANDS.command("SUBSTR", kind=Kind.READ, group="string")
-@COMMANDS.command("GETRANGE", kind=Kind.READ, group="string")
+@COMMANDS.command(
+    "SUBSTR",
+    by=By.READ,
+    group="string",
+    complexity=_ANSWERED,
+    told=Told("1.0.0", deprecated="2.0.0", instead="`GETRANGE`"),
+)
+@COMMANDS.command("GETRANGE", by=By.READ, group="string", complexity=_ANSWERED, told=Told("2.4.0"))
 def getrange(db: Database, key: Key, start: bytes, end: bytes) -> Reply:
     """The bytes of a value from start to end, both included; negative counts from the end."""
     first, last = parse_integer(start), parse_integer(end)
@@ -250,7 +332,16 @@ def _offset_bytes(args: Sequence[bytes]) -> int:
     return min(max(parse_integer(args[2]) or 0, 0), VALUE_BYTES_MAX)
 
 
-@COMMANDS.command("SETRANGE", kind=Kind.WRITE, group="string", denies_oom=True, grows_more=_offset_bytes)
+@COMMANDS.command(
+    "SETRANGE",
+    by=By.LOG,
+    group="string",
+    denies_oom=True,
+    grows_more=_offset_bytes,
+    cost=_COPIES,
+    complexity=_COPIED,
+    told=Told("2.2.0", "RW update"),
+)
 def setrange(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
     """Overwrite a part of a value, filling it up with zero bytes, and answer its new length."""
     start = parse_integer(offset)

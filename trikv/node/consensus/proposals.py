@@ -103,8 +103,11 @@ class Proposals:
         return self._window_bytes
 
     def waiting(self) -> int:
-        """How many clients wait for a write."""
-        return len(self._queue) + sum(1 for pending in self._window if pending.work is not None)
+        """How many works wait for a write, joined ones as one.
+
+        The window is not asked: what of it has applied is answered, and stays there until the next turn.
+        """
+        return len(self._queue) + len(self._waiters)
 
     def submit(self, works: Sequence[Work], now_ms: int) -> None:
         """Take clients' writes; each is answered through the waiters, or failed by `expire`."""

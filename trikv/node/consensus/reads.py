@@ -1,6 +1,6 @@
 """Reads by ReadIndex (Raft thesis, 6.4), at the node that holds the client. Pure.
 
-All reads that wait when their time comes (`pacing`) share one question to the leader. The question's id is
+All reads that wait when their time comes (`turns`) share one question to the leader. The question's id is
 never used again (etcd #20418): a retry asks anew, under the next number. Where this node is configured to
 ``reads = lease``, the question says so, and a leader whose lease holds answers it without asking a majority:
 each node's setting speaks for its own clients, so nodes may differ in it.

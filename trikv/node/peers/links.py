@@ -42,10 +42,16 @@ class Identity:
     node_id: NodeId
     disk: DiskId
     cluster: bytes = BLANK_CLUSTER
+    address: str = ""
+    """host:port where the peers reach it; empty if nobody need know."""
 
 
 class Links:
-    """All connections between this node and its peers."""
+    """All connections between this node and its peers.
+
+    Peers may be added and removed at any time. No lock is needed: whoever calls does so between two waits of
+    the links' own tasks, and these look again after each.
+    """
 
     def __init__(
         self,
@@ -61,8 +67,10 @@ class Links:
         self._secret = secret
         self._inbox = inbox
         self._limits = limits
-        self._outgoing = {peer: _Outgoing(self, peer, peers[peer]) for peer in sorted(peers)}
-        self._incoming: dict[int, trio.CancelScope] = {}
+        self._outgoing: dict[NodeId, _Outgoing] = {}
+        self._incoming: dict[int, tuple[NodeId, trio.CancelScope]] = {}
+        self._nursery: trio.Nursery | None = None
+        """Of the dialling tasks, while `run` does."""
         self._accepted = 0
         self.received_bytes = 0
         """From peers that have proved themselves."""
@@ -72,6 +80,33 @@ class Links:
         """Connections that have not proved themselves yet, the oldest first."""
         self._refused = 0
         self._warn_again_at = float("-inf")
+        for peer in sorted(peers):
+            self.add(peer, peers[peer])
+
+    def add(self, peer: NodeId, address: str) -> None:
+        """Link to `peer` at `address` from now on; if it is known at another one, there instead."""
+        assert peer != self._identity.node_id, "a node is no peer of its own"
+        known = self._outgoing.get(peer)
+        if known is not None:
+            if known.address == address:
+                return
+            known.close()
+        self._outgoing[peer] = outgoing = _Outgoing(self, peer, address)
+        self._outgoing = {number: self._outgoing[number] for number in sorted(self._outgoing)}
+        if self._nursery is not None:
+            self._nursery.start_soon(outgoing.run)
+
+    def remove(self, peer: NodeId) -> None:
+        """Dial `peer` no more and drop what it dialled; what was on its way is lost. No error if unknown.
+
+        It may connect again like any node that knows the secret, and is then nobody's peer.
+        """
+        outgoing = self._outgoing.pop(peer, None)
+        if outgoing is not None:
+            outgoing.close()
+        for sender, scope in list(self._incoming.values()):
+            if sender == peer:
+                scope.cancel()
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
         """Queue `message` for `peer`. False (and dropped) while there is no link or its queue is full."""
@@ -83,11 +118,15 @@ class Links:
         return peer in self._outgoing and self._outgoing[peer].is_up
 
     def peers(self) -> list[NodeId]:
-        """The configured peers, ordered."""
+        """Those that this node links to, ordered. Ask again after any wait: it may change."""
         return list(self._outgoing)
 
+    def addresses(self) -> dict[NodeId, str]:
+        """Where each of them is reached."""
+        return {peer: outgoing.address for peer, outgoing in self._outgoing.items()}
+
     def address_of(self, peer: NodeId) -> str:
-        """Where the nodes reach `peer`, as configured; empty for one that is not."""
+        """Where this node reaches `peer`; empty for one that it does not link to."""
         outgoing = self._outgoing.get(peer)
         return "" if outgoing is None else outgoing.address
 
@@ -96,10 +135,10 @@ class Links:
         return sum(outgoing.queued_bytes for outgoing in self._outgoing.values())
 
     def reset(self) -> None:
-        """Close every connection and dial anew: what was proved on them (a blank disk) no longer holds."""
+        """Close every connection and dial again: what was proved on them (a blank disk) no longer holds."""
         for outgoing in self._outgoing.values():
             outgoing.reset()
-        for scope in list(self._incoming.values()):
+        for _, scope in list(self._incoming.values()):
             scope.cancel()
 
     async def run(
@@ -109,6 +148,8 @@ class Links:
         async with trio.open_nursery() as nursery:
             listen = partial(self._host.network.listen, connections_max=connections_max)
             listening = await nursery.start(listen, addresses, self._accept)
+            # From here on `add` starts the task itself; nothing waits in between, so none is started twice.
+            self._nursery = nursery
             for outgoing in self._outgoing.values():
                 nursery.start_soon(outgoing.run)
             task_status.started(listening)
@@ -190,9 +231,10 @@ class Links:
 
     async def _listen_to(self, stream: trio.abc.Stream, established: Established) -> None:
         number = self._accepted = self._accepted + 1
-        self._incoming[number] = trio.CancelScope()
+        scope = trio.CancelScope()
+        self._incoming[number] = (established.peer_id, scope)
         try:
-            with self._incoming[number]:
+            with scope:
                 await self._read_messages(stream, established)
         except (PeerProtocolError, OSError, trio.BrokenResourceError) as error:
             log.warning("dropped a peer's connection", peer=established.peer_id, reason=str(error))
@@ -231,7 +273,10 @@ class _Outgoing:
         """What `_push` could not send; the task is at it, or will be."""
         self._is_blocked = False
         self._bell: Mailbox[None] = Mailbox()
-        self._scope = trio.CancelScope()
+        self._attempt = trio.CancelScope()
+        """Around one connection, from its dial to its end."""
+        self._life = trio.CancelScope()
+        """Around all of them."""
 
     @property
     def is_up(self) -> bool:
@@ -268,13 +313,30 @@ class _Outgoing:
             self._bell.put(None)
 
     def reset(self) -> None:
-        self._scope.cancel()
+        self._attempt.cancel()
+
+    def close(self) -> None:
+        """End for good, in whatever it is: a dial, a send, a pause. It may not have begun yet."""
+        # Not left to the task: by then the peer may have another link, whose end nobody must hear of.
+        self._fall()
+        self._life.cancel()
+
+    def _fall(self) -> None:
+        """The link stands no more, if it did."""
+        if self._sender is not None:
+            self._stream = self._sender = None
+            self._links.down(self._peer)
+            log.info("link down", peer=self._peer)
 
     async def run(self) -> None:
+        with self._life:
+            await self._keep_up()
+
+    async def _keep_up(self) -> None:
         backoff_s = BACKOFF_S_MIN
         last_reason = ""
         while True:
-            with trio.CancelScope() as self._scope:
+            with trio.CancelScope() as self._attempt:
                 try:
                     stream, established = await self._links.dial(self._peer, self.address)
                 except (OSError, trio.BrokenResourceError, trio.TooSlowError, PeerProtocolError) as error:
@@ -293,20 +355,20 @@ class _Outgoing:
         return reason
 
     async def _use(self, stream: PeerStream, established: Established) -> None:
-        self._stream, self._sender = stream, established.wire.sender
-        self._rest, self._is_blocked = b"", False
-        self._links.up(self._peer, established.peer_disk)
-        log.info("link up", peer=self._peer, address=self.address)
         try:
+            # Closed since the dial's last wait? Nobody must hear of this link. Up to `up` nothing waits.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._stream, self._sender = stream, established.wire.sender
+            self._rest, self._is_blocked = b"", False
+            self._links.up(self._peer, established.peer_disk)
+            log.info("link up", peer=self._peer, address=self.address)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, stream, nursery.cancel_scope)
                 await self._send(stream, self._sender)
         except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the peer is gone; the driver hears LinkDown and we dial again
         finally:
-            self._stream = self._sender = None
-            self._links.down(self._peer)
-            log.info("link down", peer=self._peer)
+            self._fall()
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await trio.aclose_forcefully(stream)
 

@@ -10,6 +10,7 @@ between, so that heartbeats leave in time however long the backlog.
 from collections import deque
 from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -30,8 +31,6 @@ RELEASE_KEYS = 2_000
 """Keys freed in one slice: about a millisecond."""
 READS_TOGETHER_MAX = 16
 """Reads carried out before the first of them is answered."""
-QUICK_READ_US = 50
-"""A GET takes two or three; what takes longer may have copied a lot."""
 
 log = structlog.get_logger()
 _decode_membership = msgspec.msgpack.Decoder(Membership).decode
@@ -272,18 +271,17 @@ class Applier:
     def _read_some(self, works: deque[Work], at_ms: int) -> list[tuple[Work, list[Reply]]]:
         """Carry out the first of `works`: several while they are quick, for to time each alone costs a GET.
 
-        Not those that take long: what they answer is held until all are done, and copies take memory.
+        Any other takes its turn alone: what it answers may be long, and is not to be held for others' sake.
         """
-        done: list[tuple[Work, list[Reply]]] = []
         machine, boot_us = self.machine, self._boot_us
-        began_us = passed_us = boot_us()
-        while works and len(done) < READS_TOGETHER_MAX:
+        began_us = boot_us()
+        answers = machine.evaluator.read_quickly(islice(works, READS_TOGETHER_MAX))
+        if answers:
+            done = [(works.popleft(), replies) for replies in answers]
+        else:
             work = works.popleft()
-            done.append((work, machine.read(work.db, work.commands, at_ms, work.transactions)))
-            before_us, passed_us = passed_us, boot_us()
-            if passed_us - before_us > QUICK_READ_US:
-                break
-        machine.evaluator.spent(passed_us - began_us)
+            done = [(work, machine.read(work.db, work.commands, at_ms, work.transactions))]
+        machine.evaluator.spent(boot_us() - began_us)
         return done
 
     def _note_memory(self) -> None:

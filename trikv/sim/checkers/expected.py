@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 import attrs
-import hiredis
+
+from trikv.client.replies import ErrorReply
 
 
 @attrs.frozen
@@ -58,12 +59,12 @@ ANYTHING: Final = Anything()
 
 
 def agrees(expected: Any, reply: Any) -> bool:
-    """`reply`, as hiredis gave it, is what is expected."""
+    """`reply`, as `trikv.client` gave it, is what is expected."""
     match expected:
         case Anything():
             return True
         case Failure(text=text):
-            return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(text)
+            return isinstance(reply, ErrorReply) and str(reply).startswith(text)
         case Between(least=least, most=most):
             return isinstance(reply, int) and least <= reply <= most
         case AnyOrder(items=items):

@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 import attrs
-import hiredis
 import trio
 
+from trikv.client.replies import ErrorReply
 from trikv.sim.checkers.meanings import meaning_of
 from trikv.sim.history import Args, History, Key, Operation
 from trikv.sim.knobs import CLIENT_PORT, Knobs
@@ -71,7 +71,7 @@ class Client:
                 connection = await self._connected()
                 with trio.fail_after(self._knobs.command_deadline_ms / 1000 + PATIENCE_S):
                     await self._ask_something(connection)
-            except (OSError, EOFError, trio.BrokenResourceError, trio.TooSlowError):
+            except (OSError, EOFError, trio.TooSlowError):
                 await self._hang_up()
                 await trio.sleep(RECONNECT_S)
 
@@ -169,7 +169,7 @@ class Client:
 
     def _answered(self, connection: Connection, asked: Asked, replies: list[Any]) -> None:
         reply = replies[-1]
-        text = str(reply) if isinstance(reply, hiredis.ReplyError) else ""
+        text = str(reply) if isinstance(reply, ErrorReply) else ""
         if asked.operation is not None:
             self._note(asked, asked.operation, reply, text)
             if not text:  # what was refused is nothing that WAIT could wait for
@@ -260,7 +260,7 @@ class Client:
             page = self._call(connection, Step(((b"SCAN", cursor, b"COUNT", count),), Form.COMMAND))
             await self._exchange(connection, [page])
             operation = page.operation
-            if operation is None or not operation.is_known or isinstance(operation.reply, hiredis.ReplyError):
+            if operation is None or not operation.is_known or isinstance(operation.reply, ErrorReply):
                 return  # a wrong answer is the witness's to see
             pages.append(operation)
             cursor = operation.reply[0]

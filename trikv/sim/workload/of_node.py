@@ -181,6 +181,8 @@ def _role(draw: Draw) -> list[Step]:
     "COMMAND|LIST",
     "COMMAND|INFO",
     "COMMAND|DOCS",
+    "COMMAND|GETKEYS",
+    "COMMAND|GETKEYSANDFLAGS",
     "COMMAND|HELP",
     weight=0.5,
 )
@@ -191,6 +193,8 @@ def _command(draw: Draw) -> list[Step]:
         (b"COMMAND", b"LIST"),
         (b"COMMAND", b"INFO", b"get", b"nothing"),
         (b"COMMAND", b"DOCS", b"get"),
+        (b"COMMAND", b"GETKEYS", b"mset", b"a", b"1", b"b", b"2"),
+        (b"COMMAND", b"GETKEYSANDFLAGS", b"get", b"a"),
         (b"COMMAND", b"HELP"),
     )
 
@@ -204,6 +208,10 @@ def _command(draw: Draw) -> list[Step]:
                 return told.reply[0][:2] == [b"get", 2] and told.reply[1] is None
             case (b"DOCS", *_):
                 return list(_fields(told.reply)) == [b"get"]
+            case (b"GETKEYS", *_):
+                return list(told.reply) == [b"a", b"b"]
+            case (b"GETKEYSANDFLAGS", *_):
+                return list(told.reply) == [[b"a", [b"RO", b"access"]]]
             case _:
                 return len(told.reply) > 1
 

@@ -5,8 +5,8 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 import attrs
-import hiredis
 
+from trikv.client.replies import ErrorReply
 from trikv.sim.history import Args, Key
 from trikv.sim.workload.draw import Draw
 
@@ -61,7 +61,7 @@ class Told:
 
     def fails(self, *beginnings: str) -> bool:
         """The last answer is an error that begins like one of these."""
-        return isinstance(self.reply, hiredis.ReplyError) and str(self.reply).startswith(beginnings)
+        return isinstance(self.reply, ErrorReply) and str(self.reply).startswith(beginnings)
 
 
 Judge: TypeAlias = Callable[[Told], bool]

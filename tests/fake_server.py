@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Self
 
-import hiredis
+import hiredis  # noqa: TID251 - a server's side: requests are read here
 
-from trikv.bench.options import Address
+from trikv.client.endpoint import Address
 
 Store = dict[bytes, bytes]
 Handler = Callable[[list[bytes]], bytes | None]

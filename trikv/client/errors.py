@@ -1,0 +1,31 @@
+"""What may go wrong with a connection. An error that the server answers with is a reply, and none of these.
+
+::
+
+    OSError
+     ├─ TimeoutError         Python's own: no answer in time
+     └─ ConnectionError      Python's own: refused, reset, broken
+         ├─ ClosedError      the server ended the connection in order
+         ├─ GarbledError     it does not speak the Redis protocol
+         └─ FloodError       it said more than a client holds
+    Refused                  it answered, but does not take the password
+
+After any OSError nobody knows what was done of what was not answered, and the connection is of no more use.
+Connecting again may help then; after `Refused` it does not, which is why that is no OSError.
+"""
+
+
+class ClosedError(ConnectionError):
+    """The server ended the connection in order. A reset is a ConnectionError, but not this one."""
+
+
+class GarbledError(ConnectionError):
+    """What came is no reply of the Redis protocol."""
+
+
+class FloodError(ConnectionError):
+    """A reply without end, or more push messages than are kept for whoever takes them."""
+
+
+class Refused(Exception):  # noqa: N818 - named for what the server did
+    """The server answered, but will not serve this connection; the text is its error."""

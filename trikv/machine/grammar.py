@@ -1,0 +1,64 @@
+"""A handler's signature, read as the grammar of its command.
+
+The first parameter is what the handler works on and no argument of the command (if it is called ``space``,
+the handler wants all databases rather than the selected one). Parameters annotated `Key` are keys. ``*more``
+makes the arity open. The docstring's first line is the help.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NewType
+
+import attrs
+
+from trikv.machine.keyspec import Index, KeySpec, Range
+
+Key = NewType("Key", bytes)
+"""Annotates the parameters that are keys."""
+
+
+@attrs.frozen
+class Shape:
+    """What a signature says."""
+
+    words: int
+    whole: bool
+    arity: int
+    specs: tuple[KeySpec, ...]
+    key_names: tuple[str, ...]
+    fixed: tuple[str, ...]
+    open: str
+    summary: str
+
+    @classmethod
+    def of(
+        cls, handler: Callable[..., Any], *, words: int, step: int, open_least: int, access: Sequence[str]
+    ) -> "Shape":
+        """Read `handler`. `access`: of all keys together, or of each."""
+        context, *parameters = inspect.signature(handler).parameters.values()
+        open_end = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+        fixed = tuple(p.name for p in parameters if p.kind is not p.VAR_POSITIONAL)
+        places = [words + i for i, p in enumerate(parameters) if p.annotation is Key]
+        is_open = bool(open_end) and parameters[-1].annotation is Key
+        assert open_end or not open_least, "only an open end may hold more"
+        least = words + len(fixed) + open_least
+        return cls(
+            words=words,
+            whole=context.name == "space",
+            arity=-least if open_end else least,
+            specs=_specs(places, step, access, is_open=is_open),
+            key_names=tuple(p.name for p in parameters if p.annotation is Key),
+            fixed=fixed,
+            open=f"[{open_end[0].removesuffix('s')} ...]" if open_end else "",
+            summary=(inspect.getdoc(handler) or "").partition("\n")[0],
+        )
+
+
+def _specs(places: Sequence[int], step: int, access: Sequence[str], *, is_open: bool) -> tuple[KeySpec, ...]:
+    """The keys at these places, which follow each other in steps."""
+    if not places:
+        return ()
+    if len(access) > 1:
+        return tuple(KeySpec(Index(at), Range(), how) for at, how in zip(places, access, strict=True))
+    last = -1 if is_open else places[-1] - places[0]
+    return (KeySpec(Index(places[0]), Range(last, step), access[0]),)
