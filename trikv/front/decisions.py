@@ -6,7 +6,6 @@ declaration, because none of the usual ways will do (EXEC, WATCH, SELECT, CONFIG
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -103,7 +102,6 @@ class Treatment:
     """Who answers it, for people, if that depends."""
 
 
-def local(command: Command, caller: Caller, request: Request) -> Local:
+def local(command: Command, request: Request) -> Local:
     """The slot of a command that this node evaluates."""
-    call = partial(command.handler, caller, *request.args[command.words :])
-    return Local(command.name, call, request.args, request.typed)
+    return Local(command, command.handler, request.args, request.typed)

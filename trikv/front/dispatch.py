@@ -175,16 +175,16 @@ def _never(_caller: Caller, _turn: Turn, request: Request) -> Decision:
     raise AssertionError(f"{request.args[0]!r} travels: nothing about it is to be decided")
 
 
-def _in_turn(command: Command, caller: Caller, _turn: Turn, request: Request) -> Decision:
-    return Evaluate(local(command, caller, request))
+def _in_turn(command: Command, _caller: Caller, _turn: Turn, request: Request) -> Decision:
+    return Evaluate(local(command, request))
 
 
 def _at_once(command: Command, caller: Caller, _turn: Turn, request: Request) -> Decision:
     return Done(command.handler(caller, *request.args[command.words :]))
 
 
-def _alone(command: Command, caller: Caller, turn: Turn, request: Request) -> Decision:
-    return Postpone() if len(turn) else Evaluate(local(command, caller, request), cuts=True)
+def _alone(command: Command, _caller: Caller, turn: Turn, request: Request) -> Decision:
+    return Postpone() if len(turn) else Evaluate(local(command, request), cuts=True)
 
 
 def _carry_out(command: Command, caller: Caller, turn: Turn, request: Request) -> Decision:
@@ -198,5 +198,5 @@ def _queue_for_machine(_caller: Caller, request: Request, *, writes: bool) -> Qu
     return Queued(PLAIN_STEP, request.args, writes)
 
 
-def _queue_for_node(command: Command, caller: Caller, request: Request) -> Queued:
-    return Queued(local(command, caller, request), request.args)
+def _queue_for_node(command: Command, _caller: Caller, request: Request) -> Queued:
+    return Queued(local(command, request), request.args)

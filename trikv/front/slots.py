@@ -1,7 +1,7 @@
 """A slot for every reply of a turn, and who fills it.
 
-Replies leave in the order of the requests, whoever computes them: each request has a slot. What a slot still
-has to ask of the connection is bound in it (`After`, `Call`), so that slots know nobody.
+Replies leave in the order of the requests, whoever computes them: each request has a slot. Slots know nobody:
+who evaluates a command of this node hands it the caller, and an `After` has bound whom it needs.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,15 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from trikv.machine.declaration import Command, Handler
 from trikv.machine.replies import Reply
 
 Args: TypeAlias = tuple[bytes, ...]
 
 After: TypeAlias = Callable[[Reply], Reply]
 """Makes the client's reply of the machine's: WATCH notes the versions and answers OK."""
-Call: TypeAlias = Callable[[], Reply]
+AFTER_BYTES: Final = 160
+"""What one takes in memory."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -37,8 +39,9 @@ class Known(msgspec.Struct, frozen=True):
 class Local(msgspec.Struct, frozen=True):
     """A command of this node, evaluated when the commands before it have been answered."""
 
-    name: str
-    call: Call
+    command: Command
+    handler: Handler
+    """The command's own, except where the machine's is another."""
     args: Args
     typed: bool
 

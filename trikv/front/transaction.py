@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from trikv.front import inputs
-from trikv.front.slots import Args, Local, Step
+from trikv.front.slots import AFTER_BYTES, Args, Local, Step
 from trikv.machine.batch import Watch
 from trikv.machine.replies import CommandError
 from trikv.protocol.events import REQUEST_BYTES
@@ -54,6 +54,7 @@ class Transactions:
 
     __slots__ = (
         "aborted",
+        "after_count",
         "argument_bytes",
         "arguments",
         "commands",
@@ -90,6 +91,8 @@ class Transactions:
         self.argument_bytes = 0
         self.arguments = 0
         """Of all queued commands, with one more for each."""
+        self.after_count = 0
+        """Queued commands whose reply becomes another one."""
         self.cost_us = 0
 
     def reset(self) -> None:
@@ -114,7 +117,8 @@ class Transactions:
     @property
     def memory_bytes(self) -> int:
         """What the queue and the watches take in memory."""
-        queue_bytes = self.argument_bytes + REQUEST_BYTES * 2 * len(self.inner)
+        slots_bytes = REQUEST_BYTES * 2 * len(self.inner) + AFTER_BYTES * self.after_count
+        queue_bytes = self.argument_bytes + slots_bytes
         return queue_bytes + self.watched_bytes + _WATCH_BYTES * self.watched_count
 
     def queued_count(self) -> int:
@@ -137,6 +141,7 @@ class Transactions:
         if isinstance(slot, Step):
             self.commands.append(args)
             self.writes = self.writes or writes
+            self.after_count += slot.after is not None
 
     def take(self) -> Taken:
         """EXEC: all that was queued, to be carried out as one step. Nothing of it stays here."""

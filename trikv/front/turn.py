@@ -12,7 +12,7 @@ import msgspec
 from trikv.front.caller import Caller
 from trikv.front.inputs import REFUSED
 from trikv.front.seam import Asked
-from trikv.front.slots import PLAIN_STEP, Args, Comment, Exec, Known, Local, Raw, Slot, Step
+from trikv.front.slots import AFTER_BYTES, PLAIN_STEP, Args, Comment, Exec, Known, Local, Raw, Slot, Step
 from trikv.front.transaction import CHECK_ONLY, Taken
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
@@ -76,6 +76,8 @@ class Turn(msgspec.Struct):
             for inner in slot.inner if isinstance(slot, Exec) else (slot,):
                 if isinstance(inner, Local):
                     held += memory_of((inner.args,)) + sum(map(len, inner.args))
+                elif isinstance(inner, Step) and inner.after is not None:
+                    held += AFTER_BYTES
         return held
 
     def add(self, slot: Slot) -> None:
@@ -172,8 +174,9 @@ def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
 def _evaluate(slot: Local, caller: Caller) -> Reply:
     service = caller.service
     began_us = service.boot_us()
-    reply = slot.call()
-    service.statistics.tally.answered(slot.name, reply, service.boot_us() - began_us)
+    command = slot.command
+    reply: Reply = slot.handler(caller, *slot.args[command.words :])
+    service.statistics.tally.answered(command.name, reply, service.boot_us() - began_us)
     return reply
 
 

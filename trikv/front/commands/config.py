@@ -97,7 +97,7 @@ def config_get(caller: Caller, *patterns: bytes) -> Reply:
     return found
 
 
-def _set_here(caller: Caller, words: Sequence[bytes]) -> Reply:
+def _set_here(caller: Caller, *words: bytes) -> Reply:
     """Change those settings among `words` that are this node's own."""
     error = check(caller, words)
     if error is not None:
@@ -111,7 +111,7 @@ def _set_here(caller: Caller, words: Sequence[bytes]) -> Reply:
 
 def _cap_set(caller: Caller, words: Sequence[bytes], reply: Reply) -> Reply:
     """The cap was changed: so are the settings that came along with it."""
-    return _set_here(caller, words) if reply == OK else reply
+    return _set_here(caller, *words) if reply == OK else reply
 
 
 def _for_machine(words: Sequence[bytes]) -> Args | None:
@@ -123,7 +123,10 @@ def _for_machine(words: Sequence[bytes]) -> Args | None:
 
 
 def _slot(caller: Caller, request: Request) -> Local:
-    return Local("CONFIG|SET", partial(_set_here, caller, request.args[2:]), request.args, request.typed)
+    """Nothing of it is for the machine, whose handler knows maxmemory alone."""
+    command = caller.table.get("CONFIG|SET")
+    assert command is not None
+    return Local(command, _set_here, request.args, request.typed)
 
 
 def _queue_set(caller: Caller, request: Request) -> Queued:
