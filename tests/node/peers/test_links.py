@@ -1,111 +1,11 @@
-"""What a link does while the network takes less than it is given, and as peers come and go (PROTOCOL 15)."""
+"""Links to peers that come and go while others are at it (PROTOCOL 15)."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import pytest
 import trio
 
-from trikv.host.seam import PeerStream
-from trikv.node.events import Event, LinkDown, LinkUp, PeerSaid
-from trikv.node.mailbox import Mailbox
-from trikv.node.peers.links import Identity, Links
-from trikv.protocol.frames import DEFAULT_LIMITS
-from trikv.protocol.messages import Forward, PeerMessage
-from trikv.protocol.peer import Established
+from tests.node.peers.two_ends import MESSAGES, Ends, two_ends
+from trikv.node.events import LinkDown, LinkUp
 from trikv.sim.determinism import simulate
 from trikv.sim.world import SimWorld
-
-MESSAGES = [Forward((b"%d" % number * 20_000,)) for number in range(10)]
-"""Together three times what the network holds of a connection."""
-
-
-class Ends:
-    """The links of two nodes, one to the other, and what came of them."""
-
-    def __init__(self, world: SimWorld, *, linked: bool) -> None:
-        """Not `linked`: the first node has no peers yet."""
-        self.world = world
-        self.inboxes = {number: Mailbox[Event]() for number in (1, 2)}
-        self.links = {
-            number: Links(
-                world.machine(f"node{number}").boot(),
-                Identity(number, b"%d" % number * 16, b"the cluster     "),
-                b"secret",
-                {3 - number: f"node{3 - number}:9"} if linked or number == 2 else {},
-                self.inboxes[number],
-                DEFAULT_LIMITS,
-            )
-            for number in (1, 2)
-        }
-
-    async def wait_up(self) -> None:
-        """Until the first node's link stands."""
-        with trio.fail_after(5):
-            while not any(isinstance(event, LinkUp) for event in await self.inboxes[1].take()):
-                pass
-
-    def changes(self) -> list[str]:
-        """What the first node's driver hears of its own link since it was last asked."""
-        events = self.inboxes[1].take_at_once()
-        kinds = {LinkUp: "up", LinkDown: "down"}
-        return [kinds[type(event)] for event in events if isinstance(event, LinkUp | LinkDown)]
-
-    async def hear(self, count: int) -> list[PeerMessage]:
-        """The next messages that the second node hears."""
-        heard: list[PeerMessage] = []
-        with trio.fail_after(5):
-            while len(heard) < count:
-                events = await self.inboxes[2].take()
-                heard += [event.message for event in events if isinstance(event, PeerSaid)]
-        return heard
-
-
-@asynccontextmanager
-async def two_ends(*, linked: bool = True) -> AsyncIterator[Ends]:
-    """Both nodes; the first has a link to the second, or has no peers yet."""
-    ends = Ends(SimWorld(1), linked=linked)
-    async with trio.open_nursery() as nursery:
-        for number, links in ends.links.items():
-            await nursery.start(links.run, (f"node{number}:9",), 64)
-        if linked:
-            await ends.wait_up()
-        yield ends
-        nursery.cancel_scope.cancel()
-
-
-def test_what_the_kernel_does_not_take_leaves_later_and_in_order() -> None:
-    """A cable that holds everything back loses nothing and doubles nothing once it is whole again."""
-
-    async def main() -> None:
-        async with two_ends() as ends:
-            ends.world.fabric.cut("node1", "node2")
-            for message in MESSAGES:
-                assert ends.links[1].send(2, message)
-                await trio.sleep(0.01)
-            assert ends.links[1].statistics().queued_bytes
-            ends.world.fabric.heal_all()
-            assert await ends.hear(len(MESSAGES)) == MESSAGES
-            assert not ends.links[1].statistics().queued_bytes
-
-    simulate(1, main)
-
-
-def test_a_new_link_owes_nothing_of_the_last_one() -> None:
-    """What had not left when a connection broke is lost with it; the next one begins with a whole message."""
-
-    async def main() -> None:
-        async with two_ends() as ends:
-            ends.world.fabric.cut("node1", "node2")
-            for message in MESSAGES:
-                ends.links[1].send(2, message)
-            ends.world.fabric.break_all("node1", "node2")
-            ends.world.fabric.heal_all()
-            await ends.wait_up()
-            assert ends.links[1].send(2, MESSAGES[-1])
-            assert await ends.hear(1) == [MESSAGES[-1]]
-
-    simulate(1, main)
 
 
 def test_a_peer_may_be_added_at_any_time() -> None:
@@ -213,29 +113,6 @@ def test_a_peer_may_be_removed_at_any_step_of_its_link() -> None:
                 await trio.sleep(0.5)
                 assert ends.changes() == []
             assert seen == {0, 2}, "before the link stood, and after"
-
-    simulate(1, main)
-
-
-def test_a_link_that_was_made_for_nobody_is_never_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its peer was removed after the dial's last wait, when nothing could stop it any more."""
-
-    async def main() -> None:
-        async with two_ends(linked=False) as ends:
-            links, made = ends.links[1], list[PeerStream]()
-            dial = links.dial
-
-            async def dial_too_late(peer: int, address: str) -> tuple[PeerStream, Established]:
-                made.append((found := await dial(peer, address))[0])
-                links.remove(peer)
-                return found
-
-            monkeypatch.setattr(links, "dial", dial_too_late)
-            links.add(2, "node2:9")
-            await trio.sleep(2)
-            assert (len(made), ends.changes()) == (1, [])
-            with pytest.raises(trio.ClosedResourceError):
-                await made[0].send_all(b"x")
 
     simulate(1, main)
 
