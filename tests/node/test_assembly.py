@@ -120,7 +120,8 @@ def test_a_node_is_counted_from_its_first_moment() -> None:
     ground.connections.refused_count = 3
     assert (ground.statistics.count("refused"), ground.statistics.count("peer_sent_bytes")) == (3, 0)
     parts = assembled(ground)
-    parts.links.sent_bytes = 5
+    outgoing = next(iter(parts.links._outgoing.values()))
+    outgoing.sent_bytes = 5
     assert ground.statistics.count("peer_sent_bytes") == 5
     assert parts.applier.machine.tally is ground.statistics.tally
 
