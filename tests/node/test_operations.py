@@ -134,7 +134,7 @@ def test_one_file_at_a_time() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
             with trio.fail_after(5):
-                while not cluster.parts(1).snapshotter.is_walking:  # noqa: ASYNC110 - it is over in an instant
+                while not cluster.parts(1).snapshotter.statistics().is_walking:  # noqa: ASYNC110 - it is over in an instant
                     await trio.sleep(0.0001)
             for command in ("BACKUP", "SAVE", "BGSAVE"):
                 assert str(await second.call(command)) == "ERR a backup or save is already in progress"
