@@ -120,6 +120,11 @@ def test_no_module_is_dead() -> None:
     assert not dead
 
 
+def test_nothing_is_imported_for_types_alone() -> None:
+    """Such an import hides a circle: what the type is of belongs on a lower floor."""
+    assert not [_name(path) for path in SOURCES if any("TYPE_CHECKING" in line for line in _lines(path))]
+
+
 def test_a_test_that_is_expected_to_fail_says_why() -> None:
     """Without a reason it is one that was forgotten."""
     silent = []
