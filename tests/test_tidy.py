@@ -18,6 +18,15 @@ ENTRY_POINTS = frozenset({"trikv.__main__", "trikv.cli"})
 SHIPPED_FOR_TESTS = ("trikv.sim.", "trikv.raft.invariants")
 """The simulator and the full invariants are part of the product, but only tests run them."""
 
+MIRRORED = ("front", "node")
+"""Packages of which every module has a test file of its name, at the same place below tests/."""
+WITHOUT_A_TEST_OF_ITS_NAME = {
+    "trikv/front/caller.py": "a record: what a handler of a node's own command may look at",
+    "trikv/front/figures.py": "records: what a node's parts say of themselves",
+    "trikv/front/seam.py": "protocols and records: what both sides of the seam keep to is tested with them",
+    "trikv/node/events.py": "records that reach the driver; it does nothing itself",
+}
+
 TOOLS = ROOT / "tests" / "tools.py"
 SKIPPING = frozenset({"skip", "skipif", "importorskip", "SkipTest", "skipIf", "skipUnless", "skipTest"})
 
@@ -123,6 +132,18 @@ def test_no_module_is_dead() -> None:
 def test_nothing_is_imported_for_types_alone() -> None:
     """Such an import hides a circle: what the type is of belongs on a lower floor."""
     assert not [_name(path) for path in SOURCES if any("TYPE_CHECKING" in line for line in _lines(path))]
+
+
+def test_a_module_has_a_test_file_of_its_name() -> None:
+    """Its promises are found by its name alone; what has none says why, for as long as it has none."""
+    without = {
+        _name(path)
+        for path in SOURCES
+        if path.name != "__init__.py"
+        and (parts := path.relative_to(ROOT / "trikv").parts)[0] in MIRRORED
+        and not (ROOT / "tests").joinpath(*parts[:-1], f"test_{parts[-1]}").exists()
+    }
+    assert without == WITHOUT_A_TEST_OF_ITS_NAME.keys()
 
 
 def test_a_test_that_is_expected_to_fail_says_why() -> None:

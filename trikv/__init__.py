@@ -1,10 +1,10 @@
 """trikv: a replicated, memory-capped, in-memory key-value server on Trio.
 
-The layers, each importing only from those to its right::
+The layers; each imports only from those to its right::
 
-    cli > sim > node > config | host > protocol | storage > raft | machine
+    cli > sim > node > front > config | host > protocol | storage > raft | machine
 
-Every package's docstring is its design document; start with ``trikv.node`` for the way of a command.
+Every package's docstring is its design document. ``trikv.node`` has the way of a command: start there.
 """
 
 if not __debug__:
@@ -15,6 +15,6 @@ if not __debug__:
             "trikv: refuses to run under 'python -O': its assertions guard the data; start it without -O, "
             "and without PYTHONOPTIMIZE in the environment\n"
         )
-    raise SystemExit(2)  # as for any configuration that makes no sense
+    raise SystemExit(2)  # the exit code of any configuration that makes no sense
 
 __version__ = "0.1.0"

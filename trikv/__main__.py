@@ -1,4 +1,4 @@
-"""The process: ``trikv``, and ``python -m trikv`` for where no script was installed."""
+"""The process: ``trikv``, and ``python -m trikv`` if no script was installed."""
 
 import sys
 
@@ -6,9 +6,9 @@ from trikv import interrupts
 
 
 def main() -> int:
-    """Load the command line and run what the arguments say; the exit code."""
+    """Load the command line and run what the arguments say. Returns the exit code."""
     interrupts.begin(sys.argv[1:])
-    from trikv import cli  # noqa: PLC0415 - it takes half a second, and a Ctrl-C shall find us ready
+    from trikv import cli  # noqa: PLC0415 - it takes half a second, in which a Ctrl-C must be handled
 
     exit_code = cli.main()
     interrupts.finish()

@@ -1,4 +1,4 @@
-"""``host:port`` and back: one spelling of an address in settings, logs and errors, IPv6 in brackets."""
+"""``host:port`` and back: one spelling of an address in settings, logs and errors. IPv6 is in brackets."""
 
 from typing import Final
 
@@ -27,5 +27,5 @@ def split_address(address: str, *, port_min: int = 0) -> tuple[str, int]:
 
 
 def join_address(host: str, port: int) -> str:
-    """The inverse of `split_address`."""
+    """``host:port``, with brackets around an IPv6 host: what `split_address` takes apart."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,8 +1,8 @@
 """Every setting of a node: its unit, default, range and reason, in one place.
 
-A setting is one field of `NodeConfig`; the flag, the environment name, the TOML key, the line of help and
+A setting is one field of `NodeConfig`. The flag, the environment name, the TOML key, the line of help and
 the error text are all derived from it. `resolve` puts the sources together: **flags > TRIKV_* > TOML file >
-defaults**. Whatever is not understood is refused, a misspelt setting most of all: a server that ignores
+defaults**. Anything that is not understood is refused, above all a misspelt setting: a server that ignores
 ``maxmemroy`` runs without a cap until the day it matters.
 
 Nothing here opens a socket, and only `read_file` opens a file: the configuration is read before there is
@@ -24,14 +24,14 @@ from trikv.service_variables import is_service_variable
 
 ENVIRONMENT_PREFIX: Final = "TRIKV_"
 ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_REWRITE", "TRIKV_STRICT"})
-"""Names that belong to the scripts and tests around a node; known, and no settings."""
+"""Variables of the scripts and tests around a node. They are known, but are no settings."""
 
 PEER_PORT_OFFSET: Final = 10_000
 """What `trikv cluster` adds to a client port for the peer port (PROTOCOL 16)."""
 
 MIB: Final = 1 << 20
 FILE_BYTES_MAX: Final = MIB
-"""Of settings; what is longer is a mistaken path, and a device may never end."""
+"""Most bytes of a settings file. A longer one is a mistaken path, and a device may never end."""
 
 _Given: TypeAlias = tuple[Any, str]
 """A value as a source gave it, and how an error names that source."""
@@ -42,7 +42,7 @@ class ConfigError(Exception):
 
 
 def _hosts(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Read `listen` as an embedding program may give it: text, or its parts. Raises ConfigError."""
+    """Read `listen`, which an embedding program may give as text or as its parts. Raises ConfigError."""
     try:
         return notation.parse_hosts(value if isinstance(value, str) else " ".join(value))
     except (ValueError, TypeError) as error:
@@ -188,30 +188,30 @@ class NodeConfig:
     """A flag or the environment gave `maxmemory`: send it through the log once after election."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no source's line alone shows to be wrong. Raises ConfigError."""
+        """Check all settings, alone and together. Raises ConfigError."""
         for setting in settings():
             _check_value(setting, getattr(self, setting.name))
         _check_together(self)
 
     @property
     def address(self) -> str:
-        """Where clients are served first of all: ``host:port``."""
+        """The first address for clients, as ``host:port``."""
         return self.addresses[0]
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Wherever clients are served over TCP: ``host:port``."""
+        """All TCP addresses for clients, as ``host:port``."""
         return tuple(addresses.join_address(host, self.port) for host in self.listen)
 
     @property
     def peer_addresses(self) -> tuple[str, ...]:
-        """Where other nodes are served: the same hosts, TCP only."""
+        """All addresses for other nodes, as ``host:port``: the same hosts, TCP only."""
         return tuple(addresses.join_address(host, self.peer_port) for host in self.listen)
 
 
 @attrs.frozen
 class NamedSetting:
-    """A setting with its name and default, as help and documentation list it."""
+    """A setting with its name and default, for help and documentation."""
 
     name: str
     about: declare.Setting
@@ -219,17 +219,17 @@ class NamedSetting:
 
     @property
     def flag(self) -> str:
-        """How the command line spells it."""
+        """Its name on a command line, such as ``--node-id``."""
         return as_flag(self.name)
 
     @property
     def variable(self) -> str:
-        """How the environment spells it."""
+        """Its name in the environment, such as ``TRIKV_NODE_ID``."""
         return _as_variable(self.name)
 
     @property
     def default_text(self) -> str:
-        """The default as a person writes it."""
+        """The default as a person writes it; empty if there is none."""
         if self.about.unit == "bytes":
             return notation.format_bytes(self.default)
         if isinstance(self.default, tuple):
@@ -254,7 +254,7 @@ def resolve(
 ) -> NodeConfig:
     """Put the sources together: flags over ``TRIKV_*`` over the TOML `file` over defaults.
 
-    `flags` has settings by name, ``_`` or ``-`` between words. Raises ConfigError, one line.
+    `flags` has settings by name, with ``_`` or ``-`` between words. Raises ConfigError with one line.
     """
     environment = environment or {}
     if file == "":
@@ -285,14 +285,14 @@ def read_file(path: str) -> dict[str, Any]:
         return tomllib.loads(data.decode())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; give an existing file to --config") from error
-    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, or a number of thousands of digits
+    except (ValueError, RecursionError) as error:  # bad TOML, bad UTF-8, or a number of thousands of digits
         what = " ".join(str(error).split())
         raise ConfigError(f"{path}: not valid TOML: {what}; correct the file") from error
 
 
 def _from_file(file: str) -> dict[str, _Given]:
     found = {_known(key, f"{file}: ", str): value for key, value in read_file(file).items()}
-    # A file is UTF-8 whatever the locale; the other sources come as the system hands them over.
+    # A file is UTF-8 whatever the locale is. The other sources are text of the system already.
     return {
         key: (system_text.of_utf8(value) if isinstance(value, str) else value, f"{file}: {key}")
         for key, value in found.items()
@@ -300,7 +300,7 @@ def _from_file(file: str) -> dict[str, _Given]:
 
 
 def _without_other_password(given: dict[str, _Given], source: Mapping[str, _Given]) -> dict[str, _Given]:
-    """Drop from `given` what a source of higher rank replaces by the other way to give a password."""
+    """Drop from `given` a password that a source of higher rank gives in the other of two ways."""
     ways = ("requirepass", "requirepass_file")
     found = [source[way][1] for way in ways if way in source]
     if len(found) > 1:
@@ -335,7 +335,7 @@ def _from_flags(flags: Mapping[str, str]) -> dict[str, _Given]:
 
 
 def as_flag(name: str) -> str:
-    """How a setting is spelt on a command line."""
+    """The name of a setting on a command line: ``node_id`` becomes ``--node-id``."""
     return "--" + name.replace("_", "-")
 
 
@@ -344,7 +344,7 @@ def _as_variable(name: str) -> str:
 
 
 def _known(key: str, where: str, spell: Callable[[str], str]) -> str:
-    """Give `key` back if it is a setting; else raise ConfigError with the nearest one, spelt as it was."""
+    """Return `key` if it is a setting; else raise ConfigError with the nearest one, in the same spelling."""
     names = [setting.name for setting in settings()]
     if key in names:
         return key
@@ -376,7 +376,7 @@ def _read(setting: NamedSetting, value: Any, source: str) -> Any:
 
 
 def _check_value(setting: NamedSetting, value: Any) -> None:
-    """Refuse what a program gave that no text could have given. Raises ConfigError."""
+    """Check a value that a program may have given, and that no text could be. Raises ConfigError."""
     kind = Mapping if setting.name == "peers" else type(setting.default)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ConfigError(f"{setting.name}: expected {kind.__name__}, found {type(value).__name__}")
@@ -390,14 +390,14 @@ def _check_value(setting: NamedSetting, value: Any) -> None:
 
 
 def _as_text(value: Any) -> str:
-    """Write a value as a flag would give it."""
+    """A value as the text that a flag would give."""
     if isinstance(value, Mapping):
         return notation.format_peers(value)
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _check_range(source: str, value: Any, about: declare.Setting) -> None:
-    """Raise ConfigError where `value` is outside of what the setting allows."""
+    """Raise ConfigError if `value` is outside of what the setting allows."""
     if isinstance(value, str):
         try:
             system_text.check(value)
@@ -415,7 +415,7 @@ def _check_range(source: str, value: Any, about: declare.Setting) -> None:
 
 
 def _fill_in(values: dict[str, Any]) -> dict[str, Any]:
-    """Add what follows from other settings: the data directory, the secret's file, the peer port."""
+    """Add the settings that follow from others: the data directory, the secret's file, the peer port."""
     filled = dict(values)
     node_id = filled.get("node_id", 1)
     filled.setdefault("data_directory", f"data/node{node_id}")

@@ -10,12 +10,12 @@ from trikv import notation
 
 @attrs.frozen
 class Setting:
-    """What is known of one setting."""
+    """What one setting means: how its text is read, and which values are allowed."""
 
     reason: str
     """What it does and why the default is what it is; the help line."""
     parse: Callable[[str], Any]
-    """Reads the text; ValueError says what is wrong with it."""
+    """Reads the text. Its ValueError says what is wrong with it."""
     unit: str = ""
     low: int | None = None
     high: int | None = None
@@ -23,7 +23,7 @@ class Setting:
     secret: bool = False
     """Never shown: not in a log, not in a command that is printed."""
     may_be_empty: bool = True
-    """False: an empty text is a variable that was never set, and what follows from it would fail open."""
+    """False: an empty text is refused. It comes from a variable that was never set, and would fail open."""
 
 
 def whole_number(reason: str, default: int, low: int, high: int, unit: str = "") -> Any:
@@ -51,6 +51,6 @@ def text(
     secret: bool = False,
     may_be_empty: bool = True,
 ) -> Any:
-    """Declare text: any, or one of `choices`."""
+    """Declare a setting whose value is any text, or one of `choices` if there are any."""
     setting = Setting(reason, str, choices=choices, secret=secret, may_be_empty=may_be_empty)
     return attrs.field(default=default, repr=not secret, metadata={"setting": setting})

@@ -1,4 +1,4 @@
-"""Trees of exceptions, as nurseries raise them, told to a person in one line."""
+"""The trees of exceptions that nurseries raise, told to a person in one line."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,12 +1,12 @@
 """Signals that ask for a stop, at the two ends of a process: before a command can take them, and after it.
 
-To load a command takes half a second. By Python's own ways a Ctrl-C in that time is a traceback from the
-middle of an import, and a SIGTERM makes a node that was stopped as asked end like one that was killed. And a
-node or supervisor that is done, and writes its last lines, would still be ended by the second SIGHUP of a
-closing terminal, with the exit code of a failure.
+Loading a command takes half a second. Without this module a Ctrl-C in that time would show a traceback from
+the middle of an import, and a node that SIGTERM asked to stop would look like one that was killed. At the
+other end, a node or supervisor that is done and writes its last lines would be ended by the second SIGHUP of
+a closing terminal, with the exit code of a failure.
 
-`trikv.__main__` calls `begin` before it imports anything else, so nothing slow may be imported here. What
-remains is the start of Python itself, some hundredths of a second.
+`trikv.__main__` calls `begin` before it imports anything else, so nothing slow may be imported here. Only the
+start of Python itself, some hundredths of a second, is not covered.
 """
 
 import os
@@ -16,22 +16,22 @@ from types import FrameType
 from typing import Final
 
 INTERRUPTED: Final = 130
-"""Ended by Ctrl-C, as a shell counts it."""
+"""Exit code of a process that Ctrl-C ended, as shells give it: 128 + SIGINT."""
 STOPPED: Final = 0
 _ASKING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SERVERS: Final = ("serve", "cluster")
-"""Commands that run until they are asked to stop: before they have begun, that is a stop as asked, too."""
+"""Commands that run until they are asked to stop. A stop before they have begun is a success, too."""
 
 
 class _Process:
-    """What this process makes of the signals that it handles here."""
+    """What this process does with the signals that it handles here."""
 
     exit_code: int | None = None
-    """That of an end before the command has begun; None: what comes is dropped."""
+    """The exit code if a signal comes before the command has begun. None: signals are dropped."""
 
 
 def begin(arguments: Sequence[str]) -> None:
-    """Let a stop end this process at once and quietly. What was ignored when it began stays ignored."""
+    """Let a stop end this process at once and quietly. Signals that it ignored at its start stay ignored."""
     is_server = bool(arguments) and arguments[0] in _SERVERS
     _Process.exit_code = STOPPED if is_server else INTERRUPTED
     for number in _ASKING if is_server else (signal.SIGINT,):
@@ -46,17 +46,17 @@ def loaded() -> None:
 
 
 def taken_over() -> None:
-    """The command awaits the signals itself. Those that come when it does so no more are dropped."""
+    """The command awaits the signals itself. Those that come after it has ended are dropped."""
     _Process.exit_code = None
 
 
 def finish() -> None:
-    """The exit code is certain: nothing that comes while Python ends may change it."""
+    """Ignore all stop signals from here on: the exit code is known, and must not change while Python ends."""
     for number in _ASKING:
         signal.signal(number, signal.SIG_IGN)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    # Not by an exception: it would come up in the middle of an import, or of Trio.
+    # Not by an exception: it would be raised in the middle of an import, or of Trio.
     if _Process.exit_code is not None:
         os._exit(_Process.exit_code)

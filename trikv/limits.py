@@ -1,4 +1,4 @@
-"""What the system allows a process: raised as far as it may be, and judged before anything is started."""
+"""Limits of the system on this process: raised as far as allowed, and checked before anything starts."""
 
 import contextlib
 import resource
@@ -9,16 +9,16 @@ from trikv.node.descriptors import TooFewDescriptors, share
 
 
 def raise_file_limit() -> None:
-    """Let this process open as many files as it may: the usual soft limit, 1024, is below `maxclients`."""
+    """Raise the soft limit on open files to the hard one: the usual 1024 is below `maxclients`."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS refuses "unlimited"; the soft limit then stays
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def check_file_limit(*, peers: int, listeners: int) -> None:
-    """Refuse a limit that leaves no room even for what a node begins with. Raises ConfigError.
+    """Refuse a limit on open files under which a node could not even start. Raises ConfigError.
 
-    The node itself divides what there is, and knows better; but it must have been started to do so.
+    The node itself divides its descriptors, and knows better. But for that it must have been started.
     """
     try:
         share(clock.descriptors(), peers=peers, listeners=listeners)

@@ -24,7 +24,7 @@ def configure() -> None:
 def render(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
     """Turn an event into ``2026-01-02T03:04:05.678901Z warning disk is full node=2 path='a b'``.
 
-    A traceback, where there is one, follows on lines of its own: only our own bugs have one.
+    A traceback follows on lines of its own. Only our own bugs have one.
     """
     trace = event.pop("exception", None)
     head = f"{event.pop('timestamp', '')} {event.pop('level', ''):<7} {event.pop('event', '')}"
@@ -33,7 +33,7 @@ def render(_logger: object, _method: str, event: MutableMapping[str, Any]) -> st
 
 
 def _value(value: object) -> str:
-    """A value as one word; quoted where it would not read as one, so that a line stays a line."""
+    """A value as one word, quoted if it would not be read as one: an event must stay one line."""
     text = str(value)
     if text and text.isprintable() and not any(character in " \"'=" for character in text):
         return text

@@ -1,7 +1,7 @@
 """How settings are read and figures written: integers in a range, sizes in Redis' units, hosts, peers, paths.
 
-Apart from `trikv.config`, which says what settings there are, because these say only what text means; a
-reader here never knows where the text came from, so its errors are half a sentence that the caller ends.
+`trikv.config` says which settings there are; this module says only what text means. A reader here does not
+know which source the text came from, so its errors are half a sentence that the caller completes.
 """
 
 import ipaddress
@@ -16,17 +16,17 @@ from trikv.sizes import UNITS, split_size
 
 NODE_ID_MAX: Final = 65535
 HOSTS_MAX: Final = 16
-"""Redis' limit of ``bind``; each costs two descriptors."""
+"""Redis' limit for ``bind``. Each host costs two descriptors."""
 EVERY_ADDRESS: Final = ("0.0.0.0", "::")
-"""To bind, not to dial."""
+"""Hosts that one can bind, but not dial."""
 SOCKET_PATH_BYTES_MAX: Final = 107 if sys.platform == "linux" else 103
-"""What fits ``sun_path`` with the zero behind it."""
+"""The bytes that fit ``sun_path`` with the zero behind them."""
 _DIGITS_MAX: Final = 40
-"""More than any limit has; Python refuses thousands of digits in words of its own."""
+"""More digits than any limit has. Python itself refuses thousands of them, with an error of its own."""
 _SHOWN_MAX: Final = 160
 _MODE: Final = re.compile(r"0*[0-7]{3}")
 _NAME_MAX: Final = 253
-"""Of a host's name, and of each of its parts 63 (RFC 1035)."""
+"""Longest name of a host; each of its parts has at most 63 characters (RFC 1035)."""
 _LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -50,15 +50,15 @@ def format_bytes(count: int) -> str:
 
 
 def counted(number: int, noun: str, *, plural: str = "", form: str = "") -> str:
-    """Write how many there are: ``1 key``, ``2 keys``. `form` formats the number, as in ``{number:,}``.
+    """Write a number of things: ``1 key``, ``2 keys``. `form` formats the number, as in ``{number:,}``.
 
-    `noun` stands in the singular; its `plural` has an s more unless given.
+    `noun` is in the singular. Its `plural` is made with an s if it is not given.
     """
     return f"{number:{form}} {noun if number == 1 else plural or noun + 's'}"
 
 
 def parse_integer(text: str) -> int:
-    """Read a whole number. Raises ValueError."""
+    """Read a whole number in ASCII digits, which may be negative. Raises ValueError."""
     sign, digits = (-1, text.strip()[1:]) if text.strip().startswith("-") else (1, text.strip())
     if not digits.isascii() or not digits.isdigit():
         raise ValueError(f"{shorten(text)} is not a whole number")
@@ -66,7 +66,7 @@ def parse_integer(text: str) -> int:
 
 
 def _whole(digits: str) -> int:
-    """Read digits. Raises ValueError where a zero in front may mean octal, and for thousands of them."""
+    """Read digits. Raises ValueError for too many, and for a zero in front, which may mean octal."""
     if len(digits) > 1 and digits.startswith("0"):
         raise ValueError(
             f"{shorten(digits)} begins with a zero; write {shorten(digits.lstrip('0') or '0', '')}"
@@ -77,7 +77,7 @@ def _whole(digits: str) -> int:
 
 
 def shorten(value: object, quote: str = "'") -> str:
-    """Write a given value in an error: in quotes if it is text, and never more of it than fits a line."""
+    """Write a given value in an error: in quotes if it is text, and shortened to fit a line."""
     text = repr(value) if quote else str(value)
     return (
         text
@@ -140,26 +140,26 @@ def parse_peers(text: str) -> Mapping[int, str]:
 
 
 def format_peers(peers: Mapping[int, str]) -> str:
-    """Write what `parse_peers` reads."""
+    """Write peers as ``1=host:peerport,2=host:peerport``, which `parse_peers` reads."""
     return ",".join(f"{node_id}={address}" for node_id, address in peers.items())
 
 
 def parse_path(text: str) -> str:
-    """Read a path, or nothing. Raises ValueError where a line of a log could not show it."""
+    """Read a path, or nothing. Raises ValueError for control characters: a log line could not show it."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError(f"{shorten(text)} holds control characters; give another path")
     return text
 
 
 def parse_directory(text: str) -> str:
-    """Read a path; empty would be wherever the program was started, and is refused. Raises ValueError."""
+    """Read a path. An empty one, which would mean the working directory, is refused. Raises ValueError."""
     if not text.strip():
         raise ValueError("the path is empty; write . for the working directory")
     return parse_path(text)
 
 
 def parse_socket_path(text: str) -> str:
-    """Read the path of a Unix socket, or nothing. Raises ValueError, also where it is longer than may be."""
+    """Read the path of a Unix socket, or nothing. Raises ValueError, also for a path that is too long."""
     if len(os.fsencode(text)) > SOCKET_PATH_BYTES_MAX:
         raise ValueError(
             f"{shorten(text)} is longer than the {SOCKET_PATH_BYTES_MAX} bytes that a socket may have"

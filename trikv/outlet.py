@@ -1,15 +1,15 @@
-"""A text stream that never holds up whoever writes to it, and never fails him: standard error of a node.
+"""A text stream that never blocks its writers and never fails: standard error of a node.
 
-Where that leads is not ours to choose. A write there may fail (a full disk under the log, a pipe whose
+The operator decides what standard error is. A write there may fail (a full disk under the log, a pipe whose
 reader is gone, a terminal that was closed) or wait for ever (a pipe that nobody reads, a terminal after
-Ctrl-S). For a node, and for a supervisor that must stop its nodes in order, either would be an outage made
-by a line of text. So lines go to a bounded buffer, and a thread of their own writes them. What has no room,
-or cannot be written, is dropped and counted, and the next line that can be written comes behind one that
-says so.
+Ctrl-S). For a node, and for a supervisor that must stop its nodes in order, either would be an outage caused
+by a line of text. So lines go to a bounded buffer, and a thread of its own writes them. Lines without room,
+and lines that cannot be written, are dropped and counted. The next line that can be written comes behind a
+notice that says so.
 
-Why a thread: O_NONBLOCK would be set on an open file that is shared with the shell and with other programs;
-a second opening by ``/proc/self/fd`` is refused for sockets, for terminals of other users and for pipes
-without a reader; and after `poll` another writer may take the room. The price is some 30 us a line.
+Why a thread: O_NONBLOCK would be set on an open file that is shared with the shell and with other programs.
+A second opening by ``/proc/self/fd`` is refused for sockets, for terminals of other users and for pipes
+without a reader. After `poll` another writer may take the room. The price is some 30 us a line.
 """
 
 import io
@@ -25,11 +25,11 @@ from trikv.notation import counted
 from trikv.system_text import LOSSLESS
 
 HELD_BYTES_MAX: Final = 1 << 20
-"""Some thousands of lines: a reader that stalls for minutes misses nothing."""
+"""Bytes that may wait to be written: some thousands of lines, so a reader may stall for minutes."""
 _LINE_CHARACTERS_MAX: Final = 64 << 10
-"""What has no end of line by then leaves without one."""
+"""A line that is longer leaves in pieces, each without an end of line."""
 _AGAIN_S: Final = 0.01
-"""Between two tries of a descriptor that says it has room and then has none."""
+"""Time between two tries of a descriptor that says it has room and then has none."""
 
 
 class Outlet(io.TextIOBase):
@@ -43,7 +43,7 @@ class Outlet(io.TextIOBase):
         holds: str = "the log",
         write: Callable[[int, bytes], int] = os.write,
     ) -> None:
-        """`holds`: what the lines are called when some are lost. Raises RuntimeError if no thread starts."""
+        """`holds` names the lines in a notice that some are lost. Raises RuntimeError if no thread starts."""
         self.lines_lost = 0
         """Lines that were dropped since the start."""
         self._descriptor = descriptor
@@ -52,36 +52,36 @@ class Outlet(io.TextIOBase):
         self._write = write
         self._changed = threading.Condition()
         self._begun = ""
-        """A line without its end."""
+        """The beginning of a line whose end has not been written yet."""
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._is_full = False
-        """There was no room for a line: nothing is taken up before all that is held has left. So the notice
-        stands at the very place of what is missing."""
+        """There was no room for a line. No more is taken before all that is held has left, so that the notice
+        comes exactly in the place of the missing lines."""
         self._unsaid = 0
-        """Lost lines that no notice has told of yet."""
+        """Lost lines of which no notice has told yet."""
         self._reason = ""
         self._is_torn = False
-        """The last that was written is half a line."""
+        """The last write ended in the middle of a line."""
         threading.Thread(target=self._run, name=f"outlet-{descriptor}", daemon=True).start()
 
     # What writers call.
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # a plain attribute there
-        """How text is written."""
+        """The name of the encoding in which text is written."""
         return self._encoding
 
     def fileno(self) -> int:
-        """Give the descriptor."""
+        """The descriptor that the thread writes to."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Tell whether a person reads it."""
+        """Whether the descriptor is a terminal, which a person reads."""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """Tell that it can be written to."""
+        """Whether it can be written to: always, whatever the descriptor does."""
         return True
 
     def write(self, text: str) -> int:
@@ -95,12 +95,12 @@ class Outlet(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Let a line without its end leave too. Waits for nothing: see `drain`."""
+        """Let a line without its end leave too. This does not wait; `drain` does."""
         with self._changed:
             self._take_begun()
 
     def drain(self, patience_s: float | None) -> bool:
-        """Wait until all is written or lost, so long at most (None: for ever); False if time ran out."""
+        """Wait until all is written or lost, at most `patience_s` (None: for ever); False if time ran out."""
         self.flush()
         with self._changed:
             return self._changed.wait_for(lambda: not self._held and not self._is_full, patience_s)
@@ -133,8 +133,10 @@ class Outlet(io.TextIOBase):
                 while not self._held and not self._is_full:
                     self._changed.wait()
                 data = self._held[0] if self._held else b""
+                # While the buffer drains after an overflow the notice must wait for the place of the loss.
                 says = self._unsaid if not (self._is_full and data) else 0
                 notice = self._notice(says) if says else b""
+            # Outside of the lock: this may wait for ever, and a writer must not.
             error = self._write_all(notice + data)
             with self._changed:
                 if data:
@@ -156,7 +158,7 @@ class Outlet(io.TextIOBase):
         )
 
     def _write_all(self, data: bytes) -> OSError | None:
-        """Write `data` however long that takes; the error where it cannot be done."""
+        """Write `data`, however long that takes. Returns the error if it cannot be written."""
         left = b"\n" + data if self._is_torn else data
         while left:
             try:
@@ -171,8 +173,9 @@ class Outlet(io.TextIOBase):
         return None
 
     def _wait_for_room(self) -> None:
-        """Somebody made the open file non-blocking, and it is full."""
+        """Wait for room in a descriptor that somebody has made non-blocking."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         poll.poll()
+        # `poll` may say that there is room although a write finds none: without a pause this would spin.
         time.sleep(_AGAIN_S)

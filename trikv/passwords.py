@@ -1,8 +1,8 @@
-"""Where a password comes from, other than the command line, which ``ps`` shows to every user of a machine.
+"""How a password is given otherwise than on the command line, which ``ps`` shows to every user of a machine.
 
-A node reads its own as the settings ``requirepass`` and ``requirepass_file`` (`trikv.config`); clients take
+A node reads its own as the settings ``requirepass`` and ``requirepass_file`` (`trikv.config`). Clients read
 the same two variables, so that a shell that starts a cluster can also ask it. Errors here are ValueError with
-half a sentence that the caller ends.
+half a sentence that the caller completes.
 """
 
 import os
@@ -16,28 +16,28 @@ import attrs
 from trikv.system_text import to_bytes
 
 BYTES_MAX: Final = 4096
-"""A longer file is no password but a mistaken path."""
+"""A file that is longer is a mistaken path, not a password."""
 VARIABLE: Final = "TRIKV_REQUIREPASS"
 FILE_VARIABLE: Final = "TRIKV_REQUIREPASS_FILE"
 ON_THE_COMMAND_LINE: Final = (
     "the password is on the command line, where 'ps' shows it to every user of this machine"
 )
 WANTED: Final = "NOAUTH Authentication required."
-"""What a node answers to who has given no password, in Redis' words."""
+"""A node's answer to a client that has given no password, in Redis' words."""
 HOW_TO_GIVE: Final = f"set {FILE_VARIABLE}=FILE, or give --password-file FILE"
 NEVER_EMPTY: Final = "is given, but empty, which would mean no password; set it, or leave it out"
 
 
 @attrs.frozen
 class Found:
-    """A password (None if none is given), and what is to be said of how it was given."""
+    """A password (None if none is given), and a warning about the way in which it was given."""
 
     password: bytes | None
     warning: str = ""
 
 
 def read(path: str) -> str:
-    """Read a password from a file of one line, its end left out. Raises ValueError."""
+    """Read a password from a file of one line, without the line's end. Raises ValueError."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(BYTES_MAX + 1)
@@ -54,7 +54,7 @@ def read(path: str) -> str:
 
 
 def warning_of(path: str) -> str:
-    """What is to be said of the file's permissions; empty where nothing is."""
+    """A warning about the file's permissions; empty if only its owner can read it."""
     mode = stat.S_IMODE(Path(path).stat().st_mode)
     return f"{path}: others can read the password (mode {mode:04o}); chmod 600 it" if mode & 0o077 else ""
 
@@ -62,7 +62,7 @@ def warning_of(path: str) -> str:
 def for_client(given: str | None, file: str | None, environment: Mapping[str, str]) -> Found:
     """What a client sends with AUTH: ``--password``, ``--password-file``, else the node's own variables.
 
-    Raises ValueError, a whole sentence.
+    Raises ValueError with a whole sentence.
     """
     if given is not None and file is not None:
         raise ValueError("--password and --password-file are both given; give one of them")

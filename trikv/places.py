@@ -1,4 +1,4 @@
-"""Where a directory is to be: refused before anything starts if there can be none."""
+"""Paths of directories to be made: a path that can be none is refused before anything starts."""
 
 import errno
 from pathlib import Path

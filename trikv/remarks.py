@@ -1,4 +1,4 @@
-"""What the log says of how the settings were given: what was ignored, what is risky, and what to do."""
+"""What the log says about the way in which settings were given: what is ignored, what is risky."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from trikv.service_variables import service_variables
 
 @attrs.frozen
 class Remark:
-    """What the log should say of how the settings were given; nothing that stops a start."""
+    """A line for the log about the way in which settings were given. It never stops a start."""
 
     text: str
     is_warning: bool = True
 
 
 def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[Remark]:
-    """Look at how the settings of `config` were given: `flags` and `environment` as for `resolve`."""
+    """Remarks on the way in which `config` was given; `flags` and `environment` are those of `resolve`."""
     said = []
     if ignored := service_variables(environment):
         text = f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}"
@@ -36,7 +36,7 @@ def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: No
 
 
 def _is_loopback(hosts: Sequence[str]) -> bool:
-    """Whether only this machine can connect there, as far as the text tells."""
+    """Whether only this machine can connect to `hosts`, as far as their text tells. No name is looked up."""
     for host in hosts:
         try:
             if not ipaddress.ip_address(host).is_loopback:

@@ -1,6 +1,6 @@
 """The cluster's shared secret: a 0600 file, never a line of a configuration file (PROTOCOL 15).
 
-Whoever holds it may speak as a node, so a file that others can read is refused rather than used.
+Anybody who has it may speak as a node, so a file that others can read is refused.
 """
 
 import os
@@ -16,25 +16,23 @@ from trikv.notation import counted
 BYTES: Final = 32
 """256 bits of entropy, twice the strength of the 128-bit MAC it keys."""
 _BYTES_MAX: Final = 1024
-"""A longer file is no secret but a mistaken path."""
+"""A file that is longer is a mistaken path, not a secret."""
 
 
 def make(path: str) -> bool:
-    """Make the file, durably, if there is none; True if it was made. Raises OSError.
-
-    Written aside and linked into place, so that two that start at once agree and none reads half a file.
-    """
+    """Make the file, durably, if there is none; True if it was made. Raises OSError."""
     target = Path(path)
     if target.exists():
         return False
     durable.make_directory(target.parent)
+    # Written aside and linked into place: two starts at once agree on one file, and none reads half of it.
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(BYTES) + "\n")
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before the link: a power cut must not leave an empty secret
         try:
             os.link(aside, target)
         except FileExistsError:
@@ -46,7 +44,7 @@ def make(path: str) -> bool:
 
 
 def read(path: str, *, node_id: int) -> bytes:
-    """Read the secret. Raises ConfigError, one line that says what to copy or to change."""
+    """Read the secret. Raises ConfigError with one line that says what to copy or to change."""
     try:
         with Path(path).open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

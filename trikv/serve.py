@@ -1,7 +1,7 @@
 """One node as a process: ``trikv serve``.
 
-Here is what a process has and a node must not know of: signals, exit codes, limits of the operating system,
-the collector, standard error.
+This module has what belongs to a process and not to a node: signals, exit codes, limits of the operating
+system, the collector, standard error.
 """
 
 import errno
@@ -37,9 +37,9 @@ from trikv.storage.layout import STATE
 
 OK: Final = 0
 FAILED: Final = 1
-"""Something outside of us: a taken port, a corrupt disk. Also our own bugs, which leave a traceback."""
+"""Exit code for trouble outside of us: a taken port, a corrupt disk. Also for our bugs, with a traceback."""
 MISCONFIGURED: Final = 2
-"""A secret that is missing, a data directory that is another node's: nothing was started."""
+"""Exit code for a missing secret or a data directory of another node: nothing was started."""
 
 OUT_OF_MEMORY: Final = (
     "this process got no more memory; the log has everything that was acknowledged. Lower maxmemory, or "
@@ -47,7 +47,7 @@ OUT_OF_MEMORY: Final = (
 )
 _LOAD_PIECE_BYTES: Final = 65_536
 _WORTH_TRIMMING_BYTES: Final = 16 << 20
-"""Less than that is soon used again."""
+"""Freed memory below this is left with the process: it is soon used again."""
 
 log = structlog.get_logger()
 
@@ -55,12 +55,12 @@ log = structlog.get_logger()
 def serve(
     config: NodeConfig, *, refill: bool = False, supervised: bool = False, remarks: Sequence[Remark] = ()
 ) -> int:
-    """Run a node until it is told to stop; the exit code. `remarks` go to the log first.
+    """Run a node until it is told to stop, and return the exit code. `remarks` go to the log first.
 
     `refill`: set the data aside first and take a full copy from the peers (PROTOCOL 16). `supervised`: stop
-    also when standard input ends. A supervisor holds its other end, so that no death of the supervisor, a
-    kill -9 included, leaves nodes behind. (Not PR_SET_PDEATHSIG: it follows the parent's *thread*, and Trio
-    starts processes in worker threads that end when idle.)
+    also when standard input ends. A supervisor holds its other end, so that its death, even by kill -9,
+    leaves no nodes behind. (Not by PR_SET_PDEATHSIG: that follows the parent's *thread*, and Trio starts
+    processes in worker threads that end when idle.)
     """
     if refill and not config.peers:
         raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
@@ -97,7 +97,7 @@ def serve(
 
 
 def check_files(config: NodeConfig) -> None:
-    """Refuse paths that cannot be what they are to be, before anything starts. Raises ConfigError."""
+    """Refuse paths at which the data or the secret cannot be, before anything starts. Raises ConfigError."""
     secret_file = Path(config.secret_file)
     name, path = "data_directory", Path(config.data_directory)
     try:
@@ -114,7 +114,7 @@ def open_load(path: str) -> "LoadFile":
     """Open the file that fills an empty cluster. Raises ConfigError, one line, if it can be none."""
     file = Path(path)
     try:
-        # Asked before it is opened: opening a pipe waits for whoever writes into it, silently and for ever.
+        # Asked before it is opened: to open a pipe waits for a writer, silently and for ever.
         if not stat.S_ISREG(file.stat().st_mode):
             raise ConfigError(
                 f"load: {shorten(path)}: is no regular file, and it is read twice; write the backup to a file"
@@ -125,11 +125,10 @@ def open_load(path: str) -> "LoadFile":
 
 
 class LoadFile:
-    """The file that fills an empty cluster: whole each time it is called, piece by piece.
+    """The file that fills an empty cluster. Each call reads all of it, piece by piece.
 
-    It is opened before the node serves, which waits for a leader before it reads: a file that was moved away
-    meanwhile would end it. The node reads twice, to check and to load. Then it is closed, so that a backup
-    that is removed gives its room back while the node goes on.
+    It is opened before the node serves, because the node waits for a leader before it reads, and the file may
+    be moved away meanwhile. The node reads twice, to check and to load.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -137,17 +136,17 @@ class LoadFile:
         self._whole = 0
 
     def __call__(self) -> Iterator[bytes]:
-        """Its bytes, from the start."""
+        """The file's bytes in pieces, from the start."""
         self._file.seek(0)
         while piece := self._file.read(_LOAD_PIECE_BYTES):
             yield piece
         self._whole += 1
-        if self._whole == 2:
+        if self._whole == 2:  # read for the last time: a backup that is removed gives its room back
             self._file.close()
 
 
 async def _run(node: Node, refilled: Disk | None, supervised: bool) -> None:  # noqa: FBT001 - trio.run passes by position
-    """Run the node until it stops by itself or was asked to."""
+    """Run the node until it stops by itself or is asked to; then end the tasks beside it."""
     if refilled is not None:
         await set_aside(refilled)
     stop = _Stop(node)
@@ -162,7 +161,10 @@ async def _run(node: Node, refilled: Disk | None, supervised: bool) -> None:  # 
 
 
 async def _collect_when_idle(node: Node) -> None:
-    """Collect the youngest generation a second after the last command: short, and nobody waits."""
+    """Collect the youngest generation a second after the last command: it is short, and no client waits.
+
+    A full collection would stop the node for longer than an election timeout, so the collector is off.
+    """
     seen = collected = node.works
     while True:
         await trio.sleep(1)
@@ -173,23 +175,24 @@ async def _collect_when_idle(node: Node) -> None:
 
 
 async def _trim_when_freed(node: Node) -> None:
-    """Give memory back to the system once clients have let go of much of it, in a hundredth of the time."""
+    """Give memory back to the system after clients have freed much of it, for at most 1 % of the time."""
     peak, pause_s = 0, 1.0
     while True:
         await trio.sleep(pause_s)
         held = node.input_bytes
         peak = max(peak, held)
         if peak - held >= _WORTH_TRIMMING_BYTES:
+            # The pause grows with what a trim takes: nothing else runs meanwhile.
             began_s = trio.current_time()
             allocator.trim()
             peak, pause_s = held, max(1.0, 100 * (trio.current_time() - began_s))
 
 
 class _Started:
-    """A `trio.TaskStatus` for when the node serves."""
+    """A `trio.TaskStatus` that `Node.run` calls once the node serves."""
 
     def started(self, value: object = None) -> None:
-        """Spare the collector what start-up made: it lives as long as the process."""
+        """Exempt from collection what start-up made: it lives as long as the process."""
         del value
         gc.freeze()
 
@@ -202,7 +205,7 @@ class _Stop:
         self.asked = False
 
     async def ask(self, reason: signal.Signals | str) -> None:
-        """Handle one request."""
+        """Stop the node; at the second request, stop it at once. `reason` goes to the log."""
         why = reason.name if isinstance(reason, signal.Signals) else reason
         if self.asked:
             log.warning("stopping at once", reason=why)
@@ -214,19 +217,19 @@ class _Stop:
 
 
 async def _stop_at_end_of_input(stop: _Stop) -> None:
-    """Ask to stop when standard input ends; whatever is typed there is dropped."""
+    """Ask to stop when standard input ends; text that is typed there is dropped."""
     while True:
         await trio.lowlevel.wait_readable(sys.stdin.fileno())
         if not os.read(sys.stdin.fileno(), 4096):
             break
-    if not stop.asked:  # a supervisor that goes while we stop does not ask for more haste
+    if not stop.asked:  # the end of a supervisor during a stop is no second request
         await stop.ask("the supervisor is gone")
 
 
 async def set_aside(disk: Disk) -> None:
     """Move all state of a data directory to ``aside/refill-<UTC>``: nothing is deleted (PROTOCOL 16).
 
-    Backups, the node's log and what is not trikv's, a secret or a mount point's `lost+found`, stay.
+    Backups, the node's log and other programs' files stay, and so do a secret and a `lost+found`.
     """
     names = [name for name in await disk.names("") if STATE.fullmatch(name)]
     if not names:

@@ -1,9 +1,9 @@
-"""Variables that look like settings and are none: what orchestrators set for a service named ``trikv``.
+"""Variables that look like settings and are none: orchestrators set them for a service named ``trikv``.
 
-Kubernetes gives each container the addresses of the services beside it, and docker's links did the same, in
-variables named after the service. A service named ``trikv``, or ``trikv-node``, makes ``TRIKV_SERVICE_HOST``,
-``TRIKV_PORT=tcp://10.0.0.1:8080`` or ``TRIKV_NODE_PORT_8080_TCP_ADDR``. Nobody chose them, so they must not
-stop a start; and as little as possible is taken for one of them, since a misspelt setting must.
+Kubernetes gives each container the addresses of the services beside it, in variables named after the service;
+docker's links did the same. A service named ``trikv``, or ``trikv-node``, makes ``TRIKV_SERVICE_HOST``,
+``TRIKV_PORT=tcp://10.0.0.1:8080`` or ``TRIKV_NODE_PORT_8080_TCP_ADDR``. Nobody chose these, so they must not
+stop a start. A misspelt setting must stop it, so the patterns here are as narrow as possible.
 
 Sources: kubernetes.io, "Discovering services"; docs.docker.com, "Legacy container links".
 """
@@ -26,7 +26,7 @@ _SHAPES: Final = (
     (re.compile(_SERVICE + r"_NAME"), re.compile(r"/[\w.-]+/[\w.-]+")),
     (re.compile(_SERVICE + r"_ENV_\w+"), re.compile(r".*", re.DOTALL)),
 )
-"""Names, and the values that they have then."""
+"""Patterns of a name and of the value that goes with it. Both must match."""
 
 
 def is_service_variable(name: str, value: str) -> bool:
@@ -35,10 +35,10 @@ def is_service_variable(name: str, value: str) -> bool:
 
 
 def without_service_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment that people have made."""
+    """The environment without the variables of an orchestrator."""
     return {name: value for name, value in environment.items() if not is_service_variable(name, value)}
 
 
 def service_variables(environment: Mapping[str, str]) -> list[str]:
-    """The names of those that an orchestrator has set, in order."""
+    """The names of the variables that an orchestrator has set, sorted."""
     return sorted(name for name, value in environment.items() if is_service_variable(name, value))

@@ -1,7 +1,7 @@
-"""Sizes in Redis' notation, read in one place: CONFIG SET is obeyed by the log, settings are read from files.
+"""Sizes in Redis' notation, read in one place for settings and for CONFIG SET, which goes through the log.
 
-Below everything, because the state machine reads them too. What it makes of them is part of the replicated
-behaviour: a change needs a new feature level (PROTOCOL 22).
+This is the lowest layer, because the state machine reads sizes too. How it reads them is part of the
+replicated behaviour: a change needs a new feature level (PROTOCOL 22).
 """
 
 import re
@@ -17,14 +17,14 @@ UNITS: Final = {
     b"g": 1000**3,
     b"gb": 1024**3,
 }
-"""Redis' (redis.conf, "Note on units"): with a ``b`` powers of 1024, without it powers of 1000."""
+"""Redis' units (redis.conf, "Note on units"): with a ``b`` powers of 1024, without it powers of 1000."""
 _SIZE: Final = re.compile(rb"([0-9]+)([a-z]*)")
 
 
 def split_size(text: bytes) -> tuple[bytes, int] | None:
-    """The digits of ``256mb``, ``1G`` or ``4096``, and what one of them stands for; None if it is no size.
+    """The digits of ``256mb``, ``1G`` or ``4096``, and the bytes of its unit; None if it is no size.
 
-    How many digits there may be, and whether a zero may be the first, is the caller's to say.
+    The caller decides how many digits are allowed, and whether the first may be a zero.
     """
     found = _SIZE.fullmatch(text.lower())
     if found is None or found[2] not in UNITS:

@@ -1,13 +1,12 @@
-"""What a command makes of its standard streams before it does anything else.
+"""How a command prepares its standard streams before it does anything else.
 
-Three things are wrong with them as Python hands them over. A descriptor that was closed when the process
-began is free, so the first file or socket that is opened gets its number, and whatever is printed goes
-*there*: into the write-ahead log of a node. Whoever prints to a reader that has gone gets an OSError that
-looks like one of its own work. And text that came from the system, such as a path that is no UTF-8, raises
-when it is shown.
+Python's streams have three faults. A descriptor that was closed when the process began is free, so the first
+file or socket that is opened gets its number, and printed lines go *there*: into the write-ahead log of a
+node. Printing to a reader that has gone raises an OSError that looks like one of the command's own work. And
+text that came from the system, such as a path that is no UTF-8, raises when it is shown.
 
-A command that nothing depends on waits for its reader, as ``less`` wants it, and ends when there is none
-(`OutputLost`). One that others depend on calls `never_wait`: its output is dropped rather than waited for
+A command that nothing depends on waits for its reader, as ``less`` needs it, and ends when there is none
+(`OutputLost`). A command that others depend on calls `never_wait`: output that would have to wait is dropped
 (`trikv.outlet`).
 """
 
@@ -29,20 +28,21 @@ from trikv.outlet import Outlet
 from trikv.system_text import LOSSLESS
 
 READER_GONE: Final = 128 + signal.SIGPIPE
-"""What a shell shows for a program that was ended because nobody reads what it writes."""
+"""The exit code that a shell shows for a program that ended because its output has no reader."""
 FAILED: Final = 1
 COLUMNS_MIN: Final = 40
 COLUMNS_MAX: Final = 1000
-"""The library that writes help raises at no columns, never ends at one, and takes minutes for millions."""
+"""Bounds for the width of help. The library raises for 0 columns, never ends for 1, and takes minutes for
+millions."""
 LAST_WORDS_S: Final = 2.0
 """How long the end of a process waits for its last lines to be read."""
 
 _replaced: dict[str, TextIO] = {}
-"""The streams that stand here in place of Python's, by name."""
+"""Our streams that have replaced Python's, by name."""
 
 
 class OutputLost(Exception):  # noqa: N818 - named for what happened
-    """Standard output cannot be written. No OSError: nobody shall take it for one of a socket or a disk."""
+    """Standard output cannot be written. No OSError: it must not be taken for one of a socket or a disk."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
@@ -55,7 +55,7 @@ def prepare() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            taken = os.open(os.devnull, os.O_RDWR)  # the lowest free one, which is this
+            taken = os.open(os.devnull, os.O_RDWR)  # the kernel gives the lowest free number: this one
             assert taken == descriptor, "standard descriptors are occupied in order"
             os.set_inheritable(descriptor, True)
     if sys.stdin is None:  # its descriptor was closed
@@ -65,26 +65,26 @@ def prepare() -> None:
 
 
 def bound_width() -> None:
-    """Let COLUMNS, or else the terminal, give help a width that it can be written in."""
+    """Give help a usable width, from COLUMNS or else from the terminal."""
     given = os.environ.pop("COLUMNS", "")
     widths = [int(given)] if re.fullmatch(r"[0-9]{1,9}", given) else []
     for descriptor in range(3):
         with contextlib.suppress(OSError):
             widths.append(os.get_terminal_size(descriptor).columns)
-    if width := next(filter(None, widths), None):  # 0 columns are those of a terminal that was not asked
+    if width := next(filter(None, widths), None):  # a terminal without a known size says 0 columns
         os.environ["COLUMNS"] = str(min(max(width, COLUMNS_MIN), COLUMNS_MAX))
 
 
 def finish() -> None:
-    """Send off what was printed. Raises OutputLost."""
+    """Flush what was printed. Raises OutputLost."""
     stream = _replaced.get("stdout")
     if stream is not None and stream is sys.stdout:
         stream.flush()
 
 
 def give_up(lost: OutputLost) -> int:
-    """Say why nothing more is printed, unless the reader just went, as ``head`` does; the exit code."""
-    # Python flushes once more at its end: what is left goes nowhere, and not into the same error.
+    """Say why nothing more is printed, unless the reader only left (as ``head`` does); the exit code."""
+    # Python flushes once more at its end. What is left goes to /dev/null, or it would raise the same error.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
@@ -95,9 +95,9 @@ def give_up(lost: OutputLost) -> int:
 
 
 def never_wait() -> None:
-    """Let no reader of standard output or error, and no lack of one, hold this process up or end it.
+    """Let no reader of standard output or error, nor the lack of one, block this process or end it.
 
-    Raises OutputLost if that cannot be had.
+    Raises OutputLost if no thread can be started for it.
     """
     for name, descriptor, holds in (("stdout", 1, "the output"), ("stderr", 2, "the log")):
         stream = _replaced.get(name)
@@ -110,13 +110,13 @@ def never_wait() -> None:
             _replace(name, cast("TextIO", outlet))
             atexit.register(outlet.drain, LAST_WORDS_S)
     if _replaced and threading.current_thread() is threading.main_thread():
-        # After `stty tostop` the terminal would stop a background job that prints; ignored, it lets it print.
+        # After `stty tostop` a terminal stops a background job that prints, unless it ignores this signal.
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def never_waiting() -> Iterator[None]:
-    """Do so while this lasts; then wait until all was read, or nobody is left to read it."""
+    """`never_wait` inside the block; then wait until all was read, or no reader is left."""
     before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     never_wait()
     try:
@@ -130,12 +130,12 @@ def never_waiting() -> Iterator[None]:
 
 
 def lines_dropped() -> int:
-    """How many lines this process could not write since it began to wait for no reader."""
+    """How many lines this process could not write since `never_wait`."""
     return sum(stream.lines_lost for stream in _replaced.values() if isinstance(stream, Outlet))
 
 
 def _replace(name: str, stream: TextIO) -> None:
-    """Put `stream` in Python's place; what somebody else has put there is theirs and stays."""
+    """Replace Python's stream or an earlier one of ours. A stream that somebody else has put there stays."""
     if getattr(sys, name) in (getattr(sys, f"__{name}__"), _replaced.get(name)):
         setattr(sys, name, stream)
         _replaced[name] = stream
@@ -152,10 +152,10 @@ def _text(raw: io.FileIO, name: str) -> TextIO:
 
 
 class _Output(io.FileIO):
-    """Standard output: waits for its reader, also where somebody made the open file non-blocking."""
+    """Standard output: it waits for its reader, even if somebody made the open file non-blocking."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # its buffer writes nothing else
-        """Write some of `data`. Raises OutputLost."""
+        """Write some of `data` and return how many bytes. Raises OutputLost."""
         try:
             while (written := super().write(data)) is None:
                 poll = select.poll()
@@ -167,10 +167,10 @@ class _Output(io.FileIO):
 
 
 class _Errors(io.FileIO):
-    """Standard error: what cannot be written is dropped, for there is no place left to say so."""
+    """Standard error: what cannot be written is dropped, because there is no place left to say so."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # its buffer writes nothing else
-        """Write some of `data`, or drop it."""
+        """Write some of `data`, or drop it; return how many bytes are done with. Never raises."""
         try:
             return super().write(data) or len(data)
         except OSError:

@@ -1,21 +1,19 @@
 """What a conversation is tested against: a wire that records, a node that answers when it is pumped."""
 
-from collections.abc import Sequence
-
 import msgspec
 
+from tests.front.records import member_figures, node_figures, raft_record
 from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import ROUTES, Conversation
 from trikv.front.dispatch import Routes
 from trikv.front.intake import ConversationLimits
-from trikv.front.seam import Leadership, MemoryStats, Operation, RuntimeSettings, Work
+from trikv.front.seam import Operation, RuntimeSettings, Work
 from trikv.front.statistics import Statistics
 from trikv.machine.batch import Batch, Hello, Item, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied
 from trikv.machine.replies import CommandError, Reply, SimpleString
-from trikv.node.info import info_text
 
 CLUSTERDOWN = CommandError("CLUSTERDOWN no leader; nothing was done")
 
@@ -74,9 +72,10 @@ class FakeService:
         for name, value in settings.items():
             setattr(self.settings, name, value)
         self.statistics = Statistics()
-        self.node_id = 2
+        self.raft_now = raft_record(leader=1)
+        """What `figures` tell of Raft."""
+        self.figures = node_figures(2, member_figures(lambda: self.raft_now))
         self.now_ms = 1_000_000
-        self.leadership_now = Leadership(leads=False, leader_id=1, applied_index=7)
         self.works: list[Work] = []
         self.has_lease = False
         """Reads are answered by `submit` itself."""
@@ -136,22 +135,6 @@ class FakeService:
     def write_token(self) -> object:
         return ("written", self._written)
 
-    def leadership(self) -> Leadership:
-        return self.leadership_now
-
-    def banner(self) -> str:
-        return "node2, follower of node1"
-
-    def info(self, sections: Sequence[str]) -> str:
-        known = {"server": lambda: [("redis_version", "7.2.0")], "raft": lambda: [("raft_role", "follower")]}
-        return info_text(known, sections)
-
-    def memory_stats(self) -> MemoryStats:
-        return MemoryStats(used=1536, cap=3072, keys=3, resident=20 << 20, log=100, buffers=5)
-
-    def log_time_ms(self) -> int:
-        return self.now_ms
-
     def boot_ms(self) -> int:
         return self.now_ms
 
@@ -161,9 +144,6 @@ class FakeService:
     def next_connection_id(self) -> int:
         self._connections += 1
         return self._connections
-
-    def last_save_s(self) -> int:
-        return 1234
 
 
 class Client:

@@ -238,7 +238,26 @@ def test_what_ends_for_its_output_has_a_moment_and_a_quarter_of_the_total() -> N
     assert aborted == [clients[3]], "700 and 1001 have room"
     clients[1].conversation.closed()
     assert connections.closed_for_output_count == 2
-    assert dict(connections.info())["output_bytes"] == 700
+    assert connections.statistics().output_bytes == 700
+
+
+def test_the_figures_of_all_connections() -> None:
+    """Of input and output the sums and the longest; one that is closed but not forgotten holds nothing."""
+    service = FakeService()
+    connections = Connections(service.settings)
+    clients = [Client(service, connections) for _ in range(3)]
+    clients[0].receive(b"*1\r\n$100\r\n" + b"x" * 40)
+    clients[1].receive(b"*1\r\n$100\r\n" + b"x" * 10)
+    clients[1].wire.stuck_bytes = 900
+    gone = connections.get(clients[2].conversation.connection.id)
+    assert gone is not None
+    gone.control = None
+    figures = connections.statistics()
+    assert figures.live == 3
+    assert (figures.output_bytes, figures.output_longest) == (900, 900)
+    assert (figures.input_longest, figures.buffer_bytes) == (40, 40 + 10 + 900)
+    assert (figures.in_flight, figures.watching, figures.typed) == (0, 0, 0)
+    assert (figures.input.total, figures.input.in_flight) == (0, 0)
 
 
 @pytest.mark.parametrize("request_", [resp("INCR", "a"), resp("SAVE")])
@@ -383,12 +402,12 @@ def test_buffers_are_what_waits_in_both_directions() -> None:
     other = Client(client.service, client.connections)
     unfinished = resp("SET", "a", "1")[:-4]
     client.receive(unfinished)
-    unread = client.connections.buffer_bytes()
+    unread = client.connections.statistics().buffer_bytes
     assert 0 < unread <= len(unfinished)
     other.wire.stuck_bytes = 300
-    assert client.connections.buffer_bytes() == unread + 300
+    assert client.connections.statistics().buffer_bytes == unread + 300
     other.conversation.closed()
-    assert client.connections.buffer_bytes() == unread
+    assert client.connections.statistics().buffer_bytes == unread
 
 
 def test_a_record_whose_connection_has_just_gone_counts_for_nothing() -> None:
@@ -398,10 +417,10 @@ def test_a_record_whose_connection_has_just_gone_counts_for_nothing() -> None:
     gone.conversation.connection.id = 99
     client.connections.admit(gone.conversation.connection)
     gone.conversation.connection.control = None
-    fields = dict(client.connections.info())
-    assert (fields["typed_clients"], fields["output_bytes"]) == (0, 0)
-    assert client.connections.buffer_bytes() == 0
-    assert client.connections.output_bytes() == 0
+    figures = client.connections.statistics()
+    assert (figures.typed, figures.output_bytes) == (0, 0)
+    assert client.connections.statistics().buffer_bytes == 0
+    assert client.connections.statistics().output_bytes == 0
     client.connections.note_unsent(gone.conversation.connection, client.connections.output_bytes_max + 1)
     assert client.connections.closed_for_output_count == 0
     assert client.ask("PING") == b"+PONG\r\n"

@@ -36,7 +36,7 @@ def test_the_largest_unfinished_request_is_told_and_closed() -> None:
     assert [one.wire.is_closed for one in (large, middle, small)] == [False, True, False]
     assert small.say(b"v" * (8_000_000 - 1_000) + b"\r\n") != b""
     assert large.connections.closed_for_input_count == 1
-    assert dict(large.connections.info())["input_bytes_max"] == MOST
+    assert large.connections.statistics().input_bytes_max == MOST
 
 
 def test_typed_lines_arguments_and_backlogs_count_alike() -> None:

@@ -96,7 +96,7 @@ class PeerContract:
             assert received == data[: sent + 100_000]
 
     async def test_send_at_once_to_the_gone(self, rig: Rig) -> None:
-        """`send_nowait` takes nothing where the connection is broken or closed; it never raises."""
+        """`send_nowait` takes nothing if the connection is broken or closed; it never raises."""
         async with listening(rig, _hang_up) as address:
             stream = await rig.host.network.dial(address)
             assert await stream.receive_some(10) == b""

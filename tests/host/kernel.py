@@ -1,7 +1,7 @@
-"""Watches what reaches the kernel: the `os` functions are wrapped, and a module is loaded anew over them.
+"""Watches what reaches the kernel: the `os` functions are wrapped, and a module is loaded again over them.
 
-Anew, because a module may have bound a function when it was imported. The copy is made by the loader that the
-module came from, so that a seeded mistake is in it, too.
+It is loaded again because a module may have bound a function when it was imported. The copy is made by the
+module's own loader, so that a seeded mistake is in it, too.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ class Call:
 
     name: str
     path: str
-    """Of the descriptor or the (last) name it was about."""
+    """The path of its descriptor, or the (last) name in its arguments."""
     args: tuple[Any, ...]
 
 
@@ -49,14 +49,14 @@ class Kernel:
         def watched(*args: Any, **more: Any) -> Any:
             path = _path_of(args[1] if name in {"rename", "replace"} else args[0])
             outcome = function(*args, **more)
-            if path.startswith("/"):  # no pipe, by which threads answer, and no socket
+            if path.startswith("/"):  # neither a pipe, by which threads answer, nor a socket
                 self.calls.append(Call(ALIASES.get(name, name), path, (*args, *more.values())))
             return outcome
 
         return watched
 
     def forget(self) -> None:
-        """What was called so far is not looked at any more."""
+        """Forget all calls so far."""
         self.calls.clear()
 
     def named(self, *names: str) -> list[Call]:
@@ -64,7 +64,7 @@ class Kernel:
         return [call for call in self.calls if call.name in names]
 
     def order(self, *steps: tuple[str, Path]) -> None:
-        """Demand that these (name, path) have returned in this order, whatever came between them."""
+        """Demand that these (name, path) have returned in this order, with any others between them."""
         calls = iter(self.calls)
         for name, path in steps:
             wanted = SYNCS if name == "sync" else (name,)
@@ -85,7 +85,7 @@ def _path_of(what: Any) -> str:
 
 
 def loaded_anew(name: str) -> ModuleType:
-    """A private copy of a module, over whatever `os` and its like are at present."""
+    """A private copy of a module, over the functions that `os` and others have at present."""
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.loader is not None
@@ -95,7 +95,7 @@ def loaded_anew(name: str) -> ModuleType:
 
 
 def target_of(fd: int) -> str:
-    """What a descriptor is open on: a path, or ``socket:[4711]``."""
+    """The target of a descriptor: a path, or ``socket:[4711]``."""
     return os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 - no path but the kernel's text
 
 
@@ -113,12 +113,12 @@ def _is_open(fd: int) -> bool:
 
 
 def leaks_to_children(fd: int) -> bool:
-    """True for a descriptor that a program started from here would inherit."""
+    """Whether a program that is started from here would inherit a descriptor."""
     return not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
 
 
 def blocks(fd: int) -> bool:
-    """True for a descriptor on which a call may wait."""
+    """Whether a call on a descriptor may wait."""
     return not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK
 
 

@@ -1,4 +1,4 @@
-"""What the host's contract runs on: a rig to build on, and conversations that record what they are told."""
+"""The base of the host's contract: a rig, and conversations that record what they are told."""
 
 import contextlib
 from array import array
@@ -26,7 +26,7 @@ class Rig(Protocol):
 
     @property
     def crowd(self) -> int:
-        """How many clients are many."""
+        """A number of clients that is large for this host."""
 
     @property
     def any_address(self) -> str:
@@ -47,7 +47,7 @@ class Rig(Protocol):
 
 
 class Recorder:
-    """A conversation that notes what happens to it, and does what a test tells it to."""
+    """A conversation that records what happens to it, and does what a test tells it to."""
 
     def __init__(self, wire: Wire, changed: trio.lowlevel.ParkingLot) -> None:
         self.wire = wire
@@ -172,7 +172,7 @@ def pattern(count: int) -> bytes:
 def descriptors() -> set[tuple[str, str]]:
     """Number and object of each descriptor that this process has open.
 
-    To be compared as sets: what was open before may be closed meanwhile, by the thread of an earlier test.
+    Compare them as sets: the thread of an earlier test may close one meanwhile.
     """
     found = set()
     for link in Path("/dev/fd").iterdir():

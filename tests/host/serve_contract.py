@@ -21,7 +21,7 @@ class ServeContract:
                 assert await read_exactly(client, len(word)) == word
 
     async def test_traffic_is_counted(self, rig: Rig) -> None:
-        """What conversations were given and what the kernel took, of all connections, a long one included."""
+        """Bytes that conversations were given and that the kernel took, of all connections, are counted."""
         traffic = rig.host.network.traffic
         async with serving(rig, Echo) as server, await rig.connect(server.address) as client:
             before = attrs.astuple(traffic)
@@ -61,7 +61,7 @@ class ServeContract:
             assert await read_exactly(client, len(data)) == data
 
     async def test_slow_reader(self, rig: Rig) -> None:
-        """What a client does not read waits, is counted, and is not lost; sends stay in order meanwhile."""
+        """Bytes that a client does not read wait, are counted, and are not lost; sends stay in order."""
         data = pattern(rig.big_bytes)
         async with serving(rig) as server, await rig.connect(server.address) as client:
             wire = (await server.accepted()).wire
@@ -231,7 +231,7 @@ class ServeContract:
             assert flush_s - 0.05 < trio.current_time() - start < flush_s + 1
 
     async def test_those_who_linger_are_bounded(self, rig: Rig) -> None:
-        """Of the connections that were closed and whose clients stay only so many are held; the oldest go."""
+        """Closed connections whose clients stay are held only up to a limit; the oldest go first."""
         async with serving(rig, lingering_max=3) as server:
             clients = [await rig.connect(server.address) for _ in range(8)]
             await server.accepted(8)
@@ -250,7 +250,7 @@ class ServeContract:
             await server.until(lambda: all(one.is_closed for one in recorders))
 
     async def test_several_addresses(self, rig: Rig) -> None:
-        """All are served with the same port where the system chooses it; all stop accepting together."""
+        """All get the same port if the system chooses it; all stop accepting together."""
         host = rig.any_address.rpartition(":")[0]
         async with serving(rig, Echo, addresses=(rig.any_address, rig.another_address)) as server:
             first, second = server.listening.addresses

@@ -1,4 +1,4 @@
-"""Memory that was freed goes back to the system, in a process of its own: the settings are for good."""
+"""Freed memory goes back to the system. Tested in a process of its own: the settings cannot be undone."""
 
 import ctypes
 import subprocess
@@ -30,7 +30,7 @@ print((resident() - before) >> 20)
 
 
 def left_mib(how: str) -> int:
-    """What a process keeps after a burst of 100 MiB."""
+    """The memory in MiB that a process keeps after a burst of 100 MiB."""
     done = subprocess.run([sys.executable, "-c", BURST, how], capture_output=True, text=True, check=True)
     return int(done.stdout)
 

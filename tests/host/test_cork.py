@@ -30,7 +30,7 @@ def test_replies_leave_at_the_end_of_the_block() -> None:
 
 
 def test_what_is_long_leaves_at_once_behind_what_was_before_it() -> None:
-    """Only then is its sender told how much the peer left."""
+    """Otherwise its sender would not be told how much the peer has not taken."""
     with wire_and_peer() as (wire, peer, _), wire._cork:
         wire.send(b"first ")
         assert wire.send(bytes(8 << 20)) > 0
@@ -38,7 +38,7 @@ def test_what_is_long_leaves_at_once_behind_what_was_before_it() -> None:
 
 
 def test_no_more_than_so_many_wait() -> None:
-    """Whoever has so many answers would let the first ones wait for too long."""
+    """With more answers in one turn the first ones would wait for too long."""
     with wire_and_peer() as (wire, peer, _), wire._cork:
         for _ in range(REPLIES_MAX):
             wire.send(b"x")
@@ -57,7 +57,7 @@ def test_last_words_leave_before_the_connection_closes() -> None:
 
 
 def test_replies_to_the_dead_harm_nobody() -> None:
-    """One wire's end does not keep the others' replies."""
+    """The end of one wire does not hold up the replies of others."""
     with wire_and_peer() as (dead, gone, _), wire_and_peer() as (alive, peer, _):
         gone.close()
         alive._cork = dead._cork
@@ -80,7 +80,7 @@ def test_an_exception_in_the_block_still_lets_replies_leave() -> None:
 
 @pytest.mark.parametrize("length", [BYTES_MAX, BYTES_MAX + 1])
 def test_how_long_is_short(length: int) -> None:
-    """The bound keeps what nobody was told of below a few megabytes for ten thousand clients."""
+    """The bound keeps uncounted replies below a few megabytes for ten thousand clients."""
     with wire_and_peer() as (wire, peer, _), wire._cork:
         wire.send(bytes(length))
         assert bool(received(peer)) is (length > BYTES_MAX)

@@ -28,7 +28,7 @@ pytestmark = needs(hasattr(select, "epoll"), "needs epoll")
 
 
 class Notes:
-    """A wire's owner that only notes what it is asked."""
+    """A wire's owner that only records what it is asked."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -59,7 +59,7 @@ def wire_and_peer() -> Iterator[tuple[HubWire, socket.socket, Notes]]:
 
 
 def test_send_into_a_full_socket() -> None:
-    """What the socket refuses altogether is queued whole; a flush that is refused too changes nothing."""
+    """Bytes that the socket refuses are queued whole; a flush that is refused, too, changes nothing."""
     with wire_and_peer() as (wire, there, notes):
         filled = 0
         with suppress(BlockingIOError):
@@ -136,7 +136,7 @@ class _Quiet:
 
 
 def test_a_reset_is_noticed_while_nothing_is_read() -> None:
-    """An error on a wire that reads nothing drops it: nothing else would ever notice."""
+    """An error on a wire that reads nothing drops it: no later call would notice."""
     with wire_and_peer() as (wire, _, notes):
         wire.conversation = _Quiet()
         wire.pause()
@@ -171,7 +171,7 @@ async def running_hub(lingering_max: int = LINGERING_MAX) -> AsyncIterator[tuple
 
 
 async def eventually(predicate: object) -> None:
-    """Wait for what the kernel will bring about."""
+    """Wait until `predicate` is true, which the kernel will bring about."""
     assert callable(predicate)
     with trio.fail_after(5):
         while not predicate():  # noqa: ASYNC110 - the kernel sets no event
@@ -192,7 +192,7 @@ def no_descriptors() -> Iterator[None]:
 
 
 async def test_without_descriptors_accepting_waits() -> None:
-    """The hub warns once, serves whom it has, and accepts again in 100 ms or when a connection closes."""
+    """The hub warns once, serves its clients, and accepts again in 100 ms or when a connection closes."""
     async with running_hub() as (hub, recorders):
         first = connect(hub.addresses[0])
         await eventually(lambda: len(recorders) == 1)
@@ -250,7 +250,7 @@ class _Failing(Listener):
 
 
 async def test_connections_that_died_in_the_backlog() -> None:
-    """They are skipped; accepting ends when somebody stops it meanwhile."""
+    """They are skipped; accepting ends if it is stopped meanwhile."""
     hub = Hub([await listener_at("127.0.0.1:0")], lambda _: _Quiet())
     (real,) = hub._listeners.values()
     errors = [errno.ECONNABORTED, errno.EPROTO]
@@ -287,7 +287,7 @@ async def test_watches_run_out() -> None:
 
 
 async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed connections whose clients stay are held for a time, and only so many of them."""
+    """Closed connections whose clients stay are held for a time, and only up to a limit."""
     monkeypatch.setattr("trikv.host.hub.DRAIN_S", 0.1)
     async with running_hub(lingering_max=3) as (hub, recorders):
         clients = [connect(hub.addresses[0]) for _ in range(5)]
@@ -304,7 +304,7 @@ async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed connections whose clients do not read hold only so many bytes together; one alone may more."""
+    """Closed connections whose clients do not read have a limit of bytes together; a single one has not."""
     monkeypatch.setattr("trikv.host.hub.LINGERING_BYTES_MAX", 50 << 20)
     async with running_hub() as (hub, recorders):
         clients = [connect(hub.addresses[0]) for _ in range(4)]
@@ -335,7 +335,7 @@ async def test_a_drained_connection_ends_with_its_client() -> None:
 
 
 async def test_a_wake_up_looks_again_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until nothing is ready or the time is up; then other tasks have their turn, whatever is still ready."""
+    """It polls until nothing is ready or the time is up; then other tasks have their turn."""
     hub = Hub(
         [await listener_at("127.0.0.1:0")],
         lambda wire: Recorder(wire, trio.lowlevel.ParkingLot()),
@@ -360,7 +360,7 @@ async def test_a_wake_up_looks_again_but_not_for_long(monkeypatch: pytest.Monkey
 
 
 async def test_a_reply_waits_for_no_long_work_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is held back while the hub serves others leaves once that has taken its time."""
+    """A reply that is held back while the hub serves others leaves after the cork's time."""
     now_s = 0.0
     monkeypatch.setattr("trikv.host.hub.time.perf_counter", lambda: now_s)
     async with running_hub() as (hub, recorders):
@@ -396,7 +396,7 @@ async def test_a_reply_waits_for_no_long_work_of_others(monkeypatch: pytest.Monk
 
 
 def arrived(client: socket.socket) -> bytes:
-    """What has come, left where it is."""
+    """The bytes that have come, without taking them."""
     client.setblocking(False)
     try:
         return client.recv(100, socket.MSG_PEEK)

@@ -1,4 +1,4 @@
-"""What the real disk asks of the kernel, call by call: flags, modes, what is synced, and in which order."""
+"""The real disk's calls to the kernel: flags, modes, what is synced, and in which order."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ BASE = SnapshotMeta(0, 0, Membership(()))
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
-    """The watched kernel; what is loaded anew after this calls it."""
+    """The watched kernel; modules that are loaded after this call it."""
     return Kernel(monkeypatch)
 
 
@@ -50,7 +50,7 @@ def root(tmp_path: Path) -> Path:
 async def test_a_synced_write_is_all_written_and_then_synced(
     kernel: Kernel, disk: Disk, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every byte, also where the kernel takes some at a time; the sync is the last call before it returns."""
+    """Every byte, even if the kernel takes a few at a time; the sync is the last call before it returns."""
     pwrite = os.pwrite
     file = await disk.create("log")
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, bytes(data[:3]), at))
@@ -75,7 +75,7 @@ async def test_a_sync_is_one_of_that_file_and_a_write_is_none(kernel: Kernel, di
 
 
 async def test_a_new_file_is_new_and_the_owners_alone(kernel: Kernel, disk: Disk, root: Path) -> None:
-    """Created exclusively, read and written, closed in children, 0600; opening one creates none."""
+    """A new file is created exclusively, for reading and writing, closed in children, with mode 0600."""
     kernel.forget()
     (await disk.create("log")).close()
     (call,) = (call for call in kernel.named("open") if call.path == str(root / "log"))
@@ -116,7 +116,7 @@ async def test_a_new_directory_is_the_owners_and_its_name_is_durable(
 
 
 def test_the_data_directory_itself_is_durable(kernel: Kernel, module: ModuleType, tmp_path: Path) -> None:
-    """Also where it stood already: the life that made it may have been killed before its sync."""
+    """Even if it was there already: the life that made it may have been killed before its sync."""
     for made in (True, False):
         kernel.forget()
         module.RealDisk(str(tmp_path / "data/node")).close()

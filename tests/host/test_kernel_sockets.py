@@ -1,4 +1,4 @@
-"""What the real host's sockets, clocks and randomness are to the kernel: asked of the kernel, or watched."""
+"""The options of the real host's sockets, and its clocks and randomness, as the kernel has them."""
 
 import random
 import socket
@@ -34,7 +34,7 @@ def host(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RealHost]:
 
 @asynccontextmanager
 async def served(host: RealHost, address: str = "127.0.0.1:0") -> AsyncIterator[str]:
-    """A server of clients; where."""
+    """A server of clients; its address."""
     changed = trio.lowlevel.ParkingLot()
 
     def factory(wire: object) -> Recorder:
@@ -72,7 +72,7 @@ def listener() -> tuple[int, dict[str, int]]:
 
 
 def far_end_of(client: socket.socket) -> tuple[int, dict[str, int]]:
-    """The descriptor of what the server accepted, and its options."""
+    """The descriptor of the connection that the server accepted, and its options."""
     for fd, sock in sockets():
         try:
             peer = sock.getpeername()
@@ -84,7 +84,7 @@ def far_end_of(client: socket.socket) -> tuple[int, dict[str, int]]:
 
 
 def options_of(sock: socket.socket) -> dict[str, int]:
-    """Those that are promised."""
+    """The options that are promised."""
     return {
         "reuse": option(sock, socket.SOL_SOCKET, socket.SO_REUSEADDR),
         "nodelay": option(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY),
@@ -117,7 +117,7 @@ async def test_an_accepted_client(host: RealHost) -> None:
 
 
 async def test_both_ends_of_a_link_to_a_peer(tmp_path: Path) -> None:
-    """Nothing waits for more to send; a peer that is gone is noticed within ten seconds, busy or silent."""
+    """Short messages leave at once; a peer that is gone is noticed within ten seconds, busy or silent."""
     with RealHost(str(tmp_path)) as host:
         ended = trio.Event()
 
@@ -154,7 +154,7 @@ async def test_both_ends_of_a_link_to_a_peer(tmp_path: Path) -> None:
 
 
 def is_connected(sock: socket.socket) -> bool:
-    """True where there is somebody at the other end."""
+    """Whether there is somebody at the other end."""
     try:
         sock.getpeername()
     except OSError:
@@ -178,7 +178,7 @@ async def test_ipv6_addresses_are_ipv6_alone(host: RealHost) -> None:
 
 
 async def test_no_descriptor_reaches_a_child(host: RealHost) -> None:
-    """Neither sockets, nor files and the pipes of their threads, nor what the loop waits by."""
+    """Neither sockets, nor files and the pipes of their threads, nor the loop's own descriptors."""
     before = descriptors()
     file = await host.disk.create("file")
     await file.write_and_sync(0, b"x")
@@ -191,12 +191,12 @@ async def test_no_descriptor_reaches_a_child(host: RealHost) -> None:
 
 
 CLOCKS = {"CLOCK_REALTIME": 1_700_000_000_000, "CLOCK_MONOTONIC": 5_000, "CLOCK_BOOTTIME": 9_000}
-"""In ms: what each shows, so that whoever reads one is found out, by whatever function."""
+"""What each clock shows, in ms: all differ, so that a test sees which one was read."""
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The clock's module, over clocks that are told apart."""
+    """The clock's module, over clocks that can be told apart."""
     shows_ms = {getattr(time, name): ms for name, ms in CLOCKS.items()}
     monkeypatch.setattr(time, "clock_gettime_ns", lambda clock: shows_ms[clock] * 1_000_000 + 999_999)
     monkeypatch.setattr(time, "clock_gettime", lambda clock: shows_ms[clock] / 1000)
@@ -209,7 +209,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_boot_time_counts_a_suspended_machine(clock: ModuleType) -> None:
-    """CLOCK_BOOTTIME, in whole milliseconds: the other leaves out a sleep, and a lease would outlive it."""
+    """CLOCK_BOOTTIME, in whole milliseconds: a clock without suspended time would let a lease outlive it."""
     assert clock.RealClock().boot_ms() == CLOCKS["CLOCK_BOOTTIME"]
 
 
@@ -219,7 +219,7 @@ def test_the_time_of_day_is_the_time_of_day(clock: ModuleType) -> None:
 
 
 def test_randomness_is_the_kernels(tmp_path: Path) -> None:
-    """What is given with equal seeds of Python's generator differs: nonces and ids repeat in no process."""
+    """Equal seeds of Python's generator give different bytes: nonces and ids never repeat."""
     with RealHost(str(tmp_path)) as host:
         given = []
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The contract over the operating system, served by the hub and by streams; and what only it has."""
+"""The contract over the operating system, served by the hub and by streams; and tests for it alone."""
 
 import errno
 import os
@@ -60,7 +60,7 @@ class UnixContract:
     """Clients of a Unix socket, in both ways of serving."""
 
     async def test_a_unix_socket_beside_a_port(self, rig: RealRig, tmp_path: Path) -> None:
-        """Clients of both are served; those of the socket are named as Redis names them; its file goes."""
+        """Clients of both are served; those of the socket get Redis' names; its file goes at the end."""
         file = tmp_path / "trikv.sock"
         path = str(file)
         addresses = (rig.any_address, UnixAddress(path, 0o770))
@@ -101,7 +101,7 @@ class UnixContract:
             unix_listener(UnixAddress(str(tmp_path / "nowhere/a"), 0o700))
 
     async def test_the_file_of_another_is_left(self, rig: RealRig, tmp_path: Path) -> None:
-        """Whoever has put another in our socket's place keeps it when we stop."""
+        """A file that another process has put in our socket's place stays when we stop."""
         path = tmp_path / "trikv.sock"
         async with serving(rig, addresses=(UnixAddress(str(path), 0o700),)):
             path.rename(tmp_path / "moved.sock")
@@ -270,7 +270,7 @@ async def test_partial_system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 async def test_failing_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of the device reaches the caller; nothing is retried behind its back."""
+    """An error of the device reaches the caller; nothing is retried silently."""
     calls = []
 
     def fail(fd: int) -> None:
@@ -308,7 +308,7 @@ def _no_thread(_: object) -> None:
 
 
 async def test_what_was_begun_needs_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is open is written, synced, renamed, removed, its directory synced, whatever runs out."""
+    """An open file is written, synced, renamed, removed, and its directory synced, whatever runs out."""
     disk = RealDisk(str(tmp_path / "data"))
     await disk.make_directory("wal")
     file = await disk.create("wal/next")
@@ -349,7 +349,7 @@ async def test_a_refused_file_is_not_there(tmp_path: Path, monkeypatch: pytest.M
 async def test_a_directory_that_was_replaced_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is synced is the directory that bears the name now, not one an operator has moved away."""
+    """The directory that has the name now is synced, not one that an operator has moved away."""
     disk = RealDisk(str(tmp_path))
     await disk.make_directory("backups")
     (await disk.create("backups/1")).close()
@@ -383,7 +383,7 @@ async def test_a_parent_that_knows_no_sync_is_no_failure(
 
 
 async def test_a_long_removal_holds_up_no_other_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To unlink gigabytes takes its time; the log's next segment gets its name meanwhile."""
+    """Unlinking gigabytes takes time; the log's next segment gets its name meanwhile."""
     disk = RealDisk(str(tmp_path))
     for name in ("old", "next"):
         (await disk.create(name)).close()
@@ -407,7 +407,7 @@ async def test_a_long_removal_holds_up_no_other_name(tmp_path: Path, monkeypatch
 
 
 def test_who_writes_the_log_says_what_was_dropped(tmp_path: Path) -> None:
-    """The host knows no log: it asks whom it was given, each time."""
+    """The host knows no log: it asks the function that it was given, each time."""
     dropped = [3, 7]
     with RealHost(str(tmp_path), lines_dropped=lambda: dropped.pop(0)) as host:
         assert [host.lines_dropped(), host.lines_dropped()] == [3, 7]
@@ -417,7 +417,7 @@ def test_who_writes_the_log_says_what_was_dropped(tmp_path: Path) -> None:
 def test_a_unix_socket_that_cannot_be_listened_on_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
 ) -> None:
-    """Whoever cannot give it its mode, or cannot listen, takes the file away that it has just made."""
+    """If the file's mode cannot be set, or listening fails, the new file is removed again."""
 
     def refuse(*_: object) -> None:
         assert (tmp_path / "socket").is_socket()
@@ -430,7 +430,7 @@ def test_a_unix_socket_that_cannot_be_listened_on_leaves_no_file(
 
 
 async def test_no_thread_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host name that cannot be looked up for want of a thread is an OSError: the link tries again."""
+    """A host name that cannot be looked up because no thread starts is an OSError: the link tries again."""
     from trikv.host.sockets import dial
 
     async def refuse(*_: object, **__: object) -> None:

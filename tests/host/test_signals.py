@@ -43,7 +43,7 @@ async def test_signals_arrive_in_order(
 async def test_an_echo_is_no_second_request(
     again: signal.Signals, mock_clock: trio.testing.MockClock
 ) -> None:
-    """Who signals a process and its group sends two at once: only what comes later counts as the second."""
+    """Tools that signal a process and its group send two at once: only a later one counts as the second."""
     seen: list[tuple[signal.Signals, float]] = []
     arrived = trio.Semaphore(0)
 
@@ -88,7 +88,7 @@ async def test_a_terminal_that_closes_asks_once(mock_clock: trio.testing.MockClo
 
 
 async def test_what_was_ignored_at_the_start_stays_ignored() -> None:
-    """As nohup and a script's & have it; with all of them ignored there is nothing to await."""
+    """``nohup`` and a script's & ignore signals. With all of them ignored there is nothing to await."""
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
 

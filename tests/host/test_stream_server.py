@@ -1,4 +1,4 @@
-"""Streams served in the general way: what the contract does not reach."""
+"""Streams served in the general way: cases that the contract does not reach."""
 
 import pytest
 import trio
@@ -83,7 +83,7 @@ async def test_broken_stream_while_sending() -> None:
 
 
 def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed wires hold only so many bytes together, the newest; one alone may hold more."""
+    """Closed wires have a limit of bytes together, and the oldest go; a single one may hold more."""
     monkeypatch.setattr("trikv.host.stream_server.LINGERING_BYTES_MAX", 50)
     lingering = Lingering(10)
     wires = [StreamWire(f"peer:{number}", "here:2", lingering, Traffic()) for number in range(4)]

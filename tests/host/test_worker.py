@@ -83,7 +83,7 @@ async def test_a_worker_that_cannot_be_started_leaves_nothing(
 
 
 async def eventually(predicate: Callable[[], bool]) -> None:
-    """Wait for what a thread will bring about."""
+    """Wait until `predicate` is true, which a thread will bring about."""
     with trio.fail_after(5):
         while not predicate():  # noqa: ASYNC110 - a thread sets no event
             await trio.sleep(0.001)
@@ -137,7 +137,7 @@ async def test_no_cycles() -> None:
 
 
 async def test_a_thread_that_cannot_be_started_names_both_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python does not tell if processes or address space were lacking: neither may be left out."""
+    """Python does not tell whether processes or address space ran out, so the message names both."""
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

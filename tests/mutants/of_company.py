@@ -27,7 +27,7 @@ WAITING: tuple[Mutant, ...] = (
     mutant(
         "WAIT asks about the log's beginning",
         "trikv.node.front_door",
-        "        self.write_token = member.parts.applier.applied_index\n",
+        "        self.write_token = member.applier.applied_index\n",
         "        self.write_token = lambda: 0\n",
         "node/test_promise_wait.py::test_wait_counts_what_is_on_disk_and_not_what_was_sent",
     ),
@@ -37,16 +37,16 @@ WAITING: tuple[Mutant, ...] = (
 MEMBERS: tuple[Mutant, ...] = (
     mutant(
         "a stray node is let in",
-        "trikv.node.consensus.driver",
-        "if joining == disk and peer in self._links.peers():",
-        "if joining == disk:",
+        "trikv.node.consensus.router",
+        "if message.disk == disk and peer in self._links.peers():",
+        "if message.disk == disk:",
         "node/test_promise_members.py::test_a_node_of_no_configuration_is_not_let_in",
     ),
     mutant(
         "a member asks for another disk than its own",
-        "trikv.node.consensus.driver",
-        "if joining == disk and peer in self._links.peers():",
-        "if peer in self._links.peers() and (disk := joining):",
+        "trikv.node.consensus.router",
+        "if message.disk == disk and peer in self._links.peers():",
+        "if peer in self._links.peers() and (disk := message.disk):",
         "node/test_promise_members.py::test_nobody_asks_for_another_disk_than_his_own",
     ),
     mutant(
@@ -62,6 +62,13 @@ MEMBERS: tuple[Mutant, ...] = (
         "if not known.voter and match_of.get(node_id, 0) + CAUGHT_UP_ENTRIES >= commit:",
         "if not known.voter:",
         "node/test_promise_members.py::test_a_new_disk_learns_before_it_votes",
+    ),
+    mutant(
+        "a new member is reached nowhere",
+        "trikv.node.consensus.router",
+        "            address = message.address or self._links.address_of(peer)\n",
+        '            address = ""\n',
+        "node/test_promise_members.py::test_a_swap_is_three_changes_each_committed_before_the_next",
     ),
     mutant(
         "a new disk is promoted for what it was sent",
@@ -102,9 +109,9 @@ MEMBERS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a vote is forgotten at a start",
-        "trikv.node.node",
-        "            hard_state=opened.hard_state,\n",
-        "            hard_state=type(opened.hard_state)(opened.hard_state.term),\n",
+        "trikv.node.assembly",
+        "        hard_state=opened.hard_state,\n",
+        "        hard_state=type(opened.hard_state)(opened.hard_state.term),\n",
         "node/test_promise_members.py::test_a_vote_given_is_remembered_by_the_next_life",
     ),
 )
@@ -113,14 +120,14 @@ MEMBERS: tuple[Mutant, ...] = (
 FORWARDS: tuple[Mutant, ...] = (
     mutant(
         "what was forwarded is logged in every turn",
-        "trikv.node.consensus.driver",
+        "trikv.node.consensus.forwarding",
         "            self._raft.awaits(peer, self._raft.last_index)\n        self._forwarded.clear()\n",
         "            self._raft.awaits(peer, self._raft.last_index)\n",
         "node/test_promise_forwards.py::test_what_a_follower_hands_over_stands_in_the_log_once",
     ),
     mutant(
         "what a follower refused it keeps",
-        "trikv.node.consensus.driver",
+        "trikv.node.consensus.forwarding",
         "            self._links.send(peer, said.ForwardRejected(raft.term, raft.leader))\n"
         "        self._forwarded.clear()\n",
         "            self._links.send(peer, said.ForwardRejected(raft.term, raft.leader))\n",
@@ -128,7 +135,7 @@ FORWARDS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a forward is not refused by who does not lead",
-        "trikv.node.consensus.driver",
+        "trikv.node.consensus.forwarding",
         "            self._links.send(peer, said.ForwardRejected(raft.term, raft.leader))\n"
         "        self._forwarded.clear()\n",
         "            pass\n        self._forwarded.clear()\n",
@@ -136,15 +143,15 @@ FORWARDS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a question is not refused by who does not lead",
-        "trikv.node.consensus.driver",
-        "                    self._links.send(peer, said.ReadRejected(refused))\n",
-        "                    pass\n",
+        "trikv.node.consensus.rounds",
+        "            self._links.send(peer, said.ReadRejected(refused))\n",
+        "            pass\n",
         "node/test_promise_forwards.py::test_who_does_not_lead_says_so_once",
     ),
     mutant(
         "a refused forward waits for a timer",
-        "trikv.node.consensus.driver",
-        "                self._proposals.nudge(self._now_ms)\n            case said.ReadRequest",
+        "trikv.node.consensus.router",
+        "                self._proposals.nudge(now_ms)\n            case said.ReadRequest",
         "                pass\n            case said.ReadRequest",
         "node/test_promise_forwards.py::test_a_refusal_makes_it_hand_over_again_soon",
     ),
@@ -164,29 +171,29 @@ FORWARDS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a gap waits for a timer",
-        "trikv.node.consensus.driver",
-        "            case events.OwnSkipped():\n                self._proposals.nudge(self._now_ms)\n",
+        "trikv.node.consensus.router",
+        "            case events.OwnSkipped():\n                self._proposals.nudge(now_ms)\n",
         "            case events.OwnSkipped():\n                pass\n",
         "node/test_promise_forwards.py::test_a_gap_makes_it_hand_over_again_from_the_oldest",
     ),
     mutant(
         "questions of two lives have one name",
-        "trikv.node.node",
-        '        life = int.from_bytes(host.entropy.bytes(7), "big")\n',
-        "        life = 1\n",
+        "trikv.node.assembly",
+        '    life = int.from_bytes(host.entropy.bytes(7), "big")\n',
+        "    life = 1\n",
         "node/test_promise_forwards.py::test_a_new_life_is_told_from_the_last_one",
     ),
     mutant(
         "Hellos of two lives are the same",
-        "trikv.node.node",
+        "trikv.node.assembly",
         "proposals=Proposals(identity.node_id, host.entropy.bytes(16), waiters",
         "proposals=Proposals(identity.node_id, bytes(16), waiters",
         "node/test_promise_forwards.py::test_a_new_life_is_told_from_the_last_one",
     ),
     mutant(
         "what has applied is handed over again",
-        "trikv.node.consensus.driver",
-        "                    self._proposals.applied_below(sequence, self._now_ms)\n",
+        "trikv.node.consensus.router",
+        "                    self._proposals.applied_below(sequence, now_ms)\n",
         "                    pass\n",
         "node/test_promise_forwards.py::test_what_a_follower_hands_over_stands_in_the_log_once",
     ),
@@ -203,8 +210,8 @@ BARRIERS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a backup without its barrier: nobody is asked",
-        "trikv.node.consensus.driver",
-        "                self._reads.submit([work], self._now_ms)\n",
+        "trikv.node.consensus.router",
+        "                self._reads.submit([work], now_ms)\n",
         "                work.answered([])\n",
         "node/test_promise_barriers.py::test_a_file_holds_what_was_acknowledged_elsewhere_before_it_was_asked_for[SAVE]",
     ),

@@ -1,6 +1,6 @@
 """Mistakes about files: what is removed, what a dump replaces, how long a stop lasts, what is loaded."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
@@ -63,8 +63,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a disk of an older release joins",
         "trikv.node.consensus.leading",
-        "        if self.levels.get(peer, 1) >= self.feature_level:\n",
-        "        if self.levels.get(peer, 1):\n",
+        "        if knows >= self.feature_level:\n",
+        "        if knows:\n",
         "node/consensus/test_leading.py::test_only_a_disk_whose_release_knows_the_rules_joins",
     ),
     mutant(
@@ -76,21 +76,22 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a stop has one deadline for all, its dump included",
-        "trikv.node.stopping",
-        "        self._scope.deadline = now + self._patience_s\n",
-        "",
+        "trikv.node.drain",
+        "        self._deadline_s = now_s + self._patience_s\n        if now_s < self._tell_s:\n",
+        "        if now_s < self._tell_s:\n",
         "node/test_stopping.py::test_a_stop_lasts_as_long_as_its_dump_moves",
     ),
-    mutant(
+    Mutant(
         "a stop waits for its peers' dumps",
-        "trikv.node.stopping",
-        "            self._driver.drained = True\n"
-        "            self._tell_peers(Drained())\n"
-        "            self.dumped = await self._dump(complete=complete)\n",
-        "            self.dumped = await self._dump(complete=complete)\n"
-        "            self._driver.drained = True\n"
-        "            self._tell_peers(Drained())\n",
-        "node/test_stopping.py::test_nobody_waits_for_a_peers_dump[False]",
+        (
+            Edit("trikv.node.drain", "return [Tell(Drained()), Dump(", "return [Dump("),
+            Edit(
+                "trikv.node.drain",
+                "                self._enter(Phase.LEAVING)\n                return []\n",
+                "                self._enter(Phase.LEAVING)\n                return [Tell(Drained())]\n",
+            ),
+        ),
+        ByTest("node/test_stopping.py::test_nobody_waits_for_a_peers_dump[False]"),
     ),
     mutant(
         "a stop at once leaves half a dump behind",

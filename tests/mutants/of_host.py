@@ -76,8 +76,8 @@ DISKS: tuple[Mutant, ...] = (
     mutant(
         "the data directory's own name is not synced",
         "trikv.host.disk",
-        "        _sync_parent(self._root)  # also",
-        "        # also",
+        "        _sync_parent(self._root)  # even",
+        "        # even",
         "host/test_kernel_disk.py::test_the_data_directory_itself_is_durable",
     ),
     mutant(

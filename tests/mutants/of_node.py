@@ -5,15 +5,15 @@ from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 PROPOSALS: tuple[Mutant, ...] = (
     mutant(
         "proposals not re-sent after a link reset",
-        "trikv.node.consensus.driver",
-        "            self._proposals.rewind(self._now_ms)\n",
+        "trikv.node.consensus.router",
+        "            self._proposals.rewind(now_ms)\n",
         "",
         "node/consensus/test_driver.py::test_proposals_are_sent_again_as_soon_as_the_link_to_the_leader_is_back",
     ),
     Mutant(
         "proposals not re-sent after a link reset: nor ever without a new leader",
         (
-            Edit("trikv.node.consensus.driver", "            self._proposals.rewind(self._now_ms)\n", ""),
+            Edit("trikv.node.consensus.router", "            self._proposals.rewind(now_ms)\n", ""),
             Edit(
                 "trikv.node.consensus.proposals",
                 "self._stalls() and now_ms >= ",
@@ -37,12 +37,13 @@ PROPOSALS: tuple[Mutant, ...] = (
     mutant(
         'waiter told "failed" on step-down',
         "trikv.node.consensus.driver",
-        "            self._parts.log_time.follow()\n",
-        "            self._parts.log_time.follow()\n"
+        "            self._log_time.follow()\n",
+        "            self._log_time.follow()\n"
+        "            waiters = self._proposals._waiters\n"
         "            for pending in self._proposals._window:\n"
         "                if pending.work is not None:\n"
         "                    work, pending.work = pending.work, None\n"
-        "                    self._parts.waiters.take(self._parts.waiters.incarnation, pending.sequence)\n"
+        "                    waiters.take(waiters.incarnation, pending.sequence)\n"
         "                    work.failed(CLUSTERDOWN)\n",
         "node/consensus/test_driver.py::test_a_leader_that_steps_down_tells_no_waiter_anything",
     ),
@@ -131,31 +132,52 @@ APPLYING: tuple[Mutant, ...] = (
 LINKS: tuple[Mutant, ...] = (
     mutant(
         "a link forgets what the kernel did not take",
-        "trikv.node.peers.links",
+        "trikv.node.peers.outgoing",
         "                self._rest = data[taken:]\n",
         "                self._rest = data[:0]\n",
-        "node/peers/test_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+        "node/peers/test_outgoing.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
     ),
     mutant(
         "a link sends past what is blocked",
-        "trikv.node.peers.links",
+        "trikv.node.peers.outgoing",
         "        if not self._is_blocked:\n",
         "        if sender is not None:\n",
-        "node/peers/test_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+        "node/peers/test_outgoing.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
     ),
     mutant(
         "a link's task does not learn of a backlog",
-        "trikv.node.peers.links",
+        "trikv.node.peers.outgoing",
         "            self._is_blocked = True\n            self._bell.put(None)\n",
         "            self._is_blocked = True\n",
-        "node/peers/test_links.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+        "node/peers/test_outgoing.py::test_what_the_kernel_does_not_take_leaves_later_and_in_order",
+    ),
+    mutant(
+        "a peer that was removed is up until its task notices",
+        "trikv.node.peers.outgoing",
+        "        self._fall()\n        self._life.cancel()\n",
+        "        self._life.cancel()\n",
+        "node/peers/test_links.py::test_a_peer_that_is_removed_is_gone_at_once",
+    ),
+    mutant(
+        "a link comes up whose peer was removed",
+        "trikv.node.peers.outgoing",
+        "            await trio.lowlevel.checkpoint_if_cancelled()\n",
+        "",
+        "node/peers/test_outgoing.py::test_a_link_that_was_made_for_nobody_is_never_heard_of",
+    ),
+    mutant(
+        "what a removed peer dialled goes on",
+        "trikv.node.peers.incoming",
+        "            if peer in (None, sender):\n",
+        "            if peer is None:\n",
+        "node/peers/test_links.py::test_a_peer_that_is_removed_is_gone_at_once",
     ),
     mutant(
         "a new link goes on with the rest of the last one",
-        "trikv.node.peers.links",
-        '        self._rest, self._is_blocked = b"", False\n',
+        "trikv.node.peers.outgoing",
+        '            self._rest, self._is_blocked = b"", False\n',
         "",
-        "node/peers/test_links.py::test_a_new_link_owes_nothing_of_the_last_one",
+        "node/peers/test_outgoing.py::test_a_new_link_owes_nothing_of_the_last_one",
     ),
     mutant(
         "a cancelled write goes on behind its caller's back",
@@ -184,30 +206,30 @@ READS: tuple[Mutant, ...] = (
     ),
     mutant(
         "read from the leader without a quorum round: by the node itself",
-        "trikv.node.consensus.driver",
-        "            accepted = raft.read(reads.ask(now), by_lease=by_lease)\n",
+        "trikv.node.consensus.rounds",
+        "            accepted = raft.read(reads.ask(now_ms), by_lease=by_lease)\n",
         "            accepted = True\n"
-        "            self._serve((reads.ask(now),), raft.commit, self._parts.log_time.now_ms(now))\n",
+        "            self.serve((reads.ask(now_ms),), raft.commit, self._log_time.now_ms(now_ms), now_ms)\n",
         "node/test_whole_node.py::test_isolated_leader_answers_neither_reads_nor_writes",
     ),
     mutant(
         "a linearizable read is answered by the lease",
-        "trikv.node.consensus.driver",
-        "raft.read(reads.ask(now), by_lease=by_lease)",
-        "raft.read(reads.ask(now), by_lease=True)",
+        "trikv.node.consensus.rounds",
+        "raft.read(reads.ask(now_ms), by_lease=by_lease)",
+        "raft.read(reads.ask(now_ms), by_lease=True)",
         "node/consensus/test_lease_reads.py::test_a_leader_asks_a_majority_unless_it_is_told_otherwise",
     ),
     mutant(
         "a linearizable read is answered by the lease: a follower's",
-        "trikv.node.consensus.driver",
+        "trikv.node.consensus.rounds",
         "raft.read(read, by_lease=by_lease)",
         "raft.read(read, by_lease=True)",
         "node/consensus/test_lease_reads.py::test_a_leader_answers_a_follower_as_that_one_is_configured",
     ),
     mutant(
         "a linearizable read is answered by the lease: a dump's barrier",
-        "trikv.node.consensus.driver",
-        "by_lease = reads.by_lease and not self.stopping",
+        "trikv.node.consensus.rounds",
+        "by_lease = reads.by_lease and not self._drain.is_stopping",
         "by_lease = reads.by_lease",
         "node/consensus/test_lease_reads.py::test_a_stop_asks_a_majority_before_it_dumps",
     ),
@@ -271,7 +293,7 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "the log in memory is bounded by the second, not by bytes",
         "trikv.node.consensus.driver",
-        "        elif self._parts.retention.is_due(raft.log_bytes):\n            self._trim_log(now)\n",
+        "        elif self._retention.is_due(raft.log_bytes):\n            self._trim_log(now)\n",
         "",
         "node/consensus/test_retention.py::test_a_leader_drops_as_it_writes",
     ),
@@ -284,25 +306,25 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "the local cap decides at apply",
-        "trikv.node.node",
-        "        raft = self._raft(opened, identity)\n",
-        "        raft = self._raft(opened, identity)\n"
-        "        opened.machine.space.account.cap = config.maxmemory\n"
-        "        opened.machine.space.account.is_founded = True\n",
+        "trikv.node.assembly",
+        "    raft = make_raft(settings, opened, identity, host)\n",
+        "    raft = make_raft(settings, opened, identity, host)\n"
+        "    opened.machine.space.account.cap = settings.maxmemory\n"
+        "    opened.machine.space.account.is_founded = True\n",
         "node/test_caps.py::test_files_that_name_different_caps_make_no_replicas_differ",
     ),
     mutant(
         "dump written before the last acknowledged entry applied",
-        "trikv.node.stopping",
-        "            complete = await self._barrier()\n",
-        "            complete = True\n",
+        "trikv.node.drain",
+        "                return [Confirm()]\n",
+        "                self._is_confirmed = True\n                return []\n",
         "node/state/test_snapshotter.py::test_the_dump_waits_for_its_barrier[True]",
     ),
     mutant(
         "a founding disk need not be blank",
         "trikv.node.peers.founding",
-        "        if standing.blank and set(standing.configured) == set(self._addresses):\n",
-        "        if set(standing.configured) == set(self._addresses):\n",
+        "        if standing.blank and set(standing.configured) == set(self._addresses()):\n",
+        "        if set(standing.configured) == set(self._addresses()):\n",
         "node/peers/test_founding.py::test_a_member_of_a_cluster_among_us_forbids_founding",
     ),
     mutant(
@@ -389,31 +411,31 @@ TURNS: tuple[Mutant, ...] = (
     ),
     mutant(
         "requests are held for as long as a batch takes",
-        "trikv.node.consensus.pacing",
-        "now_ms - since_ms >= HOLD_MS",
-        "now_ms < since_ms",
-        "node/consensus/test_pacing.py::test_a_slow_batch_does_not_hold_up_the_next",
+        "trikv.node.consensus.turns",
+        "free or now_ms >= self.due_ms:",
+        "free:",
+        "node/consensus/test_turns.py::test_a_slow_batch_does_not_hold_up_the_next",
     ),
     mutant(
         "what is to be applied waits for every job of the disk",
-        "trikv.node.consensus.pacing",
-        "        if job is None and may_wait and persisted < issued:\n",
-        "        if may_wait and persisted < issued:\n",
-        "node/consensus/test_pacing.py::test_a_follower_answers_the_leader_before_it_applies",
+        "trikv.node.consensus.turns",
+        "        if job is None and may_wait and self._persisted < self._issued:\n",
+        "        if may_wait and self._persisted < self._issued:\n",
+        "node/consensus/test_turns.py::test_a_follower_answers_the_leader_before_it_applies",
     ),
     mutant(
         "what is to be applied waits for a disk that hangs",
-        "trikv.node.consensus.pacing",
-        "persisted < job and now_ms - self._since_ms < DISK_FIRST_MS",
-        "persisted < job",
-        "node/consensus/test_pacing.py::test_a_disk_that_hangs_does_not_keep_a_follower_from_applying",
+        "trikv.node.consensus.turns",
+        "self._persisted < job and now_ms < self.due_ms",
+        "self._persisted < job",
+        "node/consensus/test_turns.py::test_a_disk_that_hangs_does_not_keep_a_follower_from_applying",
     ),
     mutant(
         "deadlines behind one that was given up are forgotten",
         "trikv.node.consensus.proposals",
         "        for pending in self._window:  # in",
         "        for pending in [p for p in self._window if p is self._window[0]]:  # in",
-        "node/consensus/test_pacing.py::test_deadlines_behind_one_that_was_given_up_are_kept",
+        "node/consensus/test_turns.py::test_deadlines_behind_one_that_was_given_up_are_kept",
     ),
     mutant(
         "a refused clock entry is asked for again at once",

@@ -280,8 +280,8 @@ READS: tuple[Mutant, ...] = (
     mutant(
         "ReadIndex id reused: a round's number",
         "trikv.raft.reads",
-        'whatever is unconfirmed goes with them."""\n        self.number += 1\n',
-        'whatever is unconfirmed goes with them."""\n',
+        'their acks confirm the rounds in flight, too."""\n        self.number += 1\n',
+        'their acks confirm the rounds in flight, too."""\n',
         f"{SCENARIO}[read_rounds]",
     ),
 )

@@ -153,15 +153,15 @@ ACTS: tuple[Mutant, ...] = (
     mutant(
         "WAIT counts the leader among the others",
         "trikv.node.operations",
-        "            return max(0, held - 1)\n",
-        "            return max(0, held)\n",
+        "        return max(0, held - 1)\n",
+        "        return max(0, held)\n",
         "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
     ),
     mutant(
         "WAIT answers at once",
         "trikv.node.operations",
-        "                while held - 1 < wanted and not operation.abandoned:\n",
-        "                while False:\n",
+        "            while held - 1 < wanted and not operation.abandoned:\n",
+        "            while False:\n",
         "node/test_whole_commands.py::test_wait_tells_on_how_many_disks_the_last_write_is",
     ),
     mutant(

@@ -1,50 +1,84 @@
 """A driver on a desk: real Raft, proposals, reads and applier, turned by hand; links and disk remember."""
 
-from typing import Any, cast
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
 
-import attrs
 import msgspec
 
 from tests.node.recorded_work import Asked
 from tests.raft.cluster import disk_of, membership_of
-from trikv.host.seam import Host
+from tests.storage.memory_disk import MemoryDisk
+from trikv.config import NodeConfig
+from trikv.host.seam import Clock, Descriptors, Entropy, Network, System, Traffic, Usage
 from trikv.machine.batch import Bootstrap, Hello, RawBatch
 from trikv.machine.machine import Machine
-from trikv.node.consensus.driver import Driver, Parts
-from trikv.node.consensus.durability import Durability
-from trikv.node.consensus.leading import Leading, LeadingSettings
-from trikv.node.consensus.log_time import LogTime
-from trikv.node.consensus.proposals import ProposalLimits, Proposals
-from trikv.node.consensus.reads import Reads
-from trikv.node.consensus.retention import Retention, RetentionSettings
+from trikv.node.assembly import Ports, assemble, lay_groundwork
 from trikv.node.events import Event, OwnHello, PeerSaid, Persisted
-from trikv.node.mailbox import Mailbox
 from trikv.node.peers.links import Identity, Links
-from trikv.node.peers.password_guard import PasswordGuard
-from trikv.node.state.applier import Applier
-from trikv.node.state.snapshotter import Snapshotter
+from trikv.node.state.opening import OpenedLog
 from trikv.node.state.writer import Writer
-from trikv.node.waiters import Waiters
 from trikv.protocol.messages import PeerMessage
-from trikv.raft.core import Raft
 from trikv.raft.messages import AppendAck, Heartbeat, RequestVote, TimeoutNow, VoteAck
 from trikv.raft.ready import WriteJob
 from trikv.raft.roles import Role
-from trikv.raft.settings import RaftSettings
 from trikv.raft.types import Entry, EntryKind, HardState, SnapshotMeta
+from trikv.storage.disk import Disk
+from trikv.storage.records import WalIdentity
+from trikv.storage.wal import Wal, WalSettings
 
 NODE, LEADER, OTHER = 1, 2, 3
 NONCE = b"this life's nonce"
 MEMBERS = membership_of(NODE, LEADER, OTHER)
+CLUSTER = b"this is a cluster"[:16]
+CONFIG = NodeConfig(
+    node_id=NODE,
+    peers={number: f"node{number}:1" for number in (NODE, LEADER, OTHER)},
+    heartbeat_interval_ms=100,  # in step with the times that the tests reckon by
+)
+
+T = TypeVar("T")
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of what has nothing to wait for: the disk of a desk is memory."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("on a desk nobody waits")
+
+
+class NoNetwork:
+    """Nobody is served, and nobody dialled."""
+
+    def __init__(self) -> None:
+        self.traffic = Traffic()
+
+    async def serve(self, *_args: Any, **_options: Any) -> NoReturn:
+        """No client of a desk has a socket."""
+        raise AssertionError
+
+    async def listen(self, *_args: Any, **_options: Any) -> NoReturn:
+        """Nor has a peer."""
+        raise AssertionError
+
+    async def dial(self, _address: str) -> NoReturn:
+        """Links of a desk stand by themselves."""
+        raise AssertionError
 
 
 class DeskHost:
-    """Clock, wall clock and entropy of a desk; no network, no disk."""
+    """Clock, wall clock and entropy of a desk, and a disk in memory; no network."""
 
     def __init__(self) -> None:
         self.now_ms = 1_000
-        self.clock = self
-        self.entropy = self
+        self.clock: Clock = self
+        self.entropy: Entropy = self
+        self.network: Network = NoNetwork()
+        self.disk: Disk = MemoryDisk()
+        self._first = {7: (1).to_bytes(7, "big"), 16: NONCE}
+        """What is drawn first: the number of this life of the reads, and its nonce."""
 
     def boot_ms(self) -> int:
         """The time that the test says."""
@@ -60,29 +94,42 @@ class DeskHost:
 
     def bytes(self, count: int) -> bytes:
         """No surprise."""
-        return bytes(count)
+        return self._first.pop(count, bytes(count))
 
     def below(self, limit: int) -> int:
         """The longest election timeout, so that nobody campaigns by himself."""
         return limit - 1
 
+    def process_id(self) -> int:
+        """A desk is no process."""
+        return 0
 
-class DeskGate:
-    """Clients that nobody locks out."""
+    def descriptors(self) -> Descriptors:
+        """It has no files."""
+        return Descriptors()
 
-    def lock(self) -> None:
-        """No peer of a desk has a password."""
-        raise AssertionError
+    def resident_bytes(self) -> int:
+        """Nor memory of its own."""
+        return 0
 
-    def unlock(self) -> None:
-        """Nor does one give it up."""
-        raise AssertionError
+    def usage(self) -> Usage:
+        """Nor processor time."""
+        return Usage()
+
+    def system(self) -> System:
+        """Nor a machine."""
+        return System()
+
+    def lines_dropped(self) -> int:
+        """Nor a log."""
+        return 0
 
 
-class DeskLinks:
+class DeskLinks(Links):
     """Links that stand, and remember what was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.sent: list[tuple[int, PeerMessage]] = []
 
     def send(self, peer: int, message: PeerMessage) -> bool:
@@ -94,10 +141,6 @@ class DeskLinks:
         """Every link."""
         return peer != NODE
 
-    def peers(self) -> list[int]:
-        """The others."""
-        return [LEADER, OTHER]
-
     def take(self, kind: type[Any]) -> list[tuple[int, Any]]:
         """What was sent of one kind since the last look; the rest is forgotten."""
         found = [(peer, message) for peer, message in self.sent if isinstance(message, kind)]
@@ -105,22 +148,16 @@ class DeskLinks:
         return found
 
 
-@attrs.define
-class DeskWriter:
+class DeskWriter(Writer):
     """A disk whose syncs return when the test says so."""
 
-    jobs: list[WriteJob] = attrs.Factory(list)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.jobs: list[WriteJob] = []
 
     def put(self, job: WriteJob) -> None:
         """Remember."""
         self.jobs.append(job)
-
-
-class DeskSnapshotter:
-    """No transfer is under way."""
-
-    def link_down(self, peer: int) -> None:
-        """Nothing was on that link."""
 
 
 def founded_machine() -> tuple[Machine, list[Entry]]:
@@ -143,65 +180,33 @@ def founded_machine() -> tuple[Machine, list[Entry]]:
     return machine, entries
 
 
+def founded_log(disk: Disk) -> OpenedLog:
+    """The log of node 1 in term 1, up to index 2, where its snapshot stands."""
+    machine, entries = founded_machine()
+    state, base = HardState(1), SnapshotMeta(0, 0, MEMBERS)
+    wal = at_once(Wal.create(disk, WalSettings(), WalIdentity(CLUSTER, NODE, disk_of(NODE)), state, base))
+    return OpenedLog(wal, CLUSTER, state, base, tuple(entries), machine, SnapshotMeta(2, 1, MEMBERS))
+
+
 class Desk:
     """Node 1 of three, whose log and machine stand at index 2, with an open life."""
 
     def __init__(self) -> None:
-        machine, entries = founded_machine()
         self.host = DeskHost()
-        self.links = DeskLinks()
-        self.writer = DeskWriter()
-        self.waiters = Waiters()
-        self.proposals = Proposals(NODE, NONCE, self.waiters, ProposalLimits())
-        self.raft = Raft(
-            node_id=NODE,
-            disk=disk_of(NODE),
-            settings=RaftSettings(),
-            hard_state=HardState(1),
-            base=SnapshotMeta(0, 0, MEMBERS),
-            entries=entries,
-            jitter=self.host.below,
-            now_ms=self.host.now_ms,
-            wall_ms=self.host.wall_ms(),
-            applied=2,
-        )
-        self.driver = self._driver(machine)
+        ports = Ports(links=DeskLinks, writer=DeskWriter)
+        ground = lay_groundwork(CONFIG, self.host, b"secret", stop=lambda: None, ports=ports)
+        identity = Identity(NODE, disk_of(NODE), CLUSTER)
+        links = ground.make_links(identity)
+        self.assembled = assembled = at_once(assemble(ground, founded_log(self.host.disk), identity, links))
+        assert isinstance(links, DeskLinks)
+        assert isinstance(assembled.writer, DeskWriter)
+        self.links, self.writer = links, assembled.writer
+        self.parts = assembled.driven
+        self.raft, self.proposals, self.waiters = assembled.raft, assembled.proposals, assembled.waiters
+        self.applier, self.driver = assembled.applier, assembled.driver
         self.turn(OwnHello(NONCE, 2))
         self.proposals.outgoing(0, 1)
         self.links.sent.clear()
-
-    def _driver(self, machine: Machine) -> Driver:
-        host, inbox = cast("Host", self.host), Mailbox[Event]()
-        log_time = LogTime(1)
-        self.applier = applier = Applier(
-            origin=NODE,
-            machine=machine,
-            position=SnapshotMeta(2, 1, MEMBERS),
-            waiters=self.waiters,
-            inbox=inbox,
-            boot_ms=self.host.boot_ms,
-            boot_us=lambda: self.host.boot_ms() * 1000,
-        )
-        return Driver(
-            Parts(
-                host=host,
-                raft=self.raft,
-                proposals=self.proposals,
-                waiters=self.waiters,
-                reads=Reads(NODE, 1),
-                log_time=log_time,
-                leading=Leading(self.raft, applier, log_time, host, Bootstrap(0), LeadingSettings()),
-                links=cast("Links", self.links),
-                writer=cast("Writer", self.writer),
-                applier=applier,
-                snapshotter=cast("Snapshotter", DeskSnapshotter()),
-                durability=Durability(),
-                retention=Retention(RetentionSettings()),
-                inbox=inbox,
-                identity=Identity(NODE, disk_of(NODE), b"cluster"),
-                guard=PasswordGuard(b"secret", b"", DeskGate()),
-            )
-        )
 
     def turn(self, *events: Event) -> None:
         """One turn of the driver, at the present time."""
@@ -226,7 +231,7 @@ class Desk:
 def following(*, by_lease: bool = False) -> Desk:
     """Node 1 follows node 2; nothing of ours is on its way."""
     desk = Desk()
-    desk.driver._parts.reads.by_lease = by_lease
+    desk.parts.reads.by_lease = by_lease
     desk.hear(LEADER, Heartbeat(1, 2, 0))
     desk.links.sent.clear()
     return desk

@@ -124,8 +124,7 @@ class SimCluster:
 
     def parts(self, number: int) -> Any:
         """The inside of a running node that has joined its cluster; None before."""
-        member = self.nodes[number]._service._member
-        return member.parts if member is not None else None
+        return self.nodes[number].parts
 
     async def leader(self) -> int:
         """Wait for a leader that a majority follows, and name it."""

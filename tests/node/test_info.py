@@ -8,7 +8,7 @@ import trio
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from trikv.client.replies import ErrorReply
-from trikv.node.info import DEFAULT, HEADINGS, chosen, human
+from trikv.front.info.text import HEADINGS
 
 GAUGES: Final = {
     "Server": "uptime_in_seconds process_id io_threads_active",
@@ -191,25 +191,6 @@ def test_every_field_that_redis_exporter_maps() -> None:
     run_cluster(scenario)
 
 
-def test_default_sections_are_those_of_redis() -> None:
-    """Command and latency statistics only on demand; unknown words show nothing; words may be combined."""
-    assert (
-        frozenset(HEADINGS) - {"commandstats", "latencystats"} == DEFAULT == chosen([]) == chosen(["default"])
-    )
-    assert chosen(["all"]) == chosen(["everything"]) == frozenset(HEADINGS)
-    assert chosen(["default", "commandstats"]) == DEFAULT | {"commandstats"}
-    assert chosen(["cpu", "nonsense"]) == {"cpu"}
-    assert chosen(["nonsense"]) == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0B"), (1023, "1023B"), (1536, "1.50K"), (5 << 30, "5.00G"), (3 << 40, "3.00T")]
-)
-def test_bytes_for_people(count: int, text: str) -> None:
-    """As Redis writes them."""
-    assert human(count) == text
-
-
 def test_what_a_process_dropped_is_not_a_simulated_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     """INFO tells what the host says of the node's log, not what became of the lines of whoever simulates."""
     monkeypatch.setattr("trikv.streams.lines_dropped", lambda: 7)
@@ -338,7 +319,7 @@ def test_memory_persistence_and_keyspace() -> None:
         assert sections["Keyspace"]["db0"] == "keys=2,expires=0,avg_ttl=0"
         assert sections["Memory"]["used_memory_peak"] == memory["used_memory"]
         await client.call("FLUSHALL")
-        await until(lambda: cluster.nodes[leader]._driver is not None)
+        await until(lambda: cluster.parts(leader) is not None)
         assert (await info(client))["Memory"]["lazyfree_pending_objects"] == "0"
         assert (await info(client))["Memory"]["lazyfreed_objects"] == "2"
 

@@ -1,13 +1,23 @@
 """BACKUP and what it removes; what an operator has done to a directory does not end a node."""
 
 import errno
+from typing import Any
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
+from trikv.front.seam import Asked, Digest, Operation, Save
+from trikv.machine.replies import CommandError, Reply
+from trikv.node.events import Barrier, Event
+from trikv.node.mailbox import Mailbox
+from trikv.node.operations import DIGEST_SLICES_MAX, Operations, OperationSettings
+from trikv.node.state.snapshotter import GivenUp
+from trikv.raft.types import Membership, SnapshotMeta
 from trikv.sim.volume import Added, Inode, Volume
+from trikv.storage.errors import DiskFull
 
 FUTURE = "20991231T235959Z"
 
@@ -198,6 +208,101 @@ def test_wait_on_a_node_without_a_leader_knows_of_nobody() -> None:
     run_cluster(scenario)
 
 
+class Parts:
+    """What operations work with: a driver that confirms every barrier, and parts that do as the test says."""
+
+    def __init__(self) -> None:
+        self.inbox = Mailbox[Event]()
+        self.replies: list[Reply] = []
+        self.problem: Exception | None = None
+        """What a snapshot meets."""
+        self.unhashed = 0
+        """Looks that find buckets that were not hashed."""
+        self.position = SnapshotMeta(7, 1, Membership(()))
+        whatever: Any = self
+        self.operations = Operations(
+            host=whatever,
+            inbox=self.inbox,
+            raft=whatever,
+            applier=whatever,
+            snapshotter=whatever,
+            stop=lambda: None,
+            settings=OperationSettings("data"),
+        )
+
+    @property
+    def machine(self) -> "Parts":
+        """The applier's."""
+        return self
+
+    def hash_some(self, _: int) -> bool:
+        """The machine's: whether something is left."""
+        self.unhashed -= 1
+        return self.unhashed >= 0
+
+    def digest(self) -> str:
+        """The machine's."""
+        return f"{max(0, self.unhashed)} buckets late"
+
+    async def take(self) -> None:
+        """The snapshotter's."""
+        await trio.lowlevel.checkpoint()
+        assert self.problem is not None
+        raise self.problem
+
+    async def _confirm(self) -> None:
+        while True:
+            for event in await self.inbox.take():
+                assert isinstance(event, Barrier)
+                event.work.answered([])
+
+    async def carry_out(self, asked: Asked) -> Reply:
+        """One operation, to its end; its only reply."""
+        replies: list[Reply] = []
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.operations.run)
+            nursery.start_soon(self._confirm)
+            self.operations.put(Operation("SOME", asked, replies.append))
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        (reply,) = replies
+        return reply
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        (GivenUp("the node stops"), "ERR nothing was written: the node stops"),
+        (DiskFull("a snapshot"), "ERR could not write: the disk is full: no room for a snapshot"),
+    ],
+)
+async def test_a_save_that_cannot_be_is_told_and_the_next_may_be_asked_for(
+    problem: Exception, answer: str
+) -> None:
+    """What the operator or a stop has brought about ends no node, and no operation is under way for ever."""
+    parts = Parts()
+    parts.problem = problem
+    for _ in range(2):
+        assert await parts.carry_out(Save(in_background=False)) == CommandError(answer)
+
+
+async def test_a_disk_that_fails_ends_the_node() -> None:
+    """It is no reply: nobody knows what the device holds (PROTOCOL 12)."""
+    parts = Parts()
+    parts.problem = OSError(errno.EIO, "input/output error")
+    with pytest.raises(ExceptionGroup) as raised:
+        await parts.carry_out(Save(in_background=False))
+    assert raised.group_contains(OSError, match="input/output error")
+
+
+@pytest.mark.parametrize(("unhashed", "late"), [(0, 0), (5, 0), (10**9, 10**9 - DIGEST_SLICES_MAX)])
+async def test_a_digest_is_made_in_slices_and_ends(unhashed: int, late: int) -> None:
+    """Others have their turn in between; under a load that outruns it the rest is done at once."""
+    parts = Parts()
+    parts.unhashed = unhashed
+    assert await parts.carry_out(Digest()) == [7, b"%d buckets late" % late]
+
+
 def test_a_backup_stands_though_older_ones_cannot_be_removed() -> None:
     """It is durable before anything is removed: its path is the answer, and the next one tries again."""
 
@@ -208,7 +313,11 @@ def test_a_backup_stands_though_older_ones_cannot_be_removed() -> None:
             await client.call("SET", "k", number)
             await backup(client)
         await client.call("SET", "k", "more")
-        traits.fail("remove", errno.EACCES)
+        for number in (errno.EACCES, errno.EMFILE):
+            traits.fail("remove", number)
+            newest = await backup(client)
+            assert newest in volume.names
+        traits.fail("names", errno.EACCES)
         newest = await backup(client)
         assert newest in volume.names
         await client.call("SET", "k", "still more")

@@ -25,7 +25,10 @@ async def ask(puppet: Puppet, leader: int, seconds: float, disk: bytes | None = 
 
 
 def test_a_swap_is_three_changes_each_committed_before_the_next() -> None:
-    """Remove, add as a learner, promote; one member at a time, and never without a majority of the old."""
+    """Remove, add as a learner, promote; one member at a time, and never without a majority of the old.
+
+    The new member is known by where it is reached, as the lost one was.
+    """
 
     async def scenario(cluster: SimCluster) -> None:
         leader = await founded(cluster)
@@ -38,6 +41,8 @@ def test_a_swap_is_three_changes_each_committed_before_the_next() -> None:
         disk = identity_of(cluster, victim)[0].hex()
         await until(lambda: (victim, disk, True) in members_of(raft.membership))
         await cluster.converged()
+        addresses = {member.id: member.address for member in first.members}
+        assert {member.id: member.address for member in raft.membership.members} == addresses
         seen = [first]
         for membership in memberships(cluster, leader):
             if membership != seen[-1]:

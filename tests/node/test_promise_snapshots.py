@@ -23,6 +23,7 @@ from tests.node.looking import (
 from tests.node.puppet import Puppet, identity_of, possess
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.node.test_promise_time import HOUR_MS, rising, turn_clocks
+from tests.raft.cluster import snapshot_meta
 from trikv.node.state.header import header_of
 from trikv.raft.types import Entry, EntryKind, SnapshotMeta
 from trikv.sim.volume import Keep
@@ -131,7 +132,7 @@ def test_a_header_says_index_term_and_members_of_its_entry() -> None:
                 for number in (1, 2, 3):
                     assert await (await cluster.connect(number)).call("SAVE") == b"OK"
                     node = header(cluster, number, names(cluster, number, SNAPSHOTS)[-1])
-                    told = cluster.parts(others(cluster, number)[0]).raft.snapshot_meta(node["index"])
+                    told = snapshot_meta(cluster.parts(others(cluster, number)[0]).raft, node["index"])
                     assert (node["index"], node["term"]) == (told.index, told.term)
                     assert members_in(node) == members_of(told.membership)
                     assert node["term"] == cluster.parts(leader).raft.term

@@ -33,7 +33,10 @@ STAGES = (
     ("intake: connections, transactions, commands", ("front/",)),
     (
         "links to peers, frames",
-        ("node/peers/links", "protocol/", "node/state/transfers", "host/peer", "host/sockets"),
+        (
+            *("node/peers/links", "node/peers/outgoing", "node/peers/incoming"),
+            *("protocol/", "node/state/transfers", "host/peer", "host/sockets"),
+        ),
     ),
     ("log: encode, hand to the writer", ("node/state/writer", "storage/", "host/worker", "host/disk")),
     ("apply", ("node/state/applier", "machine/")),

@@ -6,7 +6,7 @@ from trikv.protocol.client import NEED_DATA, ClientEvent, ClientWire, Request
 
 
 def drain(wire: ClientWire) -> list[ClientEvent]:
-    """Every event that is to be had now."""
+    """Every event that the wire has now."""
     events: list[ClientEvent] = []
     while (event := wire.next_event()) is not NEED_DATA:
         events.append(event)
@@ -14,12 +14,12 @@ def drain(wire: ClientWire) -> list[ClientEvent]:
 
 
 def drain_by_short_runs(wire: ClientWire) -> list[ClientEvent]:
-    """The same by way of runs of three, of each of which a part is put back."""
+    """The same events by runs of three; a part of each run is put back."""
     return drain_by_runs(wire, 3)
 
 
 def drain_by_runs(wire: ClientWire, most: int = 1 << 20) -> list[ClientEvent]:
-    """The same by way of runs, of each of which a part is put back."""
+    """The same events by runs; a part of each run is put back."""
     events: list[ClientEvent] = []
     while True:
         run, size = wire.run(most)

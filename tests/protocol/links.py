@@ -130,7 +130,7 @@ def link(limits: PieceLimits | None = None) -> tuple[PeerWire, PeerWire]:
 
 
 def received(wire: PeerWire) -> list[PeerMessage]:
-    """Every message that is to be had now."""
+    """Every message that the wire has now."""
     messages: list[PeerMessage] = []
     while (message := wire.next_event()) is not NEED_DATA:
         messages.append(message)

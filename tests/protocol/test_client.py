@@ -33,7 +33,7 @@ SMALL = WireLimits(
 
 
 def events_of(data: bytes, limits: WireLimits | None = None) -> list[ClientEvent]:
-    """What `data` means, checked to be the same at once, byte by byte, and by the careful parser alone."""
+    """The events of `data`, checked to be the same at once, byte by byte, and by the careful parser alone."""
     limits = limits or WireLimits()
     at_once = feed(ClientWire(limits), [data])
     assert feed(ClientWire(limits), one_by_one(data)) == at_once
@@ -65,7 +65,7 @@ def test_long_arguments_and_many_arguments() -> None:
 
 
 def test_the_first_array_makes_a_connection_a_programs() -> None:
-    """Lines before it were typed by a person; those behind it are a program's, empty ones nothing."""
+    """Lines before it were typed by a person. Those behind it are a program's; empty ones mean nothing."""
     data = (
         b"PING\r\n" + encode_command([b"GET", b"k"]) + b"\r\nget 'a b'\n" + encode_command([b"X"]) + b"\x04"
     )
@@ -79,7 +79,7 @@ def test_the_first_array_makes_a_connection_a_programs() -> None:
 
 
 def test_whose_connection_it_is_is_known_from_the_first_byte() -> None:
-    """Of a command that is not whole yet, too; from then on a person may turn out a program, never back."""
+    """Even before the command is whole. After that a person may turn out to be a program, never back."""
     for data, typed in [(b"", None), (b"*", False), (b"g", True), (b"\r", True), (b"\xff", True)]:
         wire = ClientWire()
         assert feed(wire, [data]) == []
@@ -99,7 +99,7 @@ def test_whose_connection_it_is_is_known_from_the_first_byte() -> None:
 
 
 def program_lines(data: bytes) -> list[ClientEvent]:
-    """What the lines of a program mean, whole and however they are cut."""
+    """The events of a program's lines, checked to be the same for every way to cut them."""
     hello = encode_command([b"HELLO"])
     at_once = feed(ClientWire(SMALL), [hello + data])
     assert feed(ClientWire(SMALL), one_by_one(hello + data)) == at_once
@@ -109,7 +109,7 @@ def program_lines(data: bytes) -> list[ClientEvent]:
 
 
 def test_a_programs_lines_are_read_byte_for_byte() -> None:
-    """Nothing is edited, nothing is telnet's: values arrive as they were sent."""
+    """There is no editing and no telnet in them: values arrive as they were sent."""
     assert program_lines(b"set k \x7f\x08\xff\xf4\xff\xff\x04\r\n\x04\n'a b'\r\n") == [
         Request((b"set", b"k", b"\x7f\x08\xff\xf4\xff\xff\x04"), False),
         Request((b"\x04",), False),
@@ -130,7 +130,7 @@ def test_a_programs_line_is_bounded() -> None:
 
 
 def test_a_programs_unbalanced_quotes_end_it() -> None:
-    """As in Redis; and a web request in a program's line is refused as everywhere."""
+    """Like Redis, we close. A web request in a program's line is refused, too."""
     assert program_lines(b"set k 'v\nPING\n") == bad("unbalanced quotes in request")
     (event,) = program_lines(b"POST / HTTP/1.1\r\nHost: x\r\n")
     assert isinstance(event, HttpRefused)
@@ -240,7 +240,7 @@ def test_buffered_bytes_tell_what_is_held() -> None:
 
 
 def test_a_declared_length_costs_nothing() -> None:
-    """A stranger who announces the largest request makes the node hold only what he sends."""
+    """A stranger that announces the largest request makes the node hold only the bytes that it sends."""
     wire = ClientWire()
     assert feed(wire, [b"*1048576\r\n$8388608\r\n"]) == []
     assert wire.buffered_bytes == 0
@@ -293,7 +293,7 @@ def test_a_chunk_of_plain_arrays_is_one_run() -> None:
 
 
 def test_one_plain_request_alone_comes_out_as_it_is() -> None:
-    """And nothing is held; everything else is received as ever, whatever it is and whatever came before."""
+    """Nothing is held then. Any other input is received as usual, whatever came before."""
     get, ping = encode_command([b"GET", b"k"]), encode_command([b"PING"])
     wire = ClientWire()
     assert wire.single(get) == (b"GET", b"k")
@@ -337,7 +337,7 @@ def test_the_quick_look_at_one_request_looks_at_each_part(args: list[bytes]) -> 
 def test_the_quick_look_at_one_request_agrees_with_the_general_one(
     args: list[bytes], at: int, damage: bytes | None
 ) -> None:
-    """It may leave a request to the other, never read it in another way; nearly all it does read."""
+    """It may leave a request to the other way, but must never read it differently. It reads nearly all."""
     data = encode_command(args)
     if damage is not None:
         data = data[:at] + damage + data[at + 1 :]
@@ -349,7 +349,7 @@ def test_the_quick_look_at_one_request_agrees_with_the_general_one(
 
 
 def test_a_header_that_came_in_two_pieces_is_over_when_it_is_read() -> None:
-    """How far it was looked through says nothing of the line that comes next."""
+    """How far it was searched must not count for the line that comes next."""
     wire = careful(ClientWire())
     request = encode_command([b"ECHO", b"x" * 4000])
     at = request.index(b"$4000") + len(b"$4000")
@@ -378,7 +378,7 @@ def test_what_is_put_back_comes_again_first() -> None:
 
 
 def test_a_run_is_no_longer_than_was_asked() -> None:
-    """The rest comes in the next ones, before what came behind it; what is held of it is told meanwhile."""
+    """The rest comes in the next runs, before later input; meanwhile it counts as held."""
     wire = ClientWire()
     wire.receive(encode_command([b"PING"]) * 8 + b"*1\r\n$4\r\nPO")
     for held in (5, 2):
@@ -397,7 +397,7 @@ def test_a_run_is_no_longer_than_was_asked() -> None:
 
 
 def test_no_run_while_the_tight_limits_hold() -> None:
-    """Before AUTH every request is read with care, however plain it looks."""
+    """Before AUTH every request goes to the careful parser, even a plain one."""
     wire = ClientWire()
     wire.authenticated = False
     wire.receive(encode_command([b"MSET", *[b"x"] * 20]))

@@ -1,4 +1,4 @@
-"""What a stranger's bytes may cost: work linear in the bytes, counted, not timed."""
+"""The cost of a stranger's bytes: work is linear in the bytes. It is counted, not timed."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -35,7 +35,7 @@ def test_a_chunk_is_split_once_however_its_requests_look(monkeypatch: pytest.Mon
 
 
 def test_a_long_pipeline_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits is asked for with each piece that is taken: it is never counted from the beginning again."""
+    """The memory of waiting requests is asked for with each piece that is taken, but counted only once."""
     counted = 0
 
     def counting_memory_of(requests: Collection[Args]) -> int:
@@ -55,7 +55,7 @@ def test_a_long_pipeline_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class Searched(bytearray):
-    """A buffer that counts the bytes in which something was sought."""
+    """A buffer that counts the bytes that were searched."""
 
     sought_bytes = 0
 
@@ -67,7 +67,7 @@ class Searched(bytearray):
 
 @pytest.mark.parametrize("line", [b"GET " + b"x" * 20_000 + b"\r\n", b"*" + b"1" * 20_000 + b"\r\n"])
 def test_a_line_that_comes_byte_by_byte_is_looked_through_once(line: bytes) -> None:
-    """A program's line, and the one that announces an array: no byte is looked at for its end again."""
+    """A program's line, and the line that announces an array: no byte of it is searched twice for its end."""
     wire = ClientWire()
     drain_after(wire, encode_command([b"PING"]))
     wire._buffer = buffer = Searched()

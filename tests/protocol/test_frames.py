@@ -191,7 +191,7 @@ def test_impossible_headers_are_refused_at_once(header: bytes) -> None:
 
 
 def test_nothing_comes_out_of_a_broken_link() -> None:
-    """After one bad piece, good ones are not looked at."""
+    """After one bad piece, good ones are not read."""
     one, two = link()
     assert one.sender.put(Heartbeat(1, 1, 1))
     assert one.sender.put(Heartbeat(2, 2, 2))
@@ -218,7 +218,7 @@ def test_lost_repeated_and_reordered_pieces_are_noticed(order: list[int]) -> Non
 
 @pytest.mark.parametrize(("lane", "most"), [(Lane.URGENT, 1000), (Lane.LOG, 200_000), (Lane.BULK, 200_000)])
 def test_a_message_may_not_grow_without_end(lane: Lane, most: int) -> None:
-    """The receiver's limits hold whatever a peer with the secret sends."""
+    """The receiver's limits hold for anything that a peer with the secret sends."""
     sender, receiver = PeerSender(b"k" * 32), PeerReceiver(b"k" * 32, SMALL)
     sender._lanes[lane].append(bytes(PIECE_BODY_BYTES_MAX * 10))
     receiver.receive(sender.next_write(10**6))
@@ -231,7 +231,7 @@ def test_a_message_may_not_grow_without_end(lane: Lane, most: int) -> None:
     "body", [b"", b"\xc1", b"\x91\x63", b"\x90", b"\x92\x0a\xa1x", b"\x93\x70\xa1\xff\xa1\xff"]
 )
 def test_authentic_nonsense_is_refused(body: bytes) -> None:
-    """What does not decode to a message ends the link with the documented error."""
+    """Authentic bytes that are no message end the link with the documented error."""
     sender, receiver = PeerSender(b"k" * 32), PeerReceiver(b"k" * 32)
     sender._lanes[Lane.LOG].append(body)
     receiver.receive(sender.next_piece() or b"")

@@ -1,4 +1,4 @@
-"""What a wire says it takes in memory is what it takes: never less, and not much more."""
+"""A wire takes as much memory as it says: never more, and not much less."""
 
 import gc
 import tracemalloc

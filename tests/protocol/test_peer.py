@@ -1,4 +1,4 @@
-"""The peer handshake: who gets in, who does not, and what each is told."""
+"""The peer handshake: which peers get in, which do not, and what each is told."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.links import CLUSTER, DISKS, Options, all_pieces, end, established, link, received, sent
+from tests.protocol.links import DISKS, Options, all_pieces, end, established, link, received, sent
 from trikv.protocol.peer import (
     BLANK_CLUSTER,
     NEED_DATA,
@@ -31,16 +31,12 @@ def test_both_ends_learn_who_the_other_is() -> None:
     listener.receive(proof)
     answer = sent(listener)
     at_listener = established(listener)
-    assert (at_listener.peer_id, at_listener.peer_disk, at_listener.peer_cluster) == (
-        2,
-        DISKS[2],
-        BLANK_CLUSTER,
-    )
+    assert (at_listener.peer_id, at_listener.peer_disk) == (2, DISKS[2])
     # The listener's first messages may arrive together with its proof.
     assert at_listener.wire.sender.put(Heartbeat(1, 2, 3))
     dialer.receive(answer + at_listener.wire.sender.next_write())
     at_dialer = established(dialer)
-    assert (at_dialer.peer_id, at_dialer.peer_disk, at_dialer.peer_cluster) == (1, DISKS[1], CLUSTER)
+    assert (at_dialer.peer_id, at_dialer.peer_disk) == (1, DISKS[1])
     assert received(at_dialer.wire) == [Heartbeat(1, 2, 3)]
     assert at_dialer.wire.sender.put(Heartbeat(4, 5, 6))
     at_listener.wire.receive(at_dialer.wire.sender.next_write())
@@ -48,7 +44,7 @@ def test_both_ends_learn_who_the_other_is() -> None:
 
 
 def test_a_password_has_a_mark_that_tells_only_peers_something() -> None:
-    """Equal where password and secret are; no password has one too, and the secret may be of any length."""
+    """Equal if password and secret are equal. No password has a mark too; a secret may have any length."""
     mark = password_mark(b"s" * 1000, b"password")
     assert mark == password_mark(b"s" * 1000, b"password")
     others = {
@@ -150,7 +146,7 @@ def test_a_dialers_own_proof_is_not_accepted_as_the_listeners() -> None:
 
 
 def test_a_challenge_sent_back_is_not_an_introduction() -> None:
-    """A stranger who repeats the challenge to its sender proves nothing."""
+    """A stranger that sends the challenge back to its sender proves nothing."""
     listener = end("listener")
     listener.receive(listener.outgoing() + bytes(32))
     with pytest.raises(PeerProtocolError, match="another secret"):

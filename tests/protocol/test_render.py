@@ -36,7 +36,7 @@ from trikv.protocol.render import printable, quote, render
     ],
 )
 def test_layout(reply: Reply, lines: list[str]) -> None:
-    """Replies look as redis-cli shows them; lines end in CRLF."""
+    """Replies look like redis-cli's; lines end in CRLF."""
     assert render(reply).decode() == "".join(f"{line}\r\n" for line in lines)
 
 
@@ -76,7 +76,7 @@ def test_printable_keeps_quotes() -> None:
     | st.text(max_size=20).map(lambda s: Verbatim(s.encode("utf-8", "replace")))
 )
 def test_no_value_can_drive_a_terminal(reply: Reply) -> None:
-    """Whatever is stored, what reaches a terminal is printable characters and line ends."""
+    """For any stored value, only printable characters and line ends reach a terminal."""
     assert render(reply).decode().replace("\r\n", "").isprintable()
     assert render(reply, plain=True).decode().replace("\r\n", "").isprintable()
 
@@ -84,6 +84,6 @@ def test_no_value_can_drive_a_terminal(reply: Reply) -> None:
 @settings(max_examples=100)
 @given(st.binary(max_size=20).map(lambda b: b.decode("utf-8", "surrogateescape")))
 def test_statuses_and_errors_are_safe_too(text: str) -> None:
-    """Error texts repeat what a client sent; they are escaped like values."""
+    """Error texts repeat text that a client sent, so they are escaped like values."""
     for reply in (SimpleString(text), CommandError(text)):
         assert render(reply).decode().removesuffix("\r\n").isprintable()

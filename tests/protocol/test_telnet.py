@@ -25,7 +25,7 @@ PING = Request((b"PING",), True)
 
 
 def typed(data: bytes) -> list[ClientEvent]:
-    """What typing `data` does, checked to be the same byte by byte and for every cut in two."""
+    """The events of typed `data`, checked to be the same byte by byte and for every cut in two."""
     at_once = feed(ClientWire(LIMITS), [data])
     assert feed(ClientWire(LIMITS), one_by_one(data)) == at_once
     for cut in range(len(data)):
@@ -85,7 +85,7 @@ def test_other_telnet_commands() -> None:
 
 
 def test_an_erased_line_opens_a_new_command() -> None:
-    """When a line has come to nothing, the next first byte decides the dialect again."""
+    """After a line was erased to nothing, the next byte decides the dialect again."""
     assert typed(b"x\x7f*1\r\n$4\r\nPING\r\n") == [Request((b"PING",), False)]
 
 
@@ -106,7 +106,7 @@ def test_backspace_takes_back_a_character() -> None:
     "unit", [b"\x7f", b"a\x08", b"\xff\xf1", b"a\xff\xf7", b"a\xff\xf8", b"\xff\xfe\x01"]
 )
 def test_edits_that_come_to_nothing_are_bounded(unit: bytes) -> None:
-    """Only so many erasures and idle telnet commands in a row: they cost time and leave no other trace."""
+    """Erasures and idle telnet commands in a row have a limit: they cost time, and no other limit counts."""
     assert typed(unit * 8 + b"PING\n" + unit * 8) == [PING]
     assert typed(unit * 9 + b"PING\n") == [
         BadBytes("Protocol error: too many edits and telnet commands", True)
@@ -196,14 +196,14 @@ def test_commands_that_look_like_http_are_not_refused(line: bytes) -> None:
     ],
 )
 def test_quoting_is_that_of_redis_cli(line: bytes, args: list[bytes] | None) -> None:
-    """Quotes and escapes read as sdssplitargs reads them."""
+    """Quotes and escapes are read like by Redis' sdssplitargs."""
     assert split_line(line) == args
 
 
 @settings(max_examples=200)
 @given(st.lists(st.binary(max_size=20) | st.text(max_size=10).map(str.encode), max_size=4))
 def test_quoted_values_can_be_typed_back(args: list[bytes]) -> None:
-    """What a reply shows in quotes, typed in, is the same value: any bytes can be typed."""
+    """A value that a reply shows in quotes can be typed back in: any bytes can be typed."""
     assert split_line(" ".join(map(quote, args)).encode()) == args
 
 

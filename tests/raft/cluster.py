@@ -1,9 +1,9 @@
-"""A group of cores on virtual disks, their messages in a soup that a test stirs as it likes.
+"""A group of cores on virtual disks. Their messages are in a soup, and the test decides what happens to each.
 
 Disks are modelled honestly: a job counts when the test says that its sync returned, and a crash loses the
-jobs that had not. The invariants run after every step of every node; so do checks that need the disks, the
-readers and the clocks: what commits is on a majority of disks, a read sees all that was committed before it,
-and so would any read by a lease that holds at that moment.
+jobs whose sync has not. The invariants run after every step of every node. So do checks that need the disks,
+the readers and the clocks: committed entries are on a majority of disks, a read sees all that was committed
+before it, and so would any read by a lease that holds at that time.
 """
 
 from collections import deque
@@ -32,6 +32,13 @@ def membership_of(*voters: NodeId, learners: tuple[NodeId, ...] = ()) -> Members
     """A configuration of these nodes on their first disks."""
     members = [Member(node, disk_of(node), node in voters, f"n{node}:1") for node in (*voters, *learners)]
     return Membership(tuple(sorted(members, key=lambda member: member.id)))
+
+
+def snapshot_meta(raft: Raft, index: int) -> SnapshotMeta:
+    """What a snapshot of the machine at `index` has to carry; `index` is not below the log's base."""
+    term = raft.term_at(index)
+    assert term is not None, "no such entry"
+    return SnapshotMeta(index, term, raft._shared.memberships.at(index))
 
 
 @attrs.define
@@ -73,7 +80,7 @@ class Node:
     up: bool = True
 
     def holds(self, entry: Entry) -> bool:
-        """True where this node's disk holds `entry`, or a snapshot past it."""
+        """Whether this node's disk holds `entry`, or a snapshot past it."""
         if entry.index <= self.base.index:
             return True
         position = entry.index - self.base.index - 1
@@ -252,7 +259,7 @@ class Cluster:
             assert leased is None or leased >= len(committed), f"node {other.id} has a lease, not the lead"
 
     def send_snapshot(self, node: Node, peer: NodeId) -> None:
-        """Send the newest snapshot, made now where there is none that helps."""
+        """Send the newest snapshot; one is made now if the newest does not help."""
         if node.snapshot is None or node.snapshot.meta.index < node.raft.first_index - 1:
             self.take_snapshot(node.id)
         snapshot = node.snapshot
@@ -268,7 +275,7 @@ class Cluster:
         if index < max(1, node.raft.first_index):
             return False
         state = [entry for entry in node.state if entry.index <= index]
-        node.snapshot = Snapshot(node.raft.snapshot_meta(index), state)
+        node.snapshot = Snapshot(snapshot_meta(node.raft, index), state)
         return True
 
     def compact(self, node_id: NodeId) -> None:
@@ -285,7 +292,7 @@ class Cluster:
         self.settle(node_id)
 
     def write(self, node_id: NodeId, jobs: int = 1) -> bool:
-        """The sync of the oldest `jobs` jobs returns; True where there was one."""
+        """The sync of the oldest `jobs` jobs returns; True if there was one."""
         node = self.nodes[node_id]
         number = 0
         for _ in range(min(jobs, len(node.jobs))):
@@ -311,7 +318,7 @@ class Cluster:
             node.hard_state = job.hard_state
 
     def deliver(self, letter: Letter) -> None:
-        """A letter arrives. Where nobody is up, it is lost."""
+        """A letter arrives. It is lost if its receiver is down."""
         node = self.nodes.get(letter.to)
         if isinstance(letter.content, Snapshot):
             self.deliver_snapshot(letter, letter.content)
@@ -348,12 +355,12 @@ class Cluster:
         self.settle(node_id)
 
     def lease_index(self, node_id: NodeId) -> int | None:
-        """Where a node would serve a read by its lease at this moment; None where it has none."""
+        """The index at which a node would serve a read by its lease now; None without a lease."""
         node = self.nodes[node_id]
         return node.raft.lease_index(self.clock(node_id)) if node.up else None
 
     def read(self, node_id: NodeId, *, by_lease: bool = False) -> ReadId | None:
-        """Ask a node for a read; None where it does not lead."""
+        """Ask a node for a read; None if it does not lead."""
         self.reads_asked += 1
         read = ReadId(node_id, 1, self.reads_asked)
         if not self.turn(node_id).read(read, by_lease=by_lease):
@@ -410,7 +417,7 @@ class Cluster:
             self.flow(among)
 
     def elect(self, node_id: NodeId, among: frozenset[NodeId] | None = None, hops: int = 100) -> bool:
-        """Have a node win an election among `among`, if it can: the others forget to look at their timers.
+        """Let a node win an election among `among`, if it can: the others' timers do not fire.
 
         Four hops make a leader whose first AppendEntries are still in the soup.
         """
@@ -428,7 +435,7 @@ class Cluster:
         return self.nodes[node_id].raft.role is Role.LEADER
 
     def leaders(self) -> list[NodeId]:
-        """Who leads, in whatever term."""
+        """All nodes that lead, in any term."""
         return [node_id for node_id in self.up() if self.nodes[node_id].raft.role is Role.LEADER]
 
     def leader(self) -> NodeId:

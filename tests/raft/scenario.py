@@ -6,8 +6,8 @@
     1 job 3: entries 2/1
     1 to 2: AppendEntries t1 prev 1/1 commit 1 entries 2/1
 
-Verbs that do one thing show what left the nodes; verbs that do much (elect, flow, run) show where the nodes
-stand after it. The output is compared literally; TRIKV_REWRITE=1 writes it anew, to be read then.
+Verbs that do one thing show what left the nodes. Verbs that do much (elect, flow, run) show the nodes' state
+after it. The output is compared literally. TRIKV_REWRITE=1 writes it again; read the difference then.
 
     cluster voters=3 [blank=1] [limit=value …]   a group; limits are those of RaftSettings
     elect N [among A B …] [hops=H]               N asks until it leads; 4 hops leave its no-op undelivered

@@ -1,4 +1,4 @@
-"""Whom a leader asks for a read round: no more voters than it needs, and all where these are slow."""
+"""Which voters a leader asks for a read round: no more than it needs, and all if these are slow."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from trikv.raft.types import Membership
 
 
 def asked(group: Cluster) -> list[int]:
-    """To whom heartbeats are on their way from node 1, in order."""
+    """The receivers of node 1's heartbeats that are on their way, in order."""
     return sorted(letter.to for letter in group.soup if isinstance(letter.content, Heartbeat))
 
 
@@ -79,7 +79,7 @@ def test_of_those_asked_only_the_silent_ones_were_slow() -> None:
 
 
 def test_who_is_removed_while_it_is_asked_is_no_longer_waited_for() -> None:
-    """The round goes on among those who are left."""
+    """The round goes on with the voters that are left."""
     group = leading(5)
     group.read(1)
     members = group.nodes[1].raft.membership.members
@@ -95,7 +95,7 @@ def test_who_is_removed_while_it_is_asked_is_no_longer_waited_for() -> None:
 
 
 def test_an_answer_in_the_turn_in_which_time_is_up_is_one() -> None:
-    """A leader that was busy with something else asks nobody for what it has been told."""
+    """A leader that was busy does not ask other voters if the first answers have come meanwhile."""
     group = leading(3)
     group.read(1)
     (beat,) = [letter for letter in group.soup if isinstance(letter.content, Heartbeat)]

@@ -1,9 +1,9 @@
-"""The core where the paper is silent: restarts, disks, stalls, roles, transfers, views."""
+"""The core in matters that the paper leaves open: restarts, disks, stalls, roles, transfers, views."""
 
 import attrs
 import pytest
 
-from tests.raft.cluster import NOTHING, Cluster, disk_of, membership_of
+from tests.raft.cluster import NOTHING, Cluster, disk_of, membership_of, snapshot_meta
 from tests.raft.groups import leader_of, led, role_of
 from trikv.raft.core import Raft
 from trikv.raft.membership import encode_membership
@@ -31,7 +31,7 @@ from trikv.raft.types import Entry, EntryKind, HardState, ReadId, SnapshotMeta
     ],
 )
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, int]) -> None:
-    """Each nonsense in one clear line."""
+    """Each wrong setting is refused in one clear line."""
     with pytest.raises(ValueError, match="must"):
         RaftSettings(**wrong)
 
@@ -66,8 +66,8 @@ def test_a_restart_knows_its_log_and_membership() -> None:
     assert (raft.membership, raft.membership_index) == (membership, 6)
     assert (raft.commit, raft.ready().committed, raft.log_bytes) == (6, (), len(entries[1].payload) + 3)
     assert (raft.term_at(4), raft.term_at(8), raft.leader, raft.node_id) == (1, None, None, 1)
-    assert raft.snapshot_meta(5) == SnapshotMeta(5, 2, membership_of(1, 2, 3))
-    assert raft.snapshot_meta(6) == SnapshotMeta(6, 2, membership)
+    assert snapshot_meta(raft, 5) == SnapshotMeta(5, 2, membership_of(1, 2, 3))
+    assert snapshot_meta(raft, 6) == SnapshotMeta(6, 2, membership)
     assert raft.progress == {}
     assert raft.hard_state.vote == disk_of(2)
 
@@ -90,7 +90,7 @@ def test_a_sole_voter_leads_at_once_and_confirms_its_own_reads() -> None:
 
 
 def test_after_a_stall_no_follower_campaigns_in_the_same_turn() -> None:
-    """Messages that would have stopped it may be waiting; a short absence is none."""
+    """Messages that would have stopped it may be waiting. A short absence does not count as a stall."""
     group = led()
     raft = group.turn(2)
     deadline = raft.deadline()
@@ -105,7 +105,7 @@ def test_after_a_stall_no_follower_campaigns_in_the_same_turn() -> None:
 
 
 def test_after_its_own_stall_a_leader_gives_its_peers_time() -> None:
-    """Silence that it slept through is not held against them."""
+    """Silence during its own stall does not count against them."""
     group = led()
     group.now_ms += 5_000
     group.tick(1)
@@ -157,7 +157,7 @@ def test_a_vote_of_another_disk_does_not_count() -> None:
 
 
 def test_peers_clocks_come_with_their_answers() -> None:
-    """Theirs and ours when it came, for each member that answered; what has passed since by boot time."""
+    """For each member that answered: its clock, ours at that time, and the time since then by boot time."""
     group = led()
     clocks = group.nodes[1].raft.peer_clocks
     deviations = {peer: clock.wall_ms - clock.own_wall_ms for peer, clock in clocks.items()}
@@ -168,7 +168,7 @@ def test_peers_clocks_come_with_their_answers() -> None:
 
 
 def test_a_follower_knows_when_its_leader_was_heard() -> None:
-    """The moment of its last message, by the follower's own clock; others' messages do not count."""
+    """The time of its last message, by the follower's own clock; others' messages do not count."""
     group = led()
     group.soup.clear()
     heard_ms = group.nodes[2].raft.leader_heard_ms
@@ -180,7 +180,7 @@ def test_a_follower_knows_when_its_leader_was_heard() -> None:
 
 
 def test_step_down_and_links_mean_nothing_to_a_follower() -> None:
-    """They are asked of whoever leads; others have no progress to change."""
+    """Only a leader acts on them; other nodes have no progress to change."""
     group = led()
     raft = group.turn(2)
     for ask in (raft.step_down, lambda: raft.unreachable(1), lambda: raft.reachable(1)):
@@ -286,7 +286,7 @@ def test_a_granted_vote_is_final_in_its_term() -> None:
 
 
 def test_roles_have_only_the_moves_of_their_table() -> None:
-    """A follower does not become a leader but by an election."""
+    """A follower becomes a leader only by an election."""
     group = led()
     leader_role = group.nodes[1].raft._role
     with pytest.raises(AssertionError, match="no way"):

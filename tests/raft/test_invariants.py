@@ -1,4 +1,4 @@
-"""The invariants catch what they are for: each is broken once, by force."""
+"""Each invariant catches what it is for: it is broken once, by force."""
 
 import pytest
 

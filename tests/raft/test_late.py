@@ -16,7 +16,7 @@ def leading(voters: int, learners: tuple[int, ...] = ()) -> tuple[Cluster, Raft]
 
 
 def proposed(group: Cluster) -> int:
-    """An entry that leaves for everyone, whom it has reached; the leader's own sync has not returned."""
+    """An entry that has reached all peers; the leader's own sync has not returned."""
     index = group.propose(1)
     assert index is not None
     for letter in [letter for letter in group.soup if isinstance(letter.content, AppendEntries)]:
@@ -59,7 +59,7 @@ def test_of_five_voters_the_fourth_ack_is_the_first_late_one() -> None:
 
 
 def test_an_ack_for_which_somebody_waits_is_not_late() -> None:
-    """A client of node 3 waits for its commit, and node 3 is told when it is known to hold the entry."""
+    """A client of node 3 waits for its commit, and node 3 is told once it is known to hold the entry."""
     group, raft = leading(3)
     index = proposed(group)
     group.write(1)
@@ -73,12 +73,12 @@ def test_an_ack_for_which_somebody_waits_is_not_late() -> None:
 
 
 def test_an_ack_that_lets_something_leave_is_not_late() -> None:
-    """A peer that still lacks entries, is probed, or is to take over: its ack is waited for."""
+    """The ack of a peer that still lacks entries, is probed, or is to take over must not wait."""
     group, raft = leading(3)
     index = proposed(group)
     group.write(1)
     hear(group, 2, AppendAck(1, index))
-    raft.progress[3].next = index  # as where its window was full
+    raft.progress[3].next = index  # as if its window had been full
     assert not raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
     raft.progress[3].next = index + 1
     assert raft.answer_can_wait(3, disk_of(3), AppendAck(1, index))
@@ -143,7 +143,7 @@ def test_a_lease_that_ends_before_the_next_heartbeat_is_renewed_at_once() -> Non
 
 
 def test_only_members_of_the_present_term_are_late_and_only_to_a_leader() -> None:
-    """All else means something, or is dropped for other reasons: its turn is now."""
+    """Any other answer has an effect, or is dropped for other reasons: it gets a turn now."""
     group, raft = leading(3)
     index = proposed(group)
     group.write(1)
@@ -164,7 +164,7 @@ def test_a_learners_ack_of_what_is_committed_is_late() -> None:
 
 
 def test_a_leaders_own_sync_is_early_until_a_peer_has_acked() -> None:
-    """Alone it commits nothing; with a peer's ack it is what is wanting."""
+    """Alone it commits nothing; with a peer's ack it can complete the majority."""
     group, raft = leading(3)
     index = proposed(group)
     job = group.nodes[1].jobs[-1].number
@@ -177,7 +177,7 @@ def test_a_leaders_own_sync_is_early_until_a_peer_has_acked() -> None:
 
 
 def test_no_sync_is_early_where_something_waits_for_it() -> None:
-    """A voter alone commits by it; a follower acknowledges by it; a candidate asks for votes by it."""
+    """A sole voter commits by it, a follower acknowledges by it, a candidate asks for votes by it."""
     group = Cluster(1)
     group.tick(1)
     raft = group.nodes[1].raft

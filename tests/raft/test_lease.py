@@ -23,11 +23,11 @@ from trikv.raft.types import Entry, EntryKind, Member, Membership, ReadId
 
 SETTINGS = RaftSettings()
 EXACT = RaftSettings(election_timeout_ms_max=400)
-"""Elections come when they may, not later by a random time."""
+"""Elections come at the first allowed time, without a random delay."""
 
 
 def tell(group: Cluster, to: int, sender: int, message: Message) -> list[Message]:
-    """One message arrives, all syncs return; what the node has sent its sender by then."""
+    """One message arrives, all syncs return; what the node has sent to the message's sender by then."""
     group.soup.clear()
     group.turn(to).receive(sender, disk_of(sender), message)
     group.settle(to)
@@ -57,7 +57,7 @@ def left_ms(group: Cluster) -> int:
 
 
 def test_a_majority_that_answered_makes_a_lease() -> None:
-    """A fifth of the promise goes for the clocks' difference, a millisecond for their grain."""
+    """A fifth of the promise is taken off for the clocks' difference, a millisecond for their grain."""
     group = leading(5)
     answer(group, 2)
     assert left_ms(group) == 0
@@ -66,7 +66,7 @@ def test_a_majority_that_answered_makes_a_lease() -> None:
 
 
 def test_a_lease_lasts_as_long_as_the_majority_promised() -> None:
-    """Not as our own settings have it: peers may be configured otherwise, or make no promise at all."""
+    """Our own settings do not count: peers may be configured otherwise, or make no promise at all."""
     group = leading(3)
     answer(group, 2, promise_ms=0)
     assert left_ms(group) == 0
@@ -181,7 +181,7 @@ def test_a_leader_that_is_no_voter_has_no_lease() -> None:
 
 
 def test_a_leader_that_steps_down_has_no_lease() -> None:
-    """It went with the office."""
+    """The lease ends with the leadership."""
     group = leading(3)
     answer(group, 2, 3)
     group.turn(1).step_down()
@@ -190,7 +190,7 @@ def test_a_leader_that_steps_down_has_no_lease() -> None:
 
 
 def test_a_restarted_voter_keeps_the_promise_of_its_last_life() -> None:
-    """It cannot know what it promised just before its end: it refuses for as long as it might have."""
+    """It cannot know what it promised just before its end, so it refuses for as long as that may last."""
     group = leading(3, settings=EXACT)
     group.flow(frozenset({1, 2}))
     group.soup.clear()
@@ -207,7 +207,7 @@ def test_a_restarted_voter_keeps_the_promise_of_its_last_life() -> None:
 
 
 def test_a_promise_outlives_the_term_in_which_it_was_given() -> None:
-    """Who learns of a higher term has no leader in it, but the one of the lower term still counts on him."""
+    """A voter that learns of a higher term has no leader in it, but the lower term's leader counts on it."""
     group = leading(3)
     group.flow(frozenset({1, 2}))
     late_refusal = PreVoteAck(2, False, 0)  # node 3 stood for term 2 when node 1 was silent for a while
@@ -237,7 +237,7 @@ def test_whatever_a_leader_says_binds_anew(sign_of_life: Message) -> None:
 
 
 def test_the_vote_of_a_transfer_is_given_at_once() -> None:
-    """The leader has given its lease up before it said so."""
+    """The leader gave its lease up before it asked for the transfer."""
     group = leading(3)
     group.flow()
     assert group.lease_index(1) == 1
@@ -259,7 +259,7 @@ def test_a_transfer_to_one_that_lags_ends_the_lease_only_when_it_is_told() -> No
 
 
 def test_a_promoted_learner_brings_its_promise_along() -> None:
-    """A promise is the process', not the role's: it refuses its vote as learner and voter alike."""
+    """A promise belongs to the process, not to its role: it refuses its vote as a learner and as a voter."""
     group = Cluster(2, learners=(3,))
     group.elect(1)
     group.tick(1)

@@ -81,7 +81,7 @@ def test_a_member_is_an_id_with_its_disk() -> None:
 
 
 def test_a_voter_counts_until_its_removal_is_committed() -> None:
-    """From the configuration at the commit index on, any that names it keeps it a candidate."""
+    """Any configuration from the commit index on that names it as a voter lets it campaign."""
     history = MembershipHistory(0, THREE)
     history.append(5, membership_of(1, 2))
     assert history.is_voter_since(5, 1, disk_of(1))

@@ -1,7 +1,7 @@
 """Random histories of whole groups: a soup of messages, slow disks, crashes, snapshots, changes of members.
 
 Single deliveries rarely win an election by chance, so macro rules do whole elections and replications among a
-random part of the group. After each history the weather clears, and the group must make progress.
+random part of the group. After each history all faults end, and the group must make progress.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ class GroupMachine(RuleBasedStateMachine):
     def start(
         self, *, seed: int, small: bool, window: int, room: bool, waiting: bool, rates: list[int]
     ) -> None:
-        """A group, with hostile limits as often as not, and clocks as wrong as a lease allows."""
+        """A group, in half of the cases with hostile limits, and clocks as wrong as a lease allows."""
         limits = RaftSettings(
             append_bytes_max=1 if small else 1024,
             inflight_appends_max=window,
@@ -57,7 +57,7 @@ class GroupMachine(RuleBasedStateMachine):
             self.group.drift(node, rates[node - 1])
 
     def node(self, number: int) -> int:
-        """A node that runs, chosen by `number`; 0 where none does."""
+        """A node that runs, chosen by `number`; 0 if none does."""
         up = self.group.up()
         return up[number % len(up)] if up else 0
 
@@ -91,7 +91,7 @@ class GroupMachine(RuleBasedStateMachine):
 
     @rule(number=NODE, size=st.integers(0, 4), count=st.integers(1, 4))
     def propose(self, number: int, size: int, count: int) -> None:
-        """Proposals, at whichever node; a leader where there is one."""
+        """Proposals at any node; at a leader if there is one."""
         leaders = self.group.leaders()
         node = leaders[number % len(leaders)] if leaders else self.node(number)
         for _ in range(count if node else 0):
@@ -176,7 +176,7 @@ class GroupMachine(RuleBasedStateMachine):
 
     @rule(number=NODE, whom=NODE, what=st.sampled_from(["remove", "learner", "voter"]))
     def change(self, number: int, whom: int, what: str) -> None:
-        """A change of members is asked of whoever leads."""
+        """A leader is asked for a change of members."""
         leaders = self.group.leaders()
         if not leaders or whom > self.nodes:
             return

@@ -1,4 +1,4 @@
-"""What seeded mistakes in the core survived, before these tests."""
+"""Behaviour of the core whose seeded mistakes survived before these tests."""
 
 from tests.raft.cluster import Cluster, disk_of, membership_of
 from trikv.raft.core import Raft
@@ -38,7 +38,7 @@ def test_an_installed_snapshot_replaces_a_longer_log_that_conflicts() -> None:
 
 
 def test_an_ack_gives_the_window_its_bytes_back() -> None:
-    """Or a peer that answers everything would still be sent nothing more after a window's worth."""
+    """Otherwise a peer that answers everything would get nothing more after a window's worth of bytes."""
     group = Cluster(3, settings=RaftSettings(append_bytes_max=2, inflight_bytes_max=4))
     group.elect(1)
     raft = group.nodes[1].raft
@@ -53,7 +53,7 @@ def test_an_ack_gives_the_window_its_bytes_back() -> None:
 
 
 def test_a_candidate_counts_no_vote_of_its_last_election() -> None:
-    """5.1 and 5.2: a late grant was given to another term, in which the voter may vote for others since."""
+    """5.1 and 5.2: a late grant was for another term. In this one the voter may vote for others."""
     group = Cluster(3)
     raft = group.turn(1)
     raft.receive(2, disk_of(2), TimeoutNow(0))

@@ -58,7 +58,7 @@ def test_an_old_job_never_covers_entries_that_replaced_its_own() -> None:
 
 
 def test_a_cut_of_unissued_entries_needs_no_record() -> None:
-    """What no job has held is simply not written; a deeper cut in the same turn is."""
+    """Entries that no job has held are simply not written; a deeper cut in the same turn is recorded."""
     desk = Desk()
     desk.append(1)
     desk.job()

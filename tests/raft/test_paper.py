@@ -22,7 +22,7 @@ from trikv.raft.types import Entry, EntryKind, Membership, ReadId, SnapshotMeta
 
 
 def tell(group: Cluster, to: int, sender: int, message: Message) -> Ready:
-    """One message arrives at a node; what it makes of it."""
+    """One message arrives at a node; the Ready that follows."""
     group.turn(to).receive(sender, disk_of(sender), message)
     return group.settle(to)
 
@@ -60,7 +60,7 @@ def term_of(group: Cluster, node: int) -> int:
 
 
 def test_a_higher_term_is_adopted_and_a_leader_steps_down() -> None:
-    """5.1: whoever sees a higher term takes it over; candidates and leaders become followers."""
+    """5.1: a node that sees a higher term takes it over; candidates and leaders become followers."""
     group = Cluster(3)
     group.elect(1)
     tell(group, 1, 2, HeartbeatAck(9, 0, 0))
@@ -155,7 +155,7 @@ def test_one_vote_a_term_first_come_first_served() -> None:
 
 
 def test_a_vote_survives_a_restart() -> None:
-    """5.2: what was promised before a crash still binds."""
+    """5.2: a vote that was given before a crash still binds."""
     group = unbound(Cluster(3))
     sent(group, 1, 2, RequestVote(1, 0, 0, False))
     group.crash(1)
@@ -186,7 +186,7 @@ def test_a_candidate_that_hears_a_leader_of_its_term_follows_it() -> None:
 
 
 def test_a_split_vote_is_tried_again() -> None:
-    """5.2: a candidate without a majority polls anew after another random timeout."""
+    """5.2: a candidate without a majority polls again after another random timeout."""
     group = Cluster(3)
     group.elect(1, hops=1)
     tell(group, 1, 2, PreVoteAck(1, True, 0))
@@ -198,7 +198,7 @@ def test_a_split_vote_is_tried_again() -> None:
 
 
 def test_election_timeouts_are_random_in_their_range() -> None:
-    """5.2: so that split votes are rare. Drawn once a term, and counted anew from each sign of life."""
+    """5.2: so that split votes are rare. Drawn once a term, and counted again from each sign of life."""
     group = Cluster(3)
     group.elect(1)
     deadlines = set()
@@ -255,7 +255,7 @@ def test_followers_without_the_leader_make_a_majority_too() -> None:
 
 
 def test_the_commit_index_reaches_at_once_who_waits_for_it() -> None:
-    """5.3: followers learn of commits from the next message; who waits there makes one leave at once."""
+    """5.3: followers learn of commits from the next message; a client that waits makes one leave at once."""
     group = Cluster(3)
     group.elect(1)
     group.everybody_waits = False
@@ -309,7 +309,7 @@ def test_an_append_needs_the_entry_before_it() -> None:
     ],
 )
 def test_a_leader_brings_any_follower_to_its_own_log(terms: tuple[int, ...]) -> None:
-    """Figure 7: missing entries are added, foreign ones replaced, whatever the follower's log."""
+    """Figure 7: for any log of the follower, missing entries are added and foreign ones replaced."""
     group = Cluster(3)
     base = SnapshotMeta(0, 0, membership_of(1, 2, 3))
     lead = tuple(entry(n + 1, term) for n, term in enumerate((1, 1, 1, 4, 4, 5, 5, 6, 6, 6)))
@@ -411,7 +411,7 @@ def test_a_learner_gets_entries_and_neither_counts_nor_campaigns() -> None:
 
 
 def test_a_blank_node_waits() -> None:
-    """A node without a configuration never campaigns, whatever time passes."""
+    """A node without a configuration never campaigns, however long it waits."""
     group = Cluster(1, blank=(2,))
     group.run(3_000, frozenset({2}))
     assert group.nodes[2].raft.membership == Membership(())

@@ -1,4 +1,4 @@
-"""Proposals, windows, probes, links: how entries get to peers, where the paper is silent."""
+"""Proposals, windows, probes, links: how entries get to peers, in matters that the paper leaves open."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_deadline_says_now_while_committed_entries_are_left() -> None:
 
 
 def test_proposals_are_refused_where_they_cannot_be_taken() -> None:
-    """Not by a follower, not beyond the limit of what waits for a majority; one always fits."""
+    """A follower takes none, nor a leader beyond the limit of what waits for a majority; one always fits."""
     group = led(uncommitted_bytes_max=4)
     assert group.propose(2) is None
     assert group.propose(1, b"far too much") == 2
@@ -62,7 +62,7 @@ def test_membership_proposals_have_conditions() -> None:
 
 
 def test_a_removed_member_is_forgotten() -> None:
-    """The leader sends it nothing more, and its links are nobody's business."""
+    """The leader sends it nothing more, and its links have no effect."""
     group = led()
     raft = leader_of(group)
     assert raft.propose_membership(membership_of(1, 2)) == 2
@@ -101,7 +101,7 @@ def test_a_link_that_comes_up_hears_at_once_what_it_missed() -> None:
 
 
 def test_a_link_that_comes_up_probes_whoever_is_there_now() -> None:
-    """An ack of an earlier life may come after its link broke; the next life has not been compared by it."""
+    """An ack of an earlier life may come after its link broke. It says nothing about the next life's log."""
     group = led()
     group.everybody_waits = False
     index = group.propose(1)
@@ -125,7 +125,7 @@ def test_a_link_that_comes_up_probes_whoever_is_there_now() -> None:
 
 
 def test_who_stood_in_vain_goes_on_behind_the_same_leader() -> None:
-    """What its log was proved to hold in this term stays proved, or it would wait for the next entry."""
+    """The part of its log that was verified in this term stays so; else it would wait for the next entry."""
     group = led()
     group.everybody_waits = False
     index = group.propose(1)
@@ -222,7 +222,7 @@ def test_a_probe_with_nothing_to_add_asks_where_the_peer_stands() -> None:
 
 
 def test_late_rejections_are_recognised() -> None:
-    """One that answers a settled question moves nothing."""
+    """A rejection that answers a settled question changes nothing."""
     group = led()
     group.propose(1)
     group.flow()
@@ -250,7 +250,7 @@ def test_an_append_commits_no_further_than_it_proves() -> None:
 
 
 def test_a_heartbeat_commits_no_further_than_was_proved() -> None:
-    """In this term, by this leader: the index may be meant for the disk that was here before."""
+    """Verified in this term, by this leader: the index may be meant for the disk that was here before."""
     raft = stale()
     raft.receive(2, disk_of(2), Heartbeat(2, 3, 0))
     assert raft.commit == 0
@@ -260,7 +260,7 @@ def test_a_heartbeat_commits_no_further_than_was_proved() -> None:
 
 
 def test_a_rejection_always_moves_the_probe_back() -> None:
-    """Even one whose hint claims agreement at the very entry that was rejected."""
+    """Even if its hint claims agreement at the entry that was rejected."""
     group = led()
     group.propose(1)
     group.flow()

@@ -1,4 +1,4 @@
-"""The golden scenarios: histories that random search finds too seldom, written out and kept."""
+"""The golden scenarios: histories that random search finds too rarely, written down and kept."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ FILES = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
 
 
 def _replay(text: str) -> str:
-    """The file as it reads when its verbs are carried out now."""
+    """The text of the file if its verbs are carried out now."""
     scenario = Scenario()
     blocks = []
     for block in text.strip().split("\n\n"):
@@ -24,7 +24,7 @@ def _replay(text: str) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_scenario_plays_out_as_written(path: Path) -> None:
-    """Each verb of the file shows exactly what the file says (TRIKV_REWRITE=1 writes it anew)."""
+    """Each verb of the file shows exactly what the file says (TRIKV_REWRITE=1 writes it again)."""
     written = path.read_text(encoding="utf-8")
     played = _replay(written)
     if os.environ.get("TRIKV_REWRITE"):

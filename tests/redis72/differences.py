@@ -1,23 +1,14 @@
 """Where COMMAND INFO and COMMAND DOCS tell another thing than Redis 7.2 does, of commands that both have.
 
-Each difference is a line: the command and what differs, what trikv tells, a bar, what Redis tells. Those
-that are meant are in `RIGHT`, with the reason. All others are to be mended and stand in ``to_mend.txt`` until
-they are. A line that is no longer true has to go, and a difference without a line fails the test.
-``TRIKV_REWRITE=1 pytest tests/redis72`` takes away the lines that have to go; it never adds one.
+A difference is a line: the command and what differs, what trikv tells, a bar, what Redis tells.
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from tests.redis72.facts import Fact
-
-FILE: Final = Path(__file__).with_name("to_mend.txt")
-
-RIGHT: Final[dict[str, str]] = {}
-"""There is none."""
 
 _FIELDS: Final = tuple(field.name for field in attrs.fields(Fact))
 
@@ -45,16 +36,6 @@ def of_containers(answered: Iterable[str], known: dict[str, Fact], listing: set[
             yield f"{name} entry: none | a container"
         if name not in listing:
             yield f"{name} subcommands: not listed | listed"
-
-
-def to_mend() -> list[str]:
-    """The lines of the file."""
-    return FILE.read_text(encoding="utf-8").splitlines()
-
-
-def take_away(mended: set[str]) -> None:
-    """Write the file without those lines."""
-    FILE.write_text("".join(f"{line}\n" for line in to_mend() if line not in mended), encoding="utf-8")
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a fault schedule can do to a disk beyond failing once: rot, lies, lasting errors, no room."""
+"""Faults of a simulated disk beyond a single failure: rot, lies, lasting errors, no room."""
 
 import errno
 import random
@@ -35,7 +35,7 @@ def test_rot_flips_one_bit_at_rest() -> None:
 
 
 def test_rot_under_dirty_pages_is_covered() -> None:
-    """What was written and not synced hides the damage, and its sync repairs it."""
+    """Bytes that were written and not synced hide the damage, and their sync repairs it."""
     volume, inode = volume_with(bytes(SECTOR_BYTES))
     inode.write(0, b"x" * SECTOR_BYTES)
     assert not volume.is_synced()
@@ -57,7 +57,7 @@ def test_rot_needs_a_byte() -> None:
 
 
 def test_lying_sync() -> None:
-    """A lying disk returns and keeps nothing, names included; an honest sync later makes good."""
+    """Syncs of a lying disk keep nothing, names included; a later honest sync makes up for it."""
 
     async def main() -> None:
         machine = SimWorld(1).machine("node1")
@@ -113,7 +113,7 @@ def test_lasting_errors_and_mending() -> None:
 
 
 def test_full_disk_takes_what_fits() -> None:
-    """A write past the capacity fails after writing what there was room for; room that returns is used."""
+    """A write past the capacity fails after writing what fits; room that returns is used."""
 
     async def main() -> None:
         machine = SimWorld(1).machine("node1")

@@ -1,4 +1,4 @@
-"""What a fault schedule can do to the network: each fault does what it says, and can be undone."""
+"""Faults of the simulated network: each does what it says, and can be undone."""
 
 import attrs
 import pytest
@@ -52,7 +52,7 @@ def test_loss_delays_and_keeps_order() -> None:
 
 
 def test_loss_past_bearing_breaks_the_connection() -> None:
-    """Where nothing gets through for the peers' patience the sender's connection is broken."""
+    """If nothing gets through for the peers' patience, the sender's connection is broken."""
 
     async def main() -> None:
         world = SimWorld(1)
@@ -218,7 +218,7 @@ def test_bridge() -> None:
 
 
 def test_data_overtakes_between_connections() -> None:
-    """What is sent on a new connection may arrive before what an abandoned one still carries."""
+    """Bytes of a new connection may arrive before bytes of an abandoned one."""
 
     async def main() -> None:
         world = SimWorld(1)

@@ -97,6 +97,6 @@ def test_the_guard_ends_with_the_run_and_can_be_lifted(tmp_path: Path) -> None:
 
 
 def test_waiting_for_ever_is_an_error() -> None:
-    """Where every task waits and no time comes that wakes one, the run fails and says so."""
+    """If every task waits and nothing will wake one, the run fails and says so."""
     with pytest.raises(DeadlockError, match="for ever"):
         simulate(1, trio.sleep_forever)

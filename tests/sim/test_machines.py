@@ -107,7 +107,7 @@ def test_network_queues_for_a_paused_process() -> None:
 
 
 def test_a_paused_process_that_takes_nothing_loses_its_peer() -> None:
-    """A peer whose window stays shut gives up, as TCP_USER_TIMEOUT makes it."""
+    """A peer whose window stays shut gives up, like a real one after TCP_USER_TIMEOUT."""
 
     async def main() -> None:
         world = SimWorld(1)
@@ -227,7 +227,7 @@ def test_crash_at_an_exact_step(step: str, count: int, survives: bytes | None) -
 
 
 def test_a_tripwire_may_strike_another_machine() -> None:
-    """The action is anything: here one machine's send ends the other in the same instant."""
+    """Any action is possible: here one machine's send ends the other in the same instant."""
 
     async def main() -> None:
         world = SimWorld(1)

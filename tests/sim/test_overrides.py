@@ -18,7 +18,7 @@ def test_the_first_to_end_leaves_the_other_in_force() -> None:
 
 
 def test_the_last_to_begin_counts_and_gives_way_to_the_one_before() -> None:
-    """Nested faults: the outer one is what it was when the inner one is over."""
+    """Nested faults: the outer one is in force again when the inner one is over."""
     link, overrides = Link(), Overrides()
     with overrides.put(link, "loss", 0.1):
         with overrides.put(link, "loss", 0.4), overrides.put(link, "latency_ms_max", 99.0):

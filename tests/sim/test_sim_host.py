@@ -64,7 +64,7 @@ def simulated(make_rig: Callable[[], Rig]) -> Callable[[C], C]:
 
 
 def plain() -> SimRig:
-    """Links that deliver whatever has arrived."""
+    """Links that deliver all that has arrived."""
     world = SimWorld(1)
     return SimRig(world, world.machine("node1").boot())
 

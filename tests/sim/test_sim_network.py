@@ -1,4 +1,4 @@
-"""What the simulated network does to connections: latency, partitions, resets, vanished machines."""
+"""Connections of the simulated network: latency, partitions, resets, vanished machines."""
 
 import pytest
 import trio

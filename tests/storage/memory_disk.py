@@ -1,8 +1,8 @@
 """A disk in memory that forgets like a real one: page cache against platter, names against directories.
 
-A `MemoryDisk` records every operation that changes it. `crash` gives the disks that a power cut may leave:
-of each file, what was synced, and of what was written since, any choice of 512-byte sectors or a prefix; of
-each directory, its names at the last sync, or any prefix of the changes since.
+A `MemoryDisk` records every operation that changes it. `crash` gives the disks that a power cut may leave.
+Of each file they have what was synced, and any choice of 512-byte sectors, or a prefix, of what was written
+since. Of each directory they have its names at the last sync, or after any prefix of the changes since.
 """
 
 import errno
@@ -35,7 +35,7 @@ class Inode:
         self.writes = []
 
     def forget_dirt(self) -> None:
-        """What Linux does after a failed sync: the pages are clean, and not on the platter."""
+        """Do what Linux does after a failed sync: mark pages clean that are not on the platter."""
         self.writes = []
 
 
@@ -91,7 +91,7 @@ class MemoryDisk:
         self.names_now: dict[str, Inode] = {}
         self.names_synced: dict[str, Inode] = {}
         self.changes: list[tuple[str, str, Inode | None]] = []
-        """Unsynced (directory, path, inode or None where removed), in order; a rename is one of each."""
+        """Unsynced (directory, path, inode or None if removed), in order; a rename is one of each."""
         self.directories: set[str] = {""}
         self.room: int | None = None
         self.fail: Callable[[str, str], int | None] = lambda _kind, _path: None
@@ -113,7 +113,7 @@ class MemoryDisk:
             raise OSError(code, errno.errorcode[code], path)
 
     def take_room(self, size: int) -> None:
-        """ENOSPC where a file grows beyond the room that is left."""
+        """Raise ENOSPC if a file grows beyond the room that is left."""
         if self.room is not None and size > 0:
             if size > self.room:
                 raise OSError(errno.ENOSPC, "no room")

@@ -1,4 +1,4 @@
-"""A log as a list: what the write-ahead log is compared with."""
+"""A log as a list, with which the write-ahead log is compared."""
 
 from collections.abc import Awaitable, Iterator, Sequence
 from typing import TypeVar

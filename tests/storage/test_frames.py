@@ -18,7 +18,7 @@ SPARSE = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 255), SPARSE), min_size=1, max_size=4), st.integers(0, 40))
 def test_a_batch_reads_back_and_leaves_no_sector_empty(found: list[tuple[int, bytes]], at: int) -> None:
-    """Any records read back as they were, and wherever the batch stands, no sector of it could be zeros."""
+    """Any records read back as they were; and at any place of the batch, no sector of it could be zeros."""
     parts = [frames.record(kind, payload) for kind, payload in found]
     batch = frames.seal(parts, sum(map(len, parts)), 7, 99)
     header = frames.batch_header(batch)

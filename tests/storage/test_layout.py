@@ -1,4 +1,4 @@
-"""Which names are trikv's own, and what becomes of all others in the data directory."""
+"""Which names in the data directory are trikv's own, and how all others are treated."""
 
 import re
 
@@ -49,7 +49,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
 def test_own_names_are_known_in_their_directory_only(directory: str) -> None:
-    """Every name that trikv gives, and nothing that an editor, an operator or a system makes of it."""
+    """Every name that trikv gives is known; variants by an editor, an operator or a system are not."""
     for home, names in OURS.items():
         for name in names:
             assert layout.is_own(directory, name) == (directory == home), (directory, name)
@@ -92,7 +92,7 @@ def test_a_strange_segment_is_refused_and_not_called_corrupt(name: str) -> None:
 
 
 def test_a_directory_with_a_segments_name_is_refused() -> None:
-    """It cannot be read, and is nobody's corruption."""
+    """It cannot be read, but that is no corruption."""
     disk = MemoryDisk()
     run_now(create(disk).write([job(entry(1))]))
     run_now(disk.make_directory(f"wal/{2:020}.wal"))
@@ -140,7 +140,7 @@ def test_strangers_survive_and_change_nothing(strangers: list[tuple[str, str, bo
 def test_the_highest_up_to_the_one_just_written_are_kept(
     indexes: list[int], keep: int, data: st.DataObject
 ) -> None:
-    """Whatever the clocks said: by the log's numbers; what lies beyond is another log's, and stays."""
+    """They are ordered by the log's numbers, not by clocks. Higher ones belong to another log, and stay."""
     years = data.draw(st.lists(st.integers(1970, 2999), min_size=len(indexes), max_size=len(indexes)))
     named = {index: f"{year}0301T101112Z-{index}.json" for index, year in zip(indexes, years, strict=True)}
     newest = data.draw(st.sampled_from(indexes))

@@ -1,4 +1,4 @@
-"""What seeded mistakes in the log survived, before these tests."""
+"""Behaviour of the log whose seeded mistakes survived before these tests."""
 
 import errno
 
@@ -10,7 +10,7 @@ from trikv.storage.errors import WalDead
 
 
 def test_a_sync_that_failed_once_is_not_tried_again() -> None:
-    """The second may succeed without having written a thing: the first ends the log (RELIABILITY 15)."""
+    """A second sync may succeed without having written anything: the first ends the log (RELIABILITY 15)."""
     disk = MemoryDisk()
     wal = create(disk)
     failures = [errno.EIO]

@@ -77,7 +77,7 @@ def test_none_yet() -> None:
 
 
 def test_two_are_kept_and_foreign_files_left_alone() -> None:
-    """Publishing removes the oldest; a file with another name is none of the store's business."""
+    """Publishing removes the oldest; the store does not touch a file with another name."""
     disk = MemoryDisk()
     store = a_store(disk)
     run_now(write_whole(disk, "snapshots", "notes.txt", b"mine"))
@@ -180,7 +180,7 @@ def test_a_shortage_is_met_before_a_document_is_begun(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["names", "open"])
 def test_a_published_snapshot_counts_whatever_runs_out_behind_it(kind: str) -> None:
-    """Older ones that cannot be looked for now go at the next time."""
+    """Older ones that cannot be listed now are removed the next time."""
     disk = MemoryDisk()
     store = a_store(disk)
     publish(store, 4)
@@ -257,7 +257,7 @@ def test_another_clusters_backups_crowd_out_none_of_ours() -> None:
 
 
 def test_what_cannot_be_removed_stays_and_is_told() -> None:
-    """A directory with a backup's name, a file that may not be touched: said, and the rest goes on."""
+    """A directory with a backup's name, or a file that may not be touched, is told, and the rest goes on."""
     disk = MemoryDisk()
     for index in (1, 2, 3, 4, 5):
         put(disk, backup(index))
@@ -292,7 +292,7 @@ def test_what_was_done_to_a_directory_is_told_with_its_path(kind: str, code: int
 
 
 def test_a_file_that_may_not_be_so_large_is_no_room() -> None:
-    """``ulimit -f``: as for a full disk, and the message names the limit."""
+    """``ulimit -f`` is treated like a full disk, and the message names the limit."""
     disk = MemoryDisk()
     disk.fail = lambda what, _path: errno.EFBIG if what == "write" else None
     with pytest.raises(Exhausted, match=r"may write no larger file \(ulimit -f\): no room for backups/1"):
@@ -309,7 +309,7 @@ def test_a_failing_disk_is_no_foreign_file() -> None:
 
 
 def test_the_snapshot_just_written_is_never_removed() -> None:
-    """However far the others go."""
+    """The one just written stays, even if others have higher indexes."""
     disk = MemoryDisk()
     store = a_store(disk)
     for index in (7, 9, 5):
@@ -378,7 +378,7 @@ def test_unreadable_identity(text: bytes, said: str) -> None:
 
 @pytest.mark.parametrize("has_log", [True, False])
 def test_an_identity_of_another_program(*, has_log: bool) -> None:
-    """Where nothing else is trikv's, a refill would take away a stranger's file: that is not advised."""
+    """If nothing else is trikv's, a refill would move a stranger's file away, so it is not advised."""
     disk = MemoryDisk()
     run_now(write_whole(disk, "", identity.FILE, b'{"name": "somebody"}'))
     if has_log:

@@ -44,7 +44,7 @@ def fill(wal: Wal, first: int, count: int) -> list[WriteJob]:
 
 
 def test_jobs_share_one_sync() -> None:
-    """All jobs of one call are one write and one sync where they fit into a batch."""
+    """All jobs of one call are one write and one sync if they fit into a batch."""
     disk = MemoryDisk()
     wal = create(disk, LARGE)
     seen = syncs_during(disk)
@@ -265,7 +265,7 @@ SHORTAGES = {
 
 @pytest.mark.parametrize("code", SHORTAGES)
 def test_a_shortage_before_anything_depends_on_it_can_be_repeated(code: int) -> None:
-    """Without a descriptor, thread or memory for the next segment the same write goes on later."""
+    """If a descriptor, a thread or memory for the next segment is lacking, the same write goes on later."""
     disk = MemoryDisk()
     wal = create(disk)
     disk.fail = lambda kind, _path: code if kind == "create" else None
@@ -282,7 +282,7 @@ def test_a_shortage_before_anything_depends_on_it_can_be_repeated(code: int) -> 
 @pytest.mark.parametrize("code", SHORTAGES)
 @pytest.mark.parametrize("kind", ["sync", "rename", "sync_directory"])
 def test_a_shortage_that_something_depends_on_kills(code: int, kind: str) -> None:
-    """What a failed sync or rename left is not known, whatever it failed for: it is never tried again."""
+    """Nobody knows what a failed sync or rename left, whatever its error is: it is never tried again."""
     disk = MemoryDisk()
     wal = create(disk)
     while run_now(wal.prepare()):
@@ -396,7 +396,7 @@ def test_reset_to_an_earlier_index() -> None:
 
 
 def test_truncation_below_removed_segments() -> None:
-    """A truncation to where segments are gone already is replayed without them."""
+    """A truncation to an index in segments that are gone is replayed without them."""
     disk = MemoryDisk()
     wal = create(disk)
     work = [job(*[entry(n, 1, b"o" * 400) for n in range(1, 9)])]
@@ -422,7 +422,7 @@ def test_an_entry_larger_than_a_segment() -> None:
 
 
 def test_recovery_without_room() -> None:
-    """Where the last segment cannot be rewritten, that is said, and a later start succeeds."""
+    """If the last segment cannot be rewritten, that is said, and a later start succeeds."""
     disk = MemoryDisk()
     run_now(create(disk).write([job(entry(1))]))
     disk.room = 100

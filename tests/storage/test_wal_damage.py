@@ -78,7 +78,7 @@ def refusal(disk: MemoryDisk) -> StorageCorrupt:
 
 
 def test_every_flipped_byte_is_reported() -> None:
-    """Whatever byte of acknowledged data is changed, recovery refuses, or returns every entry as it was."""
+    """If any byte of acknowledged data is changed, recovery refuses, or returns every entry as it was."""
     disk, log = two_segments()
     assert contents(reopen(disk.killed())) == log
     paths = segments(disk)
@@ -175,7 +175,7 @@ def test_a_wrong_batch_with_anything_behind_it_is_corrupt() -> None:
 
 
 def test_a_lost_header_before_a_batch_is_corrupt() -> None:
-    """A zero header does not end the log where a later batch proves that this one was durable."""
+    """A zero header does not end the log if a later batch proves that this one was durable."""
     first = batch(2, an_entry(1, b"x" * 1200))
     disk = one_segment(first, batch(3, an_entry(2)))
     spoiled = damaged(disk, segment_path(1), len(HEADER), bytes(512 - len(HEADER) % 512))
@@ -200,7 +200,7 @@ def test_a_value_cannot_pass_for_a_batch() -> None:
 
 
 def wrong_first_batches() -> dict[str, tuple[MemoryDisk, str]]:
-    """Segments that do not begin as they must, and what is said of them."""
+    """Segments with a wrong beginning, and what is said of each."""
     other = header_batch(IDENTITY, STATE, sequence=2, number=1)
     newer = SegmentHeader(2, IDENTITY.cluster, 1, DISK_ID, 1, START.hard_state, START.base, 0)
     marked = frames.seal([payload := frames.record(RecordKind.SEGMENT, encode(newer))], len(payload), 1, MARK)
@@ -261,13 +261,13 @@ def wrong_batches() -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("case", wrong_batches())
 def test_records_that_contradict_are_refused(case: str) -> None:
-    """A record with a good checksum is still refused where it cannot follow what came before."""
+    """A record with a good checksum is still refused if it cannot follow what came before."""
     data, said = wrong_batches()[case]
     assert said in refusal(one_segment(data)).what
 
 
 def test_stuffing_is_checked() -> None:
-    """The bytes between stored ones are as well covered as those."""
+    """Damage to the stuffed bytes is noticed like damage to stored ones."""
     disk = one_segment(data := batch(2, an_entry(1, bytes(2000))))
     assert data[32 + 254 : 32 + 256] == b"\xa5\xa5"
     assert (
@@ -325,7 +325,7 @@ def test_no_log() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=2100), st.integers(0, 700), st.booleans())
 def test_arbitrary_bytes(noise: bytes, at: int, keep_header: bool) -> None:  # noqa: FBT001 - drawn
-    """Whatever a file holds, recovery returns a log or raises StorageCorrupt, and nothing else."""
+    """For any content of a file, recovery returns a log or raises StorageCorrupt, and nothing else."""
     disk = one_segment(batch(2, an_entry(1, b"x" * 300)), size=SMALL.segment_bytes)
     spoiled = damaged(disk, segment_path(1), len(HEADER) + at if keep_header else at, noise)
     try:

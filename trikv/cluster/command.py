@@ -21,20 +21,20 @@ from trikv.errors import first_line
 from trikv.host.signals import ECHO_S, watch_stop_signals
 
 POLL_S: Final = 0.1
-"""A heartbeat: a leader is reported about as fast as the nodes themselves learn of it."""
+"""About a heartbeat's interval: a leader is reported as fast as the nodes themselves learn of it."""
 LEADER_S: Final = 30.0
-"""After this long without a first leader the person is told where to look."""
+"""After this time without a first leader the person is told where the logs are."""
 STRAGGLER_S: Final = 5.0
-"""How long the first picture of the cluster waits for a node that still starts after there is a leader."""
+"""How long the introduction of the nodes waits, once there is a leader, for a node that still starts."""
 MARGIN_S: Final = 5.0
 """Time beyond a node's own stop deadline, without a sign of progress, before it is killed; what it
 acknowledged is on disk."""
 HURRY_S: Final = 5.0
-"""Time a node has to end after the second Ctrl-C, which asks it to end at once."""
+"""Time that a node has to end after the second Ctrl-C, which asks it to end at once."""
 LOG_LOOK_S: Final = 2.0
-"""Between two looks at the length of the nodes' logs: none grows much in that time."""
+"""Time between two checks of the length of the nodes' logs: none grows much meanwhile."""
 LOG_AGAIN_S: Final = 60.0
-"""From a log that could not be set aside to the next look."""
+"""Time until the next check after a log could not be set aside."""
 
 
 def run_cluster(
@@ -47,7 +47,7 @@ def run_cluster(
 ) -> int:
     """Run three nodes until told to stop; the exit code. Raises ConfigError for arguments without sense.
 
-    `called_from`: the directory that the person is in, if it is not this process's.
+    `called_from` is the person's directory, if it is not this process's.
     """
     plan = make_plan(
         port=port,
@@ -62,6 +62,7 @@ def run_cluster(
             f"the data in {where} are in use by a running cluster ({holder}); "
             "stop it, or take another directory: TRIKV_DATA=DIR"
         )
+    # All ports before the first node: a taken one is named, and nothing is left half started.
     if (taken := taken_port(plan.ports())) is not None:
         return _fail(taken)
     if plan.ignored:
@@ -80,7 +81,7 @@ def run_cluster(
 
 
 def _say(line: str) -> None:
-    """Print. A reader that is gone keeps no node from being stopped: `trikv.streams.never_wait`."""
+    """Print. It never waits for a reader (`trikv.streams.never_wait`): nodes must be stopped in any case."""
     print(line, flush=True)  # noqa: T201 - this is the command's output
 
 
@@ -90,7 +91,7 @@ def _fail(line: str) -> int:
 
 
 class Supervisor:
-    """Runs a `Plan`."""
+    """Starts the nodes of a `Plan`, reports on them, and ends them."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -98,17 +99,17 @@ class Supervisor:
         self._watch = Watch({}, started_s=0)
         self._stops = 0
         self._was_up = False
-        """True once a leader was seen: from then on dead nodes may be restarted by hand, however many."""
+        """Whether a leader was seen. From then on dead nodes do not end the cluster: a person may help."""
         self._gave_up = False
         self._stop_scope = trio.CancelScope()
         """Cancelled by the first signal: watching ends, stopping begins."""
         self._departures: list[Departure] = []
-        """Of the nodes that were asked to stop."""
+        """How the nodes that were asked to stop get on."""
         loader = plan.nodes[0]
         self._load = LoadReport(loader.name, loader.log_file) if loader.config.load else None
 
     async def run(self) -> int:
-        """Start the nodes and stay until a signal; the exit code."""
+        """Start the nodes, stay until a signal, stop them; the exit code."""
         self._watch = Watch(
             {node.name: node.restart for node in self._plan.nodes}, started_s=trio.current_time()
         )
@@ -125,7 +126,7 @@ class Supervisor:
         return 1 if self._gave_up or any(exit_codes) else 0
 
     async def _take_signal(self, _: signal.Signals) -> None:
-        """Count requests to stop."""
+        """Count requests to stop; the second asks for haste."""
         self._stops += 1
         self._stop_scope.cancel()
         if self._stops == 2:
@@ -135,11 +136,9 @@ class Supervisor:
             await self._insist()
 
     async def _insist(self) -> None:
-        """Ask all nodes for haste, twice.
-
-        A node that was too busy to take the first request in time has taken this one for its echo.
-        """
+        """Ask all nodes for haste, twice."""
         self._signal_all(signal.SIGTERM)
+        # A node that was too busy to take the first request in time takes this one for its echo.
         await trio.sleep(ECHO_S)
         self._signal_all(signal.SIGTERM)
 
@@ -148,10 +147,10 @@ class Supervisor:
             process.signal(number)
 
     async def _start_and_watch(self) -> None:
-        """Start every node, then report until cancelled, or until no leader can come about."""
+        """Start every node, then report until cancelled, or until there can be no leader any more."""
         async with trio.open_nursery() as nursery:
             for node in self._plan.nodes:
-                with trio.CancelScope(shield=True):  # a started process must be in the list, to be stopped
+                with trio.CancelScope(shield=True):  # a process that was started must get into the list
                     process = await NodeProcess.start(node, self._plan)
                     self._processes.append(process)
                 nursery.start_soon(self._report_end, process)
@@ -170,10 +169,7 @@ class Supervisor:
             self._stop_scope.cancel()
 
     async def _bound_logs(self) -> None:
-        """Set aside logs that have grown, again and again; the first failure is told.
-
-        After one the disk is let alone for a while: a try takes what room is left until it fails.
-        """
+        """Set aside logs that have grown, again and again; only the first failure is told."""
         told = False
         while True:
             await trio.sleep(LOG_LOOK_S)
@@ -184,10 +180,11 @@ class Supervisor:
                     if not told:
                         _say(f"{node.log_file} grows and cannot be set aside: {error.strerror or error}")
                     told = True
+                    # Not at once: each try uses up the room that is left before it fails.
                     await trio.sleep(LOG_AGAIN_S)
 
     async def _report_leaders(self) -> None:
-        """Ask every node, again and again, and print what is news."""
+        """Ask every node, again and again, and print what has changed."""
         probes = {
             node.name: Probe(node.config.listen[0], node.config.port, node.config.requirepass)
             for node in self._plan.nodes
@@ -223,7 +220,7 @@ class Supervisor:
             await trio.sleep(POLL_S)
 
     def _introduction(self, statuses: Mapping[str, Status]) -> list[str]:
-        """One line a node: address, role, pid, how to connect."""
+        """One line a node, with address, role, pid and how to connect, and what a person should know."""
         trikv = self._plan.program()
         rows = []
         for process in self._processes:
@@ -250,7 +247,7 @@ class Supervisor:
             _say(line)
 
     async def _stop_all(self) -> list[int]:
-        """Pass on one SIGTERM and wait; kill what stands still. The exit codes of those that ran."""
+        """Pass on one SIGTERM and wait; kill a node without progress. The exit codes of those that ran."""
         running = [process for process in self._processes if process.running]
         if running:
             _say("stopping; Ctrl-C again stops at once")
@@ -258,11 +255,11 @@ class Supervisor:
             _say(f"{name}, pid {pid}, was started by hand: stop it there, or kill {pid}")
         self._signal_all(signal.SIGTERM)
         async with trio.open_nursery() as nursery:
-            if self._stops >= 2:  # before there was anything to hurry
+            if self._stops >= 2:  # the second request came before there were departures to hurry
                 nursery.start_soon(self._insist)
             for process in running:
                 nursery.start_soon(self._see_off, process)
-        # A node that SIGTERM ended had not got so far as to take it: Python itself was still starting.
+        # A node that SIGTERM itself ended had no handler for it yet: Python was still starting.
         ends = [await process.wait() for process in running]
         codes = [0 if end == -signal.SIGTERM else end for end in ends]
         self._report_load()  # a stop may have cut it short
@@ -272,7 +269,7 @@ class Supervisor:
         return codes
 
     async def _see_off(self, process: NodeProcess) -> None:
-        """Wait for a node's end, for as long as its log tells of progress; then kill it."""
+        """Wait for a node's end while its log tells of progress; then kill it."""
         name, now_s = process.node.name, trio.current_time()
         patience_s = process.node.config.stop_deadline_ms / 1000 + MARGIN_S
         departure = Departure(name, process.end_of_log(), patience_s, now_s)
@@ -290,7 +287,7 @@ class Supervisor:
 
 
 async def _ask_all(probes: Mapping[str, Probe]) -> dict[str, Status]:
-    """Ask every node at once; a silent one costs `probe.PATIENCE_S` and is left out."""
+    """Ask all nodes at the same time. A silent one costs `probe.PATIENCE_S` and is left out."""
     statuses: dict[str, Status] = {}
 
     async def ask(name: str, probe: Probe) -> None:

@@ -1,7 +1,7 @@
 """Whether another cluster runs on the data already.
 
-Each node would find out for itself, and end with advice that cannot help; the third might not even get so
-far. So it is asked before anything is started.
+Each node would find that out by itself, and end with advice that cannot help. So this is asked before
+anything is started.
 """
 
 import fcntl
@@ -14,13 +14,13 @@ from trikv.host.disk import LOCK_NAME
 
 
 def holder_of(nodes: Iterable[PlannedNode]) -> str | None:
-    """Say who holds the data of the first of `nodes` that are in use; None if, as it seems, nobody does."""
+    """The process that uses the data of one of `nodes`, in words for a person; None if none seems to."""
     for node in nodes:
         directory = Path(node.config.data_directory)
         try:
             lock = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            continue  # never used; or the node itself says what is wrong with it
+            continue  # never used, or wrong in a way that the node itself will tell
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -33,7 +33,7 @@ def holder_of(nodes: Iterable[PlannedNode]) -> str | None:
 
 
 def _process_with(lock: int) -> str:
-    """Name the process that has locked an open file, if the system tells (Linux does, of its own devices)."""
+    """The process that has locked an open file, if the system tells. Linux does, for its own devices."""
     status = os.fstat(lock)
     major, minor = os.major(status.st_dev), os.minor(status.st_dev)
     file = f"{major:02x}:{minor:02x}:{status.st_ino}"

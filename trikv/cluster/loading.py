@@ -1,4 +1,4 @@
-"""How a load went, as the node that carries it out tells in its log."""
+"""How a load went, read from the log of the node that carries it out."""
 
 import os
 import re
@@ -12,23 +12,23 @@ _OUTCOME: Final = re.compile(
     r"|(?P<failure>(?:nothing is loaded|loading stopped|loading was cut short)\b.*))$",
     re.MULTILINE,
 )
-"""The last word of `trikv.node.state.loading`, whichever it is."""
+"""The last lines of `trikv.node.state.loading`: one of them ends every load."""
 _PIECE_BYTES: Final = 1 << 20
 
 
 class LoadReport:
-    """Reads on in a log, from where it ended before the node was started."""
+    """Reads a node's log, from the place where it ended before the node was started."""
 
     def __init__(self, name: str, log: Path) -> None:
-        """`name`: the node's."""
+        """`name` is the node's, for the person's line."""
         self._name = name
         self._log = log
         self._at = log.stat().st_size if log.is_file() else 0
         self.told = False
-        """True once it is known how the load went."""
+        """Whether the outcome of the load was told."""
 
     def news(self) -> list[str]:
-        """Look again; the line that says how it went, the first time that it is there."""
+        """Read on in the log; the line that tells how the load went, once, or nothing."""
         match = None if self.told else _OUTCOME.search(self._whole_lines())
         if match is None:
             return []
@@ -37,11 +37,11 @@ class LoadReport:
         return [f"{self._name}: {outcome}"]
 
     def _whole_lines(self) -> str:
-        """What has been written since the last look, up to the last end of a line."""
+        """The whole lines that were written since the last call, at most a MiB of them."""
         try:
             with self._log.open("rb") as log:
                 if os.fstat(log.fileno()).st_size < self._at:
-                    self._at = 0  # it was long, and moved aside
+                    self._at = 0  # the log is shorter than before: `bound_log` has moved its lines aside
                 log.seek(self._at)
                 lines, newline, _ = log.read(_PIECE_BYTES).rpartition(b"\n")
         except OSError:

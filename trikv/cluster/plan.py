@@ -1,4 +1,4 @@
-"""What `trikv cluster` will start, worked out before anything is: nodes, ports, commands."""
+"""What `trikv cluster` will start: nodes, ports, commands. All is decided before the first process starts."""
 
 import shlex
 import sys
@@ -20,7 +20,7 @@ HOST: Final = "127.0.0.1"
 PORT_DEFAULT: Final = 8080
 PORT_HIGHEST: Final = PORT_MAX - PEER_PORT_OFFSET - (NODES - 1)
 VOLUME_BYTES_MIN: Final = 64 << 10
-"""Less holds a few hundred keys at most: a forgotten unit."""
+"""A smaller volume holds a few hundred keys at most: somebody forgot the unit."""
 
 OF_ONE_NODE: Final = {
     "TRIKV_CONFIG": "cluster/node1.toml to node3.toml are used",
@@ -32,52 +32,52 @@ OF_ONE_NODE: Final = {
     "TRIKV_UNIX_SOCKET": "each node needs a path of its own: unix_socket in its file",
     "TRIKV_SECRET_FILE": "it is cluster.secret beside the nodes' data",
 }
-"""Variables that three nodes cannot share, and what holds instead."""
+"""Variables that three nodes cannot share, and what the supervisor uses instead."""
 
 
 @attrs.frozen
 class PlannedNode:
-    """One node, ready to be started."""
+    """One node of the plan: its checked configuration and the commands that start it."""
 
     name: str
     config: NodeConfig
     command: tuple[str, ...]
-    """What starts it here: the words after the program, ``serve`` first."""
+    """The words after the program that start it here; the first is ``serve``."""
     restart: str
-    """What a person types, in any directory, to start it again."""
+    """The command that a person types, in any directory, to start it again."""
 
     @property
     def log_file(self) -> Path:
-        """Where its standard error goes."""
+        """The file that its standard output and error go to."""
         return Path(self.config.data_directory) / "node.log"
 
 
 @attrs.frozen
 class Plan:
-    """Three nodes and what they share."""
+    """Three nodes, and the settings and paths that they share."""
 
     nodes: tuple[PlannedNode, ...]
     data: Path
     secret_file: str
     environment: Mapping[str, str]
-    """What the nodes inherit: everything but what the plan itself decides."""
+    """The variables that the nodes inherit: all except those that the plan itself decides."""
     ignored: tuple[str, ...] = ()
     """Variables that an orchestrator has set, and that are no settings."""
     called_from: Path = Path()
-    """The directory that the person is in: another than ours if `run_cluster.sh` is called from elsewhere."""
+    """The person's directory. It is not ours if `run_cluster.sh` is called from elsewhere."""
 
     def shown(self, path: str | Path) -> str:
-        """Write a path so that it works in the person's directory: relative if it lies below."""
+        """A path that works in the person's directory: relative if it is below that."""
         whole, here = Path.cwd() / path, self.called_from.resolve()
         return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
     def program(self) -> str:
-        """Write the ``trikv`` command for the person's directory."""
+        """The ``trikv`` command, as a person types it in their directory."""
         script, *more = program()
         return shlex.join([self.shown(script), *more])
 
     def ports(self) -> list[tuple[int, str]]:
-        """Every port that must be free, with what it is for."""
+        """Every port that must be free, with its purpose in words."""
         return [
             pair
             for node in self.nodes
@@ -97,10 +97,10 @@ def make_plan(
     configs: Path | None = None,
     called_from: Path = Path(),
 ) -> Plan:
-    """Work out the three nodes. Raises ConfigError, one line.
+    """Plan the three nodes. Raises ConfigError with one line.
 
-    `configs`: the directory of ``node1.toml`` to ``node3.toml``; if not given, ``cluster`` here or beside the
-    package. Without one the flags say everything.
+    `configs` is the directory of ``node1.toml`` to ``node3.toml``; if not given, ``cluster`` here or beside
+    the package. Without any of them the flags say everything.
     """
     ignored = service_variables(environment)
     environment = without_service_variables(environment)
@@ -132,13 +132,13 @@ def make_plan(
             "peer_port": str(first + PEER_PORT_OFFSET + node_id - 1),
             "data_directory": str(data / f"node{node_id}"),
         }
-        once = {"load": load} if load and node_id == 1 else {}  # one loader: three would load three times
+        once = {"load": load} if load and node_id == 1 else {}  # only one: three would load three times
         nodes.append(_plan_node(own | shared, asked, once, inherited, _find_config(configs, node_id)))
     return Plan(tuple(nodes), data, shared["secret_file"], inherited, tuple(ignored), called_from)
 
 
 def _data_directory(path: str) -> Path:
-    """Read TRIKV_DATA. Raises ConfigError if no directory can be there, in the words of a node's setting."""
+    """Read TRIKV_DATA. Raises ConfigError, in the words of a node's setting, if no directory can be there."""
     try:
         demand_directory(Path(parse_directory(path)))
     except ValueError as error:
@@ -149,11 +149,14 @@ def _data_directory(path: str) -> Path:
 
 
 def _refuse_tiny(max_volume: str | None) -> None:
-    """``256`` for ``256mb`` is an easy slip, and on old data it would change the cap of all."""
+    """Refuse a volume that is too small to be meant. Raises ConfigError.
+
+    ``256`` for ``256mb`` is an easy mistake, and with old data it would change the cap of a whole cluster.
+    """
     try:
         size = parse_bytes(max_volume or "0")
     except ValueError:
-        return  # said better where the setting is read
+        return  # the reader of the setting has a better error for it
     if 0 < size < VOLUME_BYTES_MIN:
         raise ConfigError(
             f"MAX_VOLUME: {max_volume} is {counted(size, 'byte')}, too few to store anything; "
@@ -191,9 +194,9 @@ def _plan_node(
     environment: Mapping[str, str],
     file: Path | None,
 ) -> PlannedNode:
-    """Plan one node.
+    """Plan one node. Raises ConfigError.
 
-    `fixed` holds whatever its file says, `asked` where an argument was given, `once` for this start only.
+    `fixed` overrides its file, `asked` does if the argument was given, `once` is for this start only.
     """
     name = f"node{fixed['node_id']}"
     given = {key: text for key, (text, _) in asked.items() if text is not None}
@@ -207,7 +210,7 @@ def _plan_node(
     needed = {
         key: text for key, text in {**fixed, **given}.items() if getattr(own, key) != getattr(config, key)
     }
-    # The cap is in the log once it was set; a restart must not undo a later CONFIG SET.
+    # Once the cap was set it is in the log. A restart by hand must not undo a later CONFIG SET.
     lasting = {key: text for key, text in needed.items() if key != "maxmemory"}
     start = {**needed, **{key: given[key] for key in given if key == "maxmemory"}, **once}
     words = ["serve", *(["--config", str(file)] if file else [])]
@@ -220,7 +223,7 @@ def _plan_node(
 
 
 def _check_argument(key: str, text: str, argument: str) -> None:
-    """Name the argument, not the flag it becomes, where it makes no sense."""
+    """Check an argument. Raises ConfigError that names it, not the flag that it becomes."""
     try:
         resolve(flags={key: text})
     except ConfigError as error:
@@ -232,9 +235,9 @@ def _as_flags(values: Mapping[str, str]) -> list[str]:
 
 
 def _for_a_person(words: list[str], environment: Mapping[str, str]) -> str:
-    """Write a command that works in any directory and with none of our environment."""
+    """A command that works in any directory and without our environment."""
     variables = [
-        # A password is not printed: the person's own shell has it, or else runs nothing and says so.
+        # A password is not printed. If the person's own shell does not have it, it runs nothing and says so.
         f'{setting.variable}="${{{setting.variable}:?set it to the password of this cluster}}"'
         if setting.about.secret
         else f"{setting.variable}={shlex.quote(environment[setting.variable])}"
@@ -246,11 +249,11 @@ def _for_a_person(words: list[str], environment: Mapping[str, str]) -> str:
 
 
 def program() -> list[str]:
-    """Give the ``trikv`` command of this environment, relative to the working directory if it lies below."""
+    """The ``trikv`` command of this environment, relative to the working directory if it is below that."""
     script = Path(sys.executable).with_name("trikv")
     if not script.is_file():
         return [sys.executable, "-m", "trikv"]
-    usual = Path(".venv", "bin", "trikv")  # a link to where the environment is (`tools/make_venv.py`)
+    usual = Path(".venv", "bin", "trikv")  # a link to the environment's real place (`tools/make_venv.py`)
     if usual.is_file() and usual.samefile(script):
         return [str(usual)]
     return [str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)]

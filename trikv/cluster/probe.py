@@ -12,13 +12,13 @@ from trikv.cluster.watch import Status
 from trikv.system_text import to_bytes
 
 PATIENCE_S: Final = 1.0
-"""A node that is silent for longer is not answering; the watcher goes on with the others."""
+"""A node that is silent for longer counts as not answering, so that it does not hold up the others."""
 _REPLY_BYTES_MAX: Final = 1 << 20
-"""INFO is some kilobytes; whatever sends more is no node of ours."""
+"""INFO is some kilobytes. A server that sends more is no node of ours."""
 
 
 class Probe:
-    """One node's client port; the connection is kept between questions."""
+    """Asks one node by its client port. The connection is kept between questions."""
 
     def __init__(self, host: str, port: int, password: str = "") -> None:
         self._address = Address(host, port)
@@ -32,7 +32,9 @@ class Probe:
                 return await self._ask()
             except (OSError, Refused):
                 pass
-        await self.aclose()  # what was asked may still be answered: the next question needs a new connection
+        await (
+            self.aclose()
+        )  # the question may still be answered: a later answer must not be taken for the next
         return None
 
     async def aclose(self) -> None:

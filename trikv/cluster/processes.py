@@ -1,4 +1,4 @@
-"""Nodes as processes: a session of their own, a log file, an end that is noticed."""
+"""Nodes as processes: each with a session and a log file of its own, and an end that is noticed."""
 
 import errno
 import os
@@ -22,9 +22,9 @@ _LAST_WORDS_BYTES: Final = 4096
 
 
 def taken_port(ports: Iterable[tuple[int, str]]) -> str | None:
-    """Name the first of `ports` that something listens on; None where all are free."""
+    """Name the first of `ports` that something listens on; None if all are free."""
     for port, purpose in ports:
-        with socket.socket() as probe:  # as the nodes will: past connections in TIME_WAIT are no obstacle
+        with socket.socket() as probe:  # with the nodes' option: past connections in TIME_WAIT do not count
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
@@ -36,7 +36,7 @@ def taken_port(ports: Iterable[tuple[int, str]]) -> str | None:
 
 
 class NodeProcess:
-    """One started node."""
+    """A node that runs as a process of ours, or has ended."""
 
     def __init__(self, node: PlannedNode, process: trio.Process) -> None:
         self.node = node
@@ -44,29 +44,29 @@ class NodeProcess:
 
     @classmethod
     async def start(cls, node: PlannedNode, plan: Plan) -> "NodeProcess":
-        """Start it. Raises OSError where its directory or log cannot be written, or it cannot be started."""
+        """Start it. Raises OSError if it cannot be started, or its directory or log cannot be written."""
         log_file = node.log_file
         durable.make_directory(log_file.parent)
         bound_log(log_file)
         with open_log(log_file) as log:
             process = await trio.lowlevel.open_process(
                 [*program(), *node.command, "--supervised"],
-                stdin=subprocess.PIPE,  # the node stops when this ends, which it does however we end
+                stdin=subprocess.PIPE,  # the node stops when this ends; it ends with us, even by kill -9
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # see the package docstring: Ctrl-C must reach it once
+                start_new_session=True,  # so that the terminal's Ctrl-C does not reach it beside our SIGTERM
                 env=dict(plan.environment),
             )
         return cls(node, process)
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Its process id; another process may have it after the end was noticed."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """True until its end was noticed."""
+        """Whether it runs, as far as noticed: `wait` notices its end."""
         return self._process.returncode is None
 
     async def wait(self) -> int:
@@ -77,24 +77,23 @@ class NodeProcess:
         return exit_code
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the node; nothing where it has ended."""
+        """Send a signal to the node; does nothing if it has ended."""
         if self.running:
             self._process.send_signal(number)
 
     def last_words(self) -> str:
-        """Give the last line of its log, empty where there is none."""
+        """The last line of its log that is not blank; empty if there is none."""
         return last_line(self.node.log_file)
 
     def end_of_log(self) -> str:
-        """Give the last whole lines of its log, empty where there are none."""
+        """The last whole lines of its log, a few KiB; empty if there are none."""
         return end_of(self.node.log_file).rpartition("\n")[0]
 
 
 def open_log(file: Path) -> IO[bytes]:
-    """Open a node's log for appending. Raises OSError, also if it is a pipe that nobody reads.
-
-    To open such a pipe would wait for a reader, and nothing here would run meanwhile, not even Ctrl-C.
-    """
+    """Open a node's log for appending. Raises OSError, also if it is a pipe that nobody reads."""
+    # Non-blocking, because opening such a pipe would wait for a reader, and nothing would run meanwhile, not
+    # even Ctrl-C.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     try:
         descriptor = os.open(file, flags | os.O_NONBLOCK, 0o600)
@@ -109,15 +108,16 @@ def open_log(file: Path) -> IO[bytes]:
 def bound_log(file: Path) -> None:
     """Move what a log holds to ``node.log.1`` if it is long; its writer goes on. Raises OSError.
 
-    It is copied and cut, not renamed: the node holds the open file, and would go on writing to the old one.
-    It appends, so it goes on at the new end. A line that comes between the copy and the cut is lost. The
-    older log is replaced once the copy is whole: a full disk costs neither. A pipe or a device has no length.
+    A line that comes between the copy and the cut is lost.
     """
-    if not file.is_file():
+    if not file.is_file():  # a pipe or a device has no length
         return
     with file.open("r+b") as log:
         if os.fstat(log.fileno()).st_size <= LOG_BYTES_MAX:
             return
+        # Copied and cut, not renamed: the node holds the open file, and would go on writing to the old one.
+        # It appends, so it goes on at the new end. The older log is replaced once the copy is whole: a full
+        # disk costs neither.
         copied = file.with_name("node.log.1.tmp")
         try:
             copied.touch(mode=0o600)
@@ -131,13 +131,13 @@ def bound_log(file: Path) -> None:
 
 
 def last_line(file: Path) -> str:
-    """Give the last line of a text file that is not blank; empty where it has none or is absent."""
+    """The last line of a text file that is not blank; empty if it has none or is absent."""
     lines = end_of(file).strip().splitlines()
     return lines[-1] if lines else ""
 
 
 def end_of(file: Path) -> str:
-    """Give the last few KiB of a text file; empty if it is absent, or a device or pipe: those never end."""
+    """The last few KiB of a text file; empty if it is absent, or a device or pipe, which never end."""
     try:
         if not file.is_file():
             return ""

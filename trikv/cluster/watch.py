@@ -1,4 +1,4 @@
-"""What is worth telling the person who watches a cluster. Pure: facts and times in, lines out."""
+"""What to tell the person who watches a cluster. Pure: facts and times in, lines out."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,27 +12,27 @@ _SIGNAL_NAMES: Final = {-9: "killed by SIGKILL", -15: "ended by SIGTERM", -11: "
 
 
 _WRITING: Final = re.compile(r"^.* writing +file=(\S+) keys=(\d+) of=(\d+) bytes=(\d+)$", re.MULTILINE)
-"""A node's own words, about once a second, while it stops and writes (docs/OPERATION.md)."""
+"""The line that a node logs about once a second while it stops and writes (docs/OPERATION.md)."""
 SILENT_S: Final = 5.0
-"""Without an answer for so long a node counts as down that was started by hand, and is no process of ours."""
+"""A node that was started by hand, and so is no process of ours, counts as down after this silence."""
 SHOW_S: Final = 5.0
-"""How often the person is told how far a node is; a dump of gigabytes takes minutes."""
+"""How often the person is told how far a node is. A dump of gigabytes takes minutes."""
 
 
 @attrs.frozen
 class Status:
-    """What a node says of itself in INFO."""
+    """The fields of a node's INFO that the supervisor needs."""
 
     role: str
-    """leader, follower or candidate."""
+    """``leader``, ``follower`` or ``candidate``."""
     term: int
     leader_id: int
-    """0: it knows of none."""
+    """The node that it takes for the leader; 0 if it knows of none."""
     pid: int
 
     @classmethod
     def parse(cls, info: str) -> "Status | None":
-        """Read INFO's text; None where the fields are not there."""
+        """Read INFO's text; None if the fields are not there."""
         fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
         try:
             return cls(
@@ -46,34 +46,34 @@ class Status:
 
 
 class Watch:
-    """Follows the nodes' words and deaths; every method gives the lines that are news.
+    """Follows what nodes say and how they end; every method returns the lines to print.
 
     Times are seconds on one clock that never goes back.
     """
 
     def __init__(self, restarts: Mapping[str, str], *, started_s: float) -> None:
-        """`restarts`: for each node, by name, the command that starts it again."""
+        """`restarts` has, by the node's name, the command that starts it again."""
         self._restarts = dict(restarts)
         self._dead: set[str] = set()
         self.by_hand: dict[str, int] = {}
-        """The pids of nodes that came back without us: nobody else stops them."""
+        """The pids of nodes that a person has started again: the supervisor does not stop them."""
         self._heard_s: dict[str, float] = {}
-        """When those answered last."""
+        """When each of those answered last."""
         self._leader: str | None = None
         self._term = 0
         self._leaderless_since_s: float | None = started_s
 
     @property
     def leader(self) -> str | None:
-        """The name of the node that leads, None while none is known to."""
+        """The name of the node that leads; None while none is known to lead."""
         return self._leader
 
     def saw(self, statuses: Mapping[str, Status], now_s: float) -> list[str]:
-        """Take one round of answers; a node that did not answer is not in it."""
+        """Take one round of answers, without the nodes that did not answer; the lines to print."""
         lines = self._hear(statuses, now_s)
         leader = _leader_of(statuses)
         if leader is None:
-            # One missed answer is no lost leader; a leader that answers as something else is.
+            # A leader that misses one answer is not lost. One that answers in another role is.
             if self._leader is not None and self._leader in statuses:
                 self._lost(now_s)
             return lines
@@ -87,7 +87,7 @@ class Watch:
         return lines
 
     def died(self, name: str, exit_code: int, now_s: float, last_words: str = "") -> list[str]:
-        """Take the end of a node; `last_words`: the last line of its log."""
+        """Take the end of a node, with the last line of its log; the lines to print."""
         if exit_code == 0:
             return self._down(name, f"{name} stopped", now_s)
         how = _SIGNAL_NAMES.get(exit_code, f"exit code {exit_code}")
@@ -95,7 +95,7 @@ class Watch:
         return self._down(name, f"{name} died ({how}){said}", now_s)
 
     def _hear(self, statuses: Mapping[str, Status], now_s: float) -> list[str]:
-        """Notice nodes that were started by hand, and those of them that are gone again."""
+        """Notice nodes that were started by hand, and those of them that are silent again."""
         lines = []
         for name in sorted(self._dead & set(statuses)):
             self._dead.discard(name)
@@ -109,7 +109,7 @@ class Watch:
         return lines
 
     def _down(self, name: str, what: str, now_s: float) -> list[str]:
-        """`name` is down, as `what` says: what to do."""
+        """Note that `name` is down; the lines that say so (`what`), and what to do."""
         self._dead.add(name)
         if name == self._leader:
             self._lost(now_s)
@@ -127,14 +127,14 @@ class Watch:
 
 
 class Departure:
-    """A node that was asked to stop: what is news of it, and how long it may still take.
+    """A node that was asked to stop: what to print of it, and how long it may still take.
 
-    It may take `patience_s` from its last sign of progress, which is a new line of its log that says how far
-    its dump is. Times are seconds on one clock that never goes back.
+    It may take `patience_s` from its last sign of progress: a new line in its log that says how far its dump
+    is. Times are seconds on one clock that never goes back.
     """
 
     def __init__(self, name: str, log: str, patience_s: float, now_s: float) -> None:
-        """`log`: the end of its log as it is now; what it says of an earlier stop is no news."""
+        """`log` is the present end of its log: lines of an earlier stop must not count as progress."""
         self._name = name
         self._patience_s = patience_s
         known = _last_match(log)
@@ -144,7 +144,7 @@ class Departure:
         self._in_haste = False
 
     def saw(self, log: str, now_s: float) -> list[str]:
-        """Take the end of its log; the lines that are news."""
+        """Take the present end of its log; the lines to print."""
         match = _last_match(log)
         if match is None or match[0] == self._last:
             return []
@@ -160,12 +160,12 @@ class Departure:
         return [f"{self._name} is writing {file}: {percent} % of {whole}, {int(size) / 1e6:,.0f} MB"]
 
     def hurry(self, patience_s: float, now_s: float) -> None:
-        """It was asked to end at once: progress counts no more."""
+        """It was asked to end at once: it has `patience_s` from now, whatever progress it makes."""
         self._in_haste = True
         self._due_s = now_s + patience_s
 
     def is_overdue(self, now_s: float) -> bool:
-        """True if it has stood still for too long."""
+        """Whether its time is over without progress."""
         return now_s >= self._due_s
 
 
@@ -175,13 +175,13 @@ def _last_match(log: str) -> re.Match[str] | None:
 
 
 def _leader_of(statuses: Mapping[str, Status]) -> str | None:
-    """The leader of the highest term among the answers."""
+    """The leader of the highest term among the answers: an old leader may not know yet that it is none."""
     leaders = [(status.term, name) for name, status in statuses.items() if status.role == "leader"]
     return max(leaders)[1] if leaders else None
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Align columns with two spaces between."""
+    """Rows as lines, with aligned columns and two spaces between them."""
     listed = list(rows)
     widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
     return [

@@ -19,6 +19,8 @@ caller          what a command of this node may look at and change
 connections     every client of this node: limits, idle times, CLIENT LIST
 inputs          one total of what all clients make this node hold
 statistics      where the counts are, and what becomes of them
+figures         the records in which the parts of a node tell of themselves
+info/           INFO's text, made of those records
 seam            what a conversation may ask of the node
 commands/       what a node answers by itself, one module a family
 ==============  =============================================================================

@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol
 
 import attrs
 
+from trikv.front.figures import ConnectionStatistics
 from trikv.front.inputs import SMALL_BYTES, InputTotal, bytes_max
 from trikv.front.seam import RuntimeSettings
 from trikv.machine.replies import CommandError
@@ -284,11 +285,6 @@ class Connections:
         """What all clients together may make this node hold of their requests."""
         return bytes_max(self.settings.input_bytes_max, self._cap())
 
-    def output_bytes(self) -> int:
-        """What clients have not taken of their replies."""
-        controls = [one.control for one in self._live.values()]
-        return sum(control.unsent_bytes() for control in controls if control is not None)
-
     def admits_input(self, size: int) -> bool:
         """Whether requests of `size` bytes may be handed to the node."""
         return self.input.has_room(size, self.input_bytes_max())
@@ -390,44 +386,36 @@ class Connections:
         """The live connection with this CLIENT ID."""
         return self._live.get(number)
 
-    def buffer_bytes(self) -> int:
-        """What waits in memory for all clients, input and output."""
-        controls = [one.control for one in self._live.values() if one.control is not None]
-        return sum(control.buffered_bytes() + control.unsent_bytes() for control in controls)
-
-    def info(self) -> list[tuple[str, object]]:
-        """The fields of INFO's ``clients`` section."""
-        input_most = output_most = output_total = watching = typed = 0
-        for connection in self._live.values():  # all in one go, as `trikv.front.dispatch` reckons
+    def statistics(self) -> ConnectionStatistics:
+        """For INFO and MEMSTATS."""
+        input_bytes = input_longest = output_bytes = output_longest = watching = typed = 0
+        # One walk over all connections, without a pause: `trikv.front.dispatch` reckons what it costs.
+        for connection in self._live.values():
             control = connection.control
             if control is None:
                 continue
-            input_most = max(input_most, control.buffered_bytes())
+            buffered_bytes = control.buffered_bytes()
+            if buffered_bytes:
+                input_longest = max(input_longest, buffered_bytes)
+                input_bytes += buffered_bytes
             unsent_bytes = control.unsent_bytes()
             if unsent_bytes:
-                output_most = max(output_most, unsent_bytes)
-                output_total += unsent_bytes
+                output_longest = max(output_longest, unsent_bytes)
+                output_bytes += unsent_bytes
             watching += control.is_watching()
             typed += control.typed() is True
-        return [
-            ("connected_clients", len(self._live)),
-            ("cluster_connections", 0),
-            ("maxclients", self.settings.maxclients),
-            ("client_recent_max_input_buffer", input_most),
-            ("client_recent_max_output_buffer", output_most),
-            ("blocked_clients", 0),
-            ("tracking_clients", 0),
-            ("pubsub_clients", 0),
-            ("watching_clients", watching),
-            ("clients_in_timeout_table", 0),
-            ("total_blocking_keys", 0),
-            ("submissions_in_flight", self._in_flight),
-            ("typed_clients", typed),
-            ("input_bytes", self.input.total),
-            ("input_bytes_in_flight", self.input.in_flight),
-            ("input_bytes_max", self.input_bytes_max()),
-            ("output_bytes", output_total),
-        ]
+        return ConnectionStatistics(
+            live=len(self._live),
+            in_flight=self._in_flight,
+            watching=watching,
+            typed=typed,
+            input_longest=input_longest,
+            output_longest=output_longest,
+            input=self.input.statistics(),
+            input_bytes_max=self.input_bytes_max(),
+            output_bytes=output_bytes,
+            buffer_bytes=input_bytes + output_bytes,
+        )
 
 
 def _unsent(connection: Connection) -> int:

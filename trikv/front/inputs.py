@@ -10,6 +10,7 @@ bookkeeping, and go on being served however much others have sent. Pure.
 
 from typing import Final
 
+from trikv.front.figures import InputStatistics
 from trikv.machine.replies import CommandError
 
 SMALL_BYTES: Final = 4096
@@ -59,6 +60,10 @@ class InputTotal:
     def total(self) -> int:
         """All that is counted."""
         return self._waiting_total + self.in_flight
+
+    def statistics(self) -> InputStatistics:
+        """For INFO and MEMSTATS."""
+        return InputStatistics(total=self.total, in_flight=self.in_flight)
 
     def note(self, number: int, waiting_bytes: int) -> None:
         """Connection `number` now holds so much that waits for its client."""

@@ -23,6 +23,7 @@ from trikv.front.decisions import (
     Send,
 )
 from trikv.front.dispatch import ARGUMENTS_MAX, TOO_MANY_ARGUMENTS, Route, Routes
+from trikv.front.info.sections import banner
 from trikv.front.inputs import DISCARDED
 from trikv.front.slots import PLAIN_STEP, Args, Comment, Known, Local, Raw, Step
 from trikv.front.transaction import NOT_INSIDE, TOO_MUCH_COPIED, TOO_MUCH_LOCAL
@@ -357,7 +358,8 @@ class Intake:
                 self._wire.send(event.data)
             case EmptyLine():
                 turn.cost_us += QUICK_US
-                turn.add(Comment(f"# trikv {self.caller.service.banner()}; type help\r\n".encode()))
+                who = banner(self.caller.service.figures)
+                turn.add(Comment(f"# trikv {who}; type help\r\n".encode()))
             case Interrupted():
                 pass  # the wire has dropped the line that was being typed
             case EndOfInput():

@@ -4,12 +4,13 @@ A `Work` goes in once and comes back once: by `answered` or `failed`, or as what
 else flows back. All calls are synchronous and return at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 import attrs
 import msgspec
 
+from trikv.front.figures import NodeFigures
 from trikv.front.statistics import Statistics
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
@@ -88,32 +89,6 @@ class Operation:
     """Set when the client is gone or sends no more: what need not go on for its own sake ends and answers."""
 
 
-@attrs.frozen
-class MemoryStats:
-    """What MEMSTATS and INFO memory show; all in bytes but `keys`."""
-
-    used: int
-    cap: int
-    """0: no cap."""
-    keys: int
-    resident: int
-    log: int
-    """Log entries held in memory."""
-    buffers: int
-    """Proposals, and what waits for the other nodes."""
-
-
-@attrs.frozen
-class Leadership:
-    """Where this node stands in its cluster, for HELLO and ROLE."""
-
-    leads: bool
-    """True where this node is the leader as far as it knows."""
-    leader_id: int | None
-    """The leader it follows (itself where it leads); None while it knows none."""
-    applied_index: int
-
-
 @attrs.define
 class RuntimeSettings:
     """Settings of this node that CONFIG SET may change while it runs."""
@@ -138,7 +113,8 @@ class Service(Protocol):
 
     settings: RuntimeSettings
     statistics: Statistics
-    node_id: int
+    figures: NodeFigures
+    """What its parts say of themselves, for INFO, MEMSTATS, HELLO, ROLE and LASTSAVE."""
 
     def submit(self, work: Work) -> list[Reply] | None:
         """Take `work`; it will be answered or failed, never within this call.
@@ -151,21 +127,6 @@ class Service(Protocol):
 
     def write_token(self) -> object:
         """A token for WAIT: it stands for the write that is being answered just now."""
-
-    def leadership(self) -> Leadership:
-        """Leader or not: what HELLO and ROLE call master and replica (slave)."""
-
-    def banner(self) -> str:
-        """``node2, follower of node1``: what an empty line is answered with."""
-
-    def info(self, sections: Sequence[str]) -> str:
-        """The text of INFO for these sections (lower case; empty: the default ones), lines end in CRLF."""
-
-    def memory_stats(self) -> MemoryStats:
-        """Figures for MEMSTATS and INFO."""
-
-    def log_time_ms(self) -> int:
-        """The best known log time, for TIME."""
 
     def boot_ms(self) -> int:
         """For idle times."""
@@ -181,6 +142,3 @@ class Service(Protocol):
 
     def next_connection_id(self) -> int:
         """CLIENT ID: counts up from 1."""
-
-    def last_save_s(self) -> int:
-        """LASTSAVE: when the state of the newest snapshot was saved, Unix seconds; before one, the start."""

@@ -1,9 +1,9 @@
-"""glibc's allocator: what was freed goes back to the system.
+"""glibc's allocator: freed memory goes back to the system.
 
-By itself glibc raises the size from which it asks the system for each allocation, up to 32 MiB, as soon as
-one of that size is freed. All that is smaller then comes from one heap, which shrinks only from its end. A
-burst of large values left a node with 250 MB more than it had in use. With a fixed size each large piece is
-given back when it is freed.
+If nobody sets it, glibc raises the size from which an allocation is a mapping of its own, up to 32 MiB, as
+soon as an allocation of that size is freed. Smaller ones then come from one heap, which shrinks only from its
+end. A burst of large values left a node with 250 MB more than it had in use. With a fixed size each large
+piece is given back when it is freed.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ TRIM_BYTES: Final = 4 << 20
 
 
 def give_back_freed_memory() -> bool:
-    """Set this for the process. False if the C library has no such settings; then nothing is changed."""
+    """Fix the sizes above for this process. False if the C library has no such settings or refuses one."""
     mallopt = getattr(_LIBRARY, "mallopt", None)
     if mallopt is None:
         return False
@@ -36,10 +36,9 @@ def give_back_freed_memory() -> bool:
 
 
 def load_what_ends_threads() -> bool:
-    """Load now what glibc loads when Python's end ends threads; False if there is no such library.
-
-    It aborts the process if it cannot: a node that ended for want of address space had no exit code then.
-    """
+    """Load now the library that glibc loads when Python's exit ends threads; False if there is none."""
+    # glibc aborts the process if it cannot load it: a node that ended because it lacked address space had no
+    # exit code then.
     try:
         ctypes.CDLL("libgcc_s.so.1")
     except OSError:
@@ -50,10 +49,9 @@ def load_what_ends_threads() -> bool:
 def trim() -> bool:
     """Give back free pages from inside the heap; False if that cannot be done.
 
-    It takes some tens of milliseconds for a few hundred megabytes, in which nothing else allocates.
-
-    What is smaller than `MAPPED_BYTES_MIN` lies in the heap. After thousands of half-sent requests of some
-    kilobytes most of that was free, and stayed with the process because of the few objects between.
+    It takes some tens of milliseconds for a few hundred megabytes, in which nothing else allocates. Pieces
+    smaller than `MAPPED_BYTES_MIN` are in the heap. After thousands of half-sent requests of some kilobytes
+    most of the heap was free, and stayed with the process because of the few objects between.
     """
     malloc_trim = getattr(_LIBRARY, "malloc_trim", None)
     return malloc_trim is not None and malloc_trim(0) == 1

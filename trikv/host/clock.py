@@ -8,25 +8,25 @@ from pathlib import Path
 
 from trikv.host.seam import Descriptors, System, Usage
 
-# CLOCK_BOOTTIME counts the time a machine was suspended, as leases need (PROTOCOL 13). Where a platform
-# lacks it, its monotonic clock stands in.
+# CLOCK_BOOTTIME counts the time in which a machine was suspended; leases need that (PROTOCOL 13). A platform
+# without it gets its monotonic clock.
 _BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class RealClock:
-    """`trikv.host.seam.Clock`."""
+    """The operating system's clocks: `trikv.host.seam.Clock`."""
 
     def boot_ms(self) -> int:
-        """Milliseconds since boot."""
+        """Milliseconds since boot, time of suspension included."""
         return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
 
     def boot_us(self) -> int:
-        """Microseconds since boot."""
+        """Microseconds since boot, time of suspension included."""
         return time.clock_gettime_ns(_BOOT_CLOCK) // 1000
 
     def wall_ms(self) -> int:
-        """Milliseconds since 1970."""
+        """Milliseconds since 1970; may jump when the clock is set."""
         return time.time_ns() // 1_000_000
 
 
@@ -34,16 +34,16 @@ class RealEntropy:
     """`trikv.host.seam.Entropy`, from the operating system."""
 
     def bytes(self, count: int) -> bytes:
-        """Fit for secrets."""
+        """`count` bytes that nobody can predict: fit for secrets and disk ids."""
         return secrets.token_bytes(count)
 
     def below(self, limit: int) -> int:
-        """Uniform."""
+        """A uniform integer in [0, limit)."""
         return secrets.randbelow(limit)
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process; 0 where there is no ``/proc``."""
+    """Resident memory of this process; 0 if there is no ``/proc``."""
     try:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE_BYTES
     except OSError:
@@ -51,7 +51,7 @@ def resident_bytes() -> int:
 
 
 def descriptors() -> Descriptors:
-    """Of this process: the limit (``ulimit -n``), and how many are open."""
+    """The process's limit (``ulimit -n``), and how many are open; 0 if the system does not list them."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = None if limit == resource.RLIM_INFINITY else limit
     try:
@@ -62,9 +62,9 @@ def descriptors() -> Descriptors:
 
 
 def usage() -> Usage:
-    """Processor time, and the most memory that was ever resident."""
+    """Processor time so far, and the most memory that was ever resident. Call it in the main thread."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Linux alone counts a thread. A node asks from its main thread.
+    # Only Linux counts a single thread. Elsewhere the whole process stands for it.
     main = resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF))
     return Usage(
         own.ru_utime,
@@ -78,7 +78,8 @@ def usage() -> Usage:
 
 
 def _resident_peak_bytes() -> int:
-    """Not ``ru_maxrss``, which a process inherits from whoever started it."""
+    """The peak of resident memory, from ``/proc``; 0 if unknown."""
+    # Not ``ru_maxrss``, which a process inherits from the one that started it.
     try:
         status = Path("/proc/self/status").read_bytes()
     except OSError:
@@ -88,7 +89,7 @@ def _resident_peak_bytes() -> int:
 
 
 def system() -> System:
-    """The machine."""
+    """Kernel, release and processor of this machine, and its memory in bytes (0 if unknown)."""
     names = os.uname()
     memory_bytes = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES if "SC_PHYS_PAGES" in os.sysconf_names else 0
     return System(f"{names.sysname} {names.release} {names.machine}", memory_bytes)

@@ -1,14 +1,14 @@
 """The data directory on a real file system: `trikv.storage.disk.Disk`.
 
-Each open file has a thread of its own (`trikv.host.worker`), so that zeroing a segment or writing a
-snapshot never stands in front of the write-ahead log's sync. Operations on names are rare and share one more
-thread. Removals have another: to unlink gigabytes takes a file system its time, and the log's next segment
-must get its name meanwhile. No operation is ever abandoned by cancellation: when an await returns, the disk
-is quiet.
+Each open file has a thread of its own (`trikv.host.worker`), so that the write-ahead log's sync never waits
+behind the zeroing of a segment or the writing of a snapshot. Operations on names are rare and share one more
+thread. Removals have another: a file system needs time to unlink gigabytes, and the log's next segment must
+get its name meanwhile. No operation is ever abandoned by cancellation: when an await returns, the disk is
+quiet.
 
 Descriptors, threads and watches may run out. So all that a file will ever need is taken when it is created or
-opened, its directory's descriptor included, which stays open from then on: no write, sync, rename or removal
-can fail for want of one when something depends on it already.
+opened. Its directory's descriptor is among that, and stays open from then on. No write, sync, rename or
+removal can fail because one is lacking when something depends on it already.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ LOCK_NAME = "lock"
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 
-_fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
+_fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 
 
 class DataDirectoryBusy(OSError):  # noqa: N818 - a state of the world, told to the operator
@@ -44,7 +44,7 @@ class RealFile:
     """An open file: `trikv.storage.disk.DiskFile`."""
 
     def __init__(self, fd: int, path: str, worker: Worker) -> None:
-        """`worker`: started, and the file's own from now on."""
+        """`worker` is started, and belongs to the file from now on."""
         self._fd = fd
         self._path = path
         self._worker = worker
@@ -52,29 +52,29 @@ class RealFile:
         self._closed = False
 
     async def write(self, offset: int, data: bytes) -> None:
-        """All of `data`, however the kernel cuts it."""
+        """Write all of `data`, in several calls if the kernel takes only parts."""
         await self._call(_write, offset, data)
 
     async def write_and_sync(self, offset: int, data: bytes) -> None:
-        """Both in one hop."""
+        """Write and sync in one trip to the thread: a trip costs as much as a small sync."""
         await self._call(_write_and_sync, offset, data)
 
     async def sync(self) -> None:
-        """``fdatasync``: the data, and the length where it changed."""
+        """``fdatasync``: the data, and the file's length if it changed."""
         await self._call(_fdatasync)
 
     async def read(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes."""
+        """Read up to `size` bytes; fewer only at the end of the file."""
         return await self._call(_read, offset, size)
 
     def size(self) -> int:
-        """Length in bytes."""
+        """Length of the file in bytes, by ``fstat``; it does not wait for the thread."""
         if self._closed:
             raise self._bad()
         return os.fstat(self._fd).st_size
 
     def close(self) -> None:
-        """Close; the descriptor outlives an operation that is still running."""
+        """Close the file. A descriptor that an operation still uses is closed when that has ended."""
         if self._closed:
             return
         self._closed = True
@@ -90,7 +90,7 @@ class RealFile:
             return await self._worker.run(function, self._fd, *args)
         finally:
             self._running = False
-            if self._closed:  # meanwhile
+            if self._closed:  # while the operation ran: `close` has left the descriptor to us
                 os.close(self._fd)
 
     def _bad(self) -> OSError:
@@ -98,31 +98,34 @@ class RealFile:
 
 
 class _Directories:
-    """Directories that are kept open, to be synced: the handful a node has. Used in one thread only."""
+    """Directories that are kept open, to be synced: the few that a node has.
+
+    Used only in the thread for names, so there is no lock.
+    """
 
     def __init__(self) -> None:
         self._open: dict[Path, int] = {}
 
     def hold(self, path: Path) -> int:
-        """The descriptor of the directory that bears this name now. OSError where there is none."""
+        """The descriptor of the directory that has this name now. Raises OSError if there is none."""
         fd = self._open.get(path)
         if fd is not None:
             if os.path.samestat(path.stat(), os.fstat(fd)):
                 return fd
-            os.close(self._open.pop(path))  # somebody has put another in its place
+            os.close(self._open.pop(path))  # somebody has put another directory in its place
         fd = self._open[path] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return fd
 
     def held(self, path: Path) -> int | None:
-        """The descriptor of the directory that bore this name when it was held last; None if it never was."""
+        """The descriptor of the directory that had this name when it was last held; None if it never was."""
         return self._open.get(path)
 
     def sync(self, path: Path) -> None:
-        """``fsync`` on the directory itself."""
+        """``fsync`` the directory, so that new names in it survive a power cut."""
         os.fsync(self.hold(path))
 
     def close(self) -> None:
-        """Close them all."""
+        """Close all that are open. `hold` would open them again."""
         while self._open:
             os.close(self._open.popitem()[1])
 
@@ -131,10 +134,10 @@ class RealDisk:
     """A locked data directory: `trikv.storage.disk.Disk`."""
 
     def __init__(self, directory: str) -> None:
-        """Make the directory if needed and lock it. `DataDirectoryBusy` if another process holds it."""
+        """Make the directory if needed and lock it. Raises DataDirectoryBusy if another process holds it."""
         self._root = Path(directory)
         _make_directory(self._root)
-        _sync_parent(self._root)  # also where an earlier life made it and was killed before it could
+        _sync_parent(self._root)  # even if it was there: an earlier life may have been killed before the sync
         self._lock_fd = os.open(self._root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,7 +151,7 @@ class RealDisk:
         self._removals_lock = trio.Lock()
 
     def close(self) -> None:
-        """Give the directory to the next process. Open files are the owner's to close, before."""
+        """Unlock the directory for the next process. The owner closes open files before. Harmless twice."""
         if self._lock_fd >= 0:
             self._names_worker.close()
             if self._removals_worker is not None:
@@ -158,46 +161,46 @@ class RealDisk:
             self._lock_fd = -1
 
     async def create(self, path: str) -> RealFile:
-        """A new file; its directory can be synced and it can be removed from now on, whatever runs out."""
+        """A new file. From now on it can be removed, and its directory synced, whatever runs out."""
         await self._on_names(self._directories.hold, self._at(path).parent)
         async with self._removals_lock:
             await self._removals()
         return await self._open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
     async def open(self, path: str) -> RealFile:
-        """An existing file."""
+        """Open a file that is there, for reading and writing. Raises FileNotFoundError if it is not."""
         return await self._open_file(path, os.O_RDWR)
 
     async def make_directory(self, path: str) -> None:
-        """The directory and its parents, for the owner only; the one it is in can be synced from now on."""
+        """Make the directory and its parents, for the owner only. From now on its parent can be synced."""
         await self._on_names(_make_directory, self._at(path))
         await self._on_names(self._directories.hold, self._at(path).parent)
 
     async def names(self, path: str) -> list[str]:
-        """Sorted names, without the lock."""
+        """The names in a directory, sorted; the lock file's is left out."""
         found = await self._on_names(_names, self._at(path))
         return [name for name in found if path or name != LOCK_NAME]
 
     async def exists(self, path: str) -> bool:
-        """A file or a directory."""
+        """Whether there is a file or directory at `path`; a link that leads nowhere is none."""
         return await self._on_names(self._at(path).exists)
 
     async def rename(self, old: str, new: str) -> None:
-        """Atomic."""
+        """Rename a file, atomically replacing `new` if it is there. Durable after `sync_directory`."""
         await self._on_names(os.replace, self._at(old), self._at(new))
 
     async def remove(self, path: str) -> None:
-        """Remove a file."""
+        """Remove a file, in the thread for removals. Durable after `sync_directory`."""
         async with self._removals_lock:
             worker = await self._removals()
             await worker.run(os.unlink, self._at(path))
 
     async def sync_directory(self, path: str) -> None:
-        """``fsync`` on the directory itself."""
+        """``fsync`` the directory, in the thread for names."""
         await self._on_names(self._directories.sync, self._at(path))
 
     async def is_in_place(self, path: str) -> bool:
-        """Of the directories that were held open; True also while nobody can tell."""
+        """Whether `path` is still the directory that was held open; True also while nobody can tell."""
         return await self._on_names(self._is_in_place, self._at(path))
 
     def _is_in_place(self, path: Path) -> bool:
@@ -207,11 +210,12 @@ class RealDisk:
             return is_ours and (held is None or os.path.samestat(path.stat(), os.fstat(held)))
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:
+        except OSError:  # nobody can tell, and a healthy node must not end for that
             return True
 
     async def _open_file(self, path: str, flags: int) -> RealFile:
-        """The thread first: a file that was created always has one."""
+        """Open a file with a thread of its own. Raises OSError."""
+        # The thread first: a file that could be created but has no thread would be left behind.
         worker = Worker(f"disk {path}")
         await worker.start()
         try:
@@ -222,12 +226,12 @@ class RealDisk:
         return RealFile(fd, path, worker)
 
     async def _on_names(self, function: Callable[..., T], *args: object) -> T:
-        """Run it in the one thread for names, in turn."""
+        """Run `function` in the one thread for names, one call at a time."""
         async with self._names_lock:
             return await self._names_worker.run(function, *args)
 
     async def _removals(self) -> Worker:
-        """The thread for removals. If it cannot be started, nothing is left behind; the next call tries."""
+        """The thread for removals. If it cannot be started, nothing is left; the next call tries again."""
         if self._removals_worker is None:
             worker = Worker(f"removals in {self._root}")
             await worker.start()
@@ -242,7 +246,7 @@ class RealDisk:
 
 
 def _write(fd: int, offset: int, data: bytes) -> None:
-    """``pwrite`` may take a part (a signal, a full disk): go on until the rest raises or is written."""
+    """Write all of `data`. ``pwrite`` may take only a part (a signal, a full disk), so the rest is tried."""
     written = os.pwrite(fd, data, offset)
     if written < len(data):
         rest = memoryview(data)
@@ -265,7 +269,8 @@ def _read(fd: int, offset: int, size: int) -> bytes:
 
 
 def _make_directory(path: Path) -> None:
-    """`Path.mkdir(parents=True)` gives the mode to the last part only. What is made is durable."""
+    """Make a directory and its parents, each with our mode and durable. Raises NotADirectoryError."""
+    # Not `Path.mkdir(parents=True)`, which gives the mode to the last part only.
     if not path.is_dir():
         if path.parent != path:
             _make_directory(path.parent)
@@ -277,8 +282,8 @@ def _make_directory(path: Path) -> None:
 
 
 def _sync_parent(path: Path) -> None:
-    """Make the name of a directory durable: without it a power cut takes all that is synced below."""
-    with contextlib.suppress(PermissionError):  # a parent that we may write in, and not read
+    """Make the name of a directory durable: without it a power cut takes all that is synced below it."""
+    with contextlib.suppress(PermissionError):  # a parent in which we may write, but not read
         fd = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _sync_for_good(fd, path)
@@ -287,15 +292,14 @@ def _sync_parent(path: Path) -> None:
 
 
 def _sync_for_good(fd: int, path: Path) -> None:
-    """Sync the directory above a new one. Whatever is wrong is the disk's, never a shortage to be waited for.
+    """Sync the directory above a new one. Any error is raised as EIO: the disk's, not a shortage to wait for.
 
     A second sync could report success for what the first one lost, and the directory would be taken for made.
-    A file system that knows no such sync says so (fsync(2): EINVAL): there is no more to be had from it.
     """
     try:
         os.fsync(fd)
     except OSError as error:
-        if error.errno in {errno.EINVAL, errno.ENOTSUP}:
+        if error.errno in {errno.EINVAL, errno.ENOTSUP}:  # a file system without such a sync (fsync(2))
             return
         raise OSError(errno.EIO, f"the name of {path} could not be made durable: {error.strerror}") from error
 

@@ -1,15 +1,16 @@
 """Serving clients by one task over its own epoll: every ready socket is served in one wake-up.
 
-A task per connection costs two trips through Trio's scheduler for each command (68k/s where this does
-133k/s). Here one task waits until the epoll *itself* is readable, and then serves all that
-is ready: at most one ``recv`` and one ``sendmsg`` a socket, so that a busy client cannot starve another. It
-looks again for `AGAIN_S`, then it waits, which gives every other Trio task its turn.
+A task per connection costs two trips through Trio's scheduler for each command: 68k/s, while this does
+133k/s. Here one task waits until the epoll *itself* is readable, and then serves all that is ready: at most
+one ``recv`` and one ``sendmsg`` a socket, so that a busy client cannot starve another. It polls again for
+`AGAIN_S`, then it waits, which gives every other Trio task its turn. All of it runs in that one task, or
+between two awaits of another, so there are no locks.
 
 Four rules keep it simple:
 
-- A conversation's `closed` is called from the hub's own turn, never from inside a `Wire` method: logic
-  that sends is never surprised by its own end. Whoever ends a connection puts it on `Hub.gone` and, when
-  the hub sleeps, wakes it through an eventfd.
+- A conversation's `closed` is called from the hub's own turn, never from inside a `Wire` method: logic that
+  sends is never surprised by its own end. The wire that ends puts its conversation on a list and, if the hub
+  sleeps, wakes it through an eventfd.
 - `pause` is only a flag. The epoll interest is dropped when data does arrive on a paused socket, so the
   usual short pause costs no system call.
 - Short replies given while ready sockets are served leave together, after the last of them (`cork`).
@@ -37,18 +38,18 @@ from trikv.host.wires import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, LINGERING_BYTES_M
 log = structlog.get_logger()
 
 EVENTS_MAX = 256
-"""Sockets served in one look. The rest is next in line."""
+"""Most sockets that one poll gives. The others come first in the next."""
 TURN_S = 0.01
-"""How long one wake-up may serve them, whatever they ask for: so long other tasks (heartbeats) wait."""
+"""Most seconds that one wake-up serves sockets, whatever they ask for: heartbeats wait for it."""
 AGAIN_S = 0.001
-"""So long it looks again for more before it sleeps: a client answered at once is often back already, and a
-way through Trio's loop costs as much as serving two."""
+"""For how long the hub polls again before it sleeps. A client that was answered at once is often back
+already, and a way through Trio's loop costs as much as serving two."""
 ACCEPTS_MAX = 64
-"""Connections accepted in one look; the rest is accepted in the next."""
+"""Most connections accepted after one poll; the others are accepted after the next."""
 
 DRAIN_BYTES = 1 << 20
-"""Thrown away at once. Linux does so without copying (MSG_TRUNC of TCP), so that a client that goes on
-sending after its connection was closed costs little."""
+"""Most bytes thrown away in one call. Linux does so without copying (MSG_TRUNC of TCP), so that a client that
+goes on sending after its connection was closed costs little."""
 
 
 class Hub:
@@ -61,7 +62,7 @@ class Hub:
         lingering_max: int = LINGERING_MAX,
         traffic: Traffic | None = None,
     ) -> None:
-        """The listeners are the hub's from now on, unless this raises OSError: no room for its epoll.
+        """The listeners belong to the hub from now on, unless this raises OSError: no room for its epoll.
 
         `traffic`: where to count what goes over the connections.
         """
@@ -91,6 +92,7 @@ class Hub:
         try:
             while True:
                 deadline = self._next_deadline()
+                # Nearly always there is none, and a wait without a cancel scope is cheaper.
                 if deadline == float("inf"):
                     await trio.lowlevel.wait_readable(fd)
                 else:
@@ -100,15 +102,16 @@ class Hub:
                 self._turn()
                 if deadline != float("inf"):
                     self._expire(trio.current_time())
+                # Here and not in `Wire` methods: logic that sends must not be surprised by its own end.
                 self._say_closed()
                 self._busy = False
         finally:
             self._end()
 
     def stop_accepting(self) -> None:
-        """Close the listening sockets; connections go on."""
+        """Close the listening sockets; connections go on. Harmless twice."""
         while self._listeners:
-            self._listeners.popitem()[1].close()  # which takes it out of the epoll
+            self._listeners.popitem()[1].close()  # closing also takes it out of the epoll
         self._accept_again_at = float("inf")
 
     # What wires ask for.
@@ -125,6 +128,7 @@ class Hub:
 
     def half_close(self, wire: HubWire) -> None:
         """All is sent: tell the peer, let the conversation go, and drain what the peer still sends."""
+        # Not closed yet: the kernel would answer unread input with a reset, which overtakes the last words.
         try:
             wire.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -139,24 +143,21 @@ class Hub:
         self._bound_lingering()
 
     def drop(self, wire: HubWire) -> None:
-        """Close the socket now (harmless when that was done)."""
+        """Close the socket now. Harmless if that was done."""
         if self._release(wire):
             wire.sock.close()
             self._room_again()
 
     def _bound_lingering(self) -> None:
-        """Descriptors and memory are not for free: where too many take their leave, the oldest is gone.
-
-        First of those that were sent everything, and of these what has come is read: unread, it would make
-        the kernel send a reset that overtakes the last words.
-        """
+        """Drop the oldest closed connections beyond the limits: they hold descriptors and memory."""
         while (
             len(self._flushing) > 1 and sum(map(HubWire.unsent_bytes, self._flushing)) > LINGERING_BYTES_MAX
         ):
             next(iter(self._flushing)).abort()
         while len(self._draining) + len(self._flushing) > self._lingering_max:
-            if self._draining:
+            if self._draining:  # first one that was sent everything
                 fd = next(iter(self._draining))
+                # Read before it is closed: unread input would make the kernel send a reset.
                 self._drain(fd)
                 if fd in self._draining:
                     self._close_drained(fd)
@@ -172,7 +173,7 @@ class Hub:
             pass
 
     def _look(self, stop_at: float) -> bool:
-        """Serve what is ready now; True where it is worth looking again."""
+        """Serve what is ready now; True if it is worth looking again."""
         ready = self._epoll.poll(0, EVENTS_MAX)
         with self.cork:
             accepting = self._serve(ready, stop_at)
@@ -182,14 +183,14 @@ class Hub:
         return bool(ready)
 
     def _serve(self, ready: list[tuple[int, int]], stop_at: float) -> bool:
-        """Let those sockets have what they wait for; True where clients wait to be accepted."""
+        """Serve the sockets in `ready`, until `stop_at`; True if clients wait to be accepted."""
         wires = self._wires
         accepting = False
         release_at = time.perf_counter() + CORK_S
         for fd, events in ready:
             now = time.perf_counter()
             if now > stop_at:
-                break  # what is still ready is reported again, first in line, after others have had a turn
+                break  # the rest is reported again, first in line, after other tasks have had a turn
             if now > release_at:
                 self.cork.release()
                 release_at = now + CORK_S
@@ -210,7 +211,7 @@ class Hub:
 
     def _accept(self, listener: Listener) -> None:
         for _ in range(ACCEPTS_MAX):
-            if not self._listeners:  # a new conversation's factory may stop it
+            if not self._listeners:  # a new conversation's factory may have called `stop_accepting`
                 return
             try:
                 sock, peer = listener.socket.accept()
@@ -218,12 +219,12 @@ class Hub:
                 return
             except OSError as error:
                 if error.errno not in NO_ROOM:
-                    continue  # that one connection died while it waited (ECONNABORTED and the like)
+                    continue  # this connection died while it waited (ECONNABORTED and similar)
                 self._stop_for_want_of_room(error)
                 return
             try:
                 self._epoll.register(sock.fileno(), IN)
-            except OSError as error:  # the kernel limits watches as well as descriptors
+            except OSError as error:  # the kernel limits watches, too
                 sock.close()
                 self._stop_for_want_of_room(error)
                 return
@@ -239,6 +240,7 @@ class Hub:
             self._gone.append(conversation)
 
     def _stop_for_want_of_room(self, error: OSError) -> None:
+        # The clients that wait keep the listener ready: without this the epoll would spin.
         for fd in self._listeners:
             self._epoll.modify(fd, 0)
         self._accept_again_at = trio.current_time() + ACCEPT_RETRY_S
@@ -293,14 +295,14 @@ class Hub:
     # The end of connections.
 
     def _release(self, wire: HubWire) -> bool:
-        """Take `wire` out of service; its conversation hears of it in the hub's turn."""
+        """Take `wire` out of service; its conversation is told in the hub's turn. False if that was done."""
         if self._wires.get(wire.fd) is not wire:
             return False
         del self._wires[wire.fd]
         self._flushing.pop(wire, None)
         if wire.conversation is not None:
             self._gone.append(wire.conversation)
-            wire.conversation = None
+            wire.conversation = None  # breaks the cycle between the two
         self._wake()
         return True
 
@@ -309,7 +311,7 @@ class Hub:
             self._gone.pop().closed()
 
     def _wake(self) -> None:
-        """Make the sleeping hub take a turn (a call from another task changed what it waits for)."""
+        """Make a sleeping hub take a turn: a call from another task changed what it waits for."""
         if not self._busy:
             os.eventfd_write(self._wakeup_fd, 1)
 
@@ -323,7 +325,7 @@ class Hub:
         self._draining.clear()
         self._epoll.close()
         os.close(self._wakeup_fd)
-        with contextlib.ExitStack() as stack:  # each is told, even when another one's `closed` raises
+        with contextlib.ExitStack() as stack:  # each is told, even if another one's `closed` raises
             for conversation in self._gone:
                 stack.callback(conversation.closed)
             self._gone.clear()

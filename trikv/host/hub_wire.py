@@ -9,12 +9,12 @@ from trikv.host.seam import Traffic
 from trikv.host.wire import Conversation
 
 RECV_BYTES = 65536
-"""What one read takes at most: also the size of the largest submission (PROTOCOL 5)."""
+"""Most bytes that one read takes. It bounds a submission, too (PROTOCOL 5)."""
 PIECES_MAX = 64
-"""Queued pieces one ``sendmsg`` takes (the kernel's limit is 1024)."""
+"""Queued pieces that one ``sendmsg`` takes (the kernel's limit is 1024)."""
 
-IN, OUT = 1, 4  # EPOLLIN and EPOLLOUT: `select` lacks the names where there is no epoll
-DEAD = 8 | 16  # EPOLLERR | EPOLLHUP: reported whether asked for or not
+IN, OUT = 1, 4  # EPOLLIN and EPOLLOUT: `select` lacks the names on a platform without epoll
+DEAD = 8 | 16  # EPOLLERR | EPOLLHUP: reported whether one asks for them or not
 
 
 class Owner(Protocol):
@@ -33,7 +33,7 @@ class Owner(Protocol):
         """All is sent: tell the peer, let the conversation go, and drain what the peer still sends."""
 
     def drop(self, wire: "HubWire") -> None:
-        """Close the socket now (harmless when that was done)."""
+        """Close the socket now. Harmless if that was done."""
 
 
 class HubWire:
@@ -71,11 +71,11 @@ class HubWire:
         self._interest = IN
         self._queue: deque[bytes | memoryview] = deque()
         self._held_bytes = 0
-        """Of the pieces in the queue; one of which a part is sent counts whole, for it is in memory whole."""
+        """Bytes of the queued pieces. A piece that is sent in part counts whole: it is in memory whole."""
         self._closing = False
 
     def send(self, data: bytes) -> int:
-        """Send at once when nothing waits; else queue. What is short may wait for others (`cork`)."""
+        """Send at once if nothing waits, else queue. A short reply may wait for others (`cork`)."""
         if self._closing or not data:
             return self._held_bytes
         if self._cork.is_in and not self._queue and self._cork.holds(self, data):
@@ -83,7 +83,7 @@ class HubWire:
         return self.send_now(data)
 
     def send_now(self, data: bytes) -> int:
-        """Send, behind what is queued; returns what `unsent_bytes` says after it."""
+        """Send behind what is queued; return what `unsent_bytes` says after it."""
         if self._queue:
             self._queue.append(data)
             self._held_bytes += len(data)
@@ -105,22 +105,22 @@ class HubWire:
         return self._held_bytes
 
     def unsent_bytes(self) -> int:
-        """Bytes of the pieces in the queue; the little that is corked is on its way."""
+        """Bytes of the pieces in the queue. Corked replies do not count: they are short, and leave soon."""
         return self._held_bytes
 
     def pause(self) -> None:
-        """Set the flag; the epoll learns of it only if data comes meanwhile."""
+        """Stop reading. The epoll learns of it only if data comes meanwhile: most pauses are over before."""
         self.paused = True
 
     def resume(self) -> None:
-        """Take the flag back."""
+        """Read again."""
         self.paused = False
         if not self._closing:
             self.update_interest()
 
     def close(self) -> None:
         """Read no more; flush for at most `FLUSH_S`, then close."""
-        self._cork.release()  # which may end this wire
+        self._cork.release()  # may end this wire, if the peer is gone
         if self._closing:
             return
         self._closing = True
@@ -131,7 +131,7 @@ class HubWire:
             self._hub.half_close(self)
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once; what is queued is lost. Harmless if the socket is closed already."""
         self._closing = True
         self._queue.clear()
         self._held_bytes = 0
@@ -147,7 +147,7 @@ class HubWire:
             self._hub.modify(self, interest)
 
     def flush(self) -> None:
-        """Send what one ``sendmsg`` takes; half-close when a closing wire has nothing left."""
+        """Send what one ``sendmsg`` takes; half-close if a closing wire has nothing left."""
         queue = self._queue
         try:
             sent = self.sock.sendmsg([queue[at] for at in range(min(len(queue), PIECES_MAX))])
@@ -171,9 +171,9 @@ class HubWire:
                 self._hub.half_close(self)
 
     def read(self) -> None:
-        """One ``recv``, handed to the conversation."""
+        """Give the conversation what one ``recv`` brings: one only, so that no client starves another."""
         conversation = self.conversation
-        if conversation is None:  # ended earlier in this turn
+        if conversation is None:  # it ended earlier in this turn
             return
         if self.paused or self.ended or self._closing:
             self.update_interest()
@@ -196,11 +196,11 @@ class HubWire:
             conversation.ended()
 
     def serve(self, events: int) -> None:
-        """Act on what the epoll reported, where that is not simply `IN`."""
+        """Act on events that the epoll reported, if they are not simply `IN`."""
         if events & OUT and self._queue:
             self.flush()
         if events & DEAD and not (self._interest & IN and events & IN):
-            # A reset while nothing is read: no later call would notice, and the epoll would spin.
+            # A reset while the wire does not read: no later call would notice, and the epoll would spin.
             self.abort()
         elif events & IN:
             self.read()

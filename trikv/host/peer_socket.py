@@ -1,8 +1,8 @@
-"""A connection to a peer, as a Trio stream over a plain socket that can also send at once.
+"""A connection to a peer: a Trio stream over a plain socket that can also send at once.
 
-Trio's own stream costs three system calls and four task steps to send and receive one small message; a
-link sends one for every batch, and most of them fit the kernel's buffer. So `send_nowait` gives bytes to the
-kernel in the middle of a synchronous step, and `receive_some` waits first and reads once.
+Trio's own stream needs three system calls and four task steps to send and receive one small message. A link
+sends one for every batch, and most fit the kernel's buffer. So `send_nowait` gives bytes to the kernel in the
+middle of a synchronous step, and `receive_some` waits first and reads once.
 """
 
 import socket
@@ -21,14 +21,14 @@ class PeerSocket(PeerStream):
         self._socket = sock
 
     def send_nowait(self, data: bytes) -> int:
-        """How many bytes of `data` the kernel took; 0 where the connection is broken, too."""
+        """How many bytes of `data` the kernel took; 0 also if the connection is broken."""
         try:
             return self._socket.send(data)
-        except OSError:  # would block; or an error that the next `send_all` meets again, and raises
+        except OSError:  # no room, or an error that the next `send_all` meets again and raises
             return 0
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Returns when the kernel has taken all of `data`."""
+        """Return when the kernel has taken all of `data`. Raises trio's BrokenResourceError."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         with memoryview(data) as view:
@@ -42,7 +42,7 @@ class PeerSocket(PeerStream):
                     raise self._problem(error) from error
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Returns when the kernel has room."""
+        """Return when the kernel has room for more. Raises trio's BrokenResourceError."""
         self._check_open()
         try:
             await trio.lowlevel.wait_writable(self._socket)
@@ -50,7 +50,7 @@ class PeerSocket(PeerStream):
             raise self._problem(error) from error
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What has arrived, b"" at the end."""
+        """Wait for bytes and return those that have come; b"" once the peer has closed its side."""
         while True:
             self._check_open()
             try:
@@ -62,7 +62,7 @@ class PeerSocket(PeerStream):
                 raise self._problem(error) from error
 
     async def aclose(self) -> None:
-        """Close; who waits in another method gets ClosedResourceError."""
+        """Close; a task that waits in another method gets ClosedResourceError."""
         if self._socket.fileno() >= 0:
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()

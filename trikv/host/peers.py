@@ -1,4 +1,4 @@
-"""Accepting connections as Trio streams: for peers, and for clients where the hub cannot serve."""
+"""Accepting connections as Trio streams: for peers, and for clients if the hub cannot serve them."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ class SocketAcceptor:
         listener: Listener,
         stream_of: Callable[[trio.socket.SocketType], trio.abc.Stream] = trio.SocketStream,
     ) -> None:
-        """`stream_of` makes the stream of an accepted socket."""
+        """`stream_of` turns an accepted socket into a stream, which then owns it."""
         self.address = listener.address
         self._listener = listener
         self._socket = trio.socket.from_stdlib_socket(listener.socket)
@@ -28,7 +28,7 @@ class SocketAcceptor:
         self._warn_again_at = float("-inf")
 
     async def accept(self) -> Accepted:
-        """The next stream; running out of descriptors warns once and waits."""
+        """The next stream. If descriptors run out it warns, at most every `WARN_S`, and waits."""
         while True:
             try:
                 sock, peer = await self._socket.accept()
@@ -40,11 +40,11 @@ class SocketAcceptor:
                 if error.errno in NO_ROOM:
                     self._warn(error)
                     await trio.sleep(ACCEPT_RETRY_S)
-                # Anything else is the death of one connection that waited (ECONNABORTED and the like).
+                # Any other error means that one waiting connection died (ECONNABORTED and similar): go on.
 
     def stop_accepting(self) -> None:
-        """Close the listening socket."""
-        self._socket.close()  # for Trio to tell who waits in it
+        """Close the listening socket; `accept` raises ClosedResourceError from then on."""
+        self._socket.close()  # Trio's own close wakes a task that waits in `accept`
         self._listener.close()
 
     def _warn(self, error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""The real host: the operating system behind the seam of `trikv.host.seam`."""
+"""The real host: it implements the seam of `trikv.host.seam` by the operating system."""
 
 import os
 import select
@@ -82,7 +82,7 @@ class RealNetwork:
         await listen_streams(acceptors, handler, connections_max=connections_max, task_status=task_status)
 
     async def dial(self, address: str) -> PeerStream:
-        """Connect to a peer."""
+        """Connect to a peer, with one attempt at one address. Raises OSError that names the address."""
         return await dial(address)
 
 
@@ -100,7 +100,7 @@ class RealHost:
         use_epoll: bool = HAS_EPOLL,
         lines_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`lines_dropped`: asks whoever writes the log of this process."""
+        """`lines_dropped` tells how many lines the writer of this process's log has dropped."""
         self.network: Network = RealNetwork(use_epoll=use_epoll)
         self.clock: Clock = RealClock()
         self.entropy: Entropy = RealEntropy()
@@ -109,31 +109,31 @@ class RealHost:
         self.disk: Disk = self._disk
 
     def process_id(self) -> int:
-        """The number of this process."""
+        """This process's number in the operating system."""
         return os.getpid()
 
     def descriptors(self) -> Descriptors:
-        """Of this process."""
+        """How many descriptors this process may have, and has open."""
         return clock.descriptors()
 
     def resident_bytes(self) -> int:
-        """Resident memory of this process."""
+        """Resident memory of this process, in bytes; 0 if unknown."""
         return clock.resident_bytes()
 
     def usage(self) -> Usage:
-        """What this process has used so far."""
+        """Processor time and peak memory of this process so far. Call it in the main thread."""
         return clock.usage()
 
     def system(self) -> System:
-        """The machine."""
+        """Kernel, release and processor of this machine, and its memory."""
         return clock.system()
 
     def lines_dropped(self) -> int:
-        """Lines of this process's log that could not be written."""
+        """How many lines of this process's log could not be written."""
         return self._lines_dropped()
 
     def close(self) -> None:
-        """Unlock the data directory."""
+        """Unlock the data directory. Its files must be closed before."""
         self._disk.close()
 
     def __enter__(self) -> Self:

@@ -17,15 +17,15 @@ from trikv.storage.disk import Disk
 
 @attrs.define(eq=False)
 class Traffic:
-    """What went over the connections of a network's clients. Counts up for as long as the network lives."""
+    """What went over the connections of a network's clients. It counts up while the network lives."""
 
     received_bytes: int = 0
     sent_bytes: int = 0
-    """Taken by the kernel (by the stream, if there is no kernel); what still waits in memory is not in it."""
+    """Taken by the kernel (by the stream, if there is no kernel). Bytes that wait in memory do not count."""
     reads: int = 0
-    """Pieces that conversations were given."""
+    """Pieces that conversations were given, one for each call."""
     writes: int = 0
-    """Pieces that were sent; what left by one call is one."""
+    """Pieces that were sent, one for each call."""
 
 
 @attrs.frozen
@@ -35,7 +35,7 @@ class Usage:
     user_s: float = 0.0
     system_s: float = 0.0
     children_user_s: float = 0.0
-    """Of child processes that have ended."""
+    """Of child processes that have ended; as in Redis' used_cpu_user_children."""
     children_system_s: float = 0.0
     main_thread_user_s: float = 0.0
     main_thread_system_s: float = 0.0
@@ -53,13 +53,13 @@ class System:
 
 
 class PeerStream(trio.abc.Stream):
-    """A connection to a peer. As any stream, and it can send without waiting."""
+    """A connection to a peer: a stream that can also send without waiting."""
 
     @abstractmethod
     def send_nowait(self, data: bytes) -> int:
-        """Send what can leave at once, and tell how many bytes that was: none also where it is broken.
+        """Send what can leave at once, and return how many bytes that was; 0 also if the stream is broken.
 
-        Never raises for a dead peer: the next ``send_all`` does. Not while a ``send_all`` is under way.
+        Never raises for a dead peer: the next ``send_all`` does. Not to be called during a ``send_all``.
         """
 
 
@@ -69,11 +69,11 @@ class UnixAddress:
 
     path: str
     mode: int
-    """Of its file: who may write it may connect."""
+    """Permissions of its file. A user who may write it may connect."""
 
 
 LINGERING_MAX = 256
-"""Closed connections kept until their clients have the last words, where nobody says how many may be."""
+"""Default for how many closed connections are kept until their clients have the last words."""
 
 Address: TypeAlias = str | UnixAddress
 """``host:port``, or a Unix socket."""
@@ -82,21 +82,21 @@ StreamHandler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 
 
 class Listening(Protocol):
-    """Some addresses on which is listened together."""
+    """Some addresses that are served together."""
 
     @property
     def addresses(self) -> Sequence[str]:
-        """What is bound: ``host:port``, with the port that was chosen where 0 was asked, or a path."""
+        """What is bound: ``host:port``, with the port that the system chose if 0 was asked for, or a path."""
 
     def stop_accepting(self) -> None:
-        """Close the listening sockets. Connections go on."""
+        """Close the listening sockets. Connections go on. Harmless twice."""
 
 
 class Network(Protocol):
-    """Sockets."""
+    """The sockets of one machine: to clients, from peers, to peers."""
 
     traffic: Traffic
-    """Of all connections that `serve` has served."""
+    """Of all client connections that `serve` has served."""
 
     async def serve(
         self,
@@ -112,7 +112,7 @@ class Network(Protocol):
         out of file descriptors pauses accepting, with a warning; it never ends the server.
 
         At most `lingering_max` connections that were closed here are held until their clients have taken the
-        last words; beyond, the oldest is dropped. How many are live is the conversations' to limit.
+        last words; beyond that the oldest is dropped. The conversations limit how many are live.
         """
 
     async def listen(
@@ -123,10 +123,10 @@ class Network(Protocol):
         connections_max: int,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
-        """Accept peer connections, one task of `handler` each, until cancelled. `handler` catches its own.
+        """Accept peer connections, one task of `handler` each, until cancelled.
 
         At most `connections_max` at once, and one more for each address beyond the first; the others wait
-        unaccepted.
+        unaccepted. An exception that leaves `handler` ends the listening.
         """
 
     async def dial(self, address: str) -> PeerStream:
@@ -137,20 +137,20 @@ class Clock(Protocol):
     """The clocks of this machine."""
 
     def boot_ms(self) -> int:
-        """CLOCK_BOOTTIME in ms: never goes back, counts suspended time."""
+        """CLOCK_BOOTTIME in ms: it never goes back and counts suspended time."""
 
     def boot_us(self) -> int:
         """`boot_ms` in microseconds, to measure short times by."""
 
     def wall_ms(self) -> int:
-        """Milliseconds since 1970; may jump."""
+        """Milliseconds since 1970; may jump when the clock is set."""
 
 
 class Entropy(Protocol):
-    """Randomness."""
+    """The only source of randomness of a node; a simulated one repeats with its seed."""
 
     def bytes(self, count: int) -> bytes:
-        """`count` unpredictable bytes."""
+        """`count` unpredictable bytes, fit for secrets."""
 
     def below(self, limit: int) -> int:
         """A uniform integer in [0, limit)."""
@@ -158,18 +158,18 @@ class Entropy(Protocol):
 
 @attrs.frozen
 class Descriptors:
-    """Of the whole process: a node need not be alone in it."""
+    """File descriptors of the whole process, which a node may share with others."""
 
     most: int | None = None
     """None: no limit."""
     open: int = 0
-    """Open now, whoever opened them."""
+    """Open now, the node's own and any others."""
 
 
 class Host(Protocol):
     """One machine, as a node sees it.
 
-    Waiting in time is Trio's (``trio.sleep``): its clock is virtual too.
+    A node waits by ``trio.sleep``; in the simulator Trio's clock is virtual, too.
     """
 
     network: Network
@@ -178,19 +178,19 @@ class Host(Protocol):
     disk: Disk
 
     def process_id(self) -> int:
-        """The number of this process (0 where there is none)."""
+        """The number of this process; 0 if there is none."""
 
     def descriptors(self) -> Descriptors:
         """How many descriptors this process may have open, and has."""
 
     def resident_bytes(self) -> int:
-        """Resident memory of this process (0 where unknown)."""
+        """Resident memory of this process, in bytes; 0 if unknown."""
 
     def usage(self) -> Usage:
-        """What this process has used so far."""
+        """Processor time and peak memory of this process so far."""
 
     def system(self) -> System:
-        """The machine."""
+        """Name and memory of the machine."""
 
     def lines_dropped(self) -> int:
         """How many lines of this process's log could not be written (0 if nobody counts them)."""

@@ -12,10 +12,10 @@ from trikv import interrupts
 SignalHandler: TypeAlias = Callable[[signal.Signals], Awaitable[None]]
 
 ECHO_S: Final = 0.5
-"""A signal this soon after the first is the same request once more, and none for haste, which costs the dump.
+"""A signal this soon after the first is an echo of it. It is not the second request, which costs the dump.
 
-`timeout` and others signal a process and then its whole group, which is milliseconds apart, or a few hundred
-where the machine is busy. A person who wants haste has first seen that the stop takes long.
+`timeout` and other tools signal a process and then its whole group. The two come milliseconds apart, or a few
+hundred milliseconds on a busy machine. A person who wants haste has first seen that the stop takes long.
 """
 
 
@@ -25,9 +25,8 @@ async def watch_stop_signals(
     """Await `handler` for each SIGTERM, SIGINT or SIGHUP that is a request, in order, until cancelled.
 
     While this runs the signals do nothing else: no KeyboardInterrupt. Start it by ``nursery.start`` so that
-    none is missed. Two kinds are dropped, because the second request means haste: what comes within `ECHO_S`
-    of the first, and any SIGHUP behind another (a terminal that closes sends two, the shell's and the
-    kernel's).
+    none is missed. Two kinds of signals are dropped, because a second request means haste: those that come
+    within `ECHO_S` of the first, and any SIGHUP behind another signal.
     """
     numbers = heeded(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     if not numbers:
@@ -42,14 +41,14 @@ async def watch_stop_signals(
             if first_s == -math.inf:
                 first_s = now_s
             elif number == signal.SIGHUP or now_s - first_s < ECHO_S:
-                continue
+                continue  # a terminal that closes sends two SIGHUPs, the shell's and the kernel's
             await handler(signal.Signals(number))
 
 
 def heeded(*numbers: signal.Signals) -> list[signal.Signals]:
-    """Those of `numbers` that whoever started this process did not have ignored.
+    """Those of `numbers` that this process did not ignore from its start.
 
-    ``nohup`` ignores SIGHUP, a shell without job control SIGINT for what it starts by ``&``: what is ignored
-    at the start stays ignored.
+    ``nohup`` ignores SIGHUP. A shell without job control ignores SIGINT for the processes that it starts by
+    ``&``. A signal that is ignored at the start stays ignored.
     """
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]

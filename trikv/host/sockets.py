@@ -18,39 +18,40 @@ from trikv.host.peer_socket import PeerSocket
 from trikv.host.seam import UnixAddress
 
 BACKLOG = 1024
-"""Connections the kernel may hold before `accept`; Linux cuts it to ``net.core.somaxconn``."""
+"""Connections that the kernel may hold before `accept`. Linux lowers it to ``net.core.somaxconn``."""
 
 CLIENT_KEEPALIVE_S = 300
-"""Redis' default ``tcp-keepalive``: a client that vanished is noticed and its memory freed."""
+"""Redis' default ``tcp-keepalive``: after this silence the kernel probes, and a vanished client is freed."""
 
 PEER_TIMEOUT_S = 10
-"""Unacknowledged bytes to a peer break the connection after this long (the kernel's default: 15 min)."""
+"""Unacknowledged bytes to a peer break the connection after this time (the kernel's default: 15 min)."""
 
 
 SockAddr: TypeAlias = tuple[str | int, ...]
 
 
 def endpoint(sockaddr: SockAddr) -> str:
-    """``host:port`` of what ``getsockname`` or ``accept`` returned."""
+    """``host:port`` of an address that ``getsockname`` or ``accept`` returned."""
     return join_address(str(sockaddr[0]), int(sockaddr[1]))
 
 
 async def _resolve(address: str) -> tuple[socket.AddressFamily, SockAddr]:
-    """The socket address for `address`; numbers never reach a resolver, and IPv4 wins for names."""
+    """The socket address for `address`. For a name with several, an IPv4 one. Raises OSError."""
     host, port = split_address(address)
     try:
-        system_text.check_host(host)  # what cannot even be asked for would raise another error than OSError
+        system_text.check_host(host)  # otherwise the resolver would raise something that is no OSError
     except ValueError as error:
         raise OSError(errno.EINVAL, str(error)) from error
+    # An address in numbers never reaches the resolver, which may be slow and needs a thread.
     for family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
             socket.inet_pton(family, host)
             return family, (host, port)
     try:
         found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except RuntimeError as error:  # it takes a thread
+    except RuntimeError as error:  # no thread could be started for it
         raise OSError(errno.EAGAIN, f"{NO_THREADS}: a name is looked up in one") from error
-    except UnicodeError as error:  # a name that no resolver takes
+    except UnicodeError as error:  # the name cannot be encoded for a resolver
         raise OSError(errno.EINVAL, f"{host!r} is no host name ({error})") from error
     found.sort(key=lambda one: one[0] != socket.AF_INET)
     family, _, _, _, sockaddr = found[0]
@@ -58,22 +59,22 @@ async def _resolve(address: str) -> tuple[socket.AddressFamily, SockAddr]:
 
 
 def _named(error: OSError, what: str) -> OSError:
-    """The same error (its class follows from errno), with a message that names the address."""
+    """The same error, with a message that begins with `what`. Its class follows from its errno."""
     return OSError(error.errno, f"{what}: {error.strerror or error}")
 
 
 class _HasName(Protocol):
-    """A socket, Trio's or another."""
+    """A socket of Trio's or of the standard library."""
 
     def getsockname(self) -> Any:
-        """Its own address."""
+        """The address of this end, as the socket's family has it."""
 
 
 class Listener:
     """A bound, listening, non-blocking socket, and how its connections are named."""
 
     def __init__(self, sock: socket.socket, path: str = "") -> None:
-        """`path`: of a Unix socket; its file goes with `close`."""
+        """`path` is that of a Unix socket, whose file `close` removes; empty for TCP."""
         self.socket = sock
         self.address = path or endpoint(sock.getsockname())
         """``host:port``, or the path of a Unix socket."""
@@ -85,14 +86,15 @@ class Listener:
         return self.socket.fileno()
 
     def ends(self, accepted: _HasName, peer: SockAddr) -> tuple[str, str]:
-        """How the two ends of a connection are called, the client's first; for Unix sockets as Redis does."""
+        """Names of a connection's two ends, the client's first. Unix sockets get Redis' names."""
         if self._path:
             return f"{self._path}:0", f"{self._path}:0"
         return endpoint(peer), endpoint(accepted.getsockname())
 
     def close(self) -> None:
-        """Listen no more; the file of a Unix socket goes, unless it is another's by now. Harmless twice."""
+        """Listen no more, and remove the file of a Unix socket. Harmless twice."""
         if self._file is not None:
+            # Unless it is another process's by now, which listens at the same path.
             with contextlib.suppress(OSError):
                 if os.path.samestat(Path(self._path).lstat(), self._file):
                     Path(self._path).unlink()
@@ -101,11 +103,11 @@ class Listener:
 
 
 async def listen_on(addresses: Sequence[str | UnixAddress]) -> list[Listener]:
-    """Listen on every one of `addresses`. OSError that names the one that cannot be bound; then on none.
+    """Listen on all of `addresses`, or on none: then OSError names the one that cannot be bound.
 
-    Where several ask for port 0, the system chooses one for the first, and the others take it. What is the
-    same address by another name (``localhost`` beside ``127.0.0.1``), or part of ``0.0.0.0`` or ``::`` beside
-    it, is listened on once.
+    If several ask for port 0, the system chooses one for the first, and the others take the same. An address
+    that another one names too (``localhost`` beside ``127.0.0.1``) or includes (``0.0.0.0``, ``::``) is
+    bound once.
     """
     listeners: list[Listener] = []
     try:
@@ -125,7 +127,7 @@ async def listen_on(addresses: Sequence[str | UnixAddress]) -> list[Listener]:
 
 
 async def _distinct(addresses: Sequence[str | UnixAddress]) -> list[str | UnixAddress]:
-    """Leave out what another one of `addresses` stands for. OSError as for `listen_on`."""
+    """Leave out each address that another of them names or includes. Raises OSError, like `listen_on`."""
     places = [None if isinstance(one, UnixAddress) else await _place(one) for one in addresses]
     kept = []
     for at, (address, place) in enumerate(zip(addresses, places, strict=True)):
@@ -137,7 +139,7 @@ async def _distinct(addresses: Sequence[str | UnixAddress]) -> list[str | UnixAd
 
 
 async def _place(address: str) -> tuple[socket.AddressFamily, str, int]:
-    """Family, host and port that a name stands for."""
+    """Family, host and port that `address` is resolved to. Raises OSError."""
     try:
         family, sockaddr = await _resolve(address)
     except OSError as error:
@@ -146,19 +148,17 @@ async def _place(address: str) -> tuple[socket.AddressFamily, str, int]:
 
 
 async def listener_at(address: str) -> Listener:
-    """Listen on a TCP address. OSError with the address in its message if it cannot be bound.
-
-    Options are set on the listener because Linux hands them down to accepted sockets: no system calls
-    for each connection.
-    """
+    """Listen on a TCP address. Raises OSError with the address in its message if it cannot be bound."""
     try:
         family, sockaddr = await _resolve(address)
         listener = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise _named(error, f"cannot listen on {address}") from error
     try:
+        # Linux hands options of a listener down to accepted sockets: no system calls for each connection.
+        # SO_REUSEADDR: a restarted node must be able to bind the address again at once.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
+        if family == socket.AF_INET6:  # IPv6 only, so that an IPv4 address can be bound at the same port
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _keep_alive(listener, CLIENT_KEEPALIVE_S)
@@ -172,10 +172,10 @@ async def listener_at(address: str) -> Listener:
 
 
 def unix_listener(address: UnixAddress) -> Listener:
-    """Listen on a Unix socket. OSError with the path in its message where it cannot be bound.
+    """Listen on a Unix socket. Raises OSError with the path in its message if it cannot be bound.
 
-    What a process left that was killed is replaced; a socket on which somebody listens is not, nor is any
-    file that is no socket. Nobody can connect before the file has its mode: that comes before ``listen``.
+    The file that a killed process left is replaced. A socket on which somebody listens is not, nor is a file
+    that is no socket.
     """
     path = Path(address.path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -185,18 +185,19 @@ def unix_listener(address: UnixAddress) -> Listener:
         listener.setblocking(False)
         listener.bind(address.path)
         bound = Listener(listener, address.path)
+        # Before `listen`: nobody can connect before the file has its mode.
         path.chmod(address.mode)
         listener.listen(BACKLOG)
     except OSError as error:
         if bound is not None:
-            bound.close()  # with its file, at which nobody would ever be served
+            bound.close()  # its file too: nobody would ever be served there
         listener.close()
         raise _named(error, f"cannot listen on {address.path}") from error
     return bound
 
 
 def _clear_away(path: Path) -> None:
-    """Remove a socket's file on which nobody listens. OSError where something else bears the name."""
+    """Remove a socket's file if nobody listens on it. Raises OSError if anything else is at `path`."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -206,13 +207,13 @@ def _clear_away(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         error = probe.connect_ex(str(path))
-    if error != errno.ECONNREFUSED:  # whatever else it says, somebody may be there
+    if error != errno.ECONNREFUSED:  # after any other answer somebody may be there
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     path.unlink()
 
 
 def _keep_alive(sock: socket.socket, idle_s: int) -> None:
-    """Probe a silent connection after `idle_s`; the knobs beyond on/off are not on every platform."""
+    """Probe a silent connection after `idle_s`. Not every platform lets a program set the times."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle_s)
@@ -223,11 +224,11 @@ def _keep_alive(sock: socket.socket, idle_s: int) -> None:
 def peer_stream(sock: trio.socket.SocketType) -> PeerSocket:
     """The stream of a connected socket, which it owns from now on.
 
-    It notices a dead peer within `PEER_TIMEOUT_S`, whether bytes are on the way or not. A connection that was
-    reset meanwhile is left for its first use to tell.
+    It notices a dead peer within `PEER_TIMEOUT_S`, whether bytes are on the way or not.
     """
     plain = socket.socket(fileno=sock.detach())
     plain.setblocking(False)
+    # The connection may have been reset meanwhile. Its first use says so.
     with contextlib.suppress(OSError):
         _tune_peer(plain)
     return PeerSocket(plain)
@@ -245,11 +246,9 @@ def _tune_peer(sock: socket.socket) -> None:
 
 
 async def dial(address: str) -> PeerSocket:
-    """Connect to `address`. OSError with the address in its message.
-
-    One attempt at one socket address: links retry by themselves, so Trio's happy-eyeballs race would only
-    add a nursery and timers to each attempt.
-    """
+    """Connect to `address`, with one attempt. Raises OSError with the address in its message."""
+    # Not by Trio's happy eyeballs: links retry by themselves, and the race would only add a nursery and
+    # timers to each attempt.
     try:
         family, sockaddr = await _resolve(address)
         sock = trio.socket.socket(family, socket.SOCK_STREAM)

@@ -1,8 +1,8 @@
 """Serving conversations over any Trio stream, a few tasks a connection: the general way.
 
-The hub (`trikv.host.hub`) is faster and needs epoll and bare TCP. This one serves where there is no epoll,
-where the stream is not a socket (TLS), and in the simulator, whose streams are made of memory. Both keep
-the contract of `trikv.host.seam` and pass the same tests.
+The hub (`trikv.host.hub`) is faster and needs epoll and bare TCP. This server needs neither. It is for
+platforms without epoll, for streams that are no sockets (TLS), and for the simulator, whose streams are in
+memory. Both keep the contract of `trikv.host.seam` and pass the same tests.
 """
 
 from collections import deque
@@ -25,12 +25,12 @@ from trikv.host.wires import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
 
 READ_BYTES = 65536
 WRITE_BYTES = 65536
-"""Handed to the stream at once; `unsent_bytes` falls in steps of this."""
+"""Most bytes that the stream is given in one call; `unsent_bytes` falls in steps of this."""
 
 
 @attrs.frozen
 class Accepted:
-    """A new connection."""
+    """A new connection, and the names of its ends for the log and for CLIENT LIST."""
 
     stream: trio.abc.Stream
     remote: str
@@ -43,10 +43,10 @@ class Acceptor(Protocol):
     address: str
 
     async def accept(self) -> Accepted:
-        """The next connection. `trio.ClosedResourceError` once `stop_accepting` was called."""
+        """The next connection. Raises `trio.ClosedResourceError` once `stop_accepting` was called."""
 
     def stop_accepting(self) -> None:
-        """Close the listening side."""
+        """Close the listening side; connections go on."""
 
 
 class Lingering:
@@ -57,7 +57,7 @@ class Lingering:
         self._wires: dict[StreamWire, None] = {}
 
     def enter(self, wire: "StreamWire") -> None:
-        """`wire` was closed. Beyond the limits the oldest go: descriptors and memory are not for free."""
+        """`wire` was closed. Drop the oldest beyond the limits: they hold descriptors and memory."""
         self._wires[wire] = None
         while len(self._wires) > self._most or (
             len(self._wires) > 1 and sum(map(StreamWire.unsent_bytes, self._wires)) > LINGERING_BYTES_MAX
@@ -67,7 +67,7 @@ class Lingering:
             oldest.drop()
 
     def leave(self, wire: "StreamWire") -> None:
-        """`wire` is gone."""
+        """`wire` is gone. Harmless if it never entered or was dropped."""
         self._wires.pop(wire, None)
 
 
@@ -91,7 +91,7 @@ class StreamWire:
         self._lingering = lingering
 
     def send(self, data: bytes) -> int:
-        """Queue `data`."""
+        """Queue `data` for the writer's task; return what `unsent_bytes` says then."""
         if not self._closing and data:
             self._queue.append(data)
             self._unsent_bytes += len(data)
@@ -99,7 +99,7 @@ class StreamWire:
         return self._unsent_bytes
 
     def unsent_bytes(self) -> int:
-        """What the stream has not taken."""
+        """Bytes that the stream has not taken."""
         return self._unsent_bytes
 
     def pause(self) -> None:
@@ -109,7 +109,7 @@ class StreamWire:
             self._may_read = trio.Event()
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let the reader go on."""
         if self._paused:
             self._paused = False
             self._may_read.set()
@@ -124,19 +124,19 @@ class StreamWire:
             self._lingering.enter(self)
 
     def abort(self) -> None:
-        """Stop both."""
+        """Stop reader and writer; what is queued is lost. Harmless twice."""
         self._closing = True
         self._queue.clear()
         self._unsent_bytes = 0
         self._serving.cancel()
 
     def drop(self) -> None:
-        """Stop all, draining too."""
+        """Stop everything, the draining too."""
         self.abort()
         self._draining.cancel()
 
     async def serve(self, stream: trio.abc.Stream, factory: ConversationFactory) -> None:
-        """Live through one connection."""
+        """Serve one connection from its beginning until it is drained."""
         try:
             await self._serve(stream, factory)
         finally:
@@ -148,7 +148,7 @@ class StreamWire:
             with self._serving:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._read, stream, conversation)
-                    await self._write(stream)
+                    await self._write(stream)  # returns when a closing wire is flushed, which ends the reader
                 self._flushed = not self._serving.cancel_called
         finally:
             self.abort()
@@ -197,10 +197,10 @@ class StreamWire:
             await self._may_write.wait()
 
     def _take(self) -> bytes:
-        """The next bytes to hand over: many small answers as one, a big one in pieces."""
+        """The next bytes for the stream: many small answers as one, a large one in pieces."""
         piece = self._queue.popleft()
         if len(piece) > WRITE_BYTES:
-            # Copied, not viewed: what is sent is then free, and `unsent_bytes` is what is held.
+            # Copies, not views: what is sent is then free, and `unsent_bytes` is what is held.
             cut = [piece[at : at + WRITE_BYTES] for at in range(0, len(piece), WRITE_BYTES)]
             self._queue.extendleft(reversed(cut))
             return self._queue.popleft()
@@ -216,7 +216,7 @@ class StreamWire:
 
 
 async def _drain(stream: trio.abc.Stream) -> None:
-    """Say that no more will come, and throw away what does, so that no reset overtakes the last words."""
+    """Half-close, and throw away what still comes, so that no reset overtakes the last words."""
     try:
         if isinstance(stream, trio.abc.HalfCloseableStream):
             await stream.send_eof()
@@ -234,11 +234,11 @@ class Acceptors:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Theirs, in order."""
+        """The addresses of all acceptors, in their order."""
         return tuple(acceptor.address for acceptor in self.each)
 
     def stop_accepting(self) -> None:
-        """All of them."""
+        """Stop all of them; connections go on."""
         for acceptor in self.each:
             acceptor.stop_accepting()
 
@@ -273,9 +273,9 @@ async def listen_streams(
 ) -> None:
     """Give each peer connection a task of `handler`, at most `connections_max` at once, until cancelled.
 
-    Beyond the limit new connections wait unaccepted: strangers cost no memory here. An acceptor that waits
-    holds a slot, so there is one more for each beyond the first: none can starve another.
+    Beyond the limit new connections wait unaccepted, so strangers cost no memory here.
     """
+    # An acceptor that waits holds a slot. With one more for each beyond the first, none starves another.
     slots = trio.Semaphore(connections_max + len(acceptors) - 1)
 
     async def one(accepted: Accepted) -> None:

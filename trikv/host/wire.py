@@ -1,10 +1,10 @@
-"""Where a client's connection and its logic meet: both sides are synchronous, and neither knows Trio."""
+"""The seam between a client's connection and its logic. Both sides are synchronous; neither knows Trio."""
 
 from typing import Protocol
 
 
 class Wire(Protocol):
-    """What a conversation holds of its connection. No method blocks or raises for a dead peer."""
+    """A connection as its conversation sees it. No method blocks or raises for a dead peer."""
 
     remote: str
     """The client's address as ``host:port`` (``[host]:port`` for IPv6)."""
@@ -12,23 +12,23 @@ class Wire(Protocol):
     """The server's address on this connection."""
 
     def send(self, data: bytes) -> int:
-        """Send `data` after all that was sent before; kept in memory while the peer does not take it.
+        """Send `data` behind all that was sent before. It is kept in memory until the peer takes it.
 
         Returns what `unsent_bytes` says after it. Ignored after `close`, `abort` and the end of the
         connection.
         """
 
     def unsent_bytes(self) -> int:
-        """How much is held in memory because the peer has not taken it all.
+        """How many bytes are held in memory because the peer has not taken them.
 
-        A piece that it took in part may count whole: it is held whole.
+        A piece that it took in part may count whole, because it is held whole.
         """
 
     def pause(self) -> None:
-        """Stop reading: back-pressure. `received` is not called until `resume`."""
+        """Stop reading, as back-pressure. `received` is not called until `resume`."""
 
     def resume(self) -> None:
-        """Read again."""
+        """Read again after `pause`; harmless without one."""
 
     def close(self) -> None:
         """Read no more, send what waits (for at most 5 s), then close."""
@@ -52,5 +52,5 @@ class Conversation(Protocol):
     def closed(self) -> None:
         """The connection is gone. Called exactly once for each connection, last.
 
-        Never from inside a method of `Wire`: ending a connection in the middle of one's own logic is safe.
+        It is never called from inside a method of `Wire`, so logic may end its connection at any place.
         """

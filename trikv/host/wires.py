@@ -1,4 +1,4 @@
-"""What every kind of wire keeps to, on sockets, TLS or simulated streams alike."""
+"""Limits that every kind of wire keeps: on sockets, over TLS and on simulated streams."""
 
 import errno
 
@@ -9,13 +9,13 @@ DRAIN_S = 1.0
 last words (see `trikv.host.hub`)."""
 
 LINGERING_BYTES_MAX = 64 << 20
-"""What closed connections may hold together of last bytes that their clients have not taken: their
-conversations count them no more. One alone may hold more: as much as its own was allowed."""
+"""Last bytes that closed connections may hold together while their clients do not take them. Their
+conversations do not count them any more. A single connection may hold more: as much as it was allowed."""
 
 ACCEPT_RETRY_S = 0.1
-"""Without room for a new connection, accepting is tried again after this, or when a connection closes."""
+"""If there is no room for a new connection, accepting is tried again after this, or when one closes."""
 WARN_S = 10.0
-"""Between two warnings that no connection can be accepted."""
+"""Least time between two warnings that no connection can be accepted."""
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC)
-"""What `accept` fails with when it is not the connection's fault. ENOSPC: the kernel watches no more sockets
+"""Errors of `accept` that are not the connection's fault. ENOSPC: the kernel watches no more sockets
 (fs.epoll.max_user_watches)."""

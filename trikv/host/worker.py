@@ -1,10 +1,9 @@
-"""A thread that runs one blocking call after another for one Trio task: the shortest hop to a disk.
+"""A thread that runs one blocking call after another for one Trio task: the shortest way to a disk.
 
-Measured here for a 512-byte write and fdatasync (median; 225 us without any hop): `trio.to_thread.run_sync`
-700 us, a thread that wakes Trio by `TrioToken.run_sync_soon` 530 us, this one 420 us. It answers through a
-pipe that the waiting task itself reads: one turn of Trio's loop, where the token needs two. The wait stands
-in no shield: a cancel scope for each call was 40 us of the main thread's 145 us. One that is cancelled is
-repeated inside a shield.
+Measured here for a 512-byte write and fdatasync (median; 225 us without any thread):
+`trio.to_thread.run_sync` 700 us, a thread that wakes Trio by `TrioToken.run_sync_soon` 530 us, this one
+420 us. It answers through a pipe that the waiting task itself reads: that is one turn of Trio's loop, and the
+token needs two.
 """
 
 import contextlib
@@ -36,12 +35,12 @@ class _Job:
 class Worker:
     """One thread, started by `start` or the first call, ended by `close`.
 
-    Whatever may be lacking (descriptors, a thread, an epoll watch) is lacking in `start`, before anything
-    depends on it; no later call needs more.
+    All that a call needs (descriptors, a thread, an epoll watch) is taken in `start`, before anything depends
+    on it. No later call needs more.
 
-    A call cannot be cancelled: `run` returns only when the thread is done with it, so that no write ever
-    happens behind its caller's back. Cancellation is noticed before a call starts, and after it by the
-    caller's next checkpoint.
+    A call cannot be cancelled: `run` returns only when the thread is done with it, so that nothing is written
+    after the caller has gone on. Cancellation is noticed before a call starts, and after it by the caller's
+    next checkpoint.
     """
 
     def __init__(self, name: str) -> None:
@@ -53,12 +52,12 @@ class Worker:
         self._wake_fd = -1
 
     async def start(self) -> None:
-        """Start the thread. OSError where the system has no more of what it needs; nothing is left behind."""
+        """Start the thread. Raises OSError if the system lacks what it needs; then nothing is left behind."""
         assert not self._started, f"{self._name}: the worker has been started"
         await trio.lowlevel.checkpoint_if_cancelled()
         self._start()
         try:
-            await self.run(_nothing)  # the pipe is watched from here on: that, too, can be refused
+            await self.run(_nothing)  # the kernel watches the pipe from here on; it may refuse that, too
         except OSError as error:
             self._busy = False
             self.close()
@@ -67,7 +66,10 @@ class Worker:
             ) from error
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """``function(*args)`` in the thread; its exception is raised here. One call at a time."""
+        """Call ``function(*args)`` in the thread and return its result or raise its exception.
+
+        One call at a time, which the owner ensures: there is no lock.
+        """
         assert not self._busy, f"{self._name}: one call must return before the next starts"
         assert not self._closed, f"{self._name}: the worker is closed"
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -76,25 +78,26 @@ class Worker:
         job = _Job(function, args)
         self._busy = True
         self._jobs.put(job)
+        # Not in a shield from the start: a cancel scope for each call was 40 us of the main thread's 145 us.
         try:
             await trio.lowlevel.wait_readable(self._wake_fd)
-        except trio.Cancelled:  # it is delivered again, at the caller's next checkpoint
+        except trio.Cancelled:  # Trio delivers it again, at the caller's next checkpoint
             with trio.CancelScope(shield=True):
                 await trio.lowlevel.wait_readable(self._wake_fd)
         os.read(self._wake_fd, 1)
         self._busy = False
-        if self._closed:  # meanwhile
+        if self._closed:  # while the call ran: `close` has left the descriptor to us
             os.close(self._wake_fd)
         if job.error is not None:
             try:
                 raise job.error
             finally:
-                del job  # the traceback holds this frame: no cycle through the job
+                del job  # its traceback holds this frame: keeping the job here would make a cycle
         result: T = job.result
         return result
 
     def close(self) -> None:
-        """End the thread, now or after the call it is in. Harmless when repeated."""
+        """End the thread, now or after the call that it is in. Harmless twice."""
         if self._started and not self._closed:
             self._jobs.put(None)
             if not self._busy:
@@ -104,7 +107,7 @@ class Worker:
     def _start(self) -> None:
         self._wake_fd, done_fd = os.pipe()
         os.set_blocking(self._wake_fd, False)
-        # A daemon, because a device that hangs must not keep a process alive that gave up on it.
+        # A daemon, because a device that hangs must not keep alive a process that has given up on it.
         thread = threading.Thread(target=_work, args=(self._jobs, done_fd), name=self._name, daemon=True)
         try:
             thread.start()
@@ -116,11 +119,11 @@ class Worker:
 
 
 def _nothing() -> None:
-    """The first call of a thread."""
+    """Do nothing, as the first call of a thread: it shows that the way there and back works."""
 
 
 def _work(jobs: queue.SimpleQueue[_Job | None], done_fd: int) -> None:
-    """The thread. It knows neither its `Worker` nor Trio, and it alone closes its end of the pipe."""
+    """Run in the thread. It knows neither its `Worker` nor Trio, and it alone closes its end of the pipe."""
     while (job := jobs.get()) is not None:
         try:
             job.result = job.function(*job.args)

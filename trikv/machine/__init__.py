@@ -7,8 +7,8 @@ alone: no clock, no randomness, no I/O, no order of sets. Two replicas at one in
 **The way of an entry.** `batch` decodes it: the leader's stamp becomes log time (never back), up to 200 due
 keys are reaped, then come the items. `outcomes` holds the rules of exactly-once (PROTOCOL 1-2): an item
 applies only if it quotes its origin's incarnation and next sequence, and what happened is told to that
-origin alone. A submission's commands run in order through `table.CommandTable.find`; reads are evaluated
-only where the client is, so other replicas skip them and must not miss them.
+origin alone. A submission's commands run in order through `table.CommandTable.find`. Only the client's node
+evaluates reads. Other replicas skip them, so a read must have no effect that they would miss.
 
 **Where things are.**
 
@@ -18,14 +18,14 @@ only where the client is, so other replicas skip them and must not miss them.
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans; ``account``: what they share
-``memory``      what a key is charged, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
+``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
 ``features``    the level of rules that a cluster was founded at; ``tally``: counts, which are no state
 ``table``       commands by name; ``declaration``: what a command is, said once
 ``grammar``     a handler's signature, read; ``keyspec``: where keys are; ``arguments``: a usage, read
 ``telling``     Redis' flags, ACL categories and group of a command, for clients
 ``commands/``   one module a family
 ``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one
-``digest``      the hash of all state, only changed buckets anew
+``digest``      the hash of all state, of which only changed buckets are hashed again
 ==============  =============================================================================================
 
 **Time.** `Account.now` is the stamp of the last batch, and ``deadline > now`` decides whether a key lives,
@@ -33,40 +33,43 @@ for reads and writes alike. A key that is due but not reaped is absent to every 
 account count it until an entry reaps it, in the order (deadline, database, key), which needs no memory of
 its own. `next_deadline_ms` stays in the past while due keys are left, so that the leader proposes another
 entry. A write whose deadline has passed already (SET PXAT 1) leaves the key absent at once; Redis counts it
-until someone looks.
+until a command reads it.
 
 **Memory.** The account is lengths plus literals, fitted to a real process. A command is refused with OOM if
-the account after it would pass the cap; once the account is above the cap, what Redis flags deny-OOM is
-refused whatever it does, while reads, deletes and shrinking go on. What Redis carries out at full memory
-(EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, for index entries and names take
-memory too; so the account never passes 1.125 times the cap, unless the cap is lowered. A transaction is
-judged before any effect by upper bounds of what its commands may add (CONFIG SET inside one is the exception:
-it changes the cap for what follows). Clusters that the first release founded have no room above the cap.
+the account after it would pass the cap. Once the account is above the cap, commands that Redis flags deny-OOM
+are refused whatever they do, while reads, deletes and shrinking go on. Commands that Redis carries out at
+full memory (EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, because index entries
+and names take memory too. So the account never passes 1.125 times the cap, unless the cap is lowered. A
+transaction is judged before any effect, by upper bounds of what its commands may add (CONFIG SET inside one
+is the exception: it changes the cap for what follows). Clusters that the first release founded have no room
+above the cap.
 
 **Order of a handler: look, refuse, change.** A handler returns a `CommandError` before it changes anything.
 An exception before the first change becomes one fixed error reply on every replica; one after it, and
-MemoryError or RecursionError at any time, goes up and stops the node (PROTOCOL 24). `Account.dirty` tells the
-cases apart.
+MemoryError or RecursionError at any time, goes up and stops the node (PROTOCOL 24). `Account.dirty` tells
+one case from the other.
 
-**Nothing long.** FLUSH swaps the contents out, and `release` frees them in slices; so does `retire` for a
-machine that an installed snapshot replaced. KEYS refuses databases over 50,000 keys and names SCAN, whose
+**Nothing long.** FLUSH swaps the contents out, and `release` frees them in slices. `retire` does the same for
+a machine that an installed snapshot replaced. KEYS refuses databases over 50,000 keys and names SCAN. SCAN's
 positions are hashes: it slices buckets, and a key present for a whole scan comes exactly once. A walk copies
 a bucket's table of references before the first write to it (entries are never changed in place, so values
-are shared), costs about 30 bytes a key at worst besides old values, and any number of walks may go on. Two
-things are not bounded by design: `digest` hashes all that changed since the last one, and whoever makes keys
-of one crc32 range makes one bucket long (crc32 has no secret), which SCAN and walks of that bucket then pay.
+are shared). It costs about 30 bytes a key at worst besides old values, and any number of walks may go on. Two
+things are not bounded by design: `digest` hashes all that changed since the last one, and a client that makes
+keys of one crc32 range makes one bucket long (crc32 has no secret), for which SCAN and walks of that bucket
+then pay.
 
 **One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
-another. ``_runs.c`` fetches those of 64 SETs at once; it does what `Database.store_plain` does, or less,
-and the loop goes on from there. Tests hold the two to each other, and a node works without it.
+another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store_plain`, or
+less of it, and the loop goes on from there. Tests compare the two, and a node works without it.
 
-**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`; a walk is a cycle while it
-runs and is broken when it ends or is aborted. A test runs thousands of commands with the collector off and
-then finds nothing to collect.
+**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`. A walk is in a cycle while it
+runs; its end or its abort breaks that. A test runs thousands of commands with the collector off and then
+finds nothing to collect.
 
-**Different from Redis 7.0.15, on purpose.** Absent, set and absent again is not seen by WATCH. INCRBYFLOAT is
-decimal: exact where a long double rounds, and neither ``inf`` nor hexadecimal is read. Values end at 8 MiB,
-keys at 64 KiB. RANDOMKEY answers the same key until a write, time, or the place in a pipeline changes the
-draw. MEMORY USAGE is the account's charge. KEYS has its limit, SCAN's COUNT ends at 10,000. Names that are
-not UTF-8 show replacement characters inside errors. ASYNC and SYNC of FLUSH are the same.
+**Different from Redis 7.0.15, on purpose.** WATCH does not see a key that was absent, set, and is absent
+again. INCRBYFLOAT is decimal: it is exact when a long double would round, and reads neither ``inf`` nor
+hexadecimal. Values end at 8 MiB, keys at 64 KiB. RANDOMKEY answers the same key until a write, time, or the
+place in a pipeline changes the draw. MEMORY USAGE is the account's charge. KEYS has its limit, and SCAN's
+COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors. ASYNC and SYNC of
+FLUSH are the same.
 """

@@ -1,8 +1,8 @@
 """What all databases share, and what a key holds.
 
-The `Account` is the part of the state that is one number each: log time, the account, the cap, the change
-counter. Databases refer to it and it refers to none of them, so that a dropped keyspace is freed at once,
-without the cyclic collector.
+The `Account` is the part of the state that consists of single numbers: log time, the account, the cap, the
+change counter. Databases refer to it and it refers to none of them, so that a dropped keyspace is freed at
+once, without the cyclic collector.
 """
 
 from typing import Final, Protocol
@@ -14,7 +14,7 @@ from trikv.machine.features import SPARE_ROOM
 from trikv.machine.tally import Tally
 
 NEVER = 2**63
-"""Later than any deadline."""
+"""Later than any deadline, which fits 64 signed bits."""
 SPARE_PARTS: Final = 8
 """The spare room is the cap divided by this. A process takes at most 1.33 times the account, as
 ``tests/machine/test_memory.py`` measures; an eighth more is still within the promised 1.5 times the cap, a
@@ -22,24 +22,24 @@ quarter would not be. Part of the replicated behaviour."""
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a key holds. Replaced by a write, never changed."""
+    """What a key holds. A write replaces it and never changes it: walks share it with the live database."""
 
     value: bytes
     version: int
     """The change counter when this entry was written (PROTOCOL 23)."""
     deadline: int = 0
-    """Log time in ms at which it is gone, 0 for never."""
+    """Log time in ms from which on the key is absent; 0 for never."""
 
 
 class Observer(Protocol):
-    """A walk in progress."""
+    """What must hear of a bucket before it changes: a walk in progress."""
 
     def before_write(self, db: int, number: int, bucket: dict[bytes, Stored]) -> None:
         """Bucket `number` of database `db` is about to change."""
 
 
 class Account:
-    """What all databases share: time, the account, the change counter, and who is watching."""
+    """What all databases share: time, the account, the change counter, and the walks that observe them."""
 
     __slots__ = (
         "cap",
@@ -63,40 +63,40 @@ class Account:
         self.feature_level = 0
         """Gates every change of behaviour (PROTOCOL 22); 0 before the bootstrap item."""
         self.cap = 0
-        """Bytes the account may reach, 0 for no cap."""
+        """Bytes that the account may reach, 0 for no cap."""
         self.is_founded = False
         """The cap was decided, by the bootstrap item or by CONFIG SET; a later bootstrap item is ignored."""
         self.used = 0
-        """The account in bytes."""
+        """The account in bytes: the sum of `trikv.machine.memory.charge` over all keys."""
         self.changes = 0
-        """One up for each changed key; becomes the key's version."""
+        """It rises by one for each changed key, and becomes the key's version (PROTOCOL 23)."""
         self.dirty = False
         """Set by every mutation; the machine clears it to see whether a failing command had begun one."""
         self.soonest = NEVER
-        """No deadline is earlier than this; spares a look at every database for every batch."""
+        """No deadline is earlier than this, so most batches need not ask every database. Not state."""
         self.tally = Tally()
-        """What is counted of all that happens here. Not state."""
+        """Counts of what happens here. Not state."""
         self.lookups = self.tally
         """Where the running command counts the keys it looks for: in `tally` if its client is here."""
         self.observers: list[Observer] = []
         self.discarded: list[list[dict[bytes, Stored]] | SortedList[tuple[int, bytes]]] = []
-        """What FLUSH threw away, freed in slices by `Keyspace.release`."""
+        """What FLUSH set aside; `Keyspace.release` frees it in slices."""
         self.pending_keys = 0
-        """Keys in `discarded`. Kept, because to count them takes longer than to free a slice. Not state."""
+        """Keys in `discarded`. Kept, because counting them takes longer than freeing a slice. Not state."""
 
     def has_room(self, growth: int) -> bool:
-        """True where the account may change by `growth` bytes; shrinking is always allowed."""
+        """Whether the account may change by `growth` bytes; shrinking is always allowed."""
         return growth <= 0 or not self.cap or self.used + growth <= self.cap
 
     def has_spare_room(self, growth: int) -> bool:
         """`has_room` for what Redis carries out at full memory: EXPIRE, GETEX, RENAME.
 
-        They are the way out of full memory, so the cap is no limit to them; but each deadline takes memory,
-        so there is one, `spare` bytes above.
+        They are the way out of full memory, so the cap does not limit them. But each deadline takes memory,
+        so there is a limit `spare` bytes above the cap.
         """
         return growth <= 0 or not self.cap or self.used + growth <= self.cap + self.spare
 
     @property
     def spare(self) -> int:
-        """Bytes above the cap that are kept for what `has_spare_room` names."""
+        """Bytes above the cap that are kept for the commands which `has_spare_room` names."""
         return self.cap // SPARE_PARTS if self.feature_level >= SPARE_ROOM else 0

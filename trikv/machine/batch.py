@@ -1,7 +1,7 @@
 """The payload of a BATCH entry: what proposals carry, encoded with MessagePack.
 
-An entry holds one `Batch`: the leader's stamp and seed, and the items that waited when the driver came
-round. An item is encoded once, by its origin; the leader splices the bytes in unread (``msgspec.Raw``).
+An entry holds one `Batch`: the leader's stamp and seed, and the items that waited at the driver's turn. An
+item is encoded once, by its origin; the leader copies the bytes in without decoding them (``msgspec.Raw``).
 Array-like structs may grow at the end with defaults; tags never change.
 """
 
@@ -16,7 +16,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True):
     db: int
     key: bytes
     version: int
-    """The key's change version; 0 where the key was absent."""
+    """The key's change version; 0 if the key was absent."""
 
 
 class Transaction(msgspec.Struct, frozen=True, array_like=True):
@@ -35,7 +35,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag="h"):
 
 
 class Submission(msgspec.Struct, frozen=True, array_like=True, tag="s"):
-    """What one ``recv`` brought to a client's node, when it holds at least one write (PROTOCOL 5)."""
+    """The commands that one ``recv`` brought to a client's node; at least one is a write (PROTOCOL 5)."""
 
     origin: int
     incarnation: int
@@ -48,7 +48,7 @@ class Submission(msgspec.Struct, frozen=True, array_like=True, tag="s"):
 
 
 class Forgotten(msgspec.Struct, frozen=True, array_like=True, tag="f"):
-    """Takes the place of a submission its origin gave up: uses the sequence, does nothing (PROTOCOL 3)."""
+    """Replaces a submission that its origin gave up: it uses the sequence and does nothing (PROTOCOL 3)."""
 
     origin: int
     incarnation: int
@@ -61,24 +61,24 @@ class Bootstrap(msgspec.Struct, frozen=True, array_like=True, tag="b"):
     maxmemory: int
     """The cap in bytes, 0 for none."""
     feature_level: int = 1
-    """Of `trikv.machine.features`. The default is for logs of the first release; a founder states its own."""
+    """See `trikv.machine.features`. The default is for logs of the first release; others have it written."""
 
 
 Item: TypeAlias = Hello | Submission | Forgotten | Bootstrap
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
-    """A whole entry, as decoded by the machine. No items: a clock entry, which only expires keys."""
+    """A whole entry, as the machine decodes it. Without items it is a clock entry: it only expires keys."""
 
     stamp_ms: int
-    """Log time: milliseconds since 1970 by the leader's reckoning; never goes back along the log."""
+    """Log time: milliseconds since 1970, as the leader computes them. It never falls along the log."""
     seed: int
-    """64 bits of the leader's entropy for SPOP, RANDOMKEY in scripts and the like."""
+    """64 bits of the leader's entropy. No command draws from it yet (PROTOCOL 22)."""
     items: tuple[Item, ...]
 
 
 class RawBatch(msgspec.Struct, frozen=True, array_like=True):
-    """The same bytes as `Batch`, as the leader makes them: items spliced in unread."""
+    """The same bytes as `Batch`, as the leader makes them: it does not decode the items."""
 
     stamp_ms: int
     seed: int

@@ -7,8 +7,8 @@
     {"db":0,"k":{"b64":"/w=="},"t":"string","v":"","n":7,"x":1700000000000}
     ],"count":2,"checksum":"blake2b:..."}
 
-`json.load` reads all of it; a line tool drops the comma at a line's end. Bytes that are UTF-8 stand as text,
-others as base64. The checksum covers every byte before the closing line. Keys stand in the order of
+`json.load` reads all of it; a line tool drops the comma at a line's end. Bytes that are UTF-8 are written as
+text, others as base64. The checksum covers every byte before the closing line. Keys come in the order of
 database, bucket, and place within the bucket: read back in that order, they give the same state.
 """
 
@@ -25,18 +25,18 @@ VERSION: Final = 1
 LINE_BYTES_MAX = 64 * 1024 * 1024
 """A value of 8 MiB takes at most six times that as JSON text (\\u0001)."""
 PIECE_BYTES = 32 * 1024
-"""Of values, encoded together: a fraction of a millisecond."""
+"""Bytes of values that are encoded together, which takes a fraction of a millisecond."""
 LINE_OVERHEAD_BYTES = 64
 FEW_LINES = 64
-"""So many lines, and no more, are encoded one by one: they are long, and looking through their text for the
-ends of lines costs more than a call for each."""
+"""A piece of at most this many lines is encoded line by line. Its lines are long, and to search their text
+for the ends of lines costs more than a call for each."""
 LINE_END = b",\n"
 OPENING_END = b',"keys":['
 CLOSING_START = b"]"
 
 
 class SnapshotError(Exception):
-    """A document that cannot be restored: `what` is wrong, and in which `line` (from 1, 0 for the whole)."""
+    """A document that cannot be restored: `what` is wrong, in which `line` (from 1; 0 for all of it)."""
 
     def __init__(self, what: str, line: int) -> None:
         super().__init__(f"{what} (line {line})" if line else what)
@@ -45,7 +45,7 @@ class SnapshotError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, gc=False):
-    """All that `apply` can read besides the keys."""
+    """All that `apply` can read besides the keys (PROTOCOL 19)."""
 
     index: int
     """The last applied entry."""
@@ -67,7 +67,7 @@ _Text: TypeAlias = str | _Binary
 
 
 class KeyLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One key."""
+    """The line of one key: database, key, type, value, version, deadline."""
 
     db: int
     k: _Text
@@ -76,11 +76,11 @@ class KeyLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     n: int
     """The key's version."""
     x: int = 0
-    """Its deadline in ms, absent where it has none."""
+    """Its deadline in ms; left out if it has none."""
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """The first line."""
+    """The first line: what the document is, and all of its state besides keys."""
 
     format: Literal["trikv-snapshot"]
     version: Literal[1]
@@ -91,7 +91,7 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """The last line."""
+    """The last line, which shows that the document is whole and unaltered."""
 
     count: int
     checksum: str
@@ -116,15 +116,13 @@ def to_bytes(text: _Text) -> bytes:
 
 
 def encode_keys(db: int, items: Iterable[tuple[bytes, Stored]]) -> Iterator[bytes]:
-    """The lines of these keys, each ended by comma and line end, in pieces of about `PIECE_BYTES`.
-
-    Many lines at once: encoded one by one, in Python, a dump of 256 MB would not fit into a stop.
-    """
+    """The lines of these keys, each ended by comma and line end, in pieces of about `PIECE_BYTES`."""
+    # Many lines at once: encoded one by one, in Python, a dump of 256 MB would not fit into a stop.
     lines: list[KeyLine] = []
     size = 0
     for key, entry in items:
         value = entry.value
-        try:  # nearly always both are text, and two calls of `_to_text` would be a third of the whole
+        try:  # nearly always both are text, and two calls of `_to_text` would take a third of all the time
             line = KeyLine(db, key.decode(), "string", value.decode(), entry.version, entry.deadline)
         except UnicodeDecodeError:
             line = KeyLine(db, _to_text(key), "string", _to_text(value), entry.version, entry.deadline)
@@ -156,17 +154,17 @@ def encode_closing(count: int, checksum: str) -> bytes:
 
 
 class Checksum:
-    """Runs along the document."""
+    """The BLAKE2b hash of a document, taken in as it is written or read."""
 
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=16)
 
     def update(self, data: bytes) -> None:
-        """Take in the next bytes."""
+        """Take in the bytes that follow those so far."""
         self._hash.update(data)
 
     def text(self) -> str:
-        """As it stands in the closing line."""
+        """The hash of all bytes so far, as the closing line writes it."""
         return f"blake2b:{self._hash.hexdigest()}"
 
 
@@ -175,14 +173,15 @@ class Reader:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        """Of the line not yet complete: joined once, or a long line in small chunks would cost its square."""
+        """Pieces of the unfinished line. They are joined once: a long line in small chunks would otherwise
+        cost the square of its length."""
         self._pieces_bytes = 0
         self._checksum = Checksum()
         self._line = 0
         self._count = 0
         self._closing: Closing | None = None
         self.opening: Opening | None = None
-        """Known once the first line was fed."""
+        """The first line; None until it was fed."""
 
     def feed(self, data: bytes) -> Iterable[KeyLine]:
         """The keys of the lines that `data` completes. Raises SnapshotError."""
@@ -201,14 +200,14 @@ class Reader:
             raise SnapshotError("a line is longer than any key could make it", self._line + 1)
 
     def finish(self) -> Opening:
-        """Check that the document was whole. Raises SnapshotError."""
+        """Check that the document was whole, and return its first line. Raises SnapshotError."""
         if self.opening is None or self._closing is None or self._pieces_bytes:
             raise SnapshotError("the document is cut short, or something follows it", 0)
         return self.opening
 
     @property
     def line(self) -> int:
-        """The line read last, from 1."""
+        """Number of the line read last, from 1; 0 before the first."""
         return self._line
 
     def _read(self, line: bytes) -> KeyLine | None:

@@ -1,9 +1,9 @@
-"""One database: where keys live, expire, are counted, and are looked at while they change.
+"""One database: where keys live, expire and are counted, and where walks read them while they change.
 
 It is `BUCKETS` insertion-ordered dicts, chosen by the top bits of the key's crc32 (PROTOCOL 18), so that a
-walk can stop after any bucket and a scan can go on at a position. An `Stored` is never changed in place: a
-write puts a new one. A walk that has not reached a bucket yet therefore only needs a shallow copy of it when
-it is first written to; values are shared, not encoded ahead.
+walk can stop after any bucket and a scan can go on at a position. A `Stored` is never changed in place: a
+write puts a new one. So a walk that has not reached a bucket yet only needs a shallow copy of it before the
+first write to it. Values are shared, not encoded ahead.
 """
 
 from collections.abc import Sequence
@@ -19,27 +19,27 @@ from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES, KEY_BYTES_MAX, VALUE
 from trikv.machine.replies import OK, CommandError, Reply
 
 BUCKETS = 4096
-"""250 keys a bucket where a million keys live: copying one for a walk takes microseconds."""
+"""A million keys make 250 a bucket: copying one for a walk takes microseconds."""
 BUCKET_SHIFT = 32 - 12
 """crc32 >> BUCKET_SHIFT is the bucket: buckets are consecutive ranges of the hash."""
 SCAN_END = 0
 """The cursor that starts and ends a scan."""
 
 _NO_BUCKETS: list[dict[bytes, Stored]] = [{}] * BUCKETS
-"""Stands in for the buckets of an empty database; only read, and replaced before the first write."""
+"""The buckets of an empty database. They are only read: the first write replaces them."""
 _LARGE = 2**62
-"""What fits into a machine's word with room to spare: as good as no cap; more changes than there will be."""
+"""Fits a machine's word with room to spare. It stands for "no cap", and no change counter gets so far."""
 
 
 class Hasher(Protocol):
-    """Hashes one bucket, order included."""
+    """Hashes one bucket, the order of its keys included."""
 
     def __call__(self, bucket: dict[bytes, Stored], /) -> bytes:
-        """The hash."""
+        """The hash of `bucket`, always the same for equal keys and entries in one order."""
 
 
 class Database:
-    """One numbered database. The methods above the line in each handler's way look; those below change."""
+    """One numbered database. Methods up to `bucket_hashes` change no state; those from `store` on do."""
 
     __slots__ = (
         "_changed",
@@ -65,12 +65,13 @@ class Database:
         self._deadlines_total_ms = 0
         """The sum of all deadlines."""
         self._hashes: dict[int, bytes] = {}
-        """Of the filled buckets, as they were when last asked for."""
+        """Hashes of the filled buckets, as they were when last asked for."""
         self._changed = bytearray(BUCKETS)
-        """1 for each bucket that may have changed since. Not a set, which would not stay in the cache."""
+        """1 for each bucket that may have changed since. No set: that would not stay in the processor's
+        cache."""
 
     def find(self, key: bytes) -> Stored | None:
-        """The live entry of `key`. The one place, with `is_live`, where expiry is judged (PROTOCOL 21)."""
+        """The live entry of `key`, or None. Only this and `is_live` judge if a key is due (PROTOCOL 21)."""
         entry = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
         if entry is not None and entry.deadline and entry.deadline <= self.account.now:
             return None
@@ -86,15 +87,15 @@ class Database:
         return entry
 
     def is_live(self, entry: Stored) -> bool:
-        """False where its deadline has come, reaped or not."""
+        """Whether the deadline of `entry` has not come. A key that is due is not live, reaped or not."""
         return not entry.deadline or entry.deadline > self.account.now
 
     def mean_ttl_ms(self, now_ms: int) -> int:
-        """How long the keys that have a deadline have still to live, in the mean; 0 if there is none."""
+        """The mean time to live of the keys with a deadline, in ms; 0 if there are none."""
         return max(0, self._deadlines_total_ms // len(self.deadlines) - now_ms) if self.deadlines else 0
 
     def live_keys(self) -> list[bytes]:
-        """All live keys, in order. As long as the database is large: the caller bounds it."""
+        """All live keys, in order. It takes time in proportion to the database: the caller bounds that."""
         now = self.account.now
         return [
             key
@@ -104,7 +105,7 @@ class Database:
         ]
 
     def growth(self, key: bytes, value_bytes: int, deadline: int) -> int:
-        """By how many bytes the account would change if `key` were stored so; may be negative."""
+        """By how many bytes the account would change if `key` were stored like this; may be negative."""
         grown = charge(len(key), value_bytes, deadline)
         old = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
         if old is not None:
@@ -112,7 +113,7 @@ class Database:
         return grown
 
     def refusal(self, key: bytes, value_bytes: int) -> CommandError | None:
-        """Why such a key or value cannot be stored whatever the room, or None."""
+        """Why such a key or value cannot be stored at any fill of memory; None if it can."""
         if value_bytes > VALUE_BYTES_MAX:
             return STRING_TOO_LONG
         if len(key) > KEY_BYTES_MAX:
@@ -123,9 +124,10 @@ class Database:
         """About `count` keys whose crc32 is at or after `position`, and the position to go on at.
 
         Positions are hashes, not places in a dict, so writes in between move nothing: a key that is there
-        for the whole scan comes exactly once. Keys of one hash are not torn apart. Due keys are included.
+        for the whole scan comes exactly once. Due keys are included.
         """
         found: list[bytes] = []
+        # Buckets are ranges of the hash, so this goes on in the order of positions.
         for number in range(position >> BUCKET_SHIFT, BUCKETS):
             bucket = self.buckets[number]
             if not bucket:
@@ -137,6 +139,7 @@ class Database:
                 return number << BUCKET_SHIFT, found
             last = SCAN_END
             for place, key in sorted((place, key) for key in bucket if (place := crc32(key)) >= position):
+                # Keys of one hash stay together: the next page begins at a hash and would repeat some.
                 if len(found) >= count and place != last:
                     return place, found
                 found.append(key)
@@ -144,7 +147,7 @@ class Database:
         return SCAN_END, found
 
     def pick(self, draw: int) -> bytes | None:
-        """A live key chosen by the number `draw`: the first filled bucket from a place it names."""
+        """A live key chosen by the number `draw`, from the first bucket with one behind a place it names."""
         for offset in range(BUCKETS):
             bucket = self.buckets[(draw + offset) % BUCKETS]
             live = [key for key, entry in bucket.items() if self.is_live(entry)]
@@ -153,7 +156,7 @@ class Database:
         return None
 
     def hash_some(self, hasher: "Hasher", count: int) -> int:
-        """Hash up to `count` changed buckets ahead of `bucket_hashes`; how many it was."""
+        """Hash up to `count` changed buckets ahead of `bucket_hashes`; return how many it were."""
         hashed = 0
         number = self._changed.find(1)
         while number >= 0 and hashed < count:
@@ -176,7 +179,7 @@ class Database:
         return self._hashes
 
     def store(self, key: bytes, value: bytes, deadline: int = 0) -> CommandError | None:
-        """Set `key` (a `deadline` must be in the future), or say why not: limits, or the cap.
+        """Set `key`, or return why not: its limits, or the cap. A `deadline` must be in the future.
 
         An overwritten key keeps its place in the order; a due one is reaped first.
         """
@@ -197,16 +200,14 @@ class Database:
         return None
 
     def store_plain(self, key: bytes, value: bytes) -> Reply:
-        """`store` without a deadline, as SET answers it.
-
-        What most writes of a busy server are has a way of its own, which takes a third of the time: a key
-        without a deadline gets a value that is no longer. No limit can refuse that, and no index changes.
-        The two ways do the same to the state: which is taken depends on this node's walks and hashes, too.
-        """
+        """`store` without a deadline; the reply is SET's."""
         account = self.account
         number = crc32(key) >> BUCKET_SHIFT
         bucket = self.buckets[number]
         old = bucket.get(key)
+        # Most writes of a busy server give a key without a deadline a value that is no longer. No limit can
+        # refuse that, and no index changes, so it has a way of its own, which takes a third of the time. Both
+        # ways must do the same to the state: which one is taken depends on this node's walks and hashes, too.
         if old is None or old.deadline or not self._changed[number] or account.observers:
             return self.store(key, value) or OK
         grown = len(value) - len(old.value)
@@ -221,9 +222,9 @@ class Database:
         return OK
 
     def set_run(self, commands: Sequence[Sequence[bytes]]) -> int:
-        """Carry out the beginning of `commands`, which are SETs, and say how many: each is answered OK.
+        """Carry out the beginning of `commands`, which are SETs, and return how many; each is answered OK.
 
-        What `set` does for each of them, in a third of the time; 0 where it cannot be done so. Nothing that a
+        It does the same as `store_plain` for each, in a third of the time; 0 if it cannot. Nothing that a
         client or a peer can send makes it raise.
         """
         account, set_run = self.account, runs.set_run
@@ -257,7 +258,7 @@ class Database:
         return None
 
     def put_unchecked(self, key: bytes, value: bytes, deadline: int = 0) -> None:
-        """Set `key` without asking: for handlers that have checked their whole change already."""
+        """Set `key` without any check: for handlers that have checked their whole change already."""
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
         self._put(number, key, old, value, deadline, self.growth(key, len(value), deadline))
@@ -265,14 +266,15 @@ class Database:
     def _put(
         self, number: int, key: bytes, old: Stored | None, value: bytes, deadline: int, grown: int
     ) -> None:
-        """`grown` is the change of the account from `old`, due or not, to what is put."""
+        """Put a new entry for `key`. `grown` is the account's change from `old`, due or not, to it."""
         account = self.account
+        # A due key is absent to every command: it is reaped, and the new key goes to the end of the order.
         if old is not None and old.deadline and old.deadline <= account.now:
             self._remove(number, key, old)
             account.tally.expired_keys += 1
             grown += charge(len(key), len(old.value), old.deadline)
             old = None
-        if self._changed[number] and not account.observers:  # a call spared, nearly always
+        if self._changed[number] and not account.observers:  # nearly always: this saves a call
             account.dirty = True
             bucket = self.buckets[number]
         else:
@@ -293,7 +295,7 @@ class Database:
                 self._index(deadline, key)
 
     def restore(self, key: bytes, entry: Stored) -> bool:
-        """Put an entry of a snapshot, version and all; False where the key is there already."""
+        """Put an entry of a snapshot, with its version; False if the key is there already."""
         bucket = self._changing(crc32(key) >> BUCKET_SHIFT)
         if key in bucket:
             return False
@@ -307,7 +309,7 @@ class Database:
         return True
 
     def drop(self, key: bytes) -> bool:
-        """Remove `key`; True where it was live. One that is due is reaped, and answered as absent."""
+        """Remove `key`; True if it was live. A due key is reaped, and the answer is that of an absent one."""
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
         if old is None:
@@ -319,7 +321,7 @@ class Database:
         return False
 
     def reap(self) -> None:
-        """Remove the key with the earliest deadline."""
+        """Remove the key with the earliest deadline; there must be one. Equal deadlines go by key."""
         _, key = self.deadlines[0]
         number = crc32(key) >> BUCKET_SHIFT
         self._remove(number, key, self.buckets[number][key])
@@ -334,6 +336,7 @@ class Database:
         account.changes += self.size
         account.used -= self.used
         account.pending_keys += self.size
+        # New tables instead of cleared ones: a walk keeps the old ones, and freeing them takes long.
         account.discarded.append(self.buckets)
         account.discarded.append(self.deadlines)
         self.buckets = _NO_BUCKETS
@@ -365,7 +368,7 @@ class Database:
         self.size -= 1
 
     def _changing(self, number: int) -> dict[bytes, Stored]:
-        """The bucket, after all who must know that it changes were told."""
+        """The bucket, ready to be changed: observers are told, and its hash is out of date."""
         account = self.account
         account.dirty = True
         if self.buckets is _NO_BUCKETS:
@@ -377,7 +380,7 @@ class Database:
         return bucket
 
     def recount(self) -> int:
-        """This database's part of the account, computed from scratch."""
+        """This database's part of the account, computed from its keys: a check of `used`."""
         if self.buckets is _NO_BUCKETS:
             return 0
         return sum(

@@ -1,7 +1,8 @@
 """The digest: equal on two replicas at the same index, or one of them is wrong.
 
 It covers order, versions and deadlines of every key, origin rows, members, time and settings. The hash of a
-bucket is kept until the bucket changes, so a digest costs what changed since the last one.
+bucket is kept until the bucket changes, so the cost of a digest is that of the buckets that changed since the
+last one.
 """
 
 from hashlib import blake2b
@@ -19,7 +20,7 @@ def _hash_bucket(bucket: dict[bytes, Stored]) -> bytes:
 
 
 def hash_some(space: Keyspace, buckets: int) -> bool:
-    """Hash some of what changed, so that `state_digest` has less to do; True while more is left."""
+    """Hash up to `buckets` changed ones, so that `state_digest` has less to do; True while more are left."""
     for db in space.databases:
         buckets -= db.hash_some(_hash_bucket, buckets)
         if not buckets:
@@ -29,7 +30,8 @@ def hash_some(space: Keyspace, buckets: int) -> bool:
 
 def state_digest(space: Keyspace, settings: msgspec.Struct) -> str:
     """32 hexadecimal digits for all databases and the settings."""
-    whole = blake2b(msgspec.json.encode(settings), digest_size=16)  # MessagePack has no integers above 2**64
+    # JSON, because MessagePack has no integers above 2**64.
+    whole = blake2b(msgspec.json.encode(settings), digest_size=16)
     for db in space.databases:
         for number, bucket_hash in sorted(db.bucket_hashes(_hash_bucket).items()):
             whole.update(b"%d %d " % (db.number, number))

@@ -19,21 +19,21 @@ SYNTAX = CommandError("ERR syntax error")
 
 
 def wrong_arity(name: str) -> CommandError:
-    """`name` in any case, ``CONFIG|SET`` for a subcommand."""
+    """The wrong number of arguments. `name` may be in any case; a subcommand's is ``CONFIG|SET``."""
     return CommandError(f"ERR wrong number of arguments for '{name.lower()}' command")
 
 
 def invalid_expire(name: str) -> CommandError:
-    """A deadline that is not positive where it must be, or does not fit 64 bits."""
+    """A deadline of `name` that is not positive although it must be, or does not fit 64 bits."""
     return CommandError(f"ERR invalid expire time in '{name}' command")
 
 
 TEXT_BYTES_MAX = 1024
-"""Longer than any name or error that is shown. An argument may have megabytes, and to decode one that is no
-text takes a tenth of a second a megabyte."""
+"""Most bytes of an argument that an error shows: more than any name has. An argument may have megabytes, and
+to decode one that is no text takes a tenth of a second a megabyte."""
 
 
 def text_of(data: bytes) -> str:
-    """How an error shows `data`: its beginning, one line, cut at a NUL as C does, foreign bytes replaced."""
+    """How an error shows `data`: its beginning, on one line, cut at a NUL (as C does), as valid UTF-8."""
     shown = data[:TEXT_BYTES_MAX].partition(b"\0")[0]
     return shown.decode("utf-8", "replace").replace("\r", " ").replace("\n", " ")

@@ -1,16 +1,16 @@
-"""The levels of replicated behaviour: which rules a cluster's log is carried out by (PROTOCOL 22).
+"""The levels of replicated behaviour: the rules by which a cluster's log is carried out (PROTOCOL 22).
 
-A cluster keeps the level that it was founded with, in its log and in its snapshots, so that replicas of two
-releases never disagree about an entry. A rule that changed asks for its level here, by name.
+A cluster keeps the level at which it was founded, in its log and in its snapshots, so that replicas of two
+releases never disagree about an entry. Code whose rule has changed compares with a level here, by name.
 """
 
 from typing import Final
 
 FEATURE_LEVEL: Final = 2
-"""What this release founds new clusters with, and the highest level whose rules it knows."""
+"""The level at which this release founds new clusters, and the highest whose rules it knows."""
 
 SPARE_ROOM: Final = 2
-"""From this level on, what Redis carries out at full memory may pass the cap a little: `Account.spare`."""
+"""From this level on, commands that Redis carries out at full memory may pass the cap by `Account.spare`."""
 
 
 class FeatureLevelError(Exception):
@@ -24,6 +24,6 @@ class FeatureLevelError(Exception):
 
 
 def check_level(level: int) -> None:
-    """Raise FeatureLevelError if this release does not know that level's rules; 0 is "not founded yet"."""
+    """Raise FeatureLevelError if this release does not know the rules of `level`; 0 is "not founded yet"."""
     if level > FEATURE_LEVEL:
         raise FeatureLevelError(level)

@@ -1,9 +1,9 @@
-"""Redis' glob patterns, matched in time that no pattern can blow up.
+"""Redis' glob patterns, matched in bounded time whatever the pattern is.
 
 Every part between stars matches a fixed number of bytes, so after a star the leftmost match of a part is
-always as good as a later one. So each part is looked for once, from where the one before it ended, and only
-the last is tied to the end: the work is at most the product of pattern and text length, where a naive
-matcher is exponential. Parts without ``?`` and ``[...]``, nearly all there are, are found by `bytes.find`.
+always as good as a later one. So each part is searched once, from the end of the one before it, and only the
+last must match at the text's end. The work is at most the product of pattern and text length; that of a naive
+matcher is exponential. Parts without ``?`` and ``[...]``, which nearly all are, are found by `bytes.find`.
 """
 
 import re
@@ -15,12 +15,13 @@ import attrs
 from trikv.machine.replies import CommandError
 
 PATTERN_BYTES_MAX: Final = 1024
-"""To prepare one of so many classes takes some 20 ms; one of megabytes would stop a node for minutes."""
+"""A pattern of this length that consists of classes takes some 20 ms to prepare. One of megabytes would stop
+a node for minutes."""
 
 _STAR = b"*"
 _ANY = frozenset(range(256))
 _Byte: TypeAlias = frozenset[int]
-"""What one place of a pattern matches."""
+"""The bytes that one place of a pattern matches."""
 
 
 def too_long(size: int) -> CommandError | None:
@@ -31,7 +32,7 @@ def too_long(size: int) -> CommandError | None:
 
 
 def matcher(pattern: bytes) -> Callable[[bytes], bool]:
-    """A function that tells of byte strings if `pattern` matches them; `too_long` bounds its preparation."""
+    """A function that says whether `pattern` matches a byte string. Ask `too_long` first: this takes time."""
     parts = [_part(places) for places in _split(pattern)]
     if len(parts) == 1:
         only = parts[0]
@@ -41,7 +42,7 @@ def matcher(pattern: bytes) -> Callable[[bytes], bool]:
 
 @attrs.frozen
 class _Literal:
-    """A part that is what it says."""
+    """A part in which each place matches one byte."""
 
     text: bytes
     size: int
@@ -65,7 +66,7 @@ class _Classes:
         return self.expression.match(text, position) is not None
 
     def find(self, text: bytes, position: int, end: int) -> int:
-        """As `_Literal.find`."""
+        """Where it begins at `position` or later, ending at `end` at the latest; -1 if nowhere."""
         found = self.expression.search(text, position, end)
         return -1 if found is None else found.start()
 
@@ -75,7 +76,7 @@ _Part: TypeAlias = _Literal | _Classes
 
 @attrs.frozen
 class _Starred:
-    """A pattern with at least one star."""
+    """A pattern with at least one star: what texts begin with, what comes between, what they end with."""
 
     first: _Part
     middle: tuple[_Part, ...]
@@ -141,9 +142,9 @@ def _split(pattern: bytes) -> list[list[_Byte]]:
 
 
 def _class(pattern: bytes, position: int) -> tuple[_Byte, int]:
-    """What a ``[...]`` matches whose inside starts at `position`, and where it ends.
+    """What a ``[...]`` matches, whose inside starts at `position`, and the position behind it.
 
-    As in Redis: an unclosed class ends with the pattern, a range may be written backwards, and ``[]``
+    As in Redis, an unclosed class ends with the pattern, a range may be written backwards, and ``[]``
     matches nothing.
     """
     negated = pattern[position : position + 1] == b"^"

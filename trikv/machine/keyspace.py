@@ -1,14 +1,14 @@
-"""The sixteen databases together: what is due next, what was thrown away, which one is selected."""
+"""The sixteen databases together: which deadline is next, what FLUSH set aside, which one is selected."""
 
 from trikv.machine.account import NEVER, Account
 from trikv.machine.database import Database
 
 DATABASES = 16
-"""As in Redis' default configuration."""
+"""The number in Redis' default configuration."""
 
 
 class Keyspace:
-    """All databases, and what concerns them together."""
+    """All databases, and what concerns more than one of them."""
 
     __slots__ = ("account", "current", "databases", "position", "shown_ms")
 
@@ -16,31 +16,30 @@ class Keyspace:
         self.account = Account()
         self.databases = [Database(number, self.account) for number in range(DATABASES)]
         self.current = self.databases[0]
-        """The database of the command being run. Not state: set anew for every submission."""
+        """The database of the running command. Not state: every submission sets it."""
         self.shown_ms = 0
         """The time that TTL and TIME show: log time, or the leader's for a read (PROTOCOL 21). Not state."""
         self.position = 0
-        """The place of the command being run among its fellows, for RANDOMKEY. Not state."""
+        """The running command's place in its submission, for RANDOMKEY. Not state."""
 
     def keys(self) -> int:
         """Keys in all databases, those due but not yet reaped included."""
         return sum(db.size for db in self.databases)
 
     def next_deadline_ms(self) -> int | None:
-        """The earliest deadline of all, which may have passed."""
-        if self.account.soonest == NEVER:  # asked for in every turn of a node, and most keys have none
+        """The earliest deadline of all, in ms of log time; it may have passed. None if no key has one."""
+        if self.account.soonest == NEVER:  # asked in every turn of a node, and usually no key has one
             return None
         return min((db.deadlines[0][0] for db in self.databases if db.size and db.deadlines), default=None)
 
     def expire(self, keys_max: int) -> int:
-        """Reap up to `keys_max` due keys and return how many.
-
-        In the order of deadline, database, key: an order that follows from the state alone.
-        """
+        """Reap up to `keys_max` due keys and return how many."""
         account = self.account
         if account.now < account.soonest:
             return 0
         for reaped in range(keys_max):
+            # By deadline, database, key: an order that follows from the state alone, so that a restored
+            # replica reaps like one that replayed the log.
             heads = [(db.deadlines[0][0], db.number) for db in self.databases if db.deadlines]
             deadline, number = min(heads, default=(NEVER, 0))
             account.soonest = deadline
@@ -52,8 +51,9 @@ class Keyspace:
         return keys_max
 
     def release(self, objects: int) -> bool:
-        """Free up to about `objects` of what FLUSH set aside; True while more is left."""
+        """Free about `objects` keys or index entries that FLUSH set aside; True while more are left."""
         account = self.account
+        # In slices, because to free a million keys in one step is a pause.
         discarded = account.discarded
         while discarded and objects > 0:
             last = discarded[-1]
@@ -69,9 +69,9 @@ class Keyspace:
         return bool(discarded)
 
     def pending_keys(self) -> int:
-        """Keys that FLUSH set aside and that are not freed yet."""
+        """How many keys FLUSH set aside that are not freed yet."""
         return self.account.pending_keys
 
     def recount(self) -> int:
-        """The account computed from scratch."""
+        """The account computed from all keys: a check of `Account.used`."""
         return sum(db.recount() for db in self.databases)

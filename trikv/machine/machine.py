@@ -1,4 +1,4 @@
-"""The machine: entries in, outcomes out. `Machine.apply` is a function of state and entry, nothing else."""
+"""The machine: entries in, outcomes out. `Machine.apply` is a function of state and entry alone."""
 
 from collections.abc import Iterable, Sequence
 from typing import assert_never
@@ -13,14 +13,16 @@ from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import ORIGIN, READER, REPLICA, Evaluator, Poisoned, View
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
+from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
+from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 from trikv.machine.walk import Walk
 
 EXPIRED_PER_BATCH_MAX = 200
-"""Keys that one entry reaps at most; more wait for the next (PROTOCOL 21)."""
+"""Most keys that one entry reaps; more wait for the next (PROTOCOL 21)."""
 
 _decode = msgspec.msgpack.Decoder(Batch).decode
 
@@ -62,12 +64,12 @@ class Machine:
 
     @property
     def used_memory(self) -> int:
-        """The account in bytes."""
+        """The account in bytes: what the keys are charged, not what the process takes."""
         return self.space.account.used
 
     @property
     def changes(self) -> int:
-        """The change counter."""
+        """The change counter: it has risen by one for each changed key since the cluster was founded."""
         return self.space.account.changes
 
     @property
@@ -82,16 +84,16 @@ class Machine:
 
     @property
     def poison_count(self) -> int:
-        """How many there were since this object was made; not state."""
+        """How many commands failed like that since this object was made; not state."""
         return self.evaluator.poison_count
 
     @property
     def tally(self) -> Tally:
-        """What is counted here; not state."""
+        """Counts of what this replica's databases did, for INFO; not state."""
         return self.space.account.tally
 
     def row(self, origin: int) -> OriginRow | None:
-        """The origin's incarnation, nonce and next sequence, as they stand."""
+        """A copy of the origin's incarnation, nonce and next sequence; None if it has no row."""
         row = self._origins.rows.get(origin)
         return None if row is None else OriginRow(row.incarnation, row.nonce, row.next)
 
@@ -103,12 +105,38 @@ class Machine:
         """The earliest deadline; in the past while due keys wait for another entry to reap them."""
         return self.space.next_deadline_ms()
 
+    def statistics(self, at_ms: int) -> MachineStatistics:
+        """The figures; how long keys have still to live is reckoned from log time `at_ms`."""
+        databases = [db for db in self.space.databases if db.size]
+        keys, deadlines = self.keys(), sum([len(db.deadlines) for db in databases])
+        return MachineStatistics(
+            used_bytes=self.used_memory,
+            overhead_bytes=ENTRY_BYTES * keys + EXPIRY_BYTES * deadlines,
+            cap_bytes=self.maxmemory,
+            keys=keys,
+            deadlines=deadlines,
+            due=sum([db.deadlines.bisect_left((self.now_ms + 1, b"")) for db in databases]),
+            pending_keys=self.space.pending_keys(),
+            changes=self.changes,
+            feature_level=self.feature_level,
+            poison_count=self.poison_count,
+            databases=tuple(
+                DatabaseStatistics(
+                    number=db.number,
+                    keys=db.size,
+                    deadlines=len(db.deadlines),
+                    mean_ttl_ms=db.mean_ttl_ms(at_ms),
+                )
+                for db in databases
+            ),
+        )
+
     def recount(self) -> int:
         """The account computed from scratch, for tests and checkers."""
         return self.space.recount()
 
     def hash_some(self, buckets: int) -> bool:
-        """Prepare `digest` by hashing up to so many changed buckets; True while more is left."""
+        """Prepare `digest` by hashing up to `buckets` changed buckets; True while more are left."""
         return hash_some(self.space, buckets)
 
     def digest(self) -> str:
@@ -122,7 +150,7 @@ class Machine:
         at_ms: int = 0,
         transactions: Sequence[Transaction] = (),
     ) -> list[Reply]:
-        """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` where that is later."""
+        """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later."""
         assert 0 <= db < DATABASES, db
         space = self.space
         now_ms = space.account.now
@@ -134,12 +162,14 @@ class Machine:
     def apply(self, index: int, payload: bytes, *, origin: int = 0) -> list[Outcome]:
         """Apply the batch at `index`. Outcomes are given for the items of `origin` only, in order.
 
-        Raises msgspec.DecodeError for bytes that are no batch: an entry that one release cannot read and
-        another can must stop the node, not be skipped. Raises FeatureLevelError for the same reason.
+        Raises msgspec.DecodeError for bytes that are no batch, and FeatureLevelError.
         """
+        # What cannot be read stops the node: a release that can read it would apply it, and skipping it here
+        # would part the replicas.
         batch: Batch = _decode(payload)
         self._advance(index)
         account = self.space.account
+        # A new leader's clock may be behind; log time never goes back (PROTOCOL 20).
         account.now = max(account.now, batch.stamp_ms)
         self.space.shown_ms = account.now
         self.space.expire(EXPIRED_PER_BATCH_MAX)
@@ -157,7 +187,7 @@ class Machine:
                     continue
                 case _:
                     assert_never(item)
-            if item.origin == origin:
+            if item.origin == origin:  # only this node's clients wait for them
                 outcomes.append(outcome)
         return outcomes
 
@@ -171,7 +201,7 @@ class Machine:
         self._advance(index)
 
     def walk(self, header: dict[str, object]) -> Walk:
-        """Begin to write the state as it is now; see `trikv.machine.walk`. Several may go on at once."""
+        """Begin to write the state as it is now; see `trikv.machine.walk`. Several walks may run at once."""
         return Walk(self.space, self.settings(), header)
 
     # What frees memory.
@@ -182,7 +212,7 @@ class Machine:
             db.flush()
 
     def release(self, objects: int) -> bool:
-        """Free about `objects` keys of what FLUSH set aside; True while more is left."""
+        """Free about `objects` keys or index entries that FLUSH set aside; True while more are left."""
         return self.space.release(objects)
 
     # How.
@@ -193,7 +223,10 @@ class Machine:
         self.evaluator.index = index
 
     def _bootstrap(self, item: Bootstrap) -> None:
-        """Obeyed once: never after a bootstrap item or a CONFIG SET maxmemory. Raises FeatureLevelError."""
+        """Take over level and cap, once: not after another bootstrap item or a CONFIG SET maxmemory.
+
+        Raises FeatureLevelError.
+        """
         account = self.space.account
         if account.feature_level == 0:
             check_level(item.feature_level)
@@ -236,7 +269,7 @@ class Machine:
 
     @classmethod
     def restored(cls, settings: Settings, space: Keyspace) -> "Machine":
-        """The machine of a snapshot's settings and keys. Raises FeatureLevelError."""
+        """The machine with a snapshot's `settings` and the keys in `space`. Raises FeatureLevelError."""
         check_level(settings.feature_level)
         machine = cls()
         machine.space = space

@@ -1,9 +1,9 @@
 """Numbers as Redis reads and writes them inside strings.
 
-Integers are 64-bit and canonical: no sign but a minus, no leading zeros, no spaces. INCRBYFLOAT is done in
-decimal, in a context that is fixed here, because a C long double differs between machines. So 0.1 + 0.2 is
-0.3, as Redis prints it too; results beyond 19 significant digits are exact where Redis' are rounded to 64
-bits of mantissa.
+Integers are 64-bit and canonical: no plus sign, no leading zeros, no spaces. INCRBYFLOAT is done in decimal,
+in a context that is fixed here, because a C long double differs between machines. So 0.1 + 0.2 is 0.3, and
+Redis prints the same. Results beyond 19 significant digits are exact; Redis rounds them to 64 bits of
+mantissa.
 """
 
 import decimal
@@ -28,7 +28,7 @@ _FLOAT_TEXT_BYTES_MAX = 5 * 1024
 
 
 def parse_integer(text: bytes) -> int | None:
-    """The 64-bit integer that `text` spells canonically, else None."""
+    """The 64-bit integer whose canonical text is `text`, else None."""
     if len(text) > 20:
         return None
     try:
@@ -41,7 +41,7 @@ def parse_integer(text: bytes) -> int | None:
 
 
 def parse_float(text: bytes) -> decimal.Decimal | None:
-    """The finite number that `text` spells, else None. Hexadecimal and inf, which C reads, are refused."""
+    """The finite number that `text` denotes, else None. Hexadecimal and inf, which C reads, are refused."""
     if len(text) >= _FLOAT_TEXT_BYTES_MAX or _FLOAT.fullmatch(text) is None:
         return None
     number = _CONTEXT.create_decimal(text.decode("ascii"))
@@ -49,7 +49,7 @@ def parse_float(text: bytes) -> decimal.Decimal | None:
 
 
 def add_floats(left: decimal.Decimal, right: decimal.Decimal) -> bytes | None:
-    """The sum to 17 places, without trailing zeros; None where it leaves the range of a long double."""
+    """The sum to 17 places, without trailing zeros; None if it leaves the range of a long double."""
     total = _CONTEXT.add(left, right)
     if not total.is_finite():
         return None

@@ -21,13 +21,13 @@ class Reason(enum.Enum):
     GAP = "gap"
     """A proposal before it is missing: send again from the row's next."""
     INCARNATION = "incarnation"
-    """It quotes a life that is not the row's, or there is no row."""
+    """It quotes another life than the row's, or there is no row."""
     NOT_MEMBER = "not a member"
-    """The origin is in no configuration (any more)."""
+    """The origin is not a member, or not any more."""
 
 
 class LifeOpened(msgspec.Struct, frozen=True, gc=False):
-    """A Hello of this origin was in the entry; this is the row as it stands after it.
+    """A Hello of this origin was in the entry; this is the row after it.
 
     A nonce that is not the node's own means that another life holds the row: send a new Hello.
     """
@@ -37,7 +37,7 @@ class LifeOpened(msgspec.Struct, frozen=True, gc=False):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """A proposal of this origin took effect. Not untracked by the collector: replies may hold anything."""
+    """A proposal of this origin took effect. No ``gc=False`` here: replies may hold anything."""
 
     incarnation: int
     sequence: int
@@ -46,7 +46,7 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 class Skipped(msgspec.Struct, frozen=True, gc=False):
-    """A proposal of this origin had no effect."""
+    """A proposal of this origin had no effect, on any replica."""
 
     incarnation: int
     sequence: int
@@ -58,7 +58,7 @@ Outcome: TypeAlias = LifeOpened | Applied | Skipped
 
 
 class OriginRow(msgspec.Struct, gc=False):
-    """The machine's memory of one origin."""
+    """What the machine remembers of one origin; part of state, snapshot and digest."""
 
     incarnation: int
     nonce: bytes
@@ -67,40 +67,42 @@ class OriginRow(msgspec.Struct, gc=False):
 
 
 class Origins:
-    """The rows, and the members whose proposals count."""
+    """The rows of all origins, and the members whose proposals count."""
 
     __slots__ = ("members", "rows")
 
     def __init__(self) -> None:
         self.members: tuple[int, ...] = ()
-        """Ascending."""
+        """Their node ids, ascending."""
         self.rows: dict[int, OriginRow] = {}
 
     def set_members(self, members: tuple[int, ...]) -> None:
-        """A membership entry: rows of removed members go."""
+        """Obey a membership entry: only `members` may propose, and rows of others go."""
         self.members = members
         self.rows = {origin: row for origin, row in self.rows.items() if origin in members}
 
     def greet(self, hello: Hello, index: int) -> LifeOpened | Skipped:
         """Open a life of ``hello.origin`` at `index`, unless its row has that nonce already.
 
-        Two lives cannot share an incarnation: of two Hellos in one entry the first wins, and the second
-        sees a foreign nonce in its outcome and says Hello again.
+        Of two Hellos in one entry the first wins. The second sees a foreign nonce in its outcome and says
+        Hello again.
         """
         if hello.origin not in self.members:
             return Skipped(0, 0, Reason.NOT_MEMBER)
         row = self.rows.get(hello.origin)
+        # Not twice at one index: two lives with one incarnation could not be told apart.
         if row is None or (row.nonce != hello.nonce and row.incarnation != index):
             row = self.rows[hello.origin] = OriginRow(index, hello.nonce)
         return LifeOpened(row.nonce, row.incarnation)
 
     def admit(self, origin: int, incarnation: int, sequence: int) -> Reason | None:
-        """None, and the sequence is used up, where the proposal applies; else why it does not."""
+        """Why a proposal does not apply. None if it does; then its sequence is used up."""
         row = self.rows.get(origin)
         if row is None:
             return Reason.INCARNATION if origin in self.members else Reason.NOT_MEMBER
         if row.incarnation != incarnation:
             return Reason.INCARNATION
+        # A gap is skipped, too: a proposal that overtook a lost one would keep that from ever applying.
         if row.next != sequence:
             return Reason.DUPLICATE if sequence < row.next else Reason.GAP
         row.next = sequence + 1

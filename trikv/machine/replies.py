@@ -1,4 +1,4 @@
-"""What a command answers: plain Python values, so that making one costs nothing.
+"""What a command answers: plain Python values, which cost nothing to make.
 
 ============  =======================================================================
 Python value  RESP
@@ -23,7 +23,7 @@ import msgspec
 
 
 class SimpleString(msgspec.Struct, frozen=True, gc=False):
-    """A simple string reply such as OK, QUEUED, PONG."""
+    """A simple string reply such as OK, QUEUED or PONG, without a line break."""
 
     text: str
 
@@ -35,7 +35,7 @@ class CommandError(msgspec.Struct, frozen=True, gc=False):
 
 
 class Verbatim(msgspec.Struct, frozen=True, gc=False):
-    """Text for people; `format` is RESP3's three letters."""
+    """Text for people; `format` is RESP3's three letters for its kind."""
 
     text: bytes
     format: str = "txt"
@@ -61,7 +61,7 @@ QUEUED = SimpleString("QUEUED")
 
 
 def weight(replies: list[Reply]) -> int:
-    """About how many bytes `replies` take: a bound is to be kept before they are copied."""
+    """About how many bytes `replies` take, for a bound that is checked before they are copied."""
     total = 0
     for reply in replies:
         if type(reply) is bytes:

@@ -1,7 +1,7 @@
-"""Runs of SETs in C (`_runs.c` says why), where a compiler was there when trikv was installed.
+"""Runs of SETs in C (`_runs.c` says why), if there was a compiler when trikv was installed.
 
-`set_run` is None where there is none, where it is of another version than this, or where a try shows that
-it does not do here what it should (another layout of msgspec's structs). The loop in Python then does all.
+`set_run` is None if there is no such module, if it is of another version than this, or if a try shows that it
+does not work here (another layout of msgspec's structs). Then the loop in Python does everything.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from trikv.machine.account import Stored
 
 VERSION: Final = 2
-"""Of `_runs.c`, which has it too; a test holds both to the source."""
+"""Version of `_runs.c`, which has the same number; a test compares both with the source."""
 
 SetRun: TypeAlias = Callable[
     [tuple[tuple[bytes, ...], ...], list[dict[bytes, Stored]], bytearray, type[Stored], int, int, int],
@@ -19,12 +19,12 @@ SetRun: TypeAlias = Callable[
 
 
 def _does_it(set_run: SetRun) -> bool:
-    """A new key, a longer value in its place, and a key with a deadline, which is not for it."""
-    buckets: list[dict[bytes, Stored]] = [{b"old": Stored(b"", 1, 5)}, {}]  # to the first of two both belong
+    """Try it: a new key, a longer value for it, and a key with a deadline, before which it must stop."""
+    buckets: list[dict[bytes, Stored]] = [{b"old": Stored(b"", 1, 5)}, {}]  # both keys belong to the first
     commands = ((b"SET", b"k", b"1"), (b"SET", b"k", b"234"), (b"SET", b"old", b""))
     try:
         result = set_run(commands, buckets, bytearray(2), Stored, 7, 100, 10)
-    except Exception:  # noqa: BLE001 - whatever it is: this one is not for us
+    except Exception:  # noqa: BLE001 - after any error it is not used
         return False
     return result == (2, 14, 1) and buckets == [{b"old": Stored(b"", 1, 5), b"k": Stored(b"234", 9)}, {}]
 

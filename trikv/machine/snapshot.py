@@ -18,7 +18,7 @@ class Restore:
         self._space = Keyspace()
 
     def feed(self, data: bytes) -> None:
-        """Take in the next chunk. Raises SnapshotError; the object is then of no more use."""
+        """Take in the next chunk. Raises SnapshotError, after which the object must not be used."""
         for line in self._reader.feed(data):
             _check_db(line, self._reader)
             entry = Stored(to_bytes(line.v), line.n, line.x)
@@ -35,7 +35,7 @@ class Restore:
 
 
 def node_of(line: bytes) -> dict[str, object]:
-    """The node's header in a document's first line, which is given without its end. Raises SnapshotError."""
+    """The node's header in a document's first line, given without its line end. Raises SnapshotError."""
     reader = Reader()
     keys = list(reader.feed(line + b"\n"))
     assert not keys, "it is the first line"
@@ -46,9 +46,9 @@ def node_of(line: bytes) -> dict[str, object]:
 def import_keys(chunks: Iterable[bytes]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
     """The keys of a document as (database, command), each a SET with its deadline as PXAT.
 
-    Settings, rows and versions are left out. The checksum can only be judged at the end: raises
-    SnapshotError there, or earlier where a line cannot be read. To load nothing of a damaged file, run
-    through it once before.
+    Settings, rows and versions are left out. Raises SnapshotError if a line cannot be read, or at the end,
+    because the checksum can only be compared there. To load nothing of a damaged file, read all of it once
+    before.
     """
     reader = Reader()
     for chunk in chunks:

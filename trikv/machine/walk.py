@@ -1,10 +1,10 @@
 """Writing a consistent snapshot in small steps, while the machine goes on.
 
-The cut is the instant of `Machine.walk`. The walk holds references to all buckets as they were then; a
-write to one it has not reached makes it keep a shallow copy first (`Walk.before_write`), whose values are
-shared with the live bucket. So a walk costs, at worst, one table of references besides the live one
-(about 30 bytes a key) and those old values that were overwritten meanwhile; never a second encoded copy.
-FLUSH swaps whole databases, which the walk does not notice.
+The snapshot is of the instant of `Machine.walk`. The walk holds references to all buckets of then. Before a
+write to one that it has not reached, it keeps a shallow copy (`Walk.before_write`), whose values are shared
+with the live bucket. So a walk costs, at worst, one table of references besides the live one (about 30 bytes
+a key) and the old values that were overwritten meanwhile, never a second encoded copy. FLUSH swaps whole
+databases, which the walk does not notice.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ class Walk:
         self.keys = space.keys()
         """How many keys the document holds."""
         self.keys_passed = 0
-        """How many of them are behind the walk."""
+        """How many of them have been written."""
         self.done = False
-        """True when the last piece was given, or after `abort`."""
+        """Whether the last piece was given, or `abort` was called."""
         self._buckets = {db.number: list(db.buckets) for db in space.databases if db.size}
-        """By database; what was written is replaced by an empty dict."""
+        """By database; a bucket that was written is replaced by an empty dict."""
         self._observers = space.account.observers
         self._observers.append(self)
         self._checksum = Checksum()
@@ -46,7 +46,7 @@ class Walk:
         return piece
 
     def abort(self) -> None:
-        """Let go of everything. The machine calls this walk no more."""
+        """Drop all references; the machine does not tell this walk of writes any more. Harmless twice."""
         if not self.done:
             self.done = True
             self._observers.remove(self)
@@ -65,7 +65,7 @@ class Walk:
         lines = b""
         for db, buckets in self._buckets.items():
             for number, bucket in enumerate(buckets):
-                # A list of its own: the bucket may change between two pieces.
+                # A list of its own, because the bucket may change between two pieces.
                 items = list(bucket.items())
                 buckets[number] = {}
                 self.keys_passed += len(items)

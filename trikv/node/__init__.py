@@ -30,12 +30,12 @@ Waking a task costs more than most batches do. So the driver's turn sends to the
 wait for nothing applies when its disk has answered, since that is what the leader waits for.
 
 **Few turns, large batches.** A turn and a batch cost all nodes the same whatever is in them. So requests
-wait while a batch of their kind is under way, three milliseconds at the most (`pacing`), a turn begins when
-a round of the loop has brought nothing more, and what changes nothing gets no turn of its own (`turns`).
+wait while a batch of their kind is under way, three milliseconds at the most, a turn begins when a round of
+the loop has brought nothing more, and what changes nothing gets no turn of its own (`turns`).
 
-**Deciding is apart from doing.** `proposals`, `reads`, `pacing`, `log_time`, `founding`, `configured`, `swap`
-and `retention` are pure: they are told what happened and return what is to be done. `driver` asks them in
-each turn and does it.
+**Deciding is apart from doing.** `proposals`, `reads`, `log_time`, `founding`, `configured`, `swap`, `calls`,
+`retention` and `drain` are pure: they are told what happened and return what is to be done. `driver` asks the
+others in each turn and does it; `stopping` does what `drain` says.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`alarm`), never in a polling loop.
 
@@ -45,10 +45,19 @@ it. Mailboxes are bounded by what feeds them (`mailbox`).
 
 **Counting.** Each count has one owner, which only adds to it: the machine's tally (commands, keys, errors),
 the host (bytes of clients, processor time), the links (bytes of peers), the register of connections, the
-snapshotter. `statistics` knows where they are, resets them and makes rates of them; `info` and `status` show
-them. A command counts at the node of its client, when it has been carried out there.
+snapshotter. `trikv.front.statistics` knows where they are, resets them and makes rates of them. A command
+counts at the node of its client, when it has been carried out there.
 
-**Stopping** goes by phases (`stopping`), shielded from the cancellation that asked for it, none of which may
+**Telling.** Each part has ``statistics()``, which returns one small frozen record (`trikv.front.figures`).
+`status` hands these methods to the conversations; `trikv.front.info` makes text of what they return. So no
+part knows how it is shown, and who shows it knows no part.
+
+**Making.** `settings` makes every part's settings of one configuration. `assembly` wires the parts, once for
+a node that serves, a simulated one and a test's: `Ports` names the classes of those that are watched or
+replaced. `node` is the start order; `joining` is what happens before there is a cluster, `clients` what
+concerns all of them.
+
+**Stopping** goes by phases (`drain`), shielded from the cancellation that asked for it, none of which may
 stand still for long: clients are warned, commands finish, a barrier makes the dump hold every acknowledged
 write. `dumps` sees to it that no dump takes the place of one that may hold more.
 """

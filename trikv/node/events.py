@@ -1,13 +1,18 @@
 """What reaches the driver's mailbox, besides clients' `Work`."""
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
 
 from trikv.front.seam import Work
 from trikv.machine.outcomes import OriginRow
-from trikv.protocol.messages import PeerMessage
+from trikv.protocol.messages import DurableReply, DurableRequest, PeerMessage
 from trikv.raft.types import DiskId, NodeId, SnapshotMeta
+
+LeaderRequest: TypeAlias = DurableRequest
+"""What may be asked of the leader. It bears a number, and its answer the same."""
+LeaderAnswer: TypeAlias = DurableReply
 
 
 class PeerSaid(msgspec.Struct, gc=False):
@@ -99,6 +104,15 @@ class Barrier(msgspec.Struct, gc=False):
     work: Work
 
 
+class AskLeader(msgspec.Struct):
+    """Ask the leader, which may be this node, for what only it knows; `trikv.node.peers.calls`."""
+
+    request: Callable[[int], LeaderRequest]
+    """Makes the message that bears this number."""
+    ended: Callable[[LeaderAnswer | None], None]
+    """Called once: with the answer, or with None if there is none to be had."""
+
+
 class HandOver(msgspec.Struct, gc=False):
     """Transfer leadership to the best voter that is not draining, if this node leads."""
 
@@ -123,6 +137,7 @@ OtherEvent: TypeAlias = (
     | SnapshotReceived
     | TransferEnded
     | Barrier
+    | AskLeader
     | HandOver
     | Compact
 )

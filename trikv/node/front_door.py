@@ -4,22 +4,21 @@ Clients are served from the first moment, also while a blank disk waits for the 
 for the machine is answered with an error that is safe to retry.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import attrs
 
-from trikv.front.seam import Leadership, MemoryStats, Operation, RuntimeSettings, Work
+from trikv.front.figures import MemberFigures, NodeFigures
+from trikv.front.seam import Operation, RuntimeSettings, Work
+from trikv.front.statistics import Statistics
 from trikv.host.seam import Host
 from trikv.machine.replies import CommandError, Reply
-from trikv.node.consensus.driver import Parts
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.events import Event
-from trikv.node.info import OwnInfo, blank_sections, info_text
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
-from trikv.node.status import Status
-from trikv.raft.roles import Role
+from trikv.node.state.applier import Applier
 
 NOT_A_MEMBER = CommandError(
     "CLUSTERDOWN this node has not joined its cluster yet; the command was not executed"
@@ -30,9 +29,9 @@ NOT_A_MEMBER = CommandError(
 class Member:
     """What a node has once its log is open."""
 
-    parts: Parts
+    applier: Applier
     operations: Operations
-    status: Status
+    figures: MemberFigures
     lease_reads: LeaseReads | None
     """None where reads ask a majority."""
 
@@ -44,28 +43,26 @@ class NodeService:
         self,
         host: Host,
         inbox: Mailbox[Event],
-        node_id: int,
         settings: RuntimeSettings,
-        own: OwnInfo,
+        statistics: Statistics,
+        figures: NodeFigures,
     ) -> None:
-        """`own`: what this node says of itself, member or not."""
         self.settings = settings
-        self.node_id = node_id
-        self.statistics = own.statistics
+        self.statistics = statistics
+        self.figures = figures
         self.write_token: Callable[[], object] = _no_write
         """The index at which the write applied that is being answered just now."""
         self._host = host
-        self._own = own
         self._inbox = inbox
         self._lease_reads: LeaseReads | None = None
         self._member: Member | None = None
         self._connections = 0
-        self._started_ms = host.clock.wall_ms()
 
     def joined(self, member: Member) -> None:
         """The log is open: serve in earnest."""
         self._member = member
-        self.write_token = member.parts.applier.applied_index
+        self.figures.member = member.figures
+        self.write_token = member.applier.applied_index
         self._lease_reads = member.lease_reads
 
     def submit(self, work: Work) -> list[Reply] | None:
@@ -91,39 +88,9 @@ class NodeService:
         refuse = partial(_refuse, operation)
         self._inbox.put(Work(0, (), (), False, refuse, refuse))
 
-    def leadership(self) -> Leadership:
-        """Leader or not, for HELLO and ROLE."""
-        if self._member is None:
-            return Leadership(leads=False, leader_id=None, applied_index=0)
-        raft = self._member.parts.raft
-        return Leadership(raft.role is Role.LEADER, raft.leader, self._member.parts.applier.position.index)
-
-    def banner(self) -> str:
-        """Who this node is and whom it follows."""
-        if self._member is None:
-            return f"node{self.node_id}, waiting for the other nodes"
-        return self._member.status.banner()
-
-    def info(self, sections: Sequence[str]) -> str:
-        """INFO's text for these sections."""
-        status = self._member.status.sections() if self._member is not None else blank_sections(self.node_id)
-        return info_text({**self._own.sections(), **status}, sections)
-
-    def memory_stats(self) -> MemoryStats:
-        """Figures for MEMSTATS."""
-        if self._member is None:
-            return MemoryStats(0, 0, 0, self._host.resident_bytes(), 0, 0)
-        return self._member.status.memory()
-
     def cap(self, configured: int) -> int:
         """The memory cap in force; before the log is open the configured one."""
-        return configured if self._member is None else self._member.parts.applier.machine.maxmemory
-
-    def log_time_ms(self) -> int:
-        """The best known log time."""
-        if self._member is None:
-            return self._host.clock.wall_ms()
-        return self._member.parts.log_time.now_ms(self._host.clock.boot_ms())
+        return configured if self._member is None else self._member.applier.machine.maxmemory
 
     def boot_ms(self) -> int:
         """For idle times."""
@@ -135,18 +102,12 @@ class NodeService:
 
     def value_bytes(self, key: bytes) -> int:
         """How long the value of `key` is here; 0 before the log is open."""
-        return 0 if self._member is None else self._member.parts.applier.machine.value_bytes(key)
+        return 0 if self._member is None else self._member.applier.machine.value_bytes(key)
 
     def next_connection_id(self) -> int:
         """CLIENT ID."""
         self._connections += 1
         return self._connections
-
-    def last_save_s(self) -> int:
-        """LASTSAVE: when the state of the newest snapshot was saved, Unix seconds; before one, the start."""
-        if self._member is None:
-            return self._started_ms // 1000
-        return self._member.parts.snapshotter.newest_saved_ms // 1000
 
 
 def _no_write() -> object:

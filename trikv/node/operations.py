@@ -15,11 +15,11 @@ import trio
 from trikv.front.seam import Backup, Digest, Operation, Save, Shutdown, Wait
 from trikv.host.seam import Host
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
+from trikv.node.asking import ask_leader
 from trikv.node.barrier import barrier
-from trikv.node.consensus.durability import Durability, voters_holding
+from trikv.node.consensus.durability import voters_holding
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
-from trikv.node.peers.links import Links
 from trikv.node.state.applier import Applier
 from trikv.node.state.snapshotter import GivenUp, Snapshotter
 from trikv.notation import counted
@@ -61,22 +61,18 @@ class Operations:
         host: Host,
         inbox: Mailbox[Event],
         raft: Raft,
-        links: Links,
         applier: Applier,
         snapshotter: Snapshotter,
-        durability: Durability,
         stop: Callable[[], None],
         settings: OperationSettings,
     ) -> None:
         self._host = host
         self._inbox = inbox
         self._raft = raft
-        self._links = links
         self._applier = applier
         self._snapshotter = snapshotter
         self._writes = False
         """A BACKUP, SAVE or BGSAVE is under way: one at a time, or clients could queue walks without end."""
-        self._durability = durability
         self._stop = stop
         self._settings = settings
         self._asked: Mailbox[Operation] = Mailbox()
@@ -172,22 +168,15 @@ class Operations:
         index = operation.last_write
         if not isinstance(index, int):
             return sum(member.voter for member in self._raft.membership.members) - 1
-        number = self._durability.open()
-        try:
-            held = self._held(number, index)
-            with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
-                poll_s = WAIT_POLL_S
-                while held - 1 < wanted and not operation.abandoned:
+        # What a leader knows by itself is known before any time is up, however little the client gives.
+        held = voters_holding(self._raft, index)
+        with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
+            poll_s = WAIT_POLL_S
+            while held - 1 < wanted and not operation.abandoned:
+                answer = await ask_leader(self._inbox, lambda number: DurableRequest(number, index))
+                if answer is not None:
+                    held = max(held, answer.voters)  # another leader may have heard of fewer yet
+                if held - 1 < wanted:
                     await trio.sleep(poll_s)
                     poll_s = min(WAIT_POLL_S_MAX, poll_s * 1.5)
-                    held = max(held, self._held(number, index))
-            return max(0, held - 1)
-        finally:
-            self._durability.close(number)
-
-    def _held(self, number: int, index: int) -> int:
-        """What is known now; asks the leader on the way."""
-        if self._raft.leader is not None:
-            self._links.send(self._raft.leader, DurableRequest(number, index))
-        self._inbox.wake()  # acks behind a majority's wait for the driver's next turn: these are what counts
-        return max(voters_holding(self._raft, index), self._durability.known(number))
+        return max(0, held - 1)

@@ -1,11 +1,11 @@
 """Requests as RESP arrays of bulk strings, read three ways that agree.
 
-`split_single` looks at one ordinary request, which is what most chunks hold. `split_requests` is the fast way
-for a run of them: one ``split`` at CRLF, then for each argument one comparison of the header that stands
-before it with the header that its length demands. Both are exact: a header ``$5`` followed by a part of 5
-bytes means that the next CRLF stands precisely where the argument ends, so the careful parser would read the
-same. An argument that contains CRLF, a long one, a strange header or the cut-off end of the chunk stops them,
-and `ArrayReader` goes on from there.
+`split_single` reads one ordinary request, which is what most chunks hold. `split_requests` is the fast way
+for a run of them: one ``split`` at CRLF, then for each argument one comparison of the header before it with
+the header that its length demands. Both are exact: a header ``$5`` followed by a part of 5 bytes means that
+the next CRLF is precisely at the argument's end, so the careful parser would read the same. An argument that
+contains CRLF, a long one, a strange header or the cut-off end of the chunk stops them, and `ArrayReader` goes
+on from there.
 
 hiredis' parser was measured at the same speed once its result had been checked for what it lets pass (other
 types as arguments), and it has to be kept away from ``*1000000000``, for which it allocates at once.
@@ -16,7 +16,7 @@ from typing import Final
 from trikv.protocol.events import ARGUMENT_BYTES, Args, BadBytes, Request, WireLimits
 
 PLAIN_ARG_BYTES_MAX: Final = 4095
-"""Longer arguments take the careful way, where their cost is the copy anyway."""
+"""Longer arguments go to the careful parser. Most of their cost is the copy, which both ways make."""
 PLAIN_ARGS_MAX: Final = 1023
 
 _BULK_HEADERS: Final = tuple(b"$%d" % length for length in range(PLAIN_ARG_BYTES_MAX + 1))
@@ -27,7 +27,7 @@ _INT64_MAX: Final = 2**63 - 1
 
 
 def plain_fits(limits: WireLimits) -> bool:
-    """True where no request that `split_requests` accepts can pass `limits`."""
+    """Whether no request that `split_requests` accepts can pass `limits`."""
     return (
         limits.bulk_bytes_max >= PLAIN_ARG_BYTES_MAX
         and limits.request_args_max >= PLAIN_ARGS_MAX
@@ -37,12 +37,13 @@ def plain_fits(limits: WireLimits) -> bool:
 
 
 def split_single(data: bytes) -> Args | None:
-    """The arguments of `data` where it is one whole plain request of two or three: what most clients send.
+    """The arguments of `data` if it is one whole plain request of two or three: what most clients send.
 
-    None says only that `split_requests` is to be asked. One look at each part, without a loop: it takes half
-    the time, and this is done for nearly every command. A pipeline need not be split twice; to search for one
-    character first takes a third of searching for three.
+    None says only that `split_requests` is to be asked.
     """
+    # No loop over the parts: this is done for nearly every command, and takes half the time without one. A
+    # pipeline is left alone, so that it is not split twice; to search for one character before searching for
+    # three takes a third of the time.
     if len(data) > PLAIN_ARG_BYTES_MAX or (data.find(b"*", 1) >= 0 and b"\r\n*" in data):
         return None
     parts = data.split(b"\r\n")
@@ -65,7 +66,10 @@ def split_single(data: bytes) -> Args | None:
 
 
 def split_requests(data: bytes) -> tuple[list[Args], int]:
-    """The arguments of the whole plain requests at the front of `data`, and how many bytes they take."""
+    """The arguments of the whole plain requests at the front of `data`, and how many bytes they take.
+
+    It stops at the first request that is not plain or not whole.
+    """
     parts = data.split(b"\r\n")
     last = len(parts) - 1  # what follows the final CRLF: empty, or the beginning of something
     requests: list[Args] = []
@@ -107,7 +111,8 @@ def parse_int(digits: bytes) -> int | None:
 class ArrayReader:
     """The careful way: one request at a time, its state kept while bytes are missing.
 
-    Reads as Redis' processMultibulkBuffer does, to the two unchecked bytes that end a line or an argument.
+    It reads like Redis' processMultibulkBuffer. In particular, the two bytes that end a line or an argument
+    are skipped unchecked.
     """
 
     def __init__(self, limits: WireLimits) -> None:
@@ -116,18 +121,18 @@ class ArrayReader:
         self._args_missing = 0
         self._bulk_bytes: int | None = None
         self._looked = 0
-        """So many bytes of the line at the front of the buffer are known not to end it."""
+        """Bytes of the line at the front of the buffer that are known not to end it."""
         self.held_bytes = 0
         """Bytes of the arguments already taken out of the buffer for an unfinished request."""
 
     @property
     def busy(self) -> bool:
-        """True inside a request, when the next byte belongs to it whatever it is."""
+        """Whether a request is unfinished, so that the next byte belongs to it whatever it is."""
         return self._args_missing > 0
 
     @property
     def memory_bytes(self) -> int:
-        """What those arguments take in memory."""
+        """What those arguments take in memory, with what Python needs besides their bytes."""
         return self.held_bytes + ARGUMENT_BYTES * len(self._args)
 
     def read(self, buffer: bytearray, *, authenticated: bool) -> Request | BadBytes | bool:
@@ -209,11 +214,9 @@ class ArrayReader:
         return length <= limits.bulk_bytes_max and self.held_bytes + length <= limits.request_bytes_max
 
     def _take_line(self, buffer: bytearray, what: str) -> bytes | BadBytes | bool:
-        """The next line without its end; False where it is incomplete.
-
-        The limit counts from the line's start, not by what happens to be in the buffer as in Redis, so
-        that the outcome does not depend on how the network cut the bytes.
-        """
+        """The next line without its end; False if it is incomplete."""
+        # From the line's start, not, as in Redis, by what happens to be in the buffer: the outcome must not
+        # depend on how the network cut the bytes.
         limit = self._limits.line_bytes_max
         end = buffer.find(b"\r", self._looked, limit)
         if end < 0:

@@ -1,4 +1,4 @@
-"""The client side of the wire: bytes in, requests out, in the dialect of whoever is at the other end."""
+"""The client side of the wire: bytes in, requests out, in the dialect of a person or of a program."""
 
 from collections import deque
 from itertools import islice
@@ -41,7 +41,7 @@ __all__ = [
 _ARRAY = 0x2A  # "*"
 _DEFAULT_LIMITS = WireLimits()
 _ALL: Final = 1 << 62
-"""More requests than were ever received."""
+"""Stands for "no limit": more requests than any chunk can hold."""
 
 
 class ClientWire:
@@ -51,8 +51,8 @@ class ClientWire:
     `BadBytes` or an `HttpRefused` nothing more is read: all that follows is dropped and `NEED_DATA` is the
     only outcome, so nothing behind a bad byte is ever executed.
 
-    Who wants speed asks for a `run` before each event: whole plain arrays, which are nearly all there is,
-    then come out of a received chunk by one call, without a buffer between and without an event for each.
+    A fast caller asks for a `run` before each event. Whole plain arrays, which are nearly all there is, then
+    come out of a received chunk by one call, without a buffer between and without an event for each.
 
     Held memory is at most one unfinished request (`WireLimits`) and what was received since the last
     `NEED_DATA`.
@@ -60,21 +60,21 @@ class ClientWire:
 
     def __init__(self, limits: WireLimits = _DEFAULT_LIMITS) -> None:
         self.authenticated = True
-        """False while a password is demanded and not yet given: Redis' tight limits hold. It is looked at
-        for each request, so what is pipelined behind a successful AUTH already has the wide limits."""
+        """False while a password is demanded and not yet given: Redis' tight limits hold. It is read for each
+        request, so a request that is pipelined behind a successful AUTH already has the wide limits."""
         self.typed: bool | None = None
-        """Who is at the other end. None: nothing has come yet. True: a person, for only lines have come.
-        False: a program, from the first ``*`` that opened a command on, and for the connection's life."""
+        """What is at the other end. None: nothing has come yet. True: a person, because only lines have come.
+        False: a program, from the first ``*`` that opened a command until the connection ends."""
         self.drained = True
-        """True where it is known that the next event would be `NEED_DATA`."""
+        """Whether it is known that the next event would be `NEED_DATA`."""
         self._fresh = b""
-        """A chunk that came while nothing else was held, and has not been looked at."""
+        """A chunk that came while nothing else was held, and has not been parsed yet."""
         self._ready: deque[Args] = deque()
         """Parsed requests not yet taken; they go before `_buffer`."""
         self._ready_bytes = 0
         self._ready_memory_bytes = 0
-        """`memory_of` all of them. Kept, because it is asked for with each piece that is taken: to count what
-        is left each time would make a long pipeline quadratic."""
+        """`memory_of` all of them. It is kept and not computed, because it is asked for with each piece that
+        is taken: to count the rest each time would make a long pipeline quadratic."""
         self._buffer = bytearray()
         self._holds = False
         """`_buffer`, or one of the readers that take from it, holds something."""
@@ -90,17 +90,17 @@ class ClientWire:
     def buffered_bytes(self) -> int:
         """Bytes held for this client.
 
-        Unread ones, those of an unfinished request, and parsed requests not yet taken (counted until the
-        last of them is).
+        These are unread bytes, those of an unfinished request, and parsed requests not yet taken (counted
+        until the last of them is).
         """
-        if self.drained and not self._holds:  # of most connections, whenever all are looked at
+        if self.drained and not self._holds:  # most connections are like this when all are counted
             return 0
         unread_bytes = len(self._fresh) + len(self._buffer)
         return unread_bytes + self._arrays.held_bytes + self._lines.held_bytes + self._ready_bytes
 
     @property
     def memory_bytes(self) -> int:
-        """What all that takes in memory, what Python needs besides the bytes included."""
+        """What `buffered_bytes` take in memory, with what Python needs besides them."""
         if self.drained and not self._holds:
             return 0
         unread_bytes = len(self._fresh) + self._buffer.__alloc__()
@@ -108,7 +108,7 @@ class ClientWire:
         return unread_bytes + unfinished_bytes + self._ready_bytes + self._ready_memory_bytes
 
     def drop(self) -> None:
-        """Forget all that is held, and whatever comes from now on."""
+        """Forget all that is held, and drop all that comes from now on."""
         self._over = self.drained = True
         self._holds = False
         self._fresh = b""
@@ -131,7 +131,7 @@ class ClientWire:
     def single(self, data: bytes) -> Args | None:
         """Take `data` like `receive`; its arguments, if it is one ordinary request and nothing is held.
 
-        None for anything that takes a closer look, which the other methods have.
+        None for anything else: then ask `run` and `next_event`.
         """
         if self.drained and self._plain_fits and self.authenticated and not (self._over or self._holds):
             args = split_single(data)
@@ -144,8 +144,8 @@ class ClientWire:
     def run(self, most: int = _ALL) -> tuple[list[Args], int]:
         """Take the plain requests at the front of the input: their arguments, and at most how many bytes.
 
-        All of one chunk together, unless there are more than `most`; the rest comes next. An empty list says
-        nothing but that `next_event` is to be asked.
+        All of one chunk come together, unless there are more than `most`; the rest comes with the next call.
+        An empty list says only that `next_event` is to be asked.
         """
         if self._fresh and self._plain_fits and self.authenticated:
             fresh, self._fresh = self._fresh, b""
@@ -173,7 +173,7 @@ class ClientWire:
         return requests, used
 
     def put_back(self, requests: list[Args], size: int) -> None:
-        """Give back the end of the latest `run`, which had `size` bytes; if in two parts, the last first."""
+        """Give back the end of the latest `run`, which had `size` bytes. Of two parts the last goes first."""
         if requests:
             self._ready.extendleft(reversed(requests))
             self._ready_bytes = size
@@ -193,7 +193,7 @@ class ClientWire:
         event: ClientEvent | bool
         while self._buffer:
             if self._arrays.busy or (self._buffer[0] == _ARRAY and not self._lines.busy):
-                self.typed = False
+                self.typed = False  # from now on, for good: no `#` line may get between a program's replies
                 event = self._next_array()
             elif self.typed is False:
                 event = self._program_lines.read(self._buffer)
@@ -213,7 +213,7 @@ class ClientWire:
         return NEED_DATA
 
     def _hold(self, data: bytes) -> None:
-        """Let the careful readers have `data`, which is all that is fresh."""
+        """Append `data`, which is all of `_fresh` or what is left of it, to the careful readers' buffer."""
         self._fresh = b""
         self._buffer += data
         self._holds = True

@@ -18,11 +18,11 @@ REQUEST_BYTES: Final = 80
 
 
 LONGEST_REQUEST_BYTES: Final = 16 * 1024 * 1024
-"""Of all arguments of one request together, as the default. No bound on what all clients send is below it."""
+"""Default bound for all arguments of one request together. No bound on what all clients send may be lower."""
 
 
 def memory_of(requests: Collection[Args]) -> int:
-    """What `requests` take in memory besides the bytes of their arguments; never less than they do."""
+    """What `requests` take in memory besides the bytes of their arguments, rounded up."""
     return REQUEST_BYTES * len(requests) + ARGUMENT_BYTES * sum(map(len, requests))
 
 
@@ -31,7 +31,7 @@ class WireLimits:
     """How much a client may make this node hold. All in bytes unless the name says otherwise."""
 
     bulk_bytes_max: int = 8 * 1024 * 1024 + 64 * 1024
-    """The longest single argument: the largest value (8 MiB) and a little for what a command wraps around it.
+    """The longest single argument: the largest value (8 MiB) and a little for what a command adds to it.
     Redis' proto-max-bulk-len is 512 MiB, which no proposal could carry."""
     request_bytes_max: int = LONGEST_REQUEST_BYTES
     """All arguments of one request together."""
@@ -40,10 +40,10 @@ class WireLimits:
     line_bytes_max: int = 64 * 1024
     """A typed line, and the line that announces a length. Redis' PROTO_INLINE_MAX_SIZE."""
     subnegotiation_bytes_max: int = 1024
-    """A telnet subnegotiation, which is skipped; none that a client sends unasked is longer than this."""
+    """A telnet subnegotiation, which is skipped. Clients send shorter ones of their own accord."""
     edits_max: int = 4096
-    """Erasures and telnet commands that come to nothing, in a row. A person makes dozens; each costs far more
-    time than a byte of text, and they leave no trace that another limit could catch."""
+    """Erasures and telnet commands in a row that have no effect. A person makes dozens. Each costs far more
+    time than a byte of text, and they leave nothing behind that another limit could catch."""
     unauthenticated_args_max: int = 10
     """Redis' bound on arguments before AUTH has succeeded."""
     unauthenticated_bulk_bytes_max: int = 16384
@@ -55,7 +55,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
     args: Args
     typed: bool
-    """True if a person typed it, who reads the reply; False for a program's, lines included."""
+    """True if a person typed it and will read the reply; False for a program's, its lines included."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -77,13 +77,13 @@ class Interrupted(msgspec.Struct, frozen=True, gc=False):
 
 
 class HttpRefused(msgspec.Struct, frozen=True, gc=False):
-    """A browser or HTTP client speaks: send `data`, close, execute nothing more. The wire yields no more."""
+    """A browser or an HTTP client speaks: send `data` and close. The wire yields no more events."""
 
     data: bytes
 
 
 class BadBytes(msgspec.Struct, frozen=True, gc=False):
-    """The client broke the protocol."""
+    """The client broke the protocol: say so, and close if it is fatal."""
 
     text: str
     """Redis' text, to be sent as ``-ERR <text>``. A byte of the client's that is not UTF-8 is kept as a
@@ -91,7 +91,7 @@ class BadBytes(msgspec.Struct, frozen=True, gc=False):
     typed: bool
     fatal: bool = True
     """True: say it and close; the wire yields no more. False for a person's line whose quotes do not match:
-    nothing is out of step, so they are told and go on (Redis closes, as we do on a program)."""
+    nothing is out of step, so the person is told and goes on (Redis closes, and so do we for a program)."""
 
 
 class NeedData(Enum):

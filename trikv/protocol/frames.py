@@ -5,8 +5,7 @@ A piece is ``length (4 bytes) | flags (1) | body | MAC (16)``, integers big-endi
 direction, the header and the body; each direction has its own key. So a receiver notices any piece that was
 altered, left out, repeated, moved or reflected (PROTOCOL 15).
 
-Which lane goes first is `lanes`' matter. Within a lane messages keep their order. The counter is drawn when
-a piece leaves, not when its message is queued, because that is when its place is known.
+`lanes` says which lane goes first. Within a lane messages keep their order.
 """
 
 from collections import deque
@@ -54,7 +53,8 @@ class _Sealer:
         self._counter = 0
 
     def next_mac(self, header: bytes, body: bytes | memoryview) -> bytes:
-        """The MAC of the next piece of this direction."""
+        """The MAC of the next piece of this direction, whose number it uses up."""
+        # Called when the piece leaves, not when its message is queued: until then another lane may go first.
         mac = self._keyed.copy()
         mac.update(_COUNTER.pack(self._counter) + header)
         mac.update(body)
@@ -79,15 +79,13 @@ class PeerSender:
         return sum(self._lane_bytes)
 
     def put(self, message: PeerMessage) -> bool:
-        """Queue `message`; False where its lane is full and the message is dropped, which Raft tolerates.
-
-        An empty lane takes any one message, or one larger than the queue could never be sent.
-        """
+        """Queue `message`; False if its lane is full and the message is dropped, which Raft tolerates."""
         data = encode_message(message)
         lane = lane_of(message)
         urgent = lane is Lane.URGENT
         assert len(data) <= (self._limits.urgent_bytes_max if urgent else self._limits.message_bytes_max)
         room = self._limits.urgent_bytes_max if urgent else self._limits.queue_bytes_max
+        # An empty lane takes any one message: one larger than the queue could never be sent otherwise.
         if self._lanes[lane] and self._lane_bytes[lane] + len(data) > room:
             return False
         self._lanes[lane].append(data)
@@ -95,7 +93,7 @@ class PeerSender:
         return True
 
     def next_piece(self) -> bytes | None:
-        """The next piece to write, None where nothing waits. All must be written, in this order."""
+        """The next piece to write, None if nothing waits. All must be written, in this order."""
         lane = self._next_lane()
         if lane is None:
             return None
@@ -118,9 +116,10 @@ class PeerSender:
         return b"".join((header, body, self._sealer.next_mac(header, body)))
 
     def next_write(self, bytes_max: int = 2 * PIECE_BODY_BYTES_MAX) -> bytes:
-        """Several pieces for one send, empty where nothing waits.
+        """Several pieces for one send, empty if nothing waits.
 
-        Stops once a whole further piece might pass `bytes_max`; what is urgent by then waits for one send.
+        Stops when another whole piece might pass `bytes_max`. An urgent message that comes after that waits
+        for one send.
         """
         pieces: list[bytes] = []
         size = 0
@@ -136,6 +135,7 @@ class PeerSender:
     def _next_lane(self) -> Lane | None:
         if self._lanes[Lane.URGENT]:
             return Lane.URGENT
+        # In turns: neither an endless log nor an endless snapshot may starve the other.
         bulk_waits = bool(self._lanes[Lane.BULK])
         if self._lanes[Lane.LOG] and not (self._bulk_is_next and bulk_waits):
             self._bulk_is_next = True
@@ -162,7 +162,7 @@ class PeerReceiver:
         self._buffer += data
 
     def next_event(self) -> PeerMessage | NeedData:
-        """The next message, or NEED_DATA. Raises PeerProtocolError, from then on always: drop the link."""
+        """The next message, or NEED_DATA. Raises PeerProtocolError, and then at each call: drop the link."""
         if self._broken is not None:
             raise PeerProtocolError(self._broken)
         while True:
@@ -195,8 +195,8 @@ class PeerReceiver:
             return None
         length, flags = _HEADER.unpack_from(buffer)
         lane = flags & _LANE_BITS
-        # Looked at before the MAC can be, to know how much to wait for. A flipped bit here is caught here
-        # or by the MAC; either way nothing more than a piece is ever collected.
+        # The header is read before the MAC can be checked, to know how much to wait for. A flipped bit is
+        # caught here or by the MAC. In both cases no more than one piece is collected.
         if length > PIECE_BODY_BYTES_MAX or lane >= len(Lane) or flags & ~(_LANE_BITS | _END_BIT):
             self._break("a piece has an impossible header")
         end = _HEADER.size + length

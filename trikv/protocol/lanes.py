@@ -1,7 +1,7 @@
 """Which messages may overtake which on a link.
 
 Lanes exist because TCP delivers in order: a heartbeat behind an 8 MiB entry would come too late. Urgent
-messages go before all others; the log's and the bulk lane's take turns, piece by piece, so neither starves.
+messages go before all others. The log's and the bulk lane take turns, piece by piece, so neither starves.
 Within a lane messages keep their order, and all AppendEntries share one.
 """
 
@@ -43,15 +43,15 @@ class Lane(IntEnum):
     """A lane; values are part of the wire format."""
 
     URGENT = 0
-    """Small, and late is as bad as lost: votes, heartbeats, acks, read rounds."""
+    """Small messages that are useless if they come late: votes, heartbeats, acks, read rounds."""
     LOG = 1
-    """What clients wait for, of any size: AppendEntries, forwarded proposals."""
+    """Messages of any size that clients wait for: AppendEntries, forwarded proposals."""
     BULK = 2
-    """What nobody waits for: snapshots."""
+    """Messages that no client waits for: snapshots."""
 
 
 def lane_of(message: PeerMessage) -> Lane:
-    """The lane of a message. By kind alone: AppendEntries of different sizes must not pass each other."""
+    """The lane of a message, by its kind alone: a short AppendEntries must not overtake a long one."""
     match message:
         case AppendEntries() | Forward():
             return Lane.LOG

@@ -1,4 +1,4 @@
-"""What a finished line means, whoever sent it, and the lines of a program.
+"""What a finished line means, a person's or a program's, and the lines of a program.
 
 A person's line may be edited and hold telnet's commands: `telnet.LineReader` reads it. A program that speaks
 RESP may send commands as lines too (``redis-cli -3 --pipe`` of plain text does). Those are read here, byte
@@ -25,9 +25,9 @@ _HTTP: Final = re.compile(
 )
 """A request line (RFC 9112, section 3) or a header that no request lacks.
 
-None of the methods named takes two arguments as a command. The last line is for all others, which a page may
-choose freely (``DEL /config HTTP/1.1``). A browser's target begins with a slash, so ``set proto HTTP/1.1`` is
-no web request. In quotes anything can be typed.
+None of the methods named is a command that takes two arguments. The last line is for all other methods, which
+a web page may choose freely (``DEL /config HTTP/1.1``). A browser's target begins with a slash, so
+``set proto HTTP/1.1`` is no web request. In quotes anything can be typed.
 """
 _HTTP_REFUSAL: Final = (
     b"HTTP/1.1 400 This is trikv: it speaks telnet and the Redis protocol, not HTTP\r\n\r\n"
@@ -35,7 +35,8 @@ _HTTP_REFUSAL: Final = (
 
 
 def meaning_of(line: bytes, *, typed: bool) -> LineMeaning:
-    """What `line`, without its end, means. If quotes do not match, a person goes on; a program is closed."""
+    """What `line`, given without its end, means. Quotes that do not match are fatal for a program only."""
+    # A web page can make a browser send a request whose body is commands: none of them may run.
     if _HTTP.fullmatch(line) is not None:
         return HttpRefused(_HTTP_REFUSAL)
     args = split_line(line)
@@ -50,8 +51,8 @@ class ProgramLines:
     def __init__(self, limits: WireLimits) -> None:
         self._limits = limits
         self._looked = 0
-        """So many bytes at the front of the buffer are known to hold no end of a line: a long line that comes
-        byte by byte is looked through once."""
+        """Bytes at the front of the buffer that are known to hold no end of a line, so that a long line which
+        comes byte by byte is searched once."""
 
     def read(self, buffer: bytearray) -> LineMeaning | bool:
         """Take the next line off the front of `buffer`.

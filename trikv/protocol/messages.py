@@ -1,9 +1,9 @@
-"""Everything one node may say to another: Raft's messages and the node's own, one union with one decoder.
+"""Everything that one node may say to another: Raft's messages and the node's own, one union, one decoder.
 
 Structs are array-like with an integer tag, so on the wire a message is ``[tag, field, ...]`` in
 MessagePack. Raft uses the tags from 1, the node those from 101. A tag never changes its meaning; fields may
-be added at the end with defaults. The sender is not in the message: the link it came by is authenticated as
-(node id, disk id).
+be added at the end with defaults. The sender is not in the message, because the link that it came by is
+authenticated as (node id, disk id).
 """
 
 from typing import Final, TypeAlias
@@ -25,11 +25,11 @@ class Forward(msgspec.Struct, frozen=True, array_like=True, tag=101):
 
 
 class ForwardRejected(msgspec.Struct, frozen=True, array_like=True, tag=102):
-    """Not the leader, or not accepting: nothing of the Forward was appended."""
+    """The sender does not lead, or takes no proposals now: nothing of the Forward was appended."""
 
     term: int
     leader: NodeId | None
-    """Whom the sender follows, None where it knows no leader."""
+    """The node that the sender follows; None if it knows no leader."""
 
 
 class ReadRequest(msgspec.Struct, frozen=True, array_like=True, tag=103):
@@ -37,7 +37,7 @@ class ReadRequest(msgspec.Struct, frozen=True, array_like=True, tag=103):
 
     reads: tuple[ReadId, ...]
     by_lease: bool = False
-    """The leader's lease will do instead: the sender is configured to ``reads = lease``."""
+    """The leader may use its lease instead of a round: the sender is configured to ``reads = lease``."""
 
 
 class ReadReply(msgspec.Struct, frozen=True, array_like=True, tag=104):
@@ -50,7 +50,7 @@ class ReadReply(msgspec.Struct, frozen=True, array_like=True, tag=104):
 
 
 class ReadRejected(msgspec.Struct, frozen=True, array_like=True, tag=105):
-    """Not the leader, or not yet able to read: ask again, elsewhere."""
+    """The sender does not lead, or cannot confirm reads yet: ask again, perhaps another node."""
 
     reads: tuple[ReadId, ...]
 
@@ -74,7 +74,7 @@ class SnapshotAck(msgspec.Struct, frozen=True, array_like=True, tag=107):
     term: int
     index: int
     offset: int
-    """The next byte wanted. Equal to the total once the snapshot is durable and installed; -1: refused."""
+    """The next byte it needs. Equal to the total once the snapshot is durable and installed; -1: refused."""
 
 
 class DurableRequest(msgspec.Struct, frozen=True, array_like=True, tag=108):
@@ -86,7 +86,7 @@ class DurableRequest(msgspec.Struct, frozen=True, array_like=True, tag=108):
 
 
 class DurableReply(msgspec.Struct, frozen=True, array_like=True, tag=109):
-    """Answer to DurableRequest."""
+    """Answer to DurableRequest: `voters` of them hold the index on disk."""
 
     counter: int
     voters: int
@@ -98,24 +98,24 @@ class DiskStanding(msgspec.Struct, frozen=True, array_like=True, tag=110):
     blank: bool
     """True: the disk holds no log and belongs to no cluster."""
     cluster: bytes
-    """16 bytes; zeros where blank."""
+    """16 bytes; zeros if the disk is blank."""
     configured: tuple[NodeId, ...]
     """The node ids in the sender's configuration, ascending."""
     password: bytes = b""
-    """`trikv.protocol.peer.password_mark` of what the sender's AUTH must give; empty: it is of a version that
-    does not say."""
+    """`trikv.protocol.peer.password_mark` of the password that the sender's clients must give. Empty if its
+    version does not say."""
     feature_level: int = 1
     """The highest level of `trikv.machine.features` whose rules the sender knows."""
 
 
 class BootstrapRecord(msgspec.Struct, frozen=True, array_like=True, tag=111):
-    """What a node that holds a cluster hands to a blank disk (PROTOCOL 14)."""
+    """What a member of a cluster hands to a blank disk (PROTOCOL 14)."""
 
     cluster: bytes
     membership: Membership
     """The members if the disk is one of them and may start as such; none if it must ask to join."""
     feature_level: int = 1
-    """What the cluster's first leader founds it with, unless that has been done: every member knows it."""
+    """The level at which the first leader founds the cluster, unless that is done. Every member knows it."""
 
 
 class JoinRequest(msgspec.Struct, frozen=True, array_like=True, tag=112):
@@ -130,7 +130,7 @@ class Draining(msgspec.Struct, frozen=True, array_like=True, tag=113):
     """The sender is stopping: hand it no leadership (PROTOCOL 25, phase 1)."""
 
     is_quiet: bool = False
-    """It has answered its clients, and takes no more of them: what it acknowledged is committed."""
+    """It has answered its clients and takes no more commands: all that it acknowledged is committed."""
 
 
 class Drained(msgspec.Struct, frozen=True, array_like=True, tag=114):
@@ -165,6 +165,6 @@ def encode_message(message: PeerMessage) -> bytes:
 
 
 def decode_message(data: bytes | bytearray) -> PeerMessage:
-    """The reverse. Raises msgspec.DecodeError (ValidationError among it) for what is no message."""
+    """The message in `data`. Raises msgspec.DecodeError, or its ValidationError, if it is none."""
     message: PeerMessage = _DECODER.decode(data)
     return message

@@ -1,13 +1,13 @@
 """The handshake that opens a link between two nodes: each proves who it is, and that it knows the secret.
 
 The listener speaks first, with a challenge that is no secret: protocol version, its node, disk and cluster
-id, and a nonce. The dialer checks that it reached whom it meant to reach, and answers with its own four and
-a MAC over both. Only then does the listener prove itself, with a MAC of its own over the same. Each side's
-MAC covers both nonces, so neither can be replayed; it names its role, so neither can be reflected; and it
-covers both ends' identities, so it convinces nobody else (PROTOCOL 15). Both directions' keys are derived
-from the same bytes.
+id, and a nonce. The dialer checks that it reached the node that it wanted, and answers with the same of its
+own and a MAC over both. Only then does the listener prove itself, with a MAC of its own over the same. Each
+MAC covers both nonces, so it cannot be replayed. It names its side's role, so it cannot be reflected. It
+covers both ends' identities, so no third node accepts it (PROTOCOL 15). The keys of both directions are
+derived from the same bytes.
 
-The first bytes and the version stand at the same place in every version, so that a node can say clearly why
+The first bytes and the version are at the same place in every version, so that a node can say clearly why
 it does not talk to another.
 """
 
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 VERSION: Final = 1
-"""Of the handshake, the pieces and the messages together."""
+"""Version of the handshake, the pieces and the messages together."""
 NONCE_BYTES: Final = 32
 BLANK_CLUSTER: Final = bytes(16)
 """The cluster id of a disk that belongs to no cluster yet."""
@@ -57,19 +57,19 @@ _PREFIX_BYTES: Final = len(_MAGIC) + 2
 def password_mark(secret: bytes, password: bytes) -> bytes:
     """What nodes tell each other of the password that AUTH must give (empty: none is asked).
 
-    Equal passwords have equal marks; who does not know the cluster's secret learns nothing by them, not even
-    whether there is a password.
+    Equal passwords have equal marks. Without the cluster's secret a mark tells nothing, not even whether
+    there is a password.
     """
     return blake2b(password, key=_key_of(secret), digest_size=16, person=b"trikv password").digest()
 
 
 def _key_of(secret: bytes) -> bytes:
-    """The secret's file may hold text of any length; BLAKE2b takes keys of at most 64 bytes."""
+    """A key of 32 bytes: the secret's file may hold text of any length, and BLAKE2b takes at most 64."""
     return blake2b(secret, digest_size=32, person=b"trikv secret").digest()
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Write `data` to the peer."""
+    """An event of the handshake: write `data` to the peer, then go on."""
 
     data: bytes
 
@@ -80,8 +80,6 @@ class Established:
 
     peer_id: NodeId
     peer_disk: DiskId
-    peer_cluster: bytes
-    """`BLANK_CLUSTER` where the peer belongs to none yet."""
     wire: PeerWire
 
 
@@ -116,7 +114,7 @@ class PeerHandshake:
         expected_peer: NodeId | None = None,
         limits: PieceLimits = DEFAULT_LIMITS,
     ) -> None:
-        """`nonce` is fresh random bytes; `expected_peer` is whom a dialer means to reach."""
+        """`nonce` is fresh random bytes. `expected_peer` must be at the other end; None for any node."""
         assert len(disk) == 16
         assert len(cluster) == 16
         assert len(nonce) == NONCE_BYTES
@@ -140,13 +138,13 @@ class PeerHandshake:
     def receive(self, data: bytes) -> None:
         """Take `data`, which came after all that was received before."""
         if not self._dials:
-            # A listener must not hold more for somebody who has proved nothing. One byte beyond is kept as
-            # the evidence. (A dialer may well receive the peer's first messages behind its proof.)
+            # A listener must not hold more for a stranger that has proved nothing. One byte beyond the limit
+            # shows that it was passed. (A dialer may receive the peer's first messages behind its proof.)
             data = data[: STRANGER_BYTES_MAX + 1 - len(self._buffer)]
         self._buffer += data
 
     def next_event(self) -> HandshakeEvent | NeedData:
-        """Bytes to write, or the outcome, or NEED_DATA."""
+        """Bytes to write, or the outcome, or NEED_DATA. Raises PeerProtocolError."""
         assert not self._over, "the handshake has failed, or the link's bytes now go to its PeerWire"
         self._over = True  # stays so if what follows raises: nobody gets a second try at one nonce
         event = self._dial() if self._dials else self._listen()
@@ -180,19 +178,19 @@ class PeerHandshake:
         proof = self._take(_MAC_BYTES) if self._peer is not None else None
         if self._peer is None or proof is None:
             return NEED_DATA
-        # Who does not know the secret learns nothing but that; all else is checked after it.
+        # The proof is checked first: a stranger without the secret must learn no more than that it lacks it.
         if not compare_digest(proof, self._mac(self._own.encoded, self._peer.encoded, b"trikv dialer")):
             raise PeerProtocolError(f"one that calls itself node {self._peer.node_id} has another secret")
         self._check_peer(self._peer)
         if self._expected_peer not in (None, self._peer.node_id):
             raise PeerProtocolError(f"expected node {self._expected_peer}, got node {self._peer.node_id}")
-        if self._buffer:
+        if self._buffer:  # bytes before our proof would be unauthenticated
             raise PeerProtocolError("the dialer spoke before its turn")
         self._outcome = self._established(self._peer)
         return Send(self._mac(self._own.encoded, self._peer.encoded, b"trikv listener"))
 
     def _read_introduction(self) -> _Introduction | None:
-        """The peer's side of the story, not yet believed. Strangers are told apart by their first bytes."""
+        """What the peer says of itself, not yet proved. Raises as soon as the bytes show a stranger."""
         if not _MAGIC.startswith(self._buffer[: len(_MAGIC)]):
             raise PeerProtocolError("not a trikv peer")
         if len(self._buffer) >= _PREFIX_BYTES:
@@ -224,7 +222,7 @@ class PeerHandshake:
         return taken
 
     def _mac(self, listener: bytes, dialer: bytes, purpose: bytes) -> bytes:
-        """A keyed hash of both introductions; `purpose` makes that of each use different."""
+        """A keyed hash of both introductions; each `purpose` gives a different one."""
         return blake2b(listener + dialer, key=self._key, digest_size=_MAC_BYTES, person=purpose).digest()
 
     def _established(self, peer: _Introduction) -> Established:
@@ -234,4 +232,4 @@ class PeerHandshake:
         wire = PeerWire(PeerSender(out, self._limits), PeerReceiver(into, self._limits))
         wire.receive(bytes(self._buffer))
         self._buffer.clear()
-        return Established(peer.node_id, peer.disk, peer.cluster, wire)
+        return Established(peer.node_id, peer.disk, wire)

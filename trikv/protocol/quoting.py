@@ -15,7 +15,7 @@ _HEX_ESCAPE: Final = re.compile(rb"x[0-9a-fA-F]{2}")
 
 
 def split_line(line: bytes) -> list[bytes] | None:
-    r"""Take a line apart into arguments as redis-cli does; None where quotes do not match.
+    r"""Take a line apart into arguments as redis-cli does; None if quotes do not match.
 
     ``"..."`` knows ``\xNN \n \r \t \b \a`` and a backslash before any other byte means that byte; ``'...'``
     knows ``\'`` alone. A closing quote must be followed by a blank or the end. A NUL counts as a blank.
@@ -45,7 +45,7 @@ def split_line(line: bytes) -> list[bytes] | None:
 
 
 def _read_quoted(line: bytes, at: int, quote: int, arg: bytearray) -> int | None:
-    """Append what stands in the quotes opened before `at`; return where they are closed, None if nowhere."""
+    """Append what the quotes opened before `at` hold; return the place behind them, None without an end."""
     while at < len(line):
         byte = line[at]
         at += 1

@@ -1,9 +1,9 @@
 r"""Replies for people at a terminal, laid out as redis-cli lays them out.
 
-Two things are stricter or kinder than there. Printable UTF-8 shows as itself. And nothing else ever does:
-control characters of either range, bidirectional overrides, zero-width characters, line separators, private
-and unassigned code points all become ``\xNN`` per byte, so no stored value can move a cursor, hide text or
-type an answer into somebody's terminal.
+There are two differences. Printable UTF-8 is shown, not escaped. Everything else is escaped as ``\xNN`` per
+byte: control characters of either range, bidirectional overrides, zero-width characters, line separators,
+private and unassigned code points. So no stored value can move a cursor, hide text or type an answer into
+somebody's terminal.
 """
 
 from typing import Final, assert_never
@@ -18,7 +18,7 @@ _EMPTY: Final = {")": "(empty array)", "#": "(empty hash)", "~": "(empty set)"}
 def render(reply: Reply, *, plain: bool = False) -> bytes:
     """`reply` as lines that end in CRLF.
 
-    `plain` shows a bulk string as text, lines and all, as a `Verbatim` always is: for INFO and the like.
+    `plain` shows a bulk string as text with its line breaks, like a `Verbatim`: for INFO and the like.
     """
     if plain and isinstance(reply, bytes):
         reply = Verbatim(reply)
@@ -53,7 +53,7 @@ def _escape(character: str) -> str:
 
 
 def _lines(reply: Reply, prefix: str) -> list[str]:
-    """The lines of `reply`; `prefix` is what stands before all but the first, which the caller numbers."""
+    """The lines of `reply`. `prefix` is put before each except the first, which the caller numbers."""
     match reply:
         case bytes():
             return [quote(reply)]

@@ -29,7 +29,7 @@ def encode(reply: Reply, version: Version) -> bytes:
         return _OK_LINE
     if type(reply) is bytes:
         if len(reply) < len(_BULK_LINES):
-            return _BULK_LINES[len(reply)] + reply + b"\r\n"  # two thirds of the time
+            return _BULK_LINES[len(reply)] + reply + b"\r\n"  # takes two thirds of the time of the next line
         return b"$%d\r\n%b\r\n" % (len(reply), reply)
     if reply is None:
         return _NULL[version]
@@ -43,7 +43,7 @@ def encode_many(replies: Iterable[Reply], version: Version) -> bytes:
     parts: list[bytes] = []
     add = parts.append
     for reply in replies:
-        if reply is OK:  # this and a value are nearly all replies there are: 0.05 and 0.14 us, not 0.4
+        if reply is OK:  # nearly all replies are OK or a value: 0.05 and 0.14 us here, 0.4 us by _append
             add(_OK_LINE)
         elif type(reply) is bytes:
             add(_BULK_LINES[len(reply)] if len(reply) < len(_BULK_LINES) else b"$%d\r\n" % len(reply))
@@ -74,7 +74,7 @@ def one_line(text: str) -> bytes:
 
 
 def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> None:
-    """Give `add` the encoding of `reply`, piece by piece. The cases stand in the order of their frequency."""
+    """Give `add` the encoding of `reply`, piece by piece. The most frequent cases come first."""
     match reply:
         case bytes():
             add(b"$%d\r\n%b\r\n" % (len(reply), reply))

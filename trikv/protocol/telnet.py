@@ -1,7 +1,7 @@
 """What a person types: lines, with telnet's commands among them.
 
-`LineReader` is the line discipline of a typed command. It keeps its state from byte to byte, because a
-terminal in character mode sends one byte a packet, and telnet's own commands may be cut anywhere. Sources:
+`LineReader` assembles a typed command. It keeps its state from byte to byte, because a terminal in character
+mode sends one byte a packet, and telnet's own commands may be cut anywhere. Sources:
 RFC 854 (commands, IAC), RFC 855 (options and subnegotiation), RFC 860 (TIMING-MARK).
 """
 
@@ -26,14 +26,14 @@ _TIMING_MARK = 0x06
 _NUL, _EOT, _LF, _CR = 0x00, 0x04, 0x0A, 0x0D
 
 _TEXT_RUN: Final = re.compile(rb"(?:[^\xff\r\n\x08\x7f]+|\r(?=[^\n\x00])|\xff\xff)+")
-"""Bytes that only make the line longer; IAC IAC means one byte 255, a carriage return alone is a blank."""
+"""Bytes that only make the line longer. IAC IAC means one byte 255. A carriage return alone is a blank."""
 _ERASURES: Final = re.compile(rb"[\x08\x7f]+")
 _SPECIAL: Final = re.compile(rb"[\xff\r\x04\x08\x7f]")
 _SHORT_LINE_BYTES_MAX: Final = 256
 
 
 class _Telnet(Enum):
-    """Where in a telnet command the last byte left us."""
+    """How far the bytes so far have come in a telnet command."""
 
     TEXT = auto()
     COMMAND = auto()
@@ -62,23 +62,23 @@ class LineReader:
 
     @property
     def busy(self) -> bool:
-        """True inside a line or a telnet command, when the next byte belongs to it whatever it is."""
+        """Whether a line or a telnet command is unfinished, so that the next byte belongs to it."""
         return bool(self._line) or self._after_cr or self._telnet is not _Telnet.TEXT
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of the unfinished line."""
+        """Bytes of the unfinished line, as typed so far and edited."""
         return len(self._line)
 
     @property
     def memory_bytes(self) -> int:
-        """What that line takes in memory."""
+        """What the unfinished line takes in memory: a bytearray keeps room to grow."""
         return self._line.__alloc__()
 
     def read(self, buffer: bytearray) -> LineEvent | bool:
         """Read on, taking bytes off the front of `buffer`.
 
-        True: the line in hand came to nothing (it was erased), and the next byte opens a new command.
+        True: the present line was erased to nothing, and the next byte opens a new command.
         False: more bytes are needed, and `buffer` is empty.
         """
         if not self.busy:
@@ -91,7 +91,7 @@ class LineReader:
                 event = self._read_text(buffer)
             else:
                 byte = buffer[0]
-                del buffer[0]  # not pop(0), which moves all that follows
+                del buffer[0]  # not pop(0), which moves all bytes behind it
                 event = self._read_telnet(byte)
             if event is not None:
                 self._edits = 0
@@ -147,7 +147,7 @@ class LineReader:
         return None
 
     def _obey(self, command: int) -> LineEvent | None:
-        """Carry out the telnet command whose byte followed IAC; those that mean nothing here are ignored."""
+        """Carry out the telnet command whose byte followed IAC. Those without a meaning here are ignored."""
         if command == _IAC:
             return self._type(b"\xff")
         self._edits += 1
@@ -171,14 +171,13 @@ class LineReader:
         return None
 
     def _negotiate(self, verb: int, option: int) -> Answer | None:
-        """Every option is refused, once: answering each repetition is how option loops arise (RFC 854).
-
-        TIMING-MARK is no option but a question, "have you read this far?". It follows Ctrl-C in Debian's
-        telnet, which hides all output until it is answered, so it is answered every time.
-        """
+        """Refuse an option, once; None if there is nothing to answer."""
+        # TIMING-MARK is no option but a question, "have you read this far?" (RFC 860). Debian's telnet sends
+        # it after Ctrl-C and hides all output until it is answered, so it is answered every time.
         if verb == _DO and option == _TIMING_MARK:
             return Answer(bytes((_IAC, _WILL, _TIMING_MARK)))
         question = 1 << (option if verb == _DO else 256 + option)
+        # To answer each repetition, or a refusal, is how option loops arise (RFC 854).
         if verb in (_WONT, _DONT) or self._refused & question:
             return None
         self._refused |= question
@@ -197,7 +196,7 @@ class LineReader:
         self._erase_characters(count)
 
     def _erase_characters(self, count: int) -> None:
-        """Take back characters: of a UTF-8 one, all its bytes."""
+        """Erase `count` characters from the line's end; a UTF-8 character goes with all its bytes."""
         line = self._line
         while line and count:
             while len(line) > 1 and 0x80 <= line[-1] < 0xC0:
@@ -214,9 +213,10 @@ class LineReader:
 def _short_plain_line(buffer: bytearray, bytes_max: int) -> bytes | None:
     """Take a line that is whole and holds nothing to obey or edit; None if there is none.
 
-    This only saves time, and looks only a little ahead: it is tried at each line's beginning, and a client
-    that types and erases one letter again and again must not make it read all that is buffered each time.
+    This only saves time.
     """
+    # Only a little ahead: this is tried at each line's beginning, and a client that types and erases one
+    # letter again and again must not make it search all that is buffered each time.
     end = buffer.find(b"\n", 0, bytes_max)
     if end < 0:
         return None

@@ -1,4 +1,4 @@
-"""Candidates: those who ask whether an election would succeed, and those who hold one."""
+"""Candidates: one asks whether an election would succeed, the other holds it."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from trikv.raft.types import NodeId
 
 
 class _Ballot:
-    """Votes that have come in, our own included once it counts."""
+    """Votes that have come in, our own included as soon as it counts."""
 
     __slots__ = ("deadline_ms", "granted")
 
@@ -19,7 +19,7 @@ class _Ballot:
         self.deadline_ms = shared.election_deadline()
 
     def grant(self, shared: Shared, voter: NodeId) -> bool:
-        """Count a vote; True where the voters of our own configuration now make a majority."""
+        """Count a vote; True if the voters of our own configuration now make a majority."""
         self.granted.add(voter)
         voters = shared.memberships.voters
         return sum(voter in self.granted for voter in voters) >= majority(len(voters))
@@ -37,7 +37,7 @@ class PreCandidate(_Ballot):
         self.asked_term = shared.term + 1
 
     def request(self, shared: Shared, peer: NodeId) -> None:
-        """Ask `peer`, unless it has agreed already."""
+        """Ask `peer`, unless it has agreed already. Also called when a link to it comes up."""
         if peer not in self.granted:
             log = shared.log
             shared.outbox.send(peer, PreVote(self.asked_term, log.last_index, log.last_term))
@@ -55,7 +55,7 @@ class Candidate(_Ballot):
         self.transfer = transfer
 
     def request(self, shared: Shared, peer: NodeId) -> None:
-        """Ask `peer` for its vote, unless it has given it."""
+        """Ask `peer` for its vote, unless it has given it. Also called when a link to it comes up."""
         if peer not in self.granted:
             log = shared.log
             message = RequestVote(shared.term, log.last_index, log.last_term, self.transfer)

@@ -1,7 +1,7 @@
 """The core: takes inputs in turns, moves between roles, and says in a Ready what is to be done.
 
-It decides who handles what; the deciding itself is with the roles. It performs no I/O and reads no clock:
-the same inputs give the same outputs, always.
+It dispatches each input to a role, and the role decides. It performs no I/O and reads no clock: the same
+inputs always give the same outputs.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,9 +69,9 @@ class Raft(RaftViews):
     ) -> None:
         """Start from what is durable: `hard_state`, and `entries` after `base`.
 
-        `base` of an empty log has index and term 0, and the empty membership where none was ever given.
-        `jitter(n)` is uniform in [0, n): the only randomness. `applied`: the index of the snapshot the
-        machine was loaded from, where it lies beyond the base; what comes up to it is not handed out again.
+        `base` of an empty log has index and term 0, and the empty membership if none was ever given.
+        `jitter(n)` is uniform in [0, n): the only randomness. `applied` is the index of the snapshot that the
+        machine was loaded from, if it lies beyond the base; entries up to it are not handed out again.
         """
         self._shared = Shared(
             node_id=node_id,
@@ -98,15 +98,13 @@ class Raft(RaftViews):
     # A turn and its timers.
 
     def begin(self, now_ms: int, wall_ms: int) -> None:
-        """Open a turn. After an absence of over half the shortest timeout, no timer fires in this turn.
-
-        Messages may wait somewhere behind the inbox: silence that we slept through proves nothing.
-        """
+        """Open a turn. After an absence of over half the shortest timeout, no timer fires in this turn."""
         shared = self._shared
         assert now_ms >= shared.now_ms, "the clock goes back"
         absent_ms = now_ms - shared.now_ms
         shared.now_ms, shared.wall_ms = now_ms, wall_ms
         if absent_ms * 2 > shared.settings.election_timeout_ms_min:
+            # We slept through this silence, so it proves nothing: messages may wait in the kernel's buffers.
             role = self._role
             if isinstance(role, Leader):
                 role.grace_ms = now_ms
@@ -127,10 +125,10 @@ class Raft(RaftViews):
                 role.deadline_ms = shared.election_deadline()
 
     def deadline(self) -> int:
-        """When the next ``begin`` is due at the latest, in ms of `now_ms`; now, where work is left over.
+        """When the next ``begin`` is due at the latest, in ms of `now_ms`; now if work is left over.
 
-        Never further than three eighths of the shortest timeout while a timer runs: that is how ``begin``
-        tells a stall, of half of it, from sleep. And no nearer, so that heartbeats come before it.
+        While a timer runs it is never further off than three eighths of the shortest timeout. So a longer
+        gap is a stall, and ``begin`` can tell it (half the timeout) from sleep. Heartbeats come before it.
         """
         shared, role = self._shared, self._role
         if self._handed < shared.commit and self._installing is None:
@@ -145,7 +143,7 @@ class Raft(RaftViews):
 
     @property
     def _may_campaign(self) -> bool:
-        """Not while a snapshot is being installed: a leader proposes by the state of its machine."""
+        """Whether this node may stand. Not during an install: a leader proposes by its machine's state."""
         return self._shared.may_campaign and self._installing is None
 
     # Moves between roles.
@@ -155,7 +153,7 @@ class Raft(RaftViews):
         self._role = role
 
     def _follow_nobody(self) -> None:
-        """Be a follower without a leader, in the present term. A leader's waiting reads are dropped."""
+        """Be a follower without a leader, in the present term. A leader's waiting reads get no answer."""
         self._become(Follower(self._shared, None))
 
     def _enter_term(self, term: int) -> None:
@@ -164,7 +162,7 @@ class Raft(RaftViews):
         self._follow_nobody()
 
     def _follow(self, leader: NodeId) -> Follower:
-        """`leader` leads the present term."""
+        """Follow `leader`, which leads the present term; any candidacy of ours in it is lost."""
         role = self._role
         if not isinstance(role, Follower):
             assert not isinstance(role, Leader), "two leaders in one term"
@@ -174,7 +172,7 @@ class Raft(RaftViews):
         return role
 
     def _poll(self) -> None:
-        """Silence: would we be elected? Ask first (thesis, 9.6)."""
+        """No leader is heard: ask whether we would be elected, without raising the term (thesis, 9.6)."""
         shared = self._shared
         role = PreCandidate(shared)
         self._become(role)
@@ -197,13 +195,13 @@ class Raft(RaftViews):
                 role.request(self._shared, voter)
 
     def _count_vote(self, role: Candidate, voter: NodeId) -> None:
-        """`voter` votes for us; lead once it is a majority. Our own vote comes by way of our disk."""
+        """`voter` votes for us; lead once a majority does. Our own vote counts when our disk has it."""
         if role.grant(self._shared, voter):
             assert self._shared.outbox.is_hard_state_durable, "elected in a term that is not on disk"
             self._become(Leader(self._shared))
 
     def _advance(self, leader: Leader) -> None:
-        """The leader's count may have changed: commit; leave office where that commits our removal."""
+        """The leader's count may have changed: commit, and stop leading if that commits our removal."""
         shared = self._shared
         if leader.advance(shared) and not shared.is_voter and shared.memberships.index <= shared.commit:
             leader.resign(shared)
@@ -240,16 +238,17 @@ class Raft(RaftViews):
         return isinstance(self._role, Leader) or self._shared.is_bound
 
     def _settle_term(self, sender: NodeId, message: Message) -> bool:
-        """The message is of another term than ours; True where it is to be handled all the same."""
+        """Decide about a message of another term than ours; True if it is still to be handled."""
         shared = self._shared
         if isinstance(message, PreVote) or (isinstance(message, PreVoteAck) and message.granted):
             return True  # these name a term that nobody has entered
         if message.term > shared.term:
+            # Not even the term of such a request is taken over: that would depose a live leader.
             if isinstance(message, RequestVote) and not message.transfer and self._is_loyal:
                 return False
             self._enter_term(message.term)
             return True
-        # Its sender lives in the past: where an answer tells it so, answer.
+        # Its sender is in an older term: an answer carries ours, from which it learns.
         if isinstance(message, AppendEntries):
             shared.outbox.send(sender, AppendReject(shared.term, message.prev_index, 0, 0))
         elif isinstance(message, Heartbeat):
@@ -260,6 +259,7 @@ class Raft(RaftViews):
         self, sender: NodeId, disk: DiskId, message: AppendAck | AppendReject | HeartbeatAck
     ) -> None:
         shared, role = self._shared, self._role
+        # A blank disk under a member's id has none of what the disk before it acknowledged (PROTOCOL 14).
         if not shared.memberships.is_member(sender, disk):
             return
         if isinstance(message, HeartbeatAck):
@@ -299,7 +299,7 @@ class Raft(RaftViews):
             self._campaign(transfer=False)
 
     def answer_can_wait(self, sender: NodeId, disk: DiskId, message: AppendAck | HeartbeatAck) -> bool:
-        """True for an answer that comes after a majority's: the next turn, whenever that is, will do."""
+        """Whether a majority has said as much already: then the next turn is early enough for this answer."""
         shared, role = self._shared, self._role
         return (
             isinstance(role, Leader)
@@ -311,7 +311,7 @@ class Raft(RaftViews):
     # Requests of this node.
 
     def propose(self, payload: bytes) -> int | None:
-        """Append a BATCH entry; its index, or None where we do not lead, hand over, or too much waits."""
+        """Append a BATCH entry; its index, or None if we do not lead, hand over, or have no room."""
         role = self._role
         if not isinstance(role, Leader) or role.transfer_to is not None:
             return None
@@ -320,16 +320,17 @@ class Raft(RaftViews):
         return role.append(self._shared, EntryKind.BATCH, payload)
 
     def propose_membership(self, membership: Membership) -> int | None:
-        """Append a configuration; its index, or None where that is not allowed now.
+        """Append a configuration; its index, or None if that is not allowed now.
 
-        Not while we do not lead or hand over, before the term's first entry has committed (Ongaro's
-        correction of 2015), while the last change is uncommitted, or for more than one change. Restating the
-        one in force is allowed: a founding leader does, so that the log itself names the first members.
+        We must lead and not hand over, the term's first entry must have committed (Ongaro's correction of
+        2015), the last change too, and it must be a single change. Restating the configuration in force is
+        allowed: a founding leader does so, so that the log itself names the first members.
         """
         shared, role = self._shared, self._role
         if not isinstance(role, Leader) or role.transfer_to is not None:
             return None
         history = shared.memberships
+        # Otherwise two configurations could be on their way whose majorities do not overlap (PROTOCOL 14).
         if shared.commit < max(role.opened_at, history.index):
             return None
         if membership != history.current and not is_single_change(history.current, membership):
@@ -339,10 +340,10 @@ class Raft(RaftViews):
         return index
 
     def read(self, read: ReadId, *, by_lease: bool = False) -> bool:
-        """Ask for a read index; False where we do not lead.
+        """Ask for a read index; False if we do not lead.
 
-        The answer comes in ``Ready.reads``, or never, where we cease to lead before. `by_lease`: in this
-        turn's, where the lease holds; otherwise, and without it, a majority is asked.
+        The answer comes in ``Ready.reads``, or never if we stop leading before. With `by_lease` and a lease
+        that holds it comes in this turn's Ready; otherwise a majority is asked.
         """
         role = self._role
         if not isinstance(role, Leader):
@@ -350,17 +351,17 @@ class Raft(RaftViews):
         index = self.lease_index(self._shared.now_ms) if by_lease else None
         if index is None:
             role.reads.add(read)
-        else:
+        else:  # not at once: it leaves in `flush`, which lets the commit index travel to the asking node
             role.leased.append(ConfirmedRead(read, index))
         return True
 
     def awaits(self, peer: NodeId, index: int) -> None:
-        """Somebody at `peer` waits for the commit of `index`; a hint that costs latency where it is lost."""
+        """A client at `peer` waits for the commit of `index`. A hint: if it is lost, that costs latency."""
         if isinstance(self._role, Leader):
             self._role.awaits(peer, index)
 
     def transfer(self, to: NodeId) -> bool:
-        """Hand leadership to voter `to`; False where we do not lead, or it is none or ourselves.
+        """Hand leadership to voter `to`; False if we do not lead, or if `to` is no voter or ourselves.
 
         Proposals are refused until it leads or an election timeout has passed.
         """
@@ -371,7 +372,7 @@ class Raft(RaftViews):
         return True
 
     def step_down(self) -> None:
-        """Stop leading: our disk cannot take writes. Nothing happens where we do not lead."""
+        """Stop leading, because our disk cannot take writes. Does nothing if we do not lead."""
         if isinstance(self._role, Leader):
             self._follow_nobody()
 
@@ -401,7 +402,7 @@ class Raft(RaftViews):
     # The disk and the machine.
 
     def sync_can_wait(self, job: int) -> bool:
-        """True where the next turn will do for `persisted`: we lead, and a peer's answer is wanting, too."""
+        """Whether `persisted` may wait for the next turn: we lead, and a commit needs a peer's answer too."""
         role, outbox = self._role, self._shared.outbox
         return isinstance(role, Leader) and not outbox.is_awaited(job) and not role.may_commit(self._shared)
 
@@ -420,11 +421,10 @@ class Raft(RaftViews):
             self._install_ready = self._installing
 
     def install(self, sender: NodeId, disk: DiskId, term: int, meta: SnapshotMeta) -> bool:
-        """A snapshot from the leader of `term` is durable here; True where it replaces our log.
+        """A snapshot from the leader of `term` is durable here; True if it replaces our log.
 
-        Then a WriteJob with its reset follows, and ``Ready.install`` once that is durable. False where it
-        is of an old term, another one is being installed, or our log holds all of it: then the leader is
-        told so.
+        Then a WriteJob with its reset follows, and ``Ready.install`` once that is durable. False if it is of
+        an old term, if another one is being installed, or if our log holds its position (the leader is told).
         """
         del disk  # a snapshot holds committed entries only, whoever carries it
         shared = self._shared
@@ -433,6 +433,7 @@ class Raft(RaftViews):
         if term > shared.term:
             self._enter_term(term)
         self._follow(sender)
+        # The log holds its position: nothing is installed, only the commit index moves (PROTOCOL 8).
         if meta.index <= shared.commit or shared.log.term_at(meta.index) == meta.term:
             shared.commit_to(meta.index)
             shared.verified = max(shared.verified, shared.commit)
@@ -454,9 +455,9 @@ class Raft(RaftViews):
             shared.outbox.send_when_durable(role.leader, AppendAck(shared.term, index), index)
 
     def compact(self, index: int) -> None:
-        """Forget entries up to and with `index` from memory; its index and term become the log's base.
+        """Forget entries up to and including `index`; its index and term become the log's base.
 
-        `index` is committed, durable here and handed out; an index at or below the base changes nothing.
+        `index` must be durable here and handed out. An index at or below the base changes nothing.
         """
         shared = self._shared
         assert index <= min(self._handed, shared.outbox.durable_index), "still needed"

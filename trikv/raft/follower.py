@@ -21,7 +21,7 @@ class Follower:
         self.deadline_ms = shared.now_ms + self._patience_ms
 
     def hear(self, shared: Shared, leader: NodeId) -> None:
-        """The leader of this term gave a sign of life: we are bound to it for a while."""
+        """The leader of this term was heard: we are bound to it for `election_timeout_ms_min`."""
         assert self.leader in (None, leader), "two leaders in one term"
         self.leader = leader
         shared.heard_ms = shared.now_ms
@@ -29,6 +29,7 @@ class Follower:
 
     def heartbeat(self, shared: Shared, sender: NodeId, message: Heartbeat) -> None:
         """Confirm that we follow; learn the commit index as far as our log is verified."""
+        # Not further than verified: our log may hold entries that this leader does not have.
         shared.commit_to(min(message.commit, shared.verified))
         promise_ms = shared.settings.election_timeout_ms_min
         shared.outbox.send(sender, HeartbeatAck(shared.term, message.round, shared.wall_ms, promise_ms))
@@ -39,7 +40,8 @@ class Follower:
         previous, entries = message.prev_index, message.entries
         last = previous + len(entries)
         if previous < shared.commit:
-            # What is committed is the same in every leader's log (paper, 5.4): skip it, look at the rest.
+            # What is committed is the same in every leader's log (paper, 5.4). Our log may have compacted it
+            # away, so prev_index cannot be compared; the entries behind our commit index can.
             skip = shared.commit - previous
             if skip <= len(entries):
                 assert entries[skip - 1].term == log.term_at(shared.commit), "committed entries differ"
@@ -48,15 +50,18 @@ class Follower:
         elif log.term_at(previous) != message.prev_term:
             self._reject(shared, sender, message)
             return
+        # Cut only at a proven conflict (paper, figure 2): a message that was overtaken on its way holds less
+        # than our log, and what it lacks may have been acknowledged.
         new = self._first_new(shared, entries)
         if new < len(entries):
             shared.append(entries[new:])
         shared.verified = max(shared.verified, last)
         shared.commit_to(min(message.commit, last))
+        # A leader counts this as a copy on disk, so it waits for the sync (PROTOCOL 9).
         shared.outbox.send_when_durable(sender, AppendAck(shared.term, last), last)
 
     def _first_new(self, shared: Shared, entries: tuple[Entry, ...]) -> int:
-        """Position of the first entry that we lack, after cutting whatever of ours contradicts it."""
+        """Position of the first entry that we lack, after cutting any entry of ours that contradicts it."""
         log = shared.log
         if not entries or entries[0].index > log.last_index:
             return 0

@@ -1,4 +1,4 @@
-"""What must hold over a whole group after every step: Raft's five properties (paper, figure 3), checked.
+"""Raft's five properties (paper, figure 3), checked over a whole group after every step.
 
 A checker remembers what it has seen, and each call looks only at what that node's step has changed. Tests
 and the simulator call it after every step of every node; a node in production does not.
@@ -22,12 +22,12 @@ class NodeState(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, raft: RaftViews) -> "NodeState":
-        """The state of `raft` now."""
+        """Take down what `raft` shows now."""
         return cls(raft.hard_state, raft.role, raft.commit, raft.last_index, raft.durable_index)
 
 
 def check_node(before: NodeState, after: NodeState) -> None:
-    """One node, before and after a step. AssertionError names the broken promise."""
+    """Check one node, before and after a step. Raises AssertionError, which names the broken promise."""
     assert after.hard_state.term >= before.hard_state.term, "a term went back"
     if after.hard_state.term == before.hard_state.term:
         assert before.hard_state.vote in (None, after.hard_state.vote), "a vote was changed in its term"
@@ -56,12 +56,12 @@ class GroupInvariants:
         """For each term the highest index that was first seen committed in it."""
 
     def restarted(self, raft: RaftViews) -> None:
-        """`raft` was rebuilt from its disk: what it had not made durable is gone, and rightly so."""
+        """`raft` was rebuilt from its disk. It may have lost what was not durable, so it starts unknown."""
         self._nodes.pop(raft.disk, None)
         self._terms.pop(raft.disk, None)
 
     def check_step(self, raft: RaftViews) -> None:
-        """`raft` has just made a step. AssertionError names the broken property."""
+        """Check `raft` after a step. Raises AssertionError, which names the broken property."""
         after = NodeState.of(raft)
         before = self._nodes.get(raft.disk)
         if before is not None:
@@ -113,5 +113,5 @@ class GroupInvariants:
             assert raft.term_at(index) == self.committed[index].term, "a leader lacks committed entries"
 
     def leader_of(self, term: int) -> DiskId | None:
-        """Which disk led `term`, as far as seen."""
+        """The disk that led `term`; None if no step showed it leading."""
         return self._leaders.get(term)

@@ -1,7 +1,7 @@
 """The leader: sends entries, counts what majorities hold, confirms reads, watches that it is still heard.
 
-Nothing leaves from inside an input. `flush`, once a turn, decides what each peer gets, so that everything
-proposed in a turn travels in one message and a commit index rides on entries where it can.
+Nothing leaves from inside an input. `flush`, once a turn, decides what each peer gets. So everything proposed
+in a turn travels in one message, and a commit index rides on entries if there are any.
 """
 
 from collections.abc import Collection
@@ -25,8 +25,9 @@ from trikv.raft.shared import Shared
 from trikv.raft.types import Entry, EntryKind, NodeId
 
 SLOW_ROUND_MS = 5
-"""A read round asks no more voters than it needs. So long they have, then the others are asked, too, and
-those that were slow are asked last from now on. (A second round begins anew: the first may take twice.)"""
+"""A read round asks no more voters than it needs. After this time it asks the others too, and the slow ones
+are asked last from then on. A second round that begins meanwhile starts the time again, so that the first may
+wait twice as long."""
 
 
 class Leader:
@@ -86,21 +87,21 @@ class Leader:
         self._renew_lease(shared)
 
     def append(self, shared: Shared, kind: EntryKind, payload: bytes) -> int:
-        """Append an entry of this term; its index."""
+        """Append an entry of this term and return its index. It leaves with the next `flush`."""
         index = shared.log.last_index + 1
         shared.append((Entry(index, shared.term, kind, payload),))
         self.uncommitted_bytes += len(payload)
         return index
 
     def has_room(self, shared: Shared, size: int) -> bool:
-        """True where `size` more bytes of payload may wait for a majority."""
+        """Whether `size` more bytes of payload may wait for a majority."""
         waiting = self.uncommitted_bytes
         return waiting == 0 or waiting + size <= shared.settings.uncommitted_bytes_max
 
     # Time.
 
     def tick(self, shared: Shared) -> bool:
-        """Heartbeats and giving up; False where no majority has been heard for too long (thesis, 6.2)."""
+        """Heartbeats and giving up; False if no majority has been heard for too long (thesis, 6.2)."""
         now = shared.now_ms
         if self.transfer_to is not None and now >= self.transfer_deadline_ms:
             self.transfer_to = None
@@ -112,13 +113,14 @@ class Leader:
         if now - heard >= shared.settings.election_timeout_ms_max:
             return False
         self.next_heartbeat_ms = now + shared.settings.heartbeat_interval_ms
+        # A new number, so that an ack to this heartbeat proves how fresh its promise is.
         self.reads.repeat()
         self.lease.beat(self.reads.number, now)
         self._beat_due = True
         return True
 
     def deadline(self) -> int:
-        """When `tick` is due."""
+        """When `tick` is due, in ms of `now_ms`."""
         due_ms = min(self.next_heartbeat_ms, self._ask_others_ms)
         return due_ms if self.transfer_to is None else min(due_ms, self.transfer_deadline_ms)
 
@@ -131,12 +133,11 @@ class Leader:
         )
 
     def advance(self, shared: Shared) -> bool:
-        """Commit what a majority has on disk; True where that is news (paper, 5.3 and 5.4.2).
-
-        Our own log counts as far as it is durable. Only an entry of our term commits by counting.
-        """
+        """Commit what a majority has on disk; True if the commit index moved (paper, 5.3 and 5.4.2)."""
         matches = {peer: progress.match for peer, progress in self.progress.items()}
+        # Our own log counts as far as it is durable, as a peer's does: AppendEntries leave before our sync.
         index = self._among_voters(shared, shared.outbox.durable_index, matches)
+        # An entry of an older term may be on a majority and still be replaced (paper, figure 8).
         if index <= shared.commit or shared.log.term_at(index) != shared.term:
             return False
         self.uncommitted_bytes -= shared.log.bytes_between(shared.commit, index)
@@ -144,26 +145,25 @@ class Leader:
         return True
 
     def may_commit(self, shared: Shared) -> bool:
-        """True where our own disk's word could be what is wanting for a commit."""
+        """Whether a sync of our own could be the last that a commit needs: a peer holds more already."""
         others = [voter for voter in shared.memberships.voters if voter != shared.node_id]
         return not others or any(self.progress[voter].match > shared.commit for voter in others)
 
     def answer_can_wait(self, shared: Shared, peer: NodeId, message: AppendAck | HeartbeatAck) -> bool:
-        """True for an answer that changes nothing now: a majority has said as much, and `peer` lacks nothing.
-
-        Nor does somebody there wait for a commit, which it is told only once it is known to hold the entry. A
-        heartbeat's answer that no read waits for renews the lease, and counts as a sign of life; where the
-        lease outlasts the next heartbeat, the turn that sends that one is early enough for both.
-        """
+        """Whether this answer changes nothing now: a majority has said as much, and `peer` lacks nothing."""
         progress = self.progress[peer]
         lacks = progress.state is not ProgressState.REPLICATE or progress.next <= shared.log.last_index
         if lacks or peer == self.transfer_to:
             return False
         if isinstance(message, AppendAck):
+            # A client there may wait for a commit. The peer is told of it once it is known to hold the entry,
+            # so the ack that says so must not wait.
             is_told = progress.commit_sent >= min(progress.awaited, message.match_index)
             return is_told and message.match_index <= shared.commit
         if message.round <= self._among_voters(shared, self.reads.number, self._rounds()):
             return True
+        # No read waits for it, but it renews the lease and counts as a sign of life. If the lease outlasts
+        # the next heartbeat, the turn that sends that one is early enough for both.
         return not self.reads.is_in_flight and self.lease.until_ms > self.next_heartbeat_ms
 
     def _rounds(self) -> dict[NodeId, int]:
@@ -173,7 +173,7 @@ class Leader:
     # Peers' answers; each comes from the disk that is the member under its id.
 
     def append_ack(self, shared: Shared, peer: NodeId, message: AppendAck) -> bool:
-        """A peer has entries on its disk; True where the commit index may move."""
+        """A peer has entries on its disk; True if the commit index may move."""
         progress = self.progress[peer]
         assert message.match_index <= shared.log.last_index, "a peer acknowledges what we never had"
         progress.last_ack_ms = shared.now_ms
@@ -197,12 +197,12 @@ class Leader:
             else progress.match < message.prev_index < progress.next
         )
         if progress.state is ProgressState.SNAPSHOT or not expected:
-            return  # late: it answers a message whose question has been settled since
+            return  # late: its question has been settled since, and going back would send entries again
         agreed = shared.log.last_not_above(message.hint_index, message.hint_term)
         progress.to_probe(max(progress.match, min(agreed, message.prev_index - 1)) + 1)
 
     def heartbeat_ack(self, shared: Shared, peer: NodeId, message: HeartbeatAck) -> None:
-        """A peer follows us. Also the moment to repeat what seems lost: nothing else is timed per peer."""
+        """A peer follows us. What seems lost is repeated here: nothing else is timed per peer."""
         progress = self.progress[peer]
         settings, now = shared.settings, shared.now_ms
         progress.last_ack_ms = now
@@ -218,11 +218,9 @@ class Leader:
             progress.to_probe(progress.match + 1)
 
     def _renew_lease(self, shared: Shared) -> None:
-        """Reckon how long a majority of the voters in force helps to elect nobody else.
-
-        A leader that is no voter has no lease: a sole voter left may start again and stand without delay.
-        """
+        """Compute how long a majority of the voters in force helps to elect nobody else."""
         ends = {peer: progress.promise_ends_ms for peer, progress in self.progress.items()}
+        # A leader that is no voter has no lease: a sole voter left may restart and stand without delay.
         until_ms = self._among_voters(shared, ALWAYS_MS, ends) if shared.is_voter else NEVER_MS
         self.lease.renew(until_ms)
 
@@ -236,12 +234,10 @@ class Leader:
         progress.probed(shared.now_ms)
 
     def reachable(self, shared: Shared, peer: NodeId) -> None:
-        """`peer` is there, perhaps in another life: greet it, and probe with the next flush.
-
-        Also where an ack that came late from an earlier life had let entries flow again: the new one must
-        hear where our logs agree before it believes a commit index.
-        """
+        """A link to `peer` is up, perhaps to another life of it: greet it, and probe with the next flush."""
         progress = self.progress[peer]
+        # Even in REPLICATE: an ack of an earlier life may have come late and let entries flow again. The new
+        # life must hear where our logs agree before it believes a commit index.
         if progress.state is ProgressState.REPLICATE:
             progress.to_probe(progress.match + 1)
         progress.is_probing = False
@@ -264,11 +260,12 @@ class Leader:
     def _hand_over(self, shared: Shared, to: NodeId) -> None:
         if self.progress[to].match == shared.log.last_index and not self._transfer_sent:
             self._transfer_sent = True
+            # Before the message: a transfer's vote is free of the promises that the lease rests on.
             self.lease.forfeit()
             shared.outbox.send(to, TimeoutNow(shared.term))
 
     def resign(self, shared: Shared) -> None:
-        """We are no voter any more, and that is committed: tell everyone, and the best voter to take over."""
+        """Our removal is committed: tell all, and ask the voter with the longest log to take over."""
         for peer in self.progress:
             self._beat(shared, peer)
         best = max(shared.memberships.voters, key=lambda voter: self.progress[voter].match)
@@ -281,7 +278,7 @@ class Leader:
         confirmed = self._take_leased() + self._confirm(shared)
         began = shared.commit >= self.opened_at and self.reads.begin(shared.commit)
         if began:
-            confirmed += self._confirm(shared)  # at once where we are the majority
+            confirmed += self._confirm(shared)  # a sole voter is the majority
         beat_due, self._beat_due = self._beat_due, False
         asked: Collection[NodeId] = ()
         if began and self.reads.is_in_flight:
@@ -301,10 +298,11 @@ class Leader:
     def _ask(self, shared: Shared) -> list[NodeId]:
         """The voters that a read round asks: as many as make a majority with us.
 
-        First those whom one had to wait for longest ago, or never.
+        A third node's answer would change nothing, and cost it and us a wake-up.
         """
         voters, progress = shared.memberships.voters, self.progress
         others = [voter for voter in voters if voter != shared.node_id]
+        # Voters that never were slow come first, then those whose last delay is longest ago.
         others.sort(key=lambda voter: (progress[voter].slow_ms, voter))
         needed = majority(len(voters)) - shared.is_voter
         self._asked = others[:needed]
@@ -312,7 +310,7 @@ class Leader:
         return self._asked
 
     def _ask_others(self, shared: Shared) -> list[NodeId]:
-        """The voters that a round asks which the first ones let wait."""
+        """The voters not asked so far, because one that was asked is slow; note which one is."""
         self._ask_others_ms = ALWAYS_MS
         for voter in self._asked:
             if voter in self.progress and self.progress[voter].round_acked < self.reads.number:
@@ -340,21 +338,23 @@ class Leader:
         return confirmed
 
     def awaits(self, peer: NodeId, index: int) -> None:
-        """Somebody at `peer` waits for the commit of `index`: a client's write, or a read at that index."""
+        """A client at `peer` waits for the commit of `index`: its write, or a read at that index."""
         progress = self.progress.get(peer)
         if progress is not None:
             progress.awaited = max(progress.awaited, index)
 
     @staticmethod
     def _is_awaited(shared: Shared, progress: Progress) -> bool:
-        """Somebody there waits for a commit that it has not been told. Others ride on what leaves next.
+        """Whether a client there waits for a commit that the peer has not been told and can use.
 
-        To tell each at once made two messages and two answers of every batch.
+        Other commits ride on what leaves next: to tell each at once made two messages and two answers of
+        every batch.
         """
         return progress.commit_sent < min(progress.awaited, shared.commit, progress.match)
 
     def _beat(self, shared: Shared, peer: NodeId) -> None:
         progress = self.progress[peer]
+        # Not beyond match: a follower must not commit an entry that it may hold in another version.
         commit = min(shared.commit, progress.match)
         progress.commit_sent = max(progress.commit_sent, commit)
         shared.outbox.send(peer, Heartbeat(shared.term, commit, self.reads.number))
@@ -362,7 +362,7 @@ class Leader:
     def _replicate(
         self, shared: Shared, peer: NodeId, progress: Progress, same: dict[int, tuple[AppendEntries, int]]
     ) -> bool:
-        """Send what `peer` lacks and its window allows; True where something left."""
+        """Send what `peer` lacks and its window allows; True if something left."""
         log, settings, now = shared.log, shared.settings, shared.now_ms
         state = progress.state
         if state is ProgressState.PROBE:
@@ -370,7 +370,7 @@ class Leader:
                 return False
         elif state is ProgressState.SNAPSHOT or progress.next > log.last_index:
             return False
-        if progress.next < log.first_index:
+        if progress.next < log.first_index:  # the entries are compacted away
             progress.to_snapshot()
             self.snapshots_wanted.append(peer)
             return False

@@ -1,4 +1,4 @@
-"""The entries in memory: a list behind a base. Knows nothing of disks, terms in force or commits."""
+"""The entries in memory: a list behind a base. It knows nothing of disks, present terms or commits."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class RaftLog:
     base_index: int
     base_term: int
     payload_bytes: int
-    """Payload of the entries in memory."""
+    """Sum over the entries in memory."""
 
     def __init__(self, base_index: int, base_term: int, entries: Sequence[Entry]) -> None:
         self.reset(base_index, base_term)
@@ -34,12 +34,12 @@ class RaftLog:
 
     @property
     def last_index(self) -> int:
-        """Index of the last entry; the base's where there is none."""
+        """Index of the last entry; the base's if there is none."""
         return self.base_index + len(self._entries)
 
     @property
     def last_term(self) -> int:
-        """Term of the last entry; the base's where there is none."""
+        """Term of the last entry; the base's if there is none."""
         return self._entries[-1].term if self._entries else self.base_term
 
     def term_at(self, index: int) -> int | None:
@@ -50,7 +50,7 @@ class RaftLog:
         return self.base_term if position == -1 else None
 
     def slice(self, first: int, last: int) -> tuple[Entry, ...]:
-        """Entries `first` … `last`, both included; empty where last < first."""
+        """Entries `first` … `last`, both included; empty if last < first."""
         base = self.base_index
         assert first > base, "these entries are compacted away"
         return tuple(self._entries[first - base - 1 : max(last - base, 0)])
@@ -62,7 +62,7 @@ class RaftLog:
         entries = self._entries
         start = end = first - base - 1
         size = len(entries[end].payload)
-        end += 1
+        end += 1  # at least one, or an entry above the limit would never leave
         stop = last - base
         while end < stop:
             more = size + len(entries[end].payload)
@@ -73,7 +73,7 @@ class RaftLog:
         return tuple(entries[start:end]), size
 
     def bytes_between(self, after: int, last: int) -> int:
-        """Payload bytes of the entries after `after` up to and with `last`."""
+        """Payload bytes of the entries after `after`, up to and including `last`."""
         base = self.base_index
         return sum(len(entry.payload) for entry in self._entries[after - base : last - base])
 
@@ -107,7 +107,7 @@ class RaftLog:
         del self._entries[index - self.base_index - 1 :]
 
     def compact(self, index: int) -> None:
-        """Drop the entries up to and with `index`, which becomes the base."""
+        """Drop the entries up to and including `index`, which becomes the base."""
         term = self.term_at(index)
         assert term is not None, "cannot compact to an unknown entry"
         self.payload_bytes -= self.bytes_between(self.base_index, index)
@@ -115,7 +115,7 @@ class RaftLog:
         self.base_index, self.base_term = index, term
 
     def reset(self, base_index: int, base_term: int) -> None:
-        """Drop everything and start after a snapshot."""
+        """Drop all entries and start after a snapshot at `base_index`."""
         self._entries = []
         self.base_index, self.base_term = base_index, base_term
         self.payload_bytes = 0

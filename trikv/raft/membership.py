@@ -1,4 +1,4 @@
-"""Who belongs to the cluster, as the log says it: in force from the moment an entry is appended.
+"""Who belongs to the cluster, according to the log. A configuration is in force from its append on.
 
 The history keeps every configuration whose entry may still be cut away, so that a truncation brings the
 one before it back (paper, section 6; PROTOCOL 14).
@@ -18,21 +18,21 @@ def encode_membership(membership: Membership) -> bytes:
 
 
 def decode_membership(payload: bytes) -> Membership:
-    """The membership in an entry's payload. msgspec.ValidationError or DecodeError where it is none."""
+    """The membership in an entry's payload. Raises msgspec.ValidationError or DecodeError if it is none."""
     return _decoder.decode(payload)
 
 
 def is_single_change(old: Membership, new: Membership) -> bool:
-    """True where exactly one member is added, removed or altered, and `new` can work.
+    """Whether exactly one member is added, removed or altered, and `new` can work.
 
-    One voter more or less keeps every old quorum overlapping every new one (thesis, 4.1). Another disk
-    under the same id is two changes, a removal and an addition, and therefore refused. `new` needs ids in
+    One voter more or less keeps every old quorum overlapping every new one (thesis, 4.1). `new` needs ids in
     rising order, each disk once, and at least one voter.
     """
     ids = [member.id for member in new.members]
     disks = {member.disk for member in new.members}
     if ids != sorted(set(ids)) or len(disks) != len(ids) or not any(m.voter for m in new.members):
         return False
+    # By (id, disk): another disk under the same id counts as a removal and an addition, and is refused.
     before = {(member.id, member.disk): member for member in old.members}
     after = {(member.id, member.disk): member for member in new.members}
     changes = sum(before.get(key) != member for key, member in after.items())
@@ -63,7 +63,7 @@ class MembershipHistory:
 
     @property
     def index(self) -> int:
-        """Log index of the one in force (the base's index where it came with the base)."""
+        """Log index of the one in force; the base's index if it came with the base."""
         return self._history[-1][0]
 
     def at(self, index: int) -> Membership:
@@ -74,17 +74,17 @@ class MembershipHistory:
         raise AssertionError(f"the configuration at {index} is compacted away")
 
     def is_member(self, node_id: NodeId, disk: DiskId) -> bool:
-        """True where `disk` is the member under `node_id`; acks of any other disk count for nothing."""
+        """Whether `disk` is the member under `node_id`; acks of any other disk count for nothing."""
         member = self._members.get(node_id)
         return member is not None and member.disk == disk
 
     def is_voter(self, node_id: NodeId, disk: DiskId) -> bool:
-        """True where that member also votes."""
+        """Whether `disk` is the member under `node_id` and votes; a learner does not."""
         member = self._members.get(node_id)
         return member is not None and member.voter and member.disk == disk
 
     def is_voter_since(self, index: int, node_id: NodeId, disk: DiskId) -> bool:
-        """True where that member votes in the configuration in force at `index` or in any later one."""
+        """Whether that member votes in the configuration in force at `index` or in any later one."""
         if self.is_voter(node_id, disk):
             return True
         for since, membership in reversed(self._history):
@@ -95,12 +95,12 @@ class MembershipHistory:
         return False
 
     def append(self, index: int, membership: Membership) -> None:
-        """An entry that carries `membership` was appended at `index`."""
+        """An entry that carries `membership` was appended at `index`: it is in force."""
         self._history.append((index, membership))
         self._refresh()
 
     def truncate(self, index: int) -> None:
-        """Entries at `index` and above are cut: roll back."""
+        """Entries at `index` and above are cut: go back to the configuration before them."""
         if self.index >= index:
             while self.index >= index:
                 self._history.pop()
@@ -112,6 +112,6 @@ class MembershipHistory:
             del self._history[0]
 
     def reset(self, index: int, membership: Membership) -> None:
-        """Start over from a snapshot."""
+        """Start again from a snapshot at `index`, which carries `membership`."""
         self._history = [(index, membership)]
         self._refresh()

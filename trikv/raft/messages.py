@@ -74,11 +74,11 @@ class AppendReject(msgspec.Struct, frozen=True, array_like=True, tag=7):
     hint_index: int
     """The highest index at which the two logs may still agree."""
     hint_term: int
-    """The follower's term at hint_index (0 where it has none)."""
+    """The follower's term at hint_index; 0 if it does not know it."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=8):
-    """I lead. Also carries a read round, and pushes a new commit index to an idle follower."""
+    """I lead. Also carries a read round, and tells an idle follower a new commit index."""
 
     term: int
     commit: int
@@ -94,8 +94,8 @@ class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, tag=9):
     round: int
     wall_ms: int
     promise_ms: int = 0
-    """For so long after the heartbeat came, by my clock, I help to elect nobody else, but by a transfer of
-    yours. 0: no promise (a peer of a version without leases)."""
+    """I help to elect nobody else for this time after the heartbeat came, by my clock, except in a transfer
+    of yours. 0: no promise (a peer of a version without leases)."""
 
 
 class TimeoutNow(msgspec.Struct, frozen=True, array_like=True, tag=10):

@@ -15,7 +15,7 @@ from trikv.raft.types import HardState, NodeId, SnapshotMeta
 
 
 class _Issued(msgspec.Struct, gc=False):
-    """A job at the writer."""
+    """A job that the writer has and has not reported."""
 
     number: int
     covers: int
@@ -80,7 +80,9 @@ class Outbox:
         self._hard_job = self._next_job
 
     def truncated(self, index: int) -> None:
-        """The log was cut at `index`: what was durable or on its way from there on no longer counts."""
+        """The log was cut at `index`: what was durable or on its way to the disk there no longer counts."""
+        # Also what issued jobs cover: their sync comes later and would raise the durable index again, over
+        # entries that have been replaced (PROTOCOL 7).
         self._lower(index - 1)
         if index <= self._written:
             self._truncate_from = index  # not above an earlier one of this turn: that one set _written
@@ -134,12 +136,12 @@ class Outbox:
         return job <= self._persisted
 
     def is_awaited(self, job: int) -> bool:
-        """True where `job` is the first to make the hard state durable, or lets a message go."""
+        """Whether `job` is the first to make the hard state durable, or lets a message go."""
         return self._persisted < self._hard_job <= job or (bool(self._held) and self._held[0].job <= job)
 
     @property
     def is_hard_state_durable(self) -> bool:
-        """True where the present term and vote are on disk."""
+        """Whether the present term and vote are on disk."""
         return self._hard_job <= self._persisted
 
     def persisted(self, job: int) -> None:
@@ -154,11 +156,12 @@ class Outbox:
         held = self._held
         while held and held[0].job <= job:
             waiting = held.popleft()
+            # An ack of an older term may be about entries that this term has cut.
             if waiting.term == self._term:
                 self._release(waiting.to, waiting.message)
 
     def _release(self, to: NodeId, message: Message) -> None:
-        """Send; of several append acks freed by one sync, the last says everything."""
+        """Send. Of several append acks that one sync frees, only the last leaves: it says everything."""
         messages = self._messages
         if messages and isinstance(message, AppendAck):
             last_to, last = messages[-1]
@@ -191,7 +194,7 @@ class Outbox:
         held.append(_Held(job, self._term, to, message))
 
     def take_messages(self) -> tuple[tuple[NodeId, Message], ...]:
-        """All that may leave now, exactly once."""
+        """All messages that may leave now. Each is given out once."""
         messages = tuple(self._messages)
         self._messages.clear()
         return messages

@@ -11,7 +11,7 @@ class ProgressState(Enum):
     """How entries go to a peer."""
 
     PROBE = auto()
-    """Where its log departs from ours is unknown: one message at a time."""
+    """Nobody knows yet at which entry its log departs from ours: one message at a time."""
     REPLICATE = auto()
     """It follows: messages leave before the earlier ones are acknowledged."""
     SNAPSHOT = auto()
@@ -53,15 +53,15 @@ class Progress:
     last_ack_ms: int
     """When it last answered in this term."""
     awaited: int
-    """Somebody waits there for the commit of this index: it is told at once, not with the next message."""
+    """A client there waits for the commit of this index: the peer is told at once, by a heartbeat."""
     inflight: deque[tuple[int, int]]
     """(last index, payload bytes) of each AppendEntries not yet acknowledged."""
     slow_ms: int
     """When it last let a read round wait for too long; 0 for never."""
     promise_ends_ms: int
-    """By our clock: it helps to elect nobody else before."""
+    """It helps to elect nobody else before this time of our clock."""
     is_probing: bool
-    """PROBE: the probe is out, wait."""
+    """In PROBE: the probe is out, and nothing else is sent before its answer or the next heartbeat's."""
 
     def __init__(self, next_index: int, now_ms: int) -> None:
         self.state = ProgressState.PROBE
@@ -89,7 +89,7 @@ class Progress:
         self.is_probing = False
 
     def to_probe(self, next_index: int) -> None:
-        """Send one message from `next_index` and wait."""
+        """From now on, send one message from `next_index` and wait for its answer."""
         self._enter(ProgressState.PROBE, next_index)
 
     def to_replicate(self) -> None:
@@ -101,14 +101,14 @@ class Progress:
         self._enter(ProgressState.SNAPSHOT, self.next)
 
     def is_full(self, settings: RaftSettings) -> bool:
-        """True where the window to this peer is used up."""
+        """Whether the window to this peer is used up."""
         return (
             len(self.inflight) >= settings.inflight_appends_max
             or self.inflight_bytes >= settings.inflight_bytes_max
         )
 
     def probed(self, now_ms: int) -> None:
-        """A probe leaves, or may not: wait for an answer."""
+        """A probe has left, or none may leave now: wait for an answer."""
         self.is_probing = True
         self.probed_ms = now_ms
 
@@ -121,7 +121,7 @@ class Progress:
         self.next = last_index + 1
 
     def acked(self, match_index: int, now_ms: int) -> bool:
-        """The peer holds everything up to `match_index`; True where that is news."""
+        """The peer holds all entries up to `match_index`; True if `match` moved."""
         inflight = self.inflight
         while inflight and inflight[0][0] <= match_index:
             self.inflight_bytes -= inflight.popleft()[1]

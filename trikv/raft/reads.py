@@ -1,8 +1,7 @@
 """ReadIndex rounds: one exchange with a majority confirms every read that waited for it (thesis, 6.4).
 
-At most two rounds are in flight. One alone would make a read that just missed it wait a whole round trip
-before its own; one a turn would flood the peers under load. With two, a read waits a quarter of a round
-trip on average (half when the rounds are evenly apart) and then one for its own.
+A read joins only a round that begins after it came: an earlier one may have been answered before another
+leader acknowledged a write that the read must see (PROTOCOL 9).
 """
 
 from collections import deque
@@ -13,6 +12,9 @@ from trikv.raft.ready import ConfirmedRead
 from trikv.raft.types import ReadId
 
 ROUNDS_IN_FLIGHT_MAX = 2
+"""With one, a read that just missed it would wait a whole round trip before its own. With one a turn, the
+peers would be flooded under load. With two, a read waits at most a half and on average a quarter of a round
+trip for its round to begin, if rounds are evenly apart."""
 
 
 class _Round(msgspec.Struct, gc=False):
@@ -40,7 +42,7 @@ class ReadRounds:
 
     @property
     def is_in_flight(self) -> bool:
-        """True while a round waits for its majority."""
+        """Whether a round waits for its majority."""
         return bool(self._rounds)
 
     def add(self, read: ReadId) -> None:
@@ -48,19 +50,20 @@ class ReadRounds:
         self._waiting.append(read)
 
     def begin(self, index: int) -> bool:
-        """Begin a round for those who wait, if there are any and there is room; True where it must leave.
+        """Begin a round for the reads that wait, if there are any and there is room; True if it must leave.
 
         `index` is the commit index now: every write acknowledged before these reads came is at or below it.
         """
         if not self._waiting or len(self._rounds) >= ROUNDS_IN_FLIGHT_MAX:
             return False
         self.number += 1
+        # The index of now, not of the confirmation: it covers all that was acknowledged before these reads.
         self._rounds.append(_Round(self.number, index, tuple(self._waiting)))
         self._waiting.clear()
         return True
 
     def repeat(self) -> None:
-        """Heartbeats are about to leave, under a new number; whatever is unconfirmed goes with them."""
+        """Heartbeats are about to leave under a new number: their acks confirm the rounds in flight, too."""
         self.number += 1
 
     def confirm(self, number: int) -> list[ConfirmedRead]:

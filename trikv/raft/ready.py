@@ -43,4 +43,4 @@ class Ready(msgspec.Struct, frozen=True):
     install: SnapshotMeta | None
     """The reset to this snapshot is durable: swap the machine, then call ``Raft.installed(index)``."""
     snapshots_wanted: tuple[NodeId, ...]
-    """Leader only: these peers need entries that are gone; send them a snapshot (asked once per need)."""
+    """Leader only: these peers need entries that are compacted away. Send each a snapshot, once."""

@@ -13,7 +13,7 @@ class Role(Enum):
 
 
 TRANSITIONS: dict[Role, frozenset[Role]] = {
-    # To itself: a new term. To CANDIDATE: told so by a leader that hands over (thesis, 3.10).
+    # To itself: a new term. To CANDIDATE: a leader that hands over said so (thesis, 3.10).
     Role.FOLLOWER: frozenset({Role.FOLLOWER, Role.PRECANDIDATE, Role.CANDIDATE}),
     # To itself: a poll that found no majority is repeated.
     Role.PRECANDIDATE: frozenset({Role.FOLLOWER, Role.PRECANDIDATE, Role.CANDIDATE}),

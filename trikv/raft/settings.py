@@ -14,16 +14,16 @@ class RaftSettings:
     election_timeout_ms_max: int = 800
     """Upper end of the random timeout; a leader that misses a majority for this long steps down."""
     heartbeat_interval_ms: int = 100
-    """At most half of the shortest timeout: one that is lost does not start an election."""
+    """At most half of the shortest timeout, so that one lost heartbeat does not start an election."""
     clock_drift_percent_max: int = 20
     """How much slower a leader's clock may run than a voter's while it holds a lease. Two machines slewed in
     opposite directions, by the 8.3 % that chrony allows itself, differ by 15 %; quartzes by 0.01 %."""
     append_bytes_max: int = _MIB
     """Payload of one AppendEntries, per peer; one entry always goes. Bounds what a lost message costs."""
     inflight_appends_max: int = 64
-    """AppendEntries on their way to one peer: deep enough that a peer's sync does not drain the pipe."""
+    """AppendEntries on their way to one peer: enough that more are under way while the peer syncs."""
     inflight_bytes_max: int = 16 * _MIB
-    """Payload on its way to one peer: what a slow link may pile up in this process."""
+    """Payload on its way to one peer: the most that a slow link may hold in this process."""
     uncommitted_bytes_max: int = 64 * _MIB
     """A leader without a majority takes no more proposals than this; one entry always goes."""
     committed_bytes_max: int = 4 * _MIB

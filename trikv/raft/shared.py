@@ -17,13 +17,13 @@ class Shared:
     """A core's state apart from its role."""
 
     heard_ms: int
-    """When a leader, of whatever term, was last heard; at first the start of this life, for the one before it
-    may have heard one just before it ended."""
+    """When a leader of any term was last heard, in ms of `now_ms`. At first the start of this life: the last
+    life may have heard one just before it ended."""
 
     verified: int
-    """Our log equals that of the present term's leader up to here: a heartbeat commits no further. Without
-    it, a blank disk under a member's id would believe a commit index that was meant for the disk before it.
-    It holds for the term, in whatever role: who stood in vain goes on behind the same leader."""
+    """Up to this index our log equals that of the present term's leader; a heartbeat commits no further.
+    Without it, a blank disk under a member's id would believe a commit index meant for the disk before it.
+    It holds for the term, in any role: a pre-candidate that is not elected follows the same leader again."""
 
     __slots__ = (
         "commit",
@@ -76,15 +76,15 @@ class Shared:
 
     @property
     def is_voter(self) -> bool:
-        """True where this very disk is a voter by the latest configuration it knows."""
+        """Whether this very disk is a voter by the latest configuration it knows."""
         return self.memberships.is_voter(self.node_id, self.disk)
 
     @property
     def may_campaign(self) -> bool:
-        """True where this very disk is a voter, or only an entry not known to be committed says otherwise.
+        """Whether this very disk is a voter, or only an entry not known to be committed says otherwise.
 
-        The one whose removal did not get through may have the longest log, and nobody could be elected
-        without it (thesis, 4.2.2). It counts the votes of its latest configuration: not its own.
+        A node whose removal did not get through may have the longest log, and nobody could be elected
+        without it (thesis, 4.2.2). It counts the votes of its latest configuration, so not its own.
         """
         return self.memberships.is_voter_since(self.commit, self.node_id, self.disk)
 
@@ -92,12 +92,13 @@ class Shared:
     def is_bound(self) -> bool:
         """True while our last promise to a leader holds: no vote for others (thesis, 4.2.3; PROTOCOL 13).
 
-        It outlives the term and the role in which it was given: who counts on it knows of neither.
+        It outlives the term and the role in which it was given, because the leader counts on it by its own
+        clock and hears of neither.
         """
         return self.now_ms - self.heard_ms < self.settings.election_timeout_ms_min
 
     def note_clock(self, peer: NodeId, wall_ms: int) -> None:
-        """A peer's answer tells what its wall clock says."""
+        """Keep what a peer's wall clock said in its answer: a new leader takes a median (PROTOCOL 20)."""
         self.peer_clocks[peer] = PeerClock(wall_ms, self.wall_ms, self.now_ms)
 
     def election_deadline(self) -> int:
@@ -105,7 +106,7 @@ class Shared:
         return self.now_ms + self.election_timeout_ms()
 
     def election_timeout_ms(self) -> int:
-        """A fresh random election timeout."""
+        """A fresh random election timeout, in ms, from the shortest to the longest, both included."""
         low, high = self.settings.election_timeout_ms_min, self.settings.election_timeout_ms_max
         return low + self.jitter(high - low + 1)
 
@@ -113,12 +114,12 @@ class Shared:
         """Change term and vote; nothing leaves this node before they are durable."""
         assert term > self.term or (term == self.term and self.vote in (None, vote)), "a vote is final"
         if term > self.term:
-            self.verified = self.commit
+            self.verified = self.commit  # the new term's leader has all that is committed; no more is known
         self.term, self.vote = term, vote
         self.outbox.write_hard_state(HardState(term, vote))
 
     def is_up_to_date(self, last_index: int, last_term: int) -> bool:
-        """True where a log that ends so is at least as complete as ours (paper, 5.4.1)."""
+        """Whether a log that ends so is at least as complete as ours (paper, 5.4.1)."""
         return (last_term, last_index) >= (self.log.last_term, self.log.last_index)
 
     def append(self, entries: Sequence[Entry]) -> None:

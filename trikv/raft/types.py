@@ -53,7 +53,7 @@ class HardState(msgspec.Struct, frozen=True, array_like=True):
 
     term: int = 0
     vote: DiskId | None = None
-    """The *disk* voted for in `term`: a swapped disk under the same id is another candidate."""
+    """The *disk* that got our vote in `term`: a swapped disk under the same id is another candidate."""
 
 
 class SnapshotMeta(msgspec.Struct, frozen=True, array_like=True):
@@ -72,7 +72,7 @@ class PeerClock(msgspec.Struct, frozen=True, gc=False):
     own_wall_ms: int
     """Ours, to compare."""
     came_ms: int
-    """Boot time. What has passed since is reckoned by that: our wall clock may have been set meanwhile."""
+    """Our boot time when it came. By it we measure the time since: a wall clock may be set meanwhile."""
 
     def at_ms(self, boot_ms: int) -> int:
         """What it says at this boot time, if nobody has touched it."""
@@ -80,7 +80,10 @@ class PeerClock(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReadId(msgspec.Struct, frozen=True, array_like=True):
-    """Names one read round request, never reused: (origin, its Hello's log index or life nonce, counter)."""
+    """Names one question for a read index, never reused.
+
+    `life` tells two lives of the origin apart; `counter` counts up within one.
+    """
 
     origin: NodeId
     life: int

@@ -10,20 +10,21 @@ from trikv.raft.leader import Leader
 from trikv.raft.progress import Progress
 from trikv.raft.roles import Role
 from trikv.raft.shared import Shared
-from trikv.raft.types import DiskId, Entry, HardState, Membership, NodeId, PeerClock, SnapshotMeta
+from trikv.raft.statistics import FollowerStatistics, RaftStatistics
+from trikv.raft.types import DiskId, Entry, HardState, Membership, NodeId, PeerClock
 
 RoleState: TypeAlias = Follower | PreCandidate | Candidate | Leader
 
 
 class RaftViews:
-    """The views of `trikv.raft.core.Raft`."""
+    """What `trikv.raft.core.Raft` shows. Reading changes nothing and may be done between turns."""
 
     _shared: Shared
     _role: RoleState
 
     @property
     def node_id(self) -> NodeId:
-        """This node."""
+        """The number under which the membership knows this node."""
         return self._shared.node_id
 
     @property
@@ -38,17 +39,17 @@ class RaftViews:
 
     @property
     def role(self) -> Role:
-        """What this node is at present."""
+        """Follower, pre-candidate, candidate or leader, in the present term."""
         return self._role.role
 
     @property
     def term(self) -> int:
-        """The latest term known."""
+        """The present term, durable or not; it never falls."""
         return self._shared.term
 
     @property
     def leader(self) -> NodeId | None:
-        """Who leads the present term, as far as known."""
+        """The node that leads the present term; None while this one has not heard of any."""
         role = self._role
         if isinstance(role, Leader):
             return self._shared.node_id
@@ -71,7 +72,7 @@ class RaftViews:
 
     @property
     def first_index(self) -> int:
-        """Index of the first entry in memory (one beyond the last where there is none)."""
+        """Index of the first entry in memory; one beyond the last if there is none."""
         return self._shared.log.first_index
 
     @property
@@ -91,12 +92,12 @@ class RaftViews:
 
     @property
     def membership_index(self) -> int:
-        """Log index of the configuration in force (at most the base's where it came with the base)."""
+        """Log index of the configuration in force; at most the base's if it came with the base."""
         return self._shared.memberships.index
 
     @property
     def is_ready_to_read(self) -> bool:
-        """True for a leader whose first entry has committed: its commit index is the cluster's."""
+        """Whether this is a leader whose first entry has committed: its commit index is the cluster's."""
         return isinstance(self._role, Leader) and self._shared.commit >= self._role.opened_at
 
     def lease_index(self, now_ms: int) -> int | None:
@@ -118,12 +119,12 @@ class RaftViews:
 
     @property
     def is_transferring(self) -> bool:
-        """True for a leader that hands over: it refuses proposals."""
+        """Whether this is a leader that hands over: it refuses proposals."""
         return isinstance(self._role, Leader) and self._role.transfer_to is not None
 
     @property
     def progress(self) -> Mapping[NodeId, Progress]:
-        """A leader's view of its peers; empty for everyone else."""
+        """A leader's view of its peers; empty in any other role."""
         return MappingProxyType(self._role.progress if isinstance(self._role, Leader) else {})
 
     @property
@@ -132,15 +133,37 @@ class RaftViews:
         return MappingProxyType(self._shared.peer_clocks)
 
     def term_at(self, index: int) -> int | None:
-        """The term of the entry at `index`, where it or the base is known."""
+        """The term of the entry at `index`; None beyond the end and below the base."""
         return self._shared.log.term_at(index)
 
     def entries_between(self, first: int, last: int) -> tuple[Entry, ...]:
         """Entries `first` … `last` (both included) of those in memory."""
         return self._shared.log.slice(first, last)
 
-    def snapshot_meta(self, index: int) -> SnapshotMeta:
-        """What a snapshot of the machine at `index` must carry; `index` is not below the log's base."""
-        term = self._shared.log.term_at(index)
-        assert term is not None, "no such entry"
-        return SnapshotMeta(index, term, self._shared.memberships.at(index))
+    def statistics(self, now_ms: int) -> RaftStatistics:
+        """The figures at this boot time. May be called at any time, also between turns."""
+        # After an install the log begins beyond what this disk has confirmed so far.
+        first_undurable = max(self.durable_index + 1, self.first_index)
+        return RaftStatistics(
+            role=self.role,
+            leader=self.leader,
+            leader_silent_ms=now_ms - self.leader_heard_ms,
+            term=self.term,
+            first_index=self.first_index,
+            last_index=self.last_index,
+            durable_index=self.durable_index,
+            commit=self.commit,
+            log_bytes=self.log_bytes,
+            undurable_bytes=sum(
+                [len(entry.payload) for entry in self.entries_between(first_undurable, self.last_index)]
+            ),
+            has_lease=self.lease_index(now_ms) is not None,
+            members=self.membership.members,
+            followers=tuple(
+                FollowerStatistics(peer=peer, match=one.match, silent_ms=now_ms - one.last_ack_ms)
+                for peer, one in sorted(self.progress.items())
+            ),
+            clock_deviation_ms=max(
+                (abs(clock.wall_ms - clock.own_wall_ms) for clock in self.peer_clocks.values()), default=0
+            ),
+        )

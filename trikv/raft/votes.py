@@ -6,10 +6,10 @@ from trikv.raft.types import DiskId, NodeId
 
 
 def answer_pre_vote(shared: Shared, sender: NodeId, message: PreVote, *, loyal: bool) -> None:
-    """Say whether `sender` would get our vote; promise nothing (thesis, 9.6).
+    """Say whether `sender` would get our vote, and promise nothing (thesis, 9.6).
 
-    `loyal`: we lead, or are bound to a leader. A refusal carries our term, from which a node that has
-    fallen behind in terms learns.
+    `loyal`: we lead, or are bound to a leader. A refusal carries our term, so that a node that has fallen
+    behind in terms learns it.
     """
     granted = (
         not loyal
@@ -23,13 +23,14 @@ def answer_pre_vote(shared: Shared, sender: NodeId, message: PreVote, *, loyal: 
 def answer_vote(
     shared: Shared, sender: NodeId, disk: DiskId, message: RequestVote, *, has_leader: bool
 ) -> bool:
-    """Vote, or refuse; True where granted (paper, 5.2 and 5.4.1).
+    """Vote, or refuse; True if granted (paper, 5.2 and 5.4.1).
 
-    Who is bound to a leader grants nothing, but where a leader hands over: it gave up its lease first.
     The vote is for a disk: another one under the same id is another candidate. Whether we are voters
     ourselves is not asked: a learner just promoted may not know it yet, and the candidate counts by its
     own configuration.
     """
+    # A promise to a leader forbids the vote (PROTOCOL 13), except in a transfer: the leader that asked for it
+    # gave its lease up first.
     granted = (
         message.term == shared.term
         and not has_leader
@@ -38,6 +39,7 @@ def answer_vote(
         and shared.is_up_to_date(message.last_index, message.last_term)
     )
     if granted and shared.vote is None:
+        # Before the answer is sent: the outbox then holds that until the vote is on disk.
         shared.set_hard_state(shared.term, disk)
     shared.outbox.send(sender, VoteAck(shared.term, granted, shared.wall_ms))
     return granted

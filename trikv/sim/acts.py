@@ -1,9 +1,9 @@
-"""What a node does for a client besides its log is looked at on its disk, at the instant of the answer.
+"""Checks of a node's files, at the instant at which it answers a client about them.
 
-A BACKUP and the dump of a SHUTDOWN are whole documents that hold every write acknowledged before they were
-asked for, and nothing that the log does not say at their index (the witness compares: `sightings`). A SAVE
-has left a snapshot. As many disks as a WAIT counts hold the last write of its connection, and one more. A
-DIGEST is that of every node at its index.
+A BACKUP and the dump of a SHUTDOWN are whole documents. They hold every write that was acknowledged before
+they were asked for, and nothing that the log does not say at their index (the witness compares `sightings`).
+A SAVE has left a snapshot. The last write of a WAIT's connection is on as many disks as it counts, and on one
+more. A DIGEST equals that of every node at its index.
 """
 
 import json
@@ -30,7 +30,7 @@ _SNAPSHOT = re.compile(r"snapshots/(\d{20})-\d{20}\.json")
 
 
 class Acts:
-    """Watches what the nodes of a cluster do."""
+    """Watches the operations that the nodes of a cluster carry out besides their log."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Acts:
         settings: WalSettings,
         has_lost: Callable[[int], bool],
     ) -> None:
-        """`has_lost`: a node's disk may lack what it once held, and not by any fault of the product."""
+        """`has_lost` says whether a fault may have taken from a node's disk what it once held."""
         self._cluster = cluster
         self._marks = marks
         self._fail = fail
@@ -51,18 +51,18 @@ class Acts:
         self._settings = settings
         self._has_lost = has_lost
         self._written: dict[str, SnapshotMeta] = {}
-        """Of each connection: where its last write took effect."""
+        """For each connection the place at which its last write took effect."""
         self._stopping: dict[int, int] = {}
-        """Of nodes that were told to stop: the last entry acknowledged before."""
+        """For each node that was told to stop the last entry that was acknowledged before."""
         self.sightings: list[Sighting] = []
-        """What documents held."""
+        """The contents of documents, for the witness."""
 
     def wrote(self, connection: str, position: SnapshotMeta) -> None:
         """A write of that connection is being answered."""
         self._written[connection] = position
 
     def asked(self, number: int, connection: str, operation: Operation) -> None:
-        """Node `number` is to carry out `operation`: look at what comes of it."""
+        """Node `number` is to carry out `operation`: check the outcome when it answers."""
         acked, answered = self._durability.highest_acked, operation.answered
         if isinstance(operation.asked, Shutdown):
             self._stopping[number] = acked
@@ -124,7 +124,7 @@ class Acts:
         return None
 
     def _look_at_document(self, number: int, path: str, acked: int) -> Sighting | None:
-        """It is on the platters, whole, and not older than what was acknowledged."""
+        """Check that a document is on the platters, whole, and not older than entry `acked`; its contents."""
         data = self._file(number, path)
         try:
             index, contents = _parse(data or b"")
@@ -145,7 +145,7 @@ class Acts:
 
 
 def _parse(data: bytes) -> tuple[int, Contents]:
-    """Index and keys of a document. ValueError, KeyError, TypeError: it is not whole."""
+    """Index and keys of a document. Raises ValueError, KeyError or TypeError if it is not whole."""
     document = json.loads(data)
     contents: Contents = {
         (line["db"], _bytes(line["k"])): (_bytes(line["v"]), line.get("x", 0)) for line in document["keys"]

@@ -5,21 +5,21 @@ import random
 import trio
 
 EPOCH_MS = 1_700_000_000_000
-"""Where the simulated wall clocks start: late 2023, so that stamps look like stamps."""
+"""The start of the simulated wall clocks, in ms since 1970: late 2023, so that stamps are realistic."""
 
 
 class SimClock:
     """`trikv.host.seam.Clock`, with one oscillator that may run fast or slow under both clocks.
 
     All may be changed while a node runs. Trio's own timers keep true time: what a node decides by these
-    clocks drifts against what it sleeps.
+    clocks drifts against the time that it sleeps.
     """
 
     def __init__(self, boot_offset_ms: int = 0, wall_offset_ms: int = 0) -> None:
         self.boot_offset_ms = boot_offset_ms
-        """How long the machine had been up when the world began."""
+        """How long, in ms, the machine had been up when the world began."""
         self.wall_offset_ms = wall_offset_ms
-        """How wrong its wall clock is. Changing it is a step of the clock."""
+        """By how many ms its wall clock is wrong. Changing it is a step of the clock."""
         self._drift_ppm = 0.0
         self._since = 0.0
         self._elapsed_ms = 0.0
@@ -43,7 +43,7 @@ class SimClock:
         self.wall_offset_ms += ms
 
     def reboot(self) -> None:
-        """The machine lost power: CLOCK_BOOTTIME begins anew."""
+        """The machine lost power: CLOCK_BOOTTIME begins again at 0."""
         self._booted_ms = self._local_ms()
         self.boot_offset_ms = 0
         self._boot_ms_seen = 0
@@ -56,15 +56,15 @@ class SimClock:
         return self._boot_ms_seen
 
     def boot_us(self) -> int:
-        """The same, in steps of a millisecond: within a step of a task no virtual time passes."""
+        """`boot_ms` in microseconds. It stands still during a step of a task, as all virtual time does."""
         return self.boot_ms() * 1000
 
     def wall_ms(self) -> int:
-        """Time of day, as wrong as this machine has it."""
+        """Milliseconds since 1970, with this machine's error and drift."""
         return EPOCH_MS + self.wall_offset_ms + int(self._local_ms())
 
     def _local_ms(self) -> float:
-        """Virtual time, as this machine's oscillator counts it."""
+        """Virtual time in ms, as this machine's oscillator counts it."""
         passed_ms = (trio.current_time() - self._since) * 1000
         return self._elapsed_ms + passed_ms * (1 + self._drift_ppm / 1_000_000)
 
@@ -76,9 +76,9 @@ class SimEntropy:
         self._source = source
 
     def bytes(self, count: int) -> bytes:
-        """`count` bytes."""
+        """`count` bytes of the stream: they are no secret, but they repeat with the seed."""
         return self._source.randbytes(count)
 
     def below(self, limit: int) -> int:
-        """Uniform in [0, limit)."""
+        """A uniform integer in [0, limit), from the stream."""
         return self._source.randrange(limit)

@@ -1,11 +1,11 @@
-"""Nodes on simulated machines, and a supervisor that boots what has ended, as a service manager does."""
+"""Nodes on simulated machines, and a supervisor that boots nodes which have ended, like a service manager."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import trio
 
-from trikv.node.consensus.driver import Parts
+from trikv.node.assembly import Assembly
 from trikv.node.node import Node
 from trikv.raft.roles import Role
 from trikv.sim.host import Machine, SimHost
@@ -14,9 +14,9 @@ from trikv.sim.world import SimWorld
 from trikv.storage.errors import StorageCorrupt, StorageError
 
 RESTART_S = 0.3
-"""After a node has ended by itself."""
+"""Pause, in seconds, between the end of a node by itself and its next boot."""
 POLL_S = 0.01
-"""Virtual time costs nothing; only the number of looks does."""
+"""Time between two checks for a leader, in virtual seconds: each check costs, the time between does not."""
 
 MakeNode: TypeAlias = Callable[[int, SimHost], Node]
 OnExit: TypeAlias = Callable[[int, BaseException], None]
@@ -27,8 +27,8 @@ OnStop: TypeAlias = Callable[[int, bool], None]
 class Cluster:
     """Nodes 1 to `count`; each lives on the machine ``nodeN``.
 
-    A node that ends by an error of its disk is booted again after `RESTART_S`. So is one that was told to
-    stop; before that `stopped` is told. Any other exception is a bug: `crashed` is told, and the node stays
+    A node that ends by an error of its disk is booted again after `RESTART_S`. So is a node that was told to
+    stop, after `stopped` was called. Any other exception is a bug: `crashed` is called, and the node stays
     down.
     """
 
@@ -47,7 +47,7 @@ class Cluster:
         self.disk_exits = 0
         """How often a node has ended by an error of its disk."""
         self.rotten: dict[int, bool] = {}
-        """Nodes with damage on their disks: refilled, as an operator would, if they refuse to start."""
+        """Nodes with damage on their disks. One that refuses to start is refilled, as by an operator."""
         self._nursery = nursery
         self._make = make
         self._crashed = crashed
@@ -57,11 +57,11 @@ class Cluster:
         """How many faults keep the node down at present."""
 
     def machine(self, number: int) -> Machine:
-        """Where a node lives."""
+        """The machine on which node `number` lives, life after life."""
         return self.world.machine(f"node{number}")
 
     def start(self, *numbers: int) -> None:
-        """Boot these nodes (all, where none is named) unless they run or something holds them down."""
+        """Boot these nodes (all, if none is named), unless they run or something holds them down."""
         for number in numbers or self.ids:
             if not self._holds[number] and not self.machine(number).is_running:
                 self._nursery.start_soon(self._live, number)
@@ -69,7 +69,7 @@ class Cluster:
     async def _live(self, number: int) -> None:
         machine = self.machine(number)
         if machine.is_running or self._holds[number]:
-            return  # two faults ended at the same moment
+            return  # two faults that held it down have ended at the same moment, and another task boots it
 
         async def main(host: SimHost) -> None:
             node = self.nodes[number] = self._make(number, host)
@@ -80,7 +80,7 @@ class Cluster:
         try:
             await machine.run(main)
         except* StorageCorrupt as group:
-            if self.rotten.pop(number, False):
+            if self.rotten.pop(number, False):  # our damage; without it the corruption is a bug
                 self.wipe(number)
                 await self._restart_broken(number)
             else:
@@ -99,7 +99,7 @@ class Cluster:
         self.start(number)
 
     def recovered(self, number: int) -> None:
-        """A life has read all its files: whatever damage there was, it does not matter any more."""
+        """A life of node `number` has read all its files: earlier damage to them does not matter any more."""
         self.rotten.pop(number, None)
 
     def hold(self, number: int) -> None:
@@ -107,17 +107,17 @@ class Cluster:
         self._holds[number] += 1
 
     def release(self, number: int) -> None:
-        """The inverse; boots the node when nothing else holds it down."""
+        """End one `hold`; boot the node if there is no other."""
         self._holds[number] -= 1
         self.start(number)
 
     def kill(self, number: int) -> None:
-        """``kill -9``."""
+        """End a node's process by ``kill -9``, if it runs: see `Machine.kill`."""
         if self.machine(number).is_running:
             self.machine(number).kill()
 
     def lose_power(self, number: int, keep: Keep = Keep.SOME) -> None:
-        """Pull the plug."""
+        """Cut the power: see `Machine.lose_power`. `keep` says what survives of unsynced data."""
         self.machine(number).lose_power(keep)
 
     def wipe(self, number: int) -> None:
@@ -127,16 +127,15 @@ class Cluster:
         self.machine(number).volume = Volume(self.world.stream_of(f"blank disk {self._blank_disks}"))
 
     def running(self) -> Iterator[int]:
-        """The nodes whose process lives."""
+        """The numbers of the nodes whose process lives, paused ones included."""
         return (number for number in self.ids if self.machine(number).is_running)
 
-    def parts(self, number: int) -> Parts | None:
+    def parts(self, number: int) -> Assembly | None:
         """The inside of a running node that has joined its cluster; None before, and while it is down."""
         node = self.nodes.get(number)
         if node is None or not self.machine(number).is_running:
             return None
-        member = node._service._member  # noqa: SLF001 - the simulator looks inside
-        return member.parts if member is not None else None
+        return node.parts
 
     def leader(self) -> int | None:
         """The node that leads in the latest term; None while none does."""

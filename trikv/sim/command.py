@@ -20,7 +20,7 @@ from trikv.sim.shrink import shrink as shrink_plan
 from trikv.sim.summary import Summary
 
 SEEDS = Path("tests/seeds")
-"""Where failing runs go: one file a seed, one JSON line each, to be kept with the fix."""
+"""The directory for failing runs: one file a seed, one JSON line each, to be kept with the fix."""
 BAR_WIDTH = 30
 SECONDS_MAX = 3600
 
@@ -104,7 +104,7 @@ def _check(*, seed: int | None, seeds: int | None, nodes: int | None, seconds: f
 
 
 def _many(plans: list[Plan], keep: Path, *, nightly: bool) -> int:
-    """All cores, a bar, and the sum of all marks."""
+    """Run `plans` on all cores, with a progress bar, and print the summary; the exit code."""
     # Plans travel as bytes, and each worker is a fresh interpreter: nothing leaks into it from here.
     pool = multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1, gc.freeze, maxtasksperchild=50)
     summary = Summary()
@@ -130,7 +130,7 @@ def _many(plans: list[Plan], keep: Path, *, nightly: bool) -> int:
 
 
 def _execute_bytes(data: bytes) -> bytes:
-    """What a worker does."""
+    """Execute an encoded plan in a worker process; the encoded result."""
     return msgspec.json.encode(execute(msgspec.json.decode(data, type=Plan)))
 
 
@@ -176,7 +176,7 @@ def _shrink(path: Path, plan: Plan, keep: Path) -> int:
 
 
 def _plans(path: Path) -> list[Plan]:
-    """The plans of a file, one JSON line each. ValueError where there is none, or what there is is none."""
+    """The plans of a file, one JSON line each. Raises ValueError if there is none, or a line is no plan."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:

@@ -1,8 +1,8 @@
 """A simulated TCP connection: two pipes, two ends, and what happens to both of them together.
 
-An end notices a peer that fell silent only by its own patience (`Patience`): the real host sets
-TCP_USER_TIMEOUT and keep-alive probes for the same purpose. Both directions count: where only the
-acknowledgements are lost, the sender gives up all the same.
+An end notices a silent peer only by its own patience (`Patience`): the real host sets TCP_USER_TIMEOUT and
+keep-alive probes for the same purpose. Both directions count: if only the acknowledgements are lost, the
+sender gives up, too.
 """
 
 import random
@@ -18,18 +18,18 @@ from trikv.sim.pipe import Pipe
 
 @attrs.frozen
 class Patience:
-    """When an end gives up, in seconds."""
+    """How long an end waits before it gives up, in seconds."""
 
     silence_s: float
-    """Nothing can be heard of the other end, or it cannot hear us, for so long."""
+    """While nothing comes from the other end, or nothing gets there."""
     shut_window_s: float
-    """The other end has taken nothing of what waits for so long (TCP_USER_TIMEOUT counts that too)."""
+    """While bytes wait and the other end takes none (TCP_USER_TIMEOUT counts that, too)."""
 
 
 PEER_PATIENCE = Patience(float(PEER_TIMEOUT_S), float(PEER_TIMEOUT_S))
 SERVER_PATIENCE = Patience(2.0 * CLIENT_KEEPALIVE_S, NEVER)
 CLIENT_PATIENCE = Patience(NEVER, NEVER)
-"""A client of the world outside looks after itself."""
+"""Clients set timeouts of their own, so their ends never give up by themselves."""
 
 
 class End(Protocol):
@@ -42,13 +42,13 @@ class End(Protocol):
 
     @property
     def is_gone(self) -> bool:
-        """It answers by a reset whatever comes."""
+        """Whether it answers anything that comes by a reset."""
 
     def silence_begins(self) -> None:
         """Nothing comes from the other end, or nothing gets there."""
 
     def silence_ends(self) -> None:
-        """It does again."""
+        """The other end is heard again, and hears us."""
 
     def answer_by_reset(self) -> None:
         """Something came for an end that is gone."""
@@ -70,12 +70,12 @@ class Connection:
         self._ends: tuple[End, ...] = ()
 
     def join(self, near: End, far: End) -> None:
-        """Make it a connection of two ends."""
+        """Put an end on each side: `near` on the dialling machine, `far` on the listening one."""
         self._ends = (near, far)
         self.fabric.lay(self.one, self.other, self)
 
     def peer_of(self, end: End) -> End | None:
-        """The other end; None when both are closed, or not yet joined."""
+        """The other end; None if both are closed, or not joined yet."""
         for other in self._ends:
             if other is not end:
                 return other
@@ -88,7 +88,7 @@ class Connection:
             self._ends = ()
 
     def is_silent(self) -> bool:
-        """Nobody can be sure of being heard."""
+        """Whether a direction delivers nothing, or a machine lost power: no end knows if it is heard."""
         return self.up.is_deaf() or self.down.is_deaf() or any(end.has_vanished for end in self._ends)
 
     def links_changed(self) -> None:
@@ -101,7 +101,7 @@ class Connection:
                 end.answer_by_reset()
 
     def listen(self) -> None:
-        """Tell both ends whether they hear each other."""
+        """Tell both ends whether they can hear each other now."""
         silent = self.is_silent()
         for end in self._ends:
             if silent:
@@ -110,7 +110,7 @@ class Connection:
                 end.silence_ends()
 
     def strand(self) -> None:
-        """A middlebox forgot it: what is sent is dropped, both ways."""
+        """A middlebox has forgotten the connection: all that is sent is dropped, both ways."""
         self.up.is_stranded = self.down.is_stranded = True
         self.links_changed()
 
@@ -126,6 +126,6 @@ class Connection:
         self.down.put(None)
 
     def break_after(self, pipe: Pipe) -> None:
-        """Reset it where `pipe` ends, when what was sent there could be read, and at the other end."""
+        """Reset it: at the end of `pipe` after the bytes sent there have come, at the other end at once."""
         pipe.put(None, later_s=pipe.link.latency_ms_max / 1000 + 0.001)
         (self.down if pipe is self.up else self.up).put(None)

@@ -1,8 +1,8 @@
 """The one place that touches Trio's private parts: virtual time, the order of tasks, tasks held aside.
 
 Measured (RELIABILITY 2): virtual time alone is not deterministic, because Trio shuffles the tasks that are
-ready. Pinning the shuffle makes a run repeat exactly, across processes and hash seeds. The names are
-private: Trio is pinned to one minor version; ``tests/sim/test_determinism.py`` is the canary for the next.
+ready. With the shuffle pinned a run repeats exactly, across processes and hash seeds. The names are private,
+so Trio is pinned to one minor version; ``tests/sim/test_determinism.py`` shows whether the next one has them.
 """
 
 import gc
@@ -21,32 +21,32 @@ from trikv.sim.guard import guarded
 T = TypeVar("T")
 _SWITCH = "_ALLOW_DETERMINISTIC_SCHEDULING"
 _LONG_S = 3600.0
-"""Any time to sleep that Trio cuts short for tasks that wait for idleness."""
+"""A sleep of any length: Trio cuts it short for tasks that wait for idleness."""
 _LAST_CHANCE_S = 0.05
 _LAST_CHANCES = 20
 """How long and how often (in real time) to wait for Trio's own socket before a standstill is a deadlock."""
 _FLOAT_NOISE = 0.001
-"""Ticks: what a float adds to a time is not the next tick."""
+"""In ticks: the rounding error of a float must not count as the next tick."""
 _LOOK_EVERY = 256
-"""Turns of the scheduler between two looks at Trio's own socket, through which a Ctrl-C comes."""
+"""Turns of the scheduler between two polls of Trio's own socket, through which a Ctrl-C comes."""
 
 
 class DeadlockError(Exception):
-    """Every task waits and no time will come that wakes one."""
+    """Every task waits, and there is no event or deadline that would wake one."""
 
 
 class VirtualClock(trio.abc.Clock):
     """Time stands still while tasks run, and jumps to the next deadline or event when none can.
 
-    Trio asks how long it may sleep exactly when no task is ready: that is when the clock jumps. Trio's own
-    `MockClock` jumps a turn of the scheduler later, which makes each timed event cost two turns, and knows
-    no events that are not a task's: those of a world (bytes that arrive) need no task and no cancel scope.
+    Trio asks how long it may sleep exactly when no task is ready: then the clock jumps. Trio's own
+    `MockClock` jumps a turn of the scheduler later, so each timed event costs two turns. It also knows only
+    events of tasks; those of a world (bytes that arrive) need no task and no cancel scope here.
     """
 
     def __init__(self, ticks_per_s: int = 0) -> None:
-        """`ticks_per_s`: jumps end at multiples of such a tick (0: anywhere), as timers of a kernel do.
+        """`ticks_per_s`: jumps end at multiples of such a tick (0: anywhere), like timers of a kernel.
 
-        What is due within one tick happens in one turn of the scheduler, in an order that the seed decides.
+        Events within one tick happen in one turn of the scheduler, in an order that the seed decides.
         """
         self._now = 0.0
         self._ticks_per_s = ticks_per_s
@@ -54,10 +54,10 @@ class VirtualClock(trio.abc.Clock):
         self._count = 0
         self._standstills = 0
         self.standstill = trio.CancelScope()
-        """Cancelled when every task waits and no time will come that wakes one."""
+        """Cancelled when every task waits and nothing would wake one."""
 
     def start_clock(self) -> None:
-        """Begins at 0."""
+        """Nothing is to be done: virtual time begins at 0 when the clock is made."""
 
     def current_time(self) -> float:
         """Virtual seconds since the start."""
@@ -72,9 +72,9 @@ class VirtualClock(trio.abc.Clock):
         heapq.heappush(self._events, (when, self._count, event))
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """Jump to what comes next. The sleep is over at once."""
+        """Jump to the next event or deadline, and sleep for no real time."""
         if trio_run.GLOBAL_RUN_CONTEXT.runner.waiting_for_idle:
-            return _LONG_S  # those tasks go first: for them nothing else has to happen
+            return _LONG_S  # tasks that wait for idleness go first: time must not pass for them
         events = self._events
         following = min(deadline, events[0][0]) if events else deadline
         if following == float("inf"):
@@ -94,7 +94,7 @@ class VirtualClock(trio.abc.Clock):
 
 
 def call_at(when: float, event: Callable[[], None]) -> None:
-    """`VirtualClock.call_at` of the simulation that runs. Never, where `when` is infinite."""
+    """`VirtualClock.call_at` of the simulation that runs. Never, if `when` is infinite."""
     if when != float("inf"):
         clock = trio_run.GLOBAL_RUN_CONTEXT.runner.clock
         assert isinstance(clock, VirtualClock), "a SimWorld needs trikv.sim.determinism.simulate"
@@ -102,16 +102,16 @@ def call_at(when: float, event: Callable[[], None]) -> None:
 
 
 async def sleep_until(when: float) -> None:
-    """Sleep through everything, cancellation included."""
+    """Sleep until virtual time is `when`, even if cancelled: a disk's operation cannot be abandoned."""
     task = trio.lowlevel.current_task()
     call_at(when, lambda: trio.lowlevel.reschedule(task))
     await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
 
 
 class _NoWires:
-    """Trio's I/O manager, asked only when there is time to wait: a simulation has no sockets.
+    """Trio's I/O manager, which asks the kernel only if there is time to wait: a simulation has no sockets.
 
-    Trio asks the kernel in every turn, which would cost more than most turns do.
+    Trio asks the kernel in every turn, and that would cost more than most turns.
     """
 
     def __init__(self, real: Any) -> None:
@@ -119,12 +119,12 @@ class _NoWires:
         self._turns = 0
 
     def get_events(self, timeout: float) -> Any:
-        """What the kernel has to say, nearly always without asking it."""
+        """The kernel's events; nearly always none, without asking it."""
         self._turns += 1
         return self._real.get_events(timeout) if timeout > 0 or not self._turns % _LOOK_EVERY else []
 
     def process_events(self, events: Any) -> None:
-        """Wake who waits for them."""
+        """Wake the tasks that wait for `events`."""
         if events:
             self._real.process_events(events)
 
@@ -135,10 +135,10 @@ class _NoWires:
 class Freezer(trio.abc.Instrument):
     """Holds the runnable tasks of frozen owners aside: SIGSTOP for a part of a Trio program.
 
-    A task belongs to the owner that `owner` has in its context, which tasks inherit from those that start
-    them. A frozen task that is running or already picked for this turn goes on to its next await, all in
-    the same instant. What wakes it later (data, a deadline, a cancellation) is decided when it happens and
-    takes effect when it is thawed, as signals and timers do with a stopped process.
+    A task belongs to the owner that `owner` has in its context; tasks inherit the context from those that
+    start them. A frozen task that is running, or picked for this turn, goes on to its next await, in the same
+    instant. What wakes it later (data, a deadline, a cancellation) is decided when it happens and takes
+    effect when it is thawed, like signals and timers of a stopped process.
     """
 
     def __init__(self, owner: ContextVar[Any]) -> None:
@@ -147,7 +147,7 @@ class Freezer(trio.abc.Instrument):
         self._frozen: dict[int, object] = {}
 
     def freeze(self, owner: object) -> None:
-        """None of the owner's tasks runs until `thaw`."""
+        """Let none of the owner's tasks run until `thaw`. Harmless twice."""
         if id(owner) in self._frozen:
             return
         if not self._frozen:
@@ -161,18 +161,18 @@ class Freezer(trio.abc.Instrument):
                 held.append(task)
 
     def thaw(self, owner: object) -> None:
-        """They go on. Nothing happens if they were not frozen."""
+        """Let the owner's tasks go on. Does nothing if they were not frozen."""
         if self._frozen.pop(id(owner), None) is not None:
             trio_run.GLOBAL_RUN_CONTEXT.runner.runq.extend(self._held.pop(id(owner)))
             if not self._frozen:
                 trio.lowlevel.remove_instrument(self)
 
     def is_frozen(self, owner: object) -> bool:
-        """Between `freeze` and `thaw`."""
+        """Whether the owner's tasks are held, between `freeze` and `thaw`."""
         return id(owner) in self._frozen
 
     def task_scheduled(self, task: trio.lowlevel.Task) -> None:
-        """Trio made a task ready, and has just put it last in its queue."""
+        """Take a task that Trio has just made ready back from the end of its queue, if it is frozen."""
         held = self._held.get(id(task.context.get(self._owner)))
         if held is not None:
             last = trio_run.GLOBAL_RUN_CONTEXT.runner.runq.pop()
@@ -182,16 +182,13 @@ class Freezer(trio.abc.Instrument):
 
 @contextmanager
 def pinned(seed: int) -> Iterator[None]:
-    """Trio runs inside schedule by `seed`, and the cyclic collector is off.
-
-    The collector runs finalizers at moments that depend on the heap; it is off in a node anyway. What a run
-    leaves behind is collected after it.
-    """
+    """Inside, Trio runs schedule by `seed`, and the cyclic collector is off."""
     allowed = getattr(trio_run, _SWITCH)
     state = trio_run._r.getstate()  # noqa: SLF001 - see the module's docstring
     collecting = gc.isenabled()
     setattr(trio_run, _SWITCH, True)  # declared Final there, and yet Hypothesis' plugin sets it as well
     trio_run._r.seed(seed)  # noqa: SLF001 - the same
+    # It would run finalizers at moments that depend on the heap. It is off in a node, too.
     gc.disable()
     try:
         yield

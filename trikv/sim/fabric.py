@@ -1,8 +1,8 @@
 """The simulated cables: which machine reaches which, how well, and the connections that run over them.
 
-No task moves packets: each piece of data knows the virtual time at which it arrives (`trikv.sim.pipe`). What
-a link is can be changed at any time, by its attributes and by the methods of `Fabric`; that is how a fault
-schedule works on the network, and `Fabric.restore` undoes all of it.
+No task moves packets: each piece of data knows the virtual time at which it arrives (`trikv.sim.pipe`). A
+link can be changed at any time, by its attributes and by the methods of `Fabric`. A fault schedule does so,
+and `Fabric.restore` undoes all of it.
 """
 
 import random
@@ -17,12 +17,12 @@ NEVER = float("inf")
 RETRANSMIT_S_MIN = 0.2
 """After this time TCP sends again what was not acknowledged, then after twice as long, and so on (Linux)."""
 RETRANSMISSIONS_MAX = 8
-"""Then the piece arrives: half a minute late. An end with less patience has given up by then."""
+"""After this many losses a piece arrives, half a minute late. A less patient end has given up by then."""
 
 
 @attrs.define
 class Link:
-    """How bytes travel from one machine to another. Changes count for what is sent from then on."""
+    """How bytes travel from one machine to another. A change holds for bytes that are sent after it."""
 
     latency_ms_min: float = 0.1
     latency_ms_max: float = 0.5
@@ -31,31 +31,31 @@ class Link:
     bytes_per_s: float = 0.0
     """All connections of this link share it; 0: unlimited."""
     loss: float = 0.0
-    """How probable it is that a piece is lost, each time it is sent: TCP sends it again, later and later."""
+    """Probability that a piece is lost, each time it is sent: TCP sends it again, later and later."""
     break_chance: float = 0.0
-    """How probable it is, at each send, that the connection breaks after a random byte of it."""
+    """Probability, at each send, that the connection breaks after a random byte of it."""
     is_cut: bool = False
-    """Nothing arrives. To be changed by `Fabric.cut` and `Fabric.heal`."""
+    """Nothing arrives. Only `Fabric.cut` and `Fabric.heal` may change it."""
     busy_until_s: float = 0.0
-    """When what was sent so far has left."""
+    """The virtual time at which all that was sent so far has left."""
 
     def latency_s(self, source: random.Random) -> float:
-        """One trip."""
+        """The time of one trip, in seconds, drawn from the link's range."""
         return source.uniform(self.latency_ms_min, self.latency_ms_max) / 1000
 
     def queue_s(self, now: float, size: int) -> float:
-        """How long `size` bytes sent now take to leave, behind those sent before."""
+        """How long `size` bytes that are sent now take to leave, behind those sent before."""
         if not self.bytes_per_s:
             return 0.0
         self.busy_until_s = max(now, self.busy_until_s) + size / self.bytes_per_s
         return self.busy_until_s - now
 
     def loses(self, trouble: random.Random) -> bool:
-        """Whether this one is lost. No draw is made where nothing ever is."""
+        """Whether this piece is lost. A link without loss makes no draw."""
         return self.loss > 0 and trouble.random() < self.loss
 
     def retransmission_s(self, trouble: random.Random) -> float:
-        """How much later a piece arrives for having been lost on the way, perhaps more than once."""
+        """How much later a piece arrives because it was lost on the way, perhaps more than once."""
         delay_s, wait_s = 0.0, RETRANSMIT_S_MIN
         for _ in range(RETRANSMISSIONS_MAX):
             if not self.loses(trouble):
@@ -72,7 +72,7 @@ class Laid(Protocol):
         """A link was cut or healed."""
 
     def strand(self) -> None:
-        """A middlebox forgot it."""
+        """A middlebox has forgotten the connection: it becomes half-open."""
 
     def break_soon(self, sender: str) -> None:
         """Break it in the middle of what `sender` sends next."""
@@ -87,12 +87,12 @@ class Fabric:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.defaults = Link()
-        """What a link is when it is first used, and when it is restored."""
+        """The state of a link when it is first used, and after `restore`."""
         self._links: dict[tuple[str, str], Link] = {}
         self._laid: dict[tuple[str, str], dict[Laid, None]] = {}
 
     def link(self, sender: str, receiver: str) -> Link:
-        """The link in this direction."""
+        """The link from `sender` to `receiver`, made when first asked for."""
         key = (sender, receiver)
         if key not in self._links:
             self._links[key] = attrs.evolve(self.defaults)
@@ -109,37 +109,37 @@ class Fabric:
             self._laid.get(key, {}).pop(connection, None)
 
     def connections(self) -> int:
-        """How many there are, each counted in both directions."""
+        """How many connections there are, each counted in both directions."""
         return sum(map(len, self._laid.values()))
 
     def cut(self, one: str, other: str, *, both_ways: bool = True) -> None:
-        """Nothing gets from `one` to `other` (and back) until healed.
+        """Let nothing get from `one` to `other` (nor back) until `heal`.
 
         Connections stay, silent, until one of their ends has no patience left.
         """
         self._switch(one, other, is_cut=True, both_ways=both_ways)
 
     def heal(self, one: str, other: str, *, both_ways: bool = True) -> None:
-        """The inverse; what was sent meanwhile arrives after the usual latency."""
+        """Undo `cut`; bytes that were sent meanwhile arrive after the usual latency."""
         self._switch(one, other, is_cut=False, both_ways=both_ways)
 
     def heal_all(self) -> None:
-        """No link is cut."""
+        """Undo every `cut`, and nothing else."""
         for (sender, receiver), link in list(self._links.items()):
             if link.is_cut:
                 self.heal(sender, receiver, both_ways=False)
 
     def restore(self) -> None:
-        """No link is cut, and each is what `defaults` says."""
+        """Undo every cut and every change: each link is again what `defaults` says."""
         self.heal_all()
         for link in self._links.values():
             for field in attrs.fields(Link):
                 setattr(link, field.name, getattr(self.defaults, field.name))
 
     def partition(self, *groups: tuple[str, ...]) -> None:
-        """Cut machines of different groups from each other; who is in none still reaches all.
+        """Cut machines of different groups from each other. A machine in no group still reaches all.
 
-        With one machine left out that is a bridge: two halves that meet in it only.
+        With one machine left out this is a bridge: two halves that only it connects.
         """
         for number, group in enumerate(groups):
             for other_group in groups[number + 1 :]:
@@ -148,18 +148,18 @@ class Fabric:
                         self.cut(one, other)
 
     def strand(self, one: str, other: str) -> None:
-        """Their connections become half-open: nothing arrives any more, nobody is told; new ones work.
+        """Make their connections half-open: nothing arrives any more, and no end is told; new ones work.
 
-        As when a firewall between them restarts. The ends give up when their patience is over.
+        This happens when a firewall between them restarts. The ends give up when their patience is over.
         """
         self._each(one, other, lambda connection: connection.strand())
 
     def break_all(self, one: str, other: str) -> None:
-        """Their connections are reset, at both ends."""
+        """Reset all their connections, at both ends."""
         self._each(one, other, lambda connection: connection.break_now())
 
     def break_mid_frame(self, sender: str, receiver: str) -> None:
-        """Their connections break after a random byte of what `sender` sends next on each."""
+        """Break each of their connections after a random byte of what `sender` sends next on it."""
         self._each(sender, receiver, lambda connection: connection.break_soon(sender))
 
     def _switch(self, one: str, other: str, *, is_cut: bool, both_ways: bool) -> None:

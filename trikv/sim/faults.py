@@ -1,7 +1,7 @@
 """Faults as data: what may go wrong, one struct a kind. A schedule is a list of (when, what).
 
-Nothing here does anything; `trikv.sim.strikes` carries them out. A fault names its victim as a node or as
-`LEADER`, found when it strikes: half of all faults aim at whoever leads at that moment.
+Nothing here does anything; `trikv.sim.strikes` carries faults out. The victim of a fault is a node or
+`LEADER`: half of all faults aim at the node that leads when they strike.
 """
 
 from typing import TypeAlias
@@ -9,18 +9,18 @@ from typing import TypeAlias
 import msgspec
 
 LEADER = 0
-"""In place of a node: the one that leads when the fault strikes."""
+"""Stands for the node that leads when the fault strikes."""
 
 
 class Kill(msgspec.Struct, frozen=True, tag="kill"):
-    """``kill -9``, back after `down_ms`: the page cache survives."""
+    """A node's process is ended by ``kill -9``, and is back after `down_ms`: the page cache survives."""
 
     node: int
     down_ms: int
 
 
 class PowerLoss(msgspec.Struct, frozen=True, tag="power"):
-    """The plug of one machine: any part of what was not synced is gone, and peers hear nothing."""
+    """One machine loses power: any part of its unsynced data is gone, and peers hear nothing."""
 
     node: int
     down_ms: int
@@ -33,7 +33,7 @@ class BlackOut(msgspec.Struct, frozen=True, tag="blackout"):
 
 
 class Coup(msgspec.Struct, frozen=True, tag="coup"):
-    """For so long, each new leader is killed within 40 ms of its election."""
+    """For `ms`, each new leader is killed within 40 ms of its election."""
 
     ms: int
     down_ms: int
@@ -73,7 +73,7 @@ class SlowLinks(msgspec.Struct, frozen=True, tag="slow links"):
 
 
 class Narrow(msgspec.Struct, frozen=True, tag="narrow"):
-    """All links of a node carry only so many bytes a second."""
+    """All links of a node carry at most `bytes_per_s`."""
 
     node: int
     ms: int
@@ -81,7 +81,7 @@ class Narrow(msgspec.Struct, frozen=True, tag="narrow"):
 
 
 class Cut(msgspec.Struct, frozen=True, tag="cut"):
-    """All connections of a node are reset where they are, in the middle of a frame or not."""
+    """All connections of a node are reset at once, in the middle of a frame or not."""
 
     node: int
 
@@ -99,7 +99,7 @@ class Strand(msgspec.Struct, frozen=True, tag="strand"):
 
 
 class Loss(msgspec.Struct, frozen=True, tag="loss"):
-    """Of what a node and its peers send each other, so much is lost and sent again."""
+    """A share of what a node and its peers send each other is lost and sent again."""
 
     node: int
     ms: int
@@ -107,14 +107,14 @@ class Loss(msgspec.Struct, frozen=True, tag="loss"):
 
 
 class Pause(msgspec.Struct, frozen=True, tag="pause"):
-    """``SIGSTOP`` for so long: the process comes back and believes what it believed."""
+    """``SIGSTOP`` for `ms`: the process comes back and believes what it believed."""
 
     node: int
     ms: int
 
 
 class Drift(msgspec.Struct, frozen=True, tag="drift"):
-    """A node's clocks run fast or slow for so long."""
+    """A node's clocks run fast or slow for `ms`."""
 
     node: int
     ms: int
@@ -150,7 +150,7 @@ class SlowDisk(msgspec.Struct, frozen=True, tag="slow disk"):
 
 
 class Lie(msgspec.Struct, frozen=True, tag="lie"):
-    """For so long a node's syncs return and write nothing; what that loses at a power cut is budgeted."""
+    """For `ms` a node's syncs return and write nothing. The loss at a power cut comes from the budget."""
 
     node: int
     ms: int
@@ -171,7 +171,7 @@ class WriteError(msgspec.Struct, frozen=True, tag="write error"):
 
 
 class NoSpace(msgspec.Struct, frozen=True, tag="no space"):
-    """A node's disk is full for so long."""
+    """A node's disk is full for `ms`."""
 
     node: int
     ms: int

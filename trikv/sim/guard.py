@@ -1,13 +1,13 @@
 """What a simulation must not touch: sockets, threads, processes, files for writing, real time, entropy.
 
-One touch and a seed no longer decides the run, mostly without any visible sign. So inside `guarded` all of
-it raises `RealWorldError`. Python's audit events catch what goes through C (sockets, files, processes)
-wherever the call came from; threads and the functions of `time`, `random` and `os` audit nothing, and are
-replaced.
+After a single touch the seed no longer decides the run, mostly without any visible sign. So inside `guarded`
+all of it raises `RealWorldError`. Python's audit events catch what goes through C (sockets, files,
+processes), from any caller. Threads and the functions of `time`, `random` and `os` raise no audit events, so
+they are replaced.
 
-What is let through: code of the test tools and of `logging`, which stamps its records (no node reads them
-back), and compiled modules that an import writes. Names bound before (``from time import monotonic``) cannot
-be caught; the linter's banned calls and the import contracts look after those.
+Three things are let through: calls of the test tools, calls of `logging`, which stamps its records (no node
+reads them back), and compiled modules that an import writes. Names that were bound before (``from time import
+monotonic``) cannot be caught; the linter's banned calls and the import contracts forbid those.
 """
 
 import os
@@ -52,11 +52,11 @@ _CLOCKS = (
 _DICE = ("random", "randrange", "randint", "randbytes", "getrandbits", "uniform", "choice", "choices")
 _DECKS = ("shuffle", "sample", "seed", "gauss", "expovariate", "triangular", "betavariate")
 _THREAD_STARTER = "_start_joinable_thread" if sys.version_info >= (3, 13) else "_start_new_thread"
-"""What `threading.Thread.start` calls; Python 3.13 renamed it with its meaning."""
+"""The function that `threading.Thread.start` calls; Python 3.13 renamed it."""
 _TOOLS = frozenset({"coverage", "hypothesis", "logging", "_pytest", "pytest", "pluggy", "cProfile", "pstats"})
 
 _depth = [0]
-"""How many `guarded` are entered and not lifted; in a list, because the audit hook stays for ever."""
+"""How many `guarded` are entered and not lifted. In a list, because the audit hook stays for ever."""
 _hooked: list[bool] = []
 
 
@@ -77,7 +77,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
 
 
 def _is_compiled(path: object) -> bool:
-    """The import system writes compiled modules when a test imports late."""
+    """Whether `path` is a compiled module, which the import system writes when a test imports late."""
     return isinstance(path, str | bytes) and "__pycache__" in os.fsdecode(path)
 
 
@@ -95,11 +95,11 @@ def _refusing(module: ModuleType, name: str) -> Callable[..., Any]:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Inside, the real world raises `RealWorldError`. To be entered inside Trio's run, which needs it."""
+    """Inside, the real world raises `RealWorldError`. Enter it inside Trio's run, which needs that world."""
     if not _hooked:
-        sys.addaudithook(_audit)  # cannot be taken back: it looks at `_depth`
+        sys.addaudithook(_audit)  # it cannot be removed, so it reads `_depth`
         _hooked.append(True)
-    # `_urandom` is where `secrets`, `uuid` and SystemRandom get theirs.
+    # `secrets`, `uuid` and SystemRandom draw from `_urandom`.
     names = [(time, name) for name in _CLOCKS] + [(random, name) for name in (*_DICE, *_DECKS, "_urandom")]
     names += [(os, "urandom"), (threading, _THREAD_STARTER)]
     before = [(module, name, getattr(module, name)) for module, name in names]
@@ -116,7 +116,7 @@ def guarded() -> Iterator[None]:
 
 @contextmanager
 def lifted() -> Iterator[None]:
-    """Inside, the real world may be touched again: for what a run reports of itself, never for a node."""
+    """Inside, the real world may be touched again: for a run's report of itself, never for a node."""
     depth, _depth[0] = _depth[0], 0
     try:
         yield

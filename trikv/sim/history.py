@@ -1,7 +1,7 @@
 """What clients did and what they were told, for the checkers.
 
-Time is the order of events: each call and each return takes the next number, so that "answered before it
-was asked" never depends on two equal moments of a virtual clock.
+Time is the order of events: each call and each return takes the next number, so that "answered before it was
+asked" never depends on two equal times of a virtual clock.
 """
 
 from collections.abc import Iterator
@@ -29,18 +29,18 @@ class Operation:
     is_transaction: bool
     called: int
     returned: int | None = None
-    """None: no answer came, or one that says that nobody knows."""
+    """None: no answer came, or one that says that the outcome is unknown."""
     reply: Any = None
-    """As `trikv.client` gives it; a transaction's is a list, or None where a watched key had changed."""
+    """As `trikv.client` gives it. A transaction's is a list, or None if a watched key had changed."""
     failed: bool = False
-    """Answered with an error that promises that nothing was done."""
+    """The answer was an error that promises that nothing was done."""
     expected: tuple[tuple[Key, bytes | None], ...] = ()
-    """A transaction that watches: the values its client had read of the watched keys."""
+    """For a transaction that watches: the values of the watched keys that its client had read."""
     database: int = 0
-    """The one that its client takes for selected when it begins."""
+    """The database that is selected when it begins, as its client believes."""
 
     watched: tuple[Key, ...] = ()
-    """A transaction: what its client had watched, with or without having read it."""
+    """For a transaction: the keys that its client had watched, read or not."""
 
     def placed(self) -> Iterator[tuple[int, Args]]:
         """Each command with its database: a SELECT inside a transaction moves those behind it."""
@@ -52,27 +52,27 @@ class Operation:
 
     @property
     def is_known(self) -> bool:
-        """It took effect, and the client knows how."""
+        """Whether it took effect and the client was told the result."""
         return self.returned is not None and not self.failed
 
     @property
     def is_ambiguous(self) -> bool:
-        """It may have happened, or may happen yet."""
+        """Whether nobody told the client: it may have taken effect, or may still do so."""
         return self.returned is None
 
 
 @attrs.frozen
 class Effect:
-    """Where one step of a client took effect."""
+    """The place in the log at which one step of a client took effect, and the machine's reply."""
 
     index: int
-    """The entry it came with; for a read that went by a read round, the last applied one."""
+    """Its entry; for a read by a read round, the last applied entry."""
     identity: tuple[int, int, int] | None
-    """(origin, incarnation, sequence) of its submission; None for a read that went by a read round."""
+    """(origin, incarnation, sequence) of its submission; None for a read by a read round."""
     step: int
     """Its place among the steps of its submission."""
     reply: Reply
-    """What the machine said."""
+    """The machine's reply, as the node that holds the client computed it."""
 
 
 class History:
@@ -116,7 +116,7 @@ class History:
         return operation
 
     def answer(self, operation: Operation, reply: Any) -> None:
-        """The answer has come."""
+        """`reply` has come for `operation`: it took effect."""
         operation.returned = self._next()
         operation.reply = reply
 

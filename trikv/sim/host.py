@@ -26,32 +26,32 @@ class SimHost:
         self.disk = disk
 
     def process_id(self) -> int:
-        """A simulated node has no process of its own."""
+        """0: a simulated node has no process of its own."""
         return 0
 
     def descriptors(self) -> Descriptors:
-        """A simulated node has as many as it likes."""
+        """No limit, and none open: a simulated node has no descriptors."""
         return Descriptors()
 
     def resident_bytes(self) -> int:
-        """Unknown: what this process takes says nothing of a node, and differs from run to run."""
+        """0: the memory of this process says nothing about one node, and differs from run to run."""
         return 0
 
     def usage(self) -> Usage:
-        """Unknown, for the same reason."""
+        """All 0, for the same reason."""
         return Usage()
 
     def system(self) -> System:
-        """Unknown."""
+        """Unknown, so that runs are equal on all machines."""
         return System()
 
     def lines_dropped(self) -> int:
-        """A simulated node's log is a recorded list, which takes every line."""
+        """0: a simulated node's log is a list in memory, which takes every line."""
         return 0
 
 
 class Machine:
-    """What outlives a process: the volume, the clocks, the name on the network."""
+    """A machine outlives its processes: the volume, the clocks, the name on the network."""
 
     def __init__(
         self,
@@ -76,12 +76,12 @@ class Machine:
 
     @property
     def is_running(self) -> bool:
-        """A process lives on this machine, paused or not."""
+        """Whether a process lives on this machine, paused or not."""
         return self._life is not None
 
     @property
     def is_paused(self) -> bool:
-        """Its process is frozen."""
+        """Whether its process is frozen by `pause`."""
         return self._life is not None and self._freezer.is_frozen(self._life)
 
     def boot(self) -> SimHost:
@@ -104,8 +104,8 @@ class Machine:
     async def run(self, main: Callable[[SimHost], Awaitable[None]]) -> None:
         """Boot, run `main`, and close what it left open, as a kernel does when a process ends.
 
-        Returns when `main` returns or the machine crashes. An exception of a living process is raised;
-        what a dying one raises on its way out does not matter any more.
+        Returns when `main` returns or the machine crashes. An exception of a living process is raised; one
+        that a dying process raises on its way out is dropped.
         """
         host = self.boot()
         outside = OWNER.set(host.life)
@@ -129,7 +129,7 @@ class Machine:
         self._net.kill(self.name)
 
     def lose_power(self, keep: Keep = Keep.SOME) -> None:
-        """The plug: only what was synced is sure to survive, and peers hear nothing."""
+        """Cut the power: only what was synced is sure to survive, and peers hear nothing."""
         self._end_life("lose power")
         self._net.lose_power(self.name)
         self.volume.lose_power(keep)
@@ -138,15 +138,15 @@ class Machine:
     def pause(self) -> None:
         """``SIGSTOP``: no task of the process runs. Its kernel goes on: data comes in, windows fill.
 
-        Only what runs in `run` is paused. What happens to it meanwhile it learns when it is resumed: timers
-        that were due, bytes that came, connections that broke.
+        Only tasks inside of `run` are paused. They learn of what happened meanwhile when they are resumed:
+        timers that were due, bytes that came, connections that broke.
         """
         if self._life is not None and not self.is_paused:
             self._record("pause", self.name)
             self._freezer.freeze(self._life)
 
     def resume(self) -> None:
-        """``SIGCONT``."""
+        """``SIGCONT``: undo `pause`. Does nothing if the process is not paused."""
         if self.is_paused:
             self._record("resume", self.name)
             self._freezer.thaw(self._life)
@@ -154,22 +154,23 @@ class Machine:
     def after(self, count: int, step: str, action: Callable[[], None]) -> Tripwire:
         """Call `action` at the `count`-th next `step` (see `Tripwire`) of this machine's processes.
 
-        That is in the middle of whatever task took the step. An action that ends the process (`kill`,
-        `lose_power`) lets that task go no further.
+        That is in the middle of the task that took the step. If the action ends the process (`kill`,
+        `lose_power`), that task does not get any further.
         """
         wire = Tripwire(step, count, action)
         self._tripwires.append(wire)
         return wire
 
     def disarm(self, wire: Tripwire) -> None:
-        """It will not act any more."""
+        """Remove a tripwire that has not acted. Harmless if it has."""
         if wire in self._tripwires:
             self._tripwires.remove(wire)
 
     def _end_life(self, how: str) -> None:
-        """Fence first, then cancel: see `trikv.sim.life`."""
+        """End the present life, if there is one: fence it, then cancel its tasks."""
         self._record(how, self.name)
         if self._life is not None:
+            # Before the cancellation: a ``finally`` block must not write from beyond the grave.
             self._life.over = True
             self._freezer.thaw(self._life)
             self._life = None

@@ -1,17 +1,19 @@
 """Knobs: every limit and time of a run that is not a fault, drawn from the seed, and often hostile.
 
-A batch of one entry, a segment of a few entries or a snapshot every other second bring out in seconds what
-comfortable limits hide for months. All of it is data: a failing run stores its knobs in its line.
+A batch of one entry, a segment of a few entries or a snapshot every other second shows in seconds what
+comfortable limits hide for months. Knobs are data: a failing run stores them in its line.
 """
 
 import random
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import msgspec
 
 from trikv.config import NodeConfig
 from trikv.node.consensus.proposals import ProposalLimits
+from trikv.node.settings import NodeSettings
 from trikv.node.state.snapshotter import SnapshotterSettings
 from trikv.raft.settings import RaftSettings
 from trikv.sim.themes import Theme
@@ -23,14 +25,14 @@ KIB = 1024
 MIB = 1024 * KIB
 CAPS = (64 * MIB, 128 * MIB, 256 * MIB)
 SMALL_CAPS = (2000, 3000, 4000)
-"""Bytes: a dozen keys fill them."""
+"""Caps in bytes that a dozen keys fill."""
 PROFILES = ("mixed", "reads", "writes", "whole", "memory")
-"""Workloads; ``whole`` has FLUSHALL, DBSIZE and KEYS, which join all keys: for the witness alone. ``memory``
-meets its cap all the time, of which the witness knows nothing: for the search alone."""
+"""Workloads. ``whole`` has FLUSHALL, DBSIZE and KEYS, which join all keys: only the witness can judge it.
+``memory`` meets its cap all the time, of which the witness knows nothing: only the search can judge it."""
 
 
 class Knobs(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's settings, the same for all nodes but for the caps."""
+    """One run's settings, the same for all nodes except the caps."""
 
     nodes: int = 3
     profile: str = "mixed"
@@ -42,8 +44,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     clients_end: bool = True
     """Clients also quit, kill each other's connections, and have nodes shut down."""
     hop_percent: int = 1
-    """How often a client goes to another node after an answer: those who come to a node that was frozen, or
-    cut off, ask it after the others have moved on."""
+    """How often a client goes to another node after an answer. A client that comes to a node that was frozen,
+    or cut off, asks it after the others have moved on."""
     election_timeout_ms_min: int = 400
     election_timeout_ms_max: int = 800
     heartbeat_interval_ms: int = 100
@@ -60,14 +62,14 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     sync_ms_max: float = 2.0
     latency_ms_max: float = 0.5
     chunk_bytes_max: int = 0
-    """Reads between nodes return at most so much; 0: no limit."""
+    """Most bytes that a read between nodes returns; 0: no limit."""
     client_chunk_bytes_max: int = 0
     """The same for clients' connections."""
     reads: str = "linearizable"
-    """Or ``lease``: a schedule's clocks drift by less than `RaftSettings.clock_drift_percent_max` allows."""
+    """Or ``lease``, which is sound: clocks drift by less than `RaftSettings.clock_drift_percent_max`."""
     slice_ms: int = 5
-    """How long the applier works in the driver's turn. Simulated clocks stand still meanwhile, so 5 never
-    ends and 0 ends after each entry and each read: the rest is done by the applier's task."""
+    """How long the applier works in the driver's turn. Simulated clocks stand still meanwhile, so a slice of
+    5 never ends, and one of 0 ends after each entry and each read: the applier's task does the rest."""
     caps: tuple[int, ...] = ()
     """maxmemory in the files, node by node; empty: all the same."""
 
@@ -92,8 +94,18 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
             settings["maxmemory"] = self.caps[number - 1]
         return NodeConfig(**(settings | changes))
 
+    def settings(self, config: NodeConfig) -> NodeSettings:
+        """What the node makes of `config`, and the knobs that no configuration offers."""
+        return attrs.evolve(
+            NodeSettings.of(config),
+            raft=self.raft(),
+            wal=self.wal(),
+            proposals=self.proposals(),
+            snapshots=self.snapshots(),
+        )
+
     def raft(self) -> RaftSettings:
-        """What the configuration file does not offer."""
+        """Raft's settings, with those that the configuration file does not offer."""
         return RaftSettings(
             election_timeout_ms_min=self.election_timeout_ms_min,
             election_timeout_ms_max=self.election_timeout_ms_max,
@@ -105,13 +117,13 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def wal(self) -> WalSettings:
-        """Segments smaller than any file would ask for."""
+        """The log's sizes: segments may be smaller than the configuration file allows."""
         return WalSettings(
             segment_bytes=self.segment_bytes, zero_piece_bytes=max(1024, self.segment_bytes // 4)
         )
 
     def proposals(self) -> ProposalLimits:
-        """The re-send window."""
+        """The limits of the re-send window, as drawn."""
         return ProposalLimits(
             window_proposals_max=self.window_proposals_max, deadline_ms=self.command_deadline_ms
         )
@@ -124,9 +136,9 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
 def draw_knobs(
     source: random.Random, theme: Theme, *, nodes: int, profiles: Sequence[str] = PROFILES
 ) -> Knobs:
-    """Half of the settings of a run are hostile, each by a coin of its own; then the theme has its say.
+    """Draw a run's settings: each is hostile with a chance of one half, then the theme replaces some.
 
-    A profile of `profiles` is drawn where the theme names none of them.
+    The profile is drawn from `profiles` if the theme names none of them.
     """
     drawn: dict[str, Any] = {
         "profile": source.choice(profiles),

@@ -1,9 +1,9 @@
 """One life of a simulated process, and what happens to its handles when it is over.
 
 Cancelling is not crashing: a shielded ``finally`` still runs and would still write. So a crash first ends
-the life that every handle checks, and only then cancels the tasks, which can do nothing any more.
+the life, which every handle checks, and then cancels the tasks, which can do nothing any more.
 
-A crash may be due at an exact step of the process instead of a time: a `Tripwire` counts its steps.
+A crash may come at an exact step of the process instead of a time: a `Tripwire` counts its steps.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from typing import TypeAlias
 import attrs
 
 Record: TypeAlias = Callable[..., None]
-"""`trikv.sim.world.SimWorld.record`, as the parts of a world are given it."""
+"""The type of `trikv.sim.world.SimWorld.record`, which the parts of a world are given."""
 
 
 class Fenced(BaseException):
-    """A dead process tried to touch its world. A BaseException, so that no handler takes it for an error."""
+    """A dead process tried to touch its world. A BaseException, so that no handler catches it as an error."""
 
 
 @attrs.define(eq=False)
@@ -32,7 +32,7 @@ class Tripwire:
 
 
 class Life:
-    """From boot to crash or exit. Handles (files, streams, listeners) belong to one."""
+    """A process from boot to crash or exit. Every handle (file, stream, listener) belongs to one."""
 
     def __init__(self, name: str, tripwires: list[Tripwire] | None = None) -> None:
         self.name = name
@@ -45,7 +45,7 @@ class Life:
             raise Fenced(self.name)
 
     def did(self, *steps: str) -> None:
-        """The process took a step, which has had its effect. Raises `Fenced` if that was its last."""
+        """The process took a step, which has had its effect. Raises `Fenced` if a tripwire ended the life."""
         if self._tripwires:
             for wire in [one for one in self._tripwires if one.step in steps]:
                 wire.remaining -= 1
@@ -56,4 +56,4 @@ class Life:
 
 
 OWNER: ContextVar[Life | None] = ContextVar("trikv simulated life", default=None)
-"""The life a task runs for. Tasks inherit it from those that start them."""
+"""The life for which a task runs. Tasks inherit it from those that start them."""

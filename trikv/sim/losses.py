@@ -1,14 +1,14 @@
 """Durable losses, and the one budget for all of them.
 
 A wiped disk, a rotten one and one that lied about its syncs forget what they had acknowledged. A cluster
-survives that while it happens to a minority, and no product survives more. So a loss is granted only while
-fewer than half of the nodes would then be without their part of the log, and a node counts until its disk is
-a voter's again and holds all that is committed. Every entry is then on enough platters at any time: the
-budget holds for each index, because whoever is counted is counted for all of them.
+survives that if it happens to a minority, and no product survives more. So a loss is granted only if fewer
+than half of the nodes would then be without their part of the log. A node counts until its disk is a voter's
+again and holds all that is committed. Every entry is then on enough platters at any time: a node that counts
+is counted for every index.
 
-A disk that has lied loses at a power cut what it never wrote, and nobody can tell: the log it leaves may read
-as whole. Where that would make the node forget a vote, or an entry that the others do not hold without it,
-the loss is not one to survive by any design; the operator is then taken to notice, and the disk is replaced.
+A disk that has lied loses, at a power cut, data that it never wrote, and nobody can see it: the log that it
+leaves may look whole. If the node would then forget a vote, or an entry that the others do not hold without
+it, no design could survive the loss. The run then assumes that the operator notices, and replaces the disk.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from trikv.storage.wal import WalSettings
 
 
 class Losses:
-    """Grants durable losses."""
+    """Grants durable losses, and carries out those of disks that lied."""
 
     def __init__(
         self, cluster: Cluster, settings: WalSettings, marks: Marks, excused: Callable[[int], None]
     ) -> None:
-        """`excused` hears of a node that will come back with less than it has promised."""
+        """`excused` is called for a node that will come back with less than it has promised."""
         self._cluster = cluster
         self._settings = settings
         self._marks = marks
@@ -38,22 +38,22 @@ class Losses:
         for other in [other for other in self._impaired if self._is_whole(other)]:
             del self._impaired[other]
         after = {**self._impaired, number: None}
-        if 2 * len(after) >= len(self._cluster.ids):
+        if 2 * len(after) >= len(self._cluster.ids):  # no product survives losses on a majority
             self._marks.sometimes("durable loss withheld by the budget")
             return False
         self._impaired = after
         return True
 
     def has_lost(self, number: int) -> bool:
-        """The disk of `number` may lack what it once had."""
+        """Whether the disk of `number` may lack what it once had."""
         return number in self._impaired
 
     def cut_power(self, number: int) -> None:
-        """The plug: what was not synced is lost, also what a lying disk says it has written."""
+        """Cut the power: unsynced data is lost, and with it what a lying disk says it has written."""
         volume = self._cluster.machine(number).volume
         if not volume.lied or volume.is_synced():
             self._cluster.lose_power(number)
-        elif not self.take(number):
+        elif not self.take(number):  # no budget for this loss: the drive manages to write its cache
             volume.settle()
             self._cluster.lose_power(number)
         else:
@@ -66,7 +66,7 @@ class Losses:
         left = read(cluster.machine(number).volume, self._settings)
         self._marks.sometimes("lies of a disk lost")
         self._excused(number)
-        # Whatever it refuses to start for, its identity or a snapshot as well, is the lies' doing: a refill.
+        # If it refuses to start, for its identity or a snapshot as well, the lies are the reason: a refill.
         cluster.rotten[number] = True
         if left.problem or not left.exists:
             return
@@ -74,7 +74,7 @@ class Losses:
             cluster.wipe(number)
 
     def _others_hold(self, number: int, left: Reading, believed: Reading) -> bool:
-        """All that `left` lacks of `believed` is on the platters of a majority without this node."""
+        """Whether all that `left` lacks of `believed` is on a majority's platters without this node."""
         others = [
             read(self._cluster.machine(other).volume, self._settings, believe=False)
             for other in self._cluster.ids
@@ -88,7 +88,7 @@ class Losses:
         )
 
     def _is_whole(self, number: int) -> bool:
-        """The disk of `number` is a voter's, and holds all that is committed."""
+        """Whether the disk of `number` is a voter's, has not lied, and holds all that is committed."""
         parts, leader = self._cluster.parts(number), self._cluster.leader()
         leading = self._cluster.parts(leader) if leader is not None else None
         if parts is None or leading is None:

@@ -1,6 +1,6 @@
-"""``sometimes("...")``: rare paths that matter, counted, so that a run can say what it has *not* seen.
+"""``sometimes("...")``: counts of rare paths that matter, so that a run can say what it has *not* seen.
 
-A mark that many seeds never reach means that the faults, or the knobs, do not provoke what they should.
+If many seeds never reach a mark, the faults or the knobs do not provoke what they should.
 """
 
 from collections import Counter
@@ -41,36 +41,36 @@ KNOWN = (
     "backup looked at",
     "count of WAIT looked up on platters",
 )
-"""Every mark there is: a table of marks shows those never reached as well."""
+"""All marks: a table shows those that were never reached, too."""
 CONTAINERS = frozenset({b"CLIENT", b"CONFIG", b"COMMAND", b"MEMORY"})
 """Commands that have subcommands."""
 
 
 class Marks:
-    """The marks of one run."""
+    """Counts the marks and the commands of one run."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.commands: Counter[str] = Counter()
-        """Commands that were answered, by their names in a node's table."""
+        """How often each command was answered, by its name in a node's table."""
 
     def sometimes(self, mark: str) -> None:
-        """`mark` was reached."""
+        """Count that `mark`, one of `KNOWN`, was reached."""
         assert mark in KNOWN, mark
         self.counts[mark] += 1
 
     def answered(self, commands: Iterable[Args]) -> None:
-        """A client was told what came of these."""
+        """Count that a client was answered these commands."""
         self.commands.update(map(name_of, commands))
 
 
 def name_of(args: Args) -> str:
-    """Of a command, as a node's table has it: ``CLIENT|ID``."""
+    """A command's name as a node's table has it: ``GET``, ``CLIENT|ID``."""
     words = 2 if args[0] in CONTAINERS and len(args) > 1 else 1
     return "|".join(word.decode() for word in args[:words])
 
 
 def table(counts: Counter[str]) -> str:
-    """One line a mark, those never reached first."""
+    """One line a mark; those that were never reached come first."""
     ordered = sorted(KNOWN, key=lambda mark: (counts[mark] > 0, KNOWN.index(mark)))
     return "\n".join(f"{counts[mark] or 'never':>8}  {mark}" for mark in ordered)

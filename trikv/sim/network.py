@@ -28,8 +28,8 @@ from trikv.sim.stream import SimStream
 
 BACKLOG = 1024
 SYN_RETRIES_S = (1.0, 2.0, 4.0, 8.0)
-"""A connection attempt that nobody answers is repeated after these times, then it times out (as Linux, but
-sooner)."""
+"""A connection attempt that nobody answers is repeated after these times, then it times out. Linux does the
+same, later."""
 
 
 class SimAcceptor:
@@ -46,7 +46,7 @@ class SimAcceptor:
         self._changed = trio.lowlevel.ParkingLot()
 
     async def accept(self) -> Accepted:
-        """The next connection."""
+        """The next connection. Raises ClosedResourceError once `stop_accepting` was called."""
         await trio.lowlevel.checkpoint()
         while True:
             self.life.check()
@@ -57,7 +57,7 @@ class SimAcceptor:
             await self._changed.park()
 
     def offer(self, accepted: Accepted) -> bool:
-        """A connection arrived. False: the backlog is full, and it is as if nobody heard."""
+        """A connection arrived. False: the backlog is full, and the attempt gets no answer."""
         if len(self._waiting) >= BACKLOG:
             return False
         self._waiting.append(accepted)
@@ -65,12 +65,12 @@ class SimAcceptor:
         return True
 
     def stop_accepting(self) -> None:
-        """Unbind; connections nobody accepted are reset."""
+        """Unbind; connections that nobody has accepted are reset."""
         if not self.life.over:
             self.shut()
 
     def shut(self) -> None:
-        """What a kernel does when a process closes its listener or dies."""
+        """Do what a kernel does when a process closes its listener or dies."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -115,7 +115,7 @@ class Net:
         return acceptor
 
     def unbind(self, acceptor: SimAcceptor) -> None:
-        """Free its address."""
+        """Free the address of `acceptor`, so that it can be bound again."""
         del self._bound[acceptor.address]
 
     async def connect(
@@ -128,6 +128,7 @@ class Net:
         key = (machine, address)
         self._connections[key] = number = self._connections.get(key, 0) + 1
         source = self._stream_of(f"connection {machine}>{address} {number}")
+        # Apart from `source`, so that a link that loses does not change the latencies of what it spares.
         trouble = self._stream_of(f"trouble {machine}>{address} {number}")
         for retry_s in SYN_RETRIES_S:
             heard = not there.is_cut and not there.loses(trouble) and not back.loses(trouble)
@@ -150,7 +151,7 @@ class Net:
         raise OSError(errno.ETIMEDOUT, f"cannot reach {address}: {os.strerror(errno.ETIMEDOUT)}")
 
     async def _established(self, stream: SimStream, latency_s: float) -> SimStream:
-        """The answer's way back; a caller who gives up meanwhile closes."""
+        """Wait for the answer's way back; a caller that gives up meanwhile closes the stream."""
         try:
             await trio.sleep(latency_s)
         except trio.Cancelled:
@@ -172,11 +173,11 @@ class Net:
         return near
 
     def machine(self, name: str) -> MachineSockets:
-        """The sockets of a machine."""
+        """The sockets of a machine, made when first asked for."""
         return self._machines.setdefault(name, MachineSockets())
 
     def kill(self, machine: str) -> None:
-        """Its process died: the kernel closes what it had open."""
+        """The process on `machine` died: the kernel closes its sockets, and peers hear of it."""
         for acceptor in [one for one in self._bound.values() if one.machine == machine]:
             acceptor.shut()
         for stream in self.machine(machine).streams:
@@ -184,7 +185,7 @@ class Net:
         self.machine(machine).streams.clear()
 
     def lose_power(self, machine: str) -> None:
-        """Nobody is told anything."""
+        """The sockets on `machine` vanish: no peer is told anything."""
         self.machine(machine).up = False
         for stream in self.machine(machine).streams:
             stream.vanish()
@@ -192,7 +193,7 @@ class Net:
             acceptor.shut()
 
     def power_on(self, machine: str) -> None:
-        """It answers again, by resets where a connection was."""
+        """`machine` answers again: by resets to bytes for connections that it has forgotten."""
         sockets = self.machine(machine)
         if not sockets.up:
             sockets.up = True
@@ -201,7 +202,7 @@ class Net:
             sockets.streams.clear()
 
     def _remember(self, machine: str, stream: SimStream) -> None:
-        """Closed streams are swept out when their number may have doubled."""
+        """Keep a stream of `machine`. Closed ones are removed when the number of all may have doubled."""
         sockets = self.machine(machine)
         sockets.streams.append(stream)
         if len(sockets.streams) >= sockets.sweep_at:
@@ -230,7 +231,7 @@ class SimNetwork:
         lingering_max: int = LINGERING_MAX,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
-        """Serve clients until cancelled."""
+        """Serve clients until cancelled, by the real host's code for streams."""
         acceptors = self._bind(addresses, SERVER_PATIENCE)
         await serve_streams(
             acceptors, factory, self.traffic, lingering_max=lingering_max, task_status=task_status
@@ -244,16 +245,16 @@ class SimNetwork:
         connections_max: int,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
-        """Accept peers until cancelled."""
+        """Accept peers until cancelled, by the real host's code for streams."""
         acceptors = self._bind(addresses, PEER_PATIENCE)
         await listen_streams(acceptors, handler, connections_max=connections_max, task_status=task_status)
 
     async def dial(self, address: str) -> SimStream:
-        """Connect to a peer."""
+        """Connect to a peer. Raises OSError, like TCP: refused, or timed out."""
         return await self._net.connect(self._life, self._machine, address, PEER_PATIENCE)
 
     def _bind(self, addresses: Sequence[Address], patience: Patience) -> list[SimAcceptor]:
-        """Bind them all, or none. Those with port 0 behind the first take the port that was chosen for it."""
+        """Bind all addresses, or none. Later ones with port 0 take the port that was chosen for the first."""
         self._life.check()
         bound: list[SimAcceptor] = []
         try:

@@ -1,7 +1,7 @@
-"""Values that faults put in place of others for a time, where faults of one kind may overlap.
+"""Values that faults put in place of others for a time; faults of one kind may overlap.
 
-Two faults that slow one link end at different moments: the first end must not heal what the second one is
-still breaking. So each value in force is kept, the latest counts, and the original comes back after the last.
+Two faults that slow one link end at different moments: the end of the first must not heal what the second
+still breaks. So each value in force is kept, the latest counts, and the original comes back after the last.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Overrides:
-    """Attributes of objects, overridden for a time."""
+    """Overrides attributes of objects, and knows which values are in force."""
 
     def __init__(self) -> None:
         self._stacks: dict[tuple[int, str], list[tuple[int, Any]]] = {}
@@ -18,7 +18,7 @@ class Overrides:
 
     @contextmanager
     def put(self, target: object, name: str, value: Any) -> Iterator[None]:
-        """Inside, the attribute `name` of `target` is `value`, or what was put there later."""
+        """Inside, the attribute `name` of `target` is `value`, or a value that was put there later."""
         stack = self._stacks.setdefault((id(target), name), [(0, getattr(target, name))])
         self._count += 1
         mine = (self._count, value)

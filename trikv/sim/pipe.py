@@ -11,16 +11,16 @@ from trikv.sim.determinism import call_at
 from trikv.sim.fabric import NEVER, Link
 
 WINDOW_BYTES = 65536
-"""Bytes one direction holds that were sent and whose taking is not yet known to the sender: send buffer and
-receive buffer in one."""
+"""Most bytes of one direction that were sent and that the sender does not know to be read: send buffer and
+receive buffer together."""
 GRID_PER_S = 10_000
-"""Arrivals fall on tenths of a millisecond. Those of one instant cost one turn of Trio's scheduler, and the
-seed decides which is seen first."""
+"""Arrivals fall on tenths of a millisecond. Those of one instant cost a single turn of Trio's scheduler, and
+the seed decides which comes first."""
 
 
 @attrs.define
 class Piece:
-    """Bytes under way; empty ones are the end (FIN), None is a reset."""
+    """Bytes under way. Empty ones are the end (FIN), None is a reset."""
 
     data: bytes | None
     arrives_at: float
@@ -34,23 +34,23 @@ class Pipe:
     back: Link
     source: random.Random
     trouble: random.Random
-    """Draws what goes wrong, apart from `source`: a link that becomes bad does not move the latencies."""
+    """Draws what goes wrong. It is apart from `source`, so that a bad link does not change the latencies."""
     writable: trio.lowlevel.ParkingLot
-    """Where its sender waits for room."""
+    """In it the sender waits for room."""
     opposite: trio.lowlevel.ParkingLot
-    """Where its reader waits for room to send: a reset that arrives ends that too."""
+    """In it the reader waits for room in the other pipe: a reset that arrives here ends that, too."""
     readable: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
     pieces: deque[Piece] = attrs.field(factory=deque)
     held_bytes: int = 0
-    """Sent and not read."""
+    """Bytes that were sent and not read."""
     is_stranded: bool = False
     _acks: deque[tuple[float, int]] = attrs.field(factory=deque)
-    """When the sender learns that bytes were taken, and how many."""
+    """When the sender learns that bytes were read, and how many."""
     _acking_bytes: int = 0
     _last_arrival: float = 0.0
 
     def put(self, data: bytes | None, *, later_s: float = 0.0) -> None:
-        """Put bytes, the end or a reset on the way, behind what is there. After a reset nothing follows."""
+        """Send bytes, the end or a reset behind what is under way. Nothing follows a reset."""
         if self.pieces and self.pieces[-1].data is None:
             return
         size = len(data) if data else 0
@@ -60,20 +60,20 @@ class Pipe:
         call_at(piece.arrives_at, self._arrived)
 
     def room_bytes(self) -> int:
-        """How much more the window takes."""
+        """How many more bytes the window takes."""
         now = trio.current_time()
         while self._acks and self._acks[0][0] <= now:
             self._acking_bytes -= self._acks.popleft()[1]
         return WINDOW_BYTES - self.held_bytes - self._acking_bytes
 
     async def wait_for_room(self) -> None:
-        """Until the next acknowledgement comes, or something else changes for the sender."""
+        """Wait until the next acknowledgement comes, or something else changes for the sender."""
         if self._acks:
             call_at(self._acks[0][0], self._acknowledged)
         await self.writable.park()
 
     def next_arrival(self) -> float:
-        """When the first piece arrives."""
+        """When the first piece arrives, in virtual seconds; infinity if none will."""
         return self.pieces[0].arrives_at if self.pieces else NEVER
 
     def reset_at(self) -> float:
@@ -81,9 +81,9 @@ class Pipe:
         return self.pieces[-1].arrives_at if self.pieces and self.pieces[-1].data is None else NEVER
 
     def take(self, now: float, bytes_max: int) -> bytes:
-        """What has arrived, cut as the link cuts it; b"" is the end, which stays.
+        """The bytes that have arrived, cut as the link cuts them; b"" is the end, which stays.
 
-        Only to be called when `next_arrival` is not after `now`, and `reset_at` is.
+        Call it only if `next_arrival` is not after `now`, and `reset_at` is.
         """
         if not self.pieces[0].data:
             return b""
@@ -105,7 +105,7 @@ class Pipe:
         return data
 
     def links_changed(self) -> None:
-        """What has not arrived does not, while the link is cut, and is sent again after; so with acks."""
+        """Postpone bytes and acks under way while the link is cut; after that, send them again."""
         now = trio.current_time()
         for piece in self.pieces:
             if piece.arrives_at > now and (self.is_deaf() or piece.arrives_at == NEVER):
@@ -132,21 +132,22 @@ class Pipe:
         if self.writable:
             call_at(at, self._acknowledged)
         elif len(self._acks) > 64:
-            self.room_bytes()  # forgets the old ones
+            self.room_bytes()  # called because it forgets the old acks
 
     def _ack_at(self, now: float) -> float:
         return NEVER if self.back.is_cut or self.is_stranded else now + self.back.latency_ms_min / 1000
 
     def is_deaf(self) -> bool:
-        """Nothing that is sent arrives."""
+        """Whether nothing that is sent here arrives."""
         return self.link.is_cut or self.is_stranded
 
     def _arrival(self, size: int, later_s: float) -> float:
-        """When something sent now arrives: never before what was sent earlier."""
+        """When bytes that are sent now arrive: never before those that were sent earlier."""
         if self.is_deaf():
             return NEVER
         now = trio.current_time()
         latency_s = self.link.latency_s(self.source) + self.link.queue_s(now, size) + later_s
-        tick = math.ceil((now + latency_s) * GRID_PER_S - 0.001)  # what a float adds is not the next tick
+        tick = math.ceil((now + latency_s) * GRID_PER_S - 0.001)  # a float's error is not the next tick
+        # Within a connection bytes keep their order, whatever latency each piece draws.
         self._last_arrival = max(self._last_arrival, tick / GRID_PER_S)
         return self._last_arrival

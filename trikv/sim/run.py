@@ -1,6 +1,6 @@
-"""One run: chaos, then heal, then demand progress, then let the checkers look. A function of its plan.
+"""One run: chaos, then heal, then demand progress, then ask the checkers. A function of its plan.
 
-A `Plan` holds all that decides a run. Drawn from a seed or read from a line of ``tests/seeds/``, the same
+A `Plan` holds all that decides a run, drawn from a seed or read from a line of ``tests/seeds/``. The same
 plan gives the same trace, in any process. The outcome is a `Result`; nothing is raised for a node's failure.
 """
 
@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from trikv.client.replies import ErrorReply
+from trikv.node.node import Node
 from trikv.raft.types import DiskId
 from trikv.sim.checkers import linearizability
 from trikv.sim.checkers.counters import check_counters
@@ -31,10 +32,11 @@ from trikv.sim.host import SimHost
 from trikv.sim.knobs import CLIENT_PORT, PROFILES, Knobs, draw_knobs
 from trikv.sim.losses import Losses
 from trikv.sim.marks import Marks
-from trikv.sim.observe import ObservedNode, Observer
+from trikv.sim.observe import Observer
 from trikv.sim.schedule import MAKERS, draw_schedule
 from trikv.sim.strikes import Striker
 from trikv.sim.themes import draw_theme
+from trikv.sim.watch import Watch
 from trikv.sim.workload.client import Client
 from trikv.sim.workload.connection import Connection
 from trikv.sim.workload.draw import COUNTERS, DATABASES, SUMS
@@ -43,13 +45,13 @@ from trikv.storage.errors import DISK_FULL
 
 SECRET = b"the secret of a simulated cluster"
 FOUNDING_S = 30.0
-"""A new cluster has a leader within this."""
+"""A new cluster must have a leader within this virtual time."""
 PROGRESS_S = 30.0
-"""After the heal every node serves, and all replicas are equal, within this much virtual time."""
+"""Within this virtual time after the heal every node must serve, and all replicas must be equal."""
 TICKS_PER_S = 2000
-"""Timers, disks and arrivals of one half of a millisecond meet in one turn of the scheduler."""
+"""Timers, disks and arrivals within half a millisecond meet in one turn of the scheduler."""
 AFTERMATH_S = 1.0
-"""How long the clients go on after the heal."""
+"""How long, in virtual seconds, the clients go on after the heal."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,24 +63,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     knobs: Knobs
     strikes: tuple[Strike, ...] = ()
     theme: str = ""
-    """What the run is about: for the reader."""
+    """The name of the run's theme, for the reader: the other fields decide the run."""
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What came of a plan."""
+    """The outcome of a plan: whether it failed, how, and what was counted."""
 
     plan: Plan
     ok: bool
     failure: str = ""
-    """The class of what went wrong, one word; shrinking keeps it."""
+    """The class of the first failure, one word; shrinking keeps it."""
     problem: str = ""
     also: list[str] = msgspec.field(default_factory=list)
-    """Classes of what else was wrong, as far as it was looked for after that."""
+    """Classes of further failures, as far as checkers ran after the first."""
     trace: str = ""
-    """Hash of all that happened; equal for equal plans."""
+    """Hash of all events; equal for equal plans."""
     virtual_s: float = 0.0
     processor_s: float = 0.0
-    """What it cost: the one figure that is not a function of the plan."""
+    """Processor time of the run: the one figure that is not a function of the plan."""
     counts: dict[str, int] = msgspec.field(default_factory=dict)
     marks: dict[str, int] = msgspec.field(default_factory=dict)
     commands: dict[str, int] = msgspec.field(default_factory=dict)
@@ -93,7 +95,7 @@ def plan_of(
     kinds: Sequence[str] = tuple(MAKERS),
     profiles: Sequence[str] = PROFILES,
 ) -> Plan:
-    """Draw a plan. Theme, knobs and schedule come from streams of their own: one does not move the others."""
+    """Draw a plan. Theme, knobs and schedule have streams of their own: one does not change the others."""
     theme = draw_theme(random.Random(f"{seed}/theme"), tuple(MAKERS))  # noqa: S311 - a seed
     knobs = draw_knobs(random.Random(f"{seed}/knobs"), theme, nodes=nodes, profiles=profiles)  # noqa: S311 - the same
     strikes = draw_schedule(
@@ -102,13 +104,13 @@ def plan_of(
         nodes=nodes,
         chaos_ms=int(seconds * 1000),
     )
-    if not kinds:  # nor do clients do what ends others' connections and nodes
+    if not kinds:  # a run without faults: clients do not end connections and nodes either
         knobs = msgspec.structs.replace(knobs, clients_end=False)
     return Plan(seed=seed, seconds=seconds, knobs=knobs, strikes=tuple(strikes), theme=theme.name)
 
 
 def execute(plan: Plan) -> Result:
-    """Run `plan`."""
+    """Run `plan` in virtual time. Equal plans give equal results, except for `processor_s`."""
     run = Run(plan)
     begun = time.process_time()
     with _logs_to(run.logged):
@@ -120,7 +122,7 @@ def execute(plan: Plan) -> Result:
 
 @contextmanager
 def _logs_to(logged: Any) -> Iterator[None]:
-    """What nodes log is evidence, and nothing to print."""
+    """Inside, events that nodes log go to `logged` and are not printed."""
     before = structlog.get_config()
     structlog.configure(processors=[logged], cache_logger_on_first_use=False)
     try:
@@ -152,7 +154,7 @@ class Run:
         self._losses: Losses | None = None
 
     def fail(self, kind: str, problem: str) -> None:
-        """Something is wrong; the first thing counts, and ends the run."""
+        """Note a failure of class `kind`. The first one counts, and ends the run."""
         if self.failure is None:
             self.failure = _Failure(kind, problem)
             self._failed.set()
@@ -160,7 +162,7 @@ class Run:
             self._also.append(kind)
 
     def result(self) -> Result:
-        """After `main`."""
+        """The outcome; to be asked after `main` has returned."""
         failure = self.failure or _Failure("", "")
         return Result(
             plan=self.plan,
@@ -176,7 +178,7 @@ class Run:
         )
 
     def logged(self, _logger: object, _method: str, event: dict[str, Any]) -> None:
-        """A node has logged something."""
+        """Take an event that a node has logged, and mark the rare ones."""
         text = str(event.get("event", ""))
         if text.startswith("the last batch of the log was torn"):
             self.marks.sometimes("torn tail cut")
@@ -214,11 +216,12 @@ class Run:
                 world.fabric.link(f"node{one}", f"node{other}").chunk_bytes_max = knobs.chunk_bytes_max
         if (
             knobs.in_step_ms
-        ):  # clients' links, which are made when they connect: what is asked at once comes at once
+        ):  # clients' links, which are made when they connect: requests of one moment arrive together
             world.fabric.defaults.latency_ms_max = min(knobs.latency_ms_max, 0.5)
 
-        def make(number: int, host: SimHost) -> ObservedNode:
-            return ObservedNode(knobs.config(number), host, SECRET, knobs, observer)
+        def make(number: int, host: SimHost) -> Node:
+            ports = Watch(number, knobs, observer).ports()
+            return Node(knobs.config(number), host, SECRET, ports=ports)
 
         def crashed(number: int, error: BaseException) -> None:
             self.fail("crash", f"node {number}: {_innermost(error)!r}")
@@ -268,7 +271,7 @@ class Run:
         return None
 
     async def _progress(self, cluster: Cluster, observer: Observer) -> None:
-        """Every node serves a write and a read, and all replicas are equal."""
+        """Return when every node serves a write and a read, and all replicas are equal."""
         finals: dict[Key, int] = {}
         for number in cluster.ids:
             self._stuck = f"node {number} does not serve"
@@ -297,7 +300,7 @@ class Run:
     async def _served(self, cluster: Cluster, number: int) -> dict[Key, int]:
         """Ask node `number` for a write and for each number of each database until it answers."""
         names = [b"%s%d" % (letter.encode(), n) for letter, count in (COUNTERS, SUMS) for n in range(count)]
-        full = self.plan.knobs.profile == "memory"  # where only what frees memory is never refused
+        full = self.plan.knobs.profile == "memory"  # then only commands that free memory are never refused
         for attempt in count(1):
             name = f"probe{number}.{attempt}"
             try:
@@ -327,7 +330,7 @@ class Run:
         raise AssertionError("it asks for ever")
 
     def _check(self, observer: Observer) -> None:
-        """The checkers that need the whole history."""
+        """Ask the checkers that need the whole history."""
         witness = Witness(
             observer.log,
             observer.effects,
@@ -365,13 +368,13 @@ class Run:
 
 
 def _believed(cluster: Cluster, number: int) -> tuple[DiskId, int] | None:
-    """A node's disk, and up to which entry it takes it for written."""
+    """A node's disk, and the index up to which it takes its log for durable; None while it does not run."""
     parts = cluster.parts(number)
     return (parts.identity.disk, parts.raft.durable_index) if parts is not None else None
 
 
 def _standing(cluster: Cluster) -> str:
-    """Where each node stands, for whoever reads of a failure."""
+    """Term, role and indexes of each node, for the reader of a failure."""
     lines = []
     for number in cluster.ids:
         parts = cluster.parts(number)
@@ -392,7 +395,7 @@ def _standing(cluster: Cluster) -> str:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The first leaf of a group."""
+    """The first exception in a tree of groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

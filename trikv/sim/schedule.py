@@ -8,12 +8,12 @@ from trikv.sim.faults import Fault, Strike
 from trikv.sim.themes import Theme
 
 STEPS = ("send", "disk", "write", "sync", "create", "rename", "remove", "sync_directory")
-"""What a crash may come right after."""
+"""Steps of a process right after which a crash may come."""
 Maker = Callable[[random.Random, int], Fault]
 
 
 def _victim(source: random.Random, nodes: int) -> int:
-    """Half of all faults aim at the leader of the moment."""
+    """Draw a victim: in half of all cases the leader at the time of the strike."""
     return f.LEADER if source.random() < 0.5 else source.randint(1, nodes)
 
 
@@ -59,11 +59,11 @@ MAKERS: dict[str, Maker] = {
     "clock": lambda s, n: f.ClockStep(_victim(s, n), s.choice((-1, 1)) * s.choice((500, 10_000, 3_600_000))),
     "wipe": lambda s, n: f.Wipe(_victim(s, n), _down_ms(s)),
 }
-"""How each kind is drawn, by the name ``--faults`` knows it by."""
+"""How a fault of each kind is drawn, by the kind's name in ``--faults``."""
 
 
 def draw_schedule(source: random.Random, theme: Theme, *, nodes: int, chaos_ms: int) -> list[Strike]:
-    """Faults for `chaos_ms`, in order, as `theme` has them."""
+    """Faults for `chaos_ms`, in order of time, of the kinds of `theme` and at its intervals."""
     pool = list(theme.kinds)
     if nodes == 1:
         pool = [kind for kind in pool if kind not in {"isolate", "split", "bridge", "wipe", "rot", "lie"}]
@@ -76,7 +76,7 @@ def draw_schedule(source: random.Random, theme: Theme, *, nodes: int, chaos_ms: 
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
-    """Read ``--faults``: ``all``, ``none`` or names with commas between. ValueError names a stranger."""
+    """Read ``--faults``: ``all``, ``none`` or names with commas. Raises ValueError for an unknown name."""
     if text == "all":
         return tuple(MAKERS)
     kinds = tuple(kind.strip() for kind in text.split(",") if text != "none" and kind.strip())

@@ -1,7 +1,7 @@
-"""Making a failing run small: faults are taken away for as long as the same class of failure remains.
+"""Making a failing run small: faults are taken away while the same class of failure remains.
 
-Possible because faults are data and random streams are per component: without one fault the others are what
-they were. Delta debugging over the list (Zeller and Hildebrandt), then a shorter chaos.
+That is possible because faults are data and random streams are per component: without one fault the others
+stay the same. It is delta debugging over the list (Zeller and Hildebrandt), then a shorter chaos.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ TAIL_S = 2.0
 
 
 def shrink(plan: Plan, execute: Execute, progress: Callable[[str], None] = lambda _: None) -> Plan:
-    """The smallest plan found that fails as `plan` does. ValueError where `plan` does not fail."""
+    """The smallest plan found that fails like `plan`. Raises ValueError if `plan` does not fail."""
     failure = execute(plan).failure
     if not failure:
         raise ValueError("the run does not fail")

@@ -12,11 +12,11 @@ from trikv.sim.life import Life
 from trikv.sim.pipe import WINDOW_BYTES, Pipe
 
 YIELD_EVERY = 4
-"""Calls that need not wait, of which the last lets others run first."""
+"""Of this many calls that need not wait, the last lets other tasks run first."""
 
 
 class SimStream(PeerStream, trio.abc.HalfCloseableStream):
-    """One end. Behaves as a TCP socket does, resets included.
+    """One end of a connection. It behaves like a TCP socket, resets included.
 
     - closing with unread input resets the peer, else the peer reads the end;
     - sending to a closed end brings a reset back;
@@ -29,9 +29,9 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
         self.there = connection.other if dials else connection.one
         self.is_closed = False
         self.has_vanished = False
-        """Its machine lost power while it was open."""
+        """Whether its machine lost power while it was open."""
         self.breaks_next = False
-        """The connection breaks in the middle of what is sent here next."""
+        """Whether the connection is to break in the middle of the next bytes that are sent here."""
         self._in: Pipe = connection.down if dials else connection.up
         self._out: Pipe = connection.up if dials else connection.down
         self._connection = connection
@@ -47,11 +47,11 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
 
     @property
     def is_gone(self) -> bool:
-        """Whatever still comes is answered by a reset."""
+        """Whether anything that still comes is answered by a reset."""
         return (self.is_closed or self._has_given_up) and not self._is_dark
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Returns when the window has taken all of `data`."""
+        """Return when the window has taken all of `data`. Raises trio's resource errors."""
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this stream")
         self._sending = True
@@ -72,9 +72,9 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
             self._sending = False
 
     async def _checkpoint(self) -> None:
-        """May be cancelled; and now and then other tasks go first, as they do after any call of a socket.
+        """A checkpoint: the task may be cancelled here, and now and then other tasks run first.
 
-        Not every time: a turn of the scheduler for each call would be a third of what a simulation costs.
+        Not every time: a turn of the scheduler for each call would be a third of a simulation's cost.
         """
         self._calls += 1
         if self._calls % YIELD_EVERY:
@@ -83,7 +83,7 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
 
     def send_nowait(self, data: bytes) -> int:
-        """Send what the window takes; nothing where the connection is broken or closed."""
+        """Send what the window takes, and return how many bytes; 0 if the connection is broken or closed."""
         self._life.check()
         assert not self._sending, "send_all is under way"
         try:
@@ -97,14 +97,14 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
         return len(piece)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Returns when the window has room."""
+        """Return when the window has room. Raises trio's resource errors."""
         await trio.lowlevel.checkpoint()
         self._check_sending()
         while self._out.room_bytes() <= 0:
             await self._wait_for_room()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What has arrived, b"" at the end."""
+        """Wait for bytes and return those that have arrived; b"" at the end."""
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving from this stream")
         self._receiving = True
@@ -123,22 +123,22 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
             self._receiving = False
 
     async def send_eof(self) -> None:
-        """Half-close."""
+        """Close the sending side: the peer reads the end after all that was sent."""
         self._check()
         self._end()
         await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
-        """Close."""
+        """Close both sides, like a socket: with unread input the peer gets a reset."""
         self._life.check()
         self.shut()
         await trio.lowlevel.checkpoint()
 
     def shut(self) -> None:
-        """What a kernel does when a process closes its socket or dies."""
+        """Do what a kernel does when a process closes its socket or dies."""
         if self.is_closed:
             return
-        if self._in.held_bytes:
+        if self._in.held_bytes:  # unread input: TCP answers it by a reset
             self.reset()
         else:
             self._end()
@@ -151,30 +151,30 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
             self._gone()
 
     def vanish(self) -> None:
-        """The machine lost power: closed, and nobody is told."""
+        """The machine lost power: the end is closed, and the peer is not told."""
         if not self.is_closed:
             self._is_dark = self.has_vanished = True
             self._connection.listen()
             self._gone()
 
     def machine_is_back(self) -> None:
-        """The machine of a vanished end is up: it answers what reaches it by a reset."""
+        """The machine of a vanished end is up: it answers by a reset to anything that comes."""
         self._is_dark = False
         self.answer_by_reset()
 
     def answer_by_reset(self) -> None:
-        """Something came for an end that is gone."""
+        """Send a reset, because something came for this end, which is gone."""
         if self._in.held_bytes and not self._in.is_deaf():
             self._out.put(None)
 
     def silence_begins(self) -> None:
-        """From now on nothing is heard of the peer, or nothing gets there."""
+        """From now on nothing comes from the peer, or nothing gets there: patience begins to run out."""
         if self._gives_up_at == NEVER and not self.is_closed:
             self._gives_up_at = trio.current_time() + self._patience.silence_s
             call_at(self._gives_up_at, self._give_up_if_due)
 
     def silence_ends(self) -> None:
-        """The peer is heard again."""
+        """The peer is heard again, and hears us."""
         self._gives_up_at = NEVER
 
     def _put(self, piece: bytes) -> None:
@@ -184,9 +184,9 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
             self.breaks_next = False
             piece = piece[: trouble.randrange(len(piece) + 1)]
         late_s = link.retransmission_s(trouble)
-        if late_s >= self._patience.silence_s:
+        if late_s >= self._patience.silence_s:  # TCP gives up before the piece gets through
             call_at(trio.current_time() + self._patience.silence_s, self._give_up)
-        if piece:  # an empty one would be the end
+        if piece:  # an empty piece would be the end
             self._out.put(piece, later_s=late_s)
         self._connection.fabric.record("send", self.here, self.there, len(piece), zlib.crc32(piece))
         if breaks:
@@ -210,7 +210,7 @@ class SimStream(PeerStream, trio.abc.HalfCloseableStream):
             self._give_up()
 
     def _give_up(self) -> None:
-        """ETIMEDOUT: the kernel has dropped the connection, the process has still to close it."""
+        """End by ETIMEDOUT: the kernel drops the connection, and the process has still to close it."""
         if not self.is_closed and not self._has_given_up:
             self._has_given_up = True
             self._out.put(None)

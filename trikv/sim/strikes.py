@@ -1,6 +1,6 @@
 """Carrying out faults: each strike finds its victim, breaks something, and mends it after its time.
 
-What mends itself does so in a task of its own, so that faults overlap as they were drawn; two of one kind on
+A fault with a duration has a task of its own, so that faults overlap as they were drawn. Two of one kind on
 one target end one after the other (`trikv.sim.overrides`). `heal` ends all of them at once. Durable losses
 have one budget (`trikv.sim.losses`).
 """
@@ -23,9 +23,9 @@ from trikv.sim.marks import Marks
 from trikv.sim.overrides import Overrides
 
 TRIPWIRE_S = 2.0
-"""How long a crash waits for its step."""
+"""How long a crash waits for its step, in virtual seconds."""
 COUP_S = 0.04
-"""A coup strikes within this of each election."""
+"""A coup kills each new leader within this time of its election."""
 
 
 class Striker:
@@ -39,7 +39,7 @@ class Striker:
         self._overrides = Overrides()
         self._pauses = dict.fromkeys(cluster.ids, 0)
         self._cuts: dict[tuple[int, int], int] = {}
-        """How many faults cut each direction."""
+        """How many faults cut each direction at present."""
         self.struck = 0
 
     async def run(self, strikes: Sequence[Strike]) -> None:
@@ -53,7 +53,7 @@ class Striker:
                 nursery.start_soon(self._strike, strike.fault)
 
     def _victim(self, node: int) -> int:
-        """A node's number; while nobody leads, a strike at the leader meets the first."""
+        """The number of the node that a strike hits. While none leads, a strike at the leader hits node 1."""
         return node or self._cluster.leader() or 1
 
     async def _strike(self, fault: Fault) -> None:  # noqa: PLR0915 - a line or two a kind
@@ -115,9 +115,9 @@ class Striker:
                 assert_never(fault)
 
     def heal(self) -> None:
-        """Everything works again: links, disks, power. Only the time of day stays as it is.
+        """Let everything work again: links, disks, power. Only the time of day stays as it is.
 
-        To be called when `run` is over: what its faults had put in place of something went with their tasks.
+        Call it when `run` is over or cancelled: overridden values went back when its tasks ended.
         """
         self._cuts.clear()
         self._fabric.heal_all()
@@ -133,7 +133,7 @@ class Striker:
     async def _end(self, victims: list[int], down_ms: int, *, power: bool) -> None:
         for number in victims:
             self._note_crash(number)
-            self._cluster.hold(number)
+            self._cluster.hold(number)  # first, so that nothing boots the node before its time is over
             if power:
                 self._losses.cut_power(number)
             else:
@@ -161,7 +161,7 @@ class Striker:
                 await trio.sleep(POLL_S)
 
     async def _crash_at(self, number: int, count: int, step: str, down_ms: int, *, power: bool) -> None:
-        """Whatever the node does then, it does not come to its next line."""
+        """Let the node crash right after its `count`-th next `step`, before its next line of code."""
         tripped = trio.Event()
 
         def trip() -> None:
@@ -177,14 +177,14 @@ class Striker:
                 await tripped.wait()
             if tripped.is_set():
                 await trio.sleep(down_ms / 1000)
-        finally:  # also when all is healed: a wire left behind would hold the node down for ever
+        finally:  # also at the heal: a wire that stays would hold the node down for ever
             machine.disarm(wire)
             if tripped.is_set():
                 self._cluster.release(number)
 
     async def _pause(self, number: int, ms: int) -> None:
         machine = self._cluster.machine(number)
-        self._pauses[number] += 1
+        self._pauses[number] += 1  # counted: the end of one pause must not end another
         machine.pause()
         try:
             await trio.sleep(ms / 1000)
@@ -234,7 +234,7 @@ class Striker:
                 self._fabric.heal(f"node{way[0]}", f"node{way[1]}", both_ways=False)
 
     async def _bend_links(self, number: int, ms: int, name: str, value: float) -> None:
-        """Let all links between a node and its peers be so, for so long."""
+        """Give all links between a node and its peers this attribute for `ms`."""
         with ExitStack() as stack:
             for one, other in self._around(number, "both"):
                 link = self._fabric.link(f"node{one}", f"node{other}")
@@ -251,12 +251,12 @@ class Striker:
         return self._cluster.machine(number).disk_traits
 
     async def _bend(self, target: object, ms: int, name: str, value: float) -> None:
-        """Let an attribute be so, for so long."""
+        """Give `target` this attribute for `ms`."""
         with self._overrides.put(target, name, value):
             await trio.sleep(ms / 1000)
 
     async def _disk_error(self, number: int, operation: str, down_ms: int) -> None:
-        """The next such call fails; what is left of the order goes when its time is over."""
+        """Let the next such call fail; if none comes in time, the order is taken back."""
         traits = self._traits(number)
         traits.fail(operation, errno.EIO)
         await trio.sleep(down_ms / 1000)

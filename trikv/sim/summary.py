@@ -1,4 +1,4 @@
-"""What many runs say together: how many failed, what they never reached, how fast they were."""
+"""The sum of many runs: how many failed, what they never reached, how fast they were."""
 
 from collections import Counter
 
@@ -11,12 +11,12 @@ from trikv.sim.run import Result
 from trikv.sim.workload.profiles import LEFT_OUT
 
 OUT_OF_BUDGET_MAX = 0.01
-"""Of all searches: so few may end without an answer."""
+"""The share of searches that may end without an answer."""
 
 
 @attrs.define
 class Summary:
-    """Sums over results."""
+    """Adds up the results of runs, and says what they leave open."""
 
     runs: int = 0
     failures: int = 0
@@ -31,7 +31,7 @@ class Summary:
     out_of_budget: int = 0
 
     def add(self, result: Result) -> None:
-        """One run more."""
+        """Add the result of one more run."""
         self.runs += 1
         self.failures += not result.ok
         self.reached.update(result.marks)
@@ -43,7 +43,7 @@ class Summary:
         self.out_of_budget += result.counts.get("out of budget", 0)
 
     def line(self) -> str:
-        """All of it in one line."""
+        """The whole sum as one line for a person."""
         speed = self.virtual_s / self.processor_s if self.processor_s else 0.0
         load = self.operations / self.virtual_s if self.virtual_s else 0.0
         return (
@@ -54,7 +54,7 @@ class Summary:
         )
 
     def problems(self) -> list[str]:
-        """What a night of clean runs must not leave open."""
+        """What a night of clean runs must not leave open, one line each; empty if nothing."""
         found = [f"never reached: {mark}" for mark in KNOWN if not self.reached[mark]]
         names = sorted({command.name for command in TABLE} - set(LEFT_OUT))
         found += [f"never answered: {name}" for name in names if not self.commands[name]]

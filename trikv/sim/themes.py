@@ -1,9 +1,9 @@
 """Themes: what kind of trouble a run is about.
 
-Faults drawn from all kinds at once meet in every combination, each of them rarely. Swarm testing (Groce et
-al., 2012) found that leaving kinds out finds more: so every seed draws a theme, a part of the kinds with the
-settings that make it bite. Some themes aim at one promise: an election every half second with one entry a
-message, or snapshots so often that a node that was away for a second needs one.
+Faults that are drawn from all kinds meet in every combination, but each combination is rare. Swarm testing
+(Groce et al., 2012) found that leaving kinds out finds more. So every seed draws a theme: some of the kinds,
+with settings that make them effective. Some themes aim at one promise: an election every half second with one
+entry a message, or snapshots so often that a node that was away for a second needs one.
 """
 
 import random
@@ -17,24 +17,24 @@ KIB = 1024
 
 @attrs.frozen
 class Theme:
-    """What one run is about."""
+    """Which kinds of faults a run has, how often, and with which settings."""
 
     name: str
     kinds: tuple[str, ...]
-    """Of faults; one that is named twice comes twice as often."""
+    """Kinds of faults; one that is named twice comes twice as often."""
     interval_ms: int = 1200
-    """Between two faults, on average: as long as an election and its aftermath, so that some meet."""
+    """Mean time between two faults: as long as an election and its aftermath, so that some meet."""
     knobs: dict[str, tuple[Any, ...]] = attrs.field(factory=dict)
-    """Settings in place of those drawn for any run: of each, one of these."""
+    """Settings that replace drawn ones; one value of each tuple is drawn."""
 
     def without(self, kinds: Sequence[str]) -> "Theme":
-        """Only with faults of `kinds`; all of these, where none is left."""
+        """This theme with only those of its faults that are in `kinds`; with all of `kinds` if none is."""
         left = tuple(kind for kind in self.kinds if kind in kinds) or tuple(kinds)
         return attrs.evolve(self, kinds=left)
 
 
 _OFTEN = ("kill", "kill", "power", "isolate", "isolate", "split")
-"""These come more often than the others, where all may come."""
+"""Kinds that come more often than the others in a run with all kinds."""
 _SHORT = {
     "election_timeout_ms_min": (150,),
     "election_timeout_ms_max": (300,),
@@ -54,7 +54,7 @@ ECHOES = Theme(
         "think_ms": (50, 100),
     },
 )
-"""What was said in one term arrives in the next: of old leaders, old voters, old followers."""
+"""Faults that let messages of one term arrive in the next: from old leaders, old voters, old followers."""
 THEMES = (
     Theme(
         "stale reads",
@@ -156,11 +156,11 @@ THEMES = (
         },
     ),
 )
-"""Those that aim at something."""
+"""Themes that aim at one promise each."""
 
 
 def draw_theme(source: random.Random, kinds: Sequence[str]) -> Theme:
-    """A quarter of all runs may meet any of `kinds`, fewer some of them, and the others have an aim."""
+    """Draw a theme: a quarter of all runs may have any of `kinds`, fewer some of them, the rest an aim."""
     draw = source.random()
     if draw < 0.25:
         return Theme("everything", (*kinds, *_OFTEN), source.choice((800, 1200, 2000)))

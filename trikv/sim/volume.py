@@ -1,8 +1,9 @@
-"""A simulated disk's memory: what the page cache holds and what the platters hold, for data and for names.
+"""A simulated disk's memory: the contents of page cache and platters, for data and for names.
 
-A process that is killed leaves the page cache: nothing is lost. A power cut leaves the platters, and of what
-was not synced any part: sectors of data, and a prefix of the changes of names. Rules are the strict ones
-POSIX allows: syncing a file does not make its name durable, syncing a directory not its files' data.
+A process that is killed leaves the page cache, so nothing is lost. A power cut leaves the platters, and any
+part of what was not synced: sectors of data, and a prefix of the changes of names. The rules are the
+strictest that POSIX allows: a sync of a file does not make its name durable, and a sync of a directory does
+not make its files' data durable.
 """
 
 import random
@@ -23,7 +24,7 @@ class Keep(Enum):
     """Any sectors, and any prefix of the changes of names, drawn from the seed."""
 
     def chooser(self, source: random.Random) -> Callable[[], bool]:
-        """Decides, one thing at a time."""
+        """A function that says of one unsynced thing after another whether it survives."""
         match self:
             case Keep.NONE:
                 return lambda: False
@@ -34,7 +35,7 @@ class Keep(Enum):
 
 
 class Inode:
-    """The bytes of one file, twice."""
+    """The bytes of one file, in the cache and on the platters."""
 
     def __init__(self) -> None:
         self.cache = bytearray()
@@ -43,7 +44,7 @@ class Inode:
         """Numbers of the sectors that were written since the last sync."""
 
     def write(self, offset: int, data: bytes) -> None:
-        """Into the cache; a hole before `offset` reads as zeros."""
+        """Write into the cache; a hole before `offset` reads as zeros."""
         if not data:
             return
         end = offset + len(data)
@@ -53,20 +54,20 @@ class Inode:
         self.dirty.update(dict.fromkeys(range(offset // SECTOR_BYTES, (end - 1) // SECTOR_BYTES + 1)))
 
     def sync(self) -> None:
-        """All that is dirty reaches the platters, and the length."""
+        """Bring all dirty sectors, and the length, to the platters."""
         self._grow(len(self.cache))
         for sector in self.dirty:
             self._store(sector)
         self.dirty.clear()
 
     def forget_dirty(self) -> None:
-        """What Linux does when writing back fails: the pages are marked clean and never written."""
+        """Mark dirty pages clean without writing them: Linux does that when writing back fails."""
         self.dirty.clear()
 
     def rot(self, at: int, mask: int) -> None:
-        """Flip the bits of `mask` in the byte at `at`: on the platters, and for whoever reads it next.
+        """Flip the bits of `mask` in the byte at `at`, on the platters and for the next reader.
 
-        What was written since the last sync stays in the cache as it is, and will cover the damage.
+        Bytes that were written since the last sync stay in the cache, and will cover the damage.
         """
         if at < len(self.platter):
             self.platter[at] ^= mask
@@ -74,7 +75,7 @@ class Inode:
             self.cache[at] ^= mask
 
     def lose_power(self, source: random.Random, keep: Keep) -> None:
-        """The cache is gone; of the dirty sectors those that `keep` says were written."""
+        """Drop the cache; of its dirty sectors those survive that `keep` chooses."""
         chosen = keep.chooser(source)
         size = len(self.cache)
         for sector in sorted(self.dirty):
@@ -82,7 +83,7 @@ class Inode:
                 self._grow(min(size, (sector + 1) * SECTOR_BYTES))
                 self._store(sector)
         if len(self.platter) < size and chosen():
-            self._grow(size)  # the length survived, the data not
+            self._grow(size)  # the length survived, the data did not
         self.cache = bytearray(self.platter)
         self.dirty.clear()
 
@@ -100,13 +101,13 @@ Names = dict[str, Inode | None]
 
 
 def parent(path: str) -> str:
-    """The directory of `path`."""
+    """The path of the directory that holds `path`; empty for the data directory."""
     return path.rpartition("/")[0]
 
 
 @attrs.frozen
 class Added:
-    """A file or directory got a name."""
+    """A change of names: a file or directory got one."""
 
     path: str
     inode: Inode | None
@@ -114,14 +115,14 @@ class Added:
 
 @attrs.frozen
 class Removed:
-    """A file lost its name."""
+    """A change of names: a file lost its."""
 
     path: str
 
 
 @attrs.frozen
 class Moved:
-    """A file, or a directory with all in it, was renamed."""
+    """A change of names: a file, or a directory with all in it, was renamed."""
 
     old: str
     new: str
@@ -151,26 +152,26 @@ def _directories(change: NameChange) -> tuple[str, ...]:
 
 
 class Volume:
-    """The files of one machine. Outlives the lives of its processes."""
+    """The files of one machine. It outlives the processes of that machine."""
 
     def __init__(self, source: random.Random) -> None:
         self.names: Names = {"": None}
         self.capacity_bytes: int | None = None
         """None: never full."""
         self.lied = False
-        """A sync of it has returned and written nothing, and there may be unwritten pages yet."""
+        """Whether a sync has returned without writing, so that there may still be unwritten pages."""
         self._durable: Names = {"": None}
         self._journal: list[NameChange] = []
         self._source = source
         self._rot_source = random.Random(source.getrandbits(64))  # noqa: S311 - reproducible by design
 
     def change(self, change: NameChange) -> None:
-        """Change names in the cache."""
+        """Change a name in the cache. `sync_directory` makes it durable."""
         _apply(change, self.names)
         self._journal.append(change)
 
     def sync_directory(self, path: str) -> None:
-        """Changes of names in this directory become durable, and what a rename ties them to."""
+        """Make changes of names in this directory durable, and those that a rename ties to them."""
         wanted = {path}
         taken: list[NameChange] = []
         left: list[NameChange] = []
@@ -186,19 +187,19 @@ class Volume:
         self._journal = left[::-1]
 
     def used_bytes(self) -> int:
-        """The length of all files."""
+        """The sum of the lengths of all files, as the cache has them."""
         return sum(len(inode.cache) for inode in self.names.values() if inode is not None)
 
     def missing_bytes(self, growth: int) -> int:
-        """How many of `growth` more bytes the disk has no room for."""
+        """How many of `growth` more bytes do not fit the disk; 0 if all do."""
         if self.capacity_bytes is None or growth <= 0:
             return 0
         return min(growth, max(0, self.used_bytes() + growth - self.capacity_bytes))
 
     def rot(self, path: str, *, start: int = 0, end: int | None = None) -> int:
-        """Flip one bit, drawn from the seed, of the file at `path` between two offsets; where it is.
+        """Flip one bit, drawn from the seed, of the file at `path` between two offsets.
 
-        -1: there is no such byte.
+        Returns the offset of its byte, or -1 if there is no byte in that range.
         """
         inode = self.names.get(path)
         if inode is None:
@@ -215,7 +216,7 @@ class Volume:
         return not self._journal and not any(inode.dirty for inode in self.names.values() if inode)
 
     def settle(self) -> None:
-        """Everything reaches the platters, as a drive with a capacitor manages when the power goes."""
+        """Bring everything to the platters, like a drive with a capacitor when the power goes."""
         for change in self._journal:
             _apply(change, self._durable)
         self._journal.clear()
@@ -225,7 +226,7 @@ class Volume:
         self.lied = False
 
     def lose_power(self, keep: Keep) -> None:
-        """The machine's power was cut: only platters count from here on."""
+        """Cut the power: from here on only the platters count, with what `keep` chooses of the rest."""
         self.lied = False
         chosen = keep.chooser(self._source)
         for change in self._journal:
@@ -244,7 +245,7 @@ class Volume:
                 inode.lose_power(self._source, keep)
 
     def _reachable(self, path: str) -> bool:
-        """All parents are durable directories."""
+        """Whether all parents of `path` are durable directories."""
         while path:
             path = parent(path)
             if self._durable.get(path, self) is not None:

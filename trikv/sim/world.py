@@ -19,10 +19,10 @@ TRACE_BATCH = 1024
 
 
 class SimWorld:
-    """To be used inside `trikv.sim.determinism.simulate`, or in tests under a `MockClock`.
+    """A world, for use inside `trikv.sim.determinism.simulate`, or in tests under a `MockClock`.
 
-    Each component draws from a random stream of its own, named after it: a fault that is left out, or a
-    connection more, does not change what the others draw.
+    Each component draws from a random stream of its own, named after it: one fault less, or one connection
+    more, does not change the others' draws.
     """
 
     def __init__(self, seed: int) -> None:
@@ -41,7 +41,7 @@ class SimWorld:
         return random.Random(f"{self.seed}/{component}")  # noqa: S311 - reproducible by design
 
     def machine(self, name: str) -> Machine:
-        """The machine of that name (made when first asked for); `name` is also its host in addresses."""
+        """The machine of that name, made when first asked for. `name` is also its host in addresses."""
         if name not in self._machines:
             self._machines[name] = Machine(name, self._net, self.stream_of, self.record, self._freezer)
         return self._machines[name]
@@ -51,14 +51,14 @@ class SimWorld:
         return await self._net.connect(self._clients, source, address)
 
     def record(self, *event: str | int | bytes) -> None:
-        """Add an event, with the virtual time, to the trace."""
+        """Add an event to the trace, with the virtual time of now."""
         self.events += 1
         self._untraced.append((trio.current_time(), event))
         if len(self._untraced) >= TRACE_BATCH:
             self._digest()
 
     def trace_hash(self) -> str:
-        """The digest of all that was recorded: equal for equal seeds."""
+        """The digest of all recorded events: equal for equal seeds."""
         self._digest()
         return self._trace.hexdigest()
 

@@ -16,7 +16,7 @@ any more: the kernel may have dropped the pages and marked them clean.
     snapshots/<index>-<term>.json  two of them; what is in them is the machine's business
     aside/                         copies of torn tails that were cut
 
-`layout` has all names that are ours, and what becomes of others: they are left alone, or refused.
+`layout` has all names that are ours. Others are left alone, or refused.
 
 **The log** (`frames` the bytes, `records` the meaning, `batching` from jobs to batches, `segment` the files,
 `wal` the writer, `reader` and `recovery` the way back). A segment is a row of batches, a batch is what one
@@ -25,14 +25,14 @@ of a segment is its header, which repeats everything that older segments would h
 the removal of whole segments. Four orders carry the proof:
 
 1. batch n + 1 is written after the sync of batch n has returned, so only the last batch can be unfinished;
-2. a segment gets its number after its header is synced, and takes records after its directory is synced and
-   its predecessor's last batch was: so only the last segment can end in an unfinished batch;
+2. a segment gets its number after its header is synced, and takes records after its directory and the last
+   batch of the segment before it are synced, so only the last segment can end in an unfinished batch;
 3. within a job the hard state comes first, so that the term on disk is never behind the entries' terms;
 4. removals go oldest first, each made durable before the next, so that power cuts leave no gaps.
 
 **Torn or corrupt.** A file is written with zeros before it takes records, and no sector of a batch, as
-written, is zeros (`frames` says how). So a part that reads as zeros was never written, its batch was never
-acknowledged, and it is cut, a copy kept; everything else is corruption. The table is in `reader`.
+written, is zeros (`frames` says how). So a part that reads as zeros was never written, and its batch was
+never acknowledged: it is cut, and a copy is kept. Everything else is corruption. The table is in `reader`.
 
 **Why recovery writes.** What is read back may be page cache that no disk ever held. `recover` therefore
 rewrites the last segment to a new file, syncs, renames, syncs the directory, and only then returns. Older
@@ -44,7 +44,8 @@ This is also where a full disk is met, before any record depends on the space: `
 may be tried again. ENOSPC anywhere else in the log, like EIO, kills it.
 
 **Snapshots, backups, the identity** are written aside, synced in pieces, renamed, and the directory synced
-(`aside`); a file that bears its name is whole. `recovery.plan` says how log and newest snapshot go together.
+(`aside`), so a file under its final name is whole. `recovery.plan` decides how log and newest snapshot go
+together.
 
 **What it does not do.** It does not check what is in entries and snapshots, keeps no index of entries (Raft
 holds those above the base in memory), and never reads while it writes. It knows disks only through `disk`.

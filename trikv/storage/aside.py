@@ -14,7 +14,7 @@ from trikv.storage.errors import Unwritable, writable
 from trikv.storage.layout import UNFINISHED, is_unfinished, names_in, own_file, path_of
 
 SYNC_EVERY_BYTES = 1 << 20
-"""Small enough not to hold up the log (64 MB at once stall its syncs by 30 ms), large enough to be rare."""
+"""Small enough not to hold up the log: 64 MB at once stall its syncs by 30 ms. Large enough to be rare."""
 
 
 class AsideFile:
@@ -34,9 +34,10 @@ class AsideFile:
 
     @classmethod
     async def create(cls, disk: Disk, directory: str, name: str, mark: str = "") -> Self:
-        """Begin `directory`/`name`; what stands there stays until `publish`. `directory` may be new.
+        """Begin `directory`/`name`; an older file of that name stays until `publish`. `directory` may be new.
 
-        `mark` tells apart two that are made at once for the same name.
+        `mark` tells apart two files that are made at once for the same name. Raises NoRoom, Unwritable or
+        StrayName.
         """
         path = path_of(directory, name + mark + UNFINISHED)
         with writable(path_of(directory, name)):
@@ -55,6 +56,7 @@ class AsideFile:
             await self._file.write(self.size, data)
             self.size += len(data)
             self._unsynced_bytes += len(data)
+            # In pieces: one sync of many megabytes would hold up the log's own syncs on the same device.
             if self._unsynced_bytes >= SYNC_EVERY_BYTES:
                 self._unsynced_bytes = 0
                 await self._file.sync()
@@ -62,6 +64,7 @@ class AsideFile:
     async def publish(self) -> str:
         """Make the file durable under its name, replacing an older one; return its path."""
         with writable(self.path):
+            # Synced before the rename: otherwise a power cut may leave the name on a file without content.
             await self._file.sync()
             self._file.close()
             await self._disk.rename(self._unfinished_path, self.path)
@@ -101,8 +104,8 @@ async def prune(
 ) -> list[Unwritable]:
     """Remove from `directory` what `obsolete` picks of its names; `layout` has the rules.
 
-    Gives the errors of those that could not be removed: a directory of such a name, a file that may not be
-    touched. That an old file stays does no harm to the new one.
+    Returns the errors of those that could not be removed: a directory of such a name, a file that may not
+    be touched. An old file that stays does no harm to the new one.
     """
     refusals: list[Unwritable] = []
     for name in obsolete(await names_in(disk, directory)):

@@ -1,7 +1,6 @@
 """From write jobs to batches: pure, so that what a crash can leave behind is decided in one place.
 
-Jobs are written in their order. Within a job the hard state comes first: wherever a crash cuts, the term on
-disk is never behind the terms of the entries on disk. Then reset, truncation and entries, as `WriteJob` says.
+Jobs are written in their order. Within a job the order is hard state, reset, truncation, entries.
 """
 
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ class PendingBatch:
     after: LogState
     """The log once these records are in it."""
     top_index: int
-    """The highest entry index in it, after its last reset; 0 where it has none."""
+    """The highest entry index in it, after its last reset; 0 if it has none."""
     resets: bool
     """It holds a reset: all segments before it are obsolete."""
 
@@ -64,6 +63,7 @@ class _Builder:
             self._begin()
 
     def job(self, job: WriteJob) -> None:
+        # The hard state first: at any place where a crash cuts, the term on disk is not behind the entries'.
         if job.hard_state is not None:
             assert job.hard_state.term >= self._hard_state.term, "terms never go back"
             self._record(RecordKind.HARD_STATE, encode(job.hard_state))
@@ -73,6 +73,7 @@ class _Builder:
             self._base = job.reset
             self._last_index = self._top_index = job.reset.index
             self._resets = True
+        # Before the entries that replace what it cuts: recovery replays the records in this order.
         if job.truncate_from is not None:
             assert self._base.index < job.truncate_from <= self._last_index + 1, "truncation within the log"
             self._record(RecordKind.TRUNCATE, encode(job.truncate_from))
@@ -101,14 +102,17 @@ class _Builder:
         self._parts.append(record)
 
     def _make_room(self, size: int) -> None:
-        """Count a record, in a new batch where the present one is full. What it changes is noted after."""
+        """Count a record of `size` bytes, in a new batch if the present one is full.
+
+        Called before the record changes any state: the ended batch says how the log stands *after it*.
+        """
         if self._size + size > self._bytes_max:
             self.end_batch()
         self._size += size
 
 
 def batches_of(jobs: Sequence[WriteJob], state: LogState, batch_bytes_max: int) -> list[PendingBatch]:
-    """Batches of about `batch_bytes_max` bytes at most; an entry larger than that has one of its own."""
+    """Batches of at most `batch_bytes_max` bytes of records; a larger entry has a batch of its own."""
     builder = _Builder(state, batch_bytes_max)
     for job in jobs:
         builder.job(job)

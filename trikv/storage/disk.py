@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class DiskFile(Protocol):
-    """An open file."""
+    """An open file. Its calls are awaited one after the other."""
 
     async def write(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`. Reaches the page cache only."""
@@ -24,14 +24,14 @@ class DiskFile(Protocol):
         """Read up to `size` bytes; shorter only at the end of the file."""
 
     def size(self) -> int:
-        """Length in bytes."""
+        """The file's present length in bytes, zeros written ahead included."""
 
     def close(self) -> None:
-        """Close without syncing."""
+        """Close without syncing: what was written since the last sync may be lost in a power cut."""
 
 
 class Disk(Protocol):
-    """A data directory."""
+    """A node's data directory: the only part of the file system that storage knows."""
 
     async def create(self, path: str) -> DiskFile:
         """Create a file, readable and writable, mode 0600. FileExistsError if it is there."""
@@ -46,7 +46,7 @@ class Disk(Protocol):
         """The names in a directory, sorted; empty if it does not exist. `""` is the data directory."""
 
     async def exists(self, path: str) -> bool:
-        """True where a file or directory of that name is."""
+        """Whether there is a file or directory of that name."""
 
     async def rename(self, old: str, new: str) -> None:
         """Replace `new` by `old`, atomically. Durable only after `sync_directory`."""
@@ -58,7 +58,7 @@ class Disk(Protocol):
         """``fsync`` the directory, so that created, renamed and removed names survive a power cut."""
 
     async def is_in_place(self, path: str) -> bool:
-        """False if the directory `path`, or the data directory, is not the one any more that it was.
+        """Whether the directory `path` and the data directory are still the ones that were opened.
 
-        Somebody has removed, moved or replaced it: what is written to open files there nobody will find.
+        If somebody has removed, moved or replaced one, nobody will find what is written to open files there.
         """

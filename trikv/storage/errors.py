@@ -7,12 +7,12 @@
     ├── StorageCorrupt       bytes on disk contradict themselves: the node must not start from them
     ├── LogMissing           there is no log in this data directory (a blank disk)
     ├── IdentityWithoutLog   the disk was a member once and has lost its log
-    ├── NoRoom               nothing is lost, for nothing depended on it yet: try again later
+    ├── NoRoom               nothing is lost, because nothing depended on it yet: try again later
     │   ├── DiskFull         no space for the next segment or snapshot
     │   └── Exhausted        no descriptor, thread or memory to open it with, no larger file allowed
-    ├── StrayName            something that is not trikv's stands where only its own files can
+    ├── StrayName            something that is not trikv's is in a place for its own files only
     ├── DirectoryGone        somebody has moved or removed the log under a running node
-    ├── Unwritable           a directory is read-only, gone, somebody else's: not the device's doing
+    ├── Unwritable           a directory is read-only, gone or another user's: not the device's fault
     └── WalDead              an earlier write failed: this log object takes nothing more
 
 Sentences are written for the operator who reads them at three in the morning: what, where, what to do.
@@ -39,7 +39,7 @@ REFILL = (
 
 
 class StorageError(Exception):
-    """Any refusal of this package."""
+    """The base of every refusal of this package; an OSError of the device passes as it is."""
 
 
 class StorageCorrupt(StorageError):
@@ -54,7 +54,7 @@ class StorageCorrupt(StorageError):
 
 
 class LogMissing(StorageError):
-    """No segment exists."""
+    """There is no segment in this data directory: the disk is blank, or its log is lost."""
 
     def __init__(self) -> None:
         super().__init__("there is no log in this data directory")
@@ -94,7 +94,7 @@ class Exhausted(NoRoom):
 
 
 class StrayName(StorageError):
-    """Something that is not trikv's stands where only its own files can. Nothing was changed."""
+    """Something that is not trikv's is in a place for its own files only. Nothing was changed."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
@@ -115,7 +115,7 @@ class DirectoryGone(StorageError):
 
 
 class Unwritable(StorageError):
-    """What was to be written aside cannot be, because of what somebody has done to its directory."""
+    """A file cannot be written aside, because of what somebody has done to its directory."""
 
     def __init__(self, path: str, error: OSError) -> None:
         super().__init__(f"{path} cannot be written: {error.strerror}")
@@ -130,8 +130,8 @@ OPERATORS_DOING = (
     IsADirectoryError,
     NotADirectoryError,
 )
-"""What somebody has done to a directory says nothing of the device. A snapshot or a backup that meets it is
-given up, and the node goes on: the log is written elsewhere."""
+"""Errors that come from what somebody has done to a directory, not from the device. A snapshot or a backup
+that meets one is given up, and the node goes on: the log is written elsewhere."""
 _DOINGS = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
@@ -149,10 +149,10 @@ class WalDead(StorageError):
 
 @contextmanager
 def room_for(what: str) -> Iterator[None]:
-    """Turn what says that something has run out into NoRoom; other errors pass.
+    """Turn errors that say that something has run out into NoRoom; others pass.
 
-    Only for blocks that nothing depends on, and after which no file is used again that failed in them: what
-    an error left of a write or a sync is not known (RELIABILITY 15).
+    Only for blocks whose effect nothing depends on yet. A file that failed inside is not used again after
+    the block: nobody knows what the failed write or sync left on disk (RELIABILITY 15).
     """
     try:
         yield
@@ -166,7 +166,7 @@ def room_for(what: str) -> Iterator[None]:
 
 @contextmanager
 def writable(path: str) -> Iterator[None]:
-    """`room_for`, and Unwritable for what somebody has done to the directory of `path`.
+    """`room_for`, and also turn errors that somebody caused in the directory of `path` into Unwritable.
 
     Not for the log: if that cannot be written where it is, the node must end.
     """

@@ -11,12 +11,12 @@ and its body is records, end to end::
 All integers are little-endian; the crc is CRC-32 as zlib computes it. Batches start at multiples of 32, so
 a batch header never straddles a 512-byte sector, and end in 2 to 33 bytes of padding that are not zero.
 
-**Why padding, and why stuffing.** Recovery may cut the last batch only where its missing part reads as the
-zeros that were there before it (PROTOCOL 11). That test is sound only if no *written* sector can read as
-zeros. So a body with a run of 256 zeros is stuffed: two non-zero bytes after each 254. Then every sector a
-batch touches holds at least two non-zero bytes: a sector of zeros was never written, one flipped byte
-cannot make one, and stored values that are zeros take nothing away from that. Likewise the padding: a
-batch that ends in a zero is unfinished.
+**Why padding, and why stuffing.** Recovery may cut the last batch only if its missing part reads as the zeros
+that were there before it (PROTOCOL 11). That test is sound only if no *written* sector can read as zeros. So
+a body with a run of 256 zeros is stuffed: two non-zero bytes after each 254. Then every sector that a batch
+touches holds at least two non-zero bytes. A sector of zeros was never written, one flipped byte cannot make
+one, and values that consist of zeros change nothing about that. The padding serves the same end: a batch
+that ends in a zero is unfinished.
 
 The mark is a crc of the disk's random id: bytes inside a client's value cannot pass for a batch header.
 """
@@ -46,11 +46,11 @@ _STUFF_EVERY = 254
 _ZERO_RUN = bytes(256)
 _PADDING = b"\xa5" * (ALIGNMENT + 2)
 ENTRY_KIND = 2
-"""The record kind of a log entry: named here because entries are packed without a detour (hot path)."""
+"""The record kind of a log entry. It is named here because `entry_record` packs it in one step (hot path)."""
 
 
 class BadFrame(Exception):  # noqa: N818 - read as a sentence: "raise BadFrame('...')"
-    """Bytes that are no batch or record. Its text says why; the caller knows file and offset."""
+    """Bytes that are no batch or record. The text says why; the caller adds file and offset."""
 
 
 @attrs.frozen
@@ -65,17 +65,19 @@ class BatchHeader:
 
     @property
     def padding_bytes(self) -> int:
-        """How much padding follows the body."""
+        """Bytes of padding behind the body: 2 to 33, so that the batch ends at a multiple of `ALIGNMENT`."""
         return _padding_bytes(self.body_bytes)
 
     @property
     def total_bytes(self) -> int:
-        """Header, body and padding."""
+        """Length of the whole batch: header, body and padding."""
         return HEADER_BYTES + self.body_bytes + self.padding_bytes
 
 
 def record(kind: int, payload: bytes) -> bytes:
-    """One record."""
+    """A record of any kind but an entry, ready to go into a batch."""
+    # The crc covers length and kind too. A crc of the payload alone would be 0 for none, and a row of zeros
+    # would be a valid record.
     head = _RECORD.pack(len(payload), kind)
     return _CRC.pack(crc32(payload, crc32(head))) + head + payload
 
@@ -100,6 +102,7 @@ _ENTRY_FIELDS = struct.Struct("<QQB")
 def seal(parts: list[bytes], size: int, number: int, mark: int) -> bytes:
     """A whole batch, ready to be written: `parts` are its records, `size` bytes in all."""
     batch = b"".join((_header(mark, number, size, 0), *parts, padding(_padding_bytes(size))))
+    # Half a sector: any sector with fewer than two bytes that are not zero has such a run in it.
     if _ZERO_RUN not in batch:
         return batch
     body = b"".join(parts)
@@ -109,7 +112,7 @@ def seal(parts: list[bytes], size: int, number: int, mark: int) -> bytes:
 
 
 def batch_header(data: bytes) -> BatchHeader | None:
-    """The batch header that `data` starts with, or None where there is no valid one."""
+    """The batch header that `data` starts with, or None if there is no valid one."""
     if len(data) < HEADER_BYTES:
         return None
     magic, mark, number, body_bytes, flags = _HEADER.unpack_from(data)
@@ -120,9 +123,9 @@ def batch_header(data: bytes) -> BatchHeader | None:
 
 
 def records(header: BatchHeader, batch: bytes) -> list[tuple[int, bytes]]:
-    """The (kind, payload) pairs of a whole batch. Raises BadFrame at the first that is not right.
+    """The (kind, payload) pairs of a whole batch. Raises BadFrame at the first record that is wrong.
 
-    The padding is not looked at: `padding_is_whole` does.
+    The padding is not checked here; see `padding_is_whole`.
     """
     body = batch[HEADER_BYTES : HEADER_BYTES + header.body_bytes]
     if header.stuffed:
@@ -135,12 +138,12 @@ def records(header: BatchHeader, batch: bytes) -> list[tuple[int, bytes]]:
 
 
 def padding_is_whole(header: BatchHeader, batch: bytes) -> bool:
-    """True where the batch ends in exactly the padding that belongs there."""
+    """Whether the batch ends in exactly the padding that belongs there."""
     return batch[HEADER_BYTES + header.body_bytes :] == padding(header.padding_bytes)
 
 
 def padding(size: int) -> bytes:
-    """`size` bytes of padding."""
+    """`size` bytes of padding, at most 34; none of them is zero."""
     return _PADDING[:size]
 
 

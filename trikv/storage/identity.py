@@ -1,10 +1,10 @@
 """`identity.json`: which node and which disk this data directory is, and of which cluster.
 
-Order of a disk's life: at the first start the file is written with a fresh disk id and no cluster (the disk
-is blank, and may say so); when the node is founded or joins, the log is created, durably, and only then the
-cluster is noted here. So a file that names a cluster beside a missing log means that the log was lost, with
-the votes it had given, and the node must not start (PROTOCOL 14). The other way round, a log beside a file
-without a cluster, is a crash between the two steps, and is mended by saving the identity again.
+At the first start the file is written with a fresh disk id and no cluster: the disk is blank, and says so to
+its peers. When the node is founded or joins, the log is created, durably. Only then the cluster is noted
+here. So a file that names a cluster beside a missing log means that the log was lost, together with the
+votes it had given, and the node must not start (PROTOCOL 14). A log beside a file without a cluster means a
+crash between the two steps; saving the identity again mends it.
 """
 
 import attrs
@@ -27,7 +27,7 @@ _BYTES_MAX = 4096
 
 @attrs.frozen
 class DiskIdentity:
-    """Who this data directory is."""
+    """Which node's data directory this is, which disk, and of which cluster."""
 
     node: NodeId
     disk: DiskId
@@ -44,14 +44,13 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def load(disk: Disk) -> DiskIdentity | None:
-    """The identity of this data directory, None if it has none.
+    """The identity of this data directory, durable; None if it has none.
 
     Raises StorageCorrupt if it is unreadable, StrayName if it is no file.
-
-    It is durable then, also where an earlier life was killed before it could sync the directory.
     """
     if not await disk.exists(FILE):
         return None
+    # An earlier life may have been killed between the rename and this sync: then only the cache has the name.
     await disk.sync_directory("")
     with own_file(FILE):
         file = await disk.open(FILE)
@@ -77,13 +76,13 @@ async def load(disk: Disk) -> DiskIdentity | None:
 
 
 async def save(disk: Disk, identity: DiskIdentity) -> None:
-    """Write the identity, durably."""
+    """Replace the identity; the new one is durable when this returns. Raises NoRoom or Unwritable."""
     cluster = None if identity.cluster is None else identity.cluster.hex()
     document = _Document(FORMAT, identity.node, identity.disk.hex(), cluster)
     await write_whole(disk, "", FILE, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
 def refuse_without_log(identity: DiskIdentity) -> None:
-    """Call it where no log was found: raises IdentityWithoutLog unless the disk has always been blank."""
+    """Call it if no log was found: raises IdentityWithoutLog unless the disk has always been blank."""
     if identity.cluster is not None:
         raise IdentityWithoutLog(identity.node)

@@ -1,13 +1,13 @@
 """Which names of the data directory are trikv's own.
 
-A data directory is seldom left to us alone: it is a mount point with a `lost+found`, an editor leaves
-`…wal~` beside a segment, somebody puts notes beside the backups. Three rules:
+A data directory is seldom ours alone: it is a mount point with a `lost+found`, an editor leaves `…wal~`
+beside a segment, somebody puts notes beside the backups. Three rules:
 
-1. Only a file whose name is of our own pattern, in the directory of that pattern, is removed or replaced.
-2. What bears another name is left alone. A start names it in the log (`strangers`).
-3. What stands where only ours can stand, and is not, is refused (`StrayName`) with the advice to move it
-   away: a `*.wal` of another name, for a renamed segment would be missed, and a directory that bears the name
-   of a file. A file of our own name is ours, and whatever is wrong in it is corruption.
+1. Only a file whose name has one of our patterns, in the directory of that pattern, is removed or replaced.
+2. A file of any other name is left alone. A start names it in the log (`strangers`).
+3. Two things are refused (`StrayName`), with the advice to move them away: a `*.wal` of another name, because
+   it may be a renamed segment, and a directory in the place of a file. A file under a name of ours is ours,
+   and anything wrong in it is corruption.
 """
 
 import re
@@ -23,18 +23,18 @@ WAL: Final = "wal"
 SNAPSHOTS: Final = "snapshots"
 BACKUPS: Final = "backups"
 ASIDE: Final = "aside"
-"""What was taken out of use and is kept for whoever wants to look at it."""
+"""What is out of use and kept for the operator: torn tails, and the state that a refill replaced."""
 DIRECTORIES: Final = (WAL, SNAPSHOTS, BACKUPS, ASIDE)
 
 UNFINISHED: Final = ".tmp"
-"""The suffix of a file that is not yet whole. Our own of that kind are removed at the next start."""
+"""The suffix of a file that is not yet whole. A start removes those of ours."""
 
 SEGMENT: Final = re.compile(r"([0-9]{20})\.wal")
 SNAPSHOT: Final = re.compile(r"([0-9]{20})-([0-9]{20})\.json")
 BACKUP: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9]+)\.json")
 TORN: Final = re.compile(r"([0-9]{20})-([0-9]+)\.torn")
 STATE: Final = re.compile(r"identity\.json|dump\.json|dump\.incomplete\.json|wal|snapshots")
-"""What makes up a node's state, in the data directory itself: what a refill sets aside."""
+"""A node's state, by its names in the data directory itself: this is what a refill sets aside."""
 
 _OTHERS: Final = re.compile(r"backups|aside|lock|node\.log(\.1(\.tmp)?)?|cluster\.secret")
 _FINISHED: Final = {WAL: SEGMENT, SNAPSHOTS: SNAPSHOT, BACKUPS: BACKUP, ASIDE: TORN}
@@ -54,12 +54,12 @@ def path_of(directory: str, name: str) -> str:
 
 
 def is_unfinished(directory: str, name: str) -> bool:
-    """True for a file of ours that an earlier life left half written."""
+    """Whether this is a file of ours that an earlier life left half written."""
     return _UNFINISHED[directory].fullmatch(name) is not None
 
 
 def is_own(directory: str, name: str) -> bool:
-    """True for a name that trikv gives in `directory`."""
+    """Whether trikv gives such a name in `directory`, to finished or unfinished files."""
     if is_unfinished(directory, name):
         return True
     if not directory:
@@ -70,11 +70,11 @@ def is_own(directory: str, name: str) -> bool:
 
 
 def obsolete(names: Iterable[str], pattern: re.Pattern[str], keep: int, written: str) -> list[str]:
-    """Those to remove, lowest first: of the names that `pattern` knows all but `written` and the highest.
+    """The names to remove, lowest first: all that match `pattern` except `written` and the highest others.
 
-    `keep` are left in all. Names are ordered by the numbers in the pattern's groups: by the log, not by a
-    clock, which may have been wrong. `written` is the newest, whatever its number says.
+    `keep` are left in all. `written` is the newest, whatever its number says.
     """
+    # Ordered by the numbers in the pattern's groups: by the log, not by a clock, which may have been wrong.
     own = sorted(
         ([int(number) for number in match.groups()], name)
         for name in names
@@ -84,23 +84,21 @@ def obsolete(names: Iterable[str], pattern: re.Pattern[str], keep: int, written:
 
 
 def obsolete_backups(names: Iterable[str], keep: int, written: str) -> list[str]:
-    """Those to remove of the backups up to the index of `written`, of which `keep` are left.
-
-    A log only grows, so a backup at a higher index is of another one: of the cluster that had this directory
-    before. Nothing here makes it superfluous, and it must not crowd out the backups of this cluster.
-    """
+    """The backups to remove of those up to the index of `written`; `keep` of them are left."""
+    # A log only grows, so a backup at a higher index is of another log: of a cluster that had this directory
+    # before. Nothing here replaces it, and it must not crowd out the backups of this cluster.
     newest = _backup_index(written)
     return obsolete((name for name in names if _backup_index(name) <= newest), BACKUP, keep, written)
 
 
 def _backup_index(name: str) -> int:
-    """Where in the log a backup was made; -1 for a name that is none's."""
+    """The log index at which a backup was made; -1 for a name that is no backup's."""
     match = BACKUP.fullmatch(name)
     return int(match[1]) if match is not None else -1
 
 
 async def names_in(disk: Disk, directory: str) -> list[str]:
-    """The names in one of our directories. StrayName where something else bears its name; NoRoom."""
+    """The names in one of our directories. Raises StrayName if it is no directory, or NoRoom."""
     try:
         with room_for(f"a look at the {directory or 'data directory'}"):
             return await disk.names(directory)

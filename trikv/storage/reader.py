@@ -1,9 +1,9 @@
 """Reading a segment back: where it ends, and whether that end is torn, clean, or corrupt (PROTOCOL 11).
 
 Only the last batch of the last segment may be unfinished, because batch n + 1 is written after the sync of
-batch n has returned, and a segment is begun after the last sync of the one before it. Whatever is wrong
-anywhere else was once durable, so cutting it could lose an acknowledged entry. The cases at the place where
-the next batch should stand, in the last segment:
+batch n has returned, and a segment is begun after the last sync of the one before it. Bytes that are wrong
+anywhere else were once durable, so cutting them could lose an acknowledged entry. These are the cases at the
+place of the next batch, in the last segment:
 
 =====================================  ==========================================================
 what is there                          what it is
@@ -32,7 +32,8 @@ from trikv.storage.frames import HEADER_BYTES, SECTOR_BYTES, BadFrame, BatchHead
 from trikv.storage.records import Contradiction, LogReplay, RecordKind
 
 PIECE_BYTES = 256 * 1024
-"""How much is read at once: what bounds memory, and a multiple of the alignment of batches."""
+"""How much is read at once. It bounds memory. It is a multiple of the alignment of batches, so that no batch
+header lies across two pieces."""
 
 
 @attrs.frozen
@@ -46,11 +47,11 @@ class SegmentEnd:
     mark: int
     """The mark of this log's batch headers."""
     torn: str | None
-    """What is unfinished at `offset`, in words; None where the segment ends cleanly."""
+    """What is unfinished at `offset`, in words; None if the segment ends cleanly."""
     torn_end: int
-    """End of what an unfinished write left behind; `offset` where nothing was."""
+    """End of what an unfinished write left behind; `offset` if it left nothing."""
     unpadded_bytes: int = 0
-    """The last batch is whole but for its padding: so many bytes before `offset` are to be written anew."""
+    """If the last batch is whole except for its padding: the bytes before `offset` to be written again."""
 
 
 def mark_of(disk: bytes) -> int:
@@ -93,7 +94,10 @@ class SegmentReader:
         return await self._clean_end(at, number, mark, last=last)
 
     async def _opening(self, sequence: int, number: int | None) -> tuple[int, int, int]:
-        """Read the first batch: the segment's header. It was synced before the file had its name."""
+        """Read the first batch, the segment's header, and return the place, number and mark of what follows.
+
+        It was synced before the file had its name, so nothing about it can be torn.
+        """
         header = frames.batch_header(await self._read(0, HEADER_BYTES))
         if header is None:
             raise self._corrupt(0, "it does not begin with a segment header")
@@ -115,7 +119,7 @@ class SegmentReader:
         return header.total_bytes, header.number + 1, header.mark
 
     async def _batch(self, at: int, header: BatchHeader, *, last: bool) -> str | None:
-        """Replay one batch; say what is unfinished about it, or None. Nothing of a torn one is replayed."""
+        """Replay one batch; say what is unfinished about it, or None. No record of a torn one is replayed."""
         batch = await self._whole(at, header)
         wrong = None
         try:
@@ -124,13 +128,14 @@ class SegmentReader:
             found, wrong = [], str(error)
         padded = frames.padding_is_whole(header, batch)
         if wrong is not None or not padded:
+            # Bytes behind this batch prove that its sync had returned: then it is corrupt, not torn.
             beyond, _ = await self._rest(at + header.total_bytes, header.mark)
             unwritten = frames.unwritten_part(at, batch)
             if not last or beyond > at + header.total_bytes or unwritten is None:
                 raise self._corrupt(at, f"batch {header.number}: {wrong or 'its padding is wrong'}")
             if wrong is not None:
                 return f"batch {header.number}: {unwritten}"
-            self._unpadded_bytes = header.padding_bytes
+            self._unpadded_bytes = header.padding_bytes  # all records are here: it is whole
         try:
             for kind, payload in found:
                 self._replay.record(kind, payload)
@@ -148,6 +153,8 @@ class SegmentReader:
         end, batch_at = await self._rest(at, mark)
         if end == at:
             return SegmentEnd(at, number, mark, None, at, self._unpadded_bytes)
+        # Bytes follow a header of zeros. It is torn only if its whole sector was never written: a sector is
+        # written whole. A batch header behind it proves that this batch was synced.
         sector_end = at - at % SECTOR_BYTES + SECTOR_BYTES
         if not last or batch_at is not None or any(await self._read(at, sector_end - at)):
             where = end if batch_at is None else batch_at
@@ -160,7 +167,9 @@ class SegmentReader:
         return await self._read(at, header.total_bytes)
 
     async def _rest(self, at: int, mark: int) -> tuple[int, int | None]:
-        """The end of what is not zero from `at` on (`at` itself if all is), and the first batch header there.
+        """The end of the bytes from `at` on that are not zero, and the place of the first batch header there.
+
+        The end is `at` itself if there are only zeros.
 
         Bytes of the present batch's own header at `at` do not count as following.
         """

@@ -1,7 +1,7 @@
 """What the log's records mean, and the log that they add up to.
 
-`LogReplay` is the one definition of the log's contents: feed it the records in the order in which they
-were written. It is pure, so crashes are tested on it and on files with the same oracle.
+`LogReplay` is the one definition of the log's contents. It is fed the records in the order in which they
+were written. It is pure, so tests use it as the oracle for crashes, with and without files.
 """
 
 from enum import IntEnum
@@ -65,7 +65,7 @@ class Contradiction(Exception):  # noqa: N818 - read as a sentence: "raise Contr
 
 
 def encode(value: SegmentHeader | HardState | SnapshotMeta | int) -> bytes:
-    """The payload of any record but an entry: MessagePack."""
+    """The payload of any record except an entry's: MessagePack."""
     return msgspec.msgpack.encode(value)
 
 
@@ -77,8 +77,8 @@ class LogReplay:
     hard_state: HardState = attrs.Factory(HardState)
     base: SnapshotMeta | None = None
     first_index: int = 1
-    """Index of `entries[0]`, or of the entry that would be it. Beyond base + 1 while segments below are gone
-    and the record that allowed it is still to come."""
+    """Index of `entries[0]`, or of the entry that would be there. It is beyond base + 1 if older segments are
+    gone and the record that allowed their removal is still to come."""
     entries: list[Entry] = attrs.Factory(list)
     top_index: int = 0
     """The highest index that the present segment has held since its last reset."""
@@ -87,7 +87,7 @@ class LogReplay:
 
     @property
     def last_index(self) -> int:
-        """Index of the last entry; that of the base where there is none."""
+        """Index of the last entry; the base's if there is none."""
         return self.first_index + len(self.entries) - 1
 
     def segment(self, payload: bytes, sequence: int) -> SegmentHeader:
@@ -101,7 +101,7 @@ class LogReplay:
         if header.sequence != sequence:
             raise Contradiction(f"it says it is segment {header.sequence}; the file was renamed or copied")
         identity = WalIdentity(header.cluster, header.node, header.disk)
-        if self.identity is None:
+        if self.identity is None:  # the oldest segment left: its header stands for all that were removed
             self.identity = identity
             self.hard_state = header.hard_state
             self.base = header.base
@@ -133,7 +133,7 @@ class LogReplay:
                 raise Contradiction(f"a record of kind {kind} has no place here")
 
     def finish(self) -> None:
-        """Check, at the end, that no entry above the base is missing."""
+        """Check, after the last record, that no entry above the base is missing. Raises Contradiction."""
         assert self.base is not None, "a log has at least one segment header"
         if self.first_index != self.base.index + 1:
             raise Contradiction(

@@ -1,11 +1,7 @@
 """From files back to a log, and from a log and a snapshot to a start.
 
-`recover` reads the segments, rewrites the last one, and returns an open log. The rewriting is not thrift:
-what is read back may be page cache that never reached the disk (an ``fdatasync`` failed, or the process was
-killed before it), marked clean so that no later sync writes it. Only a new file, synced and renamed, makes
-it true that what this node believes is on its disk (RELIABILITY 15). Nothing is acknowledged before that.
-
-`plan` then compares the log with the newest snapshot (PROTOCOL 8); it is pure.
+`recover` reads the segments, rewrites the last one, and returns an open log. `plan` then compares the log
+with the newest snapshot (PROTOCOL 8); it is pure.
 """
 
 from collections.abc import Sequence
@@ -27,7 +23,7 @@ from trikv.storage.segment import SUFFIX, Segment, SegmentFile, segment_path
 from trikv.storage.wal import Wal, WalSettings
 
 ASIDE_KEPT = 8
-"""A cut tail is at most a batch long; more than a few tell nothing new."""
+"""How many cut tails are kept. Each is at most a batch long; more of them would tell nothing new."""
 
 
 @attrs.frozen
@@ -41,15 +37,15 @@ class Recovered:
     entries: list[Entry]
     """Those above the base, consecutive."""
     repaired: str | None
-    """What torn tail was cut and where it is kept, for the operator's log; None where none was."""
+    """What torn tail was cut and where it is kept, for the operator's log; None if none was."""
 
 
 async def recover(disk: Disk, settings: WalSettings) -> Recovered:
     """Open the log in `disk`.
 
-    Raises LogMissing where there is none, StorageCorrupt where it is damaged in a way no crash explains,
-    StrayName where something else stands among the segments, NoRoom where there is none to rewrite the last
-    one, OSError. A failed call can be repeated.
+    Raises LogMissing if there is none, StorageCorrupt if it is damaged in a way that no crash explains,
+    StrayName if something else stands among the segments, NoRoom if the last one cannot be rewritten, and
+    OSError. A failed call can be repeated.
     """
     sequences = await _sequences(disk)
     replay = LogReplay()
@@ -65,7 +61,10 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
         raise StorageCorrupt(segment_path(sequences[0]), 0, str(error)) from None
     assert replay.identity is not None
     assert replay.base is not None
+    # The copy first: the rewritten segment takes the place of the only other one.
     repaired = await _keep_aside(disk, sequences[-1], end)
+    # What was just read may be page cache that no disk holds: a sync failed or was never reached, and the
+    # pages may be marked clean, so that no later sync writes them. Only a new file is sure (RELIABILITY 15).
     file = await _rewrite(disk, settings, sequences[-1], end)
     await remove_unfinished(disk, WAL)
     await remove_unfinished(disk, ASIDE)
@@ -79,7 +78,7 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
         file=file,
         next_number=end.next_number,
     )
-    # A crash may have come between a compaction and the removal of what it made obsolete.
+    # A crash may have come between a compaction and the removal of the segments that it made obsolete.
     await wal.compact(replay.base)
     return Recovered(wal, replay.identity, replay.hard_state, replay.base, replay.entries, repaired)
 
@@ -89,6 +88,7 @@ async def _sequences(disk: Disk) -> list[int]:
     for name in await names_in(disk, WAL):
         if (match := SEGMENT.fullmatch(name)) is not None:
             sequences.append(int(match[1]))
+        # Perhaps a renamed segment, which must not be missed.
         elif name.endswith(SUFFIX):
             raise StrayName(f"{WAL}/{name}", "it is not a log segment, whose name is 20 digits and .wal")
     if not sequences:
@@ -109,7 +109,7 @@ async def _read(
         end = await SegmentReader(file, path, replay).replay(sequence, number, last=last)
     finally:
         file.close()
-    if replay.resets:
+    if replay.resets:  # a reset makes every entry of the older segments obsolete
         for segment in segments:
             segment.top_index = 0
     segments.append(Segment(sequence, end.offset, replay.top_index))
@@ -117,7 +117,7 @@ async def _read(
 
 
 async def _keep_aside(disk: Disk, sequence: int, end: SegmentEnd) -> str | None:
-    """Copy a torn tail away before it is cut."""
+    """Copy a torn tail to `aside/` before it is cut, and say so to the operator; None if nothing is torn."""
     if end.torn is None:
         return None
     source = await disk.open(segment_path(sequence))
@@ -138,7 +138,7 @@ async def _keep_aside(disk: Disk, sequence: int, end: SegmentEnd) -> str | None:
 
 
 async def _rewrite(disk: Disk, settings: WalSettings, sequence: int, end: SegmentEnd) -> SegmentFile:
-    """Write the whole batches of the last segment to a new file, and put that in its place."""
+    """Write the whole batches of the last segment to a new file, and put that in its place, durably."""
     path = segment_path(sequence)
     source = await disk.open(path)
     file = None
@@ -176,20 +176,19 @@ class StartPlan:
     """Those above `base`."""
     hard_state: HardState
     reset: WriteJob | None
-    """To be written first, when the log was behind the snapshot: it restarts the log after it."""
+    """To be written first if the log was behind the snapshot: it restarts the log after it. Else None."""
 
 
 def plan(
     base: SnapshotMeta, entries: Sequence[Entry], hard_state: HardState, newest: SnapshotMeta | None
 ) -> StartPlan:
-    """Decide how a recovered log and the newest snapshot go together; StorageCorrupt where they do not.
+    """Decide how a recovered log and the newest snapshot go together; StorageCorrupt if they do not.
 
-    The log must hold the snapshot's position, as an entry or as its base. If it does not, the crash came
-    between a received snapshot's rename and the log's reset: what the log holds is older, or conflicts with
-    what the cluster has committed, and goes; term and vote stay. A base *beyond* the snapshot means that a
-    newer snapshot has been lost.
+    The log must hold the snapshot's position, as an entry or as its base. If it does not, the start begins
+    with a reset.
     """
     held = newest.index if newest is not None else 0
+    # A base beyond the newest snapshot: the log was compacted behind a snapshot that has been lost since.
     if base.index > held:
         raise StorageCorrupt(
             "snapshots", 0, f"the log begins after index {base.index}, the newest snapshot ends at {held}"
@@ -207,4 +206,6 @@ def plan(
     at = newest.index - base.index - 1
     if at < len(entries) and entries[at].term == newest.term:
         return StartPlan(base, tuple(entries), hard_state, None)
+    # The crash came between a received snapshot's rename and the log's reset. What the log holds is older, or
+    # conflicts with what the cluster has committed: it goes. Term and vote stay, or this node votes twice.
     return StartPlan(newest, (), hard_state, WriteJob(number=0, reset=newest))

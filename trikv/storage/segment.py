@@ -22,13 +22,14 @@ def segment_path(sequence: int) -> str:
 
 @attrs.define
 class Segment:
-    """A segment that holds records."""
+    """What the writer knows of a segment that holds records."""
 
     sequence: int
     used_bytes: int
     """Header and batches; zeros follow."""
     top_index: int
-    """The highest entry index written to it since its last reset (0: none): what tells when it can go."""
+    """The highest entry index written to it since its last reset; 0 for none. A base at or above it lets the
+    segment go."""
 
 
 class SegmentFile:
@@ -39,11 +40,11 @@ class SegmentFile:
         self._path = path
         self.file = file
         self.size = 0
-        """Bytes written so far, zeros included; after `fill` has reached its end, all of the file."""
+        """Bytes written so far, zeros included; the whole file once `fill` has reached its end."""
 
     @classmethod
     async def begin(cls, disk: Disk, name: str) -> "SegmentFile":
-        """Begin an empty file aside; `name` is its unfinished name without suffix."""
+        """Begin an empty file under the unfinished name `name`.tmp. Raises NoRoom or StrayName."""
         path = path_of(WAL, name + UNFINISHED)
         if await disk.exists(path):
             with own_file(path):
@@ -59,6 +60,7 @@ class SegmentFile:
 
     async def fill(self, size: int, piece_bytes: int) -> bool:
         """Write and sync one piece of zeros; True while the file is shorter than `size`."""
+        # Written, not allocated by `fallocate`: that alone makes small syncs no faster at this size.
         piece = min(piece_bytes, size - self.size)
         if piece > 0:
             with room_for("the next log segment"):
@@ -79,7 +81,7 @@ class SegmentFile:
 
 
 class NextSegment:
-    """The file that will be the next segment, made ready while the present one still has room."""
+    """The file that will be the next segment. It is made ready while the present one still has room."""
 
     def __init__(self, disk: Disk, segment_bytes: int, piece_bytes: int) -> None:
         self._disk = disk
@@ -92,8 +94,7 @@ class NextSegment:
     async def prepare(self, least_bytes: int = 0) -> bool:
         """Do one bounded piece of work; True while more is to do.
 
-        `least_bytes`: needed for a batch that is larger than a segment. Raises NoRoom, which changes
-        nothing: what was made so far is given back, since a file whose sync failed is never used again.
+        `least_bytes`: needed for a batch that is larger than a segment. Raises NoRoom, which changes nothing.
         """
         try:
             if self._file is None:
@@ -101,6 +102,7 @@ class NextSegment:
             size = self._file.size
             more = await self._file.fill(max(self._segment_bytes, least_bytes), self._piece_bytes)
         except NoRoom:
+            # Given back even if most of it is zeroed: a file whose sync failed is never used again.
             if self._file is not None:
                 file, self._file = self._file, None
                 await file.discard()
@@ -109,7 +111,7 @@ class NextSegment:
         return more
 
     async def take(self, least_bytes: int) -> SegmentFile:
-        """Finish the file and hand it over."""
+        """Finish the file and hand it over, still without a header and a number. Raises NoRoom."""
         while await self.prepare(least_bytes):
             pass
         assert self._file is not None

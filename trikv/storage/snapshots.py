@@ -1,8 +1,8 @@
-"""Snapshot files: made aside, named by their position, kept in twos, read in pieces by several at once.
+"""Snapshot files: made aside, named by their position, two of them kept, read in pieces by several at once.
 
-What is in them is the machine's business (one JSON document); here a file that bears a snapshot's name is
-whole, because it got the name after its sync. Two are kept: the newest, and one before it, in case the
-newest turns out unreadable. A file that is being read is not removed until its last reader is done.
+What is in them is the machine's business (one JSON document). A file with a snapshot's name is whole, because
+it got the name after its sync. Two are kept: the newest, and one before it, in case the newest turns out
+unreadable. A file that is being read is not removed until its last reader is done.
 """
 
 from collections import Counter
@@ -31,12 +31,12 @@ class StoredSnapshot:
 
     @property
     def path(self) -> str:
-        """Where it is, in the data directory."""
+        """Its path, relative to the data directory."""
         return path_of(SNAPSHOTS, _name(self.index, self.term))
 
 
 class SnapshotReader:
-    """An open snapshot. An async context manager; inside it the file stays, whatever is published."""
+    """An open snapshot. An async context manager: inside it the file stays, whatever is published."""
 
     def __init__(self, store: "SnapshotStore", snapshot: StoredSnapshot, file: DiskFile) -> None:
         self.snapshot = snapshot
@@ -54,7 +54,7 @@ class SnapshotReader:
         return await self._file.read(offset, size)
 
     def close(self) -> None:
-        """Done reading; may be called again."""
+        """Close the file and let it be removed. A second call does nothing."""
         if not self._closed:
             self._closed = True
             self._store.reading_ended(self.snapshot)
@@ -72,8 +72,8 @@ class SnapshotReader:
 class SnapshotWriter:
     """A snapshot in the making: `append`, then `publish` or `abort`.
 
-    For one that comes from another node, `size` is where the next piece belongs: that is what makes a
-    transfer resumable for as long as this process lives. Its content is proved by the reader's checksum.
+    If it comes from another node, `size` is where the next piece belongs, so a transfer can be resumed while
+    this process lives. Its content is not checked here: the machine that loads it compares the checksum.
     """
 
     def __init__(self, store: "SnapshotStore", index: int, term: int, file: AsideFile) -> None:
@@ -84,7 +84,7 @@ class SnapshotWriter:
 
     @property
     def size(self) -> int:
-        """Bytes appended so far."""
+        """Bytes appended so far; the offset of the next piece of a transfer."""
         return self._file.size
 
     async def append(self, data: bytes) -> None:
@@ -95,12 +95,13 @@ class SnapshotWriter:
         """Make it durable under its name, then remove snapshots that are no longer needed."""
         await self._file.publish()
         written = StoredSnapshot(self._index, self._term, self._file.size)
-        with suppress(NoRoom, *OPERATORS_DOING):  # this one is durable; the others go the next time
+        # After the publishing, and without failing it: this one is durable, old ones can go the next time.
+        with suppress(NoRoom, *OPERATORS_DOING):
             await self._store.prune(written)
         return written
 
     async def abort(self) -> None:
-        """Forget it. Does nothing after `publish` or another `abort`."""
+        """Give the snapshot up and remove its file. Does nothing after `publish` or another `abort`."""
         await self._file.abort()
 
 
@@ -114,13 +115,10 @@ class SnapshotStore:
 
     @classmethod
     async def open(cls, disk: Disk, kept: int = KEPT) -> Self:
-        """Open the store at the start of a node: removes what an earlier life left unfinished.
-
-        What it shows is durable. An earlier life may have been killed between a snapshot's rename and the
-        directory's sync: only the cache knows the name then, and the log would be reset behind a snapshot
-        that the next power cut takes away.
-        """
+        """Open the store at a start, and remove what an earlier life left unfinished."""
         await remove_unfinished(disk, SNAPSHOTS)
+        # An earlier life may have been killed between a snapshot's rename and the directory's sync. Then only
+        # the cache knows the name, and the log would be reset behind a snapshot that a power cut takes away.
         if await disk.exists(SNAPSHOTS):
             await disk.sync_directory(SNAPSHOTS)
         return cls(disk, kept)
@@ -130,11 +128,11 @@ class SnapshotStore:
         return await self._begin(index, term, "")
 
     async def begin_install(self, index: int, term: int) -> SnapshotWriter:
-        """Begin a snapshot that comes from another node; may go on beside one of the own machine."""
+        """Begin a snapshot that comes from another node; one of the own machine may be under way too."""
         return await self._begin(index, term, ".install")
 
     async def list(self) -> list[StoredSnapshot]:
-        """All whole snapshots, oldest first. Raises NoRoom where they cannot be opened now."""
+        """All whole snapshots, oldest first. Raises NoRoom if one cannot be opened now."""
         found = []
         with room_for("a look at the snapshots"):
             for name in await names_in(self._disk, SNAPSHOTS):
@@ -147,12 +145,12 @@ class SnapshotStore:
         return sorted(found)
 
     async def newest(self) -> StoredSnapshot | None:
-        """The snapshot that goes furthest, None where there is none."""
+        """The snapshot at the highest index, None if there is none. Raises NoRoom."""
         found = await self.list()
         return found[-1] if found else None
 
     async def open_for_reading(self, index: int, term: int) -> SnapshotReader:
-        """Open the snapshot at this position. FileNotFoundError where it is gone; NoRoom."""
+        """Open the snapshot at this position. Raises FileNotFoundError if it is gone, or NoRoom."""
         path = path_of(SNAPSHOTS, _name(index, term))
         with room_for(f"a reader of {path}"):
             file = await self._disk.open(path)
@@ -166,7 +164,7 @@ class SnapshotStore:
         return await AsideFile.create(self._disk, directory, name)
 
     async def prune(self, written: StoredSnapshot) -> None:
-        """Remove all but `written` and the newest others; those being read go at a later call."""
+        """Remove all except `written` and the newest others; those that are being read go at a later call."""
         others = [snapshot for snapshot in await self.list() if snapshot != written]
         for snapshot in others[: max(0, len(others) + 1 - self._kept)]:
             if not self._readers[snapshot]:
@@ -175,7 +173,7 @@ class SnapshotStore:
                     await self._disk.remove(snapshot.path)
 
     def reading_ended(self, snapshot: StoredSnapshot) -> None:
-        """A reader is done."""
+        """A reader of `snapshot` is done: without another one, the next `prune` may remove the file."""
         self._readers -= Counter((snapshot,))
 
     async def _begin(self, index: int, term: int, mark: str) -> SnapshotWriter:

@@ -1,9 +1,9 @@
 """The write-ahead log: what Raft must find again after any crash, in numbered segments.
 
-One task owns a `Wal` (the node's writer) and awaits one call before the next. Every method that fails with
-anything but NoRoom leaves the log dead: what the disk then holds is unknown, and a second
-``fdatasync`` may report success for pages that were dropped (RELIABILITY 15). Every later call raises
-WalDead.
+One task owns a `Wal` (the node's writer) and awaits one call before the next, so there is no lock. A method
+that fails with anything except NoRoom leaves the log dead: every later call raises WalDead. What the disk
+then holds is unknown, and a second ``fdatasync`` may report success for pages that were dropped (RELIABILITY
+15).
 """
 
 from collections import deque
@@ -26,14 +26,15 @@ from trikv.storage.segment import SUFFIX, NextSegment, Segment, SegmentFile, seg
 
 @attrs.frozen
 class WalSettings:
-    """Sizes, in bytes."""
+    """Sizes of the log's parts, in bytes."""
 
     segment_bytes: int = 16 << 20
-    """Zeroing more ahead stalls syncs, less makes more switches (two syncs and a directory sync each)."""
+    """Size of a segment file. Larger ones stall syncs while they are zeroed; smaller ones mean more switches,
+    of two syncs and a directory sync each."""
     zero_piece_bytes: int = 256 << 10
-    """How much of the next segment one `Wal.prepare` zeroes and syncs: about what a batch may take anyway."""
+    """How much of the next segment one `Wal.prepare` zeroes and syncs: about as long as a batch may take."""
     batch_bytes_max: int = 1 << 20
-    """Records beyond it go into a batch, and a sync, of their own."""
+    """Most bytes of records in one batch; what is over goes into another batch, with a sync of its own."""
 
 
 @attrs.frozen
@@ -92,7 +93,7 @@ class Wal:
         hard_state: HardState,
         base: SnapshotMeta,
     ) -> "Wal":
-        """Make a fresh log; it is durable when this returns. FileExistsError where there is a log already."""
+        """Make a fresh log, durable when this returns. Raises FileExistsError if there is one already."""
         await disk.make_directory(WAL)
         await disk.sync_directory("")
         if any(name.endswith(SUFFIX) for name in await disk.names(WAL)):
@@ -101,6 +102,7 @@ class Wal:
         header = header_batch(identity, state, sequence=1, number=1)
         maker = NextSegment(disk, settings.segment_bytes, settings.zero_piece_bytes)
         file = await maker.take(len(header))
+        # The header is synced before the file gets its number: a file with a number has a whole header.
         await file.file.write_and_sync(0, header)
         await file.publish(segment_path(1))
         segment = Segment(sequence=1, used_bytes=len(header), top_index=0)
@@ -111,9 +113,9 @@ class Wal:
     async def write(self, jobs: Sequence[WriteJob]) -> None:
         """Make `jobs` durable, in order, in as few syncs as their size allows.
 
-        Raises NoRoom when the next segment cannot be allocated. A part of the jobs may be durable
-        then; the rest is kept, and the same call with the same jobs goes on where it stopped. Until it has
-        returned, nothing else may be written.
+        Raises NoRoom if the next segment cannot be allocated. A part of the jobs may be durable then. The
+        rest is kept, and the same call with the same jobs goes on from there. Nothing else may be written
+        before that has returned.
         """
         with self._alone():
             if not self._owed:
@@ -125,8 +127,8 @@ class Wal:
     async def compact(self, meta: SnapshotMeta) -> None:
         """Record that the snapshot at `meta` is durable, and remove the segments that hold nothing above it.
 
-        `meta.index` is at or below the last entry; at or below the present base there is nothing to record.
-        May raise NoRoom, like `write`.
+        `meta.index` is at or below the last entry. If it is at or below the present base, nothing is
+        recorded. May raise NoRoom, like `write`.
         """
         with self._alone():
             if not self._owed:
@@ -139,9 +141,8 @@ class Wal:
     async def prepare(self) -> bool:
         """Zero one piece of the next segment, to be called when idle; True while there is more to do.
 
-        Raises NoRoom: nothing depended on it yet. Until some more of the present
-        segment is used, later calls do not try again: zeroing up to the last free byte after every batch
-        would be the slowest way to find out that nothing has changed.
+        Raises NoRoom: nothing depended on the space yet. Calls that follow do not try again before another
+        sixteenth of a segment is used.
         """
         with self._alone():
             used = self._segments[-1].used_bytes
@@ -150,11 +151,13 @@ class Wal:
             try:
                 return await self._next.prepare()
             except NoRoom:
+                # Zeroing up to the last free byte after every batch would be the slowest way to find out that
+                # nothing has changed.
                 self._prepare_from_bytes = used + self._settings.segment_bytes // 16
                 raise
 
     async def close(self) -> None:
-        """Close the files. All that was written is durable already."""
+        """Close the files. All that `write` reported is durable already."""
         self._dead = self._dead or "it was closed"
         self._next.close()
         self._file.file.close()
@@ -172,7 +175,7 @@ class Wal:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One call at a time, none after a failure. Cancelled half-way is a failure too."""
+        """Let one call run at a time, and none after a failure. A cancelled call has failed, too."""
         if self._dead is not None:
             raise WalDead(self._dead)
         assert not self._busy, "batch n + 1 is only written after the sync of batch n has returned"
@@ -190,7 +193,7 @@ class Wal:
     async def _write_owed(self) -> None:
         while self._owed:
             await self._write_batch(self._owed[0])
-            self._owed.popleft()
+            self._owed.popleft()  # after the write: if there is no room the same batch is owed again
         self._owed_to = ()
         await self._remove_obsolete()
 
@@ -198,12 +201,13 @@ class Wal:
         data = frames.seal(batch.parts, batch.size, self._next_number, self._mark)
         if self._segments[-1].used_bytes + len(data) > self._file.size:
             await self._switch(len(data))
+            # Again, because the new segment's header has used up the number.
             data = frames.seal(batch.parts, batch.size, self._next_number, self._mark)
         await self._append(data)
         self._state = batch.after
         self._entries += batch.entries
         self._batches += 1
-        if batch.resets:
+        if batch.resets:  # nothing before the reset is needed any more
             for segment in self._segments:
                 segment.top_index = 0
         segment = self._segments[-1]
@@ -219,14 +223,13 @@ class Wal:
         self._bytes_written += len(data)
 
     async def _switch(self, batch_bytes: int) -> None:
-        """Go on in the next segment. Every batch in the present one is durable already.
-
-        NoRoom can come only from the first step, before anything depends on the new file; the header
-        is written where zeros are, so that ENOSPC there means a lying disk, and kills.
-        """
+        """Go on in the next segment. Every batch in the present one is durable already."""
         sequence = self._segments[-1].sequence + 1
         header = header_batch(self.identity, self._state, sequence, self._next_number)
+        # NoRoom can come only from here, before anything depends on the new file. The header is written over
+        # zeros that the disk has already: ENOSPC there means a disk that lies, and ends the log.
         file = await self._next.take(len(header) + batch_bytes)
+        # The number is given after the header is synced: a file with a number begins with a whole header.
         await file.file.write_and_sync(0, header)
         await file.publish(segment_path(sequence))
         self._syncs += 2
@@ -238,11 +241,9 @@ class Wal:
         self._segments.append(Segment(sequence, used_bytes=len(header), top_index=0))
 
     async def _remove_obsolete(self) -> None:
-        """Remove the oldest segments while nothing in them is above the base.
-
-        Each removal is made durable before the next: a power cut may keep any of several unsynced removals,
-        and must not leave a gap in the numbers.
-        """
+        """Remove the oldest segments while nothing in them is above the base."""
+        # Each removal is synced before the next: a power cut may keep any of several unsynced ones, and must
+        # not leave a gap in the numbers.
         while len(self._segments) > 1 and self._segments[0].top_index <= self._state.base.index:
             await self._disk.remove(segment_path(self._segments[0].sequence))
             await self._disk.sync_directory(WAL)
@@ -251,7 +252,7 @@ class Wal:
 
 
 def header_batch(identity: WalIdentity, state: LogState, sequence: int, number: int) -> bytes:
-    """The first batch of a segment."""
+    """The first batch of a segment: it repeats all that older segments would have told, so they can go."""
     header = SegmentHeader(
         FORMAT,
         identity.cluster,

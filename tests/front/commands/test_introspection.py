@@ -55,14 +55,13 @@ def ask(client: Client, *args: str) -> Any:
     """The reply, parsed."""
     reader = new_reader()
     reader.feed(client.ask(*args))
-    return _texts(reader.gets())
+    return _text(reader.gets())
 
 
-def _texts(reply: Any) -> Any:
-    """All strings as text."""
-    if isinstance(reply, list):
-        return [_texts(one) for one in reply]
-    return reply.decode() if isinstance(reply, bytes) else reply
+def _text(told: Any) -> Any:
+    if isinstance(told, bytes):
+        return told.decode()
+    return [_text(one) for one in told] if isinstance(told, list) else told
 
 
 def test_command_describes_every_command(client: Client) -> None:

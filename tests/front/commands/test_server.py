@@ -2,11 +2,13 @@
 
 from time import process_time
 
+import attrs
 import pytest
 
 from tests.front.doubles import CLUSTERDOWN, Client, resp
+from tests.front.records import host_record, node_figures, raft_record
 from trikv.front.commands import TABLE
-from trikv.front.seam import Leadership, MemoryStats
+from trikv.raft.roles import Role
 
 BIG = b"\xff" * (8 << 20)
 
@@ -64,8 +66,7 @@ def test_memstats_is_readable(client: Client) -> None:
 )
 def test_sizes_are_shown_in_the_largest_unit_that_they_fill(client: Client, size: int, shown: str) -> None:
     """Bytes are whole, all else has one digit behind the point; nothing is larger than a GiB."""
-    stats = MemoryStats(used=0, cap=0, keys=0, resident=size, log=0, buffers=0)
-    client.service.memory_stats = lambda: stats  # type: ignore[method-assign]
+    client.service.figures = attrs.evolve(node_figures(2), host=lambda: host_record(resident_bytes=size))
     text = client.ask("MEMSTATS").decode()
     assert f"process: {shown}  resident\r\n" in text
     assert "cap:     none\r\n" in text
@@ -74,11 +75,23 @@ def test_sizes_are_shown_in_the_largest_unit_that_they_fill(client: Client, size
 def test_role_speaks_redis_words(client: Client) -> None:
     """Master on the leader, slave elsewhere; connect where no leader is known."""
     assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$5\r\nnode1\r\n:0\r\n$9\r\nconnected\r\n:7\r\n"
-    client.service.leadership_now = Leadership(leads=False, leader_id=None, applied_index=8)
-    assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$0\r\n\r\n:0\r\n$7\r\nconnect\r\n:8\r\n"
-    client.service.leadership_now = Leadership(leads=True, leader_id=2, applied_index=9)
-    assert client.ask("ROLE") == b"*3\r\n$6\r\nmaster\r\n:9\r\n*0\r\n"
+    client.service.raft_now = raft_record(leader=None)
+    assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$0\r\n\r\n:0\r\n$7\r\nconnect\r\n:7\r\n"
+    client.service.raft_now = raft_record(role=Role.LEADER, leader=2)
+    assert client.ask("ROLE") == b"*3\r\n$6\r\nmaster\r\n:7\r\n*0\r\n"
     assert b"role\r\n$6\r\nmaster" in client.ask("HELLO")
+
+
+def test_a_node_that_waits_for_the_others_tells_of_itself(client: Client) -> None:
+    """It holds nothing and follows nobody: no command that only asks about the node fails."""
+    client.service.figures.member = None
+    assert client.ask("ROLE") == b"*5\r\n$5\r\nslave\r\n$0\r\n\r\n:0\r\n$7\r\nconnect\r\n:0\r\n"
+    assert client.ask("LASTSAVE") == b":999\r\n"
+    text = client.ask("MEMSTATS").decode()
+    assert "cap:     none\r\nkeys:    0\r\nprocess: 20.0 MiB" in text
+    assert b"role\r\n$7\r\nreplica" in client.ask("HELLO")
+    assert client.ask("CONFIG", "GET", "maxmemory") == b"*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"
+    assert b"raft_role:blank" in client.ask("INFO", "raft")
 
 
 def test_lastsave_and_time(client: Client) -> None:

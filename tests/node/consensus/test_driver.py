@@ -7,7 +7,7 @@ from tests.node.recorded_work import Asked
 from tests.raft.cluster import disk_of
 from trikv.front.seam import Work
 from trikv.machine.batch import Item, Submission, Transaction
-from trikv.node.consensus.pacing import HOLD_MS
+from trikv.node.consensus.turns import HOLD_MS
 from trikv.node.events import LinkDown, LinkUp
 from trikv.protocol.messages import Forward
 from trikv.raft.messages import AppendReject, Heartbeat, HeartbeatAck

@@ -6,7 +6,6 @@ from typing import cast
 import attrs
 import msgspec
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -198,19 +197,13 @@ def test_first_leader_writes_members_and_settings_once(group: Cluster) -> None:
 
 
 def test_only_a_disk_whose_release_knows_the_rules_joins(group: Cluster) -> None:
-    """An older release would carry out the log differently; one that tells no level knows the first."""
+    """An older release would carry out the log differently."""
     leader = Leader(group)
     leader.applier.machine.feature_level = FEATURE_LEVEL
     joiner = Joiner(b"d" * 16, "", 0)
-    leader.leading.asked_to_join(2, joiner)
+    leader.leading.asked_to_join(2, joiner, knows=FEATURE_LEVEL - 1)
     assert not leader.leading.joiners
-    with structlog.testing.capture_logs() as lines:
-        leader.leading.level_told(2, FEATURE_LEVEL - 1)
-    assert [(line["log_level"], line["peer"]) for line in lines] == [("error", 2)]
-    leader.leading.asked_to_join(2, joiner)
-    assert not leader.leading.joiners
-    leader.leading.level_told(2, FEATURE_LEVEL)
-    leader.leading.asked_to_join(2, joiner)
+    leader.leading.asked_to_join(2, joiner, knows=FEATURE_LEVEL)
     assert leader.leading.joiners == {2: joiner}
 
 

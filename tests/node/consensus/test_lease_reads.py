@@ -11,6 +11,7 @@ from tests.node.simcluster import SimCluster, run_cluster
 from tests.raft.cluster import disk_of
 from trikv.machine.replies import Reply
 from trikv.node.consensus.lease_reads import LeaseReads
+from trikv.node.drain import StopLimits
 from trikv.node.events import Barrier, PeerSaid
 from trikv.protocol.messages import ReadReply, ReadRequest
 from trikv.raft.messages import AppendAck, Heartbeat, HeartbeatAck
@@ -38,7 +39,7 @@ def test_a_leader_reads_by_its_lease_where_it_is_told_to() -> None:
     """In the very turn in which the read came, without a message."""
     desk = leading(by_lease=True)
     read(desk)
-    assert len(desk.driver._parts.reads) == 0
+    assert len(desk.parts.reads) == 0
     assert desk.links.take(Heartbeat) == []
 
 
@@ -46,7 +47,7 @@ def test_a_leader_asks_a_majority_unless_it_is_told_otherwise() -> None:
     """The default trusts no clock, lease or not."""
     desk = leading(by_lease=False)
     read(desk)
-    assert len(desk.driver._parts.reads) == 1
+    assert len(desk.parts.reads) == 1
     assert [peer for peer, _ in desk.links.take(Heartbeat)] == [LEADER], "with whom it is a majority"
 
 
@@ -55,7 +56,7 @@ def test_without_its_lease_a_leader_asks_a_majority() -> None:
     desk = leading(by_lease=True)
     desk.host.now_ms += 319
     read(desk)
-    assert len(desk.driver._parts.reads) == 1
+    assert len(desk.parts.reads) == 1
     assert desk.links.take(Heartbeat)
 
 
@@ -83,22 +84,35 @@ def test_a_leader_answers_a_follower_as_that_one_is_configured() -> None:
 def test_a_stop_asks_a_majority_before_it_dumps() -> None:
     """A dump says that it is complete: that does not rest on a clock."""
     desk = leading(by_lease=True)
-    desk.driver.stopping = True
+    desk.parts.drain.begin(0.0, StopLimits())
     desk.turn(Barrier(Asked(writes=False).work))
-    assert len(desk.driver._parts.reads) == 1
+    assert len(desk.parts.reads) == 1
     assert desk.links.take(Heartbeat)
+
+
+def lease_reads(desk: Desk) -> LeaseReads:
+    """What answers a client's read before the driver's mailbox."""
+    parts = desk.parts
+    return LeaseReads(
+        clock=parts.host.clock,
+        raft=parts.raft,
+        applier=parts.applier,
+        log_time=parts.log_time,
+        drain=parts.drain,
+    )
 
 
 def at_once(desk: Desk, *, writes: bool = False) -> list[Reply] | None:
     """What is answered to a command as it comes in."""
-    lease = LeaseReads(desk.driver._parts, desk.driver)
-    return lease.answer(Asked((b"SET", b"k", b"v") if writes else (b"GET", b"k"), writes=writes).work)
+    return lease_reads(desk).answer(
+        Asked((b"SET", b"k", b"v") if writes else (b"GET", b"k"), writes=writes).work
+    )
 
 
 def test_a_read_is_answered_where_it_comes_in_while_the_lease_holds() -> None:
     """From all that is committed; it counts as work, or an idle node's collector would take the time."""
     desk = leading(by_lease=True)
-    lease = LeaseReads(desk.driver._parts, desk.driver)
+    lease = lease_reads(desk)
     assert lease.answer(Asked((b"GET", b"k"), writes=False).work) == [None]
     assert lease.works == 1
     assert lease.answer(Asked((b"GET", b"k"), writes=False).work) == [None]
@@ -113,7 +127,7 @@ def test_no_read_is_answered_at_once_that_could_miss_something() -> None:
     """A write; a committed entry that has not been applied; a node that stops, or follows."""
     desk = leading(by_lease=True)
     assert at_once(desk, writes=True) is None
-    assert LeaseReads(desk.driver._parts, desk.driver).answer(Asked(writes=False).work) is None
+    assert lease_reads(desk).answer(Asked(writes=False).work) is None
     desk.submit(b"SET", b"k", b"v")
     desk.sync()
     desk.driver.turn([PeerSaid(OTHER, disk_of(OTHER), AppendAck(2, 4))], settled=True)
@@ -121,7 +135,7 @@ def test_no_read_is_answered_at_once_that_could_miss_something() -> None:
     assert at_once(desk) is None
     desk.applier.carry_out()
     assert at_once(desk) == [b"v"]
-    desk.driver.stopping = True
+    desk.parts.drain.begin(0.0, StopLimits())
     assert at_once(desk) is None
     assert at_once(following(by_lease=True)) is None
 

@@ -297,11 +297,15 @@ def test_snapshot_that_holds_our_hello_opens_the_life() -> None:
 
 def test_window_is_bounded_by_count_and_by_bytes() -> None:
     """A full window assigns no more; as it moves, the next ones follow in order."""
-    proposals, _ = opened(ProposalLimits(window_proposals_max=3, join_max=1))
+    proposals, waiters = opened(ProposalLimits(window_proposals_max=3, join_max=1))
     for number in range(5):
         proposals.submit([appending(number).work], 0)
     assert sequences(proposals.outgoing(0, BIG)) == [1, 2, 3]
     assert proposals.outgoing(0, BIG) == []
+    assert proposals.waiting() == 5
+    for sequence in (1, 2):
+        assert waiters.take(5, sequence)
+    assert proposals.waiting() == 3, "who is answered waits no more, though the window is as it was"
     proposals.applied_below(3, 1)
     assert sequences(proposals.outgoing(1, BIG)) == [4, 5]
     assert proposals.waiting() == 3

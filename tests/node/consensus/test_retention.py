@@ -87,7 +87,7 @@ def test_a_leader_drops_as_it_writes() -> None:
     """However much is written before a second is over: the tail and a step, no more."""
     desk = leading()
     settings = attrs.evolve(SETTINGS, step_bytes=500)
-    desk.driver._parts = attrs.evolve(desk.driver._parts, retention=Retention(settings))
+    desk.driver._retention = Retention(settings)
     most = 0
     for _ in range(100):
         desk.submit(b"SET", b"k", bytes(100))

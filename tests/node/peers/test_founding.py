@@ -22,7 +22,7 @@ def disk(number: int, generation: int = 0) -> DiskId:
 def founding(node_id: int = 1, nodes: Iterable[int] = (1, 2, 3)) -> Founding:
     """What a blank node of this configuration begins with."""
     peers = {node: ADDRESSES[node] for node in nodes if node != node_id}
-    return Founding(node_id, disk(node_id), ADDRESSES[node_id], peers)
+    return Founding(node_id, disk(node_id), ADDRESSES[node_id], lambda: peers)
 
 
 BLANK = standing(blank=True, cluster=bytes(16), configured=(3, 1, 2), password=b"mark")

@@ -10,6 +10,7 @@ from tests.front.doubles import FakeService
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from trikv.client.replies import ErrorReply
 from trikv.front.connections import Connections
+from trikv.front.info.of_member import password_text
 from trikv.node.peers.password_guard import PasswordGuard
 from trikv.protocol.peer import password_mark
 
@@ -40,17 +41,17 @@ def test_without_a_password_one_peer_that_has_one_is_enough() -> None:
     """It stays locked until every peer that required one has said that it does not any more."""
     gate = Gate()
     guard = PasswordGuard(SECRET, b"", gate)
-    assert guard.standing() == "unknown"
+    assert password_text(guard.statistics()) == "unknown"
     guard.heard(2, mark(b""))
-    assert (gate.asked, guard.standing()) == ([], "same")
+    assert (gate.asked, password_text(guard.statistics())) == ([], "same")
     guard.heard(3, mark(b"x"))
     guard.heard(2, mark(b"y"))
     guard.heard(3, mark(b"x"))
-    assert (gate.asked, guard.standing()) == (["lock"], "missing:2,3")
+    assert (gate.asked, password_text(guard.statistics())) == (["lock"], "missing:2,3")
     guard.heard(2, mark(b""))
     assert gate.asked == ["lock"]
     guard.heard(3, mark(b""))
-    assert (gate.asked, guard.standing()) == (["lock", "unlock"], "same")
+    assert (gate.asked, password_text(guard.statistics())) == (["lock", "unlock"], "same")
     guard.heard(3, mark(b"z"))
     assert gate.asked == ["lock", "unlock", "lock"]
 
@@ -65,7 +66,7 @@ def test_with_a_password_nothing_locks() -> None:
         (mark(b"x"), "same"),
     ):
         guard.heard(2, peer_mark)
-        assert guard.standing() == standing
+        assert password_text(guard.statistics()) == standing
     assert gate.asked == []
 
 
@@ -74,7 +75,7 @@ def test_an_older_version_says_nothing() -> None:
     gate = Gate()
     guard = PasswordGuard(SECRET, b"", gate)
     guard.heard(2, b"")
-    assert (gate.asked, guard.standing()) == ([], "unknown")
+    assert (gate.asked, password_text(guard.statistics())) == ([], "unknown")
 
 
 def test_marks_of_other_clusters_are_not_equal() -> None:

@@ -19,16 +19,17 @@ from trikv.machine.batch import Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.replies import CommandError
 from trikv.machine.snapshot import Restore
-from trikv.node.consensus.driver import Driver, Parts
+from trikv.node.consensus.driver import Parts
+from trikv.node.drain import Drain, StopLimits
 from trikv.node.events import Barrier, Compact, Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.peers.links import Identity, Links
 from trikv.node.state.applier import Applier
 from trikv.node.state.header import Header
 from trikv.node.state.snapshotter import GivenUp, Progress, Snapshotter, SnapshotterSettings
-from trikv.node.stopping import StopLimits, Stopping
+from trikv.node.stopping import Stopping
 from trikv.node.waiters import Waiters
-from trikv.protocol.messages import Draining, PeerMessage, SnapshotAck, SnapshotChunk
+from trikv.protocol.messages import Drained, Draining, PeerMessage, SnapshotAck, SnapshotChunk
 from trikv.raft.roles import Role
 from trikv.raft.types import Member, Membership, SnapshotMeta
 from trikv.storage.snapshots import SnapshotStore
@@ -190,7 +191,7 @@ async def test_a_directory_that_may_not_be_written_ends_no_node(autojump_clock: 
             await nursery.start(snapshotter.run)
             await trio.sleep(5)
         assert "no snapshot: the log grows until one can be written" in {line["event"] for line in lines}
-        assert snapshotter.statistics.last_failed
+        assert snapshotter.statistics().last_failed
         rig.disk.fail = lambda _kind, _path: None
         await trio.sleep(30)
         nursery.cancel_scope.cancel()
@@ -235,16 +236,14 @@ class Leaving:
     def __init__(self) -> None:
         self.inbox = Mailbox[Event]()
         self.dumps: list[bool] = []
-        self.links = self.proposals = self.raft = self.snapshotter = self
+        self.links = self.proposals = self.raft = self.snapshotter = self.reads = self
         self.host = self.applier = self.identity = self
         self.disk = MemoryDisk()
         self.cluster = CLUSTER
         self.position = SnapshotMeta(1, 1, MEMBERS)
-        self.reads: list[object] = []
+        self.membership = MEMBERS
         self.role = Role.FOLLOWER
-        self.stopping = False
-        self.draining: dict[int, bool] = {}
-        self.quiet_peers: set[int] = set()
+        self.drain = Drain()
         self.told: list[PeerMessage] = []
 
     def peers(self) -> list[int]:
@@ -286,17 +285,16 @@ class Leaving:
         self.dumps.append(complete)
         return meta, 0
 
+    def __len__(self) -> int:
+        """As the reads: none."""
+        return 0
+
     def stop(self) -> Stopping:
         """The phases."""
         whatever: Any = self
         settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
-        return Stopping(
-            cast("Parts", whatever),
-            cast("Driver", whatever),
-            Connections(settings),
-            cast("Listening", whatever),
-            StopLimits(),
-        )
+        parts = cast("Parts", whatever)
+        return Stopping(parts, Connections(settings), cast("Listening", whatever), StopLimits())
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
@@ -330,15 +328,15 @@ async def test_the_barrier_waits_for_peers_that_stop_as_well(
         await trio.sleep(0.2)
         assert node.told == [Draining(), Draining(is_quiet=True)]
         if peer_stops:
-            node.draining[2] = False
+            node.drain.heard(2, Draining())
             await trio.sleep(1)
             assert len(node.inbox) == 0
-            node.quiet_peers.add(2)
+            node.drain.heard(2, Draining(is_quiet=True))
         with trio.fail_after(0.2):
             (barrier,) = await node.inbox.take()
         assert isinstance(barrier, Barrier)
         barrier.work.answered([])
-        node.draining[2] = True
+        node.drain.heard(2, Drained())
     assert node.dumps == [True]
 
 
@@ -347,8 +345,7 @@ async def test_a_stop_at_once_knows_of_a_dump_that_is_there(autojump_clock: Mock
     del autojump_clock
     for confirms in (True, False):
         node = Leaving()
-        node.draining[2] = False  # and never says more
-        node.quiet_peers.add(2)
+        node.drain.heard(2, Draining(is_quiet=True))  # and never says more
         stop = node.stop()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stop.run)

@@ -24,9 +24,9 @@ async def test_nothing_is_written_where_the_newest_is_as_new() -> None:
     rig.apply_up_to(12)
     first = await snapshotter.take()
     steps = rig.disk.steps
-    snapshotter.newest_saved_ms = 5
+    snapshotter._newest_saved_ms = 5
     assert await snapshotter.take() == first
-    assert (snapshotter.newest_saved_ms, snapshotter.statistics.taken) == (rig.wall_ms(), 1)
+    assert (snapshotter.statistics().newest_saved_ms, snapshotter.statistics().taken) == (rig.wall_ms(), 1)
     assert rig.disk.steps == steps
 
 
@@ -40,8 +40,8 @@ async def test_a_snapshot_that_cannot_be_begun_leaves_no_walk_behind(step: str) 
     with pytest.raises(NoRoom):
         await snapshotter.take()
     assert not rig.applier.machine.space.account.observers
-    assert snapshotter.statistics.last_failed
-    assert snapshotter.statistics.began_ms is None
+    assert snapshotter.statistics().last_failed
+    assert snapshotter.statistics().running_ms is None
 
 
 async def test_a_stop_in_the_middle_of_a_walk_gives_up_what_was_due(autojump_clock: MockClock) -> None:
@@ -58,7 +58,7 @@ async def test_a_stop_in_the_middle_of_a_walk_gives_up_what_was_due(autojump_clo
         await trio.sleep(5)
         nursery.cancel_scope.cancel()
     assert rig.stored() == []
-    assert snapshotter.statistics.taken == 0
+    assert snapshotter.statistics().taken == 0
     assert not rig.applier.machine.space.account.observers
 
 
@@ -75,13 +75,13 @@ async def test_a_follower_is_sent_a_snapshot_that_is_new_enough(autojump_clock: 
     snapshotter = await rig.snapshotter()
     rig.apply_up_to(12)
     snapshotter.send_to(PEER, 2, 5)
-    assert snapshotter.statistics.sent == 0, "before the snapshotter runs nothing is sent"
+    assert snapshotter.statistics().sent == 0, "before the snapshotter runs nothing is sent"
     async with trio.open_nursery() as nursery:
         await nursery.start(snapshotter.run)
         for index_min in (5, 7):
             snapshotter.send_to(PEER, 2, index_min)
         await wait_all_tasks_blocked()
-        assert (snapshotter.statistics.sent, snapshotter.statistics.taken) == (1, 1)
+        assert (snapshotter.statistics().sent, snapshotter.statistics().taken) == (1, 1)
         (chunk,) = rig.acks
         assert isinstance(chunk, SnapshotChunk)
         assert (chunk.meta.index, chunk.offset, chunk.total) == (12, 0, len(chunk.data))

@@ -14,7 +14,7 @@ from trikv.node.state.writer import Writer
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import Membership, SnapshotMeta
 from trikv.storage.errors import DiskFull
-from trikv.storage.wal import Wal
+from trikv.storage.wal import Wal, WalStatistics
 
 
 class ScriptedWal:
@@ -45,6 +45,10 @@ class ScriptedWal:
     async def compact(self, meta: SnapshotMeta) -> None:
         """Drop what is before."""
         await self._operate(meta.index)
+
+    def statistics(self) -> WalStatistics:
+        """Nothing to tell."""
+        return WalStatistics(0, 0, 0, 0, 0, 0)
 
     async def prepare(self) -> bool:
         """Zero a piece."""
@@ -203,6 +207,5 @@ async def test_batches_and_their_times_are_counted() -> None:
             rig.wal.slow.set()
             await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    counted = rig.writer.statistics
-    assert (counted.batches, counted.jobs) == (2, 4)
-    assert (counted.sync_ms_total, counted.sync_ms_max, counted.sync_ms_last) == (50, 40, 10)
+    counted = rig.writer.statistics()
+    assert (counted.batches, counted.sync_ms_total, counted.sync_ms_max) == (2, 50, 40)

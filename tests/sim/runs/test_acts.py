@@ -1,4 +1,4 @@
-"""What a node says of its disk is held against the disk: each story once true and once not."""
+"""A node's answers about its disk are compared with the disk: each story once true and once not."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Files = dict[str, bytes]
 
 
 class Scene:
-    """Three nodes that hold what a test says, and what the watcher makes of their answers."""
+    """Three nodes that hold what a test says, and the watcher's complaints about their answers."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.files: dict[int, Files] = {1: {}, 2: {}, 3: {}}
@@ -56,7 +56,7 @@ class Scene:
         )
 
     def answer(self, asked: Asked, reply: Reply, connection: str = "c") -> list[str]:
-        """Node 1 is asked for something and answers so; what is said against it."""
+        """Node 1 is asked for something and gives this answer; the complaints about it."""
         operation = Operation("", asked, self.told.append)
         self.acts.asked(1, connection, operation)
         operation.answered(reply)
@@ -64,7 +64,7 @@ class Scene:
 
 
 def position(index: int) -> SnapshotMeta:
-    """Where a write took effect."""
+    """The place at which a write took effect."""
     voter: Callable[[int], Member] = lambda number: Member(number, DiskId(b"%d" % number), True, "")  # noqa: E731
     return SnapshotMeta(index, 1, Membership(tuple(map(voter, (1, 2, 3)))))
 
@@ -90,7 +90,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 def test_wait_counts_disks_that_hold_the_last_write(scene: Scene) -> None:
-    """One other here; a disk that has lost it since, by no fault of the product, is taken at its word."""
+    """One other disk here. A node is believed if a fault has taken the write from its disk since."""
     assert scene.answer(Wait(2, 0), 0) == []
     assert scene.answer(Wait(2, 0), 1) == []
     scene.lost.add(3)
@@ -101,7 +101,7 @@ def test_wait_counts_disks_that_hold_the_last_write(scene: Scene) -> None:
 
 
 def test_wait_without_a_write_promises_nothing(scene: Scene) -> None:
-    """There is nothing to look for; nor where it was refused."""
+    """There is nothing to check, nor if the write was refused."""
     assert scene.answer(Wait(2, 0), 2, connection="another") == []
     assert scene.answer(Wait(2, 0), CommandError("CLUSTERDOWN")) == []
 
@@ -110,7 +110,7 @@ BACKUP = b"data/node1/backups/x-9.json: 2 keys at index 9"
 
 
 def test_a_backup_is_there_whole_and_of_its_time(scene: Scene) -> None:
-    """What it holds is kept for the witness."""
+    """Its contents are kept for the witness."""
     scene.files[1]["backups/x-9.json"] = document(9)
     assert scene.answer(Backup(), BACKUP) == []
     (seen,) = scene.acts.sightings
@@ -118,7 +118,7 @@ def test_a_backup_is_there_whole_and_of_its_time(scene: Scene) -> None:
 
 
 def test_a_backup_of_one_key_is_read_as_well(scene: Scene) -> None:
-    """What a node says of it stands in the singular."""
+    """The node's answer says "1 key", in the singular."""
     scene.files[1]["backups/x-9.json"] = document(
         9, keys=[{"db": 0, "k": "a", "t": "string", "v": "1", "n": 1}], count=1
     )
@@ -140,14 +140,14 @@ def test_a_backup_of_one_key_is_read_as_well(scene: Scene) -> None:
 def test_a_backup_that_is_not_as_it_was_told_is_seen(
     scene: Scene, content: bytes | None, problem: str
 ) -> None:
-    """Missing, torn, short of keys, too old, another one than was named."""
+    """Missing, torn, short of keys, too old, or not the one that was named."""
     if content is not None:
         scene.files[1]["backups/x-9.json"] = content
     assert any(problem in line for line in scene.answer(Backup(), BACKUP))
 
 
 def test_a_backup_answers_in_its_own_words(scene: Scene) -> None:
-    """Anything else is wrong, but an error."""
+    """Any other answer except an error is wrong."""
     assert scene.answer(Backup(), CommandError("ERR a backup or save is already in progress")) == []
     assert "says of its backup 'done'" in scene.answer(Backup(), b"done")[0]
 
@@ -164,7 +164,7 @@ def test_a_save_leaves_a_snapshot_of_what_was_acknowledged(scene: Scene) -> None
 
 
 def test_a_digest_is_compared_with_the_others(scene: Scene) -> None:
-    """As those that the checkers ask for."""
+    """Like the digests that the checkers ask for."""
     scene.answer(Digest(), [7, b"abc"])
     assert scene.digests == [(1, 7, "abc")]
 

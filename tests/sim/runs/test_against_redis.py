@@ -1,6 +1,6 @@
-"""What commands mean to the checkers is what they mean to redis-server: the workload's own commands.
+"""The checkers and redis-server give the same meaning to every command of the workload.
 
-Nothing expires while it runs: each deadline is far off or long past, and no two are alike, so that two clocks
+No key expires while it runs: each deadline is far off or long past, and no two are alike, so that two clocks
 agree on their order.
 """
 
@@ -43,7 +43,7 @@ STEPS = 4000
 
 
 def far(amount: bytes, unit_ms: int, number: int, *, absolute: bool) -> bytes:
-    """A moment like that one, past or to come, an hour away at least and unlike all others."""
+    """A time like that one, past or to come, at least an hour away and different from all others."""
     now_ms = int(time.time() * 1000)  # noqa: TID251 - redis-server has no other clock
     since_ms = int(amount) * unit_ms - (now_ms if absolute else 0)
     if since_ms <= 0:
@@ -53,7 +53,7 @@ def far(amount: bytes, unit_ms: int, number: int, *, absolute: bool) -> bytes:
 
 
 def without_haste(args: Args, number: int) -> Args:
-    """The same command with deadlines that do not come."""
+    """The same command with deadlines that do not pass during the test."""
     words = list(args)
     if args[0] in AMOUNT_AT:
         words[2] = far(args[2], AMOUNT_AT[args[0]], number, absolute=args[0].endswith(b"AT"))
@@ -96,7 +96,7 @@ def test_the_model_answers_as_redis_does(redis: RedisConnection, monkeypatch: py
         names.add(args[0])
         model.advance(int(time.time() * 1000))  # noqa: TID251 - as above
         expected = model.run(args)
-        redis.call(b"TOUCH", *EVERY_KEY)  # Redis counts keys whose time is over until it looks at them
+        redis.call(b"TOUCH", *EVERY_KEY)  # Redis counts expired keys until a command reads them
         real = redis.call(SPELLINGS.get(args[0], args[0]), *args[1:])
         if isinstance(expected, Between):
             expected = Between(expected.least, expected.most + 1000)

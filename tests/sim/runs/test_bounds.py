@@ -1,4 +1,4 @@
-"""What a node may hold, and how often it may turn while no time passes."""
+"""Bounds of what a node holds, and of its turns while no time passes."""
 
 import pytest
 from trio.testing import MockClock
@@ -8,9 +8,9 @@ from trikv.sim.checkers.replicas import TURNS_ON_THE_SPOT_MAX, Bounds
 
 
 async def test_a_node_that_turns_on_the_spot_fails_and_ends(mock_clock: MockClock) -> None:
-    """At work and at a standstill. Each instant of time counts anew, and each node alone."""
+    """A node that works and gets nowhere. Each instant of time counts from 0, and each node by itself."""
     failures: list[str] = []
-    bounds, parts = Bounds(lambda kind, _: failures.append(kind)), Desk().driver._parts
+    bounds, parts = Bounds(lambda kind, _: failures.append(kind)), Desk().assembled
     for _ in range(3):
         for _ in range(TURNS_ON_THE_SPOT_MAX):
             bounds.check(1, parts)

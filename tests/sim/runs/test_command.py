@@ -1,4 +1,4 @@
-"""``trikv sim``: one seed, many seeds, a file replayed, a nonsense refused."""
+"""``trikv sim``: one seed, many seeds, a file replayed, wrong arguments refused."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_one_seed_says_how_it_went(capsys: pytest.CaptureFixture[str], tmp_path:
     ],
 )
 def test_nonsense_is_refused_in_a_line(wrong: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
-    """An exit code of its own, and what there is instead."""
+    """An exit code of its own, and a line that names the right values."""
     assert sim(**wrong) == 2  # type: ignore[arg-type]
     assert capsys.readouterr().err.count("\n") == 1
 

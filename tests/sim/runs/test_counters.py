@@ -65,7 +65,7 @@ def added(*answers: tuple[bytes, bytes, int | None], database: int = 0) -> Histo
 
 
 def test_sums_rise_and_fall_within_what_was_answered() -> None:
-    """What nobody answered may have happened or not, each by itself; one value may be met twice."""
+    """Each unanswered change may have happened or not; one value may be met twice."""
     told = added((b"INCRBY", b"5", 5), (b"DECRBY", b"5", 0), (b"INCRBY", b"5", 5))
     assert check_counters(told.operations, {(0, b"s"): 5}) is None
     assert "is 0" in str(check_counters(told.operations, {(0, b"s"): 0}))
@@ -75,7 +75,7 @@ def test_sums_rise_and_fall_within_what_was_answered() -> None:
 
 
 def test_databases_count_apart() -> None:
-    """The same name elsewhere is another counter; a transaction's SELECT moves what is behind it."""
+    """The same name in another database is another counter; a SELECT in a transaction moves what follows."""
     told = added((b"INCRBY", b"5", 5), database=9)
     commands = ((b"INCR", b"s"), (b"SELECT", b"9"), (b"INCR", b"s"))
     told.answer(told.call(0, "c", 1, commands, is_transaction=True), [1, b"OK", 6])

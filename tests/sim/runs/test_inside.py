@@ -1,4 +1,4 @@
-"""What must be true of everything a machine holds, in whichever of its databases."""
+"""What must be true of all contents of a machine, in each of its databases."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def driven() -> Driver:
 
 
 def kinds(machine: Machine) -> set[str]:
-    """Of what is wrong."""
+    """The classes of what is wrong."""
     return {kind for kind, _ in problems_of(machine, contents_of(machine))}
 
 

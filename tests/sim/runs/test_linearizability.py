@@ -143,7 +143,7 @@ def in_database(number: int, one: Operation) -> Operation:
 
 
 def test_one_name_in_two_databases_is_two_keys() -> None:
-    """What is read in one was written in that one; a SELECT inside a transaction joins both."""
+    """A value that is read in one was written in that one; a SELECT inside a transaction joins both."""
     right = [put(1, 2, b"k", b"a"), in_database(9, get(3, 4, b"k", None))]
     assert check(right).problem is None
     wrong = check([put(1, 2, b"k", b"a"), in_database(9, get(3, 4, b"k", b"a"))]).problem
@@ -165,7 +165,7 @@ def test_writes_of_unknown_fate_in_two_databases_are_not_alike() -> None:
 
 
 def test_what_is_said_of_a_whole_database_is_no_matter_of_the_search() -> None:
-    """Alone it is left out; inside a transaction anything may be answered to it."""
+    """Such a command is left out; inside a transaction any answer to it is right."""
     sizes = [operation(1, 2, (b"DBSIZE",), 77), operation(3, 4, (b"SCAN", b"0"), [b"0", [b"x"]])]
     assert components(sizes) == []
     commands = ((b"PING",), (b"DBSIZE",), (b"GET", b"k"))
@@ -184,7 +184,7 @@ def test_budget_ends_a_search_without_a_verdict() -> None:
 
 
 def brute_force(operations: Sequence[Operation]) -> bool:
-    """Whether some order of some subset (all that is known included) explains all answers."""
+    """Whether some order of some subset, with all known operations in it, explains all answers."""
     known = [one for one in operations if one.is_known]
     unknown = [one for one in operations if one.is_ambiguous]
     for mask in range(1 << len(unknown)):

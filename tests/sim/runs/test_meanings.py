@@ -1,4 +1,4 @@
-"""What commands mean to the checkers, held against Redis' documentation, and what is expected of answers."""
+"""The checkers' meanings of commands against Redis' documentation, and the classes of expected answers."""
 
 from typing import Any
 
@@ -167,7 +167,7 @@ def test_a_command_means_what_redis_says(name: str) -> None:
 
 
 def test_what_is_due_goes_in_every_database() -> None:
-    """And what comes back by that name has another life."""
+    """A key that comes back by that name has another life."""
     model = Model()
     for database in (0, 15):
         model.selected = database
@@ -185,7 +185,7 @@ def test_what_is_due_goes_in_every_database() -> None:
 
 
 def test_where_not_all_keys_are_known_only_they_are_judged() -> None:
-    """The search looks at a few keys: what is said of a whole database is anything to it."""
+    """The search knows only a few keys, so it accepts any answer about a whole database."""
     model = Model({b"k": b"v"}, is_partial=True)
     assert model.run((b"GET", b"k")) == b"v"
     assert model.run((b"DBSIZE",)) == ANYTHING
@@ -204,7 +204,7 @@ def test_what_may_not_be_answered_does_not(expected: Any, reply: Any) -> None:
 
 
 def test_a_command_without_a_meaning_is_named() -> None:
-    """Nothing is taken for harmless because nobody has thought of it."""
+    """A command that nobody has thought of must not count as harmless."""
     with pytest.raises(KeyError, match="LPUSH k"):
         meaning_of((b"LPUSH", b"k", b"v"))
     assert is_timed((b"SET", b"k", b"v", b"NX", b"PXAT", b"5"))

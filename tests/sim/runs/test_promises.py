@@ -1,4 +1,4 @@
-"""A node that comes back with less than it has told its peers is caught at its start."""
+"""A node that comes back with less than it has promised its peers is caught at its start."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,7 +10,7 @@ from trikv.sim.checkers.promises import Promises
 
 
 def raft(term: int, vote: bytes | None = None, *, last: int = 0, disk: bytes = b"disk") -> Raft:
-    """As much of a node as the checker looks at."""
+    """The parts of a node that the checker reads."""
     return cast(
         "Raft", SimpleNamespace(disk=disk, hard_state=HardState(term, vote), term=term, last_index=last)
     )
@@ -35,7 +35,7 @@ def test_a_vote_is_found_again() -> None:
 
 
 def test_a_candidate_finds_its_own_vote_again() -> None:
-    """Or it could vote for another in the term it has campaigned in."""
+    """Otherwise it could vote for another in the term in which it has campaigned."""
     asked = RequestVote(5, 0, 0, transfer=False)
     assert complaints(asked, raft(5, b"disk"), raft(5)) == [
         "node 1 has forgotten whom it voted for in term 5"
@@ -43,7 +43,7 @@ def test_a_candidate_finds_its_own_vote_again() -> None:
 
 
 def test_a_term_is_found_again() -> None:
-    """A refusal names a term, too."""
+    """The term of a refusal counts, too."""
     refused = VoteAck(5, granted=False, wall_ms=0)
     assert complaints(refused, raft(5), raft(4)) == ["node 1 spoke in term 5 and starts in 4"]
     assert complaints(refused, raft(5), raft(5, b"a")) == []
@@ -70,7 +70,7 @@ def test_another_disk_has_promised_nothing_and_a_liar_is_excused() -> None:
 
 
 def test_what_was_acknowledged_in_a_term_stays_in_it() -> None:
-    """A log that is cut below it, crash or not; the leader of a later term may."""
+    """A log that is cut below it in the same term is seen, crash or not; a later leader may cut it."""
     said: list[str] = []
     promises = Promises(lambda _, problem: said.append(problem))
     promises.made(1, raft(5, last=9), AppendAck(5, 9))

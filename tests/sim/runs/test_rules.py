@@ -32,7 +32,7 @@ def raft(
     is_hard_state_durable: bool = True,
     matches: tuple[int, ...] = (),
 ) -> Raft:
-    """As much of a node as the rules look at, whose log has entries of these terms."""
+    """The parts of a node that the rules read; its log has entries of these terms."""
     log = dict(enumerate(terms, start=1))
     progress = {peer: SimpleNamespace(match=match, round_acked=0) for peer, match in enumerate(matches, 2)}
     shared = SimpleNamespace(
@@ -63,7 +63,7 @@ def append(prev_index: int, prev_term: int, *terms: int, term: int = 5) -> Appen
 
 
 def complaints(message: Message, before: Raft, after: Raft) -> list[str]:
-    """What is wrong when a message makes `after` of `before`."""
+    """The complaints if a message changes a node from `before` to `after`."""
     said: list[str] = []
     rules = Rules(lambda _, problem: said.append(problem))
     rules.heard(1, b"other", message, Before.of(before, message), after)
@@ -80,7 +80,7 @@ def complaints(message: Message, before: Raft, after: Raft) -> list[str]:
     ids=["a vote", "an append", "a heartbeat"],
 )
 def test_a_message_of_an_old_term_changes_nothing(message: Message, after: Raft) -> None:
-    """5.1: whoever sent it lives in the past."""
+    """5.1: its sender is in the past."""
     assert complaints(message, raft(), raft()) == []
     (problem,) = complaints(message, raft(), after)
     assert problem.startswith("node 1 obeyed")
@@ -93,7 +93,7 @@ def test_an_ack_of_an_old_term_does_not_move_a_match() -> None:
 
 
 def test_a_higher_term_is_entered() -> None:
-    """5.1: also where it comes in an ack."""
+    """5.1: also if it comes in an ack."""
     assert complaints(HeartbeatAck(6, 1, 0), raft(), raft(6)) == []
     assert complaints(HeartbeatAck(6, 1, 0), raft(), raft()) == [
         "node 1 heard of term 6 and stays in 5 (5.1)"
@@ -107,7 +107,7 @@ def test_an_append_commits_no_further_than_it_proves() -> None:
 
 
 def test_entries_go_behind_the_entry_they_name_only() -> None:
-    """5.3: where that is of another term, nothing happens."""
+    """5.3: if that has another term, nothing happens."""
     assert complaints(append(3, 3, 5), raft(), raft()) == []
     assert complaints(append(3, 2, 5), raft(), raft(terms=(1, 1, 2, 5))) == []
     assert complaints(append(3, 3, 5), raft(), raft(terms=(1, 1, 2, 5))) == [
@@ -116,7 +116,7 @@ def test_entries_go_behind_the_entry_they_name_only() -> None:
 
 
 def test_a_repeated_append_cuts_nothing() -> None:
-    """5.3: only what differs goes; what lies behind may be newer than the message."""
+    """5.3: only entries that differ are cut; later ones may be newer than the message."""
     assert complaints(append(1, 1, 1), raft(), raft()) == []
     assert complaints(append(1, 1, 5), raft(), raft(terms=(1, 5))) == []
     assert complaints(append(1, 1, 1), raft(), raft(terms=(1, 1))) == [
@@ -125,7 +125,7 @@ def test_a_repeated_append_cuts_nothing() -> None:
 
 
 def test_what_is_said_of_the_disk_is_on_the_disk() -> None:
-    """Figure 2: before responding to RPCs. Of a term that is over nothing can be said here."""
+    """Figure 2: before responding to RPCs. A message of a term that is over is not judged here."""
     said: list[str] = []
     rules = Rules(lambda _, problem: said.append(problem))
     granted: Any = VoteAck(5, granted=True, wall_ms=0)
@@ -152,7 +152,7 @@ def test_what_is_said_of_the_disk_is_on_the_disk() -> None:
 async def test_who_is_bound_to_a_leader_votes_for_nobody(
     after_s: float, ask: RequestVote, is_right: object
 ) -> None:
-    """Thesis, 4.2.3: for the shortest election timeout, but where the leader hands over."""
+    """Thesis, 4.2.3: for the shortest election timeout, unless the leader hands over."""
     said: list[str] = []
     rules = Rules(lambda _, problem: said.append(problem))
     beat = Heartbeat(5, 1, 1)
@@ -163,7 +163,7 @@ async def test_who_is_bound_to_a_leader_votes_for_nobody(
 
 
 def test_a_read_sees_what_was_committed_when_it_was_asked() -> None:
-    """Thesis, 6.4: anywhere in the cluster; what came after it may be missing."""
+    """Thesis, 6.4: committed anywhere in the cluster. Later commits may be missing."""
     said: list[str] = []
     rules = Rules(lambda _, problem: said.append(problem))
     read = ReadId(1, 7, 1)

@@ -170,7 +170,8 @@ def test_wait_that_counts_what_was_sent_is_caught_on_the_platters(monkeypatch: p
     def sent(raft: Raft, _: int) -> int:
         return len(raft.membership.members) if raft.role is Role.LEADER else 0
 
-    monkeypatch.setattr("trikv.node.operations.voters_holding", sent)
+    for where in ("trikv.node.operations", "trikv.node.consensus.router"):
+        monkeypatch.setattr(f"{where}.voters_holding", sent)
     monkeypatch.setitem(profiles.WEIGHTS, "writes", {"disk": 1.0})
     strikes = tuple(Strike(at_ms, SlowDisk(node, 2900, 200)) for node, at_ms in ((2, 50), (3, 60)))
     knobs = Knobs(profile="writes", think_ms=20)

@@ -1,4 +1,4 @@
-"""Shrinking: what is left still fails, and nothing of it can be spared."""
+"""Shrinking: what is left still fails, and none of it can be left out."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from trikv.sim.shrink import minimal, shrink
 
 @given(st.sets(st.integers(0, 30), max_size=4))
 def test_minimal_finds_exactly_the_needed_items(needed: set[int]) -> None:
-    """Where some items together are the cause, they and nothing else remain."""
+    """If some items together are the cause, they and nothing else remain."""
     assert set(minimal(list(range(31)), lambda items: needed <= set(items))) == needed
 
 

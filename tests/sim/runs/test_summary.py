@@ -1,4 +1,4 @@
-"""What many runs say together."""
+"""The sum of many runs."""
 
 from trikv.front.commands import TABLE
 from trikv.sim.marks import KNOWN
@@ -49,7 +49,7 @@ def test_a_night_complains_of_marks_never_reached_and_of_searches_that_gave_up()
 
 
 def test_a_night_complains_of_commands_that_nobody_was_answered() -> None:
-    """Whatever the workload says that it sends."""
+    """Every command that the workload claims to send must have been answered."""
     summary = Summary()
     summary.add(result(commands=COMMANDS[1:]))
     assert summary.problems() == [f"never answered: {COMMANDS[0]}"]

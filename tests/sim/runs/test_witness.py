@@ -1,4 +1,4 @@
-"""The witness: it believes the log, and nothing that contradicts it passes."""
+"""The witness believes the log, and accepts nothing that contradicts it."""
 
 from typing import Any
 
@@ -100,7 +100,7 @@ def test_rejects_a_stale_read() -> None:
 
 
 def test_accepts_a_read_that_overlaps_the_write_it_does_not_see() -> None:
-    """Called before the answer, it may stand on either side."""
+    """It was called before the answer, so it may come before or after the write."""
     story = Story()
     first = story.wrote(b"SET", b"k", b"a", reply=b"OK")
     read = story.call((b"GET", b"k"))
@@ -110,7 +110,7 @@ def test_accepts_a_read_that_overlaps_the_write_it_does_not_see() -> None:
 
 
 def test_second_copy_of_a_proposal_has_no_effect() -> None:
-    """The rules of proposals are replayed: what a duplicate changed would show in the next answer."""
+    """The rules of proposals are replayed: the effect of a duplicate would show in the next answer."""
     story = Story()
     operation = story.call((b"INCR", b"n"))
     submission = story.submission((b"INCR", b"n"))
@@ -124,7 +124,7 @@ def test_second_copy_of_a_proposal_has_no_effect() -> None:
 
 
 def test_rejects_an_answer_without_an_effect() -> None:
-    """Somebody was told OK, and nothing happened."""
+    """A client was told OK, and nothing happened."""
     story = Story()
     story.history.answer(story.call((b"SET", b"k", b"a")), b"OK")
     assert "took effect nowhere" in story.problem()
@@ -177,7 +177,7 @@ def test_deadlines_go_by_the_stamps_of_the_log() -> None:
 
 
 def test_a_command_takes_effect_in_the_database_that_was_selected() -> None:
-    """Neither in the one the log's submission begins with by mistake, nor behind a SELECT too few."""
+    """A submission that begins with another database is seen, and so is one that lacks a SELECT."""
     story = Story()
     operation = story.call((b"SET", b"k", b"a"), database=9)
     index = story.entry(story.submission((b"SET", b"k", b"a"), database=9))
@@ -190,7 +190,7 @@ def test_a_command_takes_effect_in_the_database_that_was_selected() -> None:
 
 
 def test_a_select_inside_a_submission_moves_what_is_behind_it() -> None:
-    """It is a step of the log, and none of the client's."""
+    """The SELECT is a step in the log, but not one of the client's."""
     story = Story()
     first, second = story.call((b"SET", b"k", b"a")), story.call((b"SET", b"k", b"b"), database=5)
     index = story.entry(story.submission((b"SET", b"k", b"a"), (b"SELECT", b"5"), (b"SET", b"k", b"b")))
@@ -210,7 +210,7 @@ def test_a_read_is_of_its_database() -> None:
 
 
 def test_the_log_has_the_commands_that_were_sent() -> None:
-    """And no others, though they be answered alike."""
+    """Other commands are wrong, even if their answers are the same."""
     story = Story()
     operation = story.call((b"SET", b"k", b"a"))
     story.happened(operation, story.entry(story.submission((b"SET", b"k", b"b"))), b"OK")
@@ -218,7 +218,7 @@ def test_the_log_has_the_commands_that_were_sent() -> None:
 
 
 def test_what_a_node_answers_inside_a_transaction_is_not_the_logs() -> None:
-    """The log holds the others only."""
+    """The log holds only the other commands."""
     story = Story()
     swap = story.call((b"PING",), (b"INCR", b"n"), (b"ECHO", b"x"), is_transaction=True)
     submission = story.submission((b"INCR", b"n"), transactions=(Transaction(0, 1),))
@@ -250,7 +250,7 @@ def scanned(story: Story, index: int, cursor: bytes, reply: Any) -> Operation:
 
 
 def test_a_scan_brings_what_stays_exactly_once() -> None:
-    """What comes and goes meanwhile may come, or not."""
+    """A key that comes or goes during the scan may be in it, or not."""
     for pages, problem in (
         (([b"5", [b"a"]], [b"0", [b"b"]]), "None"),
         (([b"5", [b"a"]], [b"0", [b"b", b"new"]]), "None"),
@@ -269,7 +269,7 @@ def test_a_scan_brings_what_stays_exactly_once() -> None:
 
 
 def test_a_key_that_was_gone_in_between_may_be_missed_by_a_scan() -> None:
-    """It is another one by the same name."""
+    """It counts as another key of the same name."""
     story = Story()
     index = story.wrote(b"SET", b"a", b"1", reply=b"OK")
     first = scanned(story, index, b"0", [b"5", []])

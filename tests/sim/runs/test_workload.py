@@ -1,4 +1,4 @@
-"""The workload sends every command that a node knows, and has for each answer somebody who judges it."""
+"""The workload sends every command that a node knows, and has a judge for each answer."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def drawn(one: Request, seed: int = 1) -> Iterator[Step]:
 
 
 def sent(requests: Iterable[Request]) -> set[str]:
-    """The commands that are in them, and named by them."""
+    """The names of the commands in them."""
     found = set()
     for one in requests:
         mine = {name_of(args) for step in drawn(one) for args in step.wire()}
@@ -47,12 +47,12 @@ def sent(requests: Iterable[Request]) -> set[str]:
 
 
 def unsent(commands: set[str], requests: Iterable[Request]) -> set[str]:
-    """Those of `commands` that nobody sends and nobody has left out."""
+    """The `commands` that no request sends and that are not in `LEFT_OUT`."""
     return commands - sent(requests) - set(LEFT_OUT)
 
 
 def test_every_command_of_the_table_is_sent() -> None:
-    """Whoever adds a command adds a request for it, of a kind that some profile chooses."""
+    """A new command needs a request, of a kind that some profile chooses."""
     chosen = [one for profile in PROFILES for one in sent_by(profile)]
     assert unsent(COMMANDS, chosen) == set()
 
@@ -81,7 +81,7 @@ def test_every_kind_of_request_is_chosen_by_some_profile() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_same_is_sent_in_several_databases(profile: str) -> None:
-    """Of each profile some connections change theirs, alone, in pipelines and in transactions."""
+    """In each profile some connections select others, alone, in pipelines and in transactions."""
     assert {"select", "multi"} <= set(WEIGHTS[profile])
     selects = [
         args
@@ -111,7 +111,7 @@ def test_every_answer_has_a_judge(one: Request) -> None:
 
 
 def test_a_meaning_knows_what_its_command_writes_and_which_keys_it_names() -> None:
-    """Or the search would take operations apart that belong together."""
+    """Otherwise the search would separate operations that belong together."""
     for one in REQUESTS:
         for step in drawn(one):
             for args in step.commands if step.form is not Form.LOCAL else ():
@@ -134,7 +134,7 @@ LOCALS = [
 
 @pytest.mark.parametrize(("one", "step"), LOCALS, ids=lambda value: getattr(value, "kind", ""))
 def test_a_judge_does_not_take_anything(one: Request, step: Step) -> None:
-    """An error that this command never deserves, an answer of no sense, none."""
+    """A judge refuses an error that this command cannot give, an answer without sense, and none."""
     assert step.judge is not None
     for reply in (ErrorReply("ERR what is this"), object(), None, [b"x"]):
         told = Told(step.commands, [reply] * len(step.wire()), Belief(1), Belief(1), 0.0, 3)
@@ -142,7 +142,7 @@ def test_a_judge_does_not_take_anything(one: Request, step: Step) -> None:
 
 
 def judged(make: Any, commands: tuple[bytes, ...], reply: Any, belief: Belief, waited_s: float = 0.0) -> bool:
-    """What the judge of `make`'s step with these commands says of that reply."""
+    """Whether the judge of `make`'s step with these commands accepts that reply."""
     draw = Draw(random.Random(1), 7)
     for _ in range(DRAWS):
         for step in make(draw):
@@ -153,7 +153,7 @@ def judged(make: Any, commands: tuple[bytes, ...], reply: Any, belief: Belief, w
 
 
 def test_a_count_of_wait_is_enough_or_waited_for() -> None:
-    """Less than was asked for is answered only after the time that was given; never more than the others."""
+    """A smaller count than was asked for is right only after the given time, and never above the others."""
     wrote, fresh = Belief(1, has_written=True), Belief(1)
     ask = (b"WAIT", b"2", b"500")
     assert judged(of_disk._wait, ask, 2, wrote)
@@ -164,7 +164,7 @@ def test_a_count_of_wait_is_enough_or_waited_for() -> None:
 
 
 def test_the_line_of_a_client_names_its_database() -> None:
-    """CLIENT INFO shows what SELECT has chosen, and a name is what was given."""
+    """CLIENT INFO shows the database that SELECT has chosen, and the name that was given."""
     ninth = Belief(1, database=9, name=b"x")
     assert judged(of_node._client_info, (b"CLIENT", b"INFO"), b"id=1 db=9 sub=0\n", ninth)
     assert not judged(of_node._client_info, (b"CLIENT", b"INFO"), b"id=1 db=0 sub=0\n", ninth)
@@ -173,12 +173,10 @@ def test_the_line_of_a_client_names_its_database() -> None:
 
 
 def test_all_commands_are_answered_in_one_run_and_judged_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every request there is, one after another, without faults but those that clients cause themselves."""
+    """Every request, one after another, without faults except those that clients cause themselves."""
     monkeypatch.undo()  # the clock goes again
     lots = [(one, name) for one in REQUESTS if one.kind != "small cap" for name in one.names]
-    lots *= (
-        4  # some are lost when a node stops, when a client is killed, or where another BACKUP is under way
-    )
+    lots *= 4  # some are lost when a node stops, a client is killed, or another BACKUP is under way
     random.Random(1).shuffle(lots)
     waiting = iter(lots)
 

@@ -36,10 +36,16 @@ class _Setting:
     """What Redis says of a value that is no such number."""
 
 
+def _cap_bytes(caller: Caller) -> int:
+    """The cap in force; 0 before the log is open."""
+    member = caller.service.figures.member
+    return 0 if member is None else member.applier().machine.cap_bytes
+
+
 _INT_MAX: Final = (1 << 31) - 1
 _SETTINGS: Final = {
     b"maxmemory": _Setting(
-        lambda caller: str(caller.service.memory_stats().cap),
+        lambda caller: str(_cap_bytes(caller)),
         most=CAP_BYTES_MAX,
         unreadable="argument must be a memory value",
     ),

@@ -171,13 +171,14 @@ def hello(caller: Caller, *args: bytes) -> Reply:
     connection.resp_version = version
     if name is not None:
         connection.name = name
+    raft = caller.service.figures.raft()
     return {
         b"server": b"redis",
         b"version": REDIS_VERSION.encode(),
         b"proto": version,
         b"id": connection.id,
         b"mode": b"standalone",
-        b"role": b"master" if caller.service.leadership().leads else b"replica",
+        b"role": b"master" if raft is not None and raft.leads else b"replica",
         b"modules": [],
     }
 

@@ -13,6 +13,7 @@ from trikv.machine.keyspec import Index, KeyNumber, KeySpec, Keyword, Range
 from trikv.machine.replies import CommandError, Reply, SimpleString
 from trikv.machine.table import CommandTable
 from trikv.machine.telling import categories_of, flags_of, group_of
+from trikv.notation import counted
 
 _DESCRIBES: Final = Cost(8_000)
 """To describe every command takes some milliseconds, most of them for encoding it."""
@@ -96,7 +97,7 @@ def command_info(caller: Caller, *names: bytes) -> Reply:
     described = {name: _described(caller.table, name) for name in dict.fromkeys(wanted)}
     entries = sum(1 + len(one[-1]) for one in map(described.__getitem__, wanted) if one is not None)
     if entries > _ENTRIES_MAX:
-        return CommandError(f"ERR {entries} commands: at most {_ENTRIES_MAX}")
+        return CommandError(f"ERR {counted(entries, 'command')}: at most {_ENTRIES_MAX}")
     return [described[name] for name in wanted]
 
 

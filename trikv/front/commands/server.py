@@ -2,6 +2,8 @@
 
 from trikv.front.caller import Caller
 from trikv.front.commands.table import COMMANDS, help_of
+from trikv.front.info.sections import sections_of
+from trikv.front.info.text import info_text
 from trikv.machine.declaration import TEXT_US, By, Cost, Told
 from trikv.machine.errors import text_of
 from trikv.machine.replies import CommandError, Reply, Verbatim
@@ -26,21 +28,28 @@ _NOT_A_CLUSTER = CommandError("ERR This instance has cluster support disabled")
 def info(caller: Caller, *sections: bytes) -> Reply:
     """Show figures of this node and its cluster."""
     wanted = [text_of(section).lower() for section in sections]
-    return Verbatim(to_bytes(caller.service.info(wanted)))
+    service = caller.service
+    found = sections_of(service.figures, service.statistics, caller.connections)
+    return Verbatim(to_bytes(info_text(found, wanted)))
 
 
 @COMMANDS.command("MEMSTATS", by=By.NODE, group="server", cost=Cost(TEXT_US, connection_us=1))
 def memstats(caller: Caller) -> Reply:
     """Show memory: used, cap, keys, process, log, buffers."""
-    stats, connections = caller.service.memory_stats(), caller.connections
-    buffers = stats.buffers + connections.input.total + connections.output_bytes()
-    cap = f"{_readable(stats.cap)} ({stats.used * 100 / stats.cap:.1f} % used)" if stats.cap else "none"
+    figures, connections = caller.service.figures, caller.connections.statistics()
+    member = figures.member
+    used = cap = keys = log = 0
+    buffers = connections.input.total + connections.output_bytes
+    if member is not None:
+        machine = member.applier().machine
+        used, cap, keys, log = machine.used_bytes, machine.cap_bytes, machine.keys, member.raft().log_bytes
+        buffers += member.proposals().window_bytes + member.links().queued_bytes
     rows = (
-        ("used", f"{_readable(stats.used)}  {counted(stats.used, 'byte')} of keys and values"),
-        ("cap", f"{cap}"),
-        ("keys", f"{stats.keys}"),
-        ("process", f"{_readable(stats.resident)}  resident"),
-        ("log", f"{_readable(stats.log)}  entries held in memory"),
+        ("used", f"{_readable(used)}  {counted(used, 'byte')} of keys and values"),
+        ("cap", f"{_readable(cap)} ({used * 100 / cap:.1f} % used)" if cap else "none"),
+        ("keys", f"{keys}"),
+        ("process", f"{_readable(figures.host().resident_bytes)}  resident"),
+        ("log", f"{_readable(log)}  entries held in memory"),
         ("buffers", f"{_readable(buffers)}  requests, proposals and replies waiting"),
     )
     return Verbatim("".join(f"{name + ':':<9}{value}\r\n" for name, value in rows).encode())
@@ -65,7 +74,10 @@ def _readable(count: int) -> str:
 )
 def lastsave(caller: Caller) -> Reply:
     """Tell when the state of the newest snapshot was saved, or this node started, in Unix seconds."""
-    return caller.service.last_save_s()
+    figures = caller.service.figures
+    member = figures.member
+    saved_ms = figures.started_ms if member is None else member.snapshotter().newest_saved_ms
+    return saved_ms // 1000
 
 
 @COMMANDS.command(
@@ -77,12 +89,15 @@ def lastsave(caller: Caller) -> Reply:
 )
 def role(caller: Caller) -> Reply:
     """Tell whether this node leads, in Redis' words."""
-    leadership = caller.service.leadership()
-    if leadership.leads:
-        return [b"master", leadership.applied_index, []]
-    leader = f"node{leadership.leader_id}" if leadership.leader_id is not None else ""
-    link = b"connected" if leader else b"connect"
-    return [b"slave", leader.encode(), 0, link, leadership.applied_index]
+    member = caller.service.figures.member
+    if member is None:
+        return [b"slave", b"", 0, b"connect", 0]
+    raft, applied_index = member.raft(), member.applier().index
+    if raft.leads:
+        return [b"master", applied_index, []]
+    if raft.leader is None:
+        return [b"slave", b"", 0, b"connect", applied_index]
+    return [b"slave", b"node%d" % raft.leader, 0, b"connected", applied_index]
 
 
 @COMMANDS.command(

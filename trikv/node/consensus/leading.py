@@ -1,8 +1,9 @@
 """What only the leader does: stamp and propose batches, let keys expire, swap blank disks in."""
 
+from collections.abc import Collection
+
 import attrs
 import msgspec
-import structlog
 
 from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap, RawBatch
@@ -10,11 +11,10 @@ from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.swap import Joiner, next_change
 from trikv.node.state.applier import Applier
 from trikv.raft.core import Raft
+from trikv.raft.roles import Role
 from trikv.raft.types import NodeId
 
 _encode = msgspec.msgpack.Encoder().encode
-
-log = structlog.get_logger()
 
 
 class _Stamped(msgspec.Struct, array_like=True):
@@ -60,8 +60,6 @@ class Leading:
         self._host = host
         self.bootstrap = bootstrap
         """What a cluster without settings is founded with."""
-        self.levels: dict[NodeId, int] = {}
-        """The feature level that each peer said it knows."""
         self._settings = settings
         self._last_batch_index = 0
         self._last_batch_ms = 0
@@ -142,22 +140,27 @@ class Leading:
         """The cluster's, or what it is to be founded with."""
         return self._applier.machine.feature_level or self.bootstrap.feature_level
 
-    def level_told(self, peer: NodeId, level: int) -> None:
-        """A peer said which feature level it knows."""
-        self.levels[peer] = level
-        if level < self._applier.machine.feature_level:
-            log.error(
-                "a peer's release does not know this cluster's rules, so what it shows may be wrong: "
-                "stop it, then start it with this release and --refill",
-                peer=peer,
-                knows=level,
-                cluster=self._applier.machine.feature_level,
-            )
+    def asked_to_join(self, peer: NodeId, joiner: Joiner, *, knows: int) -> None:
+        """A blank disk under a member's id wants in; not if its release does not know the cluster's rules.
 
-    def asked_to_join(self, peer: NodeId, joiner: Joiner) -> None:
-        """A blank disk under a member's id wants in; not if its release does not know the cluster's rules."""
-        if self.levels.get(peer, 1) >= self.feature_level:
+        `knows`: the highest feature level whose rules it knows.
+        """
+        if knows >= self.feature_level:
             self.joiners[peer] = joiner
+
+    def give_away(self, heirs: Collection[NodeId]) -> None:
+        """Hand the office, if this node has it, to the most caught-up voter of `heirs`, if there is one."""
+        raft = self._raft
+        if raft.role is not Role.LEADER:
+            return
+        voters = {member.id for member in raft.membership.members if member.voter}
+        candidates = [
+            (progress.match, peer)
+            for peer, progress in raft.progress.items()
+            if peer in voters and peer in heirs
+        ]
+        if candidates:
+            raft.transfer(max(candidates)[1])
 
     def _found(self, boot_ms: int) -> None:
         """The first leader writes the members and the replicated settings into the log (PROTOCOL 22).

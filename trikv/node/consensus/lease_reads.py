@@ -10,19 +10,25 @@ turn has not handed out yet is one that has not been applied.
 """
 
 from trikv.front.seam import Work
+from trikv.host.seam import Clock
 from trikv.machine.replies import Reply
-from trikv.node.consensus.driver import Driver, Parts
+from trikv.node.consensus.log_time import LogTime
+from trikv.node.drain import Drain
+from trikv.node.state.applier import Applier
+from trikv.raft.core import Raft
 
 
 class LeaseReads:
     """What a node that is configured to ``reads = lease`` may answer at once."""
 
-    def __init__(self, parts: Parts, driver: Driver) -> None:
-        self._driver = driver
-        self._boot_us = parts.host.clock.boot_us
-        self._lease_index = parts.raft.lease_index
-        self._applier = parts.applier
-        self._log_time_ms = parts.log_time.now_ms
+    def __init__(
+        self, *, clock: Clock, raft: Raft, applier: Applier, log_time: LogTime, drain: Drain
+    ) -> None:
+        self._boot_us = clock.boot_us
+        self._lease_index = raft.lease_index
+        self._applier = applier
+        self._log_time_ms = log_time.now_ms
+        self._drain = drain
         self.works = 0
         """Submissions answered so."""
         self._timed_ms = 0
@@ -30,8 +36,8 @@ class LeaseReads:
         """Submissions since one was timed."""
 
     def answer(self, work: Work) -> list[Reply] | None:
-        """The replies to `work`; None where it writes, or the lease or the log does not allow it now."""
-        if work.writes or not work.commands or self._driver.stopping:
+        """The replies to `work`; None if it writes, or the lease or the log does not allow it now."""
+        if work.writes or not work.commands or self._drain.is_stopping:
             return None
         now_us = self._boot_us()  # after it came: a pause before this line must show
         now_ms = now_us // 1000

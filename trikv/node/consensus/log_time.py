@@ -7,6 +7,8 @@ key nor, once it is gone, freezes time; and a step of the leader's wall clock mo
 
 from collections.abc import Sequence
 
+from trikv.front.figures import LogTimeStatistics
+
 
 def lower_median(values: Sequence[int]) -> int:
     """The middle value; of two middle ones the lower."""
@@ -43,6 +45,10 @@ class LogTime:
             return self.last_stamp_ms
         now_ms = self._origin_ms + boot_ms - self._origin_boot_ms
         return now_ms if now_ms > self.last_stamp_ms else self.last_stamp_ms  # noqa: FURB136 - asked for each read
+
+    def statistics(self, boot_ms: int) -> LogTimeStatistics:
+        """For INFO."""
+        return LogTimeStatistics(now_ms=self.now_ms(boot_ms))
 
     def stamp(self, boot_ms: int) -> int:
         """A leader's stamp for an entry; never below one given or seen before."""

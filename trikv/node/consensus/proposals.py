@@ -13,6 +13,7 @@ from functools import partial
 import attrs
 import msgspec
 
+from trikv.front.figures import ProposalStatistics
 from trikv.front.seam import Work
 from trikv.machine.batch import Forgotten, Hello, Submission
 from trikv.machine.outcomes import OriginRow
@@ -103,8 +104,17 @@ class Proposals:
         return self._window_bytes
 
     def waiting(self) -> int:
-        """How many clients wait for a write."""
-        return len(self._queue) + sum(1 for pending in self._window if pending.work is not None)
+        """How many works wait for a write, joined ones as one.
+
+        The window is not asked: what of it has applied is answered, and stays there until the next turn.
+        """
+        return len(self._queue) + len(self._waiters)
+
+    def statistics(self) -> ProposalStatistics:
+        """For INFO."""
+        return ProposalStatistics(
+            waiting=self.waiting(), window_bytes=self._window_bytes, indeterminate=self.indeterminate
+        )
 
     def submit(self, works: Sequence[Work], now_ms: int) -> None:
         """Take clients' writes; each is answered through the waiters, or failed by `expire`."""

@@ -1,6 +1,6 @@
 """Reads by ReadIndex (Raft thesis, 6.4), at the node that holds the client. Pure.
 
-All reads that wait when their time comes (`pacing`) share one question to the leader. The question's id is
+All reads that wait when their time comes (`turns`) share one question to the leader. The question's id is
 never used again (etcd #20418): a retry asks anew, under the next number. Where this node is configured to
 ``reads = lease``, the question says so, and a leader whose lease holds answers it without asking a majority:
 each node's setting speaks for its own clients, so nodes may differ in it.
@@ -8,10 +8,24 @@ each node's setting speaks for its own clients, so nodes may differ in it.
 
 from collections.abc import Sequence
 
+import attrs
 import msgspec
 
+from trikv.front.figures import ReadStatistics
 from trikv.front.seam import Work
 from trikv.raft.types import ReadId
+
+
+@attrs.frozen
+class ReadSettings:
+    """How this node's reads are asked for."""
+
+    deadline_ms: int = 10_000
+    """How long a read may wait for its quorum, and after that for the log."""
+    retry_after_ms: int = 500
+    """A question without an answer is asked again after this."""
+    by_lease: bool = False
+    """The leader's lease will do: no majority need be asked while it holds."""
 
 
 class _Asked(msgspec.Struct):
@@ -22,28 +36,24 @@ class _Asked(msgspec.Struct):
 class Reads:
     """Reads on their way to a quorum."""
 
-    def __init__(
-        self,
-        origin: int,
-        life: int,
-        *,
-        deadline_ms: int = 10_000,
-        retry_after_ms: int = 500,
-        by_lease: bool = False,
-    ) -> None:
-        self.patience_ms = deadline_ms
+    def __init__(self, origin: int, life: int, settings: ReadSettings) -> None:
+        self.patience_ms = settings.deadline_ms
         """How long a read may wait for its quorum, and after that for the log."""
-        self.by_lease = by_lease
+        self.by_lease = settings.by_lease
         """The leader's lease will do: no majority need be asked while it holds."""
         self._origin = origin
         self._life = life
-        self._retry_after_ms = retry_after_ms
+        self._retry_after_ms = settings.retry_after_ms
         self._counter = 0
         self._waiting: list[tuple[Work, int]] = []
         self._asked: dict[int, _Asked] = {}
 
     def __len__(self) -> int:
         return len(self._waiting) + sum(len(asked.works) for asked in self._asked.values())
+
+    def statistics(self) -> ReadStatistics:
+        """For INFO."""
+        return ReadStatistics(waiting=len(self), by_lease=self.by_lease)
 
     @property
     def wants_to_ask(self) -> bool:

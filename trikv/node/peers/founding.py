@@ -12,7 +12,7 @@ out of blankness, and both end with a record that some other node, or this one, 
   learner-to-be, asks to join, and the leader swaps it in by committed changes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -42,18 +42,26 @@ class Adopt:
 class Founding:
     """What a blank node knows of the others."""
 
-    def __init__(self, node_id: NodeId, disk: DiskId, address: str, peers: dict[NodeId, str]) -> None:
+    def __init__(
+        self, node_id: NodeId, disk: DiskId, address: str, peers: Callable[[], Mapping[NodeId, str]]
+    ) -> None:
+        """`peers`: the links', with where they are reached, asked each time: it may change."""
         self._node_id = node_id
         self._disk = disk
-        self._addresses = {**peers, node_id: address}
+        self._address = address
+        self._peers = peers
         self._blank: dict[NodeId, DiskId] = {node_id: disk}
         self._levels: dict[NodeId, int] = {node_id: FEATURE_LEVEL}
         """The feature level that each of the blank ones knows."""
 
+    def _addresses(self) -> dict[NodeId, str]:
+        """Of every configured node, this one among them."""
+        return {**self._peers(), self._node_id: self._address}
+
     def heard(self, peer: NodeId, disk: DiskId, standing: DiskStanding) -> Found | None:
         """A peer said how it stands."""
         self._blank.pop(peer, None)
-        if standing.blank and set(standing.configured) == set(self._addresses):
+        if standing.blank and set(standing.configured) == set(self._addresses()):
             self._blank[peer] = disk
             self._levels[peer] = standing.feature_level
         return self.decide()
@@ -64,11 +72,12 @@ class Founding:
 
     def decide(self) -> Found | None:
         """The lowest id founds the cluster once everyone is known to be blank, at this moment."""
-        if self._node_id != min(self._addresses) or self._blank.keys() != self._addresses.keys():
+        addresses = self._addresses()
+        if self._node_id != min(addresses) or self._blank.keys() != addresses.keys():
             return None
         members = tuple(
-            Member(member, self._blank[member], voter=True, address=self._addresses[member])
-            for member in sorted(self._addresses)
+            Member(member, self._blank[member], voter=True, address=addresses[member])
+            for member in sorted(addresses)
         )
         return Found(Membership(members), min(self._levels[member.id] for member in members))
 

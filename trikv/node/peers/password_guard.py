@@ -13,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from trikv.front.figures import PasswordStatistics
 from trikv.protocol.peer import password_mark
 from trikv.raft.types import NodeId
 
@@ -44,7 +45,7 @@ class PasswordGuard:
         """A peer told its mark; an empty one is an older version's, which says nothing."""
         if not mark or self._peers.get(peer) == mark:
             return
-        was = self.standing()
+        was = self.statistics()
         self._peers[peer] = mark
         if self.mark == self._none:
             self._lock_or_unlock()
@@ -52,15 +53,16 @@ class PasswordGuard:
             log.warning("a peer was started without this node's password: it serves no clients", peer=peer)
         elif mark != self.mark:
             log.warning("a peer has another password than this node", peer=peer)
-        elif was.startswith("differs"):
+        elif was.differing:
             log.info("a peer has this node's password now", peer=peer)
 
-    def standing(self) -> str:
-        """How this node's password stands to the peers', for INFO."""
-        others = [str(peer) for peer, mark in sorted(self._peers.items()) if mark != self.mark]
-        if others:
-            return f"{'missing' if self.mark == self._none else 'differs'}:{','.join(others)}"
-        return "same" if self._peers else "unknown"
+    def statistics(self) -> PasswordStatistics:
+        """For INFO: whom of the peers this node agrees with."""
+        return PasswordStatistics(
+            is_missing=self.mark == self._none,
+            heard=bool(self._peers),
+            differing=tuple(peer for peer, mark in sorted(self._peers.items()) if mark != self.mark),
+        )
 
     def _lock_or_unlock(self) -> None:
         """This node has no password: whether it may serve depends on the peers."""

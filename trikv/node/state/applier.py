@@ -17,6 +17,7 @@ import msgspec
 import structlog
 import trio
 
+from trikv.front.figures import ApplierStatistics
 from trikv.front.seam import Work
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped
@@ -83,7 +84,7 @@ class Applier:
         self._inbox = inbox
         self._boot_ms = boot_ms
         self._boot_us = boot_us
-        self.memory_peak_bytes = machine.used_memory
+        self._memory_peak_bytes = machine.used_memory
         """The largest that the account was after an entry, since this node started."""
         self._orders: deque[Order] = deque()
         self._held: list[tuple[int, int, ServeReads]] = []
@@ -105,6 +106,14 @@ class Applier:
     def applied_index(self) -> int:
         """The last entry applied; while a write is answered, the one that it came with."""
         return self.position.index
+
+    def statistics(self, at_ms: int) -> ApplierStatistics:
+        """For INFO; how long keys have still to live is reckoned from log time `at_ms`."""
+        return ApplierStatistics(
+            index=self.position.index,
+            memory_peak_bytes=self._memory_peak_bytes,
+            machine=self.machine.statistics(at_ms),
+        )
 
     @property
     def has_orders(self) -> bool:
@@ -285,7 +294,7 @@ class Applier:
         return done
 
     def _note_memory(self) -> None:
-        self.memory_peak_bytes = max(self.memory_peak_bytes, self.machine.used_memory)
+        self._memory_peak_bytes = max(self._memory_peak_bytes, self.machine.used_memory)
 
     def _release_reads(self) -> None:
         """What waited for an index that is applied now comes next, before anything else is applied.

@@ -10,6 +10,7 @@ import attrs
 import structlog
 import trio
 
+from trikv.front.figures import SnapshotterStatistics
 from trikv.host.seam import Host
 from trikv.machine.snapshot import SnapshotError
 from trikv.node.events import Compact, Event, SnapshotReceived, TransferEnded
@@ -60,21 +61,15 @@ class Progress:
 
 
 @attrs.define(eq=False)
-class SnapshotterStatistics:
-    """What INFO shows of snapshots."""
+class _Counts:
+    """What `Snapshotter.statistics` tells besides the present state; each is explained there."""
 
     changes_at_newest: int
-    """The machine's change counter in the newest snapshot."""
     keys_loaded: int
-    """Keys that this node started with."""
     taken: int = 0
-    """Snapshots written of the own state."""
     sent: int = 0
-    """Transfers to followers that were begun."""
     last_failed: bool = False
-    """The last one was given up for want of room."""
     last_ms: int | None = None
-    """How long the last one took."""
     began_ms: int | None = None
     """Boot time at which the one that is being taken began."""
 
@@ -106,13 +101,13 @@ class Snapshotter:
         settings: SnapshotterSettings,
     ) -> None:
         self.newest = newest
-        self.newest_saved_ms = newest_saved_ms or host.clock.wall_ms()
+        self._newest_saved_ms = newest_saved_ms or host.clock.wall_ms()
         """LASTSAVE: when all that a snapshot holds was last the state of a node; without one, this start."""
-        self.statistics = SnapshotterStatistics(
+        self._counts = _Counts(
             changes_at_newest=applier.machine.changes if newest is not None else 0,
             keys_loaded=applier.machine.keys() if newest is not None else 0,
         )
-        self.newest_bytes = newest_bytes
+        self._newest_bytes = newest_bytes
         self._host = host
         self._store = store
         self._applier = applier
@@ -137,10 +132,24 @@ class Snapshotter:
         self._loaded: dict[int, Swap] = {}
         self._nursery: trio.Nursery | None = None
 
-    @property
-    def is_walking(self) -> bool:
-        """True while a snapshot, backup or dump is being written."""
-        return self._walking.locked()
+    def statistics(self) -> SnapshotterStatistics:
+        """For INFO."""
+        counts = self._counts
+        running_ms = None if counts.began_ms is None else self._host.clock.boot_ms() - counts.began_ms
+        return SnapshotterStatistics(
+            is_walking=self._walking.locked(),
+            is_receiving=self.is_receiving,
+            newest_index=self.newest.index if self.newest is not None else 0,
+            newest_bytes=self._newest_bytes,
+            newest_saved_ms=self._newest_saved_ms,
+            changes_at_newest=counts.changes_at_newest,
+            keys_loaded=counts.keys_loaded,
+            taken=counts.taken,
+            sent=counts.sent,
+            last_failed=counts.last_failed,
+            last_ms=counts.last_ms,
+            running_ms=running_ms,
+        )
 
     @property
     def is_receiving(self) -> bool:
@@ -187,7 +196,7 @@ class Snapshotter:
         try:
             return await self._take()
         except (NoRoom, *OPERATORS_DOING):
-            self.statistics.last_failed = True
+            self._counts.last_failed = True
             raise
 
     async def _take(self) -> SnapshotMeta:
@@ -196,19 +205,19 @@ class Snapshotter:
             meta, bytes_applied = applier.position, applier.bytes_applied
             now_ms = self._host.clock.wall_ms()
             if self.newest is not None and self.newest.index >= meta.index:
-                self.newest_saved_ms = now_ms  # it is as good as one made now
+                self._newest_saved_ms = now_ms  # it is as good as one made now
                 return self.newest
             changes = applier.machine.changes
             walk = applier.machine.walk(
                 Header(self._identity.cluster, meta, complete=True, saved_ms=now_ms).as_dict()
             )
-            statistics, boot_ms = self.statistics, self._host.clock.boot_ms
+            counts, boot_ms = self._counts, self._host.clock.boot_ms
             try:
                 file = await self._store.begin(meta.index, meta.term)
             except BaseException:
                 walk.abort()
                 raise
-            began_ms = statistics.began_ms = boot_ms()
+            began_ms = counts.began_ms = boot_ms()
             try:
                 size = 0
                 while piece := walk.step(PIECE_BYTES):
@@ -228,9 +237,9 @@ class Snapshotter:
                     await file.abort()
                 raise
             finally:
-                statistics.began_ms = None
-            statistics.taken += 1
-            statistics.last_failed, statistics.last_ms = False, boot_ms() - began_ms
+                counts.began_ms = None
+            counts.taken += 1
+            counts.last_failed, counts.last_ms = False, boot_ms() - began_ms
             self._inbox.put(Compact(meta))
             log.info("snapshot", index=meta.index, bytes=size, keys=walk.keys)
             return meta
@@ -250,10 +259,10 @@ class Snapshotter:
         self, meta: SnapshotMeta, size: int, bytes_applied: int, saved_ms: int, changes: int
     ) -> None:
         self.newest = meta
-        self.newest_bytes = size
-        self.newest_saved_ms = saved_ms
+        self._newest_bytes = size
+        self._newest_saved_ms = saved_ms
         self._bytes_at_newest = bytes_applied
-        self.statistics.changes_at_newest = changes
+        self._counts.changes_at_newest = changes
 
     # ------------------------------------------------- to a follower that lags
 
@@ -262,7 +271,7 @@ class Snapshotter:
         if peer in self._outgoing or self._nursery is None:
             return
         self._outgoing[peer] = Outgoing(self._links, peer, term)
-        self.statistics.sent += 1
+        self._counts.sent += 1
         self._nursery.start_soon(self._send, peer, self._outgoing[peer], index_min)
 
     async def _send(self, peer: NodeId, outgoing: Outgoing, index_min: int) -> None:

@@ -8,26 +8,28 @@ disk met while allocating the next segment, before any record depends on it (PRO
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import attrs
 import trio
 
+from trikv.front.figures import WriterStatistics
 from trikv.node.events import Event, LogRoom, Persisted
 from trikv.node.mailbox import Mailbox
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import SnapshotMeta
-from trikv.storage.errors import NoRoom
+from trikv.storage.disk import Disk
+from trikv.storage.errors import DirectoryGone, NoRoom
+from trikv.storage.layout import WAL
 from trikv.storage.wal import Wal
 
+WATCH_INTERVAL_S = 15.0
+"""Between two looks at the directory of the log: seldom enough to cost nothing."""
 
-@attrs.define
-class WriterStatistics:
-    """What INFO shows of the disk."""
 
-    batches: int = 0
-    jobs: int = 0
-    sync_ms_total: int = 0
-    sync_ms_max: int = 0
-    sync_ms_last: int = 0
+async def watch_log_directory(disk: Disk, data_directory: str) -> None:
+    """Raises DirectoryGone: what is synced into files that nobody can open again is not durable."""
+    while True:
+        await trio.sleep(WATCH_INTERVAL_S)
+        if not await disk.is_in_place(WAL):
+            raise DirectoryGone(f"{data_directory}/{WAL}")
 
 
 class Writer:
@@ -38,10 +40,11 @@ class Writer:
 
     def __init__(self, wal: Wal, inbox: Mailbox[Event], boot_ms: Callable[[], int]) -> None:
         self.wal = wal
-        self.statistics = WriterStatistics()
         self._inbox = inbox
         self._boot_ms = boot_ms
         self._queue: Mailbox[WriteJob | SnapshotMeta] = Mailbox()
+        self._has_room = True
+        self._batches = self._sync_ms_total = self._sync_ms_max = 0
 
     def put(self, job: WriteJob) -> None:
         """Write this job after all that were put before."""
@@ -50,6 +53,16 @@ class Writer:
     def compact(self, meta: SnapshotMeta) -> None:
         """Drop the log before a durable snapshot, in turn with the jobs."""
         self._queue.put(meta)
+
+    def statistics(self) -> WriterStatistics:
+        """For INFO."""
+        return WriterStatistics(
+            batches=self._batches,
+            sync_ms_total=self._sync_ms_total,
+            sync_ms_max=self._sync_ms_max,
+            has_room=self._has_room,
+            log=self.wal.statistics(),
+        )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until cancelled; OSError and StorageCorrupt end the node."""
@@ -75,21 +88,21 @@ class Writer:
             return
         begun = self._boot_ms()
         await self._until_there_is_room(partial(self.wal.write, jobs))
-        self._count(self._boot_ms() - begun, len(jobs))
+        self._count(self._boot_ms() - begun)
         self._inbox.put(Persisted(jobs[-1].number))
 
     async def _until_there_is_room(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        told = False
         while True:
             try:
                 await attempt()  # the disk abandons no write under way when the node stops
             except NoRoom as error:
-                if not told:
+                if self._has_room:
+                    self._has_room = False
                     self._inbox.put(LogRoom(there=False, lack=error.lack))
-                    told = True
                 await trio.sleep(self.RETRY_ROOM_S)
             else:
-                if told:
+                if not self._has_room:
+                    self._has_room = True
                     self._inbox.put(LogRoom(there=True))
                 return
 
@@ -101,10 +114,7 @@ class Writer:
         except NoRoom:
             return  # the write that needs the segment will meet it, say so, and wait for room
 
-    def _count(self, elapsed_ms: int, jobs: int) -> None:
-        statistics = self.statistics
-        statistics.batches += 1
-        statistics.jobs += jobs
-        statistics.sync_ms_total += elapsed_ms
-        statistics.sync_ms_last = elapsed_ms
-        statistics.sync_ms_max = max(statistics.sync_ms_max, elapsed_ms)
+    def _count(self, elapsed_ms: int) -> None:
+        self._batches += 1
+        self._sync_ms_total += elapsed_ms
+        self._sync_ms_max = max(self._sync_ms_max, elapsed_ms)

@@ -3,7 +3,7 @@
 ==================  ==================================================================  =================
 module              promise                                                             knows
 ==================  ==================================================================  =================
-`replicas`          equal state at equal index; queues are bound                        the nodes' inside
+`replicas`          equal state at equal index; queues are bounded                      the nodes' inside
 `inside`            account, count and deadlines of all databases are exact             the nodes' inside
 `durability`        an acknowledged write is on the platters of a majority, right then  the platters
 `rules`             one message, one read: what the paper allows it to do               the nodes' inside
@@ -14,11 +14,12 @@ module              promise                                                     
 `counters`          each increment took effect once                                     answers only
 ==================  ==================================================================  =================
 
-The witness is linear and sees every operation of every run, but believes the applied log; the search
-believes nothing and may run out of its budget. Each keeps the other honest, and both evaluate commands by
-`model`: plain dictionaries (`state`), and what each command does to them, written from Redis' documentation
-(`meanings`). It shares no code with the machine. What else than one value may be answered is `expected`.
+The witness takes linear time and sees every operation of every run, but believes the applied log. The search
+believes nothing and may run out of its budget. Each checks what the other trusts, and both evaluate commands
+by `model`: plain dictionaries (`state`), and what each command does to them, written from Redis'
+documentation (`meanings`). It shares no code with the machine. `expected` describes answers that may be more
+than one value.
 
-A checker is told of failures by a callback or returns them; none of them raises. Those that watch nodes
-while they run are called synchronously and never wait, so that being watched changes nothing.
+A checker reports failures by a callback or returns them; none raises. Those that watch running nodes are
+called synchronously and never wait, so that watching changes nothing.
 """

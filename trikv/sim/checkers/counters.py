@@ -7,11 +7,11 @@ from trikv.sim.history import Args, Key, Operation
 
 
 def check_counters(operations: Iterable[Operation], finals: Mapping[Key, int]) -> str | None:
-    """What is wrong with what was added to the keys of `finals`, or None.
+    """What is wrong with the sums in the keys of `finals`, or None.
 
-    `finals`: each one's value when all was over. Holds only where nothing but INCR, DECR, INCRBY and DECRBY
-    changes them. What was answered took effect, and of what nobody answered any part; and no two increments
-    get one answer if nothing but INCR changes the key.
+    `finals` has the value of each key at the end. Only INCR, DECR, INCRBY and DECRBY may have changed them.
+    Answered changes must have taken effect, and any part of the unanswered ones may have. If only INCR
+    changes a key, no two increments may get the same answer.
     """
     answered: Counter[Key] = Counter()
     might_add: Counter[Key] = Counter()
@@ -49,7 +49,7 @@ def _amount(args: Args) -> int:
 
 
 def _changes(operation: Operation) -> Iterable[tuple[Key, Args, int | None]]:
-    """Key, command and answer of each change that may have happened; None: nobody knows whether it has."""
+    """Key, command and answer of each change that may have happened; the answer is None if it is unknown."""
     if operation.failed or (
         operation.is_known and operation.is_transaction and not isinstance(operation.reply, list)
     ):

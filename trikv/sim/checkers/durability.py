@@ -1,9 +1,9 @@
 """What is acknowledged is on platters: of a majority when a client is told, of each node that said so.
 
 The platters are read by the code that would read them after a power cut: `trikv.storage.recovery`, on a copy
-that holds only what was synced. No node's word is taken for anything. A disk that lies about its syncs is
-taken by its word all the same, since no node can know better (`trikv.sim.losses` sees that too little of that
-is lost to matter); what a flipped bit has made unreadable holds nothing.
+that holds only what was synced. No node is believed. A disk that lies about its syncs is believed, because no
+node can know better (`trikv.sim.losses` bounds what such lies may lose). A log that a flipped bit has made
+unreadable holds nothing.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
@@ -22,43 +22,44 @@ from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
 
 EVERY = 40
-"""At most one acknowledgement in so many is looked at."""
+"""At most one in this many acknowledgements is checked."""
 ENTRIES_PER_ACK = 8
-"""Reading platters costs by the entries on them: after so many of them one more acknowledgement goes by."""
+"""The cost of reading platters grows with their entries: for each so many, one more acknowledgement is not
+checked."""
 T = TypeVar("T")
 
 
 @attrs.frozen
 class Reading:
-    """What a start after a power cut would find."""
+    """The log that a start after a power cut would find."""
 
     problem: str = ""
-    """Why it would refuse."""
+    """Why the start would refuse; empty if it would not."""
     exists: bool = False
-    """There is a log."""
+    """Whether there is a log."""
     disk: DiskId = b""
     hard_state: HardState = attrs.field(factory=HardState)
     base: int = 0
-    """A snapshot that is there covers all up to here."""
+    """A snapshot that is there covers all entries up to this index."""
     terms: Mapping[int, int] = attrs.field(factory=dict)
-    """Of the entries above the base."""
+    """The terms of the entries above the base, by index."""
 
     @property
     def last(self) -> int:
-        """The last index it holds."""
+        """The last index that it holds, as an entry or in the snapshot."""
         return max(self.terms, default=self.base)
 
     def term_at(self, index: int) -> int | None:
-        """The term of an entry above the base."""
+        """The term of the entry at `index`; None if it is not above the base, or not there."""
         return self.terms.get(index)
 
     def holds(self, index: int, term: int) -> bool:
-        """The entry is there, or in the snapshot."""
+        """Whether that entry is there, or in the snapshot."""
         return self.exists and not self.problem and (index <= self.base or self.terms.get(index) == term)
 
 
 def read(volume: Volume, settings: WalSettings, *, believe: bool = True) -> Reading:
-    """What a power cut now would leave of a log; with `believe`, a disk that has lied counts as it says."""
+    """What a power cut now would leave of a log. With `believe`, a lying disk's claims count as written."""
     disk = PlatterDisk(files_of(volume, cached=believe and volume.lied))
     try:
         recovered = run_at_once(recover(disk, settings))
@@ -81,7 +82,7 @@ def read(volume: Volume, settings: WalSettings, *, believe: bool = True) -> Read
 
 
 class Durability:
-    """Looks at samples of acknowledgements."""
+    """Checks samples of acknowledgements, and by `look` all platters."""
 
     def __init__(
         self,
@@ -93,9 +94,9 @@ class Durability:
         is_rotten: Callable[[int], bool] = lambda _: False,
         believed: Callable[[int], tuple[DiskId, int] | None] = lambda _: None,
     ) -> None:
-        """`volumes` are those of nodes 1, 2 and so on; damage of a rotten one is no news.
+        """`volumes` are those of nodes 1, 2 and so on; damage of a rotten one is expected.
 
-        `believed`: the disk of a running node, and the index up to which it takes its log for durable.
+        `believed` gives the disk of a running node, and the index up to which it takes its log for durable.
         """
         self._volumes = volumes
         self._settings = settings
@@ -127,7 +128,7 @@ class Durability:
             )
 
     def look(self) -> list[Reading]:
-        """Read all platters: each node's can be read, and hold what it takes for durable."""
+        """Read all platters, and check that each can be read and holds what its node takes for durable."""
         self.samples += 1
         readings = [read(volume, self._settings) for volume in self._volumes()]
         for number, one in enumerate(readings, start=1):
@@ -153,7 +154,7 @@ def _majority(membership: Membership, holders: list[DiskId]) -> bool:
 
 
 def run_at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never waits, between two moments of the virtual world."""
+    """The result of a coroutine that never waits, without any event of the virtual world in between."""
     try:
         coroutine.send(None)
     except StopIteration as done:

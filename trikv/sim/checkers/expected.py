@@ -1,4 +1,4 @@
-"""What an answer may be: a value, or one of these, for answers that are not a function of the state alone."""
+"""What an answer may be: a value, or one of these classes if the state alone does not decide it."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from trikv.client.replies import ErrorReply
 
 @attrs.frozen
 class Between:
-    """An integer from `least` to `most`: how long a key has still to live, as the leader's clock has it."""
+    """An integer from `least` to `most`: a key's time to live, which depends on the leader's clock."""
 
     least: int
     most: int
@@ -17,21 +17,21 @@ class Between:
 
 @attrs.frozen
 class AnyOrder:
-    """A list whose order says nothing."""
+    """A list of these elements in any order."""
 
     items: tuple[bytes, ...]
 
 
 @attrs.frozen
 class OneOf:
-    """One of these."""
+    """Any one of these answers."""
 
     items: tuple[bytes, ...]
 
 
 @attrs.frozen
 class Page:
-    """What one SCAN answers: a cursor, and some of these keys, none twice. See `scans` for whole ones."""
+    """The answer of one SCAN: a cursor, and some of these keys, none twice. See `scans` for whole scans."""
 
     items: tuple[bytes, ...]
 
@@ -45,21 +45,21 @@ class Clock:
 
 @attrs.frozen
 class Failure:
-    """An error that begins so."""
+    """An error whose text begins like this."""
 
     text: str
 
 
 @attrs.frozen
 class Anything:
-    """Nothing is known of it."""
+    """Any answer at all is right."""
 
 
 ANYTHING: Final = Anything()
 
 
 def agrees(expected: Any, reply: Any) -> bool:
-    """`reply`, as `trikv.client` gave it, is what is expected."""
+    """Whether `reply`, as `trikv.client` gave it, is one of those that `expected` allows."""
     match expected:
         case Anything():
             return True

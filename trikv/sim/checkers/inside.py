@@ -1,4 +1,4 @@
-"""What a machine holds in all of its databases, read without its help, and what must be true of it."""
+"""The contents of all databases of a machine, read without its code, and what must be true of them."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from trikv.sim.checkers.meanings import DEADLINE_BYTES, KEY_BYTES
 from trikv.sim.checkers.state import Contents
 
 REAPED_MAX = 200
-"""Due keys that one entry reaps: only if there were as many may some be left."""
+"""Most due keys that one entry reaps. Due keys may be left only if there were that many."""
 
 
 def contents_of(machine: Machine) -> Contents:
-    """All keys of all databases with their values and deadlines, those that are due included."""
+    """All keys of all databases with their values and deadlines. Due keys are included."""
     return {
         (number, key): (value, deadline)
         for number, database in enumerate(machine.space.databases)
@@ -22,7 +22,7 @@ def contents_of(machine: Machine) -> Contents:
 
 
 def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str]]:
-    """What is wrong with it: the class of a failure, and what it is."""
+    """What is wrong with `contents`: for each problem the class of a failure, and a text."""
     charged = {database.number: 0 for database in machine.space.databases}
     deadlines: dict[int, list[tuple[int, bytes]]] = {number: [] for number in charged}
     for (number, key), (value, deadline) in contents.items():

@@ -1,10 +1,10 @@
 """Black-box linearizability: some order of all operations explains every answer, or the product is wrong.
 
-Operations that share no key cannot contradict each other, so the history falls into components: keys joined
-by the commands that touch several. Each is searched alone (`trikv.sim.checkers.search`), within one budget
-for all. An operation of unknown fate may take effect at any moment after its call, or never. Keys with
-deadlines are beyond it, since it knows no time, and so is what looks at a whole database: the witness sees to
-those. Where whole databases are flushed it has nothing to say at all.
+Operations that share no key cannot contradict each other, so the history falls into components: keys that are
+joined by commands which touch several. Each component is searched alone (`trikv.sim.checkers.search`), within
+one budget for all. An operation of unknown fate may take effect at any time after its call, or never. The
+search knows no time, so it leaves out keys with deadlines, and commands on a whole database: the witness
+checks those. It says nothing at all about a history in which whole databases are flushed.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from trikv.sim.checkers.search import Move, Search
 from trikv.sim.history import Key, Operation
 
 BUDGET = 1_000_000
-"""Attempts of the search over a whole history: a few seconds; a run usually needs a few thousand."""
+"""Most attempts of the search over a history. They take a few seconds; a run usually needs a few thousand."""
 
 
 @attrs.frozen
 class Verdict:
-    """`problem` is None where an order was found, or the budget ran out (`out_of_budget`)."""
+    """The outcome. `problem` is None if an order was found, or the budget ran out (`out_of_budget`)."""
 
     problem: str | None = None
     out_of_budget: bool = False
@@ -52,7 +52,7 @@ def _move(one: Operation, keys: list[Key]) -> Move:
 
 
 def keys_of(operation: Operation) -> list[Key]:
-    """The keys it touches or has watched; none for WATCH itself, whose effect shows in its transaction."""
+    """The keys that it touches or has watched; none for WATCH, whose effect shows in its transaction."""
     touched = [
         (database, key)
         for database, args in operation.placed()
@@ -63,7 +63,7 @@ def keys_of(operation: Operation) -> list[Key]:
 
 
 def components(operations: Iterable[Operation]) -> list[tuple[list[Key], list[Operation]]]:
-    """Operations by connected keys; without those that say nothing (refused, reads without an answer)."""
+    """Operations by connected keys, without those that tell nothing (refused, reads without an answer)."""
     chosen = [one for one in operations if _matters(one)]
     mortal = _mortal(chosen)
     parent: dict[Key, Key] = {}
@@ -93,9 +93,9 @@ def _matters(one: Operation) -> bool:
 
 
 def _mortal(operations: list[Operation]) -> set[Key]:
-    """Keys with deadlines, and those that were written together with one: RENAME hands a deadline on.
+    """Keys with deadlines, and keys that were written together with one: RENAME hands a deadline on.
 
-    A write that is left out for one of its keys would be missing for the others.
+    A write that is left out because of one of its keys would be missing for the others.
     """
     mortal = {key for one in operations if _unsuitable(one) for key in keys_of(one)}
     writes = [keys_of(one) for one in operations if any(meaning_of(args).writes for args in one.commands)]

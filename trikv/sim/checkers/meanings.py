@@ -1,8 +1,8 @@
 """What each command means, written from Redis' documentation: small, naive, and no code of the machine.
 
-`MEANINGS` is the one table. A meaning says what a command does to a `State` and what it may answer, which of
-its arguments are keys, and whether it is one for the search (`linearizability`): that knows neither time nor
-keys that are not named.
+`MEANINGS` is the one table. A meaning says what a command does to a `State`, what it may answer, which of its
+arguments are keys, and whether the search (`linearizability`) can judge it: that knows neither time nor keys
+that are not named.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from trikv.sim.checkers.state import Args, State
 Run: TypeAlias = Callable[[State, Args], Any]
 Keys: TypeAlias = Callable[[Args], Args]
 KEY_BYTES, DEADLINE_BYTES = 208, 112
-"""What a key, and a deadline, are charged besides their lengths (docs/ARCHITECTURE.md, Memory)."""
+"""The charge, in bytes, of a key and of a deadline besides their lengths (docs/ARCHITECTURE.md, Memory)."""
 UNTIL = frozenset({b"EX", b"PX", b"EXAT", b"PXAT"})
 
 
@@ -45,21 +45,21 @@ def _none(_: Args) -> Args:
 
 @attrs.frozen
 class Meaning:
-    """One command's."""
+    """The meaning of one command, and who can judge its answers."""
 
     run: Run
     keys: Keys
     writes: bool
     is_timed: bool
-    """It sets or shows deadlines."""
+    """Whether it sets or shows deadlines."""
     is_of_keys: bool
-    """It looks at nothing but its keys; else at a whole database, at time, at the node."""
+    """Whether it depends only on its keys, and not on a whole database, on time or on the node."""
     is_local: bool
-    """It never reaches the machine."""
+    """Whether the node answers it without the machine."""
 
 
 MEANINGS: dict[bytes, Meaning] = {}
-"""By name; a subcommand's is two words with a blank between them."""
+"""Meanings by name. The name of a subcommand is two words with a blank between them."""
 
 
 def _means(
@@ -82,12 +82,12 @@ def _means(
 
 
 def meaning_of(args: Args) -> Meaning:
-    """KeyError names a command that nobody has said the meaning of."""
+    """The meaning of a command. Raises KeyError, with its name, if the table has none."""
     return MEANINGS.get(args[0]) or MEANINGS[b" ".join(args[:2])]
 
 
 def is_timed(args: Args) -> bool:
-    """Deadlines are set, kept or shown by it."""
+    """Whether the command sets, keeps or shows deadlines."""
     if args[0] == b"SET":
         return not {*UNTIL, b"KEEPTTL"}.isdisjoint(args[3:])
     return len(args) > 2 if args[0] == b"GETEX" else meaning_of(args).is_timed
@@ -130,7 +130,7 @@ def _set(state: State, args: Args) -> Any:
 
 
 def _until(state: State, options: Sequence[bytes]) -> int:
-    """The deadline that EX, PX, EXAT or PXAT among `options` name; 0 where none does."""
+    """The deadline in ms that EX, PX, EXAT or PXAT among `options` gives; 0 if none does."""
     for unit, amount in pairwise(options):
         if unit in UNTIL:
             number = int(amount) * (1000 if unit.startswith(b"EX") else 1)
@@ -198,7 +198,7 @@ def _msetnx(state: State, args: Args) -> Any:
 
 
 def _change(state: State, key: bytes, value: bytes) -> None:
-    """Another value; the deadline stays."""
+    """Give `key` another value; its deadline stays."""
     state.put(key, value, state.deadline(key))
 
 
@@ -328,7 +328,7 @@ def _expire(state: State, args: Args) -> Any:
         or (b"LT" in conditions and not when < (now or never))
     ):
         return 0
-    if when <= state.now_ms:  # 0 and below, too, which `put` takes for none
+    if when <= state.now_ms:  # also 0 and below, which `put` would take for no deadline
         state.drop(key)
     else:
         state.put(key, value, when)
@@ -345,7 +345,7 @@ def _persist(state: State, args: Args) -> Any:
 
 
 def _absent(state: State, key: bytes) -> int:
-    """What is answered of a key without a deadline: -1, or -2 where there is none; else 0."""
+    """The answer for a key without a deadline: -1, or -2 if there is no such key; 0 if it has one."""
     if state.get(key) is None:
         return -2
     return 0 if state.deadline(key) else -1
@@ -425,7 +425,7 @@ def _time(state: State, _: Args) -> Any:
 
 @_means("CONFIG SET", _none, writes=True, of_keys=False)
 def _config_set(_: State, __: Args) -> Any:
-    return b"OK"  # the cap itself is no part of this state: see docs/TESTING.md
+    return b"OK"  # the cap itself is not in this state: see docs/TESTING.md
 
 
 @_means("PING, ECHO", _none, local=True)

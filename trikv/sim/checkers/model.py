@@ -11,9 +11,9 @@ from trikv.sim.checkers.state import Args, State
 
 
 class Model(State):
-    """A state that commands can be run on."""
+    """A state, with a method that runs commands on it."""
 
     def run(self, args: Args) -> Any:
-        """Evaluate one command in the selected database; what may be answered."""
+        """Carry out one command in the selected database; return what it may answer."""
         meaning = meaning_of(args)
         return ANYTHING if self.is_partial and not meaning.is_of_keys else meaning.run(self, args)

@@ -1,8 +1,9 @@
-"""What answers say of the values before them: dead ends of the search, seen when they are entered.
+"""What answers say about the values before them, so that the search sees a dead end when it enters one.
 
-An answered GET of ``x`` must find ``x``. Where ``x`` can be written only once, whoever overwrites it while
-such a GET is still to come has gone wrong, though it may take thousands of attempts to come to that GET. The
-same with INCR: who answered 7 found 6, and a counter that nothing else writes has been 6 only once.
+A GET that was answered ``x`` must find ``x``. If ``x`` can be written only once, an order that overwrites it
+while such a GET is still to come is wrong, but it may take thousands of attempts to come to that GET. The
+same holds for INCR: one that was answered 7 found 6, and a counter that nothing else writes has been 6 only
+once.
 """
 
 from collections import Counter
@@ -16,16 +17,16 @@ Need = tuple[Key, bytes]
 _REPLACING = frozenset(
     {b"SET", b"SETNX", b"GETSET", b"MSET", b"MSETNX", b"DEL", b"UNLINK", b"DELETE", b"GETDEL"}
 )
-"""They put a value of their own in place of what was there, or nothing."""
+"""Commands that replace a value, whatever it was, by one of their own or by none."""
 
 
 def needs_of(one: Operation) -> Iterator[Need]:
-    """The values that an answered operation has found, as far as its answers tell."""
+    """The values that an answered operation must have found, as far as its answers tell."""
     touched: dict[Key, None] = {}
-    for key, _ in one.expected:  # it, or nothing: see `search`
+    for key, _ in one.expected:  # the value, or nothing: see `search`
         touched[key] = None
     replies = one.reply if isinstance(one.reply, list) and one.is_transaction else [one.reply]
-    for (database, args), reply in zip(one.placed(), replies, strict=False):  # an error may answer all
+    for (database, args), reply in zip(one.placed(), replies, strict=False):  # one error may answer all
         for name, value in _found(args, reply):
             key = (database, name)
             if key not in touched and value is not None:
@@ -52,7 +53,7 @@ def _written(args: Args) -> tuple[bytes, ...]:
 
 
 def written_once(operations: Iterable[Operation], needs: Iterable[Need]) -> set[Need]:
-    """Those of `needs` whose key can have that value only once in any order of `operations`."""
+    """The `needs` whose key can have that value only once, in any order of `operations`."""
     kinds: dict[Key, set[bytes]] = {}
     sets: Counter[Need] = Counter()
     for one in operations:

@@ -1,7 +1,7 @@
 """A `trikv.storage.disk.Disk` over a copy of a simulated disk's platters: nothing waits, nothing is lost.
 
-Recovery rewrites what it reads, so it works on a copy; and because no method waits, a whole recovery can run
-between two events of the simulated world.
+Recovery rewrites what it reads, so it works on a copy. No method waits, so a whole recovery can run between
+two events of the simulated world.
 """
 
 import errno
@@ -24,44 +24,44 @@ def files_of(volume: Volume, *, cached: bool = False) -> Files:
 
 
 class PlatterFile:
-    """An open file."""
+    """An open file of the copy. No method waits."""
 
     def __init__(self, content: bytearray) -> None:
         self._content = content
 
     async def write(self, offset: int, data: bytes) -> None:
-        """Write at once."""
+        """Write `data` at `offset`; a hole before it reads as zeros."""
         if len(self._content) < offset:
             self._content.extend(bytes(offset - len(self._content)))
         self._content[offset : offset + len(data)] = data
 
     async def write_and_sync(self, offset: int, data: bytes) -> None:
-        """Write at once."""
+        """Write `data` at `offset`: there is no cache to sync."""
         await self.write(offset, data)
 
     async def sync(self) -> None:
         """All is on the platters."""
 
     async def read(self, offset: int, size: int) -> bytes:
-        """Read."""
+        """Read up to `size` bytes at `offset`; fewer only at the end."""
         return bytes(self._content[offset : offset + size])
 
     def size(self) -> int:
-        """Length in bytes."""
+        """Length of the content in bytes."""
         return len(self._content)
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Close: there is nothing to release."""
 
 
 class PlatterDisk:
-    """The copy."""
+    """The copy of a disk's platters."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
 
     async def create(self, path: str) -> PlatterFile:
-        """Make a new file."""
+        """Make a new, empty file. Raises FileExistsError."""
         if path in self.files:
             raise _error(errno.EEXIST, path)
         if self.files.get(parent(path), self) is not None:
@@ -70,34 +70,34 @@ class PlatterDisk:
         return PlatterFile(content)
 
     async def open(self, path: str) -> PlatterFile:
-        """Open an existing file."""
+        """Open a file that is there. Raises FileNotFoundError."""
         content = self.files.get(path)
         if content is None:
             raise _error(errno.ENOENT, path)
         return PlatterFile(content)
 
     async def make_directory(self, path: str) -> None:
-        """Make the directory and its parents."""
+        """Make a directory and its parents; no error if it is there."""
         while path:
             self.files.setdefault(path, None)
             path = parent(path)
 
     async def names(self, path: str) -> list[str]:
-        """Sorted names."""
+        """The names in a directory, sorted."""
         return sorted(one.rpartition("/")[2] for one in self.files if one and parent(one) == path)
 
     async def exists(self, path: str) -> bool:
-        """A file or a directory."""
+        """Whether there is a file or a directory at `path`."""
         return path in self.files
 
     async def rename(self, old: str, new: str) -> None:
-        """Replace `new` by `old`; files only, as all that recovery renames."""
+        """Replace `new` by `old`; only files, because recovery renames nothing else."""
         if self.files.get(old) is None:
             raise _error(errno.ENOENT, old)
         self.files[new] = self.files.pop(old)
 
     async def remove(self, path: str) -> None:
-        """Remove a file."""
+        """Remove a file. Raises FileNotFoundError."""
         if self.files.get(path) is None:
             raise _error(errno.ENOENT, path)
         del self.files[path]
@@ -106,7 +106,7 @@ class PlatterDisk:
         """All is on the platters."""
 
     async def is_in_place(self, _path: str) -> bool:
-        """Nobody moves directories here."""
+        """True: nobody moves directories of a copy."""
         return True
 
 

@@ -1,7 +1,7 @@
-"""What a node has told its peers it finds again after any crash: its term, its vote, what it acknowledged.
+"""A node finds again after any crash what it has told its peers: its term, its vote, what it acknowledged.
 
-That is what Raft asks of a disk (paper, figure 2), and the cheapest place to see that it is not kept: without
-this, a forgotten vote shows only when it is given a second time in the same term and both candidates win.
+Raft demands that of a disk (paper, figure 2). Here a failure is seen early: without this check, a forgotten
+vote would show only if it is given a second time in the same term and both candidates win.
 """
 
 from collections.abc import Callable
@@ -18,20 +18,20 @@ class _Promise:
     disk: DiskId
     term: int = 0
     vote: DiskId | None = None
-    """Given in `term`."""
+    """The disk that got the vote in `term`."""
     match: int = 0
-    """Acknowledged in `term`: entries up to here are on disk."""
+    """Entries up to here were acknowledged in `term`: they are on disk."""
 
 
 class Promises:
-    """By node, what it has promised since its disk was blank."""
+    """What each node has promised since its disk was blank."""
 
     def __init__(self, fail: Callable[[str, str], None]) -> None:
         self._fail = fail
         self._made: dict[int, _Promise] = {}
 
     def made(self, number: int, raft: Raft, message: RequestVote | VoteAck | AppendAck) -> None:
-        """Node `number` lets `message` go."""
+        """Node `number` sends `message`: remember what it promises."""
         promise = self._made.get(number)
         if promise is None or promise.disk != raft.disk:
             promise = self._made[number] = _Promise(raft.disk)
@@ -49,7 +49,7 @@ class Promises:
                 pass
 
     def kept(self, number: int, raft: Raft) -> None:
-        """Node `number` has made a turn: in one term, what it has acknowledged to a leader stays."""
+        """Check node `number` after a turn: within a term it keeps what it has acknowledged."""
         promise = self._made.get(number)
         if promise is None or (promise.disk, promise.term) != (raft.disk, raft.term):
             return
@@ -57,7 +57,7 @@ class Promises:
             self._fail("forgotten", f"node {number} acknowledged {promise.match} and has cut its log")
 
     def reborn(self, number: int, raft: Raft) -> None:
-        """Node `number` has started from its disk."""
+        """Check node `number` after a start: it has its term, its vote and what it has acknowledged."""
         promise = self._made.get(number)
         if promise is None or promise.disk != raft.disk:
             return
@@ -72,5 +72,5 @@ class Promises:
             )
 
     def forget(self, number: int) -> None:
-        """Its disk has lied; nothing can be expected of it."""
+        """Drop the promises of node `number`: its disk has lied, and nothing can be expected of it."""
         self._made.pop(number, None)

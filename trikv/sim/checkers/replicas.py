@@ -1,25 +1,25 @@
-"""Replicas at one index hold one state, count their memory rightly, and let no queue grow without bound."""
+"""Replicas at one index hold one state, have the right account, and let no queue grow without bound."""
 
 from collections.abc import Callable
 
 import trio
 
 from trikv.machine.machine import Machine
-from trikv.node.consensus.driver import Parts
+from trikv.node.assembly import Assembly
 from trikv.node.state.applier import Applier
 from trikv.notation import counted
 from trikv.sim.checkers.inside import contents_of, problems_of
 from trikv.sim.checkers.state import Sighting
 
 EVERY = 16
-"""A digest at every so many indexes: the nodes compare where they meet, whatever they had restarted from."""
+"""A digest is taken at each multiple of this index: so all nodes compare at the same ones after any start."""
 RECOUNT_EVERY = 64
-"""Looking at every key of every database costs more than a digest, and what is wrong there stays."""
+"""Every key is checked at each multiple of this: it costs more than a digest, and an error there stays."""
 QUEUE_MAX = 20_000
-"""Items in a mailbox: far above what the clients of a run can have in flight, far below a leak."""
+"""Most items in a mailbox: far more than the clients of a run can have in flight, far fewer than a leak."""
 TURNS_ON_THE_SPOT_MAX = 2_000
-"""Of one driver at one instant of virtual time. A busy one takes a few dozen; one that asks for its next turn
-at once, whatever that brings, takes them for ever: a node that is at work and gets nowhere."""
+"""Most turns of one driver at one instant of virtual time. A busy one takes a few dozen. A driver that always
+asks for its next turn at once takes them for ever: the node works and gets nowhere."""
 
 
 class Replicas:
@@ -30,10 +30,10 @@ class Replicas:
         self._digests: dict[int, tuple[int, str]] = {}
         self.compared = 0
         self.sightings: dict[int, Sighting] = {}
-        """What the first node that was looked at held, by index: for the witness."""
+        """The contents of the first node that was checked, by index: for the witness."""
 
     def check(self, number: int, applier: Applier, *, always: bool = False) -> None:
-        """`number` stands at the index of `applier`; look if it is a round one, or `always`."""
+        """Check node `number` at the index of `applier`, if that is a multiple of `EVERY`, or `always`."""
         index = applier.position.index
         if index == 0 or not (always or index % EVERY == 0):
             return
@@ -45,14 +45,14 @@ class Replicas:
             self._look_inside(number, machine)
 
     def told(self, number: int, index: int, digest: str) -> None:
-        """`number` has that digest at `index`: whoever is there has the same."""
+        """Node `number` has this digest at `index`: all others there must have the same."""
         first, known = self._digests.setdefault(index, (number, digest))
         self.compared += first != number
         if known != digest:
             self._fail("divergence", f"nodes {first} and {number} differ in their state at {index}")
 
     def _look_inside(self, number: int, machine: Machine) -> None:
-        """Whatever the digest says: every key of every database."""
+        """Check every key of every database, because equal digests may be equally wrong."""
         contents = contents_of(machine)
         seen = self.sightings.setdefault(machine.index, Sighting(f"node {number}", machine.index, contents))
         if seen.contents != contents:
@@ -62,22 +62,22 @@ class Replicas:
 
 
 class Bounds:
-    """Nothing is unbounded: looks at what a node holds after its turns."""
+    """Checks after a node's turns that what it holds is bounded."""
 
     def __init__(self, fail: Callable[[str, str], None]) -> None:
         self._fail = fail
         self._turns: dict[int, tuple[float, int]] = {}
-        """Of each node: the instant of its latest turn, and how many there were in it."""
+        """For each node the instant of its latest turn, and how many turns there were at that instant."""
 
-    def check(self, number: int, parts: Parts) -> None:
-        """A driver's turn is over."""
+    def check(self, number: int, parts: Assembly) -> None:
+        """Check the bounds of node `number`, whose driver has ended a turn."""
         now = trio.current_time()
         instant, turns = self._turns.get(number, (now, 0))
         self._turns[number] = (now, turns + 1 if instant == now else 1)
         if turns > TURNS_ON_THE_SPOT_MAX:
             problem = f"node {number} takes one turn after another, and no time passes"
             self._fail("spin", problem)
-            raise AssertionError(problem)  # or it would do so for ever: even a stop needs time to pass
+            raise AssertionError(problem)  # otherwise this would never end: even a stop needs time to pass
         limits = parts.proposals._limits  # noqa: SLF001 - the limit that is checked
         if parts.proposals.window_bytes > limits.window_bytes_max + limits.entry_bytes_max:
             self._fail(

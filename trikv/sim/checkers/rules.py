@@ -1,8 +1,8 @@
-"""What one message may do to one node, and what a read must know: rules that need no later event to be seen.
+"""What one message may do to one node, and what a read must know: rules that show a mistake at once.
 
-Most mistakes in consensus do harm only when several unlikely things meet: a message of an old term that is
-listened to matters when its sender was right by chance. Here each message is judged on its own, by what the
-paper asks of whoever receives it, so the mistake shows at the first message that gives it the chance.
+Most mistakes in consensus do harm only if several unlikely things meet. A node that obeys a message of an old
+term, for example, seldom suffers from it. Here each message is judged by itself, by the paper's rules for its
+receiver, so the mistake shows at the first message that allows it.
 """
 
 from collections.abc import Callable
@@ -28,12 +28,12 @@ from trikv.raft.roles import Role
 from trikv.raft.types import DiskId, HardState, NodeId, ReadId
 
 DRIFT = 0.05
-"""By how much a simulated clock may be wrong, with room to spare: a promise counts for that much less."""
+"""An upper bound for the error of a simulated clock's rate: a promise is taken to be that much shorter."""
 Fail = Callable[[str, str], None]
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What no message of an old term changes."""
+    """The part of a node's state that no message of an old term may change."""
 
     hard: HardState
     role: Role
@@ -41,28 +41,28 @@ class Standing(msgspec.Struct, frozen=True):
     last_index: int
     last_term: int
     peers: tuple[tuple[NodeId, int, int], ...]
-    """A leader's: how far each log is known to match, and which round it has answered."""
+    """A leader's view: for each peer how far its log matches, and the latest round that it answered."""
 
     @classmethod
     def of(cls, raft: Raft) -> "Standing":
-        """Of `raft` now."""
+        """Take down the standing of `raft` now."""
         peers = tuple((peer, one.match, one.round_acked) for peer, one in raft.progress.items())
         return cls(raft.hard_state, raft.role, raft.commit, raft.last_index, raft.last_term, peers)
 
 
 @attrs.frozen
 class Before:
-    """A node as it was when a message came."""
+    """What the rules need of a node's state before it received a message."""
 
     standing: Standing
     prev_fits: bool = True
-    """Of an append: nothing speaks against the entry before it."""
+    """For AppendEntries: the entry before the new ones is not known to differ."""
     is_repeated: bool = False
-    """Of an append: all that it brings was there."""
+    """For AppendEntries: all its entries were in the log already."""
 
     @classmethod
     def of(cls, raft: Raft, message: Message) -> "Before":
-        """What the rules about `message` must know."""
+        """Take down what the rules about `message` need of `raft`, which has not received it yet."""
         standing = Standing.of(raft)
         if not isinstance(message, AppendEntries):
             return cls(standing)
@@ -79,14 +79,14 @@ class Rules:
     def __init__(self, fail: Fail) -> None:
         self._fail = fail
         self._bound: dict[DiskId, float] = {}
-        """Until when a voter has promised to elect nobody else."""
+        """For each voter's disk the virtual time until which it has promised to elect nobody else."""
         self._committed = 0
         self._floors: dict[ReadId, int] = {}
 
     # Messages.
 
     def heard(self, number: int, disk: DiskId, message: Message, before: Before, raft: Raft) -> None:
-        """Node `number` has received `message` from the node with `disk`."""
+        """Check what node `number` did with `message`, which it received from the node with `disk`."""
         hard = before.standing.hard
         asks_ahead = isinstance(message, PreVote | PreVoteAck)
         if message.term < hard.term and not asks_ahead and Standing.of(raft) != before.standing:
@@ -117,7 +117,7 @@ class Rules:
             self._fail("raft", f"node {number} cut its log where nothing differs (5.3)")
 
     def sent(self, number: int, message: Message, raft: Raft) -> None:
-        """Node `number` lets `message` go: what it says of the disk is on the disk."""
+        """Check that what `message`, which node `number` sends, says of its disk is on that disk."""
         match message:
             case AppendAck(term=term, match_index=index):
                 if term == raft.term and index > raft.durable_index:
@@ -134,15 +134,15 @@ class Rules:
     # Reads.
 
     def committed(self, index: int) -> None:
-        """Some node knows that `index` is committed."""
+        """Note that `index` is committed, as some node knows."""
         self._committed = max(self._committed, index)
 
     def asked(self, read: ReadId) -> None:
-        """A node asks at which index it may read."""
+        """Note what is committed anywhere when a node asks for a read index."""
         self._floors[read] = self._committed
 
     def allowed(self, number: int, read: ReadId, index: int) -> None:
-        """It may at `index`: no less than was committed anywhere when it asked (thesis, 6.4)."""
+        """Check the index of a read: at least what was committed anywhere when it asked (thesis, 6.4)."""
         floor = self._floors.get(read, 0)
         if index < floor:
             self._fail("stale", f"node {number} may read at {index}; when it asked, {floor} was committed")

@@ -7,11 +7,11 @@ from trikv.notation import counted
 from trikv.sim.history import Operation
 
 Births = Mapping[bytes, int]
-"""Keys, and which life of each it is: another one if it was gone in between."""
+"""For each key a number of its life: it has another one if it was gone in between."""
 
 
 class Scans:
-    """Whole scans: the pages of each, from cursor 0 to cursor 0, and what was there at the first and last."""
+    """Whole scans: the pages of each, from cursor 0 to cursor 0, and the keys at its first and last page."""
 
     def __init__(self, scans: Iterable[list[Operation]]) -> None:
         self._scans = [scan for scan in scans if scan]
@@ -20,15 +20,15 @@ class Scans:
         }
 
     def wants(self, page: Operation) -> bool:
-        """It is a first page or a last one."""
+        """Whether `page` is the first or the last of a scan."""
         return id(page) in self._births
 
     def saw(self, page: Operation, births: Births) -> None:
-        """What was there when `page` was answered."""
+        """Note the keys that were there when `page` was answered."""
         self._births[id(page)] = births
 
     def problem(self) -> str | None:
-        """What is wrong, or None."""
+        """What is wrong with a scan, or None."""
         for scan in self._scans:
             first, last = self._births[id(scan[0])], self._births[id(scan[-1])]
             found = Counter(key for page in scan for key in page.reply[1])

@@ -1,13 +1,13 @@
 """Wing and Gong's search for an order, with Lowe's memory: one component of a history at a time.
 
-Depth first over what may come next: an operation may, if it was called before the first answer among those
-that are left. A state that was reached before with the same operations done is not tried again. Shortcuts,
-all sound: an answered operation that may come next and changes nothing is taken at once, since later it could
-only be harder to place; of several unanswered operations that do the same, only the one called first is
-tried; and what an operation does to the values of its keys is worked out once.
+It goes depth first over the operations that may come next: those that were called before the first answer
+among the ones that are left. A state that was reached before with the same operations done is not tried
+again. Three shortcuts, all sound: an answered operation that may come next and changes nothing is taken at
+once, because later it could only be harder to place. Of several unanswered operations that do the same, only
+the one called first is tried. What an operation does to the values of its keys is computed once.
 
-Unanswered operations come last, and first among them those that let an answered one follow: a write whose
-fate nobody knows mostly shows by the read that saw it.
+Unanswered operations are tried last. First among them are those that let an answered one follow: a write of
+unknown fate mostly shows by the read that saw it.
 """
 
 from collections.abc import Sequence
@@ -22,21 +22,21 @@ from trikv.sim.checkers.needs import needs_of, written_once
 from trikv.sim.history import Key, Operation
 
 Values: TypeAlias = tuple[bytes | None, ...]
-"""Of the keys of a component, in their order."""
+"""The values of a component's keys, in the keys' order; None for an absent one."""
 
 
 @attrs.frozen
 class Move:
-    """An operation with the places of its keys."""
+    """An operation, with the places of its keys among the component's."""
 
     operation: Operation
     keys: tuple[Key, ...]
     places: tuple[int, ...]
     known: dict[Values, Values | None] = attrs.field(factory=dict, eq=False)
-    """What it does to the values of its keys; None where it could not have answered so."""
+    """The values of its keys after it, by those before it; None if it could not have answered like that."""
 
     def after(self, values: Values) -> Values | None:
-        """The values of the component after it."""
+        """The values of the component after it; None if it could not have answered like that."""
         mine = tuple([values[place] for place in self.places])
         if mine in self.known:
             then = self.known[mine]
@@ -52,8 +52,8 @@ class Move:
     def _work_out(self, mine: Values) -> Values | None:
         one = self.operation
         before = {key: value for key, value in zip(self.keys, mine, strict=True) if value is not None}
-        # A key that is absent now may have been absent when it was watched, and only later have had the value
-        # that the client then read: that is not seen by WATCH (docs/COMMANDS.md).
+        # A key that is absent now may have been absent when it was watched, and have had the value that the
+        # client read only in between. WATCH does not see that (docs/COMMANDS.md).
         if any(before.get(key) not in {value, None} for key, value in one.expected):
             return None
         model = Model(is_partial=True)
@@ -70,12 +70,12 @@ class Move:
 
 @attrs.frozen
 class Progress:
-    """How far an attempt has come."""
+    """How far an attempt has come: which operations are done, and the values then."""
 
     first: int
     """All answered operations before it are done."""
     window: int
-    """A bit for each that is done behind it."""
+    """A bit for each answered operation from `first` on that is done."""
     unknown: int
     """A bit for each unanswered operation that has taken effect."""
     values: Values
@@ -85,7 +85,7 @@ class Search:
     """One search; `run` it once."""
 
     def __init__(self, moves: Sequence[Move], width: int, budget: int) -> None:
-        """`width`: how many keys the component has; `budget`: attempts to place an operation."""
+        """`width` is the component's number of keys, `budget` the most attempts to place an operation."""
         ordered = sorted(moves, key=lambda move: move.operation.called)
         self._known = [move for move in ordered if move.operation.is_known]
         self._unknown = [move for move in ordered if not move.operation.is_known]
@@ -95,7 +95,7 @@ class Search:
         self.steps = 0
 
     def _find_readers(self) -> dict[tuple[int, bytes], list[int]]:
-        """Answered operations by what they must find, where that can be there only once."""
+        """Answered operations by the value that they must find, if it can be there only once."""
         needs = [list(needs_of(move.operation)) for move in self._known]
         every = [move.operation for move in (*self._known, *self._unknown)]
         once = written_once(every, chain.from_iterable(needs))
@@ -108,7 +108,7 @@ class Search:
         return readers
 
     def _is_dead(self, before: Values, after: Progress) -> bool:
-        """A value is overwritten that an operation still to come has found, and that never comes again."""
+        """Whether a value is overwritten that never comes again, and that an operation to come has found."""
         for place, (old, new) in enumerate(zip(before, after.values, strict=True)):
             if old is not None and old != new:
                 for number in self._readers.get((place, old), ()):
@@ -133,13 +133,13 @@ class Search:
                 stack.pop()
                 continue
             following = self._absorb(following)
-            if following not in seen:
+            if following not in seen:  # Lowe's memory: what led here before leads nowhere else now
                 seen.add(following)
                 stack.append((following, iter(self._following(following))))
         return False
 
     def _window(self, reached: Progress) -> tuple[list[int], int]:
-        """Answered operations that may come next, and the first answer among those left."""
+        """Answered operations that may come next, and the time of the first answer among those left."""
         known, found = self._known, []
         deadline: int | None = None
         for place in range(reached.first, len(known)):
@@ -154,7 +154,7 @@ class Search:
         return [place for place in found if known[place].operation.called <= deadline], deadline
 
     def _absorb(self, reached: Progress) -> Progress:
-        """Take what changes nothing."""
+        """Take all operations that may come next and change nothing: to wait would not help them."""
         while reached.first < len(self._known):
             places, _ = self._window(reached)
             self.steps += len(places)
@@ -166,14 +166,14 @@ class Search:
         return reached
 
     def _with(self, reached: Progress, place: int, values: Values) -> Progress:
-        """Answered operation `place` is done, too."""
+        """The progress after answered operation `place`, which leaves `values`."""
         first, window = reached.first, reached.window | 1 << (place - reached.first)
         while window & 1:
             first, window = first + 1, window >> 1
         return Progress(first, window, reached.unknown, values)
 
     def _following(self, reached: Progress) -> list[Progress]:
-        """What may come next, the likeliest first."""
+        """The steps that may come next, the likeliest first."""
         if reached.first == len(self._known):
             return []
         places, deadline = self._window(reached)

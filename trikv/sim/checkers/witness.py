@@ -1,13 +1,12 @@
 """The witness: every answer is what the applied log says it must be, and the log respects real time.
 
-Inside the simulator the place in the log where each operation took effect is known. That makes the check
-linear: replay the log into a model, compare each answer with the model's at its place, and see that no
-operation stands in the log behind one that was called only after it had been answered. The rules of
-proposals (incarnation, sequence) are replayed by a few lines of their own, so that a submission applied
-twice, or out of turn, shows. So is a command that took effect in another database than its client had
-selected.
+Inside the simulator the place of each operation in the log is known. So the check takes linear time: replay
+the log into a model, compare each answer with the model's at its place, and check that no operation comes in
+the log behind one that was called only after it had been answered. A few lines of the witness' own replay
+the rules of proposals (incarnation, sequence), so that a submission that was applied twice, or out of turn,
+shows. So does a command that took effect in another database than its client had selected.
 
-On the way it compares what nodes held, and what they wrote into backups, with the model at that index.
+It also compares the contents of nodes and of backups with the model at their index.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,14 +26,14 @@ from trikv.sim.history import Args, Effect, Key, Operation
 
 Identity = tuple[int, int, int]
 Place = tuple[int, int, int, int]
-"""Index; 0 for what the entry brought, 1 for reads after it; item of the entry; step of the item."""
+"""Index; 0 for the entry's own items, 1 for reads after it; item of the entry; step of the item."""
 _batch = msgspec.msgpack.Decoder(Batch).decode
 _membership = msgspec.msgpack.Decoder(Membership).decode
 
 
 @attrs.frozen
 class _Written:
-    """A step of a submission, as the log has it."""
+    """A step of a submission in the log, and the model's answer."""
 
     database: int
     commands: tuple[Args, ...]
@@ -50,7 +49,7 @@ class _Row:
 
 
 class Witness:
-    """One replay. Give it everything, then ask `problem`."""
+    """One replay. Make it with the whole history, then ask `problem`."""
 
     def __init__(
         self,
@@ -77,14 +76,14 @@ class Witness:
         self._places: dict[Identity, tuple[int, int]] = {}
         self._read: dict[tuple[str, int], Any] = {}
         self._watched: dict[tuple[Key, int], int] = {}
-        """The machine's version of a key, as a WATCH was told it, to the model's."""
+        """From the machine's version of a key, which a WATCH was told, to the model's."""
         self._terms: dict[Identity, int] = {}
         self._term = 0
         self._strange = ""
-        """What is wrong with a sighting."""
+        """What is wrong with a sighting; empty if nothing is."""
 
     def problem(self) -> str | None:
-        """What is wrong, or None."""
+        """What is wrong with the history, or None."""
         if not self._log:
             return None
         missing = [index for index in range(1, max(self._log) + 1) if index not in self._log]
@@ -107,7 +106,7 @@ class Witness:
         return _order_problem(places) or self._scans.problem()
 
     def _at(self, operation: Operation, effect: Effect) -> tuple[Place | None, str]:
-        """Its place, and what is wrong with the answer there."""
+        """The place of an operation, and what is wrong with its answer there (empty if nothing is)."""
         if effect.identity is None:
             expected = self._read[operation.connection, operation.ordinal]
             place: Place = (effect.index, 1, 0, 0)
@@ -172,7 +171,7 @@ class Witness:
             )
 
     def _saw(self, operation: Operation, effect: Effect) -> None:
-        """A WATCH was told the machine's versions: they stand for the model's of this moment."""
+        """Note that the versions which a WATCH was told stand for the model's present ones."""
         assert isinstance(effect.reply, list)
         for name, version in zip(operation.commands[0][1:], effect.reply, strict=True):
             assert isinstance(version, int)
@@ -251,7 +250,7 @@ def _is_watch(operation: Operation, effect: Effect) -> bool:
 
 
 def _of_machine(operation: Operation) -> Any:
-    """The answer without what the node itself has answered inside a transaction."""
+    """The machine's part of an answer: without what the node itself answered inside a transaction."""
     if not operation.is_transaction or not isinstance(operation.reply, list):
         return operation.reply
     return [
@@ -262,9 +261,9 @@ def _of_machine(operation: Operation) -> Any:
 
 
 def _order_problem(places: list[tuple[Place, Operation]]) -> str | None:
-    """An operation that was answered before one of an earlier place was called, or None. O(n log n)."""
+    """What is wrong if an operation was answered before one of an earlier place was called. O(n log n)."""
     places.sort(key=lambda one: (one[0], one[1].called))
-    earliest, witness = None, None  # the first answer among all later places
+    earliest, witness = None, None  # the earliest answer among all later places, and its operation
     group: list[Operation] = []
     last: Place | None = None
     for place, operation in reversed(places):

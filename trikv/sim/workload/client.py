@@ -1,4 +1,4 @@
-"""One client: connects, asks, waits, thinks, and comes back wherever it was thrown out."""
+"""One client: it connects, asks, waits, thinks, and connects again if it was thrown out."""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,30 +21,30 @@ from trikv.sim.world import SimWorld
 
 RECONNECT_S = 0.05
 PATIENCE_S = 2.0
-"""Beyond the node's own deadline a client waits this long, then hangs up."""
+"""Seconds that a client waits beyond the node's own deadline before it hangs up."""
 PIPELINE_MAX = 8
 PAGES_MAX = 40
-"""Of one scan: a dozen keys a database, one or two a page."""
+"""Most pages of one scan: a database has a dozen keys, a page one or two."""
 UNKNOWN = ("CLUSTERDOWN", "INDETERMINATE")
-"""Errors that any command may be answered with."""
+"""Errors that may answer any command."""
 
 Fail = Callable[[str, str], None]
 
 
 @attrs.define
 class Asked:
-    """A step that was sent, and what is known of it."""
+    """A step that was sent, and how its answer is to be judged."""
 
     step: Step
     belief: Belief
-    """As it was then."""
+    """The client's belief about the connection when the step was sent."""
     called_s: float
     operation: Operation | None
-    """For the history; none for what a node answers by itself."""
+    """For the history; None for a step that a node answers by itself."""
 
 
 class Client:
-    """One client."""
+    """A client with a random stream of its own, which works through one node after another."""
 
     def __init__(
         self, number: int, world: SimWorld, knobs: Knobs, history: History, marks: Marks, fail: Fail
@@ -64,7 +64,7 @@ class Client:
         self._weights = [kinds[kind] for kind in self._kinds]
 
     async def live(self) -> None:
-        """Work until cancelled."""
+        """Connect and ask, again and again, until cancelled."""
         while True:
             await self._think()
             try:
@@ -120,7 +120,7 @@ class Client:
     def _call(
         self, connection: Connection, step: Step, expected: tuple[tuple[Key, bytes | None], ...] = ()
     ) -> Asked:
-        """The step is about to be sent."""
+        """Note in the history that `step` is about to be sent."""
         belief = attrs.evolve(connection.belief)
         if step.then is not None:
             step.then(connection.belief)
@@ -142,7 +142,7 @@ class Client:
 
     @staticmethod
     def _believe(belief: Belief, step: Step) -> None:
-        """What a step for the machine means for the connection."""
+        """Change `belief` by what a step for the machine does to the connection."""
         if step.form is Form.TRANSACTION:
             belief.forget_watches()
         elif step.commands[0][0] == b"WATCH":
@@ -152,12 +152,12 @@ class Client:
         """Send the steps in one piece, and write down each answer as it comes."""
         await connection.send([command for one in asked for command in one.step.wire()])
         if self._draw.chance(0.01):
-            raise EOFError  # a client that goes away with everything in flight
+            raise EOFError  # this client leaves while everything is in flight
         for one in asked:
             self._answered(connection, one, await connection.replies(len(one.step.wire())))
 
     async def _see_the_end(self, connection: Connection) -> None:
-        """The node closes behind its answer, and says nothing more."""
+        """Check that the node closes the connection after its answer, without another word."""
         self._connection = None
         try:
             surplus = await connection.replies(1)
@@ -172,7 +172,7 @@ class Client:
         text = str(reply) if isinstance(reply, ErrorReply) else ""
         if asked.operation is not None:
             self._note(asked, asked.operation, reply, text)
-            if not text:  # what was refused is nothing that WAIT could wait for
+            if not text:  # WAIT does not wait for a write that was refused
                 writes = any(meaning_of(args).writes for args in asked.step.commands)
                 connection.belief.has_written |= writes
             self._follow(connection, asked, text)
@@ -183,7 +183,7 @@ class Client:
             return
         if text.startswith(UNKNOWN):
             if asked.step.then is not None:
-                raise EOFError  # whether it holds is not known, and the next commands depend on it
+                raise EOFError  # nobody knows whether it holds, and the next commands depend on it
             return
         self._marks.answered(asked.step.wire())
         told = Told(
@@ -201,7 +201,7 @@ class Client:
             )
 
     def _note(self, asked: Asked, operation: Operation, reply: Any, text: str) -> None:
-        """Into the history."""
+        """Write an answer into the history: as a result, as a refusal, or as nothing known."""
         if text.startswith(("OOM", "EXECABORT Transaction discarded because of: OOM")):
             self._marks.sometimes("refused for want of memory")
             self._history.refuse(operation)
@@ -218,7 +218,7 @@ class Client:
                 self._marks.sometimes("transaction aborted by a watch")
 
     def _follow(self, connection: Connection, asked: Asked, text: str) -> None:
-        """A SELECT inside a transaction holds if that took place."""
+        """Believe in a SELECT inside a transaction, if that was carried out."""
         operation = asked.operation
         if operation is None or not operation.is_transaction:
             return
@@ -242,7 +242,7 @@ class Client:
         assert watch.operation is not None
         assert read.operation is not None
         if not (watch.operation.is_known and read.operation.is_known):
-            return await self._hang_up()  # the connection watches something unknown
+            return await self._hang_up()  # nobody knows what the connection watches now
         if draw.chance(0.3):
             await trio.sleep(self._source.uniform(0, 0.2))
         steps = [self._call(connection, select(draw.database()))] if draw.chance(0.1) else []
@@ -261,7 +261,7 @@ class Client:
             await self._exchange(connection, [page])
             operation = page.operation
             if operation is None or not operation.is_known or isinstance(operation.reply, ErrorReply):
-                return  # a wrong answer is the witness's to see
+                return  # the witness judges a wrong answer
             pages.append(operation)
             cursor = operation.reply[0]
             if cursor == b"0":
@@ -277,7 +277,7 @@ def _requests_of(kind: str) -> tuple[list[Request], list[float]]:
 
 
 def _is_right(judge: Callable[[Told], bool], told: Told) -> bool:
-    """A judge looks at what it expects, and may stumble over anything else."""
+    """Whether `judge` accepts the answers. A judge may raise over an answer of another form: not accepted."""
     try:
         return judge(told)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):

@@ -9,20 +9,20 @@ T = TypeVar("T")
 REGISTERS: Final = ("r", 6)
 """A family of keys: its letter, and how many there are. Registers are set and deleted."""
 COUNTERS: Final = ("n", 3)
-"""Changed by INCR alone; two registers go with each."""
+"""Keys that only INCR changes; two registers go with each."""
 SUMS: Final = ("s", 2)
-"""Whole numbers that rise and fall."""
+"""Keys with whole numbers that rise and fall."""
 FRACTIONS: Final = ("f", 1)
 TEXTS: Final = ("a", 3)
-"""Grow by APPEND alone."""
+"""Keys that only grow, by APPEND."""
 PIECES: Final = ("p", 2)
-"""Written into by SETRANGE."""
+"""Keys that SETRANGE writes into."""
 MOVED: Final = ("m", 3)
-"""Get each other's names."""
+"""Keys that get each other's names."""
 MORTALS: Final = ("t", 4)
-"""Have deadlines."""
+"""Keys with deadlines."""
 DATABASES: Final = {0: 6, 1: 2, 9: 1, 15: 1}
-"""Those that are used, and how often one of them is chosen."""
+"""The databases that are used, each with its weight."""
 
 
 class Draw:
@@ -34,7 +34,7 @@ class Draw:
         self._values = 0
 
     def key(self, family: tuple[str, int]) -> bytes:
-        """One of the family."""
+        """The name of one key of the family, each as likely."""
         letter, count = family
         return b"%s%d" % (letter.encode(), self.source.randrange(count))
 
@@ -44,20 +44,20 @@ class Draw:
         return b"r%d" % (2 * group + swapped), b"r%d" % (2 * group + 1 - swapped), b"n%d" % group
 
     def value(self) -> bytes:
-        """One that nobody else writes, nor this client again."""
+        """A value that no other client writes, nor this one again."""
         self._values += 1
         return b"%d.%d" % (self._number, self._values)
 
     def database(self) -> int:
-        """Mostly the first."""
+        """A database's number, by the weights of `DATABASES`: mostly 0."""
         return self.source.choices(list(DATABASES), list(DATABASES.values()))[0]
 
     def one_of(self, *items: T) -> T:
-        """Each as likely."""
+        """One of `items`, each as likely."""
         return self.source.choice(items)
 
     def some(self, items: Sequence[T], most: int) -> list[T]:
-        """From none to `most` of them."""
+        """From none to `most` of `items`, each at most once."""
         return self.source.sample(items, self.source.randint(0, most))
 
     def chance(self, share: float) -> bool:

@@ -1,4 +1,4 @@
-"""Requests about what is on disks. Their answers are judged here, and what is there by `trikv.sim.acts`."""
+"""Requests about disks. Their answers are judged here, the files that they leave by `trikv.sim.acts`."""
 
 from trikv.sim.knobs import CAPS, SMALL_CAPS
 from trikv.sim.workload.draw import REGISTERS, SUMS, Draw
@@ -10,7 +10,7 @@ FULL = "ERR could not write: "
 
 @request("disk", "WAIT", weight=4)
 def _wait(draw: Draw) -> list[Step]:
-    """Mostly behind a write of the same connection."""
+    """WAIT, mostly behind a write of the same connection."""
     wanted, timeout_ms = draw.one_of(0, 1, 1, 2, 4), draw.one_of(1, 100, 500)
 
     def is_count(told: Told) -> bool:
@@ -53,11 +53,11 @@ def _backup(_: Draw) -> list[Step]:
 
 @request("cap", "CONFIG|SET")
 def _cap(draw: Draw) -> list[Step]:
-    """So large that nobody meets it."""
+    """CONFIG SET of a cap so large that no command meets it."""
     return [command(b"CONFIG", b"SET", b"maxmemory", b"%d" % draw.one_of(*CAPS))]
 
 
 @request("small cap", "CONFIG|SET")
 def _small_cap(draw: Draw) -> list[Step]:
-    """It is met again and again."""
+    """CONFIG SET of a cap that commands meet again and again."""
     return [command(b"CONFIG", b"SET", b"maxmemory", b"%d" % draw.one_of(*SMALL_CAPS))]

@@ -1,4 +1,4 @@
-"""Requests to the machine without deadlines, which `of_time` has. The checkers judge what is answered."""
+"""Requests to the machine without deadlines (`of_time` has those). The checkers judge the answers."""
 
 from trikv.sim.history import Args
 from trikv.sim.workload.draw import (
@@ -193,7 +193,7 @@ def _multi(draw: Draw) -> list[Step]:
 
 @request("multi", "SELECT")
 def _multi_select(draw: Draw) -> list[Step]:
-    """The keys of another database behind it; the connection is in that one afterwards."""
+    """A SELECT inside, with keys of the other database behind it; the connection then stays in that one."""
     one, other, counter = draw.group()
     select: Args = (b"SELECT", b"%d" % draw.database())
     return [transaction((b"SET", one, draw.value()), select, (b"INCR", counter), (b"GET", other))]
@@ -201,7 +201,7 @@ def _multi_select(draw: Draw) -> list[Step]:
 
 @request("multi", "PING", "ECHO")
 def _multi_local(draw: Draw) -> list[Step]:
-    """What the node answers itself is woven in among the machine's answers."""
+    """The node's own answers come in their places among the machine's."""
     one, _, counter = draw.group()
     return [transaction((b"PING",), (b"INCR", counter), (b"ECHO", draw.value()), (b"GET", one))]
 
@@ -225,7 +225,7 @@ def _was_dropped(told: Told) -> bool:
 
 @request("multi", "EXEC", weight=0.3)
 def _spoiled(draw: Draw) -> list[Step]:
-    """One command too many words: nothing happens."""
+    """A transaction with a wrong command: nothing of it happens."""
     one, _, counter = draw.group()
     commands: tuple[Args, ...] = ((b"MULTI",), (b"INCR", counter), (b"GET", one, one), (b"EXEC",))
     return [local(_was_spoiled, *commands, then=Belief.forget_watches)]
@@ -237,7 +237,7 @@ def _was_spoiled(told: Told) -> bool:
 
 @request("watch", "WATCH", weight=1)
 def _watch(draw: Draw) -> list[Step]:
-    """In one pipeline: whoever writes between the WATCH and its EXEC aborts it."""
+    """WATCH and its transaction in one pipeline: a write between the two aborts it."""
     one, other, counter = draw.group()
     return [
         command(b"WATCH", *draw.one_of((one,), (one, other))),
@@ -247,7 +247,7 @@ def _watch(draw: Draw) -> list[Step]:
 
 @request("watch", "UNWATCH", weight=0.5)
 def _unwatch(draw: Draw) -> list[Step]:
-    """Nothing aborts it."""
+    """UNWATCH behind WATCH: no write aborts the transaction that follows."""
     one, _, counter = draw.group()
     return [
         command(b"WATCH", one),

@@ -11,7 +11,7 @@ def _is_ok(told: Told) -> bool:
 
 
 def _fields(reply: Any) -> dict[Any, Any]:
-    """A map, as RESP3 has one and RESP2 spells it."""
+    """A map, which RESP3 has and RESP2 gives as a flat array."""
     return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 
@@ -24,7 +24,7 @@ def _select(draw: Draw) -> list[Step]:
 
 
 def select(database: int) -> Step:
-    """It holds from its place in the pipeline on."""
+    """SELECT, which holds from its place in the pipeline on."""
 
     def moves(belief: Belief) -> None:
         belief.database = database
@@ -44,7 +44,7 @@ def _ping(draw: Draw) -> list[Step]:
 
 @request("self", "CLIENT|ID", weight=0.5)
 def _client_id(_: Draw) -> list[Step]:
-    """The same as long as the connection lives."""
+    """CLIENT ID, the same for the connection's whole life."""
 
     def is_same(told: Told) -> bool:
         if told.now.id is None:
@@ -73,10 +73,10 @@ def _client_name(draw: Draw) -> list[Step]:
 
 @request("self", "CLIENT|INFO", "CLIENT|LIST")
 def _client_info(draw: Draw) -> list[Step]:
-    """The line of this connection says which database is selected."""
+    """CLIENT INFO or LIST: the line of this connection names the selected database."""
 
     def is_here(told: Told) -> bool:
-        databases = {told.belief.database, told.now.database}  # what follows in its pipeline may show already
+        databases = {told.belief.database, told.now.database}  # a SELECT behind it may show already
         lines = told.reply.decode().splitlines()
         if told.commands[0][1] == b"LIST":
             return len(lines) > 0 and (
@@ -104,7 +104,7 @@ def _has_lines(told: Told) -> bool:
 
 @request("self", "HELLO", weight=0.5)
 def _hello(draw: Draw) -> list[Step]:
-    """Its answer is a map in the new protocol already."""
+    """HELLO, whose answer is in the new protocol already."""
     version = draw.one_of(2, 2, 3)
 
     def greets(told: Told) -> bool:
@@ -123,7 +123,7 @@ def _hello(draw: Draw) -> list[Step]:
 
 @request("self", "AUTH", weight=0.3)
 def _auth(draw: Draw) -> list[Step]:
-    """There is no password here: only the default user may say one, and alone it is an error."""
+    """AUTH without a configured password: accepted for the default user by name, else an error."""
 
     def is_refused(told: Told) -> bool:
         return told.fails("ERR AUTH")
@@ -133,7 +133,7 @@ def _auth(draw: Draw) -> list[Step]:
 
 @request("self", "RESET", weight=0.3)
 def _reset(_: Draw) -> list[Step]:
-    """As when it was new: database 0, no name."""
+    """RESET, after which the connection is as when it was new: database 0, no name."""
 
     def forgets(belief: Belief) -> None:
         belief.database, belief.name = 0, None
@@ -220,7 +220,7 @@ def _command(draw: Draw) -> list[Step]:
 
 @request("node", "CONFIG|GET", "CONFIG|SET", "CONFIG|RESETSTAT", "CONFIG|HELP")
 def _config(draw: Draw) -> list[Step]:
-    """Settings of this node, all left as they are."""
+    """CONFIG commands that leave the settings of the node as they are."""
 
     def is_amount(told: Told) -> bool:
         return int(_fields(told.reply)[b"maxmemory"]) >= 0
@@ -253,7 +253,7 @@ def _quit(draw: Draw) -> list[Step]:
 
 @request("end", "CLIENT|KILL", weight=2)
 def _client_kill(draw: Draw) -> list[Step]:
-    """Everybody else on this node, or nobody."""
+    """CLIENT KILL of every other connection of this node, or of none."""
 
     def is_count(told: Told) -> bool:
         if told.commands[0][2] == b"nobody:1":
@@ -274,5 +274,5 @@ def _client_kill_self(_: Draw) -> list[Step]:
 
 @request("end", "SHUTDOWN", weight=1)
 def _shutdown(draw: Draw) -> list[Step]:
-    """The node stops in order, and is started again; what it has dumped is looked at (`trikv.sim.acts`)."""
+    """SHUTDOWN: the node stops in order and is started again; `trikv.sim.acts` checks its dump."""
     return [local(_is_ok, draw.one_of((b"SHUTDOWN",), (b"SHUTDOWN", b"SAVE")), ends=True)]

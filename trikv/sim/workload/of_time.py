@@ -1,6 +1,6 @@
 """Requests about deadlines: set, kept, removed, past, and shown. One family of keys, in every database.
 
-A client knows the log's time by about what the world's clocks say; the checkers know it exactly.
+A client knows the log's time only roughly, by the world's clocks; the checkers know it exactly.
 """
 
 import trio
@@ -15,7 +15,7 @@ def _soon_ms(draw: Draw) -> int:
 
 
 def _at_ms(draw: Draw) -> int:
-    """A moment of the past, long ago or just now, or one to come."""
+    """A time in ms: long ago, just past, or still to come."""
     return EPOCH_MS + int(trio.current_time() * 1000) + draw.one_of(-1_600_000_000_000, -3000, 300, 2000)
 
 
@@ -24,7 +24,7 @@ def _at_s(draw: Draw) -> int:
 
 
 def _until(draw: Draw) -> tuple[bytes, bytes]:
-    """EX, PX, EXAT or PXAT, and its number."""
+    """EX, PX, EXAT or PXAT, with its number."""
     unit = draw.one_of(b"EX", b"PX", b"PX", b"EXAT", b"PXAT")
     amounts = {b"EX": draw.one_of(1, 2), b"PX": _soon_ms(draw), b"EXAT": _at_s(draw), b"PXAT": _at_ms(draw)}
     return unit, b"%d" % amounts[unit]
@@ -37,7 +37,7 @@ def _set(draw: Draw) -> list[Step]:
 
 @request("mortal", "SET", "GETSET", "APPEND", weight=2)
 def _overwrite(draw: Draw) -> list[Step]:
-    """Some keep the deadline, and some do not."""
+    """Commands that replace the value: some keep the deadline, some do not."""
     key, value = draw.key(MORTALS), draw.value()
     return [
         draw.one_of(
@@ -63,7 +63,7 @@ def _setex(draw: Draw) -> list[Step]:
 
 @request("mortal", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", weight=5)
 def _expire(draw: Draw) -> list[Step]:
-    """Some of them past: those delete the key."""
+    """EXPIRE and its relatives; a deadline that has passed deletes the key."""
     name = draw.one_of(b"EXPIRE", b"PEXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT")
     amounts = {
         b"EXPIRE": draw.one_of(1, 2, -1),
@@ -90,7 +90,7 @@ def _getex(draw: Draw) -> list[Step]:
 
 @request("mortal", "RENAME", "RENAMENX", weight=3)
 def _rename(draw: Draw) -> list[Step]:
-    """The deadline goes along, and replaces the other's."""
+    """RENAME, which takes the deadline along in place of the other key's."""
     name = draw.one_of(b"RENAME", b"RENAME", b"RENAMENX")
     return [command(name, draw.key(MORTALS), draw.key(MORTALS))]
 

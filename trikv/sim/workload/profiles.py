@@ -1,4 +1,4 @@
-"""How often each profile of a run asks for what."""
+"""How often each profile of a run chooses each kind of request."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ ALWAYS: Final = {
     "scan": 0.1,
     "end": 0.25,
 }
-"""Kinds that every profile has, besides its own."""
+"""Kinds that every profile has besides its own, with their weights."""
 OWN: Final[dict[str, dict[str, float]]] = {
     "mixed": {
         "get": 6,
@@ -50,9 +50,9 @@ OWN: Final[dict[str, dict[str, float]]] = {
 WEIGHTS: Final = {profile: {**own, **ALWAYS} for profile, own in OWN.items()}
 """How often each kind of request is chosen, by profile."""
 BEHIND: Final = {"get": 10, "set": 5, "incr": 5, "select": 2, "self": 1}
-"""What else stands in a pipeline."""
+"""Kinds of further requests in one pipeline, with their weights."""
 SESSIONS: Final = {"watch": 0.6, "scan": 1.0}
-"""Kinds, and which share of them is asked in several round trips: what is asked then depends on answers."""
+"""Kinds that may take several round trips, because later commands depend on answers, and their share."""
 LEFT_OUT: Final[dict[str, str]] = {}
 """Commands that no random run can send, and why. There is none."""
 
@@ -64,6 +64,6 @@ def sent_by(profile: str) -> list[Request]:
 
 
 def requests_of(kind: str) -> tuple[list[Request], list[float]]:
-    """Those of a kind, with their weights. `kind` may be one that is asked in several round trips only."""
+    """The requests of a kind, with their weights; none if all of the kind take several round trips."""
     chosen = of_kind(kind)
     return chosen, [one.weight for one in chosen]

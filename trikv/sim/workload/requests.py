@@ -15,29 +15,29 @@ class Form(Enum):
     """How a step is sent, and who judges its answer."""
 
     COMMAND = "command"
-    """One command for the machine: the checkers."""
+    """One command for the machine; the checkers judge it."""
     TRANSACTION = "transaction"
-    """MULTI, the commands, EXEC: the checkers."""
+    """MULTI, the commands, EXEC; the checkers judge it."""
     LOCAL = "local"
-    """Commands that a node answers by itself: the step's own judge."""
+    """Commands that a node answers by itself; the step has a judge of its own."""
 
 
 @attrs.define
 class Belief:
-    """What a client takes its connection for."""
+    """What a client believes about the state of its connection."""
 
     node: int
     database: int = 0
     name: bytes | None = None
     id: int | None = None
-    """CLIENT ID, once it was told."""
+    """The connection's CLIENT ID; None before it was told."""
     has_written: bool = False
-    """A write of it was answered, and not refused."""
+    """Whether a write of this connection was answered and not refused."""
     watched: tuple[Key, ...] = ()
-    """Where any is, the next EXEC may do nothing."""
+    """The watched keys. If there is any, the next EXEC may do nothing."""
 
     def forget_watches(self) -> None:
-        """EXEC, DISCARD, UNWATCH and RESET do."""
+        """Note that no key is watched: EXEC, DISCARD, UNWATCH and RESET have that effect."""
         self.watched = ()
 
 
@@ -48,47 +48,47 @@ class Told:
     commands: tuple[Args, ...]
     replies: list[Any]
     belief: Belief
-    """When it was sent."""
+    """The belief when the step was sent."""
     now: Belief
-    """What is believed at present: the pipeline may have had more in it."""
+    """The present belief: later steps of the pipeline may have changed it."""
     waited_s: float
     nodes: int
 
     @property
     def reply(self) -> Any:
-        """The last one."""
+        """The last of the answers, which is the one that most judges need."""
         return self.replies[-1]
 
     def fails(self, *beginnings: str) -> bool:
-        """The last answer is an error that begins like one of these."""
+        """Whether the last answer is an error that begins like one of these."""
         return isinstance(self.reply, ErrorReply) and str(self.reply).startswith(beginnings)
 
 
 Judge: TypeAlias = Callable[[Told], bool]
-"""False where the answer cannot be right."""
+"""False if the answer cannot be right."""
 Then: TypeAlias = Callable[[Belief], None]
-"""What a step changes in the connection, from its place in the pipeline on."""
+"""Changes a belief by what a step changes in the connection, from its place in the pipeline on."""
 
 
 @attrs.frozen
 class Step:
-    """One atomic thing to ask for, with one answer that counts."""
+    """One atomic part of a request, with one answer that counts."""
 
     commands: tuple[Args, ...]
     form: Form
     judge: Judge | None = None
     then: Then | None = None
     ends: bool = False
-    """The node closes the connection behind it."""
+    """Whether the node closes the connection behind it."""
 
     @property
     def is_last(self) -> bool:
-        """Nothing may follow in its pipeline: what comes then is not known before the answer is there."""
+        """Whether nothing may follow in its pipeline, because what comes next depends on its answer."""
         selects = self.form is Form.TRANSACTION and any(args[0] == b"SELECT" for args in self.commands)
         return self.ends or selects
 
     def wire(self) -> list[Args]:
-        """All that is sent."""
+        """All commands that are sent for it, MULTI and EXEC included."""
         if self.form is Form.TRANSACTION:
             return [(b"MULTI",), *self.commands, (b"EXEC",)]
         return list(self.commands)
@@ -99,22 +99,22 @@ Make: TypeAlias = Callable[[Draw], list[Step]]
 
 @attrs.frozen
 class Request:
-    """Something to ask."""
+    """One entry of the table: a function that draws steps, its kind, and how often it is chosen."""
 
     kind: str
     names: tuple[str, ...]
-    """The commands that it is there for, as a node's table has them."""
+    """The commands that it is for, by their names in a node's table."""
     weight: float
-    """Among those of its kind."""
+    """How often it is chosen, in relation to the others of its kind."""
     make: Make
 
 
 REQUESTS: list[Request] = []
-"""All of them."""
+"""All requests, in the order in which they were entered."""
 
 
 def request(kind: str, *names: str, weight: float = 1) -> Callable[[Make], Make]:
-    """Enter the decorated function."""
+    """Enter the decorated function in `REQUESTS`, under `kind`, for the commands `names`."""
 
     def enter(make: Make) -> Make:
         REQUESTS.append(Request(kind, names, weight, make))
@@ -124,20 +124,20 @@ def request(kind: str, *names: str, weight: float = 1) -> Callable[[Make], Make]
 
 
 def of_kind(kind: str) -> list[Request]:
-    """In the order in which they were entered."""
+    """The requests of a kind, in the order in which they were entered."""
     return [one for one in REQUESTS if one.kind == kind]
 
 
 def command(*args: bytes) -> Step:
-    """One for the machine."""
+    """A step of one command for the machine."""
     return Step((args,), Form.COMMAND)
 
 
 def transaction(*commands: Args) -> Step:
-    """From MULTI to EXEC."""
+    """A step from MULTI to EXEC, for the machine."""
     return Step(commands, Form.TRANSACTION)
 
 
 def local(judge: Judge, *commands: Args, then: Then | None = None, ends: bool = False) -> Step:
-    """For the node itself: most are one command."""
+    """A step that the node answers itself, mostly of one command; `then` changes the belief."""
     return Step(commands, Form.LOCAL, judge, then, ends)

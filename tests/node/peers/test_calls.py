@@ -1,0 +1,101 @@
+"""Calls to the leader: each ends once, with its own answer or the news that there is none."""
+
+import attrs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trikv.node.events import AskLeader, LeaderAnswer
+from trikv.node.peers.calls import CALLS_MAX, PATIENCE_MS, Calls
+from trikv.protocol.messages import DurableReply, DurableRequest
+
+
+@attrs.define
+class Asker:
+    """Asks who holds an index, and keeps what it is told."""
+
+    index: int = 7
+    told: list[LeaderAnswer | None] = attrs.Factory(list)
+
+    def call(self) -> AskLeader:
+        """Its question."""
+        return AskLeader(lambda number: DurableRequest(number, self.index), self.told.append)
+
+
+def begun(calls: Calls, asker: Asker, now_ms: int = 0) -> DurableRequest:
+    """The message of a call that is let in."""
+    request = calls.begin(asker.call(), now_ms)
+    assert request is not None
+    return request
+
+
+def test_an_answer_reaches_who_asked() -> None:
+    """By its number, in whatever order; a second one, or another's, finds nobody."""
+    calls, first, second = Calls(), Asker(1), Asker(2)
+    one, two = begun(calls, first), begun(calls, second)
+    assert ((one.index, two.index), one.counter < two.counter) == ((1, 2), True)
+    calls.answered(DurableReply(two.counter, 3))
+    calls.answered(DurableReply(two.counter, 2))
+    calls.answered(DurableReply(99, 5))
+    assert (first.told, second.told, len(calls)) == ([], [DurableReply(two.counter, 3)], 1)
+    assert begun(calls, second).counter > two.counter, "a number is never used again"
+
+
+def test_a_leader_that_is_gone_answers_nobody() -> None:
+    """All hear so at once, and may ask the next one; its late answers are dropped."""
+    calls, first, second = Calls(), Asker(), Asker()
+    one, _ = begun(calls, first), begun(calls, second)
+    calls.lost()
+    calls.answered(DurableReply(one.counter, 3))
+    assert (first.told, second.told, len(calls)) == ([None], [None], 0)
+
+
+def test_what_was_not_sent_is_not_waited_for() -> None:
+    """There is no leader, or no room on the link to it."""
+    calls, asker = Calls(), Asker()
+    calls.failed(begun(calls, asker).counter)
+    assert (asker.told, len(calls)) == ([None], 0)
+
+
+def test_a_lost_answer_is_given_up_in_its_time() -> None:
+    """Each call by its own; those that came later wait on."""
+    calls, first, second = Calls(), Asker(), Asker()
+    begun(calls, first, 0)
+    begun(calls, second, 10)
+    calls.expire(PATIENCE_MS - 1)
+    assert first.told == []
+    calls.expire(PATIENCE_MS)
+    assert (first.told, second.told, len(calls)) == ([None], [], 1)
+
+
+def test_there_are_only_so_many_at_once() -> None:
+    """One more hears that there is no answer to be had, and those before it are not disturbed."""
+    calls, many, late = Calls(), Asker(), Asker()
+    for _ in range(CALLS_MAX):
+        begun(calls, many)
+    assert calls.begin(late.call(), 0) is None
+    assert (late.told, many.told, len(calls)) == ([None], [], CALLS_MAX)
+    calls.expire(PATIENCE_MS)
+    assert calls.begin(late.call(), 0) is not None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["ask", "answer", "lose", "pass"]), st.integers(0, 9)), max_size=60)
+)
+def test_whatever_happens_each_call_ends_once(events: list[tuple[str, int]]) -> None:
+    """And in the end every one of them has."""
+    calls, askers, now_ms = Calls(), list[Asker](), 0
+    for event, number in events:
+        match event:
+            case "ask":
+                askers.append(Asker())
+                begun(calls, askers[-1], now_ms)
+            case "answer":
+                calls.answered(DurableReply(number, 1))
+            case "lose":
+                calls.lost()
+            case _:
+                now_ms += number * PATIENCE_MS // 8
+                calls.expire(now_ms)
+        assert sum(not asker.told for asker in askers) == len(calls)
+    calls.expire(now_ms + PATIENCE_MS)
+    assert [len(asker.told) for asker in askers] == [1] * len(askers)

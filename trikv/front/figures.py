@@ -1,0 +1,224 @@
+"""What the parts of a node say of themselves: small frozen records, of which INFO and its kin make text.
+
+Each part has a ``statistics()`` that returns one of these (Raft, the machine and the log have theirs beside
+them). A node hands over the methods, not the records: asking for one section of INFO asks only the parts that
+it shows. Nothing here is text for a client; `trikv.front.info` makes that, and so a new field of INFO is one
+line there, and an attribute here if no part tells it yet.
+
+Unless said otherwise, counts are since this node started, and sizes are in bytes.
+"""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from trikv.machine.statistics import MachineStatistics
+from trikv.raft.statistics import RaftStatistics
+from trikv.storage.wal import WalStatistics
+
+
+@attrs.frozen(kw_only=True)
+class HostStatistics:
+    """The process and the machine it runs on. 0 or empty: unknown, or nobody counts it."""
+
+    system: str
+    """Kernel, release and processor."""
+    memory_bytes: int
+    """All that the machine has."""
+    process_id: int
+    boot_ms: int
+    """By CLOCK_BOOTTIME: to make rates by."""
+    wall_ms: int
+    uptime_ms: int
+    resident_bytes: int
+    resident_peak_bytes: int
+    user_s: float
+    system_s: float
+    children_user_s: float
+    children_system_s: float
+    main_thread_user_s: float
+    main_thread_system_s: float
+    lines_dropped: int
+    """Lines of this process's log that could not be written."""
+
+
+@attrs.frozen(kw_only=True)
+class InputStatistics:
+    """What clients make this node hold of their requests."""
+
+    total: int
+    in_flight: int
+    """Of that, what was handed to the node and has not come back."""
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionStatistics:
+    """All live connections of clients, walked once."""
+
+    live: int
+    in_flight: int
+    """Submissions and operations that have not come back."""
+    watching: int
+    typed: int
+    """Those at which a person types."""
+    input_longest: int
+    """Unread input of the connection that has the most."""
+    output_longest: int
+    """Output that the slowest client has not taken."""
+    input: InputStatistics
+    input_bytes_max: int
+    output_bytes: int
+    """What clients have not taken of their replies."""
+    buffer_bytes: int
+    """That, and their unread input."""
+
+
+@attrs.frozen(kw_only=True)
+class ApplierStatistics:
+    """The machine, and how far it has applied the log."""
+
+    index: int
+    memory_peak_bytes: int
+    """The largest that the account was after an entry."""
+    machine: MachineStatistics
+
+
+@attrs.frozen(kw_only=True)
+class LinkStatistics:
+    """The connection to one peer."""
+
+    address: str
+    """``host:port``, where the nodes speak to each other."""
+    is_up: bool
+
+
+@attrs.frozen(kw_only=True)
+class LinksStatistics:
+    """The connections to all peers."""
+
+    queued_bytes: int
+    peers: Mapping[int, LinkStatistics]
+
+    def of(self, peer: int) -> LinkStatistics:
+        """The link to `peer`; one that never stands if it is not configured."""
+        return self.peers.get(peer, _NO_LINK)
+
+
+_NO_LINK = LinkStatistics(address="", is_up=False)
+
+
+@attrs.frozen(kw_only=True)
+class ProposalStatistics:
+    """Writes of this node's clients on their way through the log."""
+
+    waiting: int
+    window_bytes: int
+    """Held for sending again."""
+    indeterminate: int
+    """Answered with INDETERMINATE."""
+
+
+@attrs.frozen(kw_only=True)
+class ReadStatistics:
+    """Reads of this node's clients on their way to a quorum."""
+
+    waiting: int
+    by_lease: bool
+
+
+@attrs.frozen(kw_only=True)
+class SnapshotterStatistics:
+    """Snapshots of this node's state, of its own making or a leader's."""
+
+    is_walking: bool
+    """A snapshot, backup or dump is being written."""
+    is_receiving: bool
+    """A leader's snapshot is coming in."""
+    newest_index: int
+    """0 before the first."""
+    newest_bytes: int
+    newest_saved_ms: int
+    """Wall clock: when the newest one's state was that of a running node; before the first, the start."""
+    changes_at_newest: int
+    """The machine's change counter in the newest one."""
+    keys_loaded: int
+    """Keys that this node started with."""
+    taken: int
+    sent: int
+    """Transfers to followers that were begun."""
+    last_failed: bool
+    """The last one was given up for want of room."""
+    last_ms: int | None
+    """How long the last one took; None before the first."""
+    running_ms: int | None
+    """How long the one that is being taken has taken so far; None if none is."""
+
+
+@attrs.frozen(kw_only=True)
+class WriterStatistics:
+    """The log on disk, and how long it takes to write it."""
+
+    batches: int
+    sync_ms_total: int
+    sync_ms_max: int
+    has_room: bool
+    """Whether the disk took the last write that needed a new segment."""
+    log: WalStatistics
+
+
+@attrs.frozen(kw_only=True)
+class LogTimeStatistics:
+    """The state machine's clock."""
+
+    now_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class PasswordStatistics:
+    """How this node's password stands to the peers'."""
+
+    is_missing: bool
+    """This node has none."""
+    heard: bool
+    """Some peer has said how it stands."""
+    differing: tuple[int, ...]
+    """Peers that have another one, or none."""
+
+
+@attrs.frozen(kw_only=True)
+class MemberFigures:
+    """The parts of a node whose log is open, each to be asked."""
+
+    disk: bytes
+    cluster: bytes
+    log_tail_bytes: int
+    """What is kept of the log for followers, as configured."""
+    applier: Callable[[], ApplierStatistics]
+    raft: Callable[[], RaftStatistics]
+    links: Callable[[], LinksStatistics]
+    proposals: Callable[[], ProposalStatistics]
+    reads: Callable[[], ReadStatistics]
+    snapshotter: Callable[[], SnapshotterStatistics]
+    writer: Callable[[], WriterStatistics]
+    log_time: Callable[[], LogTimeStatistics]
+    password: Callable[[], PasswordStatistics]
+
+
+@attrs.define(eq=False, kw_only=True)
+class NodeFigures:
+    """A node, member of a cluster or not yet."""
+
+    node_id: int
+    started_ms: int
+    """Wall clock."""
+    host: Callable[[], HostStatistics]
+    run_id: str
+    """The disk's id in hexadecimal; before the disk is read, a name of the node."""
+    tcp_port: str = ""
+    """Of the first client address; empty before it is bound."""
+    member: MemberFigures | None = None
+    """None until the log is open: a blank disk may wait for the other nodes for as long as it takes."""
+
+    def raft(self) -> RaftStatistics | None:
+        """Where this node stands in its cluster; None if it is in none."""
+        return None if self.member is None else self.member.raft()

@@ -1,0 +1,62 @@
+"""Which sections INFO has, and which records each is made of."""
+
+from functools import partial
+
+from trikv.front.connections import Connections
+from trikv.front.figures import NodeFigures
+from trikv.front.info import of_member, of_process
+from trikv.front.info.text import Sections
+from trikv.front.statistics import Statistics
+
+
+def sections_of(figures: NodeFigures, counts: Statistics, connections: Connections) -> Sections:
+    """All sections of a node, member or not, by name. No part is asked before its section is shown."""
+    member, host = figures.member, figures.host
+    sections: Sections = {
+        "server": partial(of_process.server, figures),
+        "clients": lambda: of_process.clients(connections.statistics(), connections.settings.maxclients),
+        "stats": lambda: of_process.stats(host(), counts, member),
+        "cpu": lambda: of_process.cpu(host()),
+        "modules": list,
+        "commandstats": partial(of_process.commandstats, counts),
+        "errorstats": partial(of_process.errorstats, counts),
+        "latencystats": list,
+        "cluster": lambda: [("cluster_enabled", 0)],
+    }
+    if member is None:
+        return {**sections, **_of_blank(figures.node_id)}
+    return {
+        **sections,
+        "memory": lambda: of_member.memory(member, host(), counts, connections.statistics()),
+        "persistence": partial(of_member.persistence, member, counts),
+        "replication": partial(of_member.replication, member),
+        "raft": partial(of_member.raft_section, figures.node_id, member),
+        "keyspace": partial(of_member.keyspace, member),
+    }
+
+
+def _of_blank(node_id: int) -> Sections:
+    """Of a node that has joined no cluster yet: it holds nothing and follows nobody."""
+    return {
+        "memory": lambda: [("used_memory", 0), ("used_memory_peak", 0), ("maxmemory", 0)],
+        "persistence": lambda: [
+            ("loading", 0),
+            ("rdb_bgsave_in_progress", 0),
+            ("aof_rewrite_in_progress", 0),
+        ],
+        "replication": lambda: [("role", "slave"), ("master_link_status", "down"), ("connected_slaves", 0)],
+        "raft": lambda: [("raft_role", "blank"), ("raft_node_id", node_id), ("raft_leader_id", -1)],
+        "keyspace": list,
+    }
+
+
+def banner(figures: NodeFigures) -> str:
+    """``node2, follower of node1``: what a person is told who sends an empty line."""
+    name, raft = f"node{figures.node_id}", figures.raft()
+    if raft is None:
+        return f"{name}, waiting for the other nodes"
+    if raft.leads:
+        return f"{name}, leader"
+    if raft.leader is None:
+        return f"{name}, looking for a leader"
+    return f"{name}, follower of node{raft.leader}"

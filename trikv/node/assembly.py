@@ -1,0 +1,270 @@
+"""How the parts of a node are made and joined: once, for a node that serves, a simulated one and a test's.
+
+It takes two steps. A blank disk already serves clients, whom it tells to wait, and speaks to its peers: that
+is the `Groundwork`. Once its log is open, `assemble` makes a member of it. Who wants to see or to replace a
+part gives other `Ports`; nothing else in the assembly is asked twice.
+"""
+
+from collections.abc import Callable
+
+import attrs
+
+from trikv.config import NodeConfig
+from trikv.front.connections import Connections
+from trikv.front.figures import MemberFigures, NodeFigures
+from trikv.front.statistics import Statistics
+from trikv.host.seam import Host
+from trikv.machine.batch import Bootstrap
+from trikv.node.consensus.driver import Driver, Parts
+from trikv.node.consensus.leading import Leading, stamp_of
+from trikv.node.consensus.lease_reads import LeaseReads
+from trikv.node.consensus.log_time import LogTime
+from trikv.node.consensus.proposals import Proposals
+from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.retention import Retention
+from trikv.node.consensus.rounds import Rounds
+from trikv.node.consensus.router import Router
+from trikv.node.events import Event
+from trikv.node.front_door import NodeService
+from trikv.node.mailbox import Mailbox
+from trikv.node.operations import Operations
+from trikv.node.peers.links import Identity, Links
+from trikv.node.peers.password_guard import PasswordGuard
+from trikv.node.settings import NodeSettings
+from trikv.node.state.applier import Applier
+from trikv.node.state.opening import OpenedLog
+from trikv.node.state.snapshotter import Snapshotter
+from trikv.node.state.writer import Writer
+from trikv.node.status import count_clients, count_member, figures_of_member, figures_of_node
+from trikv.node.waiters import Waiters
+from trikv.raft.core import Raft
+from trikv.raft.types import EntryKind
+from trikv.storage.snapshots import SnapshotStore
+from trikv.system_text import to_bytes
+
+
+@attrs.frozen(kw_only=True)
+class Assembly:
+    """A member: its parts, wired, and none of their tasks started."""
+
+    raft: Raft
+    proposals: Proposals
+    waiters: Waiters
+    reads: Reads
+    log_time: LogTime
+    links: Links
+    writer: Writer
+    applier: Applier
+    snapshotter: Snapshotter
+    inbox: Mailbox[Event]
+    identity: Identity
+    driver: Driver
+    driven: Parts
+    """What the driver was given."""
+    operations: Operations
+    lease_reads: LeaseReads | None
+    """None if reads ask a majority."""
+    figures: MemberFigures
+
+
+def _nobody_watches(_: Assembly) -> None:
+    pass
+
+
+@attrs.frozen(kw_only=True)
+class Ports:
+    """The classes that parts are made of. A simulation gives ones that watch, a test its doubles.
+
+    A class, not a made part: only the assembly knows what a part is made of, and in which order.
+    """
+
+    settings: Callable[[NodeConfig], NodeSettings] = NodeSettings.of
+    """Turns what no configuration offers, too."""
+    service: type[NodeService] = NodeService
+    links: type[Links] = Links
+    reads: type[Reads] = Reads
+    writer: type[Writer] = Writer
+    applier: type[Applier] = Applier
+    driver: type[Driver] = Driver
+    router: type[Router] = Router
+    rounds: type[Rounds] = Rounds
+    assembled: Callable[[Assembly], None] = _nobody_watches
+    """Hears of the member before its first task starts."""
+
+
+SHIPPED = Ports()
+"""Nothing watched, nothing replaced."""
+
+
+@attrs.frozen(kw_only=True)
+class Groundwork:
+    """What a node has before its log is open."""
+
+    host: Host
+    secret: bytes
+    ports: Ports
+    settings: NodeSettings
+    stop: Callable[[], None]
+    """Begins the stop; returns at once."""
+    inbox: Mailbox[Event]
+    statistics: Statistics
+    connections: Connections
+    figures: NodeFigures
+    service: NodeService
+    guard: PasswordGuard
+
+    def make_links(self, identity: Identity) -> Links:
+        """To all configured peers; nothing is dialled yet."""
+        settings = self.settings
+        return self.ports.links(self.host, identity, self.secret, settings.peers, self.inbox, settings.pieces)
+
+
+def lay_groundwork(
+    config: NodeConfig, host: Host, secret: bytes, *, stop: Callable[[], None], ports: Ports = SHIPPED
+) -> Groundwork:
+    """The first step. `secret`: what the cluster's nodes share."""
+    settings, inbox, statistics = ports.settings(config), Mailbox[Event](), Statistics()
+    figures = figures_of_node(host, settings.node_id)
+    service = ports.service(host, inbox, settings.runtime, statistics, figures)
+    connections = Connections(
+        settings.runtime,
+        output_bytes_max=settings.output_bytes_max,
+        cap=lambda: service.cap(settings.maxmemory),
+    )
+    count_clients(statistics, connections, host.network.traffic)
+    return Groundwork(
+        host=host,
+        secret=secret,
+        ports=ports,
+        settings=settings,
+        stop=stop,
+        inbox=inbox,
+        statistics=statistics,
+        connections=connections,
+        figures=figures,
+        service=service,
+        guard=PasswordGuard(secret, to_bytes(settings.runtime.requirepass), connections),
+    )
+
+
+async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, links: Links) -> Assembly:
+    """The second step: a member, from its log. Looks through the snapshot files, hence a coroutine.
+
+    Raises OSError, or StorageError for a snapshot file that nobody could have written.
+    """
+    driven = await _parts_of_driver(ground, opened, identity, links)
+    settings, ports = ground.settings, ground.ports
+    driver = ports.driver(driven, router=ports.router, rounds=ports.rounds)
+    assembly = Assembly(
+        raft=driven.raft,
+        proposals=driven.proposals,
+        waiters=driven.waiters,
+        reads=driven.reads,
+        log_time=driven.log_time,
+        links=links,
+        writer=driven.writer,
+        applier=driven.applier,
+        snapshotter=driven.snapshotter,
+        inbox=ground.inbox,
+        identity=identity,
+        driver=driver,
+        driven=driven,
+        operations=Operations(
+            host=ground.host,
+            inbox=ground.inbox,
+            raft=driven.raft,
+            applier=driven.applier,
+            snapshotter=driven.snapshotter,
+            stop=ground.stop,
+            settings=settings.operations,
+        ),
+        lease_reads=_lease_reads(driven) if settings.reads.by_lease else None,
+        figures=figures_of_member(driven, settings.retention.tail_bytes),
+    )
+    count_member(ground.statistics, links, driven.snapshotter)
+    ports.assembled(assembly)
+    return assembly
+
+
+def _lease_reads(driven: Parts) -> LeaseReads:
+    return LeaseReads(
+        clock=driven.host.clock,
+        raft=driven.raft,
+        applier=driven.applier,
+        log_time=driven.log_time,
+        drain=driven.drain,
+    )
+
+
+async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Identity, links: Links) -> Parts:
+    host, settings, ports, inbox = ground.host, ground.settings, ground.ports, ground.inbox
+    boot_ms = host.clock.boot_ms
+    # Before the first entry applies: a command counts at once, also one that only a replay brings by.
+    opened.machine.evaluator.count_on(ground.statistics.tally)
+    # Raft's timers begin here; whatever waits for the disk comes behind.
+    raft = make_raft(settings, opened, identity, host)
+    waiters, log_time = Waiters(), LogTime(last_stamp_ms(opened))
+    applier = ports.applier(
+        origin=identity.node_id,
+        machine=opened.machine,
+        position=opened.snapshot or opened.base,
+        waiters=waiters,
+        inbox=inbox,
+        boot_ms=boot_ms,
+        boot_us=host.clock.boot_us,
+    )
+    bootstrap = Bootstrap(settings.maxmemory, opened.founding_level)
+    life = int.from_bytes(host.entropy.bytes(7), "big")
+    return Parts(
+        host=host,
+        raft=raft,
+        proposals=Proposals(identity.node_id, host.entropy.bytes(16), waiters, settings.proposals),
+        waiters=waiters,
+        reads=ports.reads(identity.node_id, life, settings.reads),
+        log_time=log_time,
+        leading=Leading(raft, applier, log_time, host, bootstrap, settings.leading),
+        links=links,
+        writer=ports.writer(opened.wal, inbox, boot_ms),
+        applier=applier,
+        snapshotter=Snapshotter(
+            host=host,
+            store=await SnapshotStore.open(host.disk),
+            applier=applier,
+            links=links,
+            identity=identity,
+            inbox=inbox,
+            durable_index=lambda: raft.durable_index,
+            newest=opened.snapshot,
+            newest_bytes=opened.snapshot_bytes,
+            newest_saved_ms=opened.snapshot_saved_ms,
+            settings=settings.snapshots,
+        ),
+        retention=Retention(settings.retention),
+        inbox=inbox,
+        identity=identity,
+        guard=ground.guard,
+    )
+
+
+def make_raft(settings: NodeSettings, opened: OpenedLog, identity: Identity, host: Host) -> Raft:
+    """The core, where the log left it."""
+    return Raft(
+        node_id=identity.node_id,
+        disk=identity.disk,
+        settings=settings.raft,
+        hard_state=opened.hard_state,
+        base=opened.base,
+        entries=opened.entries,
+        jitter=host.entropy.below,
+        now_ms=host.clock.boot_ms(),
+        wall_ms=host.clock.wall_ms(),
+        applied=opened.snapshot.index if opened.snapshot is not None else 0,
+    )
+
+
+def last_stamp_ms(opened: OpenedLog) -> int:
+    """The greatest log time that this node has seen: in its state, or in the log's last batch."""
+    for entry in reversed(opened.entries):
+        if entry.kind is EntryKind.BATCH:
+            return max(opened.machine.now_ms, stamp_of(entry.payload))
+    return opened.machine.now_ms

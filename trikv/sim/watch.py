@@ -1,0 +1,255 @@
+"""The node that ships, assembled of parts that are watched; no line of product code knows of it.
+
+A `Watch` belongs to one life of one node. Each part that it watches is the class that ships with a few
+methods around its own, which tell the observer what went in or came out and change nothing.
+"""
+
+from collections.abc import Callable, Sequence
+
+from trikv.front.conversation import Conversation
+from trikv.front.seam import Operation, Work
+from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Skipped
+from trikv.machine.replies import Reply
+from trikv.node.assembly import Assembly, Ports
+from trikv.node.consensus.driver import Driver
+from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.rounds import Rounds
+from trikv.node.consensus.router import Router
+from trikv.node.events import Event, PeerSaid
+from trikv.node.front_door import NodeService
+from trikv.node.peers.links import Links
+from trikv.node.state.applier import Applier, Swap
+from trikv.protocol.messages import PeerMessage
+from trikv.raft.messages import AppendAck, AppendEntries, Message, RequestVote, VoteAck
+from trikv.raft.roles import Role
+from trikv.raft.types import DiskId, Entry, NodeId, ReadId
+from trikv.sim.checkers.rules import Before
+from trikv.sim.history import Effect
+from trikv.sim.knobs import Knobs
+from trikv.sim.observe import Observer
+
+
+class Watch:
+    """What is seen of one life of a node, as it becomes a member and serves."""
+
+    def __init__(self, number: int, knobs: Knobs, observer: Observer) -> None:
+        self.number = number
+        self.observer = observer
+        self._knobs = knobs
+        self._parts: Assembly | None = None
+        self._current: tuple[int, int, int] | None = None
+        """The proposal that is being answered: origin, incarnation, sequence."""
+        self._steps_answered = 0
+        """Of that proposal, which may hold the commands of several connections."""
+
+    def ports(self) -> Ports:
+        """For the assembly of this life."""
+        return Ports(
+            settings=self._knobs.settings,
+            service=watched_service(self),
+            links=watched_links(self),
+            reads=watched_reads(self),
+            applier=watched_applier(self, self._knobs.slice_ms),
+            driver=watched_driver(self),
+            router=watched_router(self),
+            rounds=watched_rounds(self),
+            assembled=self._assembled,
+        )
+
+    def _assembled(self, parts: Assembly) -> None:
+        self._parts = parts
+        self.observer.born(self.number, parts)
+
+    @property
+    def parts(self) -> Assembly:
+        """The member; nothing of what asks for it happens before there is one."""
+        assert self._parts is not None
+        return self._parts
+
+    def settles(self, outcome: Outcome) -> None:
+        """From now on, and until `settled`, whoever is answered waited for `outcome`."""
+        match outcome:
+            case Applied(incarnation=incarnation, sequence=sequence):
+                self._current, self._steps_answered = (self.number, incarnation, sequence), 0
+            case Skipped():
+                self.observer.skipped(outcome)
+            case LifeOpened():
+                pass
+
+    def settled(self) -> None:
+        """Nobody more is answered by it."""
+        self._current = None
+
+    def submitted(self, work: Work, connection: str) -> Callable[[list[Reply]], None]:
+        """Note where the steps of `work` take effect, when it is answered; returned: what notes it."""
+        steps, answered = _steps_of(work), work.answered
+        first = self.observer.submitted(connection, sum(steps))
+
+        def note(replies: list[Reply]) -> None:
+            self._note(work, connection, first, steps, replies)
+
+        def observed_answered(replies: list[Reply]) -> None:
+            note(replies)
+            answered(replies)
+
+        work.answered = observed_answered
+        return note
+
+    def _note(
+        self, work: Work, connection: str, ordinal: int, steps: Sequence[bool], replies: list[Reply]
+    ) -> None:
+        parts, observer = self.parts, self.observer
+        position = parts.applier.position
+        if work.writes:
+            observer.durability.acked(self.number, position, parts.raft)
+            observer.acts.wrote(connection, position)
+        elif parts.raft.role is not Role.LEADER and steps:
+            observer.marks.sometimes("read served by a follower")
+        identity = self._current if work.writes else None
+        inside = self._steps_answered if work.writes else 0
+        for step, (reply, counts) in enumerate(zip(replies, steps, strict=True)):
+            if counts:
+                effect = Effect(position.index, identity, inside + step, reply)
+                observer.effects[connection, ordinal] = effect
+                ordinal += 1
+        if work.writes:  # a read may be answered while the commands of a proposal are
+            self._steps_answered = inside + len(replies)
+
+
+def watched_service(watch: Watch) -> type[NodeService]:
+    """Sees what conversations submit and ask for."""
+
+    class Watched(NodeService):
+        def submit(self, work: Work) -> list[Reply] | None:
+            conversation = getattr(work.answered, "__self__", None)
+            if not isinstance(conversation, Conversation):
+                return super().submit(work)
+            note = watch.submitted(work, _name_of(conversation))
+            replies = super().submit(work)
+            if replies is not None:
+                watch.observer.marks.sometimes("read answered at once by a lease")
+                note(replies)
+            return replies
+
+        def act(self, operation: Operation) -> None:
+            conversation = getattr(operation.answered, "__self__", None)
+            if isinstance(conversation, Conversation):
+                watch.observer.acts.asked(watch.number, _name_of(conversation), operation)
+            super().act(operation)
+
+    return Watched
+
+
+def watched_links(watch: Watch) -> type[Links]:
+    """Sees the promises that a node makes to its peers."""
+
+    class Watched(Links):
+        def send(self, peer: NodeId, message: PeerMessage) -> bool:
+            if isinstance(message, RequestVote | VoteAck | AppendAck):
+                raft = watch.parts.raft
+                watch.observer.promises.made(watch.number, raft, message)
+                watch.observer.rules.sent(watch.number, message, raft)
+            return super().send(peer, message)
+
+    return Watched
+
+
+def watched_reads(watch: Watch) -> type[Reads]:
+    """Sees every question."""
+
+    class Watched(Reads):
+        def ask(self, now_ms: int) -> ReadId:
+            read = super().ask(now_ms)
+            watch.observer.rules.asked(read)
+            return read
+
+    return Watched
+
+
+def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
+    """Sees every entry, and the state behind it. Its slices are `slice_ms` long."""
+
+    class Watched(Applier):
+        SLICE_MS = slice_ms
+
+        def carry_out(self) -> None:
+            super().carry_out()
+            if self._is_behind:
+                watch.observer.marks.sometimes("left to the applier's task")
+
+        def _apply_one(self, entry: Entry) -> None:
+            watch.observer.applied(entry)
+            super()._apply_one(entry)
+            watch.observer.replicas.check(watch.number, self)
+
+        def _settle(self, outcome: Outcome) -> None:
+            watch.settles(outcome)
+            super()._settle(outcome)
+            watch.settled()
+
+        def _swap(self, order: Swap) -> None:
+            watch.observer.marks.sometimes("snapshot installed")
+            super()._swap(order)
+            watch.observer.replicas.check(watch.number, self, always=True)
+
+    return Watched
+
+
+def watched_driver(watch: Watch) -> type[Driver]:
+    """Sees every turn, and what has changed by it."""
+
+    class Watched(Driver):
+        def turn(self, batch: list[Event], *, settled: bool) -> bool:
+            if watch.parts.snapshotter.is_receiving and any(map(_appends, batch)):
+                watch.observer.marks.sometimes("install raced by an append")
+            has_job = super().turn(batch, settled=settled)
+            watch.observer.turned(watch.number, watch.parts)
+            return has_job
+
+    return Watched
+
+
+def watched_router(watch: Watch) -> type[Router]:
+    """Sees what peers say of Raft, and what comes of it."""
+
+    class Watched(Router):
+        def hear(self, peer: NodeId, disk: DiskId, message: PeerMessage, now_ms: int) -> None:
+            if not isinstance(message, Message):
+                return super().hear(peer, disk, message, now_ms)
+            raft = watch.parts.raft
+            before = Before.of(raft, message)
+            super().hear(peer, disk, message, now_ms)
+            return watch.observer.rules.heard(watch.number, disk, message, before, raft)
+
+    return Watched
+
+
+def watched_rounds(watch: Watch) -> type[Rounds]:
+    """Sees which reads are let go."""
+
+    class Watched(Rounds):
+        def serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int, now_ms: int) -> None:
+            for read in reads:
+                watch.observer.rules.allowed(watch.number, read, index)
+            super().serve(reads, index, log_time_ms, now_ms)
+
+    return Watched
+
+
+def _name_of(conversation: Conversation) -> str:
+    """The client's name of its connection."""
+    return conversation.connection.remote.rpartition(":")[0]
+
+
+def _steps_of(work: Work) -> list[bool]:
+    """The machine's steps: True for those that clients count. A SELECT travels or not, as the bytes came."""
+    starts = {transaction.start: transaction.count for transaction in work.transactions}
+    steps, position = [], 0
+    while position < len(work.commands):
+        steps.append(position in starts or work.commands[position][0] != b"SELECT")
+        position += starts.get(position, 1)
+    return steps
+
+
+def _appends(event: Event) -> bool:
+    return isinstance(event, PeerSaid) and isinstance(event.message, AppendEntries)
