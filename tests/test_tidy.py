@@ -24,7 +24,6 @@ WITHOUT_A_TEST_OF_ITS_NAME = {
     "trikv/front/caller.py": "a record: what a handler of a node's own command may look at",
     "trikv/front/figures.py": "records: what a node's parts say of themselves",
     "trikv/front/seam.py": "protocols and records: what both sides of the seam keep to is tested with them",
-    "trikv/front/slots.py": "records: the places of a turn's replies, tested with the turn",
     "trikv/node/events.py": "records that reach the driver; it does nothing itself",
 }
 
@@ -128,6 +127,11 @@ def test_no_module_is_dead() -> None:
     modules = {_module(path) for path in SOURCES if path.name != "__init__.py"}
     dead = {name for name in modules - used - ENTRY_POINTS if not name.startswith(SHIPPED_FOR_TESTS)}
     assert not dead
+
+
+def test_nothing_is_imported_for_types_alone() -> None:
+    """Such an import hides a circle: what the type is of belongs on a lower floor."""
+    assert not [_name(path) for path in SOURCES if any("TYPE_CHECKING" in line for line in _lines(path))]
 
 
 def test_a_module_has_a_test_file_of_its_name() -> None:
