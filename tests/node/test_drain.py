@@ -210,13 +210,15 @@ def test_the_deadline_counts_also_for_what_comes_behind_the_dump() -> None:
 
 
 def test_last_words_have_half_a_second_to_leave() -> None:
-    """Clients that take nothing are left then."""
+    """From when they were said. Clients that take nothing are left then."""
     drain = at(Phase.CONFIRMING)
     drain.confirmed(by_majority=True)
     slow = attrs.evolve(ALONE, clients=1)
     drain.look(0.0, slow)
     drain.dump_ended(written=True)
-    assert after(drain, 1.0, slow) is Phase.CLOSING
+    assert after(drain, 0.5, slow) is Phase.CLOSING
+    assert after(drain, 0.9, slow) is Phase.CLOSING
+    drain.said_goodbye(1.0)
     assert after(drain, 1.0 + FLUSH_S - 0.01, slow) is Phase.CLOSING
     assert after(drain, 1.0 + FLUSH_S, slow) is Phase.GONE
 
@@ -286,8 +288,9 @@ def test_whatever_happens_the_order_is_kept_and_the_end_comes(
     messages = [act.message for act in acts if isinstance(act, Tell)]
     assert messages == [Draining(is_quiet=True), Drained()][: len(messages)]
     end_s = now_s + LIMITS.still_s
-    drain.look(end_s, IDLE)
-    drain.look(end_s + FLUSH_S, IDLE)
+    drain.look(end_s, attrs.evolve(IDLE, clients=1))
+    drain.said_goodbye(end_s)
+    drain.look(end_s + FLUSH_S, attrs.evolve(IDLE, clients=1))
     assert drain.phase is Phase.GONE
 
 

@@ -9,7 +9,7 @@ from trikv.node.mailbox import Mailbox
 
 
 async def barrier(inbox: Mailbox[Event]) -> CommandError | None:
-    """Wait until this node has applied all that was acknowledged before; the error where it could not."""
+    """Wait until this node has applied all that was acknowledged before; the error if it could not."""
     done = trio.Event()
     outcome: list[CommandError] = []
 

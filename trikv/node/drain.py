@@ -213,12 +213,17 @@ class Drain:
         self.dumped = written
         self._dump_has_ended = True
 
+    def said_goodbye(self, now_s: float) -> None:
+        """All clients have been told that it is over; what was told has a moment to leave."""
+        assert self.phase >= Phase.CLOSING, "clients are served until all else is done"
+        self._phase_ends_s = now_s + self._flush_s
+
     def look(self, now_s: float, seen: Seen) -> list[Act]:
         """Go on as far as the node's looks allow; what is to be done, in this order."""
         acts: list[Act] = []
         if Phase.FINISHING <= self.phase <= Phase.LEAVING and now_s >= self._deadline_s:
             self.gave_up = True
-            self._close(now_s)
+            self._enter(Phase.CLOSING)
         while (step := self._step(now_s, seen)) is not None:
             acts += step
         return acts
@@ -253,7 +258,7 @@ class Drain:
                 self._enter(Phase.LEAVING)
                 return []
             case Phase.LEAVING if self._all_have_reached(Stage.DRAINED, seen):
-                self._close(now_s)
+                self._enter(Phase.CLOSING)
                 return []
             case Phase.CLOSING if is_late or not seen.clients:
                 self._enter(Phase.GONE)
@@ -264,9 +269,6 @@ class Drain:
     def _enter(self, phase: Phase, ends_s: float = float("inf")) -> None:
         assert phase > self.phase, "a stop goes one way"
         self.phase, self._phase_ends_s = phase, ends_s
-
-    def _close(self, now_s: float) -> None:
-        self._enter(Phase.CLOSING, now_s + self._flush_s)
 
     def _all_have_reached(self, stage: Stage, seen: Seen) -> bool:
         """Whether every peer that stops and is there has come so far."""

@@ -50,21 +50,26 @@ class Stopping:
         drain = self._drain
         async with trio.open_nursery() as nursery:
             self._do(drain.begin(trio.current_time(), self._limits), nursery)
-            await self._go_on_until(Phase.CLOSING, nursery)
+            await self._go_on(nursery)
             nursery.cancel_scope.cancel()  # a barrier or a dump that was given up
         if drain.gave_up:
             log.warning("stopped at the deadline", seconds=self._limits.still_s, dumped=drain.dumped)
         self._connections.close_all()
-        async with trio.open_nursery() as nursery:
-            await self._go_on_until(Phase.GONE, nursery)
+        # From now, and not from when the dump was given up: to clear away half of one may take long.
+        drain.said_goodbye(trio.current_time())
+        while drain.phase is not Phase.GONE:
+            # Nothing is to be done any more: the last words leave, or their time passes.
+            await trio.sleep(drain.pause_s(trio.current_time()))
+            drain.look(trio.current_time(), self._seen())
 
-    async def _go_on_until(self, phase: Phase, nursery: trio.Nursery) -> None:
+    async def _go_on(self, nursery: trio.Nursery) -> None:
+        """Until nothing is left to do but to close."""
         drain = self._drain
         while True:
             self._news = trio.Event()  # before the look: what is told during it is not missed
             now_s = trio.current_time()
             self._do(drain.look(now_s, self._seen()), nursery)
-            if drain.phase >= phase:
+            if drain.phase >= Phase.CLOSING:
                 return
             with trio.move_on_after(drain.pause_s(now_s)):
                 await self._news.wait()

@@ -1,10 +1,10 @@
 """One re-armed deadline: wakes the driver when the next of its timers is due, and never otherwise.
 
 One that comes nearer shortens the sleep in place. One that moves away (an election timer re-armed by every
-heartbeat) lengthens it, but only where that is worth it: a busy node arms it a thousand times a second.
-Where it has moved little, or the sleep is nearly over, the alarm wakes at the old one and sleeps again.
-Once it has fired it waits for the driver to arm it anew, not for time: a sleep that ends costs Trio more than
-the whole turn of an idle node.
+heartbeat) lengthens it, but only if that is worth it: a busy node arms it a thousand times a second.
+If it has moved little, or the sleep is nearly over, the alarm wakes at the old one and sleeps again. Once it
+has fired it waits for the driver to arm it again, not for time: a sleep that ends costs Trio more than the
+whole turn of an idle node.
 """
 
 from collections.abc import Callable

@@ -84,7 +84,7 @@ class Leading:
         self._log_time.slew(boot_ms, self._clocks_ms(boot_ms))
 
     def propose(self, items: list[bytes], boot_ms: int) -> bool:
-        """Propose `items` in order, in as few entries as their size allows. False where Raft refused some."""
+        """Propose `items` in order, in as few entries as their size allows. False if Raft refused some."""
         limit = self._settings.batch_bytes_max
         start, size = 0, 0
         for position, item in enumerate(items):
@@ -185,7 +185,7 @@ class Leading:
         )
 
     def deadline_ms(self) -> int | None:
-        """Boot time of the next expiry, None where no key has a deadline."""
+        """Boot time of the next expiry, None if no key has a deadline."""
         deadline_ms = self._applier.machine.next_deadline_ms()
         if deadline_ms is None or self._applier.position.index < self._last_batch_index:
             return None  # a batch under way expires keys too; its progress asks again

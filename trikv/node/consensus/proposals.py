@@ -93,7 +93,7 @@ class Proposals:
 
     @property
     def wants_to_go(self) -> bool:
-        """True where something waits to be handed over."""
+        """True while something waits to be handed over."""
         if not self.is_open:
             return not self._hello_sent
         return bool(self._queue) or self._sent < len(self._window)
@@ -225,7 +225,7 @@ class Proposals:
             self._patience_ms = self._limits.resend_after_ms
 
     def opened(self, nonce: bytes, incarnation: int, fresh_nonce: bytes, now_ms: int) -> None:
-        """The log holds a Hello of our id. Ours: the life is open. Another's: start a life anew.
+        """The log holds a Hello of our id. Ours: the life is open. Another's: start a new life.
 
         While ours is still on its way, another's is an older life's and says nothing. `fresh_nonce` is used
         only for a new life.
@@ -237,7 +237,7 @@ class Proposals:
             self._progress_ms = now_ms
 
     def disowned(self, fresh_nonce: bytes, now_ms: int) -> None:
-        """The log does not know our incarnation: its row went with a change of members. Start anew."""
+        """The log does not know our incarnation: its row went with a change of members. Start a new life."""
         if self.is_open:
             self._begin_anew(fresh_nonce, now_ms)
 
@@ -258,7 +258,7 @@ class Proposals:
         """The machine is a snapshot's now, and `row` ours in it: whom it passed by, with what to tell them.
 
         Where another life has taken the row, or it is gone, nothing says what of ours had applied before
-        that: it is neither answered nor sent again, and a life begins anew.
+        that: it is neither answered nor sent again, and a new life begins.
         """
         passed: list[tuple[Work, CommandError]] = []
         if self.is_open and (row is None or row.incarnation != self._waiters.incarnation):

@@ -1,7 +1,7 @@
 """Reads by ReadIndex (Raft thesis, 6.4), at the node that holds the client. Pure.
 
 All reads that wait when their time comes (`turns`) share one question to the leader. The question's id is
-never used again (etcd #20418): a retry asks anew, under the next number. Where this node is configured to
+never used again (etcd #20418): a retry asks again, under the next number. If this node is configured to
 ``reads = lease``, the question says so, and a leader whose lease holds answers it without asking a majority:
 each node's setting speaks for its own clients, so nodes may differ in it.
 """
@@ -78,7 +78,7 @@ class Reads:
         return ReadId(self._origin, self._life, self._counter)
 
     def confirmed(self, read: ReadId) -> list[Work]:
-        """The works of a question that a quorum has answered; none where it was asked anew meanwhile."""
+        """The works of a question that a quorum has answered; none if it was asked again meanwhile."""
         if read.life != self._life:
             return []
         asked = self._asked.pop(read.counter, None)
@@ -105,7 +105,7 @@ class Reads:
         return lapsed
 
     def tick(self, now_ms: int) -> None:
-        """Ask anew what was not answered in time."""
+        """Ask again what was not answered in time."""
         if any(asked.asked_ms + self._retry_after_ms <= now_ms for asked in self._asked.values()):
             self.retry()
 

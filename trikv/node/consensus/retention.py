@@ -29,7 +29,7 @@ class Retention:
         self._worth_a_look = 0
 
     def is_due(self, log_bytes: int) -> bool:
-        """True where the log has grown enough since the last look to be looked at before its time."""
+        """True if the log has grown enough since the last look to be looked at before its time."""
         return log_bytes >= self._worth_a_look
 
     def trim(self, raft: Raft, applied: int, now_ms: int) -> None:
