@@ -249,8 +249,10 @@ class Evaluator:
     def spent(self, usec: float) -> None:
         """What has run since the last call took so long; see `Tally`."""
         others = self._elsewhere.ran
-        self._tally.spent(usec, sum(others.values()) if others else 0)
-        others.clear()
+        if self._tally.ran:  # not so on most followers, after most entries
+            self._tally.spent(usec, sum(others.values()) if others else 0)
+        if others:
+            others.clear()
 
     def count_on(self, tally: Tally) -> None:
         """Go on with the counts of the machine that this one replaces."""
