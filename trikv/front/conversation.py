@@ -325,7 +325,9 @@ class Conversation:
                     break
                 self._emit(turn, at_once)
                 self._flush()
-                goes_round = self._intake.has_more()  # one turn a turn, like those that are waited for
+                goes_round = (
+                    self._intake.has_more()
+                )  # one turn, then others' turns, as if it had been waited for
             elif turn.operation is not None:
                 self._act(*turn.operation)
                 break

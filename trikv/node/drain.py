@@ -197,7 +197,10 @@ class Drain:
         return [Announce(), Tell(Draining())]
 
     def confirmed(self, *, by_majority: bool) -> None:
-        """The barrier has been answered; or it failed. Later than its limit it changes nothing."""
+        """The barrier has been answered; or it failed.
+
+        An answer that comes after its limit still counts if the dump has not begun: all was applied by then.
+        """
         self._is_confirmed = by_majority
 
     def moved(self, now_s: float) -> bool:
