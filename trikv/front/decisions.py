@@ -98,8 +98,6 @@ class Treatment:
     """Queued, it decides how the connection goes on: what is behind EXEC waits for the outcome."""
     refused: Callable[[Caller], None] | None = None
     """What a refusal brings with it, because the node is stopping."""
-    where: str = ""
-    """Who answers it, for people, if that depends."""
 
 
 def local(command: Command, request: Request) -> Local:
