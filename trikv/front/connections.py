@@ -90,7 +90,7 @@ class Control(Protocol):
         """The part of `memory` that waits for the client, and not for the node."""
 
     def give_up_input(self) -> bool:
-        """Free what `waiting_bytes` counts; say so unless it is leaving. True if that closes it, even later."""
+        """Free what `waiting_bytes` counts; say so unless it is leaving. True if it closes, now or soon."""
 
 
 @attrs.define(eq=False)

@@ -1,4 +1,4 @@
-"""Asking the leader from a task: the question goes by the driver, which knows who leads."""
+"""Asking the leader from a task: the question goes through the driver, which knows the leader."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from trikv.node.mailbox import Mailbox
 async def ask_leader(inbox: Mailbox[Event], request: Callable[[int], LeaderRequest]) -> LeaderAnswer | None:
     """The leader's answer, which may be this node's own; None if none could be had.
 
-    `request` makes the message of the number that its answer will bear.
+    `request` makes the message from the number that its answer will carry.
     """
     done = trio.Event()
     outcome: list[LeaderAnswer | None] = []
