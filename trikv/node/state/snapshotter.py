@@ -102,7 +102,7 @@ class Snapshotter:
     ) -> None:
         self.newest = newest
         self._newest_saved_ms = newest_saved_ms or host.clock.wall_ms()
-        """For LASTSAVE: when the newest snapshot's state was that of a running node; without one, our start."""
+        """For LASTSAVE: when the newest snapshot's state was that of a running node, or else the start."""
         self._counts = _Counts(
             changes_at_newest=applier.machine.changes if newest is not None else 0,
             keys_loaded=applier.machine.keys() if newest is not None else 0,
