@@ -1,8 +1,8 @@
 """trikv.client: the one Redis client that all our tools and tests share. This is the package's design.
 
-All code that asks a server something (``trikv bench``, ``status``, ``torture``, the supervisor, the clients in
-the simulator, the tests) uses it. So there is one place for how a password is given, what an error is and what
-a broken connection means. It knows only the protocol of a server, and nothing of a node or its machine.
+All code that asks a server something (``trikv bench``, ``status``, ``torture``, the supervisor, the clients
+in the simulator, the tests) uses it. So there is one place for how a password is given, what an error is and
+what a broken connection means. It knows only the protocol of a server, and nothing of a node or its machine.
 
 ===========  ================================================================================================
 module       its one idea
@@ -22,7 +22,7 @@ module       its one idea
 The pure part knows no Trio, no socket and no clock (a contract says so); the simulator imports nothing that
 could open a socket (another one).
 
-**A reply is matched to its command only by order**, so anything that could shift the order ends the connection:
+**A reply is matched to its command only by order**, so anything that could shift it ends the connection:
 
 - A push message is recognised by its mark, put aside, and given out on request (`take_pushes`). More than a
   megabyte of them that is not taken is an error, because to drop one could lose a message or an invalidation.
@@ -31,7 +31,7 @@ could open a socket (another one).
 - Bytes that are no reply, and a reply without end, are errors of the connection.
 
 The length that a server *declares* is not bounded: hiredis allocates as many elements as an array claims to
-have. Our tools only ask servers that a person has named, and a node, which strangers ask, does not use hiredis.
+have. Our tools only ask servers that a person has named. A node, which strangers ask, does not use hiredis.
 
 **What each user does differently, and why.** `trikv bench` sends load from one epoll loop without waiting,
 with its own state machine; it shares the encoding, the reader, the login and the endpoints, but no client: a

@@ -1,8 +1,8 @@
 """Replies: values, errors, push messages, and the reader that makes them from bytes.
 
 A reply has the type that hiredis gives it: bytes for a string of either kind, int, float, bool, None, a list,
-a dict. An error is an `ErrorReply`, by itself or inside a list. It is returned, never raised, because for most
-callers it is an answer like any other.
+a dict. An error is an `ErrorReply`, by itself or inside a list. It is returned, never raised, because for
+most callers it is an answer like any other.
 """
 
 from typing import Any, Final, TypeAlias
@@ -15,7 +15,7 @@ NEED_DATA: Final = object()
 """The value that a reader gives until a whole reply has come."""
 
 Push: TypeAlias = list[Any]
-"""A message that the server sends unasked (RESP3): its kind (``message``, ``invalidate``), then its contents."""
+"""A message that the server sends unasked (RESP3): its kind (``message``, ``invalidate``), then the rest."""
 
 
 class ErrorReply(Exception):  # noqa: N818 - it is a reply

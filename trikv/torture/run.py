@@ -45,7 +45,8 @@ class Result:
     blows: list[Blow]
     findings: Findings
     lost_by: list[int]
-    """For each fault, the lost unique writes that it cost: it was the first to end after they were acknowledged."""
+    """For each fault, how many lost unique writes it cost: a write counts for the first fault to end after its
+    acknowledgement."""
 
 
 @attrs.define

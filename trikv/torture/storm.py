@@ -12,7 +12,7 @@ from trikv.torture.options import NODES
 from trikv.torture.system import System, TortureError
 
 SERVED_S: Final = 30.0
-"""Clients must be served within this time after a fault. The promise is 2 s; a busy machine takes the rest."""
+"""Clients must be served within this time of a fault. The promise is 2 s; a busy machine takes the rest."""
 WHOLE_S: Final = 60.0
 """A node that was killed must be back and follow within this time."""
 LEADERLESS: Final = f"after {WHOLE_S:g} s not all nodes followed one leader"
