@@ -12,7 +12,7 @@ def test_a_pipeline_of_the_machines_commands_alone_is_answered_in_order() -> Non
     assert client.wire.sent == [b"+OK\r\n$1\r\n1\r\n:2\r\n:1\r\n"]
 
 
-def test_a_transaction_longer_than_a_unit_is_still_one_step_of_one_work() -> None:
+def test_a_transaction_longer_than_a_turn_is_still_one_step_of_one_work() -> None:
     """What a turn may hold bounds pipelines; MULTI to EXEC is one entry, or refused (PROTOCOL 5)."""
     client = Client(limits=ConversationLimits(turn_bytes_max=200, turn_commands_max=1024))
     client.receive(resp("MULTI"))

@@ -376,7 +376,7 @@ CONVERSATIONS: tuple[Mutant, ...] = (
         "            and not route.acts_inside\n"
         "            and self.caller.transactions.argument_bytes < self._limits.turn_bytes_max\n"
         "        ):\n",
-        "front/test_order.py::test_a_transaction_longer_than_a_unit_is_still_one_step_of_one_work",
+        "front/test_order.py::test_a_transaction_longer_than_a_turn_is_still_one_step_of_one_work",
     ),
     mutant(
         "an EXEC in the pipeline of its WATCH does not know the versions",
@@ -388,6 +388,13 @@ CONVERSATIONS: tuple[Mutant, ...] = (
 )
 
 TURNS: tuple[Mutant, ...] = (
+    mutant(
+        "what was held waits for an event though nothing holds it any more",
+        "trikv.node.consensus.turns",
+        "        batch = [] if held_is_free else await self.take()\n",
+        "        batch = await self.take()\n",
+        "node/consensus/test_turns.py::test_what_comes_while_a_batch_is_under_way_becomes_the_next_one",
+    ),
     mutant(
         "the timer's call is lost beside a late answer",
         "trikv.node.consensus.turns",

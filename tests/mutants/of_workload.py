@@ -76,6 +76,13 @@ DATABASES: tuple[Mutant, ...] = (
     ),
     mutant(
         "a read is answered from the first database",
+        "trikv.machine.evaluation",
+        "databases[question.db]",
+        "databases[0]",
+        "node/test_whole_commands.py::test_every_database_is_served_by_every_node",
+    ),
+    mutant(
+        "a read is answered from the first database: of more than one key",
         "trikv.node.state.applier",
         "read(work.db, work.commands, at_ms",
         "read(0, work.commands, at_ms",

@@ -4,6 +4,8 @@ from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
+import trio
+from trio.testing import MockClock
 
 from tests.node.recorded_work import Asked
 from tests.raft.cluster import disk_of, membership_of
@@ -207,6 +209,18 @@ class Desk:
         self.turn(OwnHello(NONCE, 2))
         self.proposals.outgoing(0, 1)
         self.links.sent.clear()
+
+    def turn_at_once(self) -> bool:
+        """Let the driver take a turn if it would do so without any event; whether it did."""
+
+        async def begin() -> bool:
+            with trio.move_on_after(1):
+                batch, settled = await self.driver._turns.next()
+                self.driver.turn(batch, settled=settled)
+                return settled
+            return False
+
+        return trio.run(begin, clock=MockClock(autojump_threshold=0))
 
     def turn(self, *events: Event) -> None:
         """One turn of the driver, at the present time."""

@@ -55,6 +55,19 @@ def after(drain: Drain, now_s: float, seen: Seen) -> Phase:
     return drain.phase
 
 
+def test_a_barrier_that_is_answered_late_still_makes_the_dump_whole() -> None:
+    """All was applied by then. What is answered once the dump has begun changes nothing."""
+    drain = at(Phase.CONFIRMING)
+    leads = attrs.evolve(ALONE, leads=True, up={2})
+    assert drain.look(LIMITS.barrier_s, leads) == [Resign()]
+    drain.confirmed(by_majority=True)
+    assert drain.look(LIMITS.barrier_s, ALONE) == [Tell(Drained()), Dump(complete=True)]
+    late = at(Phase.CONFIRMING)
+    assert late.look(LIMITS.barrier_s, ALONE) == [Tell(Drained()), Dump(complete=False)]
+    late.confirmed(by_majority=True)
+    assert late.look(LIMITS.barrier_s, ALONE) == []
+
+
 def test_a_node_that_serves_tells_nobody_anything() -> None:
     """Nor does a link that comes up."""
     drain = Drain()

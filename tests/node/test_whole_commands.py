@@ -81,6 +81,7 @@ def test_every_database_is_served_by_every_node() -> None:
                 await client.call("SELECT", database)
                 expected = None if database == 4 else b"of %d" % database
                 assert await client.call("GET", "k") == expected
+                assert await client.call("EXISTS", "k", "k") == (0 if database == 4 else 2)
         await trio.sleep(0.5)
         for database in (0, 9, 15):
             await clients[1].call("SELECT", database)

@@ -266,10 +266,14 @@ class Connections:
     def expire_idle(self, now_boot_ms: int) -> int:
         """Close connections that were silent for too long; returns when to call again (boot clock, ms)."""
         next_ms = now_boot_ms + SWEEP_INTERVAL_MS_MAX
+        limits_s = [one for one in (self.settings.timeout_s, self.settings.typed_timeout_s) if one]
+        shortest_ms = min(limits_s, default=0) * 1000
         for connection in self:
             if connection.heard:
                 connection.heard = False
                 connection.active_ms = now_boot_ms
+            if not shortest_ms or connection.active_ms + shortest_ms >= next_ms:
+                continue  # whoever is at the other end, its time is not over before the next sweep
             idle_ms_max = connection.idle_ms_max(self.settings)
             control = connection.control
             if idle_ms_max == 0 or control is None or control.is_busy():

@@ -326,7 +326,7 @@ class Conversation:
                     break
                 self._emit(turn, at_once)
                 self._flush()
-                goes_round = self._intake.has_more()  # one turn a round, as if it had been waited for
+                goes_round = self._intake.has_more()  # then others, as if it had waited
             elif turn.operation is not None:
                 self._act(*turn.operation)
                 break

@@ -249,8 +249,10 @@ class Evaluator:
     def spent(self, usec: float) -> None:
         """Commands run since the last call took `usec`; see `Tally`."""
         others = self._elsewhere.ran
-        self._tally.spent(usec, sum(others.values()) if others else 0)
-        others.clear()
+        if self._tally.ran:  # not so on most followers, after most entries
+            self._tally.spent(usec, sum(others.values()) if others else 0)
+        if others:
+            others.clear()
 
     def count_on(self, tally: Tally) -> None:
         """Count in `tally` from now on: that of the node, which outlives its machines."""

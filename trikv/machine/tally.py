@@ -85,7 +85,10 @@ class Tally:
         ran = self.ran
         if not ran:
             return
-        each = usec / (sum(ran.values()) + others)
+        total = others
+        for count in ran.values():
+            total += count
+        each = usec / total
         for name, count in ran.items():
             command = self._of(name)
             command.calls += count

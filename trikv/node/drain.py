@@ -197,7 +197,10 @@ class Drain:
         return [Announce(), Tell(Draining())]
 
     def confirmed(self, *, by_majority: bool) -> None:
-        """Note whether the barrier was answered or failed. After its limit this changes nothing."""
+        """Note whether the barrier was answered or failed.
+
+        An answer after its limit still counts if the dump has not begun: by then all was applied.
+        """
         self._is_confirmed = by_majority
 
     def moved(self, now_s: float) -> bool:

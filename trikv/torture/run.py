@@ -45,8 +45,8 @@ class Result:
     blows: list[Blow]
     findings: Findings
     lost_by: list[int]
-    """For each fault, how many lost unique writes it cost: a write counts for the first fault to end after its
-    acknowledgement."""
+    """For each fault, how many lost unique writes it cost: a write counts for the first fault that ended
+    after its acknowledgement."""
 
 
 @attrs.define

@@ -59,8 +59,7 @@ def test_a_refused_question_is_asked_again_of_another_leader_only() -> None:
     desk.hear(LEADER, ReadRejected(request.reads))
     assert desk.links.take(ReadRequest) == []
     desk.hear(OTHER, ReadRejected(request.reads))
-    assert desk.driver._turns.is_free_for_held, "the next turn is due at once"
-    desk.turn()
+    assert desk.turn_at_once()
     ((peer, again),) = desk.links.take(ReadRequest)
     assert peer == LEADER
     assert again.reads != request.reads, "a question's number is never used again"

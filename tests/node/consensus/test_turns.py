@@ -229,8 +229,7 @@ def test_what_comes_while_a_batch_is_under_way_becomes_the_next_one() -> None:
     desk.sync()
     desk.hear(OTHER, AppendAck(2, 4))
     assert (first.code, desk.raft.last_index) == ("OK", 4)
-    assert desk.driver._turns.is_free_for_held
-    desk.turn()
+    assert desk.turn_at_once()
     assert desk.raft.last_index == 5
     desk.sync()
     desk.hear(OTHER, AppendAck(2, 5))
@@ -243,8 +242,7 @@ def test_a_turn_that_was_not_settled_proposes_nothing() -> None:
     asked = Asked((b"SET", b"k", b"v"))
     desk.driver.turn([asked.work], settled=False)
     assert desk.raft.last_index == 3
-    assert desk.driver._turns.is_free_for_held
-    desk.turn()
+    assert desk.turn_at_once()
     assert desk.raft.last_index == 4
 
 
@@ -277,8 +275,7 @@ def test_reads_wait_for_the_round_before_them() -> None:
         desk.turn(Asked((b"GET", b"k"), writes=False).work)
     ((_, request),) = desk.links.take(ReadRequest)
     desk.hear(LEADER, ReadReply(request.reads, 2, 0))
-    assert desk.driver._turns.is_free_for_held
-    desk.turn()
+    assert desk.turn_at_once()
     assert len(desk.links.take(ReadRequest)) == 1
     desk = leading()
     desk.links.sent.clear()
@@ -301,7 +298,7 @@ def test_who_cannot_go_is_not_held(writes: bool) -> None:  # noqa: FBT001 - para
     desk.links.is_up = lambda _peer: False  # type: ignore[method-assign,assignment]
     desk.turn(LinkDown(LEADER))
     desk.driver.turn([Asked((b"SET", b"k", b"v"), writes=writes).work], settled=False)
-    assert not desk.driver._turns.is_free_for_held
+    assert not desk.turn_at_once()
     assert desk.driver._next_deadline(desk.host.now_ms) > desk.host.now_ms + HOLD_MS
 
 

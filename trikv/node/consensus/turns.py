@@ -160,12 +160,6 @@ class Turns:
         return settled and not self._writes_are_under_way, settled and not self._reads.is_under_way
 
     @property
-    def is_free_for_held(self) -> bool:
-        """True if requests are held and what they were held for is over: the next turn begins at once."""
-        writes, reads = self.free(settled=True)
-        return (writes and self.writes.is_holding) or (reads and self.reads.is_holding)
-
-    @property
     def _writes_are_under_way(self) -> bool:
         """In the leader's log. A follower holds nothing: the leader does, and one of them is enough."""
         return self._raft.role is Role.LEADER and self._raft.commit < self._raft.last_index
