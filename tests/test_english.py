@@ -16,26 +16,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-CHECKED = (
-    "trikv",
-    "trikv/cluster",
-    "trikv/host",
-    "trikv/machine",
-    "trikv/protocol",
-    "trikv/raft",
-    "trikv/sim",
-    "trikv/sim/checkers",
-    "trikv/sim/workload",
-    "trikv/storage",
-)
-"""Directories whose own modules are checked, those of directories below them not included."""
+CHECKED = ("trikv",)
+"""Directories that are checked with all below them."""
 NOT_YET = frozenset(
     {
-        "trikv/machine/evaluation.py",
-        "trikv/machine/table.py",
+        "trikv/node/peers/incoming.py",
+        "trikv/node/peers/links.py",
     }
 )
-"""Modules in those directories that still hold what is forbidden."""
+"""Modules below them that still hold what is forbidden."""
+
+HELP = frozenset({"Set several keys at once, or none where one is there already; 1 if they were set."})
+"""Docstrings that HELP and COMMAND DOCS send as they are: replies stay."""
 
 FORBIDDEN = re.compile(
     r"\b(?:true|false|none)\s+where\b|\banew\b|\bin\s+vain\b|\bis\s+wanting\b|\bwithout\s+more\s+ado\b",
@@ -73,6 +65,7 @@ def forbidden_in(source: str) -> list[tuple[int, str]]:
     return [
         (line + text.count("\n", 0, found.start()), " ".join(found.group().split()))
         for line, text in _texts(source)
+        if text not in HELP
         for found in FORBIDDEN.finditer(text)
     ]
 
@@ -103,7 +96,7 @@ def repeated_in(source: str) -> list[tuple[int, str]]:
 
 @cache
 def _checked() -> tuple[Path, ...]:
-    paths = [path for directory in CHECKED for path in sorted((ROOT / directory).glob("*.py"))]
+    paths = [path for directory in CHECKED for path in sorted((ROOT / directory).rglob("*.py"))]
     return tuple(path for path in paths if str(path.relative_to(ROOT)) not in NOT_YET)
 
 

@@ -1,8 +1,7 @@
-"""The ``trikv`` command. Thin: it reads arguments, calls what does the work, and turns errors into one line.
+"""The ``trikv`` command. Thin: it reads arguments, calls the code that does the work, and shows errors.
 
-Exit codes: 0 done, 1 it failed while running (one line on stderr says what), 2 the arguments or the
-configuration make no sense. Commands are imported when they are called: ``trikv status`` need not load a
-server.
+Exit codes: 0 done, 1 failed while running (one line on stderr says why), 2 invalid arguments or
+configuration. Commands are imported when they are called, so that ``trikv status`` need not load a server.
 """
 
 import os
@@ -25,11 +24,11 @@ _OF_CLUSTER: Final = {
     "TRIKV_REQUIREPASS_FILE": "a file whose one line is the password that clients must give",
     "TRIKV_PORT": "as PORT",
 }
-"""Variables of ``trikv cluster``, and what they mean there."""
+"""Variables that ``trikv cluster`` reads, and their meaning there."""
 
 
 def _settings_help() -> str:
-    """Two lines a setting, for ``trikv serve --help``."""
+    """Two lines for each setting, for ``trikv serve --help``."""
     lines = ["Settings (also as TRIKV_NAME in the environment, or as name in the TOML file):", ""]
     for setting in settings():
         lines += [f"{setting.flag} {setting.default_text}".rstrip(), f"    {setting.about.reason}"]
@@ -167,7 +166,7 @@ def console(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. Without `arguments` this is the process, and those are its own."""
+    """Run one command; returns the exit code. Without `arguments`, those of the process are used."""
     if arguments is None:
         streams.prepare()
         streams.bound_width()
@@ -194,6 +193,6 @@ def _warn(text: str) -> None:
 
 
 def _say(text: str, exit_code: int) -> int:
-    """One line on stderr, however many the library made of it."""
+    """Print `text` as one line on stderr, even if the library made several of it; returns the exit code."""
     print(f"trikv: {' '.join(text.split())}", file=sys.stderr)
     return exit_code

@@ -1,12 +1,12 @@
-"""``trikv cli``: a line client for images without telnet, by hand or with commands piped in.
+"""``trikv cli``: a line client for images without telnet, for typing or for commands piped in.
 
-It adds nothing to the conversation: the node reads lines as people type them and answers for people's eyes
-(`trikv.protocol`), so this only carries bytes both ways, byte 255 as telnet does (`Typed`). Of `trikv.client`
-it has how to connect, and no more. At the end of its input it closes its half of the connection; the node
-answers what is in flight and closes the other, which is how a script knows that every command was answered.
+It adds nothing to the conversation: the node reads lines as people type them and answers in text for people
+(`trikv.protocol`). So this only carries bytes both ways, byte 255 in telnet's way (`Typed`). From
+`trikv.client` it uses only how to connect. At the end of its input it closes its half of the connection. The
+node answers commands in flight and closes the other half: so a script knows that every command was answered.
 
-What comes back is shown as it comes. The node sends byte 255 only to who has sent telnet commands, which
-nobody can do through here, and in RESP, where it is data.
+Answers are shown unchanged. The node sends byte 255 only to a client that has sent telnet commands, which is
+impossible through this program, and in RESP, where it is data.
 """
 
 import os
@@ -24,7 +24,7 @@ from trikv.passwords import HOW_TO_GIVE, WANTED
 
 _PIECE_BYTES: Final = 65_536
 _UNSENT_BYTES_MAX: Final = 1 << 20
-"""Reading input pauses above this: a node that does not read must not fill our memory."""
+"""Above this the reading of input pauses: a node that does not read must not fill our memory."""
 _CONNECT_S: Final = 10
 _OPENS_RESP: Final = re.compile(rb"(?<=\n)\*")
 _LOCKED: Final = f"(error) {WANTED}".encode()
@@ -34,7 +34,7 @@ _GOODBYES: Final = frozenset({b"exit", b"quit"})
 def talk(node: str, password: bytes | None = None) -> int:
     """Carry lines between standard input and a node (``PORT``, ``host:port``, a path); the exit code.
 
-    `password` is given to the node first. Raises ConfigError where `node` is no address.
+    `password` is sent to the node first. Raises ConfigError if `node` is no address.
     """
     where = _address(node)
     try:
@@ -81,10 +81,10 @@ def _auth(password: bytes) -> bytes:
 
 
 class Typed:
-    """Input on its way to a node that reads it as telnet's (RFC 854): byte 255 there opens a telnet command.
+    """Encodes input for a node that reads it as telnet (RFC 854), where byte 255 begins a telnet command.
 
-    Doubled it is a byte of the line. A ``*`` at the beginning of a line opens RESP, for the node as well, and
-    nothing behind it is telnet's.
+    Doubled, it is a byte of the line. A ``*`` at the beginning of a line begins RESP, for the node too, and
+    after it there is no telnet any more.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Typed:
         self._last = b"\n"
 
     def encoded(self, data: bytes) -> bytes:
-        """`data`, which came after all that was given before, as the node is to get it."""
+        """The next piece of input, `data`, in the form for the node."""
         if self._is_resp or not data:
             return data
         opening = _OPENS_RESP.search(self._last + data)
@@ -110,19 +110,19 @@ class _Carrier:
         self.said_goodbye = False
         self._connection = connection
         self.refusal = ""
-        """What the node said instead of OK to the password."""
+        """The node's answer to the password if it was not OK."""
         self._answer: bytes | None = None if password is None else b""
-        """What has come of the answer to AUTH. It is not shown: a script counts the answers to its lines."""
+        """The part of AUTH's answer that has come. It is not shown: a script counts answers to its lines."""
         self._unsent = bytearray((b"" if password is None else _auth(password)) + greeting)
-        """An empty line is answered with the node's name and role: how an interactive session opens."""
+        """For a person the greeting is an empty line: its answer is the node's name and role."""
         self._typed = Typed()
         self._advised = password is not None
-        """How to give a password was told, or is known."""
+        """Whether the person knows, or has been told, how to give a password."""
         self._input = sys.stdin.fileno()
         self._output = sys.stdout.buffer
 
     def run(self) -> None:
-        """Return when the node has closed its half. Raises OSError, and OutputLost if nobody reads."""
+        """Carry bytes until the node closes its half. Raises OSError, and OutputLost if nobody reads."""
         while True:
             reading: list[int | socket.socket] = [self._connection]
             if not self.input_ended and len(self._unsent) < _UNSENT_BYTES_MAX:
@@ -149,13 +149,13 @@ class _Carrier:
         try:
             del self._unsent[: self._connection.send(self._unsent)]
         except (BrokenPipeError, ConnectionResetError):
-            self._unsent.clear()  # the node closed; what it said before that is still to be shown
+            self._unsent.clear()  # the node has closed; what it said before is still to be shown
             return
         if self.input_ended and not self._unsent:
             self._connection.shutdown(socket.SHUT_WR)
 
     def _show(self) -> bool:
-        """Show what came; False at the end. Raises OutputLost."""
+        """Show what has come; False at the end. Raises OutputLost."""
         data = self._connection.recv(_PIECE_BYTES)
         shown = self._without_answer(data)
         self._output.write(shown)

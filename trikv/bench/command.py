@@ -1,4 +1,4 @@
-"""`trikv bench`: options in, a report and an exit code out; every trouble is one line."""
+"""`trikv bench`: options in, a report and an exit code out; every error is one line."""
 
 import contextlib
 import gc
@@ -31,7 +31,7 @@ from trikv.notation import counted
 _PROBE_S_MAX: Final = 1.0
 _SECONDS_DEFAULT: Final = 10.0
 _SPARE_FILES: Final = 64
-"""Descriptors beside the connections: standard streams, epoll, what Python holds."""
+"""Descriptors besides the connections: standard streams, epoll, Python's own."""
 
 
 def _option(text: str, short: str | None = None, **more: Any) -> Parameter:
@@ -101,7 +101,7 @@ def bench(
         return 2
     try:
         answering = _answering(options)
-        # Named nodes stay in the run though they are down now: they may come back. Guessed ones do not.
+        # Named nodes stay in the run even if they are down, because they may come back. Guessed ones do not.
         return _run(attrs.evolve(options, nodes=answering) if nodes is None else options, as_json=json)
     except (NothingAnswers, Refused) as error:
         _complain(str(error))
@@ -124,7 +124,7 @@ def _raise_file_limit(files: int) -> None:
 
 
 def _answering(options: Options) -> tuple[Address, ...]:
-    """Ask every node for a PING. Raises NothingAnswers, or Refused where a node wants another password."""
+    """The nodes that answer a PING. Raises NothingAnswers, or Refused if a node wants another password."""
     found: list[Address] = []
     why = "connection refused"
     for address in options.nodes:
@@ -160,7 +160,7 @@ def _nodes(options: Options) -> list[Node]:
 def _run(options: Options, *, as_json: bool) -> int:
     ledger: Ledger | None = None
     if options.verify:
-        # Which run a value is from must be unique among all runs, seeded alike or not.
+        # A value's run must be unique among all runs, even those with the same seed.
         run = secrets.randbits(32)
         ledger = Ledger(options.keys, run, written_kinds(options))
         source: Ring | Stamped = Stamped(options, run)
@@ -193,12 +193,12 @@ def _stopped_by_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
         stop()
 
     before = signal.getsignal(signal.SIGINT)
-    if not heeded(signal.SIGINT):  # a background job of a script: Ctrl-C is not meant for it
+    if not heeded(signal.SIGINT):  # a script's background job, which Ctrl-C is not meant for
         yield
         return
     try:
         signal.signal(signal.SIGINT, interrupted)
-    except ValueError:  # not the main thread, which alone may take signals: then nobody types here
+    except ValueError:  # only the main thread may handle signals; in any other nobody types Ctrl-C
         yield
         return
     try:
@@ -209,7 +209,7 @@ def _stopped_by_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _collector_off() -> Iterator[None]:
-    """Keep the collector's pauses out of the latencies; a run makes no cycles it would have to find."""
+    """Keep the collector's pauses out of the latencies; a run makes no cycles that need collecting."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -12,7 +12,7 @@ _SUB_BITS: Final = 7
 _SUB: Final = 1 << _SUB_BITS
 _LIMIT_BITS: Final = 42
 VALUE_MAX: Final = (1 << _LIMIT_BITS) - 1
-"""Values beyond (73 minutes in nanoseconds) fall into the last bucket; `highest` is exact all the same."""
+"""73 minutes in nanoseconds. Larger values fall into the last bucket; `highest` is exact even then."""
 _SIZE: Final = (_LIMIT_BITS - _SUB_BITS + 1) << _SUB_BITS
 
 

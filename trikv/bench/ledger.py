@@ -1,7 +1,7 @@
-"""What the servers promised: the last acknowledged write of every key, and the writes whose fate is unknown.
+"""The servers' promises: the last acknowledged write of every key, and the writes whose fate is unknown.
 
-Memory: eight bytes a key and kind, plus at most 16 numbers for each key with writes in doubt. Why that is
-enough for a sound verdict is told in the package's docstring.
+Memory: eight bytes for each key and kind, plus at most 16 numbers for each key with writes in doubt. The
+package's docstring explains why that is enough for a sound verdict.
 """
 
 from array import array
@@ -14,7 +14,7 @@ import msgspec
 STAMP_BYTES: Final = 24
 """Eight hexadecimal digits of the run, sixteen decimal digits of the write."""
 DOUBTS_MAX: Final = 16
-"""More numbers in doubt than this for one key, and the key is not judged any more."""
+"""A key with more numbers in doubt than this is not judged any more."""
 ABSENT: Final = 0
 """The number a DEL writes; SETs count from 1."""
 _NEVER: Final = -1
@@ -32,16 +32,16 @@ class Kind(Enum):
 
 
 class Verdict(Enum):
-    """What reading a key back says."""
+    """The result of reading a key back."""
 
     KEPT = "kept"
     LOST = "lost"
     FOREIGN = "foreign"
-    """The value is none of this run: somebody else writes these keys, nothing can be said."""
+    """The value is not from this run: another program writes these keys, so there is no verdict."""
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """What one write command does to keys of one kind."""
+    """The effect of one write command on keys of one kind."""
 
     kind: Kind
     slots: tuple[int, ...]
@@ -50,7 +50,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 
 def key_of(kind: Kind, slot: int) -> bytes:
-    """Name the key of a slot; every kind has a key space of its own, since their commands do not mix."""
+    """Name the key of a slot; every kind has its own key space, because their commands do not mix."""
     return b"%s:%012d" % (kind.value.encode(), slot)
 
 
@@ -69,7 +69,7 @@ def number_of(run: int, value: Any) -> int | None:
 
 
 class Ledger:
-    """The promises of one run. `acknowledge` and `doubt` as replies come or fail to; then `judge`."""
+    """The promises of one run. Call `acknowledge` or `doubt` for each write; at the end `judge`."""
 
     def __init__(self, keys: int, run: int, kinds: Iterable[Kind] = Kind) -> None:
         self.run = run
@@ -90,12 +90,12 @@ class Ledger:
             return
         slot = change.slots[0]
         if not isinstance(reply, int) or reply < last[slot] + change.number:
-            # The one writer of this key saw it shrink: an acknowledged write is gone, whatever comes later.
+            # The only writer of this key saw it shrink: an acknowledged write is lost, whatever comes later.
             self._fell.add((change.kind, slot))
         last[slot] = reply if isinstance(reply, int) else max(last[slot], 0)
 
     def doubt(self, change: Change) -> None:
-        """Note that nobody knows whether `change` happened."""
+        """Note that it is unknown whether `change` happened."""
         for slot in change.slots:
             place = (change.kind, slot)
             if change.kind is not Kind.REGISTER:

@@ -10,20 +10,20 @@ from trikv.client.replies import new_reader
 
 
 class State(Enum):
-    """Where a link stands. WAITING → CONNECTING → (GREETING →) IDLE ⇄ BUSY, and from each back to WAITING."""
+    """A link's state: WAITING → CONNECTING → (GREETING →) IDLE ⇄ BUSY, and from each back to WAITING."""
 
     WAITING = auto()
-    """No socket; waits for a node that may be tried."""
+    """No socket; waits until there is a node to try."""
     CONNECTING = auto()
     GREETING = auto()
     """AUTH is under way."""
     IDLE = auto()
     BUSY = auto()
-    """`batch` is under way; `position` of its replies have come."""
+    """`batch` is under way; `position` replies to it have come."""
 
 
 class Link:
-    """A connection that outlives its sockets. The loop moves it; nothing here decides."""
+    """A connection that outlives its sockets. The loop drives it; no decisions are made here."""
 
     __slots__ = (
         "batch",
@@ -42,7 +42,7 @@ class Link:
 
     def __init__(self, owner: int) -> None:
         self.owner = owner
-        """Number of this connection: owner of its share of the keys."""
+        """The number of this connection, which owns a share of the keys."""
         self.state = State.WAITING
         self.node: Node | None = None
         self.socket: socket.socket | None = None
@@ -54,7 +54,7 @@ class Link:
         self.since_ns = 0
         """When the present state began: time-outs count from here."""
         self.unsent: memoryview | None = None
-        """What the socket did not take yet."""
+        """The bytes that the socket has not taken yet."""
         self.served = False
         """Whether this socket has brought a reply."""
         self.was_lost = False
@@ -63,7 +63,7 @@ class Link:
         """Begin to connect; give the file number, which `epoll` reports as writable when it is done."""
         sock = node.endpoint.new_socket()
         sock.setblocking(False)
-        # An immediate refusal is met again as SO_ERROR when epoll reports the socket: one path for both.
+        # An immediate refusal appears again as SO_ERROR when epoll reports the socket: one path for both.
         sock.connect_ex(node.endpoint.where)
         epoll.register(sock.fileno(), select.EPOLLIN | select.EPOLLOUT)
         self.socket, self.node = sock, node
@@ -74,11 +74,11 @@ class Link:
         return sock.fileno()
 
     def enter(self, state: State, now_ns: int) -> None:
-        """Change state; its time starts."""
+        """Change state; its time starts at `now_ns`."""
         self.state, self.since_ns = state, now_ns
 
     def close(self) -> None:
-        """Drop the socket (epoll forgets it by itself) and whatever was under way."""
+        """Drop the socket (epoll forgets it by itself) and the batch under way."""
         if self.socket is not None:
             self.socket.close()
         if self.node is not None:

@@ -1,7 +1,7 @@
-"""The epoll loop: every link that is ready is served in one wake-up, in one thread.
+"""The epoll loop: all ready links are served in one wake-up, in one thread.
 
-`_read` is the hot path, one call for each batch of replies; everything rare (connecting, half-sent
-batches, time-outs, losses) is kept out of it.
+`_read` is the hot path, one call for each batch of replies; rare events (connecting, half-sent batches,
+time-outs, losses) are kept out of it.
 """
 
 import select
@@ -23,22 +23,22 @@ from trikv.client.errors import GarbledError
 from trikv.client.replies import NEED_DATA, ErrorReply
 
 _TICK_NS: Final = 10_000_000
-"""How often what is rare is looked at: nodes to try again, the end of the run."""
+"""How often rare conditions are checked: nodes to try again, the end of the run."""
 _SWEEP_NS: Final = 250_000_000
-"""How often time-outs are looked at and progress is shown."""
+"""How often time-outs are checked and progress is shown."""
 _OPEN_NS_MAX: Final = 3_000_000_000
 """The clock starts when every link is open or this has passed."""
 _CONNECT_NS_MAX: Final = 2_000_000_000
 _STOP_NS_MAX: Final = 2_000_000_000
 """How long a run stopped by hand waits for the replies under way."""
 _RECEIVE_BYTES: Final = 16_384
-"""Python allocates as much for every recv: with 64 KiB a command costs a tenth more of the client's time."""
+"""Python allocates this much for every recv: with 64 KiB a command would cost a tenth more client time."""
 
 REFUSALS: Final = frozenset(
     {"ERR", "OOM", "CLUSTERDOWN", "LOADING", "NOAUTH", "NOPERM", "WRONGTYPE"}
     | {"BUSY", "READONLY", "MISCONF", "MASTERDOWN", "NOREPLICAS"}
 )
-"""Error codes which say that the command did not happen. Any other (INDETERMINATE!) leaves it in doubt."""
+"""Error codes that mean that the command did not happen. Any other (INDETERMINATE!) leaves it in doubt."""
 
 
 class NothingAnswers(Exception):  # noqa: N818 - the sentence it is
@@ -63,7 +63,7 @@ class Loop:
         self._source = source
         self._ledger = ledger
         self._progress = progress
-        # The first descriptor of the run, so that it is small enough for select(), see _wait.
+        # Opened first, so that its descriptor is small enough for select(), see _wait.
         self._epoll = select.epoll()
         self._links: dict[int, Link] = {}
         self._waiting = [Link(owner) for owner in range(options.connections)]
@@ -145,7 +145,7 @@ class Loop:
         for file, events in self._wait():
             link = links.get(file)
             if link is None:
-                continue  # lost while serving an earlier event of this very wake-up
+                continue  # lost while an earlier event of this wake-up was served
             if events == select.EPOLLIN and link.state is State.BUSY:
                 self._read(link)
             else:
@@ -158,8 +158,8 @@ class Loop:
     def _wait(self) -> list[tuple[int, int]]:
         if not (self._interval_ns and self._running and self._idle):
             return self._epoll.poll(_TICK_NS / 1e9)
-        # epoll waits in whole milliseconds, select() in microseconds and an epoll can itself be selected:
-        # a schedule of thousands a second is kept without spinning.
+        # epoll waits in whole milliseconds, select() in microseconds, and select() works on an epoll: so a
+        # schedule of thousands per second is kept without spinning.
         if events := self._epoll.poll(0):
             return events
         wait_ns = min(self._next_due_ns() - time.perf_counter_ns(), _TICK_NS)
@@ -213,7 +213,7 @@ class Loop:
             link.served = True
             node.served()
         if link.reader.has_data():
-            self._lose(link)  # a reply nobody asked for: the next one could not be told from it
+            self._lose(link)  # a reply to no command: it could be taken for the next command's
         elif self._running and not self._interval_ns and self._left > 0:
             self._dispatch(link, self._reply_ns)
         else:
@@ -224,7 +224,7 @@ class Loop:
         assert batch is not None
         code = error.code
         self.tally.errors[code] += 1
-        # The batch counts its replies and writes in one piece as answered: take this one out again.
+        # The whole batch is counted as answered at once, so this reply must be taken out again.
         self.tally.answered -= 1
         self.tally.answered_writes -= batch.writes[position]
         if (
@@ -256,7 +256,7 @@ class Loop:
             del self._idle[link]
         batch = self._source.next_batch(link.owner)
         link.batch, link.position, link.due_ns = batch, 0, due_ns
-        # In an open loop `due_ns` may be long past: the time-out counts from now, the latency from then.
+        # In an open loop `due_ns` may be long past: the latency counts from it, but the time-out from now.
         link.enter(State.BUSY, due_ns if not self._interval_ns else time.perf_counter_ns())
         self._batches += 1
         self._left -= batch.count
@@ -292,11 +292,11 @@ class Loop:
             case State.BUSY:
                 if events & select.EPOLLOUT and link.unsent is not None:
                     self._send(link, link.unsent)
-                # The batch may be gone with its connection by now; then there is nothing to read either.
+                # The connection may be lost by now, with its batch; then there is nothing to read either.
                 if events & ~select.EPOLLOUT and link.state is State.BUSY:
                     self._read(link)
             case State.IDLE:
-                self._lose(link)  # nothing is owed, so whatever comes is an end or an error
+                self._lose(link)  # no reply is owed, so this event is an end or an error
             case State.WAITING:
                 raise AssertionError("a link without a socket has no events")
             case _:
@@ -320,7 +320,7 @@ class Loop:
             data = link.socket.recv(_RECEIVE_BYTES)
             link.reader.feed(data)
             reply = link.reader.gets()
-        except OSError:  # bytes that are no reply included
+        except OSError:  # including GarbledError: bytes that are no reply
             data, reply = b"", None
         refused = login.is_refusal(reply)
         if refused:

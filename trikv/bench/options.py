@@ -1,4 +1,4 @@
-"""What a run was asked to do, checked once at the door, so that nothing inside has to doubt it."""
+"""The options of a run, checked once at the beginning, so that no other code has to check them."""
 
 import os
 import sys
@@ -15,27 +15,27 @@ PORT_DEFAULT: Final = 8080
 NODES_DEFAULT: Final = 3
 
 CONNECTIONS_MAX: Final = 10_000
-"""A node's `maxclients`."""
+"""The default `maxclients` of a node."""
 PIPELINE_MAX: Final = 10_000
 VALUE_BYTES_MAX: Final = 8 << 20
 """The longest value a node takes."""
 BATCH_BYTES_MAX: Final = 64 << 20
-"""One pipeline is built in memory, one a connection."""
+"""Limited because each connection builds one pipeline in memory."""
 MSET_KEYS: Final = 10
-"""Keys of one MSET; redis-benchmark writes as many."""
+"""Keys of one MSET, as in redis-benchmark."""
 KEYS_MAX: Final = 100_000_000
-"""The ledger keeps eight bytes for each key of each kind."""
+"""Limited because the ledger keeps eight bytes for each key of each kind."""
 
 COMMANDS: Final = ("set", "get", "incr", "mget", "mset", "del", "ping", "append")
 
 
 class OptionError(ValueError):
-    """An option that makes no sense; the text is the one line the person sees."""
+    """An invalid option; the text is the one line that the person sees."""
 
 
 @attrs.frozen
 class Options:
-    """A run. Exactly one of `requests` and `seconds` is set."""
+    """The options of a run. Exactly one of `requests` and `seconds` is set."""
 
     nodes: tuple[Address, ...]
     connections: int = 50
@@ -47,17 +47,17 @@ class Options:
     keys: int = 100_000
     mix: tuple[tuple[str, float], ...] = (("set", 1.0), ("get", 9.0))
     rate: float | None = None
-    """Commands a second over all connections; None: as fast as replies come."""
+    """Commands per second over all connections; None: as fast as replies come."""
     password: bytes | None = None
     verify: bool = False
     seed: int = 1
     reply_timeout_s: float = REPLY_S_MAX
-    """A connection that owes a reply for longer is given up."""
+    """A connection whose reply takes longer is given up."""
     give_up_s: float = 30.0
     """The run ends when no node could be reached for this long."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot be run, in one line that says what would be right."""
+        """Refuse options that cannot be run, in one line that says what would be right."""
         if (self.requests is None) == (self.seconds is None):
             raise OptionError("give either --requests or --seconds, not both")
         _within("--requests", self.requests, 1, 10**12)
@@ -83,7 +83,7 @@ class Options:
 
 
 def find_password(given: str | None, file: str | None) -> bytes | None:
-    """What AUTH is sent with, if anything; warns of how it was given. Raises OptionError."""
+    """The password for AUTH, if there is one; warns if the way it was given is unsafe. Raises OptionError."""
     try:
         found = passwords.for_client(given, file, os.environ)
     except ValueError as error:
@@ -94,7 +94,7 @@ def find_password(given: str | None, file: str | None) -> bytes | None:
 
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:
-    # Written so that a NaN, which compares false with everything, is refused too.
+    # Written so that it also refuses a NaN, which compares false with everything.
     if value is not None and not low <= value <= high:
         raise OptionError(f"{name} must be from {low:,} to {high:,}, not {value}")
 
@@ -117,10 +117,10 @@ def parse_address(text: str) -> Address:
 
 
 def parse_nodes(text: str | None) -> tuple[Address, ...]:
-    """Read a comma-separated list of nodes; None is the three ports `run_cluster.sh` takes by default."""
+    """Read a comma-separated list of nodes; None means the three default ports of `run_cluster.sh`."""
     if text is None:
         return tuple(Address("127.0.0.1", PORT_DEFAULT + n) for n in range(NODES_DEFAULT))
-    # dict.fromkeys: a node named twice would be two in the count of a majority.
+    # dict.fromkeys, because a node named twice would count twice for a majority.
     return tuple(dict.fromkeys(parse_address(part) for part in text.split(",") if part.strip()))
 
 

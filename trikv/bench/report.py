@@ -15,7 +15,7 @@ _BAR: Final = 40
 
 
 def as_dict(options: Options, tally: Tally, findings: Findings | None) -> dict[str, Any]:
-    """Give the run as plain data; latencies in milliseconds. Names stay: programs read them."""
+    """Give the run as plain data; latencies in milliseconds. Names must not change: programs read them."""
     latency = tally.latency_ns
     result: dict[str, Any] = {
         "nodes": [str(address) for address in options.nodes],
@@ -98,7 +98,7 @@ def _setting(options: Options) -> list[str]:
 
 
 def verdict(findings: Findings) -> list[str]:
-    """Say in words what reading back found."""
+    """Describe the findings of reading back in lines of text."""
     result = "nothing lost" if findings.nothing_lost else f"{findings.lost:,} LOST"
     lines = [f"read back {counted(findings.checked, 'acknowledged key', form=',')}: {result}"]
     if findings.samples:
@@ -125,7 +125,7 @@ def verdict(findings: Findings) -> list[str]:
 def drawn(histogram: Histogram) -> list[str]:
     """Draw latency (nanoseconds) downwards and counts across, both on a logarithmic scale.
 
-    On a linear one the few slow replies, which are what one looks for, would be no bar at all.
+    On a linear scale the few slow replies, which matter most, would have no visible bar.
     """
     rows = histogram.rows()
     if not rows:
@@ -142,7 +142,7 @@ def drawn(histogram: Histogram) -> list[str]:
 
 
 class Progress:
-    """A bar on a terminal, redrawn in place; on anything else it is silent."""
+    """A bar on a terminal, redrawn in place; elsewhere nothing is printed."""
 
     def __init__(self, options: Options, stream: TextIO = sys.stderr) -> None:
         self._options = options
@@ -151,7 +151,7 @@ class Progress:
         self._before = (0, 0.0)
 
     def __call__(self, tally: Tally, elapsed_s: float) -> None:
-        """Show how far the run is, and its speed since the last call."""
+        """Show the run's progress, and its speed since the last call."""
         if not self._shown:
             return
         answered, since_s = self._before

@@ -1,4 +1,4 @@
-"""`trikv status`: what every node says of itself, as one table."""
+"""`trikv status`: the figures of every node, as one table."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ from trikv.passwords import HOW_TO_GIVE, WANTED
 
 _REPLY_S_MAX: Final = 1.0
 _NOBODY: Final = frozenset({"", "0", "-1", "none", "None", "unknown"})
-"""Ways to say that no leader is known."""
+"""Values of INFO which mean that no leader is known."""
 _HEADINGS: Final = (
     "node",
     "address",
@@ -37,11 +37,11 @@ _HEADINGS: Final = (
 
 @attrs.frozen
 class NodeStatus:
-    """One node's line. None where the node did not say, or did not answer at all."""
+    """One node's line. A field is None if the node did not tell it, or did not answer at all."""
 
     address: str
     role: str
-    """leader, follower, candidate, learner; ``down``; for a server without Raft its Redis role."""
+    """leader, follower, candidate, learner; ``down``; for a server without Raft, its Redis role."""
     node: str | None = None
     leader: str | None = None
     term: int | None = None
@@ -49,13 +49,13 @@ class NodeStatus:
     commit_index: int | None = None
     applied_index: int | None = None
     lag: int | None = None
-    """Entries the cluster has committed and this node has not applied."""
+    """Entries that the cluster has committed and this node has not applied."""
     keys: int | None = None
     memory_bytes: int | None = None
     memory_bytes_max: int | None = None
     uptime_s: int | None = None
     problem: str | None = None
-    """Why there is nothing to show."""
+    """Why there are no figures to show."""
 
 
 def status(
@@ -120,7 +120,7 @@ def _checked(nodes: str | None, watch: float | None) -> tuple[Address, ...]:
 
 
 def ask(addresses: tuple[Address, ...], password: bytes | None = None) -> list[NodeStatus]:
-    """Ask every node for INFO; who does not answer within a second is down."""
+    """Ask every node for INFO; a node that does not answer within a second is down."""
     return with_lag([_ask_one(address, password) for address in addresses])
 
 
@@ -163,7 +163,7 @@ def _number(text: str | None) -> int | None:
 
 
 def _keys(info: dict[str, str]) -> int:
-    """Add the keys of all databases; a line reads ``db0:keys=3,expires=0,avg_ttl=0``, empty ones lack."""
+    """Add up the keys of all databases, from lines like ``db0:keys=3,expires=0,avg_ttl=0``."""
     total = 0
     for name, value in info.items():
         if name.startswith("db") and name[2:].isdigit():
@@ -172,9 +172,9 @@ def _keys(info: dict[str, str]) -> int:
 
 
 def with_lag(rows: list[NodeStatus]) -> list[NodeStatus]:
-    """Set each node's lag behind the highest commit index anybody reports.
+    """Set each node's lag behind the highest commit index that any node reports.
 
-    A node is asked a moment before the next, so under load a healthy one may show a few entries.
+    The nodes are not asked at the same moment, so under load a healthy one may show a few entries.
     """
     commit = max((row.commit_index for row in rows if row.commit_index is not None), default=None)
     return [
@@ -186,7 +186,7 @@ def with_lag(rows: list[NodeStatus]) -> list[NodeStatus]:
 
 
 def agreed_leader(rows: list[NodeStatus]) -> str | None:
-    """Name the leader that a majority of the nodes asked believe in, in one and the same term."""
+    """Name the leader that a majority of the nodes asked report in one and the same term."""
     votes = Counter((row.leader, row.term) for row in rows if row.leader is not None)
     if not votes:
         return None
@@ -195,7 +195,7 @@ def agreed_leader(rows: list[NodeStatus]) -> str | None:
 
 
 def as_table(rows: list[NodeStatus], leader: str | None) -> str:
-    """Draw the table, and below it one line on the cluster and one for each node that is not well."""
+    """Draw the table, and below it one line on the cluster and one for each node with a problem."""
     cells = [_HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
     lines = [
@@ -209,7 +209,7 @@ def as_table(rows: list[NodeStatus], leader: str | None) -> str:
 
 
 def _without_leader(rows: list[NodeStatus]) -> str:
-    """What to do where no majority names a leader: give the password first, for nobody says more without."""
+    """Advice if no majority names a leader: the password first, because nodes tell nothing without it."""
     problems = [row.problem or "" for row in rows]
     if WANTED in problems:
         return f"these nodes require a password: {HOW_TO_GIVE}"

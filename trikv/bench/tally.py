@@ -9,27 +9,27 @@ from trikv.bench.histogram import Histogram
 
 @attrs.define
 class Tally:
-    """What happened. Every command sent ends in exactly one of: answered, refused, unknown, unread."""
+    """The counts. Every command sent ends in exactly one of: answered, refused, unknown, unread."""
 
     latency_ns: Histogram = attrs.Factory(Histogram)
-    """One value a reply, error replies included."""
+    """One value for each reply, including error replies."""
     sent: int = 0
     answered: int = 0
-    """Replies that are no error."""
+    """Replies that are no errors."""
     answered_writes: int = 0
     errors: Counter[str] = attrs.Factory(Counter)
     """Error replies by code."""
     unknown_writes: int = 0
-    """Writes whose connection ended before their reply. (Those answered INDETERMINATE stand in `errors`.)"""
+    """Writes whose connection ended before their reply. (Those answered INDETERMINATE are in `errors`.)"""
     unread: int = 0
-    """Commands that write nothing, lost with their connection."""
+    """Commands that write nothing and were lost with their connection."""
     reconnects: int = 0
-    """Connections that were lost and opened again, to whichever node."""
+    """Connections that were lost and opened again, to any node."""
     unsent: int = 0
-    """Commands of an open-loop run that fell due and found no free connection before the end."""
+    """Commands of an open-loop run that became due and found no free connection before the end."""
     elapsed_ns: int = 0
     gave_up: bool = False
-    """The run ended early because no node could be reached."""
+    """Whether the run ended early because no node could be reached."""
 
     @property
     def refused(self) -> int:
@@ -38,5 +38,5 @@ class Tally:
 
     @property
     def per_second(self) -> float:
-        """Replies without error a second."""
+        """Replies without error per second."""
         return self.answered * 1e9 / self.elapsed_ns if self.elapsed_ns else 0.0

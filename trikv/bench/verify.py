@@ -1,4 +1,4 @@
-"""Reads every acknowledged key back and compares: the difference between "fast" and "fast and kept"."""
+"""Reads every acknowledged key back and compares it with the ledger."""
 
 import time
 from collections.abc import Iterator
@@ -22,30 +22,30 @@ Place = tuple[Kind, int]
 
 @attrs.define
 class Findings:
-    """What reading back found."""
+    """The findings of reading back."""
 
     checked: int = 0
     """Keys with an acknowledged write that were read and judged."""
     lost: int = 0
     foreign: int = 0
-    """Keys that hold what this run never wrote: somebody else writes here, so nothing can be said of them."""
+    """Keys with values that this run never wrote: another program writes here, so there is no verdict."""
     unjudged: int = 0
     """Keys with too many writes in doubt to be judged."""
     unread: int = 0
-    """Keys nobody could be asked for in time."""
+    """Keys that no node answered for in time."""
     samples: list[str] = attrs.Factory(list)
     """Names of the first keys lost."""
 
     @property
     def nothing_lost(self) -> bool:
-        """True where every acknowledged key was read, and none of those judged is lost."""
+        """Whether every acknowledged key was read, and none of those judged is lost."""
         return not self.lost and not self.unread
 
 
 def read_back(
     ledger: Ledger, nodes: tuple[Address, ...], *, password: bytes | None, give_up_s: float
 ) -> Findings:
-    """Read each promised key, spread over `nodes`; give up once nobody has answered for `give_up_s`."""
+    """Read each promised key, spread over `nodes`; give up after `give_up_s` without an answer."""
     findings = Findings(unjudged=ledger.unjudged)
     reader = _Reader(nodes, password)
     promises = ledger.promises()
@@ -72,7 +72,7 @@ def read_back(
 
 
 class _Reader:
-    """Asks the nodes in turn, a chunk each; a chunk that fails goes to the next node."""
+    """Asks the nodes in turn, one chunk each; a chunk that fails goes to the next node."""
 
     def __init__(self, nodes: tuple[Address, ...], password: bytes | None) -> None:
         self._nodes = nodes
@@ -81,7 +81,7 @@ class _Reader:
         self._turn = 0
 
     def read(self, chunk: list[Place], give_up_s: float) -> list[Any] | None:
-        """Give the replies, none of them an error; None when nobody answered in time."""
+        """Give the replies, none of them an error; None if no node answered in time."""
         deadline_s = time.perf_counter() + give_up_s
         while True:
             for address in self._in_turn():
@@ -90,7 +90,7 @@ class _Reader:
                     return replies
             if time.perf_counter() >= deadline_s:
                 return None
-            time.sleep(_PAUSE_S)  # every node refused or failed just now
+            time.sleep(_PAUSE_S)  # every node has just refused or failed
 
     def close(self) -> None:
         """Close what is open."""

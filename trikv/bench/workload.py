@@ -1,8 +1,8 @@
-"""What is sent: batches of encoded commands, drawn from the mix by a seeded generator.
+"""The load: batches of encoded commands, drawn from the mix by a seeded generator.
 
-Two sources with one method. `Ring` encodes its batches before the clock starts and hands them round:
-nothing is lean like bytes that are there already. `Stamped` builds each batch when it is asked for, since
-a run that verifies must write values never seen before, each key from one connection only.
+There are two sources with one method. `Ring` encodes its batches before the clock starts and reuses them,
+because ready bytes cost nothing during the run. `Stamped` builds each batch when it is asked for, because a
+run that verifies must write values never used before, each key from one connection only.
 """
 
 import random
@@ -22,7 +22,7 @@ _KINDS: Final = {"incr": Kind.COUNTER, "append": Kind.TAIL}
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """The commands one connection sends in one piece."""
+    """The commands that one connection sends in one piece."""
 
     data: bytes
     count: int
@@ -30,7 +30,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     """For each command: whether it writes."""
     write_count: int
     changes: tuple[Change | None, ...]
-    """For each command what it changes; empty where nothing is verified."""
+    """For each command what it changes; empty if the run does not verify."""
 
 
 class Source(Protocol):
@@ -60,7 +60,7 @@ class Draw:
     def names(self) -> list[str]:
         """Draw the commands of one batch."""
         if len(self._drawn) < self._pipeline:
-            # `choices` costs as much for one as for ten: drawn ahead, they cost a tenth.
+            # `choices` costs as much for one as for ten, so to draw ahead costs a tenth.
             self._drawn = self._random.choices(self._names, self._weights, k=max(_AHEAD, self._pipeline))
         names = self._drawn[-self._pipeline :]
         del self._drawn[-self._pipeline :]
@@ -95,7 +95,7 @@ def _keys_in(name: str) -> int:
 
 
 class Ring:
-    """Batches encoded once, handed out in turn to whoever asks."""
+    """Batches encoded once, handed out in turn to all connections."""
 
     def __init__(self, options: Options) -> None:
         draw = Draw(options)

@@ -17,8 +17,8 @@ _RECEIVE_BYTES: Final = 65_536
 class BlockingClient:
     """A connection to one server. Error replies are returned as `ErrorReply` values, never raised.
 
-    Each method that waits raises an OSError (`trikv.client.errors`) after which the client is of no more use,
-    TimeoutError after `timeout_s` seconds. One thread at a time may use it.
+    Each method that waits may raise an OSError (`trikv.client.errors`), after which the client is unusable;
+    it raises TimeoutError after `timeout_s` seconds. One thread at a time may use it.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class BlockingClient:
         """Connect, and give the password if there is one. Raises OSError; Refused."""
         self.address = address
         self.socket: socket.socket = connect(address, timeout_s)
-        """For who sends bytes of his own. Its time-out is set before each use."""
+        """For code that sends its own bytes. Its time-out is set before each use."""
         self._timeout_s = timeout_s
         self._dialogue = Dialogue(str(address))
         try:
@@ -91,6 +91,6 @@ class BlockingClient:
 
     def _set_timeout(self, deadline: float) -> None:
         left_s = deadline - time.perf_counter()
-        if left_s <= 0:  # to a socket 0 would mean not to wait at all, and to fail by another error
+        if left_s <= 0:  # a time-out of 0 would make the socket non-blocking, with a different error
             raise TimeoutError(f"{self.address}: no reply within {self._timeout_s:g} s")
         self.socket.settimeout(left_s)

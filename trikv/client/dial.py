@@ -1,4 +1,4 @@
-"""Connecting a Trio client by real sockets. What runs in a simulation does not import this."""
+"""Connecting a Trio client by real sockets. Code that runs in a simulation does not import this."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from trikv.client.endpoint import Address
 from trikv.client.on_trio import TrioClient
 
 CONNECT_S: Final = 2.0
-"""For connecting and the answer to the password."""
+"""The time-out for connecting and for the answer to the password."""
 
 
 async def dial(
@@ -38,5 +38,5 @@ async def dial(
 async def _stream_to(address: Address) -> trio.SocketStream:
     if address.is_path:
         return await trio.open_unix_socket(address.host)
-    # A client is no part of a node: no host stands between.
+    # A client is no part of a node, so it does not use a host.
     return await trio.open_tcp_stream(*address)  # noqa: TID251

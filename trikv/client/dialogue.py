@@ -1,10 +1,10 @@
-"""One connection without the connection: commands in, bytes out; bytes in, replies out, in order.
+"""The logic of one connection, without its socket: commands in, bytes out; bytes in, replies out, in order.
 
     data = dialogue.ask([("SET", "k", "v"), ("GET", "k")])   # send this
     while (reply := dialogue.next_reply()) is NEED_DATA:
         dialogue.receive(...)                                # what came
 
-Push messages are put aside, in order, until somebody takes them; they are never given as a reply.
+Push messages are put aside, in order, until they are taken; they are never given out as a reply.
 """
 
 from collections.abc import Iterable
@@ -15,29 +15,29 @@ from trikv.client.errors import ClosedError, FloodError, GarbledError
 from trikv.client.replies import NEED_DATA, Push, is_push, new_reader
 
 REPLY_BYTES_MAX: Final = 64 << 20
-"""No reply that our tools ask for comes near; a server that talks without end is cut off."""
+"""Far above any reply that our tools ask for; a server that sends without end is cut off."""
 REPLY_S_MAX: Final = 15.0
-"""How long a client waits by default. A node answers within its deadline of 10 s, if by an error."""
+"""How long a client waits by default. A node answers within its deadline of 10 s, at least with an error."""
 PUSH_BYTES_MAX: Final = 1 << 20
-"""Push messages that nobody has taken; a connection that gets many is one whose owner takes them."""
+"""The limit of push messages that were not taken; the user of a connection with many must take them."""
 _VALUE_BYTES: Final = 64
 """Counted for each value of a push message besides its bytes: about what Python needs for one."""
 _FAREWELL: Final = b"#"
-"""How a node's line to people begins. One that stops says goodbye in such a line where nothing was asked yet:
-the connection may be a person's. A boolean of RESP3 begins alike, but is never the first thing said."""
+"""The beginning of a node's line to people. A node that stops sends one if nothing was asked yet, because the
+client may be a person. A boolean of RESP3 begins the same way, but never comes first."""
 
 
 class Dialogue:
-    """The bytes of one connection. `server` is how errors call the other side."""
+    """The bytes of one connection. `server` is the name of the other side in errors."""
 
     def __init__(self, server: str, *, reply_bytes_max: int = REPLY_BYTES_MAX) -> None:
         self.server = server
         self.owed = 0
-        """Replies to what was asked that were not given out yet."""
+        """Replies to commands that were not given out yet."""
         self._reader = new_reader()
         self._reply_bytes_max = reply_bytes_max
         self._held_bytes = 0
-        """What the reader may hold of replies that are not whole."""
+        """The most bytes that the reader may hold of unfinished replies."""
         self._has_heard = False
         self._pushes: list[Push] = []
         self._push_bytes = 0
@@ -51,13 +51,13 @@ class Dialogue:
     def demand_nothing_owed(self) -> None:
         """Raise ConnectionError if replies are still to come, as they are after a time-out or a cancellation.
 
-        The next reply would be taken for the answer to what is asked now.
+        Otherwise the next reply would be taken for the answer to a later command.
         """
         if self.owed:
             raise ConnectionError(f"{self.server}: was asked before and has not answered yet")
 
     def receive(self, data: bytes) -> None:
-        """Take what came, b"" at the end. Raises ClosedError, FloodError."""
+        """Take bytes from the server, b"" at the end. Raises ClosedError, FloodError."""
         if not data or (not self._has_heard and data.startswith(_FAREWELL)):
             raise ClosedError(f"{self.server}: closed the connection")
         self._has_heard = True
@@ -69,7 +69,7 @@ class Dialogue:
     def next_reply(self) -> Any:
         """Give the next whole reply, or NEED_DATA. Raises GarbledError, FloodError."""
         while (reply := self._next()) is not NEED_DATA:
-            # The reader gives back what it has read only from time to time: up to 1 KiB too much is counted.
+            # The reader frees what it has read only from time to time, so up to 1 KiB too much is counted.
             self._held_bytes = self._reader.len()
             if not is_push(reply):
                 self.owed -= self.owed > 0

@@ -7,15 +7,15 @@ from trikv.addresses import join_address
 
 
 class Address(NamedTuple):
-    """Where a server serves clients."""
+    """The address of a server, as a person gives it."""
 
     host: str
-    """With a ``/`` in it: the path of a Unix socket."""
+    """If it contains a ``/``, the path of a Unix socket."""
     port: int
 
     @property
     def is_path(self) -> bool:
-        """Whether it is a Unix socket; the port says nothing then."""
+        """Whether it is a Unix socket; then the port has no meaning."""
         return "/" in self.host
 
     def __str__(self) -> str:
@@ -24,7 +24,7 @@ class Address(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """One of the places that an address stands for, as the socket module wants it."""
+    """One of the places that an address stands for, in the form for the socket module."""
 
     family: socket.AddressFamily
     where: tuple[Any, ...] | str
@@ -38,7 +38,7 @@ class Endpoint(NamedTuple):
 
 
 def resolve(address: Address) -> tuple[Endpoint, ...]:
-    """Look an address up: at least one endpoint, in the order to try. Raises OSError if it is unknown.
+    """The endpoints of an address, at least one, in the order to try. Raises OSError if it is unknown.
 
     A name may stand for several: ``localhost`` for ::1 and 127.0.0.1, of which a server may listen on one.
     """
@@ -49,7 +49,7 @@ def resolve(address: Address) -> tuple[Endpoint, ...]:
 
 
 def connect(address: Address, timeout_s: float) -> socket.socket:
-    """Connect a socket, whose time-out `timeout_s` stays; it is that of each endpoint tried.
+    """Connect a socket with the time-out `timeout_s`, which also limits the attempt at each endpoint.
 
     Raises OSError, that of the first endpoint if there are several.
     """

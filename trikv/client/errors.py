@@ -1,4 +1,4 @@
-"""What may go wrong with a connection. An error that the server answers with is a reply, and none of these.
+"""The errors of a connection. An error that the server answers is a reply, and none of these.
 
 ::
 
@@ -7,11 +7,11 @@
      └─ ConnectionError      Python's own: refused, reset, broken
          ├─ ClosedError      the server ended the connection in order
          ├─ GarbledError     it does not speak the Redis protocol
-         └─ FloodError       it said more than a client holds
-    Refused                  it answered, but does not take the password
+         └─ FloodError       it sent more than a client holds
+    Refused                  it answered, but does not accept the password
 
-After any OSError nobody knows what was done of what was not answered, and the connection is of no more use.
-Connecting again may help then; after `Refused` it does not, which is why that is no OSError.
+After any OSError the fate of unanswered commands is unknown, and the connection is unusable. To connect again
+may help then; after `Refused` it does not, which is why that is no OSError.
 """
 
 
@@ -20,11 +20,11 @@ class ClosedError(ConnectionError):
 
 
 class GarbledError(ConnectionError):
-    """What came is no reply of the Redis protocol."""
+    """The server sent bytes that are no reply of the Redis protocol."""
 
 
 class FloodError(ConnectionError):
-    """A reply without end, or more push messages than are kept for whoever takes them."""
+    """A reply without end, or more push messages than are kept until they are taken."""
 
 
 class Refused(Exception):  # noqa: N818 - named for what the server did

@@ -1,4 +1,4 @@
-"""AUTH: how a password is given, and what the answers to that mean."""
+"""AUTH: how a password is given, and the meaning of the answers."""
 
 from typing import Any, Final
 
@@ -7,11 +7,11 @@ from trikv.client.errors import Refused
 from trikv.client.replies import ErrorReply
 
 _NONE_SET: Final = "without any password configured"
-"""In the error of a server that asks for no password: Redis' words since 6.0, and trikv's."""
+"""Part of the error of a server that wants no password, in Redis since 6.0 and in trikv."""
 
 
 def question(password: bytes) -> Command:
-    """Give the command that is sent first."""
+    """The command with `password` that is sent first."""
     return ("AUTH", password)
 
 
@@ -27,5 +27,5 @@ def is_refusal(reply: Any) -> bool:
 
 
 def needs_none(text: str) -> bool:
-    """Whether this error says that the server wants no password: then it serves without one."""
+    """Whether this error says that the server wants no password, and so serves without one."""
     return _NONE_SET in text

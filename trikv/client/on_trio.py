@@ -1,4 +1,4 @@
-"""A client over a Trio stream of any kind: of a socket (`trikv.client.dial`), or of a simulated network."""
+"""A client over any kind of Trio stream: a socket's (`trikv.client.dial`), or a simulated network's."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,9 @@ _RECEIVE_BYTES: Final = 65_536
 class TrioClient:
     """A connection to one server. Error replies are returned as `ErrorReply` values, never raised.
 
-    Each method that waits raises an OSError (`trikv.client.errors`) after which the client is of no more use,
-    TimeoutError after `timeout_s` seconds. `receive` alone may be cancelled and called again. One task at a
-    time may use it.
+    Each method that waits may raise an OSError (`trikv.client.errors`), after which the client is unusable;
+    it raises TimeoutError after `timeout_s` seconds. Only `receive` may be cancelled and called again. One
+    task at a time may use it.
     """
 
     def __init__(
@@ -30,9 +30,9 @@ class TrioClient:
         timeout_s: float = math.inf,
         reply_bytes_max: int = REPLY_BYTES_MAX,
     ) -> None:
-        """`server` is how errors call the other side."""
+        """`server` is the name of the other side in errors."""
         self.stream = stream
-        """For who sends bytes of his own, and for who closes it in a way of its own."""
+        """For code that sends its own bytes, or closes the stream in its own way."""
         self._timeout_s = timeout_s
         self._dialogue = Dialogue(server, reply_bytes_max=reply_bytes_max)
 
@@ -43,9 +43,9 @@ class TrioClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close without waiting for anything; harmless twice. Never ends by a cancellation of the caller's.
+        """Close without waiting for anything; harmless twice. Never raises a cancellation of the caller.
 
-        So what a ``finally`` does behind it is done, too.
+        So the rest of a ``finally`` after it is also carried out.
         """
         with trio.CancelScope(shield=True) as at_once:
             at_once.cancel()
@@ -88,7 +88,7 @@ class TrioClient:
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
-        """Turn what Trio raises for a lost connection, or for a time that is over, into an OSError."""
+        """Turn Trio's exceptions for a lost connection or a time-out into an OSError."""
         try:
             with trio.move_on_after(self._timeout_s) as scope:
                 yield

@@ -1,8 +1,8 @@
-"""What replies are made of: values, errors, push messages, and the reader that makes them from bytes.
+"""Replies: values, errors, push messages, and the reader that makes them from bytes.
 
-A reply is what hiredis makes of it: bytes for a text of either kind, int, float, bool, None, a list, a dict.
-An error is an `ErrorReply`, on its own or inside a list. It is returned, never raised: for most who ask it is
-an answer like others.
+A reply has the type that hiredis gives it: bytes for a string of either kind, int, float, bool, None, a list,
+a dict. An error is an `ErrorReply`, by itself or inside a list. It is returned, never raised, because for
+most callers it is an answer like any other.
 """
 
 from typing import Any, Final, TypeAlias
@@ -12,18 +12,18 @@ import hiredis  # noqa: TID251 - this package is who may
 from trikv.client.errors import GarbledError
 
 NEED_DATA: Final = object()
-"""What a reader gives while no whole reply has come."""
+"""The value that a reader gives until a whole reply has come."""
 
 Push: TypeAlias = list[Any]
-"""What a server says unasked (RESP3): its kind (``message``, ``invalidate``), then what there is to say."""
+"""A message that the server sends unasked (RESP3): its kind (``message``, ``invalidate``), then the rest."""
 
 
 class ErrorReply(Exception):  # noqa: N818 - it is a reply
-    """An error that the server answered with; `str` gives its text."""
+    """An error that the server answered; `str` gives its text."""
 
     @property
     def code(self) -> str:
-        """The first word if it is in capitals, else ``ERR``."""
+        """The first word if it is in capitals, otherwise ``ERR``."""
         word = str(self).partition(" ")[0]
         return word if word.isupper() else "ERR"
 
@@ -31,12 +31,12 @@ class ErrorReply(Exception):  # noqa: N818 - it is a reply
 def new_reader() -> hiredis.Reader:
     """Make a reader: ``feed`` it, then call ``gets`` until that gives `NEED_DATA`. It raises GarbledError.
 
-    For a load generator, to which a call in Python for each reply would cost a tenth of its rate. All others
-    want a `trikv.client.dialogue.Dialogue`, which bounds what a server can make them hold.
+    It is for a load generator, for which a call in Python for each reply would cost a tenth of its rate. All
+    other code should use a `trikv.client.dialogue.Dialogue`, which bounds the memory that a server can fill.
     """
     return hiredis.Reader(protocolError=GarbledError, replyError=ErrorReply, notEnoughData=NEED_DATA)
 
 
 def is_push(reply: Any) -> bool:
-    """Whether the server said this unasked."""
+    """Whether the server sent this unasked."""
     return type(reply) is hiredis.PushNotification

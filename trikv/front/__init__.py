@@ -1,4 +1,4 @@
-r"""The front: what a client's bytes mean, and what goes back. Pure, and this is its design document.
+r"""The front: from a client's bytes to the answers. Pure, and this is its design document.
 
 ::
 
@@ -11,20 +11,20 @@ and a contract of the import linter forbids Trio here. It knows two seams and no
 ==============  =============================================================================
 conversation    one connection: hands a turn to the node, sends the answers in order
 intake          bytes become the next `Turn`: each request is found, checked and given a slot
-dispatch        from a declaration (`trikv.machine.declaration`) to who answers, when, and at what cost
-decisions       what is to be done with a request that is not the machine's alone
+dispatch        from a declaration (`trikv.machine.declaration`) to where, when, and at what cost it runs
+decisions       what is to be done with a request that is not for the machine alone
 turn            the commands that travel together; `slots`: one for every reply, in order
-transaction     what MULTI has queued and WATCH has seen
-caller          what a command of this node may look at and change
+transaction     the commands queued since MULTI and the keys under WATCH
+caller          what a command of this node may read and change
 connections     every client of this node: limits, idle times, CLIENT LIST
-inputs          one total of what all clients make this node hold
-statistics      where the counts are, and what becomes of them
-figures         the records in which the parts of a node tell of themselves
-info/           INFO's text, made of those records
+inputs          one total of the memory that all clients' requests take
+statistics      the counters: where they are kept, their resets and rates
+figures         the records by which the parts of a node report their state
+info/           INFO's text, made from those records
 seam            what a conversation may ask of the node
-commands/       what a node answers by itself, one module a family
+commands/       the commands that a node answers by itself, one module for each family
 ==============  =============================================================================
 
-Replies leave in the order of the requests, whoever computes them. Everything a client can make this node hold
-has a bound here, and the reason stands beside it.
+Replies leave in the order of the requests, whichever part computes them. Everything a client can make this
+node hold has a bound here, with the reason beside it.
 """

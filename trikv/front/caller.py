@@ -1,4 +1,4 @@
-"""Whose command it is: all that a handler of a node's own command may look at and change."""
+"""Which client a command came from: all that a handler of a node's own command may read and change."""
 
 import attrs
 

@@ -1,4 +1,4 @@
-"""Every live client connection of this node: who they are, when they idle out, what they may still send.
+"""Every live client connection of this node: its name and address, its idle limit, what it may still send.
 
 A `Connection` is the record that commands such as CLIENT and HELLO read and write; its conversation drives
 it. `Connections` is the register: the limits that span connections (maxclients, idle time, bytes of
@@ -16,16 +16,16 @@ from trikv.front.seam import RuntimeSettings
 from trikv.machine.replies import CommandError
 
 SWEEP_INTERVAL_MS_MAX = 1_000
-"""An idle sweep comes at least this often, so that CONFIG SET timeout is taken up within a second."""
+"""An idle sweep comes at least this often, so that CONFIG SET timeout takes effect within a second."""
 SWEEP_INTERVAL_MS_MIN = 100
-"""And at most this often: closing 100 ms late harms nobody, walking 10,000 records does."""
+"""And at most this often: to close 100 ms late does no harm, but to walk 10,000 records takes time."""
 OUTPUT_BYTES_MAX = 64 << 20
 """Unsent output of one connection: eight values of the greatest size."""
 OUTPUT_TOTAL_BYTES_MAX = 256 << 20
-"""Unsent output of all connections together: the default memory cap over again."""
+"""Unsent output of all connections together: as much again as the default memory cap."""
 
 BASE_BYTES: Final = 4096
-"""What a connection takes in memory that does nothing, as measured."""
+"""The memory of an idle connection, as measured."""
 
 MAXCLIENTS_ERROR = b"-ERR max number of clients reached\r\n"
 NOAUTH = CommandError("NOAUTH Authentication required.")
@@ -40,11 +40,11 @@ class InputMemory:
     """What is held in memory of one client's requests, in bytes."""
 
     unread: int
-    """Unfinished, or not looked at."""
+    """Requests that are unfinished or have not been read yet."""
     in_flight: int
-    """Handed to the node; 0 where it is little."""
+    """Handed to the node; 0 if it is at most `SMALL_BYTES`."""
     queued: int
-    """Since MULTI, and watched keys."""
+    """Commands queued since MULTI, and watched keys."""
 
 
 NO_INPUT: Final = InputMemory(0, 0, 0)
@@ -60,37 +60,37 @@ class Control(Protocol):
         """Close now, and drop what was to be sent."""
 
     def warn(self, reason: str) -> None:
-        """Say `reason` out of turn where the dialect has a way to: a ``#`` line, a RESP3 push."""
+        """Say `reason` out of turn if the dialect has a way to: a ``#`` line, a RESP3 push."""
 
     def typed(self) -> bool | None:
-        """True: a person, who only types; False: a program, which has spoken RESP; None: silent so far."""
+        """True: a person, who only types. False: a program, which has spoken RESP. None: silent so far."""
 
     def is_busy(self) -> bool:
-        """True while a submission or an operation of this connection is not answered."""
+        """Whether a submission or an operation of this connection still awaits its answer."""
 
     def is_leaving(self) -> bool:
-        """True for one that closes already, now or behind its answers, whatever else befalls it."""
+        """Whether it is already closing, now or after its answers, whatever else happens to it."""
 
     def queued_count(self) -> int:
         """Commands queued since MULTI; -1 outside of one."""
 
     def is_watching(self) -> bool:
-        """True after a WATCH, until EXEC, DISCARD or UNWATCH."""
+        """Whether there was a WATCH, and no EXEC, DISCARD or UNWATCH since."""
 
     def unsent_bytes(self) -> int:
-        """Output that the client has not taken."""
+        """Output that the client has not taken yet."""
 
     def buffered_bytes(self) -> int:
-        """Input that has not been looked at."""
+        """Input that has not been read yet."""
 
     def memory(self) -> InputMemory:
-        """What is held of the client's requests."""
+        """How much memory the client's requests take."""
 
     def waiting_bytes(self) -> int:
-        """What of that waits for the client, and not for the node."""
+        """The part of `memory` that waits for the client, and not for the node."""
 
     def give_up_input(self) -> bool:
-        """Free that, and say so unless it is leaving. True if it is closed for that, now or soon."""
+        """Free what `waiting_bytes` counts; say so unless it is leaving. True if it closes, now or soon."""
 
 
 @attrs.define(eq=False)
@@ -113,20 +113,20 @@ class Connection:
     resp_version: Literal[2, 3] = 2
     last_command: str = "NULL"
     heard: bool = False
-    """It sent something since the last sweep. Reading the clock at each `recv` would cost ten times as much;
-    so idle connections live a second longer at most."""
+    """It sent something since the last sweep. To read the clock at each `recv` would cost ten times as much.
+    The price is that idle connections live up to a second longer."""
     closing: bool = False
-    """Set by a command (CLIENT KILL of itself): closes when what is in hand has been answered."""
+    """Set by a command (CLIENT KILL of itself): closes when the commands under way have been answered."""
 
     def is_typed(self) -> bool:
-        """True if a person reads what this connection is sent."""
+        """Whether a person reads what this connection is sent."""
         return self.control is not None and self.control.typed() is True
 
     def idle_ms_max(self, settings: RuntimeSettings) -> int:
-        """How long this connection may stay silent; 0 for ever.
+        """How long this connection may stay silent; 0 means for ever.
 
-        One that has said nothing at all has a person's time: a program says at least HELLO. It is told
-        nothing, for it may be a program after all.
+        One that has said nothing at all gets a person's limit: a program says at least HELLO. It is told
+        nothing when it is closed, because it may be a program after all.
         """
         is_program = self.control is not None and self.control.typed() is False
         return (settings.timeout_s if is_program else settings.typed_timeout_s) * 1_000
@@ -134,7 +134,7 @@ class Connection:
     def describe(self, now_ms: int) -> str:
         """The line of CLIENT LIST: Redis' fields in Redis' order.
 
-        What trikv has no notion of shows the value Redis gives to an idle client.
+        Fields that mean nothing in trikv show what Redis shows for an idle client.
         """
         control = self.control
         read_bytes = control.buffered_bytes() if control is not None else 0
@@ -163,7 +163,7 @@ def _no_cap() -> int:
 
 
 class Connections:
-    """The register of live connections, in order of their ids."""
+    """The register of live connections, in the order of their ids."""
 
     def __init__(
         self,
@@ -180,13 +180,13 @@ class Connections:
         self.output_total_bytes_max = output_total_bytes_max
         self._output_goal = output_total_bytes_max - output_total_bytes_max // 4
         self.when_idle: Callable[[], None] | None = None
-        """Called whenever the last submission in flight has been answered: the stop phases wait for it."""
+        """Called whenever no submission is in flight any more: the phases of a stop wait for that."""
         self.stopping: str | None = None
         """Why new commands for the cluster are refused; None while the node serves."""
         self.refusal = NOAUTH
-        """What a connection is told that has not given the password; `LOCKED` where no password will do."""
+        """The answer to a connection that has not given the password; `LOCKED` if no password will do."""
         self.accepted_count = 0
-        """Connections taken up; those over maxclients are not in it, as in Redis."""
+        """Connections admitted, without those over maxclients, as in Redis."""
         self.refused_count = 0
         """Connections over maxclients."""
         self.closed_for_input_count = 0
@@ -201,17 +201,17 @@ class Connections:
         self._unsent: dict[int, int] = {}
         self._unsent_total = 0
         self._ending: dict[int, Connection] = {}
-        """Those that were ended for their output, and have a moment to take it; the first to end first."""
+        """Connections that were ended for their output and have a moment to take it, the earliest first."""
 
     def __len__(self) -> int:
         return len(self._live)
 
     def __iter__(self) -> Iterator[Connection]:
-        """A copy: a command may close connections while it walks them."""
+        """Over a copy, because a command may close connections while it walks them."""
         return iter(tuple(self._live.values()))
 
     def admit(self, connection: Connection) -> bool:
-        """Take up a new connection; False over maxclients: say `MAXCLIENTS_ERROR` and close."""
+        """Register a new connection. False over maxclients: say `MAXCLIENTS_ERROR` and close."""
         if len(self._live) >= self.settings.maxclients:
             self.refused_count += 1
             return False
@@ -220,38 +220,38 @@ class Connections:
         return True
 
     def forget(self, connection: Connection) -> None:
-        """The connection is gone."""
+        """Drop a closed connection, and what it counts for in every total."""
         self._live.pop(connection.id, None)
         self._set_unsent(connection.id, 0)
         self.input.note(connection.id, 0)
         self._ending.pop(connection.id, None)
         connection.control = None
 
-    # Who may be served (`trikv.node.peers.password_guard`).
+    # Which clients may be served (`trikv.node.peers.password_guard`).
 
     def serves_anybody(self) -> bool:
-        """True if no password is asked of a new connection."""
+        """Whether a new connection needs no password."""
         return not self.settings.requirepass and self.refusal is NOAUTH
 
     def lock(self) -> None:
-        """Close every connection, what is in flight included, and refuse what others ask from now on."""
+        """Close every connection, those with work in flight too, and from now on refuse what others ask."""
         self.refusal = LOCKED
         self.close_all("this node lacks the password that its peers require")
 
     def unlock(self) -> None:
-        """Serve again, also those that have connected meanwhile."""
+        """Serve again, including connections that were made meanwhile."""
         self.refusal = NOAUTH
         for connection in self:
             connection.authenticated = self.serves_anybody()
 
-    # Submissions in flight. A closed connection's still count: the log may hold them.
+    # Submissions in flight. Those of a closed connection still count, because the log may hold them.
 
     def began(self) -> None:
         """A submission or an operation was handed to the node."""
         self._in_flight += 1
 
     def finished(self) -> None:
-        """It came back."""
+        """It came back: a pair to each `began`."""
         assert self._in_flight > 0
         self._in_flight -= 1
         if self._in_flight == 0 and self.when_idle is not None:
@@ -264,7 +264,7 @@ class Connections:
     # Limits.
 
     def expire_idle(self, now_boot_ms: int) -> int:
-        """Close what has been silent for too long; returns when to call again (boot clock, ms)."""
+        """Close connections that were silent for too long; returns when to call again (boot clock, ms)."""
         next_ms = now_boot_ms + SWEEP_INTERVAL_MS_MAX
         limits_s = [one for one in (self.settings.timeout_s, self.settings.typed_timeout_s) if one]
         shortest_ms = min(limits_s, default=0) * 1000
@@ -286,7 +286,7 @@ class Connections:
         return max(next_ms, now_boot_ms + SWEEP_INTERVAL_MS_MIN)
 
     def input_bytes_max(self) -> int:
-        """What all clients together may make this node hold of their requests."""
+        """How many bytes of requests all clients together may make this node hold."""
         return bytes_max(self.settings.input_bytes_max, self._cap())
 
     def admits_input(self, size: int) -> bool:
@@ -294,12 +294,12 @@ class Connections:
         return self.input.has_room(size, self.input_bytes_max())
 
     def note_waiting(self, connection: Connection, waiting_bytes: int) -> None:
-        """So much waits for this client: hold the total of all. That may close connections, also this one."""
+        """Count `waiting_bytes` for this client and keep the total. May close connections, even this one."""
         self.input.note(connection.id, waiting_bytes)
         self.hold_input()
 
     def hold_input(self) -> None:
-        """Keep what waits for clients and what is in flight within the total, at the cost of the former."""
+        """Keep what waits for clients and what is in flight within the total, by freeing what waits."""
         goal = self.input.goal(self.input_bytes_max())
         if goal is None:
             return
@@ -319,11 +319,12 @@ class Connections:
         self.input.note(number, control.waiting_bytes() if control is not None else 0)
 
     def note_unsent(self, connection: Connection, unsent_bytes: int) -> None:
-        """A connection's client takes its output slowly: hold both output limits.
+        """A client takes its output slowly: keep both output limits.
 
-        The figures of other connections may be stale (they shrink unseen), so they are read again before
-        anyone is closed, and then the greatest goes: it is the one that will free the most. It may go on
-        reading for a moment. The last quarter of the total is for those that do; past it they go at once.
+        The figures of other connections may be stale, because they shrink unseen. So they are read again
+        before any connection is closed, and then the largest goes: it frees the most. Its client may go on
+        reading for a moment. The last quarter of the total is kept for such clients; beyond it they are
+        closed at once.
         """
         if connection.id in self._ending:
             return
@@ -366,20 +367,20 @@ class Connections:
     # Stopping (PROTOCOL 25).
 
     def warn_all(self, reason: str) -> None:
-        """Tell every client that can be told out of turn."""
+        """Tell every client whose dialect has messages out of turn."""
         for connection in self:
             if connection.control is not None:
                 connection.control.warn(reason)
 
     def stop_commands(self, reason: str) -> None:
-        """From now on commands for the cluster are refused, safe to retry elsewhere; local ones go on.
+        """Refuse commands for the cluster from now on, as safe to retry elsewhere; local ones go on.
 
-        Without it a busy client would keep the node from ever being drained.
+        Without this a busy client would keep the stop from ever finishing what is in flight.
         """
         self.stopping = reason
 
     def close_all(self, reason: str = "node is stopping") -> None:
-        """End every connection. What is in flight gets an error first: never a bare close (PROTOCOL 3)."""
+        """End every connection. Commands in flight get an error first: never a bare close (PROTOCOL 3)."""
         for connection in self:
             if connection.control is not None:
                 connection.control.end(reason)
@@ -393,7 +394,7 @@ class Connections:
     def statistics(self) -> ConnectionStatistics:
         """For INFO and MEMSTATS."""
         input_bytes = input_longest = output_bytes = output_longest = watching = typed = 0
-        # One walk over all connections, without a pause: `trikv.front.dispatch` reckons what it costs.
+        # One walk over all connections, without a pause: `trikv.front.dispatch` accounts for its cost.
         for connection in self._live.values():
             control = connection.control
             if control is None:
@@ -427,5 +428,5 @@ def _unsent(connection: Connection) -> int:
 
 
 def _text(name: bytes) -> str:
-    """Names hold only printable ASCII without spaces: checked where they are set."""
+    """A name for CLIENT LIST: printable ASCII without spaces, which was checked when it was set."""
     return name.decode("ascii")

@@ -5,13 +5,14 @@ Pure and synchronous: it never sees a socket, a task or a clock. One turn goes l
     received -> ClientWire -> requests -> Turn -> Work ... answered -> replies -> one wire.send
 
 All requests that have arrived by the time the connection is free form one `Turn`: its commands for the
-machine travel as one `Work`, everything else holds a slot, so replies leave in order. While a turn is in
-flight, bytes wait in the ClientWire, and past a limit the peer is paused. Three things cut a turn: its size;
-a command whose answer decides how the next is read, or shows how the connection stands (HELLO, AUTH, RESET,
-WATCH, CLIENT INFO, an EXEC with such inside); and a command that this node carries out (SAVE, WAIT, ...).
+machine travel as one `Work`. Every other request holds a slot, so that replies leave in order. While a turn
+is in flight, bytes wait in the ClientWire, and beyond a limit the peer is paused. Three things cut a turn:
+its size; a command whose answer decides how the next is read, or shows the connection's state (HELLO, AUTH,
+RESET, WATCH, CLIENT INFO, an EXEC with one of them inside); and a command that this node carries out (SAVE,
+WAIT, ...).
 
-The conversation and its `Connection` know each other; `closed` breaks that cycle, because the cyclic garbage
-collector is off in a node.
+The conversation and its `Connection` refer to each other. `closed` breaks that cycle, because the cyclic
+garbage collector is off in a node.
 """
 
 from collections.abc import Callable
@@ -94,27 +95,27 @@ class Conversation:
         self._out: list[bytes] = []
         self._callbacks: tuple[Callable[[list[Reply]], None], Callable[[CommandError], None]]
         self._callbacks = (self._answered, self._failed)
-        """What every work carries, made once: two objects less for each command."""
+        """The callbacks of every work, made once: this saves two objects for each command."""
         self._turn: Turn | None = None
-        """In flight."""
+        """The turn in flight. There is one at most: this bounds what a client can make the node hold."""
         self._operation: Operation | None = None
-        """An operation is being carried out for this connection."""
+        """The operation that the node is carrying out for this connection."""
         self._in_flight_bytes = 0
-        """What of it the register counts: nothing where it is small."""
+        """How much of the turn in flight the register counts: 0 if it is small."""
         self._is_counted = False
-        """The register counts something that waits for this client."""
+        """Whether the register counts input that waits for this client."""
         self._refusal: CommandError | None = None
-        """Said last: the rest of the input was given up, and the connection closes."""
+        """The last reply before the connection closes: the rest of the input was given up."""
         self._last_write: object = None
         self._paused = False
         self._slow = False
-        """The peer had not taken everything when something was last sent."""
+        """Whether the peer had not taken everything when something was last sent."""
         self._ended = False
-        """The peer sends no more."""
+        """Whether the peer has said that it sends no more."""
         self._leaving = False
-        """Its last words are being sent. They may be too many for this client: that does not end it again."""
+        """Its last replies are being sent. If they exceed the output limit, that does not end it again."""
         self._over = False
-        """Closing: nothing is read or sent any more."""
+        """Closed, or about to be: nothing is read or sent any more."""
         if not connections.admit(self.connection):
             wire.send(MAXCLIENTS_ERROR)
             self._close()
@@ -122,7 +123,7 @@ class Conversation:
     # What the host calls.
 
     def received(self, data: bytes) -> None:
-        """The peer sent `data`."""
+        """Take bytes from the peer; answer at once unless a turn is in flight."""
         if self._over:
             return
         self.connection.heard = True
@@ -143,15 +144,15 @@ class Conversation:
             self._note_input()
 
     def ended(self) -> None:
-        """The peer will send no more; what is in flight is still answered."""
+        """The peer will send no more. Commands in flight are still answered."""
         self._ended = True
         if self._operation is not None:
-            self._operation.abandoned = True  # a WAIT without a limit would outlive its client
+            self._operation.abandoned = True  # otherwise a WAIT without a limit would outlive its client
         if self._turn is None and self._operation is None and not self._over:
             self._close()
 
     def closed(self) -> None:
-        """The connection is gone; an answer still on its way is dropped."""
+        """The connection is gone. An answer that still comes is dropped."""
         self._over = True
         self._callbacks = (_drop, _drop)
         self._turn = None
@@ -165,15 +166,15 @@ class Conversation:
     # What the register calls (`trikv.front.connections.Control`).
 
     def typed(self) -> bool | None:
-        """Whether a person is at the other end; None while nobody has said anything."""
+        """Whether a person is at the other end; None if the client has said nothing so far."""
         return self._intake.typed
 
     def is_busy(self) -> bool:
-        """True while something is in flight."""
+        """Whether a turn or an operation is in flight."""
         return self._turn is not None or self._operation is not None
 
     def is_leaving(self) -> bool:
-        """True for one that closes already, now or behind its answers."""
+        """Whether it is already closing, now or after its answers."""
         return self._over or self._leaving or self.connection.closing
 
     def queued_count(self) -> int:
@@ -181,31 +182,31 @@ class Conversation:
         return self.caller.transactions.queued_count()
 
     def is_watching(self) -> bool:
-        """True after a WATCH."""
+        """Whether there was a WATCH that is still in force."""
         return bool(self.caller.transactions.watched)
 
     def unsent_bytes(self) -> int:
-        """Output that the client has not taken."""
+        """Output that the client has not taken yet."""
         return self._wire.unsent_bytes()
 
     def buffered_bytes(self) -> int:
-        """Input that has not been looked at."""
+        """Input that has not been read yet."""
         return self._intake.buffered_bytes
 
     def memory(self) -> InputMemory:
-        """What is held of this client's requests."""
+        """How much memory this client's requests take."""
         intake, transactions = self._intake, self.caller.transactions
         return InputMemory(intake.memory_bytes, self._in_flight_bytes, transactions.memory_bytes)
 
     def waiting_bytes(self) -> int:
-        """What of that waits for the client, and not for the node."""
+        """The part of `memory` that waits for the client, and not for the node."""
         return self._intake.memory_bytes + self.caller.transactions.memory_bytes
 
     def give_up_input(self) -> bool:
-        """Free what waits for the client: a transaction, as EXEC will tell, or all that is not looked at.
+        """Free what waits for the client: its transaction, which EXEC will then refuse, or all unread input.
 
-        In the latter case what is in flight is still answered, then the client is told and closed: True. Of
-        one that is leaving nothing more would have been looked at: there is nothing to tell.
+        If it is the input, commands in flight are still answered, then the client is told and closed, and
+        this returns True. A client that is leaving is not told: its input would not have been read anyway.
         """
         transactions, was_leaving = self.caller.transactions, self.is_leaving()
         if not was_leaving and transactions.memory_bytes >= self._intake.memory_bytes:
@@ -222,7 +223,7 @@ class Conversation:
         return True
 
     def warn(self, reason: str) -> None:
-        """Say `reason` out of turn, where the dialect has a way to."""
+        """Say `reason` out of turn, if the dialect has a way to."""
         if self._over:
             return
         if self.connection.is_typed():
@@ -231,10 +232,10 @@ class Conversation:
             self._wire.send(encode_push("trikv.shutdown", [reason.encode()]))
 
     def end(self, reason: str) -> None:
-        """Answer what is in flight with an error, say `reason`, close.
+        """Answer commands in flight with an error, say `reason`, close.
 
-        A client that never reads its answer must still have been sent one: a bare close makes redis-py send
-        a command again that may have happened (PROTOCOL 3).
+        An answer is sent even if the client never reads it: after a bare close redis-py would send again a
+        command that may have happened (PROTOCOL 3).
         """
         if self._over or self._leaving:
             return
@@ -266,7 +267,7 @@ class Conversation:
                 self._last_write = self.caller.service.write_token()
             self._emit(turn, replies)
             self._go_on()
-        # Counted down last: who waits for none in flight finds every answer sent.
+        # Counted down last: the stop waits until none is in flight, and must then find every answer sent.
         self.caller.connections.finished()
 
     def _failed(self, error: CommandError) -> None:
@@ -279,7 +280,7 @@ class Conversation:
         self.caller.connections.finished()
 
     def _refuse(self, turn: Turn, error: CommandError) -> None:
-        """The machine will not answer `turn`: this stands in for each of its replies."""
+        """The machine will not answer `turn`: `error` takes the place of each of its replies."""
         for name in [self.connection.last_command] if turn.is_single else turn.step_names(self.caller.table):
             self._tally.failed(name.upper(), error)
         self._emit(turn, turn.refusal(error))
@@ -295,7 +296,7 @@ class Conversation:
     # One turn.
 
     def _go_on(self) -> None:
-        """Something was answered: send it, and look at what has come meanwhile."""
+        """After an answer: send it, and read what has come meanwhile."""
         if self._intake.has_more():
             self._proceed()
         else:
@@ -309,7 +310,7 @@ class Conversation:
             self._wire.resume()
 
     def _may_resume(self) -> bool:
-        """Little waits; or nothing is in flight: the beginning of a request waits, and its rest must come."""
+        """Whether the peer may send again: little waits, or only the rest of a request can bring us on."""
         return not self.is_busy() or self._intake.buffered_bytes <= self._limits.backlog_bytes_max
 
     def _proceed(self) -> None:
@@ -335,7 +336,7 @@ class Conversation:
                 spent_us += turn.cost_us
                 goes_round = spent_us >= self._limits.turn_cost_us_max
             if goes_round and not self._is_done():
-                # Others first: a submission without commands comes back when the node has gone round.
+                # Other clients first: a submission without commands comes back after the node's next round.
                 self._submit(Turn(connection.database))
                 break
         self._flush()
@@ -345,23 +346,23 @@ class Conversation:
             self._note_input()
 
     def _note_input(self) -> None:
-        """Tell the register what waits for this client, if it is worth counting. It may be given up then."""
+        """Tell the register what waits for this client, if it is worth counting. The register may free it."""
         waiting_bytes = self._intake.memory_bytes + self.caller.transactions.memory_bytes
         if (waiting_bytes > SMALL_BYTES or self._is_counted) and not self._over:
             self._is_counted = waiting_bytes > SMALL_BYTES
             self.caller.connections.note_waiting(self.connection, waiting_bytes)
 
     def _came_back(self) -> None:
-        """The register counts what was in flight no longer."""
+        """Take what was in flight out of the register's total."""
         self.caller.connections.input.in_flight -= self._in_flight_bytes
         self._in_flight_bytes = 0
 
     def _is_done(self) -> bool:
-        """Nothing more is to be read."""
+        """Whether nothing more is to be read."""
         return self._over or self.connection.closing
 
     def _submit_single(self, args: Args, route: Route, size: int) -> None:
-        """The hot path: one plain command of `size` bytes came alone."""
+        """The hot path: one plain command of `size` bytes that came alone."""
         turn = SINGLE_WRITE if route.writes else SINGLE_READ
         answered, failed = self._callbacks
         work = Work(self.connection.database, (args,), (), route.writes, answered, failed, size)
@@ -371,7 +372,7 @@ class Conversation:
             self._flush()
 
     def _submit(self, turn: Turn) -> list[Reply] | None:
-        """Hand `turn` to the node; its replies where they are there at once, otherwise it is in flight."""
+        """Hand `turn` to the node. Returns its replies if they come at once; otherwise it is in flight."""
         commands, transactions = tuple(turn.commands), tuple(turn.transactions)
         held = turn.memory_bytes() if commands else 0
         if held > SMALL_BYTES:
@@ -392,7 +393,7 @@ class Conversation:
         if replies is None:
             self._turn = turn
             caller.connections.began()
-            if self._in_flight_bytes:  # last: it may give up what waits for this client, too
+            if self._in_flight_bytes:  # last, because this may free what waits for this very client
                 caller.connections.hold_input()
         elif self._in_flight_bytes:
             self._came_back()
@@ -408,7 +409,7 @@ class Conversation:
     def _emit(self, turn: Turn, replies: list[Reply]) -> None:
         """Turn the replies of `turn` into bytes."""
         if len(replies) == 1 and not turn.mixed and type(replies[0]) is not list:
-            # Nearly always. One value need not be weighed: the longest is an eighth of what may wait.
+            # Nearly always. One value is not weighed: the longest is an eighth of the output limit.
             self._out.append(encode(replies[0], self.connection.resp_version))
             return
         bytes_max = self.caller.connections.output_bytes_max
@@ -469,4 +470,4 @@ class Conversation:
 
 
 def _drop(_: object) -> None:
-    """Takes the place of a closed conversation's callbacks, which would be a cycle with it."""
+    """Takes the place of a closed conversation's callbacks, which would form a cycle with it."""

@@ -1,8 +1,8 @@
 """What is to be done with a request, decided when it is read: the intake asks, and does it.
 
-A command that the machine evaluates as it came needs no decision. For all others the declaration says who
-evaluates it and when, from which `trikv.front.dispatch` derives the decision; or a `Treatment` hangs at the
-declaration, because none of the usual ways will do (EXEC, WATCH, SELECT, CONFIG SET).
+A command that the machine evaluates unchanged needs no decision. For every other the declaration says which
+part evaluates it and when, and `trikv.front.dispatch` derives the decision from that. If none of the usual
+ways will do (EXEC, WATCH, SELECT, CONFIG SET), the declaration has a `Treatment`.
 """
 
 from collections.abc import Callable
@@ -21,65 +21,65 @@ from trikv.protocol.events import Request
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """It is not carried out: an error at once, which also spoils a transaction that is open."""
+    """It is not carried out: an error at once, which also spoils an open transaction."""
 
     error: CommandError
 
 
 class Fail(msgspec.Struct, frozen=True):
-    """It was carried out here and now, and failed: the same, counted otherwise."""
+    """It was carried out at once, and failed: like `Refuse`, but counted as a call that failed."""
 
     error: CommandError
 
 
 class Done(msgspec.Struct, frozen=True):
-    """It was carried out here and now."""
+    """It was carried out at once, and this is its reply."""
 
     reply: Reply
 
 
 class Send(msgspec.Struct, frozen=True):
-    """The machine evaluates `command`, which may be another one than the client sent."""
+    """The machine evaluates `command`, which may differ from what the client sent."""
 
     command: Args
     args: Args
-    """What the reply is shown by."""
+    """The client's own words, by which its reply is rendered."""
     after: After
     writes: bool = False
     cuts: bool = False
-    """What follows can only be read when this is answered."""
+    """Later requests can only be read once this one is answered."""
 
 
 class Evaluate(msgspec.Struct, frozen=True):
-    """This node evaluates it when all before it is answered."""
+    """This node evaluates it after everything before it has been answered."""
 
     slot: Local
     cuts: bool = False
 
 
 class CarryOut(msgspec.Struct, frozen=True):
-    """This node carries it out, off the hot path; nothing else is in its turn."""
+    """This node carries it out, off the hot path; its turn holds nothing else."""
 
     asked: Asked
 
 
 class Postpone(msgspec.Struct, frozen=True):
-    """It is looked at again when what is before it in the turn has been answered."""
+    """It is decided again after the requests before it in the turn have been answered."""
 
 
 class Execute(msgspec.Struct, frozen=True):
-    """The transaction of the connection is carried out."""
+    """The connection's transaction is carried out."""
 
 
 Decision: TypeAlias = Refuse | Fail | Done | Send | Evaluate | CarryOut | Postpone | Execute
 
 
 class Queued(msgspec.Struct, frozen=True):
-    """What is kept of a request between MULTI and EXEC."""
+    """The part of a request that is kept between MULTI and EXEC."""
 
     slot: Step | Local
     command: Args
-    """What the machine will evaluate, if `slot` is a step."""
+    """The command for the machine, if `slot` is a step."""
     writes: bool = False
 
 
@@ -89,15 +89,15 @@ Queue: TypeAlias = Callable[[Caller, Request], Queued]
 
 @attrs.frozen
 class Treatment:
-    """How the front takes a command that goes none of the usual ways."""
+    """How the front handles a command that goes none of the usual ways."""
 
     take: Take
     queue: Queue | None = None
-    """How it is queued inside MULTI, if not like any other."""
+    """How it is queued inside MULTI, if not in the usual way."""
     decides: bool = False
-    """Queued, it decides how the connection goes on: what is behind EXEC waits for the outcome."""
+    """Queued, it decides how the connection goes on: requests after EXEC wait for the outcome."""
     refused: Callable[[Caller], None] | None = None
-    """What a refusal brings with it, because the node is stopping."""
+    """Called when the command is refused because the node is stopping."""
 
 
 def local(command: Command, request: Request) -> Local:

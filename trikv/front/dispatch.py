@@ -1,6 +1,6 @@
-"""From a request to who answers it: one lookup by name for the hot path, and the ways that commands go.
+"""From a request to the part that answers it: one lookup by name for the hot path, and the ways of commands.
 
-A `Route` is a declaration as a conversation needs it; everything in it is derived.
+A `Route` is a declaration in the form that a conversation needs; everything in it is derived.
 """
 
 from collections.abc import Callable
@@ -31,61 +31,61 @@ from trikv.machine.table import CommandTable
 from trikv.protocol.events import Request
 
 ARGUMENTS_MAX: Final = 16_384
-"""Of one command, and of all that wait for one EXEC: every replica applies them in one step, which takes 20
-to 40 ms then. Half a million, which fit an entry, took 1.7 s: longer than an election timeout."""
+"""Of one command, and of all commands of one transaction: every replica applies them in one step, which takes
+20 to 40 ms at this limit. Half a million, which fit an entry, took 1.7 s: longer than an election timeout."""
 TOO_MANY_ARGUMENTS: Final = CommandError(
     f"ERR too many arguments: at most {ARGUMENTS_MAX} in a command or transaction; send them in smaller parts"
 )
 COPIED_BYTES_PER_US: Final = 2048
 """Slower than most memory is: a thousand SETRANGEs on a value of 8 MB stopped a whole cluster for 30 s."""
 _SHORT_BYTES: Final = 64 << 10
-"""A value of so much is copied in the time that a command takes anyway."""
+"""A value of this length is copied in the time that a command takes anyway."""
 
 
 @attrs.define(eq=False)
 class Route:
-    """One command as a conversation sees it; plain attributes, read for every command."""
+    """One command as a conversation sees it; plain attributes, because they are read for every command."""
 
     command: Command
     name: str
     """As CLIENT LIST shows it: lower case."""
     travels: bool
-    """It goes to the machine as it is."""
+    """It goes to the machine unchanged."""
     is_plain: bool
-    """It travels, and is bounded by its own bytes: nothing about it has to be looked at."""
+    """It travels, and its own bytes bound its cost: nothing but its arity needs a check."""
     writes: bool
     least: int
-    """Arguments, the name included."""
+    """The fewest arguments, the name included."""
     most: int
     """The grammar's limit or `ARGUMENTS_MAX`, whichever is less."""
     take: Take
-    """What is to be done with a call that does not travel."""
+    """Decides what is to be done with a call that does not travel."""
     queue: Queue
-    """What is kept of a call inside MULTI."""
+    """Makes what is kept of a call inside MULTI."""
     acts_inside: bool
-    """Is not queued inside MULTI."""
+    """It acts at once even inside MULTI."""
     refused_inside: bool
-    """Cannot be part of a transaction."""
+    """It cannot be part of a transaction."""
     decides: bool
-    """It decides, or shows, how the connection stands: what is behind it in the pipeline waits."""
+    """It changes or shows the connection's state: requests behind it in the pipeline wait."""
     constant_us: int
     connection_us: int
     copies_value: bool
-    """What it costs: `trikv.machine.declaration.Cost`."""
+    """Whether it copies its value: `trikv.machine.declaration.Cost`."""
     for_cluster: bool
     """A node that is stopping refuses it."""
     refused: Callable[[Caller], None] | None
-    """What that brings with it."""
+    """Called after such a refusal."""
 
     def cost_us(self, caller: Caller, args: Args, before_bytes: int) -> int:
-        """About how long a node is busy with it; `before_bytes` of arguments come before it in one step."""
+        """About how long it keeps a node busy; `before_bytes` of arguments come before it in its step."""
         cost_us = self.constant_us
         if self.connection_us:
             cost_us += self.connection_us * len(caller.connections)
         if self.copies_value:
             keys = self.command.keys.among(args)
             copied_bytes = max(map(caller.service.value_bytes, keys), default=0)
-            if before_bytes > _SHORT_BYTES:  # they may have made the value as long as they are
+            if before_bytes > _SHORT_BYTES:  # they may have made the value longer by as much
                 copied_bytes += before_bytes
             cost_us += copied_bytes // COPIED_BYTES_PER_US
         return cost_us
@@ -104,7 +104,7 @@ class Routes:
         self.plain: dict[bytes, Route] = {
             spelling: route for spelling, route in self.by_spelling.items() if route.is_plain
         }
-        """Those of them that nothing has to be looked at in but their arity: the hot path's one lookup."""
+        """Those of them of which only the arity needs a check: the hot path's one lookup."""
 
     def find(self, args: Args) -> Route | CommandError:
         """The route of a request, or the error Redis gives: an unknown name, a wrong number of arguments."""
@@ -147,7 +147,7 @@ def _route(command: Command) -> Route:
 
 
 def _usual_take(command: Command) -> Take:
-    """What is to be done with a call, by who evaluates it and when."""
+    """The decision that follows from which part evaluates it, and when."""
     match command.by:
         case By.NODE:
             return partial(_of_when(command.when), command)

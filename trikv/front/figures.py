@@ -1,9 +1,9 @@
-"""What the parts of a node say of themselves: small frozen records, of which INFO and its kin make text.
+"""The figures of a node's parts: small frozen records, from which INFO and similar commands make text.
 
 Each part has a ``statistics()`` that returns one of these (Raft, the machine and the log have theirs beside
-them). A node hands over the methods, not the records: asking for one section of INFO asks only the parts that
-it shows. Nothing here is text for a client; `trikv.front.info` makes that, and so a new field of INFO is one
-line there, and an attribute here if no part tells it yet.
+them). A node hands over the methods, not the records, so that one section of INFO asks only the parts that it
+shows. Nothing here is text for a client: `trikv.front.info` makes that. So a new field of INFO is one line
+there, and an attribute here if no part has it yet.
 
 Unless said otherwise, counts are since this node started, and sizes are in bytes.
 """
@@ -19,15 +19,15 @@ from trikv.storage.statistics import WalStatistics
 
 @attrs.frozen(kw_only=True)
 class HostStatistics:
-    """The process and the machine it runs on. 0 or empty: unknown, or nobody counts it."""
+    """The process and the machine it runs on. 0 or empty if a figure is unknown or not counted."""
 
     system: str
     """Kernel, release and processor."""
     memory_bytes: int
-    """All that the machine has."""
+    """The main memory of the machine."""
     process_id: int
     boot_ms: int
-    """By CLOCK_BOOTTIME: to make rates by."""
+    """By CLOCK_BOOTTIME; rates are computed with it."""
     wall_ms: int
     uptime_ms: int
     resident_bytes: int
@@ -44,11 +44,11 @@ class HostStatistics:
 
 @attrs.frozen(kw_only=True)
 class InputStatistics:
-    """What clients make this node hold of their requests."""
+    """How much memory the requests of all clients take."""
 
     total: int
     in_flight: int
-    """Of that, what was handed to the node and has not come back."""
+    """The part that was handed to the node and has not come back."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,17 +60,17 @@ class ConnectionStatistics:
     """Submissions and operations that have not come back."""
     watching: int
     typed: int
-    """Those at which a person types."""
+    """Connections at which a person types."""
     input_longest: int
-    """Unread input of the connection that has the most."""
+    """The most unread input of any connection."""
     output_longest: int
-    """Output that the slowest client has not taken."""
+    """The most output that any client has not taken yet."""
     input: InputStatistics
     input_bytes_max: int
     output_bytes: int
-    """What clients have not taken of their replies."""
+    """Output of all clients that they have not taken yet."""
     buffer_bytes: int
-    """That, and their unread input."""
+    """The same with their unread input."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +79,7 @@ class ApplierStatistics:
 
     index: int
     memory_peak_bytes: int
-    """The largest that the account was after an entry."""
+    """The largest value that the account had after an entry."""
     machine: MachineStatistics
 
 
@@ -100,7 +100,7 @@ class LinksStatistics:
     peers: Mapping[int, LinkStatistics]
 
     def of(self, peer: int) -> LinkStatistics:
-        """The link to `peer`; one that never stands if it is not configured."""
+        """The link to `peer`; a link that is never up if the peer is not configured."""
         return self.peers.get(peer, _NO_LINK)
 
 
@@ -113,7 +113,7 @@ class ProposalStatistics:
 
     waiting: int
     window_bytes: int
-    """Held for sending again."""
+    """Kept so that it can be sent again."""
     indeterminate: int
     """Answered with INDETERMINATE."""
 
@@ -128,30 +128,30 @@ class ReadStatistics:
 
 @attrs.frozen(kw_only=True)
 class SnapshotterStatistics:
-    """Snapshots of this node's state, of its own making or a leader's."""
+    """Snapshots of this node's state, whether its own or a leader's."""
 
     is_walking: bool
-    """A snapshot, backup or dump is being written."""
+    """Whether a snapshot, backup or dump is being written."""
     is_receiving: bool
-    """A leader's snapshot is coming in."""
+    """Whether a leader's snapshot is arriving."""
     newest_index: int
     """0 before the first."""
     newest_bytes: int
     newest_saved_ms: int
-    """Wall clock: when the newest one's state was that of a running node; before the first, the start."""
+    """Wall clock: when the newest one's state was that of a running node. Before the first: the start."""
     changes_at_newest: int
     """The machine's change counter in the newest one."""
     keys_loaded: int
     """Keys that this node started with."""
     taken: int
     sent: int
-    """Transfers to followers that were begun."""
+    """Transfers to followers, counted when they begin."""
     last_failed: bool
-    """The last one was given up for want of room."""
+    """Whether the last one was given up because there was no room."""
     last_ms: int | None
     """How long the last one took; None before the first."""
     running_ms: int | None
-    """How long the one that is being taken has taken so far; None if none is."""
+    """For how long the present one has been under way; None if there is none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -175,14 +175,14 @@ class LogTimeStatistics:
 
 @attrs.frozen(kw_only=True)
 class PasswordStatistics:
-    """How this node's password stands to the peers'."""
+    """How this node's password compares with the peers'."""
 
     is_missing: bool
-    """This node has none."""
+    """Whether this node has no password."""
     heard: bool
-    """Some peer has said how it stands."""
+    """Whether some peer has told how its password compares."""
     differing: tuple[int, ...]
-    """Peers that have another one, or none."""
+    """Peers that have a different one, or none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -198,7 +198,7 @@ class Leadership:
 
 @attrs.frozen(kw_only=True)
 class MemberFigures:
-    """The parts of a node whose log is open, each to be asked.
+    """The parts of a node whose log is open: for each, the method that returns its record.
 
     Most of their records are for INFO, and cost what it takes to go over a part. What quick commands tell
     (HELLO, ROLE, the banner, ``CONFIG GET maxmemory``) is asked by `leadership` and `cap_bytes`, which go
@@ -208,7 +208,7 @@ class MemberFigures:
     disk: bytes
     cluster: bytes
     log_tail_bytes: int
-    """What is kept of the log for followers, as configured."""
+    """How much of the log is kept for followers, as configured."""
     leadership: Callable[[], Leadership]
     cap_bytes: Callable[[], int]
     """The cap in force; 0 for none."""

@@ -1,8 +1,8 @@
-"""What a client's requests mean for the next turn: bytes become a `Turn`.
+"""From the bytes of a client's requests to the next `Turn`.
 
 `Intake.gather` reads as far as the next turn may go. Each request is found in the command table, checked for
-arity, password and transaction, and takes a slot of the turn. What cannot be decided before earlier requests
-are answered is pushed back and read again in the next turn.
+arity, password and transaction, and takes a slot of the turn. A request that cannot be decided before earlier
+ones are answered is pushed back and read again in the next turn.
 """
 
 from typing import Final, assert_never
@@ -48,25 +48,26 @@ from trikv.protocol.client import (
 from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 
 _EXPLAIN_US: Final = 700
-"""Looking for the command that a person may have meant."""
+"""The cost of a search for the command that a person may have meant."""
 
 
 @attrs.frozen
 class ConversationLimits:
-    """What one turn may hold. Bytes are of arguments."""
+    """How much one turn may hold. Bytes are those of arguments."""
 
     turn_bytes_max: int = 64 << 10
     """About one message between nodes; a longer turn would hold up what others proposed."""
     turn_commands_max: int = 256
-    """Bounds how long others wait for a client with a deep pipeline: with 1024 the p99 of 49 polite ones was
-    3.1 times what it is without, with 256 twice. Deep pipelines still cost one proposal in 256 commands."""
+    """Bounds how long other clients wait for one with a deep pipeline. With 1024, the p99 of 49 polite ones
+    was 3.1 times what it is without such a client; with 256, twice. Deep pipelines still need only one
+    proposal for 256 commands."""
     entry_bytes_max: int = 12 << 20
     """One command or transaction must fit one log entry: a value of 8 MiB with room (PROTOCOL 17)."""
     turn_cost_us_max: int = 10_000
-    """What one client may make this node do before others have their turn: a 40th of the shortest election
-    timeout. 64 KiB of INFOs would take a second."""
+    """How long one client may keep this node busy before others have their turn: a 40th of the shortest
+    election timeout. 64 KiB of INFOs would take a second."""
     backlog_bytes_max: int = 256 << 10
-    """Input taken in while a turn is in flight; then the peer is paused."""
+    """Input that is accepted while a turn is in flight; beyond it the peer is paused."""
 
 
 class Intake:
@@ -94,15 +95,15 @@ class Intake:
         self._limits = limits
         self._bytes = ClientWire()
         self.receive = self._bytes.receive
-        """Takes bytes that arrived; not a method, which would be one more call for each `recv`."""
+        """Takes bytes that arrived. It is no method, because that would be one more call for each `recv`."""
         self._pushed_back: Request | None = None
-        """Read, but to be looked at only when what is in flight has been answered."""
+        """A request that was read, but can be decided only after what is in flight has been answered."""
         self._cut = False
-        """The turn being gathered takes no more."""
+        """Whether the turn being gathered takes no more requests."""
 
     @property
     def buffered_bytes(self) -> int:
-        """Input that has not been looked at."""
+        """Input that has not been read yet."""
         return self._bytes.buffered_bytes
 
     @property
@@ -112,14 +113,14 @@ class Intake:
 
     @property
     def memory_bytes(self) -> int:
-        """What that takes in memory, an unfinished request included."""
+        """The memory of unread input, including an unfinished request."""
         pushed_back = self._pushed_back
         if pushed_back is None:
             return self._bytes.memory_bytes
         return self._bytes.memory_bytes + memory_of((pushed_back.args,)) + sum(map(len, pushed_back.args))
 
     def drop(self) -> None:
-        """Forget what has not been looked at, and whatever comes from now on."""
+        """Forget unread input, and ignore all that comes from now on."""
         self._pushed_back = None
         self._bytes.drop()
 
@@ -128,10 +129,10 @@ class Intake:
         return not self._bytes.drained or self._pushed_back is not None
 
     def single(self, data: bytes) -> tuple[Args, Route] | None:
-        """Take `data`, which came while nothing was held or in flight.
+        """Take `data`, which came while nothing was buffered or in flight.
 
-        If it is one command for the machine that needs no further look, it is returned: it can do without
-        a turn of its own. Clients that do not pipeline send little else. Otherwise it waits for `gather`.
+        If it is one command for the machine that needs no further check, it is returned: it needs no turn of
+        its own. Clients that do not pipeline send little else. Anything else waits for `gather`.
         """
         caller = self.caller
         connection = caller.connection
@@ -139,7 +140,7 @@ class Intake:
         args = self._bytes.single(data)
         if args is None:
             return None
-        # The same questions as in the loop of `_take_run` and in `_takes_plain`, without a call for each.
+        # The same checks as in the loop of `_take_run` and in `_takes_plain`, without a call for each.
         route = self._plain.get(args[0])
         if (
             route is None
@@ -183,8 +184,8 @@ class Intake:
     def _take_run(self, turn: Turn, run: list[Args], size: int) -> None:
         """Arrays as they were sent, `size` bytes of them.
 
-        The loop's first branch is the hot path: a well-formed command for the machine, outside of MULTI. What
-        can be asked of the whole run is asked before.
+        The loop's first branch is the hot path: a well-formed command for the machine, outside of MULTI.
+        Whatever can be checked once for the whole run is checked before the loop.
         """
         limits, connection, commands = self._limits, self.caller.connection, turn.commands
         turn.received_bytes += size
@@ -215,7 +216,7 @@ class Intake:
     def _part_of(self, turn: Turn, run: list[Args], size: int) -> list[Args]:
         """As much of `run` as `turn` has room for; the rest is put back.
 
-        What has no room even in an empty turn goes the long way, alone.
+        A command that has no room even in an empty turn goes alone, by `_take_long`.
         """
         room_bytes = self._limits.turn_bytes_max - turn.argument_bytes()
         part = run[: self._limits.turn_commands_max - len(turn)]
@@ -230,7 +231,7 @@ class Intake:
         return part
 
     def _takes_plain(self) -> bool:
-        """Whether nothing but its arity has to be looked at in a command for the machine."""
+        """Whether a command for the machine needs no check but that of its arity."""
         caller = self.caller
         return (
             caller.connection.authenticated
@@ -239,7 +240,7 @@ class Intake:
         )
 
     def _take_long(self, turn: Turn, request: Request, route: Route, size: int) -> None:
-        """A command that makes `turn` longer than it should be: refused, left for the next turn, or alone."""
+        """A command that would make `turn` too long: refuse it, leave it for the next turn, or take it."""
         if route.writes and size > self._limits.entry_bytes_max:
             self._refuse(turn, request, _too_large(size, self._limits.entry_bytes_max))
         elif len(turn):
@@ -249,7 +250,7 @@ class Intake:
             self._cut = True
 
     def _take(self, turn: Turn, request: Request) -> None:
-        """Any request but the plain ones: find what is to be done with it."""
+        """Any request except the plain ones: find its route, check it, decide."""
         route = self._routes.find(request.args)
         stopping = self.caller.connections.stopping
         if isinstance(route, CommandError):
@@ -271,7 +272,7 @@ class Intake:
 
     def _decide(self, turn: Turn, request: Request, route: Route) -> None:
         args, typed = request.args, request.typed
-        if not route.is_plain:  # those are bounded by their number and bytes
+        if not route.is_plain:  # the number and bytes of plain ones already bound their cost
             turn.cost_us += route.cost_us(self.caller, args, turn.argument_bytes())
         if not route.travels:
             self._do(turn, request, route, route.take(self.caller, turn, request))
@@ -283,7 +284,7 @@ class Intake:
             turn.add_command(args, Step(typed, args), writes=route.writes)
 
     def _do(self, turn: Turn, request: Request, route: Route, decision: Decision) -> None:
-        """Do what was decided for a command that does not travel as it is."""
+        """Do what was decided for a command that does not travel unchanged."""
         match decision:
             case Evaluate():
                 turn.add(decision.slot)
@@ -329,7 +330,7 @@ class Intake:
         queued = route.queue(self.caller, request)
         if isinstance(queued.slot, Local) or (route.travels and not route.is_plain):
             cost_us = route.cost_us(self.caller, args, transactions.argument_bytes)
-            # The first may take longer than a turn, as it may outside: INFO does, with many connections.
+            # The first may exceed the limit, as it may outside of MULTI: INFO does, with many connections.
             if transactions.cost_us and transactions.cost_us + cost_us > limits.turn_cost_us_max:
                 self._refuse(turn, request, TOO_MUCH_COPIED if route.copies_value else TOO_MUCH_LOCAL)
                 return
@@ -346,13 +347,13 @@ class Intake:
         ):
             self._push_back(request)
             return
-        # Whether a SELECT inside took place is known with the answer; only then the next can be read.
+        # Only the answer tells whether a SELECT inside took place; until then the next cannot be read.
         self._cut = transactions.decides
         turn.cost_us += transactions.cost_us
         turn.add_transaction(transactions.take(), name=route.command.name, typed=request.typed)
 
     def _take_other(self, turn: Turn, event: ClientEvent) -> None:
-        """What came was no request."""
+        """Handle an event of the wire that is no request."""
         match event:
             case Answer():
                 self._wire.send(event.data)
@@ -384,12 +385,12 @@ class Intake:
         self._cut = True
 
     def _refuse(self, turn: Turn, request: Request, error: CommandError) -> None:
-        """Not carried out: an error at once; inside MULTI it also spoils the transaction."""
+        """Answer with an error without carrying it out; inside MULTI this also spoils the transaction."""
         self._tally.rejected(self.caller.table.name_of(request.args) or None, error)
         self._answer_with(turn, request, error)
 
     def _fail(self, turn: Turn, request: Request, error: CommandError) -> None:
-        """Carried out here and now, and it failed."""
+        """Answer with an error a command that was carried out at once, and count it as a failed call."""
         self._tally.failed(self.caller.table.name_of(request.args), error)
         self._answer_with(turn, request, error)
 

@@ -1,7 +1,7 @@
 """The seam between conversations and the rest of the node: what a conversation may ask for.
 
-A `Work` goes in once and comes back once: by `answered` or `failed`, or as what `submit` returns. Nothing
-else flows back. All calls are synchronous and return at once.
+A `Work` goes in once and comes back once: by `answered` or `failed`, or as the value that `submit` returns.
+Nothing else flows back. All calls are synchronous and return at once.
 """
 
 from collections.abc import Callable
@@ -16,26 +16,26 @@ from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
 
 REDIS_VERSION = "7.2.0"
-"""What HELLO and INFO call ``redis_version``: clients choose by it what they send (CLIENT SETINFO)."""
+"""The ``redis_version`` of HELLO and INFO: clients decide by it which commands they send (CLIENT SETINFO)."""
 
 
 class Work(msgspec.Struct, gc=False):
-    """Commands of one client for the machine, submitted together, answered together."""
+    """Commands of one client for the machine, submitted together and answered together."""
 
     db: int
     """The database selected when the first command runs; a SELECT among the commands changes it."""
     commands: tuple[tuple[bytes, ...], ...]
     transactions: tuple[Transaction, ...]
-    """Each makes one step of its commands; every other command is a step of its own."""
+    """Each joins its commands into one step; every other command is a step of its own."""
     writes: bool
-    """True where at least one command may write: it travels through the log. Otherwise a read round."""
+    """Whether any command may write: then it travels through the log. Otherwise by a read round."""
     answered: Callable[[list[Reply]], None]
     """Called with one reply a step, in order."""
     failed: Callable[[CommandError], None]
-    """Called instead, when no reply can be had: CLUSTERDOWN (did not happen) or INDETERMINATE."""
+    """Called instead if there can be no reply: CLUSTERDOWN (did not happen) or INDETERMINATE."""
     join_bytes: int = 0
-    """Of a work that writes: about its bytes, where each command is a write and a step of its own that leaves
-    the selected database as it is. Such works may share a proposal. 0 where it travels alone."""
+    """About the bytes of a work that may share a proposal: each of its commands is a write, is a step of its
+    own, and leaves the selected database unchanged. 0 if it must travel alone."""
 
 
 @attrs.frozen
@@ -53,17 +53,17 @@ class Save:
 
 @attrs.frozen
 class Digest:
-    """Tell the applied index and a hash of the state."""
+    """Answer the applied index and a hash of the state."""
 
 
 @attrs.frozen
 class Wait:
-    """Tell how many other voters hold the connection's last write on disk."""
+    """Answer how many other voters hold the connection's last write on disk."""
 
     replicas: int
-    """Enough of them end the waiting."""
+    """The wait ends when this many voters hold the write."""
     timeout_ms: int
-    """So does this time; 0: none does."""
+    """The wait also ends after this time; 0 means no limit."""
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ class Shutdown:
 
 
 Asked: TypeAlias = Backup | Save | Digest | Wait | Shutdown
-"""What a node carries out off the hot path, for one client."""
+"""The requests that a node carries out off the hot path, for one client."""
 
 
 @attrs.define(eq=False)
@@ -80,13 +80,13 @@ class Operation:
     """A command that is carried out by this node and takes time."""
 
     name: str
-    """Of the command, as it is counted."""
+    """The command's name, under which it is counted."""
     asked: Asked
     answered: Callable[[Reply], None]
     last_write: object = None
     """WAIT: the token of the connection's last write (`Service.write_token`), None before any."""
     abandoned: bool = False
-    """Set when the client is gone or sends no more: what need not go on for its own sake ends and answers."""
+    """Set when the client is gone or sends no more. A WAIT then ends and answers; a file is still written."""
 
 
 @attrs.define
@@ -101,11 +101,11 @@ class RuntimeSettings:
     requirepass: str
     """Empty: no password."""
     input_bytes_max: int = 0
-    """What all clients together may make this node hold of their requests; 0: by the cap."""
+    """The most memory that the requests of all clients together may take; 0: derived from the cap."""
     reads: str = "linearizable"
-    """Or ``lease``; shown, never changed while the node runs."""
+    """Or ``lease``. It is shown, but never changes while the node runs."""
     clients_max: int = 1_000_000
-    """The most that `maxclients` may be: what the system leaves for clients (`trikv.node.descriptors`)."""
+    """The upper limit of `maxclients`: the descriptors left for clients (`trikv.node.descriptors`)."""
 
 
 class Service(Protocol):
@@ -114,19 +114,19 @@ class Service(Protocol):
     settings: RuntimeSettings
     statistics: Statistics
     figures: NodeFigures
-    """What its parts say of themselves, for INFO, MEMSTATS, HELLO, ROLE and LASTSAVE."""
+    """The records of its parts, for INFO, MEMSTATS, HELLO, ROLE and LASTSAVE."""
 
     def submit(self, work: Work) -> list[Reply] | None:
         """Take `work`; it will be answered or failed, never within this call.
 
-        Or nothing is to be waited for: then its replies are returned, and that is all.
+        If there is nothing to wait for, its replies are returned instead, and neither is called.
         """
 
     def act(self, operation: Operation) -> None:
         """Carry out `operation`, then call `operation.answered` (never within this call)."""
 
     def write_token(self) -> object:
-        """A token for WAIT: it stands for the write that is being answered just now."""
+        """A token for WAIT: it identifies the write that is being answered at this moment."""
 
     def boot_ms(self) -> int:
         """For idle times."""
@@ -135,9 +135,9 @@ class Service(Protocol):
         """For the time that a command takes."""
 
     def value_bytes(self, key: bytes) -> int:
-        """For what a command costs that copies it: how long the value of `key` is in this node's state.
+        """How long the value of `key` is in this node's state: the cost of a command that copies it.
 
-        The longest of all databases: which one is selected then, only the log will tell.
+        It is the longest of all databases, because only the log decides which one is selected by then.
         """
 
     def next_connection_id(self) -> int:

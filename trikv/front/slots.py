@@ -1,7 +1,8 @@
-"""A slot for every reply of a turn, and who fills it.
+"""A slot for every reply of a turn, and how it is filled.
 
-Replies leave in the order of the requests, whoever computes them: each request has a slot. Slots know nobody:
-who evaluates a command of this node hands it the caller, and an `After` has bound whom it needs.
+Replies leave in the order of the requests, whichever part computes them, because each request has a slot. A
+slot holds no reference to a connection: a command of this node is handed its caller when it is evaluated, and
+an `After` has already bound what it needs.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,9 @@ from trikv.machine.replies import Reply
 Args: TypeAlias = tuple[bytes, ...]
 
 After: TypeAlias = Callable[[Reply], Reply]
-"""Makes the client's reply of the machine's: WATCH notes the versions and answers OK."""
+"""Makes the client's reply from the machine's: WATCH notes the versions and answers OK."""
 AFTER_BYTES: Final = 160
-"""What one takes in memory."""
+"""The memory of one `After`."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -41,38 +42,38 @@ class Local(msgspec.Struct, frozen=True):
 
     command: Command
     handler: Handler
-    """The command's own, except where the machine's is another."""
+    """The command's own, unless the machine's handler is a different one."""
     args: Args
     typed: bool
 
 
 class Raw(msgspec.Struct, frozen=True, gc=False):
-    """Bytes to send as they are, among the replies: a refusal in another protocol."""
+    """Bytes to send unchanged, among the replies: a refusal in another protocol."""
 
     data: bytes
 
 
 class Comment(msgspec.Struct, frozen=True, gc=False):
-    """A ``#`` line for a person; dropped if a program has shown itself by the time it would be sent.
+    """A ``#`` line for a person; dropped if the client has turned out to be a program before it is sent.
 
-    ``redis-cli --pipe`` of an empty file begins with an empty line.
+    This happens: ``redis-cli --pipe`` of an empty file begins with an empty line.
     """
 
     data: bytes
 
 
 class Exec(msgspec.Struct, frozen=True):
-    """A transaction: one step of the machine whose list gets the replies of local commands woven in."""
+    """A transaction: one step of the machine, into whose list the replies of local commands are inserted."""
 
     name: str
-    """Of the command that it counts as."""
+    """The command's name under which it is counted."""
     inner: tuple[Step | Local, ...]
     travels: bool
-    """Something in it is for the machine: it takes a step."""
+    """Whether something in it is for the machine, so that it takes a step."""
     typed: bool
 
 
 Slot: TypeAlias = Step | Known | Local | Raw | Comment | Exec
 
 PLAIN_STEP: Final = Step()
-"""The slot of nearly every command there is: RESP, the machine's reply as it is."""
+"""The slot of nearly every command: RESP, and the machine's reply unchanged."""

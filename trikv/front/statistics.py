@@ -1,9 +1,9 @@
-"""What a node counts, and from where: the one object behind INFO's counters and CONFIG RESETSTAT.
+"""A node's counters and where they come from: the one object behind INFO's counters and CONFIG RESETSTAT.
 
 Each count has one owner, which only ever adds to it: the `Tally` for commands and keys, the host for bytes of
 clients, the links for bytes of peers, the register for connections, the snapshotter for snapshots. This
-object owns none of the others' counts. It remembers where they stood when CONFIG RESETSTAT came, and a few
-moments of the last two seconds, from which rates follow.
+object owns none of those counts. It remembers their values at CONFIG RESETSTAT, and at a few moments of the
+last two seconds, from which it computes rates.
 """
 
 from collections import deque
@@ -13,11 +13,11 @@ from typing import Final
 from trikv.machine.tally import Tally
 
 WINDOW_MS: Final = 1_600
-"""Rates are means over about so long, as Redis' are (16 samples of 100 ms)."""
+"""Rates are means over about this time, like Redis' (16 samples of 100 ms)."""
 SAMPLES_MAX: Final = 32
-"""Nobody samples more often than ten times a second."""
+"""Enough for the window: samples are taken at most ten times a second."""
 RATES: Final = ("commands", "received_bytes", "sent_bytes", "peer_received_bytes", "peer_sent_bytes")
-"""Counters of which the present rate is asked for."""
+"""Counters that have a rate."""
 
 
 class Statistics:
@@ -25,18 +25,18 @@ class Statistics:
 
     def __init__(self) -> None:
         self.tally = Tally()
-        """Commands; the machine counts in it too."""
+        """The counts of commands; the machine adds to it too."""
         self._sources: dict[str, Callable[[], int]] = {}
         self._bases: dict[str, int] = {}
         self._samples: deque[tuple[int, dict[str, int]]] = deque(maxlen=SAMPLES_MAX)
         self.follow("commands", lambda: self.tally.commands_total)
 
     def follow(self, name: str, source: Callable[[], int]) -> None:
-        """Let `count` tell of what somebody else counts. Until then it is 0."""
+        """Let `count` return the value of `source`, less that of the last reset. Until then it returns 0."""
         self._sources[name] = source
 
     def count(self, name: str) -> int:
-        """How much was counted since the start or the last reset."""
+        """The count since the start or the last reset."""
         source = self._sources.get(name)
         return 0 if source is None else source() - self._bases.get(name, 0)
 
@@ -47,13 +47,13 @@ class Statistics:
         self._samples.clear()
 
     def sample(self, now_ms: int) -> None:
-        """Note where the counters stand (boot time). Call it about once a second."""
+        """Note the counters' present values, at boot time `now_ms`. Call it about once a second."""
         while len(self._samples) > 1 and self._samples[1][0] <= now_ms - WINDOW_MS:
             self._samples.popleft()
         self._samples.append((now_ms, {name: self.count(name) for name in RATES}))
 
     def rate(self, name: str, now_ms: int) -> float:
-        """How much a counter of `RATES` grows in a second, by the last one or two; 0 if that is not known."""
+        """The growth of a counter of `RATES` per second, over the last one or two; 0 if unknown."""
         for then_ms, counts in self._samples:
             if now_ms - then_ms <= 2 * WINDOW_MS:
                 passed_ms = now_ms - then_ms

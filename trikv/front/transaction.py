@@ -1,7 +1,7 @@
-"""MULTI, EXEC and WATCH as one connection keeps them until EXEC turns them into one step of the machine.
+"""The state of MULTI and WATCH at one connection, until EXEC turns it into one step of the machine.
 
-Commands are checked when they are queued, so that what EXEC sends can only fail for reasons of data. Local
-commands may be queued too: the machine never sees them, their replies are woven in at their place.
+Commands are checked when they are queued, so that what EXEC sends can only fail because of the data. Local
+commands may be queued too: the machine never sees them, and their replies are inserted in their places.
 """
 
 from typing import Final
@@ -15,12 +15,12 @@ from trikv.machine.replies import CommandError
 from trikv.protocol.events import REQUEST_BYTES
 
 CHECK_ONLY: Final[Args] = (b"DBSIZE",)
-"""Asked of the machine by an EXEC that only has watches to check; nobody is shown the answer."""
+"""The machine's command for an EXEC that only has watches to check; its answer is not shown."""
 WATCHED_KEYS_MAX = 4096
 WATCHED_BYTES_MAX = 1 << 20
-"""Watches travel in the entry; a client that watches more wants a lock, not a transaction."""
+"""Limited because watches travel in the entry; a client that watches more needs a lock, not a transaction."""
 _WATCH_BYTES = 192
-"""What a watch takes in memory besides its key's bytes: two objects, and its share of a dict that grew."""
+"""The memory of a watch besides its key's bytes: two objects, and its share of a dict that grew."""
 
 ABORTED = CommandError("EXECABORT Transaction discarded because of previous errors.")
 EXEC_WITHOUT_MULTI = CommandError("ERR EXEC without MULTI")
@@ -39,10 +39,10 @@ NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
 
 @attrs.frozen
 class Taken:
-    """What EXEC takes of a connection's transaction."""
+    """A connection's transaction as EXEC takes it."""
 
     commands: tuple[Args, ...]
-    """For the machine; none if nothing was queued for it and nothing is watched."""
+    """Commands for the machine; empty if none was queued for it and no key is watched."""
     inner: tuple[Step | Local, ...]
     """A slot for each queued command."""
     watches: tuple[Watch, ...]
@@ -71,44 +71,44 @@ class Transactions:
 
     def __init__(self) -> None:
         self.watched: dict[int, dict[bytes, int]] = {}
-        """Versions by database and key. (By pairs took twice the memory, and Python kept it.)"""
+        """Versions by database and key. Pairs as keys took twice the memory, which Python then kept."""
         self.watched_count = 0
         self.watched_bytes = 0
-        """Of the keys."""
+        """The length of all watched keys."""
         self.aborted: CommandError | None = None
-        """Why the next EXEC is refused whatever it would carry out: `give_up`."""
+        """Why the next EXEC is refused, whatever was queued: see `give_up`."""
         self.forget_queue()
 
     def forget_queue(self) -> None:
-        """Back to outside of MULTI; watches stay."""
+        """Leave MULTI; watches stay."""
         self.open = False
         self.spoiled = False
         self.decides = False
-        """Something queued decides, or shows, how the connection stands: what is behind EXEC waits for it."""
+        """Whether a queued command changes or shows the connection's state: requests after EXEC then wait."""
         self.writes = False
         self.commands: list[Args] = []
         self.inner: list[Step | Local] = []
         self.argument_bytes = 0
         self.arguments = 0
-        """Of all queued commands, with one more for each."""
+        """The number of arguments of all queued commands, and one more for each command."""
         self.after_count = 0
-        """Queued commands whose reply becomes another one."""
+        """Queued commands whose reply an `After` changes."""
         self.cost_us = 0
 
     def reset(self) -> None:
-        """No transaction, no watches: DISCARD, RESET and the end of EXEC."""
+        """Leave MULTI and drop all watches: for DISCARD, RESET and the end of EXEC."""
         self.forget_queue()
         self.unwatch()
 
     def unwatch(self) -> None:
-        """No watches."""
+        """Drop all watches."""
         self.watched.clear()
         self.watched_count = self.watched_bytes = 0
         if not self.open:
             self.aborted = None
 
     def give_up(self) -> None:
-        """Free what the queue and the watches take. EXEC will refuse: it must not happen without them."""
+        """Free the queue and the watches. EXEC will be refused: it must not take place without them."""
         was_open = self.open
         self.reset()
         self.open = was_open
@@ -116,7 +116,7 @@ class Transactions:
 
     @property
     def memory_bytes(self) -> int:
-        """What the queue and the watches take in memory."""
+        """The memory of the queue and the watches."""
         slots_bytes = REQUEST_BYTES * 2 * len(self.inner) + AFTER_BYTES * self.after_count
         queue_bytes = self.argument_bytes + slots_bytes
         return queue_bytes + self.watched_bytes + _WATCH_BYTES * self.watched_count
@@ -134,7 +134,7 @@ class Transactions:
         """Keep one checked command for EXEC."""
         assert self.open
         if self.spoiled:
-            return  # as in Redis: it answers QUEUED, and what can only be refused need not be kept
+            return  # as in Redis it answers QUEUED; a transaction that EXEC will refuse need not be kept
         self.inner.append(slot)
         self.argument_bytes += argument_bytes
         self.arguments += len(args) + 1
@@ -144,7 +144,7 @@ class Transactions:
             self.after_count += slot.after is not None
 
     def take(self) -> Taken:
-        """EXEC: all that was queued, to be carried out as one step. Nothing of it stays here."""
+        """For EXEC: all that was queued, to be carried out as one step. The state here is reset."""
         watches = tuple(
             Watch(database, key, version)
             for database, versions in self.watched.items()

@@ -1,4 +1,4 @@
-"""What one turn of a conversation asks and answers: commands for the machine, and a slot for every reply.
+"""One turn of a conversation: its commands for the machine, and a slot for every reply.
 
 Each request adds one slot (`trikv.front.slots`), and `Turn.replies` fills the slots when the machine has
 answered its steps.
@@ -34,16 +34,16 @@ class Turn(msgspec.Struct):
     operation: tuple[str, Asked] | None = None
     """A command's name and what it asks this node to carry out; such a turn holds nothing else."""
     cost_us: int = 0
-    """About how long this node itself will be busy with it."""
+    """About how long the turn will keep this node busy."""
     writes: bool = False
     reads: bool = False
-    """Some command only reads; not kept if the turn is `mixed`."""
+    """Whether some command only reads; not maintained once the turn is `mixed`."""
     received_bytes: int = 0
-    """What was received for it came to so many bytes or less, unless it is `mixed`."""
+    """An upper bound of the bytes received for it; not maintained once it is `mixed`."""
     mixed: bool = False
-    """Some slot would not be `PLAIN_STEP`; while all are, encoding is one call."""
+    """Whether some slot is not `PLAIN_STEP`; as long as all are, one call encodes them."""
     counted: int = 0
-    """Commands that are in `counted_bytes`."""
+    """How many commands `counted_bytes` includes."""
     counted_bytes: int = 0
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class Turn(msgspec.Struct):
 
     @property
     def steps(self) -> int:
-        """Replies that the machine will give."""
+        """How many replies the machine will give."""
         return len(self.commands) + sum(1 - transaction.count for transaction in self.transactions)
 
     @property
@@ -61,14 +61,14 @@ class Turn(msgspec.Struct):
         return 0 if self.mixed or self.reads else self.received_bytes
 
     def argument_bytes(self) -> int:
-        """Bytes of all arguments. Counted when asked for: a turn of one received chunk never is."""
+        """The length of all arguments, counted on demand: a turn of one received chunk never needs it."""
         for args in self.commands[self.counted :]:
             self.counted_bytes += sum(map(len, args))
         self.counted = len(self.commands)
         return self.counted_bytes
 
     def memory_bytes(self) -> int:
-        """What its requests take in memory; never less than they do."""
+        """An upper bound of the memory that its requests take."""
         if not self.mixed:
             return self.received_bytes + memory_of(self.commands)
         held = self.argument_bytes() + memory_of(self.commands) + REQUEST_BYTES * len(self.slots)
@@ -81,20 +81,20 @@ class Turn(msgspec.Struct):
         return held
 
     def add(self, slot: Slot) -> None:
-        """The next request's reply is not a plain step of the machine."""
+        """Add the slot of a request whose reply is not a plain step of the machine."""
         if not self.mixed:
             self.mixed = True
             self.slots = [PLAIN_STEP] * len(self.commands)
         self.slots.append(slot)
 
     def add_command(self, args: Args, slot: Step, *, writes: bool) -> None:
-        """The next request is a command for the machine."""
+        """Add a command for the machine."""
         self.add(slot)
         self.commands.append(args)
         self.writes = self.writes or writes
 
     def add_transaction(self, taken: Taken, *, name: str, typed: bool) -> None:
-        """The next request is EXEC: what was queued is one step, if anything in it is for the machine."""
+        """Add an EXEC: what was queued is one step, if anything in it is for the machine."""
         self.add(Exec(name, taken.inner, bool(taken.commands), typed))
         if taken.commands:
             self.transactions.append(Transaction(len(self.commands), len(taken.commands), taken.watches))
@@ -103,7 +103,7 @@ class Turn(msgspec.Struct):
 
     @property
     def is_single(self) -> bool:
-        """Whether it stands for any plain command that travels alone."""
+        """Whether this is one of the constants for a plain command that travels alone."""
         return self is SINGLE_READ or self is SINGLE_WRITE
 
     def step_names(self, table: CommandTable) -> list[str]:
@@ -118,11 +118,11 @@ class Turn(msgspec.Struct):
         return names
 
     def refusal(self, error: CommandError) -> list[Reply]:
-        """What stands in for the machine's replies when there are none."""
+        """The replies to use if the machine gives none: `error` for each."""
         return [error] * self.steps
 
     def replies(self, caller: Caller, answered: list[Reply]) -> Iterator[tuple[Reply, bool, Args] | bytes]:
-        """The replies in request order as (reply, typed, args), or bytes to send as they are."""
+        """The replies in request order as (reply, typed, args), or bytes to send unchanged."""
         assert len(answered) == self.steps
         step = 0
         for slot in self.slots:
@@ -157,7 +157,7 @@ class Turn(msgspec.Struct):
 
 
 SINGLE_READ: Final = Turn(0, [()])
-"""Stands for any plain command that travels alone; never changed. Such a one needs no slots."""
+"""The turn of any plain command that travels alone. It is shared, so never changed; it needs no slots."""
 SINGLE_WRITE: Final = Turn(0, [()], writes=True)
 
 
@@ -181,7 +181,7 @@ def _evaluate(slot: Local, caller: Caller) -> Reply:
 
 
 def _woven(inner: tuple[Step | Local, ...], caller: Caller, outcome: Reply) -> Reply:
-    """The list EXEC answers; a refused transaction (null, an error) answers that alone.
+    """The list that EXEC answers; if the transaction was refused, only that outcome (null, or an error).
 
     The machine may have been given one command more than was queued: an EXEC that only checks its watches
     still has to reach the log, so it carries a read whose reply is left out here.

@@ -1,7 +1,7 @@
 """Evaluating the commands of a submission, one after another, transactions whole.
 
-This is where a bug in a handler is kept from stopping a cluster (PROTOCOL 24): handlers check, then change,
-and `Account.dirty` tells on which side an exception fell.
+This module keeps a bug in a handler from stopping a cluster (PROTOCOL 24): handlers check, then change, and
+`Account.dirty` tells whether an exception came before or after the first change.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,39 +20,39 @@ from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 
 SHOWN_BYTES_MAX = 64 * 1024 * 1024
-"""What the reads of one submission may answer in all, before it is even encoded: 40 KB of input could ask
-for 8 GB."""
+"""The most bytes that the reads of one submission may answer, before they are encoded: 40 KB of input could
+ask for 8 GB."""
 RUN_MIN = 4
-"""So many commands are tried as a run before one after another: with fewer the try costs what it gains."""
+"""From this number on, commands are first tried as a run: with fewer the attempt costs what it gains."""
 TOO_MUCH_SHOWN = CommandError("ERR the replies of this pipeline are too large together; ask in smaller parts")
 _NOT_A_READ = CommandError("ERR only commands that read can be evaluated without the log")
 
 
 class View(Enum):
-    """From where commands are evaluated: which of them count."""
+    """Where commands are evaluated, and therefore which of them run and count."""
 
     ORIGIN = "origin"
-    """In the log, at the node whose client waits: everything is carried out and answered."""
+    """From the log, at the node whose client waits: everything is carried out and answered."""
     REPLICA = "replica"
-    """In the log, anywhere else: reads are passed over, for nobody here is told what they say."""
+    """From the log, at any other node: reads are skipped, because no client here gets their answers."""
     READER = "reader"
-    """Outside of the log: what would write is refused."""
+    """Outside of the log: commands that would write are refused."""
 
 
-# To look a member up in its class takes as long as a call.
+# Bound once, because to look a member up in its class takes as long as a call.
 ORIGIN: Final = View.ORIGIN
 REPLICA: Final = View.REPLICA
 READER: Final = View.READER
 
 
 class Poisoned(msgspec.Struct, frozen=True, gc=False):
-    """A command whose checks failed with an exception: a bug to report, without effect (PROTOCOL 24)."""
+    """A command whose checks raised an exception: a bug to report, without effect (PROTOCOL 24)."""
 
     index: int
-    """The entry it came with; for a read, the last applied."""
+    """The index of its entry; for a read, that of the last applied."""
     command: str
     digest: str
-    """Of the whole command, which may hold secrets."""
+    """A hash of the whole command, because the command itself may hold secrets."""
     problem: str
     """The exception's type."""
 
@@ -95,22 +95,22 @@ class Evaluator:
         self._space = space
         self._view = REPLICA
         self._tally = space.account.tally
-        """Where the present submission counts."""
+        """The tally in which the present submission counts."""
         self._elsewhere = Tally()
-        """Where those count whose client is at another node."""
+        """The tally for submissions whose client is at another node."""
         self._shown_bytes = 0
-        """What the reads of the present submission have copied; only their origin pays for it."""
+        """The bytes that the reads of the present submission have copied; only their origin counts them."""
         self.index = 0
         """The last applied entry, for `Poisoned`."""
         self.poisoned: Poisoned | None = None
-        """The latest; not state."""
+        """The latest poisoned command; not state."""
         self.poison_count = 0
         """How many since this object was made; not state."""
 
     def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
         """Answer the first of `questions`, as long as each is the same one command on one key, such as a GET.
 
-        That is most of what clients ask. A loop of their own spares them the calls and the bookkeeping that
+        Most requests of clients are of this kind. A separate loop saves the calls and the bookkeeping that
         `run` needs, and to count them together costs less than to count each.
         """
         databases, find = self._space.databases, self._by_spelling
@@ -141,7 +141,7 @@ class Evaluator:
         transactions: Sequence[Transaction],
         view: View,
     ) -> list[Reply]:
-        """Run `commands`, the first one in database `db`, and answer one reply a step."""
+        """Run `commands`, the first one in database `db`; returns one reply for each step."""
         if view is not REPLICA:
             return self._steps(db, commands, transactions, view)
         account = self._space.account
@@ -174,12 +174,12 @@ class Evaluator:
         return replies
 
     def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
-        """One reply a command: find it, refuse it or run it, and keep its bugs from spreading.
+        """One reply for each command: find it, refuse it or run it, and keep its bugs from spreading.
 
-        The innermost loop of every replica. It is one function, because a call for each command and what
-        each call would look up anew cost a fifth of a SET.
+        The innermost loop of every replica. It is one function, because a call for each command, with its
+        repeated look-ups, cost a fifth of a SET.
         """
-        # Once, not again after each run: whoever spells every SET in another way would have each tried anew.
+        # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
         replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
         space = self._space
         account = space.account
@@ -220,7 +220,7 @@ class Evaluator:
                 else:
                     reply = command.handler(space if command.whole else space.current, *args[command.words :])
             except (MemoryError, RecursionError):
-                raise  # they depend on this process, not on the log
+                raise  # these depend on this process, not on the log
             except Exception as problem:
                 if account.dirty:
                     raise
@@ -235,7 +235,7 @@ class Evaluator:
         return replies
 
     def _run_quickly(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
-        """The replies to as many of `commands`, from the first on, as were carried out at once."""
+        """Carry out as many of `commands` as one run can hold, from the first on; returns their replies."""
         space, first = self._space, commands[0]
         command = self._by_spelling(first[0]) if first else None
         if command is None or command.of_run is None or self._view is READER:
@@ -247,7 +247,7 @@ class Evaluator:
         return [OK] * done
 
     def spent(self, usec: float) -> None:
-        """What has run since the last call took so long; see `Tally`."""
+        """Commands run since the last call took `usec`; see `Tally`."""
         others = self._elsewhere.ran
         if self._tally.ran:  # not so on most followers, after most entries
             self._tally.spent(usec, sum(others.values()) if others else 0)
@@ -255,19 +255,19 @@ class Evaluator:
             others.clear()
 
     def count_on(self, tally: Tally) -> None:
-        """Go on with the counts of the machine that this one replaces."""
+        """Count in `tally` from now on: that of the node, which outlives its machines."""
         account = self._space.account
         self._tally = account.lookups = account.tally = tally
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
-        """Keep what the node should log; answers the client's error."""
+        """Keep what the node should log; returns the error for the client."""
         self.poison_count += 1
         digest = blake2b(repr(tuple(args)).encode(), digest_size=8).hexdigest()
         self.poisoned = Poisoned(self.index, command.name, digest, type(problem).__name__)
         return INTERNAL
 
     def _transaction(self, commands: Sequence[Sequence[bytes]], watches: Sequence[Watch]) -> Reply:
-        """All of it, or nothing: None where a watched key changed, an error where it cannot run whole."""
+        """All of it, or nothing: None if a watched key changed, an error if it cannot run whole."""
         if not all(self._is_unchanged(watch) for watch in watches):
             return None
         found: list[tuple[Command, Sequence[bytes]]] = []
@@ -287,7 +287,7 @@ class Evaluator:
         return watch.version == (0 if entry is None else entry.version)
 
     def _has_room(self, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
-        """True where no command of a transaction can meet the cap, so that none refuses half-way.
+        """Whether no command of a transaction can meet the cap, so that none is refused half-way.
 
         Decided by upper bounds before any effect: near the cap a transaction may be refused that, with luck
         in what it overwrites, would have fitted. One command that Redis refuses at full memory keeps all of

@@ -16,21 +16,21 @@ _SHOWN_BYTES_MAX: Final = 128
 
 
 class CommandTable:
-    """Commands by name."""
+    """Commands by name, subcommands under their full name (``CONFIG|SET``)."""
 
     def __init__(self) -> None:
         self._commands: dict[str, Command] = {}
         self.by_spelling: dict[bytes, Command] = {}
         """Plain commands by the usual spellings, all upper and all lower case: the hot paths' one lookup."""
         self._containers: dict[str, Container] = {}
-        """What has subcommands."""
+        """The names that have subcommands."""
 
     def __iter__(self) -> Iterator[Command]:
-        """In the order of names."""
+        """Over all commands, in the order of their names."""
         return iter([self._commands[name] for name in sorted(self._commands)])
 
     def __len__(self) -> int:
-        """How many; a subcommand counts."""
+        """The number of commands, including subcommands."""
         return len(self._commands)
 
     def get(self, name: str) -> Command | None:
@@ -38,11 +38,11 @@ class CommandTable:
         return self._commands.get(name.upper())
 
     def container(self, name: str) -> Container | None:
-        """What is told of a name, in any case, that has subcommands; None for any other."""
+        """The declaration of a name that has subcommands, in any case of letters; None for any other."""
         return self._containers.get(name.upper())
 
     def containers(self) -> list[Container]:
-        """What is told of every name that has subcommands."""
+        """The declarations of all names that have subcommands."""
         return list(self._containers.values())
 
     def subcommands(self, name: str) -> list[Command]:
@@ -61,7 +61,7 @@ class CommandTable:
         return wrong_arity(command.name)
 
     def name_of(self, args: Sequence[bytes]) -> str:
-        """Whose call this is, whatever its arity: ``CONFIG|SET``; empty for what is no command."""
+        """The name of the command that `args` calls, whatever its arity: ``CONFIG|SET``; empty if none."""
         command = self.by_spelling.get(args[0]) if args else None
         if command is not None:
             return command.name
@@ -70,7 +70,7 @@ class CommandTable:
         return next((command.name for command in named if command is not None), "")
 
     def merged_with(self, other: "CommandTable") -> "CommandTable":
-        """A new table with both; where both name a command, it is the `other`'s."""
+        """A new table with the commands of both; if both declare a name, the `other`'s counts."""
         merged = CommandTable()
         for table in (self, other):
             for command in table:
@@ -93,7 +93,7 @@ class CommandTable:
                     self.by_spelling[spelling] = command
 
     def add_container(self, container: Container) -> None:
-        """Declare a name that only has subcommands. What a subcommand implied (no summary) gives way."""
+        """Declare a name that only has subcommands. Replaces what one of them implied (it has no summary)."""
         if container.summary or container.name not in self._containers:
             self._containers[container.name] = container
 
@@ -108,7 +108,7 @@ class CommandTable:
         return register
 
     def _resolve(self, args: Sequence[bytes]) -> Command | CommandError:
-        """`find` without a quick answer: a mixed case, a container, or nothing that is known."""
+        """`find` for a name in mixed case, a container, or an unknown name."""
         name = args[0].upper().decode("latin-1")
         if name in self._containers and len(args) > 1:
             found = self._commands.get(f"{name}|{args[1].upper().decode('latin-1')}")
@@ -123,7 +123,7 @@ class CommandTable:
 
 
 def _unknown(args: Sequence[bytes]) -> CommandError:
-    """Redis' words for a command it does not know, with the beginning of its arguments."""
+    """Redis' error for an unknown command, with the beginning of its arguments."""
     shown = ""
     for arg in args[1:]:
         if len(shown) >= _SHOWN_BYTES_MAX:

@@ -1,8 +1,8 @@
-"""What commands did at this node: how often, how long, how they failed, which keys they found.
+"""The counts of commands at this node: how often, how long, how they failed, which keys they found.
 
-Counts, and no state: they are in no digest and no snapshot, and replicas differ in them. A command counts
-where its client is. A node has one for all its life: a machine that a snapshot brings goes on with it. All
-definitions are those of Redis' INFO.
+These are counts, not state: they are in no digest and no snapshot, and replicas differ in them. A command
+counts at the node of its client. A node has one tally all its life: the machine of a snapshot goes on with
+it. All definitions are those of Redis' INFO.
 """
 
 from collections import defaultdict
@@ -14,25 +14,25 @@ from trikv.machine.errors import EXEC_OOM, OOM
 from trikv.machine.replies import CommandError, Reply
 
 ERROR_KINDS_MAX: Final = 128
-"""As Redis: so many kinds of errors are told apart."""
+"""The limit of kinds of errors that are counted apart, as in Redis."""
 OTHER_ERRORS: Final = "ERRORSTATS_OVERFLOW"
-"""What all further ones count as."""
+"""The kind under which all further ones count."""
 _REJECTIONS: Final = frozenset({"CLUSTERDOWN", "NOAUTH"})
 """Errors by which a command is refused before it is carried out, besides those that a caller knows."""
 
 
 @attrs.define
 class CommandTally:
-    """One command, by its name."""
+    """The counts of one command name."""
 
     calls: int = 0
-    """Carried out, with whatever outcome."""
+    """Calls that were carried out, with any outcome."""
     usec: float = 0.0
-    """Time that this node's processor was busy with it; waiting for a majority or a client is not in it."""
+    """Processor time at this node, without waiting for a majority or a client."""
     rejected: int = 0
-    """Refused before: wrong arity, no password, no memory, no majority."""
+    """Calls refused before: wrong arity, no password, no memory, no majority."""
     failed: int = 0
-    """Carried out and answered with an error."""
+    """Calls carried out and answered with an error."""
 
     @property
     def usec_per_call(self) -> float:
@@ -57,7 +57,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.ran: defaultdict[str, int] = defaultdict(int)
-        """Commands carried out since `spent` was last called, by name: all that a busy loop has to count."""
+        """Commands carried out since the last `spent`, by name: a busy loop counts nothing else."""
         self.errors: dict[str, int] = {}
         """Error replies by their first word."""
         self._commands: dict[str, CommandTally] = {}
@@ -72,16 +72,16 @@ class Tally:
         self.hits = 0
         """Keys that reading commands looked up and found."""
         self.misses = 0
-        """Keys that they did not find."""
+        """Keys that reading commands looked up and did not find."""
         self.expired_keys = 0
         """Keys removed because their deadline had come."""
         self.expiry_stops = 0
-        """Entries that left due keys for the next one, because they had reaped as many as one may."""
+        """Entries that left due keys to the next one, because they had reaped as many as one entry may."""
         self.freed_keys = 0
         """Keys whose memory was freed some time after FLUSHALL had removed them."""
 
     def spent(self, usec: float, others: int = 0) -> None:
-        """What has run took so long, together with `others` that ran in between and count elsewhere."""
+        """Commands in `ran` took `usec`, together with `others` that ran in between and count elsewhere."""
         ran = self.ran
         if not ran:
             return
@@ -96,13 +96,13 @@ class Tally:
         ran.clear()
 
     def found(self, name: str, count: int, misses: int) -> None:
-        """So many commands of that name were carried out, each on one key; `misses` of them found none."""
+        """`count` commands of that name were carried out, each on one key; `misses` of them found none."""
         self.ran[name] += count
         self.misses += misses
         self.hits += count - misses
 
     def failed(self, name: str, error: CommandError) -> None:
-        """A command was answered with an error, by carrying it out or instead."""
+        """A command was answered with an error, whether it was carried out or not."""
         self.note_error(error)
         if error is OOM or error is EXEC_OOM or error.text.partition(" ")[0] in _REJECTIONS:
             self._of(name).rejected += 1
@@ -111,14 +111,14 @@ class Tally:
             self._of(name).failed += 1
 
     def rejected(self, name: str | None, error: CommandError) -> CommandError:
-        """A command (None: none that is known) was refused before it was carried out. Gives `error` back."""
+        """A command (None: an unknown one) was refused before it was carried out. Returns `error`."""
         self.note_error(error)
         if name is not None:
             self._of(name).rejected += 1
         return error
 
     def answered(self, name: str, reply: Reply, usec: float = 0.0) -> None:
-        """A command that no machine knows was carried out, in so much time."""
+        """A command that the machine does not know was carried out, in `usec`."""
         if type(reply) is CommandError:
             self.failed(name, reply)
         else:
@@ -126,13 +126,13 @@ class Tally:
         self.spent(usec)
 
     def take_back(self, name: str) -> None:
-        """A command ran that no client had asked for. It may be forgotten already (CONFIG RESETSTAT)."""
+        """Uncount a command that no client had asked for, unless CONFIG RESETSTAT has come since."""
         self.spent(0.0)
         command = self._of(name)
         command.calls = max(0, command.calls - 1)
 
     def note_error(self, error: CommandError) -> None:
-        """An error reply was given."""
+        """Count an error reply by its first word."""
         self.errors_total += 1
         kind = error.text.partition(" ")[0]
         if kind not in self.errors and len(self.errors) >= ERROR_KINDS_MAX:
@@ -141,11 +141,11 @@ class Tally:
 
     @property
     def commands_total(self) -> int:
-        """Commands carried out, those not yet in `commands` included."""
+        """Commands carried out, including those that `commands` does not show yet."""
         return sum(command.calls for command in self._commands.values()) + sum(self.ran.values())
 
     def commands(self) -> dict[str, CommandTally]:
-        """By name, in order, those that were called or refused."""
+        """The counts of all commands that were called or refused, in the order of names."""
         self.spent(0.0)
         found = {name: self._commands[name] for name in sorted(self._commands)}
         return {name: one for name, one in found.items() if one.calls or one.rejected}

@@ -1,4 +1,4 @@
-"""Asking the leader from a task: the question goes by the driver, which knows who leads."""
+"""Asking the leader from a task: the question goes through the driver, which knows the leader."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,8 @@
-"""How the parts of a node are made and joined: once, for a node that serves, a simulated one and a test's.
+"""How the parts of a node are made and joined: the same way for a real node, a simulated one and a test's.
 
-It takes two steps. A blank disk already serves clients, whom it tells to wait, and speaks to its peers: that
-is the `Groundwork`. Once its log is open, `assemble` makes a member of it. Who wants to see or to replace a
-part gives other `Ports`; nothing else in the assembly is asked twice.
+It takes two steps. A node with a blank disk already serves clients, which it tells to wait, and speaks to its
+peers: that is the `Groundwork`. Once its log is open, `assemble` makes it a member. To watch or to replace a
+part, pass other `Ports`; everything else in the assembly is decided in one place.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ from trikv.system_text import to_bytes
 
 @attrs.frozen(kw_only=True)
 class Assembly:
-    """A member: its parts, wired, and none of their tasks started."""
+    """A member: its parts are wired, but none of their tasks has started."""
 
     raft: Raft
     proposals: Proposals
@@ -60,7 +60,7 @@ class Assembly:
     identity: Identity
     driver: Driver
     driven: Parts
-    """What the driver was given."""
+    """The parts that the driver uses."""
     operations: Operations
     lease_reads: LeaseReads | None
     """None if reads ask a majority."""
@@ -73,13 +73,13 @@ def _nobody_watches(_: Assembly) -> None:
 
 @attrs.frozen(kw_only=True)
 class Ports:
-    """The classes that parts are made of. A simulation gives ones that watch, a test its doubles.
+    """The classes of the parts. A simulation passes classes that watch, a test its doubles.
 
-    A class, not a made part: only the assembly knows what a part is made of, and in which order.
+    They are classes, not parts, because only the assembly knows what a part needs, and in which order.
     """
 
     settings: Callable[[NodeConfig], NodeSettings] = NodeSettings.of
-    """Turns what no configuration offers, too."""
+    """Makes the settings. A simulation also changes those that no configuration offers."""
     service: type[NodeService] = NodeService
     links: type[Links] = Links
     reads: type[Reads] = Reads
@@ -89,16 +89,16 @@ class Ports:
     router: type[Router] = Router
     rounds: type[Rounds] = Rounds
     assembled: Callable[[Assembly], None] = _nobody_watches
-    """Hears of the member before its first task starts."""
+    """Called with the member before its first task starts."""
 
 
 SHIPPED = Ports()
-"""Nothing watched, nothing replaced."""
+"""The ports of a real node: no part is watched or replaced."""
 
 
 @attrs.frozen(kw_only=True)
 class Groundwork:
-    """What a node has before its log is open."""
+    """The parts that a node has before its log is open."""
 
     host: Host
     secret: bytes
@@ -114,7 +114,7 @@ class Groundwork:
     guard: PasswordGuard
 
     def make_links(self, identity: Identity) -> Links:
-        """To all configured peers; nothing is dialled yet."""
+        """Links to all configured peers; nothing is dialled yet."""
         settings = self.settings
         return self.ports.links(self.host, identity, self.secret, settings.peers, self.inbox, settings.pieces)
 
@@ -122,7 +122,7 @@ class Groundwork:
 def lay_groundwork(
     config: NodeConfig, host: Host, secret: bytes, *, stop: Callable[[], None], ports: Ports = SHIPPED
 ) -> Groundwork:
-    """The first step. `secret`: what the cluster's nodes share."""
+    """The first step. `secret` is the one that the cluster's nodes share."""
     settings, inbox, statistics = ports.settings(config), Mailbox[Event](), Statistics()
     figures = figures_of_node(host, settings.node_id)
     service = ports.service(host, inbox, settings.runtime, statistics, figures)
@@ -148,9 +148,9 @@ def lay_groundwork(
 
 
 async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, links: Links) -> Assembly:
-    """The second step: a member, from its log. Looks through the snapshot files, hence a coroutine.
+    """The second step: a member, from its log. It reads the snapshot files, so it is a coroutine.
 
-    Raises OSError, or StorageError for a snapshot file that nobody could have written.
+    Raises OSError, or StorageError for a snapshot file that no trikv could have written.
     """
     driven = await _parts_of_driver(ground, opened, identity, links)
     settings, ports = ground.settings, ground.ports
@@ -199,9 +199,9 @@ def _lease_reads(driven: Parts) -> LeaseReads:
 async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Identity, links: Links) -> Parts:
     host, settings, ports, inbox = ground.host, ground.settings, ground.ports, ground.inbox
     boot_ms = host.clock.boot_ms
-    # Before the first entry applies: a command counts at once, also one that only a replay brings by.
+    # Before the first entry applies, because every command counts, even one that a replay applies.
     opened.machine.evaluator.count_on(ground.statistics.tally)
-    # Raft's timers begin here; whatever waits for the disk comes behind.
+    # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
     waiters, log_time = Waiters(), LogTime(last_stamp_ms(opened))
     applier = ports.applier(
@@ -247,7 +247,7 @@ async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Iden
 
 
 def make_raft(settings: NodeSettings, opened: OpenedLog, identity: Identity, host: Host) -> Raft:
-    """The core, where the log left it."""
+    """The Raft core, in the state that the log holds."""
     return Raft(
         node_id=identity.node_id,
         disk=identity.disk,

@@ -1,4 +1,4 @@
-"""A read of nothing: once it is answered, this node has applied all that was acknowledged before it."""
+"""A read without commands: once it is answered, this node has applied all that was acknowledged before."""
 
 import trio
 

@@ -1,4 +1,4 @@
-"""A node's clients: how many there may be, where they come in, and that silent ones go."""
+"""A node's clients: their greatest number, the addresses that serve them, and the sweep of idle ones."""
 
 from functools import partial
 
@@ -17,12 +17,12 @@ log = structlog.get_logger()
 
 
 def share_descriptors(host: Host, settings: NodeSettings) -> Shares:
-    """Divide the process's limit, and lower `maxclients` to what it leaves. Raises TooFewDescriptors.
+    """Divide the process's limit, and lower `maxclients` to what is left. Raises TooFewDescriptors.
 
-    To be called before anybody connects: later what others hold would count as this node's own.
+    Call it before anybody connects: the descriptors of connections would count as the node's own needs.
     """
     runtime, listeners = settings.runtime, len(settings.client_addresses)
-    if settings.configured:  # each address beyond the first has room for one more connection of a peer
+    if settings.configured:  # each address beyond the first needs room for one more connection of a peer
         listeners += 2 * len(settings.peer_addresses)
     there = host.descriptors()
     shares = share(there, peers=len(settings.peers), listeners=listeners)
@@ -55,7 +55,7 @@ def _converse(ground: Groundwork, wire: Wire) -> Conversing:
 
 
 async def sweep_connections(ground: Groundwork) -> None:
-    """Close idle connections, and note where the counters stand: both about once a second."""
+    """Close idle connections, and sample the counters for rates: both about once a second."""
     while True:
         now = ground.host.clock.boot_ms()
         due = ground.connections.expire_idle(now)

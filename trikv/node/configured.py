@@ -1,8 +1,8 @@
-"""Whether what is configured fits what the disk says it is. Pure; asked before anything is served.
+"""Whether the configuration fits the data directory. Pure; checked before anything is served.
 
-A directory says whose it is: `identity.json` names the node, the log the members of its cluster. A node that
-is started with other peers than those can never find a majority of them. It would wait for a leader for ever
-and say nothing else, and what it writes at its stop would be less than what is there.
+A directory names its owner: `identity.json` the node, the log the members of its cluster. A node that is
+started with other peers than those members can never find a majority of them. It would wait for a leader for
+ever without an explanation, and at its stop it would write a dump with less than what is there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from trikv.raft.types import Entry, EntryKind, Membership, NodeId
 
 
 def latest_membership(base: Membership, entries: Iterable[Entry]) -> Membership:
-    """The members in force at the end of a log that begins with `base`; none while a disk is being let in."""
+    """The members in force at the end of a log that begins with `base`; none while a disk is adopted."""
     latest = base
     for entry in entries:
         if entry.kind is EntryKind.MEMBERSHIP:
@@ -21,10 +21,10 @@ def latest_membership(base: Membership, entries: Iterable[Entry]) -> Membership:
 
 
 def contradiction(node_id: NodeId, peers: Mapping[NodeId, str], membership: Membership) -> str | None:
-    """What is wrong and what to do, in one line, or None. `peers` holds this node too, or nobody.
+    """What is wrong and what to do, in one line, or None. `peers` includes this node, or is empty.
 
-    Peers beyond the members are none of it: a lost disk is taken out of the membership before its successor
-    is let in, and a single node grows so.
+    Peers that are no members are no contradiction: a lost disk is removed from the membership before its
+    successor is adopted, and a single node grows into a cluster in the same way.
     """
     members = {member.id: member.address for member in membership.members}
     if not peers:

@@ -1,8 +1,8 @@
-"""Who gets how many descriptors: the node's own first, then its peers, and clients what is left.
+"""The division of descriptors: first the node's own needs, then its peers; clients get the rest.
 
-A descriptor that a client holds is one that the log may want for its next segment. So the process's limit
-(``ulimit -n``) is divided before anybody connects, and each share has a bound that nobody can pass: live
-clients (`maxclients`), clients that are being closed, accepted peers. Pure: the host says what there is.
+A descriptor that a client holds may be the one that the log needs for its next segment. So the process's
+limit (``ulimit -n``) is divided before anybody connects, and each share has a bound that is enforced: live
+clients (`maxclients`), clients that are being closed, accepted peers. Pure: the host says how many there are.
 """
 
 from typing import Final
@@ -12,40 +12,39 @@ import attrs
 from trikv.host.seam import LINGERING_MAX, Descriptors
 
 FILE: Final = 3
-"""An open file of the data directory: its own descriptor, and the two of the pipe its thread answers by."""
+"""An open file of the data directory: its own descriptor, and two for the pipe of its thread's answers."""
 LOG_FILES: Final = 3
-"""The segment that is written, the one that is made ready, and one whose thread has not ended yet."""
+"""The segment being written, the one being prepared, and one whose thread has not ended yet."""
 WALK_FILES: Final = 3
-"""One snapshot, backup or dump at a time; one that is received beside it; and one look at those there are."""
+"""One snapshot, backup or dump at a time; one being received beside it; and one existing file being read."""
 DIRECTORIES: Final = 6
-"""Kept open to be synced: the data directory, log, snapshots, backups, what is set aside, and a refill's."""
+"""Kept open for syncs: the data directory, log, snapshots, backups, files set aside, and a refill's."""
 NAMES: Final = 5
-"""The pipes of the threads that rename and that remove, and the directory that is listed."""
+"""The pipes of the threads that rename and remove files, and the directory that is being listed."""
 LOOP: Final = 8
-"""The epolls of Trio and of the clients' hub and what wakes them, where they are not open yet."""
+"""The epolls of Trio and of the clients' hub, and what wakes them, if they are not open yet."""
 READER: Final = FILE
-"""For each peer: the snapshot that it is sent."""
+"""For each peer: the snapshot that is sent to it."""
 DIALLED: Final = 5
-"""For each peer: the connection to it, one being made beside it, and what a look-up of its name opens."""
+"""For each peer: the connection to it, one being made beside it, and the files of a look-up of its name."""
 ACCEPTED_A_PEER: Final = 4
-"""Connections that a peer may have here: one, and those of its last lives that have not been noticed to be
-dead, which takes 10 s."""
+"""Connections that a peer may have here: one, and those of its earlier lives, found dead after 10 s."""
 STRANGERS_MAX: Final = 16
 """Connections on the peer port that have not proved themselves yet."""
 ACCEPTED_MORE: Final = 1
-"""The stranger that pushes out the oldest one."""
+"""The newest stranger, until it has pushed out the oldest."""
 SPARE: Final = 16
 """A file of keys to load, figures from ``/proc``, modules loaded late, what an embedding program opens."""
 
 CLIENTS_MAX: Final = 1_000_000
-"""Where the system has no limit."""
+"""The limit if the system has none."""
 LINGERING_MIN: Final = 4
 LINGERING_PART: Final = 8
-"""One in so many of what is left for clients goes to those that are being closed."""
+"""One in eight of the descriptors left for clients goes to clients that are being closed."""
 
 
 class TooFewDescriptors(OSError):  # noqa: N818 - a state of the world, told to the operator
-    """The limit leaves none for clients."""
+    """The process's limit leaves no descriptor for clients."""
 
     def __init__(self, most: int, least: int) -> None:
         super().__init__(
@@ -56,12 +55,12 @@ class TooFewDescriptors(OSError):  # noqa: N818 - a state of the world, told to 
 
 @attrs.frozen
 class Shares:
-    """How many of each there may be at once."""
+    """How many of each kind may be open at once."""
 
     clients_max: int
-    """Live clients: `maxclients` can never be more."""
+    """Live clients: the upper limit of `maxclients`."""
     lingering_max: int
-    """Clients that were closed here and have not taken the last words."""
+    """Clients that were closed by this node and have not taken their last replies."""
     accepted_peers_max: int
     """Connections on the peer port, strangers included."""
 

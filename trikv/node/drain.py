@@ -1,25 +1,25 @@
-"""A stop as one value: how far this node's has come, and what peers said of theirs (PROTOCOL 25). Pure.
+"""A stop as one value: the progress of this node's, and what peers said of theirs (PROTOCOL 25). Pure.
 
-It is told what happens and what the node looks like, and says what is to be done; `trikv.node.stopping` does
-it. Others only read it: while `is_stopping` no work is taken and no lease is trusted, and nobody who stops is
-handed leadership.
+It is told what happens and how the node is doing, and returns what is to be done; `trikv.node.stopping` does
+it. Other parts only read it: while `is_stopping`, no work is taken and no lease is trusted, and leadership is
+never given to a node that stops.
 
-**Phases.** Each has a limit. None may last when the whole stands still.
+**Phases.** Each has a limit. None may last if there is no progress.
 
-1. FINISHING: what is in flight is finished. New commands are refused with an error that is safe to retry
+1. FINISHING: commands in flight are finished. New ones are refused with an error that is safe to retry
    elsewhere.
-2. LISTENING: usually the whole cluster is stopped. Peers have a moment to say so.
-3. WAITING: for those that do, until they have answered their clients as well.
+2. LISTENING: usually the whole cluster is stopped at once. Peers have a moment to say that they stop too.
+3. WAITING: until the peers that stop have answered their clients as well.
 4. CONFIRMING: a read barrier. This node has then applied everything that was acknowledged, anywhere.
 5. HANDING_OVER: leadership goes to a voter that is not stopping, if there is one.
-6. DUMPING: the dump is written, at that index or later. Raft goes on: the peers may need us for their own
-   barrier.
-7. LEAVING: until every peer that stops needs us no more either.
-8. CLOSING: the last words leave to clients.
+6. DUMPING: the dump is written, at that index or later. Raft goes on, because the peers may need this node
+   for their own barriers.
+7. LEAVING: until every peer that stops no longer needs this node.
+8. CLOSING: the last replies leave to clients.
 
-**The deadline is one without progress.** A dump takes as long as the data is large, and what is promised is
-that memory is backed up before the exit, not that it fits into ten seconds. So each piece that is written
-puts the deadline off.
+**The deadline limits the time without progress.** The time for a dump grows with the data, and the promise is
+that memory is backed up before the exit, not that this takes ten seconds. So each piece that is written
+extends the deadline.
 """
 
 from collections.abc import Set as AbstractSet
@@ -32,14 +32,14 @@ from trikv.protocol.messages import Drained, Draining
 from trikv.raft.types import NodeId
 
 POLL_S = 0.01
-"""Between two looks at what the stop is not told of: clients in flight, links, who leads."""
+"""Between two checks of what the stop is not told of: commands in flight, links, the leader."""
 COMPANY_S = 0.3
-"""How long peers may take to hear of a stop that one hand ordered for all. Without it a node that was quick
-left a dump without the last writes that a slower one had acknowledged."""
+"""How long peers may take to hear of a stop that one operator ordered for all. Without it, a fast node would
+leave a dump without the last writes that a slower one had acknowledged."""
 TELL_S = 1.0
-"""How often the log tells how far the dump is; `trikv cluster` shows it and waits for as long as it moves."""
+"""How often the dump's progress is logged; `trikv cluster` shows it, and waits as long as there is some."""
 FLUSH_S = 0.5
-"""At most, of the whole: what clients are told last (errors for what is in flight) leaves before we do."""
+"""The longest time for CLOSING: clients should get their last errors before the node exits."""
 
 
 @attrs.frozen
@@ -47,14 +47,14 @@ class StopLimits:
     """Seconds."""
 
     still_s: float = 10.0
-    """Longest time without progress: all phases but the dump, or between two pieces of the dump."""
+    """Longest time without progress: for all phases except the dump, or between two pieces of the dump."""
     drain_s: float = 2.0
     barrier_s: float = 2.0
     hand_over_s: float = 0.5
 
 
 class Phase(IntEnum):
-    """How far a stop has come; it never goes back."""
+    """The phases of a stop, in order; a stop never goes back to an earlier one."""
 
     SERVING = auto()
     FINISHING = auto()
@@ -69,28 +69,28 @@ class Phase(IntEnum):
 
 
 class Stage(IntEnum):
-    """What a peer has said of its own stop, each including those before it."""
+    """What a peer has said of its own stop; each stage includes those before it."""
 
     STOPPING = auto()
     QUIET = auto()
     """It has answered its clients."""
     DRAINED = auto()
-    """It needs its peers no more."""
+    """It does not need its peers any more."""
 
 
 @attrs.frozen
 class Seen:
-    """What the node looks like at one moment."""
+    """The state of the node at one moment, as far as a stop depends on it."""
 
     is_busy: bool
-    """Some client waits for an answer."""
+    """Whether some client waits for an answer."""
     clients: int
-    """Connections."""
+    """How many connections of clients there are."""
     up: AbstractSet[NodeId]
-    """Peers to whom our link stands."""
+    """Peers to which a link is up."""
     leads: bool
     voters: AbstractSet[NodeId]
-    """All of them, this node perhaps among them."""
+    """All voters, possibly including this node."""
 
 
 @attrs.frozen
@@ -100,14 +100,14 @@ class Announce:
 
 @attrs.frozen
 class Tell:
-    """Say it to every peer."""
+    """Send this message to every peer."""
 
     message: Draining | Drained
 
 
 @attrs.frozen
 class Confirm:
-    """Ask a majority; `Drain.confirmed` hears what came of it."""
+    """Ask a majority; pass the outcome to `Drain.confirmed`."""
 
 
 @attrs.frozen
@@ -117,7 +117,7 @@ class Resign:
 
 @attrs.frozen
 class Dump:
-    """Write the dump; `Drain.dump_ended` hears what came of it."""
+    """Write the dump; pass the outcome to `Drain.dump_ended`."""
 
     complete: bool
 
@@ -126,18 +126,18 @@ Act: TypeAlias = Announce | Tell | Confirm | Resign | Dump
 
 
 class Drain:
-    """This node's stop, and its peers'."""
+    """The state of this node's stop and of its peers' stops."""
 
     def __init__(self) -> None:
         self.phase = Phase.SERVING
         self.is_stopping = False
-        """A plain attribute: it is asked for each read by lease."""
+        """A plain attribute, because every read by lease checks it."""
         self.dumped = False
-        """True once there is a dump."""
+        """Whether the dump has been written."""
         self.gave_up = False
-        """The deadline has passed before all was done."""
+        """Whether the deadline passed before all was done."""
         self._peers: dict[NodeId, Stage] = {}
-        """Those that stop."""
+        """Only peers that stop."""
         self._limits = StopLimits()
         self._patience_s = self._flush_s = 0.0
         self._deadline_s = self._phase_ends_s = self._tell_s = float("inf")
@@ -147,7 +147,7 @@ class Drain:
     # ------------------------------------------------------------------ the peers'
 
     def heard(self, peer: NodeId, message: Draining | Drained) -> None:
-        """A peer tells how far its own stop is. A later word takes nothing back."""
+        """Note the stage of a peer's own stop. A message of an earlier stage changes nothing."""
         if isinstance(message, Drained):
             stage = Stage.DRAINED
         else:
@@ -155,10 +155,10 @@ class Drain:
         self._peers[peer] = max(stage, self._peers.get(peer, stage))
 
     def came_up(self, peer: NodeId) -> list[Draining | Drained]:
-        """A link to a peer came up, perhaps to another life of it: what it must be told.
+        """A link to a peer came up, perhaps after a restart of the peer. Returns what it must be told.
 
-        What its last life said of itself says nothing of this one. It must not hand over to this node, nor
-        wait for it.
+        What it said before a restart does not hold for its new life, so that is forgotten. And it must know
+        that this node stops: it must neither give leadership to this node nor wait for it.
         """
         self._peers.pop(peer, None)
         told: list[Draining | Drained] = []
@@ -176,16 +176,16 @@ class Drain:
 
     @property
     def is_quiet(self) -> bool:
-        """This node has answered its clients."""
+        """Whether this node has answered its clients."""
         return self.phase >= Phase.LISTENING
 
     @property
     def needs_nobody(self) -> bool:
-        """This node is behind its barrier: no peer need stay for it."""
+        """Whether this node has passed its barrier, so that no peer need stay for it."""
         return self.phase >= Phase.DUMPING
 
     def begin(self, now_s: float, limits: StopLimits) -> list[Act]:
-        """Begin to stop; what is to be done for that."""
+        """Begin to stop; returns what is to be done at once."""
         assert self.phase is Phase.SERVING, "a node stops once"
         self.is_stopping = True
         self._limits = limits
@@ -197,14 +197,14 @@ class Drain:
         return [Announce(), Tell(Draining())]
 
     def confirmed(self, *, by_majority: bool) -> None:
-        """The barrier has been answered; or it failed.
+        """Note whether the barrier was answered or failed.
 
-        An answer that comes after its limit still counts if the dump has not begun: all was applied by then.
+        An answer after its limit still counts if the dump has not begun: by then all was applied.
         """
         self._is_confirmed = by_majority
 
     def moved(self, now_s: float) -> bool:
-        """A piece of a file was written, which puts the deadline off. True if it is time to tell of it."""
+        """A piece of a file was written, which extends the deadline. True if it is time to log progress."""
         self._deadline_s = now_s + self._patience_s
         if now_s < self._tell_s:
             return False
@@ -212,17 +212,17 @@ class Drain:
         return True
 
     def dump_ended(self, *, written: bool) -> None:
-        """The dump is there, or there will be none."""
+        """Note that the dump is written, or that there will be none."""
         self.dumped = written
         self._dump_has_ended = True
 
     def said_goodbye(self, now_s: float) -> None:
-        """All clients have been told that it is over; what was told has a moment to leave."""
+        """All clients have been sent their last replies, which now have a moment to leave."""
         assert self.phase >= Phase.CLOSING, "clients are served until all else is done"
         self._phase_ends_s = now_s + self._flush_s
 
     def look(self, now_s: float, seen: Seen) -> list[Act]:
-        """Go on as far as the node's looks allow; what is to be done, in this order."""
+        """Go on as far as the node's state allows; returns what is to be done, in this order."""
         acts: list[Act] = []
         if Phase.FINISHING <= self.phase <= Phase.LEAVING and now_s >= self._deadline_s:
             self.gave_up = True
@@ -232,13 +232,13 @@ class Drain:
         return acts
 
     def pause_s(self, now_s: float) -> float:
-        """For how long nothing can change but what is told: look again after that."""
+        """How long until the next `look`, unless the stop is told something before."""
         if self.phase is Phase.DUMPING:
-            return max(0.0, self._deadline_s - now_s)  # it may last for minutes, and wants no poll
+            return max(0.0, self._deadline_s - now_s)  # may last for minutes, and is told all it waits for
         return POLL_S
 
     def _step(self, now_s: float, seen: Seen) -> list[Act] | None:
-        """One phase on, and what is to be done at its start; None if it is not over."""
+        """Enter the next phase and return what is to be done at its start; None if this one is not over."""
         is_late, limits = now_s >= self._phase_ends_s, self._limits
         match self.phase:
             case Phase.FINISHING if is_late or not seen.is_busy:
@@ -255,7 +255,7 @@ class Drain:
                 return [Resign()] if seen.leads else []
             case Phase.HANDING_OVER if is_late or not seen.leads or not self._has_heir(seen):
                 self._enter(Phase.DUMPING)
-                # Told before the dump: that may take long, and the peers have no need of it.
+                # Told before the dump, which may take long: the peers do not depend on it.
                 return [Tell(Drained()), Dump(complete=bool(self._is_confirmed))]
             case Phase.DUMPING if self._dump_has_ended:
                 self._enter(Phase.LEAVING)
@@ -274,9 +274,9 @@ class Drain:
         self.phase, self._phase_ends_s = phase, ends_s
 
     def _all_have_reached(self, stage: Stage, seen: Seen) -> bool:
-        """Whether every peer that stops and is there has come so far."""
+        """Whether every peer that stops and whose link is up has reached `stage`."""
         return all(reached >= stage for peer, reached in self._peers.items() if peer in seen.up)
 
     def _has_heir(self, seen: Seen) -> bool:
-        """Whether some voter is there that does not stop itself."""
+        """Whether a link to some voter is up that does not stop itself."""
         return any(voter in seen.up and voter not in self._peers for voter in seen.voters)

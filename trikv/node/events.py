@@ -1,4 +1,4 @@
-"""What reaches the driver's mailbox, besides clients' `Work`."""
+"""The events that reach the driver's mailbox, besides clients' `Work`."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from trikv.protocol.messages import DurableReply, DurableRequest, PeerMessage
 from trikv.raft.types import DiskId, NodeId, SnapshotMeta
 
 LeaderRequest: TypeAlias = DurableRequest
-"""What may be asked of the leader. It bears a number, and its answer the same."""
+"""A request to the leader. It carries a number, and its answer carries the same number."""
 LeaderAnswer: TypeAlias = DurableReply
 
 
@@ -24,14 +24,14 @@ class PeerSaid(msgspec.Struct, gc=False):
 
 
 class LinkUp(msgspec.Struct, gc=False):
-    """Our connection to `peer` stands: messages may be sent."""
+    """Our connection to `peer` is up: messages may be sent."""
 
     peer: NodeId
     disk: DiskId
 
 
 class LinkDown(msgspec.Struct, gc=False):
-    """Our connection to `peer` broke: what was on it may be lost."""
+    """Our connection to `peer` broke: messages on it may be lost."""
 
     peer: NodeId
 
@@ -43,15 +43,15 @@ class Persisted(msgspec.Struct, gc=False):
 
 
 class LogRoom(msgspec.Struct, gc=False):
-    """The log's next segment cannot be made, or can be again."""
+    """The log's next segment cannot be made, or it can be made again."""
 
     there: bool
     lack: str = ""
-    """What there is no more of: space, descriptors, threads (`trikv.storage.errors.NoRoom`)."""
+    """What is missing: space, descriptors, threads (`trikv.storage.errors.NoRoom`); empty if nothing."""
 
 
 class OwnHello(msgspec.Struct, gc=False):
-    """The log brought by a Hello of this node's id."""
+    """A Hello with this node's id was applied."""
 
     nonce: bytes
     incarnation: int
@@ -65,17 +65,17 @@ class OwnApplied(msgspec.Struct, gc=False):
 
 
 class OwnSkipped(msgspec.Struct, gc=False):
-    """The log brought by a proposal of ours too early: one before it was lost on the way."""
+    """A proposal of ours was skipped because it came too early: one before it was lost on the way."""
 
 
 class OwnDisowned(msgspec.Struct, gc=False):
-    """The log skipped a proposal of ours because our row is gone: the member under our id was replaced."""
+    """A proposal of ours was skipped because our row is gone: the member with our id was replaced."""
 
     incarnation: int
 
 
 class Installed(msgspec.Struct, gc=False):
-    """The machine now is a snapshot's. `row` is what it knows of this node's proposals."""
+    """The machine was replaced by a snapshot's. `row` is its record of this node's proposals."""
 
     index: int
     row: OriginRow | None
@@ -99,7 +99,7 @@ class TransferEnded(msgspec.Struct, gc=False):
 
 
 class Barrier(msgspec.Struct, gc=False):
-    """Read as usual (a quorum round, then wait for the applied index), but run `work` even while draining."""
+    """Run `work` as a read (a quorum round, then a wait for the applied index), even while draining."""
 
     work: Work
 
@@ -111,7 +111,7 @@ class AskLeader(msgspec.Struct, frozen=True, eq=False):
     """
 
     request: Callable[[int], LeaderRequest]
-    """Makes the message that bears this number."""
+    """Makes the message that carries this number."""
     ended: Callable[[LeaderAnswer | None], None]
     """Called once each time the call ends: with the answer, or with None if there is none to be had."""
 

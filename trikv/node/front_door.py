@@ -1,7 +1,7 @@
 """The running node as its conversations see it: `trikv.front.seam.Service`, over the real parts.
 
-Clients are served from the first moment, also while a blank disk waits for the others: then every command
-for the machine is answered with an error that is safe to retry.
+Clients are served from the start, even while a blank disk waits for the other nodes: until then every command
+for the machine gets an error that is safe to retry.
 """
 
 from collections.abc import Callable
@@ -27,17 +27,17 @@ NOT_A_MEMBER = CommandError(
 
 @attrs.frozen
 class Member:
-    """What a node has once its log is open."""
+    """The parts of a node that conversations use once its log is open."""
 
     applier: Applier
     operations: Operations
     figures: MemberFigures
     lease_reads: LeaseReads | None
-    """None where reads ask a majority."""
+    """None if reads ask a majority."""
 
 
 class NodeService:
-    """What the node does for its conversations."""
+    """The node's side of the seam: routes work to the driver, operations to their tasks."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class NodeService:
         self.statistics = statistics
         self.figures = figures
         self.write_token: Callable[[], object] = _no_write
-        """The index at which the write applied that is being answered just now."""
+        """The index at which the write that is being answered was applied."""
         self._host = host
         self._inbox = inbox
         self._lease_reads: LeaseReads | None = None
@@ -59,14 +59,14 @@ class NodeService:
         self._connections = 0
 
     def joined(self, member: Member) -> None:
-        """The log is open: serve in earnest."""
+        """The log is open: from now on commands for the machine are served."""
         self._member = member
         self.figures.member = member.figures
         self.write_token = member.applier.applied_index
         self._lease_reads = member.lease_reads
 
     def submit(self, work: Work) -> list[Reply] | None:
-        """Take `work`; it is answered or failed later, but for a read that a lease allows at once."""
+        """Take `work`; it is answered or failed later, except a read that a lease allows at once."""
         if self._lease_reads is not None:
             replies = self._lease_reads.answer(work)
             if replies is not None:
@@ -84,7 +84,7 @@ class NodeService:
         if self._member is not None:
             self._member.operations.put(operation)
             return
-        # Refused like any other command of a node that is none yet; never within this call.
+        # Refused like any other command before the node is a member, and never within this call.
         refuse = partial(_refuse, operation)
         self._inbox.put(Work(0, (), (), False, refuse, refuse))
 

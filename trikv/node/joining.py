@@ -1,7 +1,7 @@
-"""How a node comes to belong to a cluster: a blank disk founds one or is adopted, another knows whose it is.
+"""How a node becomes a member of a cluster: a blank disk founds one or is adopted; another names its cluster.
 
-What is decided is `trikv.node.peers.founding`'s and `trikv.node.configured`'s, which are pure. Here is the
-waiting: for the other nodes, who may be started hours later, or for the stop.
+The decisions are in `trikv.node.peers.founding` and `trikv.node.configured`, which are pure. This module
+waits: for the other nodes, which may be started hours later, or for the stop.
 """
 
 import structlog
@@ -22,13 +22,13 @@ from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.storage.identity import DiskIdentity
 
 STANDING_INTERVAL_S = 0.5
-"""How often a blank disk says so: bounds how long founding waits for a link that has just come up."""
+"""How often a blank disk tells its peers: bounds how long founding waits after a link has come up."""
 
 log = structlog.get_logger()
 
 
 async def refuse_other_peers(opened: OpenedLog, settings: NodeSettings) -> None:
-    """Close the log and raise ConfigError if its cluster is not the one that is configured."""
+    """Close the log and raise ConfigError if its cluster is not the configured one."""
     configured = settings.configured
     membership = latest_membership(opened.base.membership, opened.entries)
     if (wrong := contradiction(settings.node_id, configured, membership)) is not None:
@@ -40,7 +40,7 @@ async def refuse_other_peers(opened: OpenedLog, settings: NodeSettings) -> None:
 
 
 class Joining:
-    """A blank disk that waits for the others."""
+    """The state of a blank disk that waits for the other nodes."""
 
     def __init__(self, ground: Groundwork, disk: DiskIdentity, links: Links, stop: trio.Event) -> None:
         self._ground = ground
@@ -51,7 +51,7 @@ class Joining:
         self._founding = Founding(settings.node_id, disk.disk, settings.own_address, links.addresses)
 
     async def become_member(self) -> OpenedLog | None:
-        """Found a cluster with the others or be adopted by one; None if stopped meanwhile."""
+        """Found a cluster with the other nodes or be adopted by one; None if stopped meanwhile."""
         async with trio.open_nursery() as telling:
             telling.start_soon(self._tell_standing)
             adopt = await self._wait_for_cluster()
@@ -64,12 +64,12 @@ class Joining:
         return opened
 
     async def wake_on_stop(self) -> None:
-        """Nobody else may wake whoever waits at the inbox. Run it beside."""
+        """Wake `become_member` at a stop: it waits at the inbox, where a stop puts nothing. Run it beside."""
         await self._stop.wait()
         self._ground.inbox.wake()
 
     async def _tell_standing(self) -> None:
-        """Say again and again that this disk is blank: whoever can help may have had no link to answer by."""
+        """Tell the peers repeatedly that this disk is blank: a peer may have had no link for its answer."""
         links, ground = self._links, self._ground
         while True:
             configured = [ground.settings.node_id, *links.peers()]
@@ -91,7 +91,7 @@ class Joining:
         log.info("this disk is blank: waiting for the other nodes", peers=self._links.peers())
         while not self._stop.is_set():
             adopt = None
-            # To the end, even if the first of them is enough: a client's command among them is answered.
+            # All of them, even if the first is enough: a client's command among them must be answered.
             for event in await self._ground.inbox.take():
                 adopt = self._hear(event) or adopt
             if adopt is not None:
@@ -112,9 +112,9 @@ class Joining:
             case PeerSaid(message=BootstrapRecord() as record):
                 return self._founding.handed(record)
             case _:
-                pass  # Raft's messages are for members; this disk is none yet
+                pass  # Raft's messages are for members, and this node is none yet
         return None
 
     def _adopt(self, found: Found) -> Adopt:
-        """Give the cluster that this node founds its id."""
+        """Adopt the cluster that this node founds, with a new id unless it already has one."""
         return Adopt(self._ground.host.entropy.bytes(16), found.membership, found.feature_level)

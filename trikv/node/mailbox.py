@@ -1,8 +1,9 @@
 """A mailbox: many tasks put, one task takes everything at once.
 
-Unlike a Trio channel it never makes the sender wait and hands over the whole backlog in one wake-up, which
-is what makes group commit work without a timer. It is unbounded by itself; what feeds it is bounded: one
-submission a connection, one read's worth of messages a link, one completion a write job.
+Unlike a Trio channel, it never makes the sender wait, and it hands over the whole backlog in one wake-up:
+this is how group commit works without a timer. It has no bound of its own, because its sources are bounded:
+one submission for each connection, the messages of one read for each link, one completion for each write
+job.
 """
 
 from typing import Generic, TypeVar
@@ -19,7 +20,7 @@ class Mailbox(Generic[T]):
         self._items: list[T] = []
         self._is_called = False
         self.was_called = False
-        """There was a `wake` before the latest `take` returned."""
+        """Whether there was a `wake` before the latest `take` returned."""
         self._sleeper: trio.lowlevel.Task | None = None
 
     def __len__(self) -> int:
@@ -28,15 +29,15 @@ class Mailbox(Generic[T]):
     def put(self, item: T) -> None:
         """Add `item` and wake the consumer."""
         self._items.append(item)
-        if self._sleeper is not None:  # asked here, too: a call less for nearly every item
+        if self._sleeper is not None:  # checked here too: this saves a call for nearly every item
             self._rouse()
 
     def put_without_waking(self, item: T) -> None:
-        """Add `item` for whenever the consumer comes round next."""
+        """Add `item`, which the consumer takes when it comes round next."""
         self._items.append(item)
 
     def wake(self) -> None:
-        """Make the `take` under way, or else the next one, return even with nothing: a timer's call."""
+        """Make the present `take`, or else the next one, return even with nothing: for timers."""
         self._is_called = True
         self._rouse()
 
@@ -46,7 +47,7 @@ class Mailbox(Generic[T]):
             trio.lowlevel.reschedule(sleeper)
 
     async def take(self) -> list[T]:
-        """Wait until there is something (or `wake`), then return and remove all of it. A checkpoint."""
+        """Wait for an item (or a `wake`), then return and remove all of them. A checkpoint."""
         if self._items or self._is_called:
             await trio.lowlevel.checkpoint()
         else:
@@ -55,7 +56,7 @@ class Mailbox(Generic[T]):
         return self.take_at_once()
 
     def take_at_once(self) -> list[T]:
-        """Return and remove all that there is, even nothing."""
+        """Return and remove all items; an empty list if there is none."""
         items, self._items = self._items, []
         return items
 

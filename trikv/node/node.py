@@ -22,10 +22,10 @@ log = structlog.get_logger()
 
 
 class Node:
-    """One member of a cluster, or a cluster of its own where no peers are configured.
+    """One member of a cluster, or a cluster of its own if no peers are configured.
 
-    Embedded: ``await nursery.start(Node(config, host).run)``, and cancel the nursery to stop: the phases of
-    a stop (dump included) run shielded, for as long as there is progress within ``stop_deadline_ms``.
+    To embed it: ``await nursery.start(Node(config, host).run)``, and cancel the nursery to stop. The phases
+    of a stop (dump included) run shielded, as long as there is progress within ``stop_deadline_ms``.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class Node:
         *,
         ports: Ports = SHIPPED,
     ) -> None:
-        """`secret`: what the cluster's nodes share; may be empty only without peers.
+        """`secret` is the one that the cluster's nodes share; it may be empty only without peers.
 
         `load` opens a backup or dump that fills the cluster if it is empty.
         """
         self._host = host
         self._load = load
         self.dumped: bool | None = None
-        """After a stop: whether it wrote its dump. None before, and where a node stopped by phases that never
-        joined a cluster."""
+        """After a stop: whether it wrote its dump. None before, and if a node that never joined a cluster
+        was stopped by phases."""
         self.parts: Assembly | None = None
         """The parts, once the log is open and their tasks run."""
         self._stop = trio.Event()
@@ -54,7 +54,7 @@ class Node:
 
     @property
     def works(self) -> int:
-        """How many submissions this node has handled: while it stands still, the node is idle."""
+        """How many submissions this node has handled: while the count does not grow, the node is idle."""
         return self.parts.driver.works + self._ground.service.works if self.parts is not None else 0
 
     @property
@@ -63,12 +63,12 @@ class Node:
         return self._ground.connections.input.total
 
     def stop(self) -> None:
-        """Stop by phases; `run` returns when they are through."""
+        """Stop by phases; `run` returns after the last one."""
         self._stop.set()
 
     def stop_now(self) -> None:
         """Stop at once: no dump, clients just lose their connection. Nothing acknowledged is lost."""
-        if self.dumped is None:  # `_serve` knows better where the dump is there already
+        if self.dumped is None:  # if there is a dump already, `_serve` has set this
             self.dumped = False
         self._core.cancel()
 
@@ -76,7 +76,7 @@ class Node:
         """Serve until stopped or cancelled; started with the first client address.
 
         Raises OSError (a taken port, a failing disk), `trikv.storage.errors.StorageError`, and ConfigError
-        where the data directory is another node's or another cluster's; possibly in exception groups.
+        if the data directory is another node's or another cluster's; possibly in exception groups.
         """
         async with trio.open_nursery() as outer:
             outer.start_soon(self._stop_when_cancelled)
@@ -95,7 +95,7 @@ class Node:
             self.stop()
 
     async def _serve(self, nursery: trio.Nursery, task_status: trio.TaskStatus[str]) -> Wal | None:
-        """The start order; the log that was opened, to be closed when nobody writes it any more."""
+        """The start order. Returns the log, to be closed after the last task that writes it has ended."""
         ground, host = self._ground, self._host
         settings, figures = ground.settings, ground.figures
         shares = share_descriptors(host, settings)
@@ -104,13 +104,13 @@ class Node:
         opened = await open_log(host, disk, settings.wal)
         if opened is not None:
             await refuse_other_peers(opened, settings)
-        # Not earlier: a port that answers belongs to a node whose log has been read and may be served.
+        # Not earlier: a port that answers must mean that the log has been read and may be served.
         listening = await nursery.start(serve_clients, ground, shares)
         address = listening.addresses[0]
         figures.run_id, figures.tcp_port = disk.disk.hex(), address.rpartition(":")[2]
         identity = Identity(disk.node, disk.disk, address=settings.own_address)
         if opened is not None:
-            identity.cluster = opened.cluster  # before the first handshake: it says whose we are
+            identity.cluster = opened.cluster  # before the first handshake, which tells the cluster
         links = ground.make_links(identity)
         if links.peers():
             await nursery.start(links.run, settings.peer_addresses, shares.accepted_peers_max)
@@ -124,7 +124,7 @@ class Node:
                 ground.connections.close_all()
                 return None
             identity.cluster = opened.cluster
-            links.reset()  # what the peers were told in their handshakes, a blank disk, no longer holds
+            links.reset()  # the handshakes told the peers of a blank disk, which no longer holds
         parts = await assemble(ground, opened, identity, links)
         await self._start_tasks(nursery, parts)
         log.info(
@@ -138,12 +138,12 @@ class Node:
         stopping = Stopping(parts.driven, ground.connections, listening, settings.stop)
         try:
             await stopping.run()
-        finally:  # a stop at once may come behind the dump
+        finally:  # a stop at once may come after the dump was written
             self.dumped = stopping.dumped
         return opened.wal
 
     async def _start_tasks(self, nursery: trio.Nursery, parts: Assembly) -> None:
-        # The driver last: from its first turn on it hands work to all the others.
+        # The driver last, because from its first turn on it hands work to all the others.
         await nursery.start(parts.writer.run)
         await nursery.start(parts.applier.run)
         await nursery.start(parts.snapshotter.run)
@@ -151,13 +151,13 @@ class Node:
         nursery.start_soon(parts.driver.run_alarm)
         nursery.start_soon(watch_log_directory, self._host.disk, self._ground.settings.data_directory)
         nursery.start_soon(parts.driver.run)
-        # Now that somebody answers, clients may ask: before this they were refused.
+        # Only now that the tasks answer are clients served; before this they were refused.
         self._ground.service.joined(Member(parts.applier, parts.operations, parts.figures, parts.lease_reads))
         self.parts = parts
         nursery.start_soon(partial(self._submit_settings, parts))
 
     async def _submit_settings(self, parts: Assembly) -> None:
-        """What the operator's flags ask of the cluster, once it can hear it."""
+        """Submit what the operator's flags ask of the cluster, once there is a majority."""
         settings = self._ground.settings
         if settings.asks_maxmemory:
             await send_maxmemory(parts.inbox, settings.maxmemory)

@@ -1,7 +1,7 @@
 """Commands that this node carries out itself: BACKUP, SAVE, BGSAVE, DIGEST, WAIT, SHUTDOWN.
 
-None of them is a log entry (PROTOCOL 6). What writes a file waits behind a barrier, a quorum's read round:
-the file holds every write that was acknowledged before they were asked for, on whichever node.
+None of them is a log entry (PROTOCOL 6). A command that writes a file first waits for a barrier, which is a
+quorum's read round: so the file holds every write that was acknowledged before, on whichever node.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -36,9 +36,9 @@ WAIT_POLL_S = 0.005
 WAIT_POLL_S_MAX = 0.1
 """So long, at most, a lost answer delays it, and it goes on for a client that is gone."""
 DIGEST_BUCKETS = 64
-"""Hashed in one slice: some milliseconds with a million keys."""
+"""Buckets hashed in one slice: several milliseconds with a million keys."""
 DIGEST_SLICES_MAX = 10_000
-"""Under a load that changes buckets as fast as they are hashed, the rest is done at once."""
+"""If the load changes buckets as fast as they are hashed, the rest is then hashed without a pause."""
 BUSY = CommandError("ERR a backup or save is already in progress")
 
 log = structlog.get_logger()
@@ -46,10 +46,10 @@ log = structlog.get_logger()
 
 @attrs.frozen
 class OperationSettings:
-    """What the operations need to know of the configuration."""
+    """The part of the configuration that the operations need."""
 
     data_directory: str
-    """As the operator wrote it: backups are named by the path from where the node was started."""
+    """As the operator wrote it: a reply names a backup by its path from where the node was started."""
     backups_kept: int = 10
 
 
@@ -73,13 +73,13 @@ class Operations:
         self._applier = applier
         self._snapshotter = snapshotter
         self._writes = False
-        """A BACKUP, SAVE or BGSAVE is under way: one at a time, or clients could queue walks without end."""
+        """Whether a BACKUP, SAVE or BGSAVE is under way. Only one, or clients could queue endless walks."""
         self._stop = stop
         self._settings = settings
         self._asked: Mailbox[Operation] = Mailbox()
 
     def put(self, operation: Operation) -> None:
-        """Carry `operation` out."""
+        """Start `operation`; its answer comes by `Operation.answered`."""
         self._asked.put(operation)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -98,7 +98,7 @@ class Operations:
             case Backup():
                 reply = await self._after_barrier(self._backup)
             case Save(in_background=True):
-                # Redis answers at once; here the snapshot is a walk that never stops the server anyway.
+                # Answered at once, like Redis; the snapshot is a walk that never stops the server.
                 operation.answered(SimpleString("Background saving started"))
                 await self._after_barrier(self._save)
                 return
@@ -120,7 +120,7 @@ class Operations:
         try:
             error = await barrier(self._inbox)
             return await act() if error is None else error
-        except (NoRoom, *OPERATORS_DOING) as problem:  # any other ends the node (PROTOCOL 12)
+        except (NoRoom, *OPERATORS_DOING) as problem:  # any other error ends the node (PROTOCOL 12)
             log.error("could not write", reason=str(problem))
             return CommandError(f"ERR could not write: {problem}")
         except GivenUp as problem:
@@ -129,7 +129,7 @@ class Operations:
             self._writes = False
 
     async def _digest(self) -> Reply:
-        """The applied index and the state's digest; what changed since the last one is hashed in slices."""
+        """The applied index and the state's digest; buckets that changed are hashed in slices."""
         for _ in range(DIGEST_SLICES_MAX):
             if not self._applier.machine.hash_some(DIGEST_BUCKETS):
                 break
@@ -169,7 +169,7 @@ class Operations:
         index = operation.last_write
         if not isinstance(index, int):
             return sum(member.voter for member in self._raft.membership.members) - 1
-        # What a leader knows by itself is known before any time is up, however little the client gives.
+        # A leader's own knowledge comes before the time limit, however short the client's limit is.
         held = voters_holding(self._raft, index)
         question = Question(self._inbox, lambda number: DurableRequest(number, index))
         with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
@@ -178,7 +178,7 @@ class Operations:
                 ask_again_at = trio.current_time() + poll_s
                 answer = await question.ask(poll_s)
                 if answer is not None:
-                    held = max(held, answer.voters)  # another leader may have heard of fewer yet
+                    held = max(held, answer.voters)  # a new leader may so far have heard of fewer
                 if held - 1 < wanted:
                     await trio.sleep_until(ask_again_at)
                     poll_s = min(WAIT_POLL_S_MAX, poll_s * 1.5)

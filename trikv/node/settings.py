@@ -1,7 +1,7 @@
-"""Every part's settings, made of one configuration. No part reads the configuration itself.
+"""Every part's settings, made from one configuration. No part reads the configuration itself.
 
-A part says beside its limits what they mean and why they are so; here is only which of them an operator may
-turn. A simulation turns others, too: it replaces fields of the finished `NodeSettings`.
+Each part explains its own limits and gives their reasons; this module only says which of them an operator may
+change. A simulation changes others too: it replaces fields of the finished `NodeSettings`.
 """
 
 from collections.abc import Mapping
@@ -27,24 +27,24 @@ from trikv.storage.wal import WalSettings
 
 @attrs.frozen(kw_only=True)
 class NodeSettings:
-    """One node's, for one life: `runtime` may change while it runs."""
+    """The settings of one node, fixed until it stops; only `runtime` may change."""
 
     node_id: NodeId
     data_directory: str
-    """As the operator wrote it: for messages."""
+    """As the operator wrote it, for messages."""
     configured: Mapping[NodeId, str]
     """``host:port`` of every node of the cluster, this one included; empty for a node of its own."""
     own_address: str
-    """Where the other nodes reach this one."""
+    """The address at which the other nodes reach this one."""
     client_addresses: tuple[Address, ...]
     peer_addresses: tuple[str, ...]
-    """Where this node listens for the others."""
+    """The addresses at which this node listens for the others."""
     maxmemory: int
-    """The cap as configured. The cluster's is in the log: this one founds a new cluster, or is asked for."""
+    """The cap as configured: for founding a cluster, or to ask for. The cap in force is in the log."""
     asks_maxmemory: bool
-    """The operator gave `maxmemory` explicitly: it is sent through the log once."""
+    """Whether the operator gave `maxmemory` explicitly: then it is sent through the log once."""
     output_bytes_max: int
-    """Replies that may wait for one client."""
+    """The most bytes of replies that may wait for one client."""
 
     runtime: RuntimeSettings
     conversation: ConversationLimits
@@ -61,12 +61,12 @@ class NodeSettings:
 
     @property
     def peers(self) -> dict[NodeId, str]:
-        """The other nodes, by where they are reached."""
+        """The other nodes, with their addresses."""
         return {node: address for node, address in self.configured.items() if node != self.node_id}
 
     @classmethod
     def of(cls, config: NodeConfig) -> "NodeSettings":
-        """What `config` says to each part."""
+        """The settings of each part, from `config`."""
         return cls(
             node_id=config.node_id,
             data_directory=config.data_directory,
@@ -85,7 +85,7 @@ class NodeSettings:
                 input_bytes_max=config.input_bytes_max,
                 reads=config.reads,
             ),
-            # A submission must fit an entry with what MessagePack adds to its arguments.
+            # A submission must fit an entry, including what MessagePack adds to its arguments.
             conversation=ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4),
             proposals=ProposalLimits(
                 entry_bytes_max=config.entry_bytes_max, deadline_ms=config.command_deadline_ms
@@ -103,7 +103,7 @@ class NodeSettings:
             operations=OperationSettings(config.data_directory, config.backups_kept),
             pieces=PieceLimits(
                 message_bytes_max=config.peer_frame_bytes_max,
-                # One message of the greatest size may wait behind another.
+                # Two, because one message of the greatest size may wait behind another.
                 queue_bytes_max=2 * config.peer_frame_bytes_max,
             ),
             stop=StopLimits(still_s=config.stop_deadline_ms / 1000),

@@ -1,7 +1,7 @@
-"""What a node's parts say of themselves, as its conversations ask for it: each part's ``statistics()``.
+"""The figures of a node's parts, for its conversations: each part's ``statistics()``.
 
-Nothing is reckoned here and nothing is text: the records go through the seam (`trikv.front.figures`), and
-`trikv.front.info` makes of them what a client reads.
+Nothing is computed here and nothing is text: the records go through the seam (`trikv.front.figures`), and
+`trikv.front.info` makes from them what a client reads.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from trikv.raft.roles import Role
 
 
 def figures_of_node(host: Host, node_id: int) -> NodeFigures:
-    """Of a node that starts now and is no member yet."""
+    """The figures of a node that starts now and is no member yet."""
     return NodeFigures(
         node_id=node_id,
         started_ms=host.clock.wall_ms(),
@@ -27,7 +27,7 @@ def figures_of_node(host: Host, node_id: int) -> NodeFigures:
 
 
 def figures_of_member(parts: Parts, log_tail_bytes: int) -> MemberFigures:
-    """Of a node whose log is open. `log_tail_bytes`: what is kept of the log for followers, as configured."""
+    """The figures of a node whose log is open. `log_tail_bytes` of the log are kept for followers."""
     boot_ms, log_time, applier, raft = parts.host.clock.boot_ms, parts.log_time, parts.applier, parts.raft
     return MemberFigures(
         disk=parts.identity.disk,
@@ -51,7 +51,7 @@ def figures_of_member(parts: Parts, log_tail_bytes: int) -> MemberFigures:
 
 
 def host_statistics(host: Host, started_ms: int) -> HostStatistics:
-    """The process now. `started_ms`: boot time at which the node started."""
+    """The process at this moment. `started_ms` is the boot time at which the node started."""
     clock, usage, system = host.clock, host.usage(), host.system()
     boot_ms = clock.boot_ms()
     return HostStatistics(
@@ -74,7 +74,7 @@ def host_statistics(host: Host, started_ms: int) -> HostStatistics:
 
 
 def count_clients(counts: Statistics, connections: Connections, traffic: Traffic) -> None:
-    """Let `counts` tell what the register of connections and the host count."""
+    """Let `counts` follow the counters of the register of connections and of the host."""
     for name, source in (
         ("connections", lambda: connections.accepted_count),
         ("refused", lambda: connections.refused_count),
@@ -90,7 +90,7 @@ def count_clients(counts: Statistics, connections: Connections, traffic: Traffic
 
 
 def count_member(counts: Statistics, links: Links, snapshotter: Snapshotter) -> None:
-    """Let `counts` tell what only a member counts."""
+    """Let `counts` follow the counters that only a member has."""
     for name, source in (
         ("peer_received_bytes", lambda: links.received_bytes),
         ("peer_sent_bytes", lambda: links.sent_bytes),

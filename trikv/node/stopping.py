@@ -1,4 +1,4 @@
-"""The task of a stop: shows `trikv.node.drain` what the node looks like, and does what that says.
+"""The task of a stop: shows `trikv.node.drain` the state of the node, and does what that returns.
 
 A second request ends the stop at once, by cancelling this task.
 """
@@ -42,7 +42,7 @@ class Stopping:
 
     @property
     def dumped(self) -> bool:
-        """True once there is a dump."""
+        """Whether the dump has been written."""
         return self._drain.dumped
 
     async def run(self) -> None:
@@ -55,18 +55,18 @@ class Stopping:
         if drain.gave_up:
             log.warning("stopped at the deadline", seconds=self._limits.still_s, dumped=drain.dumped)
         self._connections.close_all()
-        # From now, and not from when the dump was given up: to clear away half of one may take long.
+        # From now, not from when the dump was given up: to remove an unfinished one may take long.
         drain.said_goodbye(trio.current_time())
         while drain.phase is not Phase.GONE:
-            # Nothing is to be done any more: the last words leave, or their time passes.
+            # Nothing else is left to do: either the last replies leave, or their time passes.
             await trio.sleep(drain.pause_s(trio.current_time()))
             drain.look(trio.current_time(), self._seen())
 
     async def _go_on(self, nursery: trio.Nursery) -> None:
-        """Until nothing is left to do but to close."""
+        """Go through the phases until only CLOSING is left."""
         drain = self._drain
         while True:
-            self._news = trio.Event()  # before the look: what is told during it is not missed
+            self._news = trio.Event()  # before the look, so that news during it is not missed
             now_s = trio.current_time()
             self._do(drain.look(now_s, self._seen()), nursery)
             if drain.phase >= Phase.CLOSING:
@@ -85,7 +85,7 @@ class Stopping:
         )
 
     def _do(self, acts: list[Act], nursery: trio.Nursery) -> None:
-        """What takes time goes on in a task of its own, and tells the drain of its end."""
+        """Do `acts`; a barrier and a dump run in tasks of their own, and tell the drain when they end."""
         for act in acts:
             match act:
                 case Announce():

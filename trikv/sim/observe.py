@@ -1,9 +1,8 @@
 """Watching real nodes from inside: where each command took effect, and what must hold after every step.
 
-`trikv.sim.watch` has the nodes that ship assembled of parts that are watched. What they see goes to one
-`Observer` for the whole cluster, which keeps the applied log and, for each step a client sent, the place in
-that log where it took effect. The checkers work on that afterwards; the invariants that need no history are
-checked on the spot.
+`trikv.sim.watch` assembles real nodes from parts that are watched. Their observations go to one `Observer`
+for the whole cluster, which keeps the applied log and, for each step of a client, the place in that log where
+it took effect. The checkers use that afterwards; invariants that need no history are checked at once.
 """
 
 from collections.abc import Callable
@@ -29,7 +28,7 @@ Fail = Callable[[str, str], None]
 
 
 class Observer:
-    """What is known of the whole cluster."""
+    """The observations of the whole cluster."""
 
     def __init__(
         self,
@@ -46,7 +45,7 @@ class Observer:
         self.log: dict[int, Entry] = {}
         """Every entry that any node has applied."""
         self.effects: dict[tuple[str, int], Effect] = {}
-        """By connection and ordinal of the step."""
+        """Where steps took effect, by connection and ordinal of the step."""
         self.replicas = Replicas(fail)
         self.bounds = Bounds(fail)
         self.durability = durability
@@ -58,7 +57,7 @@ class Observer:
         self._seen: dict[int, tuple[Role, int, int, int, int]] = {}
 
     def applied(self, entry: Entry) -> None:
-        """A node has applied `entry`: all nodes apply the same at an index."""
+        """A node has applied `entry`. Check that all nodes apply the same entry at an index."""
         known = self.log.setdefault(entry.index, entry)
         if known != entry:
             self.fail("divergence", f"two nodes applied different entries at {entry.index}")
@@ -66,13 +65,13 @@ class Observer:
             self.marks.sometimes("membership changed")
 
     def submitted(self, connection: str, steps: int) -> int:
-        """A connection hands over so many steps; the ordinal of the first."""
+        """A connection submits `steps` steps; returns the ordinal of the first."""
         first = self._steps.get(connection, 0)
         self._steps[connection] = first + steps
         return first
 
     def turned(self, number: int, parts: Assembly) -> None:
-        """A driver's turn is over."""
+        """A driver's turn is over: check the invariants of its Raft and what it promises."""
         raft = parts.raft
         try:
             self.group.check_step(raft)
@@ -96,12 +95,12 @@ class Observer:
             self.marks.sometimes("log truncated")
 
     def _check_own_term(self, number: int, raft: Raft) -> None:
-        """A leader counts replicas only of entries of its own term (paper, 5.4.2)."""
+        """Check that a leader counts replicas only of entries of its own term (paper, 5.4.2)."""
         if raft.term_at(raft.commit) not in (None, raft.term):
             self.fail("raft", f"node {number} committed an entry of an older term by counting")
 
     def born(self, number: int, parts: Assembly) -> None:
-        """A life has recovered."""
+        """A node has recovered from its disk, and a new life begins."""
         self.group.restarted(parts.raft)
         self._seen.pop(number, None)
         self.replicas.check(number, parts.applier, always=True)
@@ -109,11 +108,11 @@ class Observer:
         self._cluster.recovered(number)
 
     def excused(self, number: int) -> None:
-        """A disk has lost what it lied about: this node will not keep its promises."""
+        """A disk has lost data that it had reported as durable: this node cannot keep its promises."""
         self.promises.forget(number)
 
     def skipped(self, outcome: Skipped) -> None:
-        """A proposal had no effect."""
+        """The log has skipped a proposal, which therefore had no effect."""
         match outcome.reason:
             case Reason.DUPLICATE:
                 self.marks.sometimes("duplicate skipped")

@@ -1,7 +1,7 @@
-"""The node that ships, assembled of parts that are watched; no line of product code knows of it.
+"""The real node, assembled from parts that are watched; no product code knows of it.
 
-A `Watch` belongs to one life of one node. Each part that it watches is the class that ships with a few
-methods around its own, which tell the observer what went in or came out and change nothing.
+A `Watch` belongs to one life of one node. Each part that it watches is a subclass of the real one. A few of
+its methods also tell the observer what went in or came out, and change nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from trikv.sim.observe import Observer
 
 
 class Watch:
-    """What is seen of one life of a node, as it becomes a member and serves."""
+    """The observations of one life of a node, as it becomes a member and serves."""
 
     def __init__(self, number: int, knobs: Knobs, observer: Observer) -> None:
         self.number = number
@@ -40,10 +40,10 @@ class Watch:
         self._current: tuple[int, int, int] | None = None
         """The proposal that is being answered: origin, incarnation, sequence."""
         self._steps_answered = 0
-        """Of that proposal, which may hold the commands of several connections."""
+        """Steps of that proposal answered so far; it may hold the commands of several connections."""
 
     def ports(self) -> Ports:
-        """For the assembly of this life."""
+        """The watched classes, for the assembly of this life."""
         return Ports(
             settings=self._knobs.settings,
             service=watched_service(self),
@@ -62,12 +62,12 @@ class Watch:
 
     @property
     def parts(self) -> Assembly:
-        """The member; nothing of what asks for it happens before there is one."""
+        """The member's parts. Every caller runs only after the assembly."""
         assert self._parts is not None
         return self._parts
 
     def settles(self, outcome: Outcome) -> None:
-        """From now on, and until `settled`, whoever is answered waited for `outcome`."""
+        """From now until `settled`, every answer belongs to `outcome`."""
         match outcome:
             case Applied(incarnation=incarnation, sequence=sequence):
                 self._current, self._steps_answered = (self.number, incarnation, sequence), 0
@@ -77,11 +77,11 @@ class Watch:
                 pass
 
     def settled(self) -> None:
-        """Nobody more is answered by it."""
+        """No more answers belong to that outcome."""
         self._current = None
 
     def submitted(self, work: Work, connection: str) -> Callable[[list[Reply]], None]:
-        """Note where the steps of `work` take effect, when it is answered; returned: what notes it."""
+        """Observe `work`; returns the callback that notes, at the answer, where its steps took effect."""
         steps, answered = _steps_of(work), work.answered
         first = self.observer.submitted(connection, sum(steps))
 
@@ -117,7 +117,7 @@ class Watch:
 
 
 def watched_service(watch: Watch) -> type[NodeService]:
-    """Sees what conversations submit and ask for."""
+    """The node's service: observes what conversations submit and ask for."""
 
     class Watched(NodeService):
         def submit(self, work: Work) -> list[Reply] | None:
@@ -141,7 +141,7 @@ def watched_service(watch: Watch) -> type[NodeService]:
 
 
 def watched_links(watch: Watch) -> type[Links]:
-    """Sees the promises that a node makes to its peers."""
+    """The links: observes the promises that a node makes to its peers."""
 
     class Watched(Links):
         def send(self, peer: NodeId, message: PeerMessage) -> bool:
@@ -155,7 +155,7 @@ def watched_links(watch: Watch) -> type[Links]:
 
 
 def watched_reads(watch: Watch) -> type[Reads]:
-    """Sees every question."""
+    """The reads: observes every question of a read round."""
 
     class Watched(Reads):
         def ask(self, now_ms: int) -> ReadId:
@@ -167,7 +167,7 @@ def watched_reads(watch: Watch) -> type[Reads]:
 
 
 def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
-    """Sees every entry, and the state behind it. Its slices are `slice_ms` long."""
+    """The applier: observes every entry, and the state after it. Its slices are `slice_ms` long."""
 
     class Watched(Applier):
         SLICE_MS = slice_ms
@@ -196,7 +196,7 @@ def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
 
 
 def watched_driver(watch: Watch) -> type[Driver]:
-    """Sees every turn, and what has changed by it."""
+    """The driver: observes every turn, and what it has changed."""
 
     class Watched(Driver):
         def turn(self, batch: list[Event], *, settled: bool) -> bool:
@@ -210,7 +210,7 @@ def watched_driver(watch: Watch) -> type[Driver]:
 
 
 def watched_router(watch: Watch) -> type[Router]:
-    """Sees what peers say of Raft, and what comes of it."""
+    """The router: observes the Raft messages of peers, and their effects."""
 
     class Watched(Router):
         def hear(self, peer: NodeId, disk: DiskId, message: PeerMessage, now_ms: int) -> None:
@@ -225,7 +225,7 @@ def watched_router(watch: Watch) -> type[Router]:
 
 
 def watched_rounds(watch: Watch) -> type[Rounds]:
-    """Sees which reads are let go."""
+    """The read rounds: observes which reads are released."""
 
     class Watched(Rounds):
         def serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int, now_ms: int) -> None:
@@ -237,12 +237,12 @@ def watched_rounds(watch: Watch) -> type[Rounds]:
 
 
 def _name_of(conversation: Conversation) -> str:
-    """The client's name of its connection."""
+    """The name that the client has given its connection."""
     return conversation.connection.remote.rpartition(":")[0]
 
 
 def _steps_of(work: Work) -> list[bool]:
-    """The machine's steps: True for those that clients count. A SELECT travels or not, as the bytes came."""
+    """For each step of the machine, whether clients count it. A SELECT travels only in some pipelines."""
     starts = {transaction.start: transaction.count for transaction in work.transactions}
     steps, position = [], 0
     while position < len(work.commands):

@@ -85,7 +85,7 @@ def torture(
     except OptionError as error:
         return _complain(str(error), _BAD_OPTIONS)
     try:
-        with streams.never_waiting():  # the storm and the nodes go on, whoever reads how it goes
+        with streams.never_waiting():  # the storm and the nodes must go on even if nobody reads the output
             results = trio.run(_run, options)
         return _conclude(results, options.report, Screen())
     except* (TortureError, OSError) as group:
@@ -94,7 +94,7 @@ def torture(
 
 
 def _target(text: str, password_file: str | None) -> Target:
-    """The target, with its password from wherever it was given. Raises OptionError."""
+    """The target, with its password from the address, the file or the environment. Raises OptionError."""
     target = parse_target(text)
     if target.password is None:
         return attrs.evolve(target, password=find_password(None, password_file))
@@ -127,7 +127,7 @@ async def _run(options: Options) -> list[Result]:
 
 
 def _conclude(results: Sequence[Result], report: Path | None, screen: Screen) -> int:
-    """Write the report, show the verdict; the exit code."""
+    """Write the report and show the verdict; returns the exit code."""
     if report is not None:
         report.write_bytes(msgspec.json.format(msgspec.json.encode(as_dict(results))) + b"\n")
     screen.line(f"\n{as_text(results)}\n")
@@ -147,7 +147,7 @@ async def _trikv(options: Options, directory: Path, screen: Screen, stop: Stop) 
 
 
 async def _redis(options: Options, directory: Path, screen: Screen, stop: Stop) -> list[Result]:
-    """Redis twice, if wanted and there; what fails here says nothing of trikv, and is told."""
+    """Run Redis twice, if wanted and installed. A failure here is reported, but is none of trikv."""
     program = options.redis_server
     if program is None or options.against_redis is False or stop.asked:
         return []
@@ -168,7 +168,7 @@ async def _redis(options: Options, directory: Path, screen: Screen, stop: Stop) 
 
 
 async def _check(target: Target) -> None:
-    """Fail early, and in words, where the target does not answer or does not take writes."""
+    """Fail early, with an explanation, if the target does not answer or does not take writes."""
     try:
         async with await dial(target.address, password=target.password) as client:
             reply = await client.call("SET", "torture:probe", "", "PX", 1)
@@ -182,7 +182,7 @@ async def _check(target: Target) -> None:
 
 @contextlib.contextmanager
 def _directory(given: Path | None) -> Iterator["_Directory"]:
-    """The directory of the nodes; a temporary one goes where the verdict is clean."""
+    """The directory of the nodes; a temporary one is removed if the verdict is clean."""
     if given is not None:
         given.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield _Directory(given)
@@ -201,11 +201,11 @@ def _directory(given: Path | None) -> Iterator["_Directory"]:
 class _Directory:
     path: Path
     clean: bool = False
-    """The verdict; there may never be one."""
+    """The verdict; stays False if there is none."""
 
 
 async def _take_signals(stop: Stop, screen: Screen) -> None:
-    """Judge what is there after the first Ctrl-C; end at once after the second."""
+    """After the first Ctrl-C end the load and judge; after the second end at once."""
 
     async def take(_: signal.Signals) -> None:
         if stop.asked:

@@ -1,4 +1,4 @@
-"""Clients in parallel: each asks, waits, writes down what it was told, and comes back when thrown out."""
+"""Clients in parallel: each asks, waits, notes the answer, and connects again when it was disconnected."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,14 +14,14 @@ from trikv.torture.evidence import Evidence
 from trikv.torture.workload import Draw, Groups, Step
 
 THINK_S: Final = 0.005
-"""Mean pause between two steps of a client: sixteen of them then ask at most some 3,000 times a second."""
+"""Mean pause between two steps of a client: sixteen of them then ask at most about 3,000 times per second."""
 RECONNECT_S: Final = 0.05
 WAIT_MS: Final = 1000
 FINISH_S: Final = 20.0
-"""Beyond the time a node may take to answer."""
+"""Longer than a node may take to answer."""
 
 Where = Callable[[int, int], Address]
-"""Client and attempt in, the address to connect to out."""
+"""Takes the client's number and its attempt; returns the address to connect to."""
 
 
 class Crowd:
@@ -37,7 +37,7 @@ class Crowd:
         password: bytes | None = None,
         replicas: int = 0,
     ) -> None:
-        """`replicas`: a write counts as acknowledged when WAIT says that so many have it; 0: no WAIT."""
+        """`replicas`: a write counts as acknowledged once WAIT says that this many have it; 0: no WAIT."""
         self._evidence = evidence
         self._where = where
         self._password = password
@@ -55,7 +55,7 @@ class Crowd:
                 nursery.start_soon(self._live, client)
 
     def finish(self) -> None:
-        """Let every client end with the answer it waits for."""
+        """Let every client end after the answer that it waits for."""
         self._stopping = True
 
     async def _live(self, client: int) -> None:
@@ -71,7 +71,7 @@ class Crowd:
                 await trio.sleep(RECONNECT_S)
 
     def _stays(self, client: int, address: Address) -> bool:
-        """Whether a client goes on where it is: where the leader has moved, it is told at once."""
+        """Whether a client may stay at its node: if the leader has moved, it changes at once."""
         return not self._stopping and self._where(client, self._attempts[client]) == address
 
     async def _ask(self, client: int, link: TrioClient) -> None:
@@ -92,7 +92,7 @@ class Crowd:
             self._groups.unknown(step.group)
 
     async def _send(self, link: TrioClient, step: Step) -> tuple[list[Any], bool]:
-        """The replies, and whether enough replicas have what was written. Raises OSError."""
+        """The replies, and whether enough replicas have the write. Raises OSError."""
         waits = step.writes and self._replicas > 0
         commands: list[Args] = step.on_the_wire()
         if waits:

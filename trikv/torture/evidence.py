@@ -1,11 +1,11 @@
-"""What clients were told: the evidence for the verdict. Pure bookkeeping, no input or output.
+"""The answers that clients got: the evidence for the verdict. Pure bookkeeping, no input or output.
 
-Three kinds of keys, each judged by what suits it best:
+There are three kinds of keys, each judged by the method that suits it best:
 
 * **unique** keys, each written once by one client, so that "it is there" needs no search;
-* **counters** that live as long as the run, whose answers leave but one order;
-* **groups** of a few keys that many commands touch for some hundred operations, then others take their
-  place: the search for an order is exponential in the worst case, and a group is what it can chew.
+* **counters** that live as long as the run, whose answers allow only one order;
+* **groups** of a few keys that many commands touch, for a few hundred operations; then other keys take their
+  place. The search for an order is exponential in the worst case, and a group is small enough for it.
 """
 
 from collections import Counter
@@ -21,19 +21,19 @@ from trikv.sim.history import Args, History, Operation
 NOT_EXECUTED: Final = frozenset(
     {"CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "MISCONF", "OOM", "EXECABORT"}
 )
-"""Errors that promise that nothing was done. trikv sends the first, the others are Redis'."""
+"""Errors that promise that nothing was done. The first is trikv's, the others are Redis'."""
 
 
 class Outcome(Enum):
-    """What an answer says about what was asked."""
+    """What an answer says about the fate of a step."""
 
     DONE = "done"
     REFUSED = "refused"
     """It did not happen, and will not."""
     UNKNOWN = "unknown"
-    """It may have happened, or may happen yet."""
+    """It may have happened, or may still happen."""
     UNEXPECTED = "unexpected"
-    """An error that this load never deserves; nothing is concluded from it."""
+    """An error that this load should never get; nothing is concluded from it."""
 
 
 def outcome_of(replies: Sequence[Any]) -> Outcome:
@@ -44,7 +44,7 @@ def outcome_of(replies: Sequence[Any]) -> Outcome:
     if not isinstance(last, ErrorReply):
         return Outcome.DONE
     if len(replies) > 1 and isinstance(replies[0], ErrorReply):
-        return Outcome.UNKNOWN  # without MULTI each command that followed stood for itself
+        return Outcome.UNKNOWN  # without MULTI each of the following commands took effect by itself
     code = last.code
     if code in NOT_EXECUTED:
         return Outcome.REFUSED
@@ -53,27 +53,27 @@ def outcome_of(replies: Sequence[Any]) -> Outcome:
 
 @attrs.define
 class Tally:
-    """Counts, as the run goes on."""
+    """Counts of the steps so far."""
 
     answered: int = 0
     acknowledged_writes: int = 0
     unknown: int = 0
-    """Steps without an answer, or with one that says that nobody knows."""
+    """Steps without an answer, or with one that leaves their fate unknown."""
     refused: int = 0
 
 
 class Evidence:
-    """Everything that one run has been told."""
+    """All answers of one run."""
 
     def __init__(self, prefix: bytes) -> None:
         self.prefix = prefix
-        """What all keys of the run begin with."""
+        """The beginning of all keys of the run."""
         self.history = History()
         self.counters: dict[bytes, list[Operation]] = {}
         self.groups: dict[int, list[Operation]] = {}
         self.unique: dict[bytes, Outcome] = {}
         self.acknowledged_s: dict[bytes, float] = {}
-        """When each acknowledged unique write was, on the clock of the run."""
+        """When each unique write was acknowledged, on the clock of the run."""
         self.unexpected: Counter[str] = Counter()
         self.tally = Tally()
 
@@ -82,12 +82,12 @@ class Evidence:
         return b"value of " + key.removeprefix(self.prefix)
 
     def begin_unique(self, key: bytes) -> None:
-        """The one write of `key` is about to be sent: until an answer comes nobody knows."""
+        """The one write of `key` is about to be sent: until an answer comes, its fate is unknown."""
         assert key not in self.unique
         self.unique[key] = Outcome.UNKNOWN
 
     def end_unique(self, key: bytes, replies: Sequence[Any], now_s: float, *, vouched: bool = True) -> None:
-        """Its answer has come; `vouched`: as many replicas as demanded have it."""
+        """Its answer has come. `vouched`: whether as many replicas as demanded have it."""
         outcome = self._count(replies, writes=True, vouched=vouched)
         self.unique[key] = Outcome.UNKNOWN if outcome is Outcome.UNEXPECTED else outcome
         if outcome is Outcome.DONE:
@@ -107,7 +107,7 @@ class Evidence:
             case Outcome.REFUSED:
                 self.history.refuse(operation)
             case Outcome.UNKNOWN | Outcome.UNEXPECTED:
-                pass  # an operation without an answer is ambiguous
+                pass  # an operation without an answer counts as ambiguous
 
     def broken(self) -> None:
         """No answer came: the connection is gone."""

@@ -14,38 +14,38 @@ from trikv.torture.evidence import Evidence, Outcome
 from trikv.torture.reading import Reading
 
 GROUP_BUDGET: Final = 100_000
-"""Steps of the search for one group: under two seconds; a usual one takes some hundreds."""
+"""Steps of the search for one group: under two seconds; usually it takes a few hundred."""
 NAMES_MAX: Final = 10
-"""So many keys are named in a finding."""
+"""The most keys that a finding names."""
 UNJUDGED_SHARE_MAX: Final = 0.01
-"""A verdict in which more groups than this stay open is none."""
+"""With a larger share of groups unjudged there is no clean verdict."""
 
 
 @attrs.define
 class Findings:
-    """What one run has shown."""
+    """The findings of one run."""
 
     answered: int
     acknowledged_writes: int
     unknown: int
     refused: int
     checked: int = 0
-    """Unique writes acknowledged, each looked for on every node."""
+    """Acknowledged unique writes, each looked for on every node."""
     lost: set[bytes] = attrs.Factory(set)
-    """Keys of those among them that some node does not have."""
+    """Their keys that some node does not have."""
     increments_lost: int = 0
-    """Acknowledged increments that the counters do not show."""
+    """Acknowledged increments that are missing from the counters."""
     groups: int = 0
     disordered: int = 0
-    """Groups of keys, and counters, whose answers no order explains."""
+    """Groups of keys, and counters, whose answers fit no order."""
     unjudged: int = 0
     """Groups for which the search ran out of its budget."""
     problems: list[str] = attrs.Factory(list)
-    """Everything that is wrong, a line each."""
+    """One line for everything that is wrong."""
 
     @property
     def clean(self) -> bool:
-        """True where every promise was kept."""
+        """Whether every promise was kept."""
         return not self.problems
 
     @property
@@ -60,7 +60,7 @@ def judge(
     digests: Mapping[str, str] | None = None,
     troubles: Iterable[str] = (),
 ) -> Findings:
-    """Weigh it all. `digests`: of each node's state; `troubles`: what went wrong while the run went on."""
+    """Make the verdict. `digests`: of each node's state; `troubles`: what went wrong during the run."""
     tally = evidence.tally
     findings = Findings(
         tally.answered, tally.acknowledged_writes, tally.unknown, tally.refused, problems=list(troubles)
@@ -146,9 +146,9 @@ def _increments(operation: Operation) -> bool:
 def counter_order(operations: Iterable[Operation]) -> str | None:
     """What is wrong with the order of a counter's answers, or None. Takes linear time after sorting.
 
-    An INCR answered v stands at place 2v, a GET answered v at 2v + 1: the answers leave no other choice. The
-    order is real if nothing was asked after something that comes later was answered. A value that no answer
-    names must be that of an increment of unknown fate, which was asked before anything later was answered.
+    An INCR answered v has place 2v, a GET answered v has 2v + 1: the answers allow no other order. This order
+    is real if no operation was asked after one with a later place was answered. A value that no answer names
+    must come from an increment of unknown fate, which was asked before anything later was answered.
     """
     known = sorted((one for one in operations if one.is_known), key=_place)
     unknown = sorted(one.called for one in operations if one.is_ambiguous and _increments(one))

@@ -18,9 +18,9 @@ from trikv.torture.ports import Ports
 from trikv.torture.system import TortureError, ask, ask_info
 
 STOP_S: Final = 15.0
-"""A node's own stop deadline, and the margin of a busy machine."""
+"""A node's own stop deadline, and a margin for a busy machine."""
 SETTINGS: Final = {"TRIKV_SEGMENT_BYTES": "1mb", "TRIKV_SNAPSHOT_LOG_BYTES": "4mb"}
-"""The shipped settings but for these: so that a minute meets many ends of segments and snapshots."""
+"""The only settings that are not the defaults: so that a minute has many ends of segments and snapshots."""
 _CONVERGE_S: Final = 30.0
 
 
@@ -40,7 +40,7 @@ class Trikv:
     reads_anywhere = True
 
     def __init__(self, plan: Plan) -> None:
-        """Raises OSError where the secret cannot be made."""
+        """Raises OSError if the secret cannot be made."""
         self._plan = plan
         self._processes: dict[int, NodeProcess] = {}
         secret.make(plan.secret_file)
@@ -50,17 +50,17 @@ class Trikv:
         return Address(HOST, self._plan.nodes[node - 1].config.port)
 
     def where(self, client: int, attempt: int) -> Address:
-        """Clients are spread over the nodes; who is thrown out goes to the next."""
+        """Clients are spread over the nodes; one that was disconnected goes to the next."""
         return self.address((client + attempt) % NODES + 1)
 
     async def start(self, nodes: Sequence[int]) -> None:
         """Start nodes, or start them again. Raises OSError."""
         for node in nodes:
-            with trio.CancelScope(shield=True):  # a started process must be known, to be stopped
+            with trio.CancelScope(shield=True):  # a started process must be recorded, or none would stop it
                 self._processes[node] = await NodeProcess.start(self._plan.nodes[node - 1], self._plan)
 
     async def revive(self) -> None:
-        """Start whoever does not run, and resume whoever is stopped. Raises OSError."""
+        """Start each node that does not run, and resume each that is paused. Raises OSError."""
         self.resume(list(self._processes))
         await self.start([node for node in range(1, NODES + 1) if node not in self._processes])
 
@@ -83,16 +83,16 @@ class Trikv:
             self._processes[node].signal(signal.SIGCONT)
 
     async def leader(self) -> int | None:
-        """The leader of the highest term among those who answer."""
+        """The leader of the highest term among the nodes that answer."""
         statuses = await self._statuses()
         leading = [(one.term, node) for node, one in statuses.items() if one.role == "leader"]
         return max(leading)[1] if leading else None
 
     async def fail_over(self) -> None:
-        """Nothing: the nodes see to it."""
+        """Do nothing: the nodes elect a new leader themselves."""
 
     async def whole(self) -> bool:
-        """Every node answers and follows the leader. Raises TortureError where one ended by itself."""
+        """Whether every node answers and follows the leader. Raises TortureError if one ended by itself."""
         for process in self._processes.values():
             if not process.running:
                 raise TortureError(f"{process.node.name} ended by itself: {process.last_words()}")
@@ -101,7 +101,7 @@ class Trikv:
         return len(statuses) == NODES and len(leaders) == 1 and min(leaders)[0] > 0
 
     async def stop(self) -> list[str]:
-        """SIGTERM; who outstays its time is killed. One line for each end that was not in order."""
+        """Send SIGTERM, and kill nodes that take too long. One line for each end that was not in order."""
         running = dict(self._processes)
         for process in running.values():
             process.signal(signal.SIGCONT)
@@ -117,7 +117,7 @@ class Trikv:
         return problems
 
     async def digests(self) -> dict[str, str] | None:
-        """Ask until all nodes have applied the same index; the last answers where they never do."""
+        """Ask until all nodes have applied the same index; returns the last answers if they never do."""
         found: dict[str, tuple[int, str]] = {}
         with trio.move_on_after(_CONVERGE_S):
             while len(found) < NODES or len({index for index, _ in found.values()}) > 1:

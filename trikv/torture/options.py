@@ -1,4 +1,4 @@
-"""What a torture was asked to be, checked once at the door."""
+"""The options of a torture, checked once at the beginning."""
 
 from pathlib import Path
 from typing import Final
@@ -15,14 +15,14 @@ SECONDS_MAX: Final = 600.0
 """The whole history is kept in memory and searched at the end: about 400 MB after ten minutes."""
 CLIENTS_MAX: Final = 200
 PORTS: Final = range(18200, 18299, NODES)
-"""Where free ports are looked for: below what Linux hands out by itself, peer ports (+10000) included."""
+"""The range to search for free ports: below Linux's ephemeral ports, including peer ports (+10000)."""
 PORT_MAX: Final = 55_533
-"""The highest first port: three client ports and, 10000 above, three peer ports must fit."""
+"""The highest first port: three client ports and three peer ports, 10000 above, must fit."""
 
 
 @attrs.frozen
 class Target:
-    """A server that somebody else runs."""
+    """A server that another person runs."""
 
     address: Address
     password: bytes | None = None
@@ -30,26 +30,26 @@ class Target:
 
 @attrs.frozen
 class Options:
-    """A torture. Raises OptionError, in one line, where it makes no sense."""
+    """The options of a torture. Raises OptionError, with one line of text, if they are invalid."""
 
     seconds: float = 60.0
-    """How long each system is tortured; healing and checking come after."""
+    """How long each system is tortured; recovery and checks come after that."""
     target: Target | None = None
     against_redis: bool | None = None
-    """None: where ``redis-server`` is installed."""
+    """None: if ``redis-server`` is installed."""
     redis_server: str | None = None
-    """Where ``redis-server`` is installed, if it is."""
+    """The path of ``redis-server``, if it is installed."""
     data_directory: Path | None = None
-    """Where the nodes write; None: a temporary directory, removed after a clean verdict."""
+    """The nodes' directory; None: a temporary one, removed after a clean verdict."""
     port: int | None = None
-    """The first client port; None: the first free ones."""
+    """The first client port; None: the first free one."""
     clients: int = 16
     seed: int = 1
     report: Path | None = None
-    """Where a JSON report goes."""
+    """The file for a JSON report."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot be run."""
+        """Refuse options that cannot be run, in one line."""
         _within("--seconds", self.seconds, 1, SECONDS_MAX)
         _within("--clients", self.clients, 1, CLIENTS_MAX)
         _within("--port", self.port, 1, PORT_MAX)
@@ -70,7 +70,7 @@ class Options:
 
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:
-    # Written so that a NaN, which compares false with everything, is refused too.
+    # Written so that it also refuses a NaN, which compares false with everything.
     if value is not None and not low <= value <= high:
         raise OptionError(f"{name} must be from {low:,} to {high:,}, not {value}")
 

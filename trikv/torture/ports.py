@@ -1,4 +1,4 @@
-"""Ports for a system whose nodes die: kept while nobody listens on them."""
+"""Ports for a system whose nodes die: they stay ours while no process listens on them."""
 
 import fcntl
 import os
@@ -13,9 +13,9 @@ from trikv.torture.system import TortureError
 
 
 class Claim:
-    """A locked file of one name among the temporary ones, ours until released or until this process ends.
+    """A locked temporary file of a given name, ours until released or until this process ends.
 
-    `release` removes it. A process that is killed leaves it, unlocked, for the next one to take.
+    `release` removes it. A process that is killed leaves it unlocked, and the next one takes it.
     """
 
     def __init__(self, path: Path, lock: IO[bytes]) -> None:
@@ -24,7 +24,7 @@ class Claim:
 
     @classmethod
     def take(cls, name: str) -> "Claim | None":
-        """Lock it; None if another process has it, or another person. Raises no error."""
+        """Lock it; None if another process or another user has it. Raises no error."""
         path = Path(tempfile.gettempdir()) / name
         try:
             lock = path.open("ab")
@@ -32,7 +32,7 @@ class Claim:
             return None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever had it may have removed it since we opened it; the next one would make and lock another.
+            # Its owner may have removed it after we opened it; the next process would lock a new file.
             if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
                 return cls(path, lock)
         except OSError:
@@ -41,7 +41,7 @@ class Claim:
         return None
 
     def release(self) -> None:
-        """Let others have it. It is removed while it is locked, so never another's."""
+        """Give it up. It is removed while it is locked, so it is never another process's file."""
         self._path.unlink(missing_ok=True)
         self._lock.close()
 
@@ -49,13 +49,13 @@ class Claim:
 class Ports:
     """Three client ports in a row and their peer ports, ours until released or until this process ends.
 
-    While a node is dead nothing listens on its port: two tortures at once would take them from each other.
-    A lock on a file, named by the first port, keeps other tortures away; a trial bind shows that no stranger
-    is there.
+    While a node is dead, no process listens on its port: two tortures at once would take each other's ports.
+    A lock on a file, named by the first port, keeps other tortures away; a trial bind shows that no other
+    program uses the ports.
     """
 
     def __init__(self, first: int | None = None) -> None:
-        """`first`: this one and no other. Raises TortureError where it, or all, are taken."""
+        """`first`: only this one; None: any. Raises TortureError if it is taken, or if all are."""
         self.first = 0
         self._claimed: Claim | None = None
         taken = None
@@ -69,13 +69,13 @@ class Ports:
         raise TortureError(str(taken))
 
     def release(self) -> None:
-        """Let others have them."""
+        """Give the ports up."""
         if self._claimed is not None:
             self._claimed.release()
             self._claimed = None
 
     def _claim(self, first: int) -> str | None:
-        """Take them; why not, if that cannot be."""
+        """Take the ports; returns the reason if that fails."""
         self._claimed = Claim.take(f"trikv-torture-ports-{first}")
         if self._claimed is None:
             return f"port {first} is in use by another torture; give another --port"

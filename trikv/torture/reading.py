@@ -1,4 +1,4 @@
-"""Reads everything back, through one node at a time, once all is healed."""
+"""Reads everything back, through one node at a time, after all nodes have recovered."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -19,25 +19,25 @@ from trikv.torture.workload import COUNTERS, counter_key, keys_of_group
 CHUNK: Final = 300
 PAUSE_S: Final = 0.1
 _NOBODY: Final = -1
-"""The client number of who reads back."""
+"""The client number of the final reads."""
 
 
 @attrs.define
 class Reading:
-    """What one node holds."""
+    """The findings of reading one node."""
 
     node: str
     checked: int = 0
-    """Unique writes that were acknowledged and have been looked for."""
+    """Acknowledged unique writes that were looked for."""
     lost: list[bytes] = attrs.Factory(list)
-    """Keys of those that are not there."""
+    """Their keys that are missing."""
     risen: list[str] = attrs.Factory(list)
-    """Keys whose write was answered as not executed, and which are there."""
+    """Keys that exist although their write was answered as not executed."""
     wrong: list[str] = attrs.Factory(list)
-    """Keys that hold what was never written to them."""
+    """Keys with a value that was never written to them."""
     counters: dict[bytes, int] = attrs.Factory(dict)
     unread: bool = False
-    """Nobody answered in time; the rest says nothing."""
+    """Whether there was no answer in time; the other fields then mean nothing."""
 
 
 class Reader:
@@ -46,7 +46,7 @@ class Reader:
     def __init__(
         self, evidence: Evidence, where: Callable[[], Address], *, password: bytes | None, give_up_s: float
     ) -> None:
-        """`where`: asked at each attempt to connect."""
+        """`where` gives the address for each attempt to connect."""
         self._evidence = evidence
         self._where = where
         self._password = password
@@ -67,7 +67,7 @@ class Reader:
         return reading
 
     async def forget(self) -> None:
-        """Delete the run's keys. Raises TimeoutError where nobody answers."""
+        """Delete the run's keys. Raises TimeoutError if there is no answer."""
         every = iter([*self._evidence.unique, *_counter_keys(self._evidence), *_group_keys(self._evidence)])
         try:
             while chunk := list(islice(every, CHUNK)):
@@ -118,7 +118,7 @@ class Reader:
                 self._evidence.history.answer(operation, reply)
 
     async def _ask(self, commands: Sequence[Args]) -> list[Any]:
-        """The replies, none of them an error; TimeoutError where none came within the time to give up."""
+        """The replies, none of them an error. Raises TimeoutError if none came in time."""
         deadline_s = trio.current_time() + self._give_up_s
         while True:
             try:

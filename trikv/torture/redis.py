@@ -1,10 +1,10 @@
 """Redis, a master and two replicas, as a system to torture, with the promotion that a sentinel would do.
 
-It is treated as well as it can be: every write synced before its answer (``appendfsync always``), replicas
-and their files waited for before the load and before each fault, no delay before a full synchronisation,
-clients told of the new master at once, promotion of the replica with the greatest offset (of equal ones, as
-after a restart, the one with most keys). Reads go to the master. A master that is gone, or silent for a
-second as under ``down-after-milliseconds 1000``, is replaced; the moment it is back it is told to follow.
+It is treated as well as possible: every write is synced before its answer (``appendfsync always``), the load
+and each fault wait for replicas and their files, there is no delay before a full synchronisation, clients
+learn of the new master at once, and the replica with the greatest offset is promoted (of equal ones, as after
+a restart, the one with most keys). Reads go to the master. A master that is gone, or silent for a second as
+under ``down-after-milliseconds 1000``, is replaced; as soon as it is back it is told to follow.
 """
 
 import shutil
@@ -30,7 +30,7 @@ _DURABLE: Final = ("--appendonly", "yes", "--appendfsync", "always", "--save", "
 
 
 def find_server() -> str | None:
-    """Where ``redis-server`` is, if it is installed."""
+    """The path of ``redis-server``, if it is installed."""
     return shutil.which("redis-server")
 
 
@@ -54,7 +54,7 @@ class Redis:
         return Address(HOST, self._ports.first + node - 1)
 
     def where(self, client: int, attempt: int) -> Address:  # noqa: ARG002 - there is one place
-        """The master of the moment."""
+        """The present master."""
         return self.address(self._master)
 
     async def start(self, nodes: Sequence[int]) -> None:
@@ -75,13 +75,13 @@ class Redis:
                     ],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    start_new_session=True,  # Ctrl-C is for the torturer, which ends what it started
+                    start_new_session=True,  # Ctrl-C must reach only this program, which ends the servers
                 )
             if node == self._master:
                 await self._until_it_answers(node)
 
     async def revive(self) -> None:
-        """Start whoever does not run, and resume whoever is stopped. Raises OSError, TortureError."""
+        """Start each node that does not run, and resume each that is paused. Raises OSError, TortureError."""
         self.resume(list(self._processes))
         await self.start([node for node in range(1, NODES + 1) if node not in self._processes])
 
@@ -104,11 +104,11 @@ class Redis:
         signal_all([self._processes[node] for node in nodes], signal.SIGCONT)
 
     async def leader(self) -> int | None:
-        """The master that clients are told of."""
+        """The master that clients are sent to."""
         return self._master
 
     async def fail_over(self) -> None:
-        """Promote the replica that has most, if the master is gone or stopped; tell all whom to follow."""
+        """Promote the best replica if the master is gone or paused; tell each node which one to follow."""
         if self._master not in self._processes or self._master in self._paused:
             await self._promote()
         await self._tell_roles()
@@ -128,7 +128,7 @@ class Redis:
             self.promotions += 1
 
     async def whole(self) -> bool:
-        """Both replicas follow the master and are in step. Raises TortureError where one ended by itself."""
+        """Whether both replicas follow and have caught up. Raises TortureError if a node ended by itself."""
         for node, process in self._processes.items():
             if process.returncode is not None:
                 log = self._directory / f"redis{node}" / "redis.log"
@@ -136,21 +136,21 @@ class Redis:
         await self._tell_roles()
         infos = [await self._info(node) for node in range(1, NODES + 1)]
         up = [info for info in infos if info.get("master_link_status") == "up"]
-        # After a full synchronisation a replica writes its file anew; until then the old one would be read.
+        # After a full synchronisation a replica rewrites its file; a restart before that would read the old.
         busy = [info for info in infos if _rewrites(info)]
         return len(up) == NODES - 1 and not busy
 
     async def stop(self) -> list[str]:
-        """Kill: what it has acknowledged is on disk."""
+        """Kill all: acknowledged writes are on disk."""
         await self.kill(list(self._processes))
         return []
 
     async def digests(self) -> dict[str, str] | None:
-        """There is none."""
+        """None: Redis has no digest."""
         return None
 
     async def _tell_roles(self) -> None:
-        """Tell the master that it is, and each node that follows another whom to follow."""
+        """Tell the master that it is the master, and each node that follows a wrong one which to follow."""
         master = self.address(self._master)
         for node in list(self._processes):
             if node in self._paused:
@@ -165,10 +165,10 @@ class Redis:
                 await ask(self.address(node), follow)
 
     async def _info(self, node: int) -> dict[str, str]:
-        return parse_info(await ask_info(self.address(node)))  # before 7.0 it takes but one section
+        return parse_info(await ask_info(self.address(node)))  # before 7.0 INFO takes only one section
 
     async def _until_it_answers(self, node: int) -> None:
-        """Wait until it has read its file. Raises TortureError where it does not come up."""
+        """Wait until it has read its file. Raises TortureError if it does not start."""
         with trio.move_on_after(_UP_S):
             while await ask(self.address(node), (b"GET", b"is it loading?")) is None or not (
                 await self._info(node)

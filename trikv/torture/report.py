@@ -1,4 +1,4 @@
-"""A finished torture as text for a person, or as JSON; and how it goes while it goes."""
+"""A finished torture as text for a person, or as JSON; and its progress while it runs."""
 
 import sys
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ _PROBLEMS_MAX: Final = 20
 
 
 class Screen:
-    """Tells how a run goes: lines on standard output, a bar on standard error if that is a terminal."""
+    """Shows the progress of a run: lines on standard output, a bar on standard error if it is a terminal."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
 
     def phase(self, text: str) -> None:
-        """Something else begins."""
+        """A new phase of the run begins."""
         self.line(text)
 
     def blow(self, blow: Blow) -> None:
-        """A fault was done."""
+        """A fault is over."""
         served = "NOBODY SERVED" if blow.served_s is None else f"served after {blow.served_s:.2f} s"
         self.line(f"{blow.at_s:7.1f} s  {blow.text}: {served}")
 
     def line(self, text: str) -> None:
-        """Print a line; a bar that stands there goes."""
+        """Print a line in place of the bar, if there is one."""
         if self._terminal:
             sys.stderr.write(_CLEAR)
             sys.stderr.flush()
@@ -91,7 +91,7 @@ def as_text(results: Sequence[Result]) -> str:
 
 
 def losses(result: Result) -> list[str]:
-    """What a system lost, and by which faults."""
+    """The losses of a system, and the faults that caused them."""
     findings = result.findings
     lines = [f"{result.title} lost {counted(findings.lost_in_all, 'acknowledged write', form=',')}."]
     for blow, lost in zip(result.blows, result.lost_by, strict=True):
@@ -106,7 +106,7 @@ def losses(result: Result) -> list[str]:
 
 
 def verdict(result: Result) -> list[str]:
-    """One line if all is well; otherwise what is not, a line each."""
+    """One line if all is well; otherwise one line for each problem."""
     findings = result.findings
     if findings.clean:
         writes = counted(findings.acknowledged_writes, "acknowledged write", form=",")
@@ -120,7 +120,7 @@ def verdict(result: Result) -> list[str]:
 
 
 def as_dict(results: Sequence[Result]) -> dict[str, Any]:
-    """What a JSON report holds; the first run is the one that the verdict is about."""
+    """The contents of a JSON report; the verdict is that of the first run."""
     return {
         "clean": results[0].findings.clean,
         "runs": [

@@ -1,4 +1,4 @@
-"""One torture from start to verdict: load and storm together, then healing, reading back, judging."""
+"""One torture from start to verdict: load and storm together, then recovery, reading back, judging."""
 
 import secrets
 from bisect import bisect_left
@@ -18,26 +18,26 @@ from trikv.torture.storm import Blow, Storm
 from trikv.torture.system import System, TortureError
 
 START_S = 60.0
-"""Three processes on a busy machine."""
+"""Enough for three processes to start on a busy machine."""
 GIVE_UP_S = 30.0
 
 
 class Show(Protocol):
-    """Where a run tells how it goes."""
+    """Shows the progress of a run."""
 
     def phase(self, text: str) -> None:
-        """Something else begins."""
+        """A new phase of the run begins."""
 
     def blow(self, blow: Blow) -> None:
-        """A fault was done."""
+        """A fault is over."""
 
     async def load(self, evidence: Evidence, begin_s: float, until_s: float) -> None:
-        """Show how the load goes on, until cancelled."""
+        """Show the progress of the load, until cancelled."""
 
 
 @attrs.frozen
 class Result:
-    """A finished run."""
+    """The results of a finished run."""
 
     title: str
     seconds: float
@@ -45,15 +45,16 @@ class Result:
     blows: list[Blow]
     findings: Findings
     lost_by: list[int]
-    """For each fault, the unique writes that it cost: those lost ones acknowledged last before its end."""
+    """For each fault, how many lost unique writes it cost: a write counts for the first fault that ended
+    after its acknowledgement."""
 
 
 @attrs.define
 class Stop:
-    """A person's wish to end early: the load ends, what was done until then is judged."""
+    """A person's request to end early: the load ends, and everything until then is judged."""
 
     scope: trio.CancelScope = attrs.Factory(trio.CancelScope)
-    """That of the load under way."""
+    """The scope of the load under way."""
     asked: bool = False
 
     def ask(self) -> None:
@@ -69,9 +70,9 @@ def _new_evidence() -> Evidence:
 async def torture_system(
     system: System, options: Options, show: Show, stop: Stop, *, replicas: int = 0
 ) -> Result:
-    """Torture a system that is started here. Raises TortureError, OSError where that cannot be done.
+    """Torture a system that is started here. Raises TortureError or OSError if that is impossible.
 
-    `replicas`: how many must have a write for it to count as acknowledged, by WAIT; 0: the answer counts.
+    `replicas`: how many must have a write, by WAIT, for it to count as acknowledged; 0: its answer is enough.
     """
     evidence = _new_evidence()
     storm = Storm(system, evidence.tally, show.blow, clients=options.clients, seed=options.seed)
@@ -99,7 +100,7 @@ async def torture_system(
 
 
 async def torture_target(target: Target, options: Options, show: Show, stop: Stop) -> Result:
-    """Put the load on a server that somebody else runs, and read back; no faults but theirs."""
+    """Put the load on a server that another person runs, and read back; nothing is killed or frozen."""
     evidence = _new_evidence()
     crowd = Crowd(
         evidence,
@@ -122,7 +123,7 @@ async def torture_target(target: Target, options: Options, show: Show, stop: Sto
 
 
 def blame(blows: Sequence[Blow], evidence: Evidence, lost: Iterable[bytes]) -> list[int]:
-    """Count the lost writes by the first fault that was over after they were acknowledged."""
+    """Count lost writes for each fault: for the first that ended after their acknowledgement."""
     ends_s = [blow.over_s for blow in blows]
     counts = [0] * len(blows)
     for key in lost:
@@ -158,7 +159,7 @@ async def _load(
 
 
 async def _read_all(system: System, evidence: Evidence) -> list[Reading]:
-    """Through every node where each answers for all; otherwise through the leader."""
+    """Read through every node if each answers for all; otherwise through the leader."""
     readings = []
     for node in range(1, NODES + 1) if system.reads_anywhere else [0]:
         where = partial(system.where, node, 0)

@@ -1,4 +1,4 @@
-"""The faults: one after the other, until the time is over; between them the system must serve again."""
+"""The faults: one after another, until the time is over; after each the system must serve again."""
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,14 +12,14 @@ from trikv.torture.options import NODES
 from trikv.torture.system import System, TortureError
 
 SERVED_S: Final = 30.0
-"""Within this time of a fault clients must be served; the promise is 2 s, a busy machine takes the rest."""
+"""Clients must be served within this time of a fault. The promise is 2 s; a busy machine takes the rest."""
 WHOLE_S: Final = 60.0
 """A node that was killed must be back and follow within this time."""
 LEADERLESS: Final = f"after {WHOLE_S:g} s not all nodes followed one leader"
 SERVED_STEPS: Final = 4
-"""So many answers a client, on average, show that the system serves: the first may have been under way."""
+"""This many answers for each client, on average, show that the system serves; one may have been under way."""
 SUSPECT_S: Final = 1.0
-"""A leader silent for this long is given up from outside, where the system does not do it itself."""
+"""A leader silent for this long is replaced from outside, if the system does not do it itself."""
 POLL_S: Final = 0.02
 
 KINDS: Final = {
@@ -33,13 +33,13 @@ KINDS: Final = {
 }
 """The kinds of faults, and how often each is drawn."""
 ALWAYS: Final = ("kill the leader", "pause the leader", "kill all", "outlive")
-"""What every storm begins with; the first three it has even if the time is over before."""
+"""The first faults of every storm; it has the first three even if the time is over before."""
 ALWAYS_COUNT: Final = 3
 
 
 @attrs.frozen
 class Blow:
-    """One fault as it went."""
+    """The record of one fault."""
 
     at_s: float
     text: str
@@ -62,10 +62,10 @@ class Storm:
         self._say = say
         self.blows: list[Blow] = []
         self.troubles: list[str] = []
-        """What the system did not do in time."""
+        """One line for each thing that the system did not do in time."""
 
     async def rage(self, until_s: float) -> None:
-        """Do one fault after the other until the time is over, or until one is not survived."""
+        """Do one fault after another until the time is over, or until the system does not survive one."""
         try:
             await self._rage(until_s)
         except TortureError as error:
@@ -90,7 +90,7 @@ class Storm:
                 return
 
     async def heal(self) -> bool:
-        """Have all nodes up and in step; whether they are, and a trouble more where not."""
+        """Start all nodes and wait until they have caught up. False, with a new trouble, if they have not."""
         try:
             await self._system.revive()
             if await _within(WHOLE_S, self._system.whole):
@@ -142,7 +142,7 @@ class Storm:
         return await self._served()
 
     async def _outlive(self, leader: int, others: Sequence[int]) -> float | None:
-        """The leader outlives the others for a moment: what it alone acknowledges then, nobody else has."""
+        """The leader outlives the others for a moment: no other node has what it acknowledges then."""
         await self._system.kill(others)
         await trio.sleep(self._source.uniform(0.3, 0.8))
         await self._system.kill([leader])
@@ -168,11 +168,11 @@ class Storm:
                 await trio.sleep(pause_s - SUSPECT_S)
             finally:
                 self._system.resume(victims)
-            await self._system.fail_over()  # who comes back must learn what happened, before clients ask it
+            await self._system.fail_over()  # a resumed node must learn its role before clients ask it
         return f"{who} stopped for {pause_s:.1f} s, then resumed", served[0]
 
     async def _leader(self) -> int:
-        """The leader; node 1 where none is known in time, for whom no fault is too much either."""
+        """The leader; node 1 if none is known in time, because any node must survive any fault."""
         found: list[int] = []
 
         async def known() -> bool:
@@ -184,7 +184,7 @@ class Storm:
         return found[0] if found else 1
 
     async def _served(self) -> float | None:
-        """Seconds until so many more answers have come; None: not in time."""
+        """Seconds until `SERVED_STEPS` answers for each client have come; None: not in time."""
         begun_s, before = trio.current_time(), self._tally.answered
         with trio.move_on_after(SERVED_S):
             while self._tally.answered < before + SERVED_STEPS * self._clients:  # noqa: ASYNC110 - the clients count, not us
@@ -194,7 +194,7 @@ class Storm:
 
 
 async def _within(seconds: float, question: Callable[[], Awaitable[bool]]) -> bool:
-    """Ask until the answer is yes; whether it came in time."""
+    """Ask until the answer is yes; returns whether it came in time."""
     with trio.move_on_after(seconds):
         while not await question():  # noqa: ASYNC110 - processes are asked, nobody here knows
             await trio.sleep(POLL_S)

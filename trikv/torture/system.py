@@ -1,4 +1,4 @@
-"""What is tortured: three processes that keep one another's data, seen as the storm sees them."""
+"""The storm's view of a tortured system: three processes that keep copies of each other's data."""
 
 import signal
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ from trikv.client.endpoint import Address
 from trikv.client.errors import Refused
 
 ASK_S_MAX = 1.0
-"""A node that is silent for longer counts as not answering."""
+"""A node that takes longer counts as not answering."""
 
 
 class TortureError(Exception):
-    """A run that could not be made: nothing is said about anybody's data. The text is one line."""
+    """A run that was impossible: this says nothing about any data. The text is one line."""
 
 
 class System(Protocol):
-    """Three servers, numbered from 1. Methods that take nodes do it to all of them at the same time."""
+    """Three servers, numbered from 1. A method that takes nodes acts on all of them at the same time."""
 
     title: str
     reads_anywhere: bool
-    """Any node answers for all; otherwise only the leader does."""
+    """Whether any node answers for all; otherwise only the leader does."""
 
     def where(self, client: int, attempt: int) -> Address:
-        """Where a client connects to at its so-many-th attempt."""
+        """The address that a client connects to, at this attempt."""
 
     async def start(self, nodes: Sequence[int]) -> None:
         """Start, or start again."""
 
     async def revive(self) -> None:
-        """Start whoever does not run, and resume whoever is stopped."""
+        """Start each node that does not run, and resume each that is paused."""
 
     async def kill(self, nodes: Sequence[int]) -> None:
         """Kill -9, and wait until they are gone."""
@@ -45,23 +45,23 @@ class System(Protocol):
         """SIGCONT."""
 
     async def leader(self) -> int | None:
-        """The node that leads, as far as is known."""
+        """The leading node, None if unknown."""
 
     async def fail_over(self) -> None:
-        """Do what must be done from outside: replace a leader that is gone or silent, tell who is back."""
+        """If the system needs it, replace a leader that is gone or silent, and tell nodes that are back."""
 
     async def whole(self) -> bool:
-        """All nodes run, follow one leader, and keep up. Raises TortureError where one ended by itself."""
+        """Whether all nodes run and keep up with one leader. Raises TortureError if one ended by itself."""
 
     async def stop(self) -> list[str]:
-        """End all, in order where that is possible; what was wrong with their ends."""
+        """End all nodes, in order if possible; returns what was wrong with their ends."""
 
     async def digests(self) -> dict[str, str] | None:
-        """A digest of each node's state, taken when nothing changes; None where there is no such thing."""
+        """A digest of each node's state, taken when nothing changes; None if the system has none."""
 
 
 async def ask(address: Address, *commands: Command) -> list[object] | None:
-    """Ask a node on a connection of its own; None where it does not answer."""
+    """Ask a node on a new connection; None if it does not answer."""
     try:
         with trio.fail_after(ASK_S_MAX):
             async with await dial(address) as client:
@@ -71,7 +71,7 @@ async def ask(address: Address, *commands: Command) -> list[object] | None:
 
 
 async def ask_info(address: Address, *sections: bytes) -> str:
-    """A node's INFO; empty where it does not answer."""
+    """A node's INFO; empty if it does not answer."""
     match await ask(address, (b"INFO", *sections)):
         case [bytes(info)]:
             return info.decode(errors="replace")

@@ -1,7 +1,7 @@
-"""What clients ask for: drawn from a seed, one stream a client.
+"""The requests of clients: drawn from a seed, one random stream for each client.
 
-The commands on groups are those the checker's model knows (`trikv.sim.checkers.model`); values are unique,
-so that it can tell whose write a read has seen.
+The commands on groups are those that the checker's model knows (`trikv.sim.checkers.model`). Values are
+unique, so that it can tell which write a read has seen.
 """
 
 import random
@@ -17,7 +17,7 @@ GROUPS_ACTIVE: Final = 4
 """Few, so that clients meet."""
 GROUP_STEPS_MAX: Final = 250
 GROUP_UNKNOWN_MAX: Final = 6
-"""Each step of unknown fate may double the search."""
+"""Limited because each step of unknown fate may double the search."""
 
 WEIGHTS: Final = {"unique": 6, "count": 3, "counted": 1, "get": 5, "set": 3, "more": 2, "many": 2, "multi": 1}
 """How often each kind of step is drawn."""
@@ -25,7 +25,7 @@ WEIGHTS: Final = {"unique": 6, "count": 3, "counted": 1, "get": 5, "set": 3, "mo
 
 @attrs.frozen
 class Step:
-    """What a client sends at once: a command, or a transaction (without MULTI and EXEC)."""
+    """The commands that a client sends at once: one, or a transaction (without MULTI and EXEC)."""
 
     commands: tuple[Args, ...]
     writes: bool
@@ -41,7 +41,7 @@ class Step:
 
 
 class Groups:
-    """Which groups are in use; one that has had enough steps, or too many of unknown fate, is replaced."""
+    """The groups in use; one with enough steps, or with too many of unknown fate, is replaced."""
 
     def __init__(self, prefix: bytes) -> None:
         self._prefix = prefix
@@ -90,7 +90,7 @@ class Draw:
         self._values = 0
 
     def pause_s(self, mean_s: float) -> float:
-        """How long the client thinks."""
+        """How long the client pauses before its next step."""
         return self._source.expovariate(1 / mean_s)
 
     def step(self) -> Step:

@@ -2,23 +2,23 @@
 
 They are evaluated only by the node that holds the client and never feed replicated state (PROTOCOL 6). Each
 module is one family and declares its commands in `COMMANDS`, by the same decorator as the machine's: the
-signature is the grammar, the docstring is the help. A handler takes the `Caller`, which is the conversation
-seen through a keyhole, and the arguments behind the command's name; it returns a Reply.
+signature is the grammar, the docstring is the help. A handler takes the `Caller`, which is the narrow part of
+a conversation that it may use, and the arguments behind the command's name; it returns a Reply.
 
 ==============  =============================================================================
 connection      HELLO AUTH PING ECHO QUIT EXIT RESET CLIENT
 server          INFO MEMSTATS ROLE LASTSAVE READONLY READWRITE DEBUG
 introspection   COMMAND
 config          CONFIG GET, SET, RESETSTAT (SET maxmemory goes to the machine)
-transactions    MULTI EXEC DISCARD UNWATCH, and how WATCH is answered
+transactions    MULTI EXEC DISCARD UNWATCH, and the answer to WATCH
 operations      BACKUP SAVE BGSAVE SHUTDOWN WAIT: only their arguments; the node does the work
 help            HELP
 ==============  =============================================================================
 
-Who evaluates a command and when stands at its declaration; what that means, in `trikv.front.dispatch`. A
-command that goes none of the usual ways has a function that decides about each call (`table.treats`), the
-machine's WATCH, SELECT and CONFIG SET among them.
-`hints` puts what people can do about it behind an error.
+A command's declaration says which part evaluates it and when; `trikv.front.dispatch` turns that into
+decisions. A command that goes none of the usual ways has a function that decides about each call
+(`table.treats`); the machine's WATCH, SELECT and CONFIG SET are among them.
+`hints` adds to an error what a person can do about it.
 """
 
 from typing import Final

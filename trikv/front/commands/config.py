@@ -29,11 +29,11 @@ from trikv.system_text import to_bytes
 class _Setting:
     read: Callable[[Caller], str]
     field: str = ""
-    """Of `RuntimeSettings`; empty where it cannot be set."""
+    """The attribute of `RuntimeSettings`; empty if it cannot be set."""
     least: int = 0
     most: int = 0
     unreadable: str = "argument couldn't be parsed into an integer"
-    """What Redis says of a value that is no such number."""
+    """Redis' error for a value that is no valid number."""
 
 
 def _cap_bytes(caller: Caller) -> int:
@@ -110,12 +110,12 @@ def _set_here(caller: Caller, *words: bytes) -> Reply:
 
 
 def _cap_set(caller: Caller, words: Sequence[bytes], reply: Reply) -> Reply:
-    """The cap was changed: so are the settings that came along with it."""
+    """After the cap was changed: change the settings that came with it."""
     return _set_here(caller, *words) if reply == OK else reply
 
 
 def _for_machine(words: Sequence[bytes]) -> Args | None:
-    """What of CONFIG SET belongs in the log: its maxmemory, if it has one."""
+    """The part of CONFIG SET that belongs in the log: its maxmemory, if it has one."""
     for name, value in pairs(words):
         if name == b"maxmemory":
             return (b"CONFIG", b"SET", b"maxmemory", value)
@@ -123,14 +123,14 @@ def _for_machine(words: Sequence[bytes]) -> Args | None:
 
 
 def _slot(caller: Caller, request: Request) -> Local:
-    """Nothing of it is for the machine, whose handler knows maxmemory alone."""
+    """The slot of a CONFIG SET without maxmemory, which is the only setting that the machine handles."""
     command = caller.table.get("CONFIG|SET")
     assert command is not None
     return Local(command, _set_here, request.args, request.typed)
 
 
 def _queue_set(caller: Caller, request: Request) -> Queued:
-    """A faulty one is queued as well, as in Redis: its error is then its reply."""
+    """Queue it even if it is faulty, as in Redis: its error is then its reply."""
     words = request.args[2:]
     command = _for_machine(words) if check(caller, words) is None else None
     if command is None:
@@ -140,7 +140,7 @@ def _queue_set(caller: Caller, request: Request) -> Queued:
 
 @treats("CONFIG|SET", queue=_queue_set)
 def take_set(caller: Caller, _turn: Turn, request: Request) -> Decision:
-    """Send maxmemory to the machine, because it is replicated state; all else belongs to this node."""
+    """Send maxmemory to the machine, because it is replicated state; other settings belong to this node."""
     words = request.args[2:]
     error = check(caller, words)
     if error is not None:
@@ -152,15 +152,15 @@ def take_set(caller: Caller, _turn: Turn, request: Request) -> Decision:
 
 
 def pairs(words: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-    """Settings by lower-case name with their values."""
+    """The settings that CONFIG SET names, in lower case, with their values."""
     return [(name.lower(), value) for name, value in zip(words[::2], words[1::2], strict=True)]
 
 
 def check(caller: Caller, words: Sequence[bytes]) -> CommandError | None:
-    """What Redis would say of CONFIG SET with these words; None if they are in order.
+    """Redis' error for CONFIG SET with these words; None if they are valid.
 
-    maxmemory is judged here, before it is proposed: what the log holds is obeyed by every replica, and the
-    first release took any number.
+    maxmemory is checked here, before it is proposed: every replica obeys what the log holds, and the first
+    release accepted any number.
     """
     if len(words) % 2:
         return wrong_arity("config|set")

@@ -31,7 +31,7 @@ _HELLO_NOAUTH = CommandError(
 )
 _BAD_NAME = CommandError("ERR Client names cannot contain spaces, newlines or special characters.")
 _NAME_BYTES_MAX = 512
-"""Kept as long as the connection; Redis has no limit of its own here."""
+"""A name is kept as long as the connection, so it needs a limit; Redis has none here."""
 _LONG_NAME = CommandError(f"ERR Names of clients and libraries have at most {_NAME_BYTES_MAX} bytes")
 _NO_SUCH_CLIENT = CommandError("ERR No such client")
 _LEAVING = Told(
@@ -87,7 +87,7 @@ def echo(_caller: Caller, message: bytes) -> Reply:
 )
 def quit_(caller: Caller, *words: bytes) -> Reply:
     """Leave; what was sent before is still answered."""
-    del words  # Redis takes any and looks at none
+    del words  # Redis accepts any and ignores them
     caller.connection.closing = True
     return OK
 
@@ -118,7 +118,7 @@ def auth(caller: Caller, *words: bytes) -> Reply:
 
 
 def _authenticate(caller: Caller, user: bytes, password: bytes) -> Reply:
-    """There is one user, ``default``; without a configured password it takes any, as in Redis."""
+    """There is one user, ``default``; without a configured password any password is right, as in Redis."""
     if caller.connections.refusal is LOCKED:
         return LOCKED
     required = to_bytes(caller.service.settings.requirepass)
@@ -205,12 +205,12 @@ def reset(caller: Caller) -> Reply:
 
 
 def _always_ok(_reply: Reply) -> Reply:
-    """SELECT was checked when it was read and holds for what follows, even if its turn failed."""
+    """OK: SELECT was checked when it was read, and later requests rely on it even if its turn failed."""
     return OK
 
 
 def _selected(caller: Caller, args: Args, reply: Reply) -> Reply:
-    """Inside a transaction it counts only if the transaction took place."""
+    """Inside a transaction SELECT takes effect only if the transaction took place."""
     if reply == OK:
         caller.connection.database = int(args[1])
     return reply
@@ -223,7 +223,7 @@ def _queue_select(caller: Caller, request: Request) -> Queued:
 
 @treats("SELECT", queue=_queue_select, decides=True)
 def take_select(caller: Caller, turn: Turn, request: Request) -> Decision:
-    """The database of what follows; it travels only if commands of another database go before it."""
+    """Set the database of later requests; it travels only behind commands of another database."""
     word = request.args[1]
     database = parse_integer(word)
     if database is None:
@@ -341,7 +341,7 @@ def client_list(caller: Caller, *args: bytes) -> Reply:
         numbers = [_positive(one) for one in args[1:]]
         if None in numbers:
             return CommandError("ERR Invalid client ID")
-        # Each once, however often it is named: one line sixteen thousand times would hold all others up.
+        # Each only once, however often it is named: one line sixteen thousand times would delay all others.
         found = [caller.connections.get(number) for number in dict.fromkeys(numbers) if number is not None]
         return _lines([one for one in found if one is not None], caller)
     return SYNTAX_ERROR
@@ -419,14 +419,14 @@ def _lines(connections: list[Connection], caller: Caller) -> Reply:
 
 
 def _name_error(name: bytes, not_printable: CommandError) -> CommandError | None:
-    """None if it is printable ASCII without spaces, as Redis demands, and short, because it is kept."""
+    """None if `name` is printable ASCII without spaces, as Redis demands, and short, because it is kept."""
     if len(name) > _NAME_BYTES_MAX:
         return _LONG_NAME
     return None if all(0x21 <= byte <= 0x7E for byte in name) else not_printable
 
 
 def _positive(text: bytes) -> int | None:
-    """An id: digits only, above 0."""
+    """The id that `text` spells: digits only, above 0; None if it is none."""
     return int(text) if text.isdigit() and len(text) < 19 and int(text) > 0 else None
 
 

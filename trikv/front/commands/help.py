@@ -1,4 +1,4 @@
-"""``help``: what people want first, then every command by its group, then one command by its usage."""
+"""``help``: the most wanted commands first, then all by group; with a name, that command's usage."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
-"""What a person gets on top of Redis' error: the command they may have meant, quotes, the usage.
+"""Hints for people, added to Redis' error: the command they may have meant, the quotes, the usage.
 
-Only typed commands are helped like this; programs get Redis' exact text.
+Only typed commands get a hint; programs get Redis' exact text.
 """
 
 from trikv.front.slots import Args
@@ -10,13 +10,13 @@ from trikv.machine.table import CommandTable
 
 _SHOWN_CHARACTERS_MAX = 60
 _OPTIONS = frozenset({b"EX", b"PX", b"EXAT", b"PXAT", b"NX", b"XX", b"GET", b"KEEPTTL"})
-"""Words behind a value that are no part of it: who types them has forgotten a number, not the quotes."""
+"""Options that may follow a value: a person who types one of them has forgotten a number, not the quotes."""
 _NAME_CHARACTERS_MAX = 24
-"""No command is longer, by far: bounds the search."""
+"""Bounds the search; every command is much shorter."""
 
 
 def explain(table: CommandTable, args: Args, error: CommandError) -> CommandError:
-    """`error` in words that tell what to do; as it is where nothing is to be added."""
+    """`error` with a hint about what to do, or unchanged if there is none."""
     if not args:
         return error
     if error.text.startswith("ERR unknown command"):
@@ -55,7 +55,7 @@ def _did_you_mean(table: CommandTable, args: Args) -> CommandError:
 
 
 def slips(typed: str, meant: str) -> int:
-    """How many slips of the finger lie between two words: a letter left out, added, wrong, or two swapped.
+    """How many typing errors lie between two words: a letter left out, added, wrong, or two swapped.
 
     The distance of Damerau and Levenshtein. difflib's ratio would read ``gte`` as ``getex``, not as ``get``.
     """

@@ -1,4 +1,4 @@
-"""COMMAND: what clients are told of each command, in Redis 7.2's shapes. It all follows from declarations."""
+"""COMMAND: the description of each command, in Redis 7.2's format. All of it follows from declarations."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, assert_never
@@ -16,7 +16,7 @@ from trikv.machine.telling import categories_of, flags_of, group_of
 from trikv.notation import counted
 
 _DESCRIBES: Final = Cost(8_000)
-"""To describe every command takes some milliseconds, most of them for encoding it."""
+"""To describe every command takes several milliseconds, most of them for the encoding."""
 _LISTS: Final = Cost(3_000)
 _PAIRS: Final = Cost(10_000)
 """`_NAMES_MAX` keys, each with a set of flags: encoding them takes most of it."""
@@ -26,7 +26,7 @@ _NAMES_MAX: Final = 1024
 The costs here hold for so many. The count is checked before anything is done with them.
 """
 _ENTRIES_MAX: Final = 384
-"""Commands and subcommands that one COMMAND INFO describes by name: so many take some 20 ms."""
+"""The most commands and subcommands that one COMMAND INFO describes by name: these take about 20 ms."""
 _OF_NAMES: Final = "O(N), N being the number of commands named"
 _OF_ALL: Final = "O(N), N being the number of commands there are"
 
@@ -170,7 +170,7 @@ def command_help(caller: Caller) -> Reply:
 
 
 def _names(table: CommandTable) -> list[str]:
-    """Every command, and every container; no subcommands."""
+    """The names of all commands and containers, without subcommands."""
     return sorted({command.name.partition("|")[0] for command in table})
 
 
@@ -179,7 +179,7 @@ def _shown(name: str) -> bytes:
 
 
 def _words(words: Iterable[str], mark: str = "") -> tuple[Reply, ...]:
-    """A set of simple strings."""
+    """Flags or categories, as a set of simple strings."""
     return tuple(SimpleString(f"{mark}{word}") for word in words)
 
 
@@ -233,7 +233,7 @@ def _typed(kind: str, spec: dict[Reply, Reply]) -> Reply:
 
 
 def _documented(table: CommandTable, name: str) -> dict[Reply, Reply]:
-    """What COMMAND DOCS tells; nothing if there is no such command."""
+    """The description in COMMAND DOCS; empty if there is no such command."""
     one, container = table.get(name), table.container(name)
     if one is not None:
         told = _of_command(one)
@@ -285,7 +285,7 @@ def _of_argument(argument: Argument) -> Reply:
 
 
 def _texts(texts: dict[str, str]) -> dict[Reply, Reply]:
-    """Those that say something."""
+    """The fields that are not empty."""
     return {name.encode(): text.encode() for name, text in texts.items() if text}
 
 

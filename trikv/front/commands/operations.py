@@ -1,6 +1,6 @@
 """Commands that the node carries out off the hot path: only their arguments are checked here.
 
-A handler says what the node is asked for (`trikv.front.seam.Asked`), or why it is not.
+A handler returns the request for the node (`trikv.front.seam.Asked`), or the error that refuses the command.
 """
 
 from trikv.front.caller import Caller

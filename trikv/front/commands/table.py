@@ -23,7 +23,7 @@ def treats(
 ) -> Callable[[Take], Take]:
     """Let the decorated function decide what is to be done with the command `name`: see `Treatment`.
 
-    It is declared already, here or by the machine, and stays as it was declared.
+    The command has been declared before, here or by the machine, and its declaration does not change.
     """
 
     def register(take: Take) -> Take:
@@ -36,7 +36,7 @@ def treats(
 
 
 def help_of(caller: Caller, container: str) -> Reply:
-    """What ``CLIENT HELP`` answers: a line for each subcommand there is."""
+    """The answer to, for example, ``CLIENT HELP``: a line for each subcommand."""
     lines = [f"{container} <subcommand> [<arg> ...]. Subcommands are:"]
     for one in caller.table.subcommands(container):
         lines += [one.usage.removeprefix(f"{container} "), f"    {one.summary}"]

@@ -1,4 +1,4 @@
-"""MULTI, EXEC, DISCARD, WATCH and UNWATCH: what they do at the connection's node."""
+"""MULTI, EXEC, DISCARD, WATCH and UNWATCH: their part at the connection's node."""
 
 from functools import partial
 
@@ -79,17 +79,17 @@ def unwatch(caller: Caller) -> Reply:
 )
 def exec_(_caller: Caller) -> CommandError:
     """Carry out the transaction: all of it at once, or nothing."""
-    return EXEC_WITHOUT_MULTI  # inside MULTI it is not called: `take_exec`
+    return EXEC_WITHOUT_MULTI  # inside MULTI `take_exec` handles it, and this is not called
 
 
 def _forget(caller: Caller) -> None:
-    """A node that is stopping refuses EXEC: its transaction is over, as after any other refusal."""
+    """When a stopping node refuses EXEC, the transaction is over, as after any other refusal."""
     caller.transactions.reset()
 
 
 @treats("EXEC", refused=_forget)
 def take_exec(caller: Caller, _turn: Turn, _request: Request) -> Decision:
-    """Carry the queue out, unless it was spoiled or given up."""
+    """Carry out the queued commands, unless the transaction was spoiled or given up."""
     transactions = caller.transactions
     if not transactions.open:
         return Fail(exec_(caller))
@@ -107,12 +107,12 @@ def take_watch(caller: Caller, _turn: Turn, request: Request) -> Decision:
         return Done(WATCH_INSIDE_MULTI)
     if not caller.transactions.may_watch(request.args[1:]):
         return Refuse(WATCHED_TOO_MUCH)
-    # It cuts the turn: an EXEC behind it must know the versions.
+    # It cuts the turn, because an EXEC behind it must know the versions.
     return Send(request.args, request.args, partial(_watched, caller, request.args), cuts=True)
 
 
 def _watched(caller: Caller, args: Args, reply: Reply) -> Reply:
-    """The machine answers versions, and the client is answered OK."""
+    """Keep the versions that the machine has answered; the client's reply is OK."""
     if not isinstance(reply, list):
         return reply
     versions = [version for version in reply if isinstance(version, int)]

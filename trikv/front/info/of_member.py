@@ -19,7 +19,7 @@ from trikv.raft.statistics import RaftStatistics
 def memory(
     member: MemberFigures, host: HostStatistics, counts: Statistics, connections: ConnectionStatistics
 ) -> Fields:
-    """The account of keys and values, the process, and what waits in memory."""
+    """The account of keys and values, the process's memory, and all that waits in it."""
     applier, raft, queued_bytes = member.applier(), member.raft(), member.links().queued_bytes
     machine, peak_bytes = applier.machine, applier.memory_peak_bytes
     used_bytes, dataset_bytes = machine.used_bytes, machine.used_bytes - machine.overhead_bytes
@@ -59,7 +59,7 @@ def memory(
 
 
 def _allocator(used_bytes: int, resident_bytes: int) -> Fields:
-    """What the allocator holds. Redis shows the same where its allocator tells nothing of itself."""
+    """The allocator's fields, as Redis shows them if its allocator has no figures of its own."""
     return [
         ("allocator_allocated", used_bytes),
         ("allocator_active", resident_bytes),
@@ -168,12 +168,12 @@ def _as_follower(member: MemberFigures, raft: RaftStatistics, links: LinksStatis
 
 
 def _split(address: str) -> tuple[str, int]:
-    """Host and port of a peer; nothing, and 0, for one that is not configured."""
+    """Host and port of a peer; an empty host and 0 for one that is not configured."""
     return split_address(address) if address else ("", 0)
 
 
 def raft_section(node_id: int, member: MemberFigures) -> Fields:
-    """What Redis has no word for."""
+    """Fields of trikv's own: figures of Raft for which Redis has none."""
     raft, applier, proposals, reads = member.raft(), member.applier(), member.proposals(), member.reads()
     role = "candidate" if raft.role is Role.PRECANDIDATE else raft.role.name.lower()
     members = raft.members

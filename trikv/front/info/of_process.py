@@ -1,4 +1,4 @@
-"""INFO's sections that every node shows: its process, its clients, what these did."""
+"""INFO's sections that every node shows: its process, its clients, the commands they sent."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from trikv.machine.tally import CommandTally
 
 
 def server(figures: NodeFigures) -> Fields:
-    """What runs, where, and for how long."""
+    """The version, process and address, and the time since the start."""
     host = figures.host()
     uptime_s = host.uptime_ms // 1000
     return [
@@ -33,7 +33,7 @@ def server(figures: NodeFigures) -> Fields:
 
 
 def clients(connections: ConnectionStatistics, maxclients: int) -> Fields:
-    """Who is connected, and what waits for them."""
+    """Connections, and the input and output that waits for them."""
     return [
         ("connected_clients", connections.live),
         ("cluster_connections", 0),
@@ -95,7 +95,7 @@ def stats(host: HostStatistics, counts: Statistics, member: MemberFigures | None
 
 
 def _stale_percent(member: MemberFigures | None) -> float:
-    """How many of the keys with a deadline are due and not yet removed."""
+    """How many percent of the keys with a deadline are due and not yet removed."""
     if member is None:
         return 0.0
     machine = member.applier().machine
@@ -115,13 +115,13 @@ def cpu(host: HostStatistics) -> Fields:
 
 
 def commandstats(counts: Statistics) -> Fields:
-    """By command, those that were called or refused."""
+    """A line for each command that was called or refused."""
     commands = counts.tally.commands()
     return [(f"cmdstat_{name.lower()}", _command_text(one)) for name, one in commands.items()]
 
 
 def errorstats(counts: Statistics) -> Fields:
-    """By the first word of the error."""
+    """A line for each kind of error, which is its first word."""
     errors = counts.tally.errors
     return [(f"errorstat_{kind}", f"count={errors[kind]}") for kind in sorted(errors)]
 
@@ -147,5 +147,5 @@ _ALWAYS_0: Final = tuple(
         *("acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"),
     )
 )
-"""Counts of what does not happen here: there is no eviction, no fork, no script, no subscription, no
-tracking, no access list, and sockets have no threads."""
+"""Counts that are always 0 here: there is no eviction, no fork, no script, no subscription, no tracking, no
+access list, and sockets have no threads."""

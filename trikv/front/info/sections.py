@@ -10,7 +10,7 @@ from trikv.front.statistics import Statistics
 
 
 def sections_of(figures: NodeFigures, counts: Statistics, connections: Connections) -> Sections:
-    """All sections of a node, member or not, by name. No part is asked before its section is shown."""
+    """All sections of a node by name, whether it is a member or not. A part is asked only if shown."""
     member, host = figures.member, figures.host
     sections: Sections = {
         "server": partial(of_process.server, figures),
@@ -36,7 +36,7 @@ def sections_of(figures: NodeFigures, counts: Statistics, connections: Connectio
 
 
 def _of_blank(node_id: int) -> Sections:
-    """Of a node that has joined no cluster yet: it holds nothing and follows nobody."""
+    """The sections of a node that has joined no cluster yet: it holds no key and follows no leader."""
     return {
         "memory": lambda: [("used_memory", 0), ("used_memory_peak", 0), ("maxmemory", 0)],
         "persistence": lambda: [
@@ -51,7 +51,7 @@ def _of_blank(node_id: int) -> Sections:
 
 
 def banner(figures: NodeFigures) -> str:
-    """``node2, follower of node1``: what a person is told who sends an empty line."""
+    """``node2, follower of node1``: the answer to a person's empty line."""
     name, told = f"node{figures.node_id}", figures.leadership()
     if told is None:
         return f"{name}, waiting for the other nodes"

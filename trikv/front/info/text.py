@@ -1,11 +1,11 @@
-"""How INFO is spelt: headings, fields, numbers for people, and which sections a client asked for."""
+"""The format of INFO: headings, fields, numbers for people, and the choice of sections."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 Fields: TypeAlias = Iterable[tuple[str, object]]
 Sections: TypeAlias = Mapping[str, Callable[[], Fields]]
-"""By their names in lower case. A function, so that a section that is not shown asks no part for figures."""
+"""By their names in lower case. Functions, so that no part is asked for figures of a section not shown."""
 
 HEADINGS: Final = {
     "server": "Server",
@@ -23,14 +23,14 @@ HEADINGS: Final = {
     "cluster": "Cluster",
     "keyspace": "Keyspace",
 }
-"""All sections in Redis' order, trikv's own behind replication, as they are spelt in their first lines."""
+"""All sections in Redis' order, trikv's own after replication, with the spelling of their first lines."""
 DEFAULT: Final = frozenset(HEADINGS) - {"commandstats", "latencystats"}
-"""What INFO shows if it is not told what."""
+"""The sections of INFO without arguments."""
 _KIB: Final = 1024
 
 
 def chosen(names: Sequence[str]) -> frozenset[str]:
-    """The sections that INFO was asked for by these words, in lower case; unknown ones are left out."""
+    """The sections that these arguments of INFO ask for, in lower case; unknown ones are left out."""
     wanted = set(names)
     if {"all", "everything"} & wanted:
         return frozenset(HEADINGS)
@@ -40,7 +40,7 @@ def chosen(names: Sequence[str]) -> frozenset[str]:
 
 
 def info_text(sections: Sections, names: Sequence[str]) -> str:
-    """INFO's text for these words, of those `sections` that there are. Lines end in CRLF."""
+    """INFO's text for these arguments, from the `sections` that the node has. Lines end in CRLF."""
     wanted = chosen(names)
     return "\r\n".join(
         section_text(name, sections[name]()) for name in HEADINGS if name in wanted and name in sections
@@ -70,5 +70,5 @@ def kib(count: float) -> str:
 
 
 def ratio(count: int, of: int) -> float:
-    """0 for nothing of nothing."""
+    """`count` divided by `of`; 0 if `of` is 0."""
     return count / of if of else 0.0

@@ -1,8 +1,8 @@
 """trikv.machine.commands: one module for each family of commands, and `TABLE`, which holds them all.
 
 A family is a module with a `CommandTable` of its own, called COMMANDS. Its handlers are plain functions
-``handler(db, *arguments) -> Reply``: they look, refuse by *returning* a `CommandError`, and only then
-change the database, through the few methods of `Database` that do (PROTOCOL 24). A handler that wants more
+``handler(db, *arguments) -> Reply``: they check, refuse by *returning* a `CommandError`, and only then
+change the database, through the few methods of `Database` for that (PROTOCOL 24). A handler that needs more
 than the selected database names its first parameter ``space``.
 
 To add a family: write the module, name it here. Arity, key positions, help and COMMAND follow from the

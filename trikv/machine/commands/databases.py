@@ -83,7 +83,7 @@ def flushall(space: Keyspace, *mode: bytes) -> Reply:
 
 
 def _flush_mode(mode: Sequence[bytes]) -> bool:
-    """Both modes are the same here: the memory is always freed in slices, later."""
+    """Whether `mode` is valid. ASYNC and SYNC do the same here: memory is always freed later, in slices."""
     return not mode or (len(mode) == 1 and mode[0].upper() in (b"ASYNC", b"SYNC"))
 
 
@@ -102,7 +102,7 @@ def _flush_mode(mode: Sequence[bytes]) -> bool:
 )
 def config_set(space: Keyspace, setting: bytes, value: bytes, *more: bytes) -> Reply:
     """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients, input-bytes-max (this node)."""
-    # Only maxmemory is replicated state; a node keeps the other settings to itself and sends this alone.
+    # Only maxmemory is replicated state; a node handles the other settings itself and sends this one alone.
     if setting.lower() != b"maxmemory" or more:
         shown = text_of(setting if setting.lower() != b"maxmemory" else more[0])
         return CommandError(f"ERR Unknown option or number of arguments for CONFIG SET - '{shown}'")

@@ -1,4 +1,4 @@
-"""How commands spell a deadline: an amount in seconds or milliseconds, from now or since 1970."""
+"""Deadlines as arguments: an amount in seconds or milliseconds, from now or since 1970."""
 
 import attrs
 
@@ -17,9 +17,9 @@ class Deadline:
 
 
 def parse_deadline(deadline: Deadline, now: int, name: str) -> int | CommandError:
-    """The log time in ms it means (which EXAT and PXAT may put into the past), or command `name`'s error.
+    """The deadline in ms of log time (EXAT and PXAT may name a past one), or the error of command `name`.
 
-    As SET and GETEX have it: the amount must be positive and the time must fit 64 bits.
+    The rules are those of SET and GETEX: the amount must be positive and the time must fit 64 bits.
     """
     amount = parse_integer(deadline.amount)
     if amount is None:

@@ -21,7 +21,7 @@ _NO_DEADLINE = -1
 
 
 def _expire(db: Database, key: bytes, amount: bytes, options: Sequence[bytes], name: str) -> Reply:
-    """What the four commands of that `name` share. Seconds unless it starts with p, from now unless ..at."""
+    """The four EXPIRE commands: `name` begins with p for milliseconds, and ends in at for absolute times."""
     conditions = _conditions(options)
     if isinstance(conditions, CommandError):
         return conditions
@@ -58,7 +58,7 @@ def _conditions(options: Sequence[bytes]) -> frozenset[bytes] | CommandError:
 
 
 def _allowed(current: int, when: int, conditions: frozenset[bytes]) -> bool:
-    """Redis' NX XX GT LT; no deadline counts as one infinitely far away."""
+    """Whether Redis' NX, XX, GT and LT allow it; no deadline counts as one infinitely far away."""
     if not conditions:
         return True
     refused = (
@@ -140,7 +140,7 @@ def persist(db: Database, key: Key) -> Reply:
 
 
 def _remaining_ms(space: Keyspace, key: bytes) -> int:
-    """A live key shows at least 1 ms, whatever the leader's clock says meanwhile (PROTOCOL 21)."""
+    """At least 1 for a live key, even if the leader's clock is past its deadline (PROTOCOL 21)."""
     entry = space.current.look(key)
     if entry is None:
         return _ABSENT

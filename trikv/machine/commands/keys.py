@@ -18,19 +18,19 @@ from trikv.machine.table import CommandTable
 COMMANDS = CommandTable()
 
 KEYS_MAX = 50_000
-"""KEYS refuses a larger database: it would hold up the node for longer than a heartbeat may wait."""
+"""KEYS refuses a larger database: it would block the node for longer than a heartbeat may wait."""
 SCAN_COUNT = 10
 """Redis' default."""
 SCAN_COUNT_MAX = 2_000
-"""COUNT is a hint; no step looks at more."""
+"""COUNT is only a hint; no step examines more keys."""
 
 _EACH_KEY = "O(N), N being the number of keys named"
 _SUMMED = "request_policy:multi_shard response_policy:agg_sum"
 _ALL_KEYS = Cost(10_000)
 _SOME_KEYS = Cost(5_000)
-"""With the greatest COUNT."""
+"""The cost of a SCAN with the greatest COUNT."""
 _CURSOR = re.compile(rb"(?:[+-]?[0-9]{1,20})?")
-"""What C's strtoul takes: nothing is 0, and a minus wraps."""
+"""The numbers that C's strtoul accepts: an empty text is 0, and a minus wraps around."""
 _STRING = SimpleString("string")
 _NONE = SimpleString("none")
 
@@ -212,7 +212,7 @@ def randomkey(space: Keyspace) -> Reply:
 )
 def watch(db: Database, key: Key, *keys: Key) -> Reply:
     """Let the next EXEC do nothing if one of these keys is changed before it."""
-    # The machine answers versions, 0 where absent; the node keeps them for EXEC (PROTOCOL 23).
+    # The machine answers versions, 0 for an absent key; the node keeps them for EXEC (PROTOCOL 23).
     entries = [db.find(each) for each in (key, *keys)]
     return [0 if entry is None else entry.version for entry in entries]
 

@@ -1,4 +1,4 @@
-"""Strings: SET and GET in all their forms, and what looks at or changes a part of a value."""
+"""Strings: SET and GET in all their forms, and commands that read or change a part of a value."""
 
 from collections.abc import Sequence
 
@@ -26,13 +26,13 @@ _GETEX_OPTIONS = "[EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-millis
 
 
 def value_of(db: Database, key: bytes) -> bytes | None:
-    """The live value, None where the key is absent."""
+    """The live value, None if the key is absent."""
     entry = db.find(key)
     return None if entry is None else entry.value
 
 
 def read_value(db: Database, key: bytes) -> bytes | None:
-    """`value_of` for commands that answer it: they count as having looked for it."""
+    """`value_of` for commands that answer it: counted as a hit or a miss."""
     entry = db.look(key)
     return None if entry is None else entry.value
 
@@ -44,7 +44,7 @@ def replace(db: Database, key: bytes, value: bytes) -> CommandError | None:
 
 
 def _written_key(args: Args) -> Sequence[Found]:
-    """The key of a SET, which is read as well if GET asks for the old value."""
+    """The key of a SET, which is also read if the option GET asks for the old value."""
     reads = any(option.upper() == b"GET" for option in args[3:])
     return ((1, "RW access update" if reads else "OW update"),)
 
@@ -84,7 +84,7 @@ def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
 
 
 def _store_until(db: Database, key: bytes, value: bytes, when: int) -> CommandError | None:
-    """`db.store`, where a deadline that has passed already leaves the key absent."""
+    """`db.store`, except that a deadline that has already passed leaves the key absent."""
     if when and when <= db.account.now:
         refused = db.refusal(key, len(value))
         if refused is None:
@@ -96,7 +96,7 @@ def _store_until(db: Database, key: bytes, value: bytes, when: int) -> CommandEr
 def _parse_options(
     options: Sequence[bytes], allowed: frozenset[bytes]
 ) -> tuple[frozenset[bytes] | None, Deadline | None]:
-    """The plain words among `options`, and the deadline they give; no words at all: a syntax error."""
+    """The plain words among `options`, and their deadline; None in place of the words: a syntax error."""
     words: set[bytes] = set()
     deadline: Deadline | None = None
     remaining = iter(options)
@@ -273,7 +273,7 @@ def msetnx(db: Database, key: Key, value: bytes, *more: Key) -> Reply:
 
 
 def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
-    """Store all pairs or, if one cannot be stored or all together have no room, none."""
+    """Store all pairs; or none, if one cannot be stored or there is no room for all together."""
     pairs = dict(zip(flat[::2], flat[1::2], strict=True))
     for key, value in pairs.items():
         refused = db.refusal(key, len(value))
@@ -359,7 +359,7 @@ def setrange(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
         return len(old)
     if start + len(value) > VALUE_BYTES_MAX:
         return STRING_TOO_LONG
-    # Joined in one go: of a value of megabytes each copy takes milliseconds, at every replica.
+    # Joined in one go, because each copy of a value of megabytes takes milliseconds, at every replica.
     parts = memoryview(old)
     before, after = parts[:start], parts[start + len(value) :]
     changed = b"".join((before, bytes(start - len(before)), value, after))

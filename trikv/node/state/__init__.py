@@ -1,6 +1,6 @@
-"""State: what becomes of committed entries, and every file of the data directory.
+"""State: applying committed entries, and every file of the data directory.
 
 `applier` owns the machine, `writer` the log, `snapshotter` the snapshot files (`transfers` carries them
-between nodes, `header` says what one is of). `opening` finds the state at the start, `loading` fills a new
+between nodes, `header` describes one). `opening` restores the state at the start, `loading` fills a new
 cluster from a file, `dumps` writes the last file of a stop and never replaces one that may hold more.
 """

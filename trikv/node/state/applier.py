@@ -1,10 +1,10 @@
 """The applier: the one owner of the machine.
 
-It applies committed entries in order, answers the clients that wait on this node, and serves confirmed
-reads as soon as their index is applied, always between two applies, so that a read sees whole entries
-only. The driver has it carry out its orders at the end of each turn: most take less time than waking a task
-for them would. What is left after a few milliseconds goes on in a task of its own, which lets others run in
-between, so that heartbeats leave in time however long the backlog.
+It applies committed entries in order, answers the clients that wait at this node, and serves confirmed
+reads as soon as their index is applied: always between two applies, so that a read sees whole entries
+only. The driver lets it carry out its orders at the end of each turn, because most take less time than to
+wake a task for them. Orders that are left after a few milliseconds go on in a task of its own, which lets
+others run in between, so that heartbeats leave in time however long the backlog is.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ from trikv.node.waiters import Waiters
 from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
 
 RELEASE_KEYS = 2_000
-"""Keys freed in one slice: about a millisecond."""
+"""Keys freed in one slice, which takes about a millisecond."""
 READS_TOGETHER_MAX = 16
 """Reads carried out before the first of them is answered."""
 
@@ -38,17 +38,17 @@ _decode_membership = msgspec.msgpack.Decoder(Membership).decode
 
 
 class ServeReads(msgspec.Struct, gc=False):
-    """Answer `works` once `index` is applied; TTLs are reckoned at `log_time_ms` at the least."""
+    """Answer `works` once `index` is applied; TTLs are computed for `log_time_ms` or later."""
 
     index: int
     works: deque[Work]
     log_time_ms: int
     confirmed_ms: int
-    """Boot time: what waits for too long (this node's log stands still) is failed, see `lapsed_reads`."""
+    """Boot time. Reads that wait for too long, because this node's log stands still, fail: `lapsed_reads`."""
 
 
 class Swap(msgspec.Struct):
-    """Replace the machine by a snapshot's."""
+    """Replace the machine with that of a snapshot."""
 
     meta: SnapshotMeta
     machine: Machine
@@ -78,37 +78,37 @@ class Applier:
         self.position = position
         """Index and term of the last applied entry, and the membership at it."""
         self.bytes_applied = 0
-        """Payload bytes applied since the node started: what the snapshotter's threshold counts."""
+        """Payload bytes applied since the node started; the snapshotter's threshold counts these."""
         self._origin = origin
         self._waiters = waiters
         self._inbox = inbox
         self._boot_ms = boot_ms
         self._boot_us = boot_us
         self._memory_peak_bytes = machine.used_memory
-        """The largest that the account was after an entry, since this node started."""
+        """The largest value that the account had after an entry, since this node started."""
         self._orders: deque[Order] = deque()
         self._held: list[tuple[int, int, ServeReads]] = []
-        """Reads by the index they wait for, then by arrival: a heap, since there may be ten thousand of them
-        and it is looked at after every entry."""
+        """Reads by the index they wait for, then by arrival. It is a heap, because there may be ten thousand
+        of them, and it is checked after every entry."""
         self._held_count = 0
         self._own_next: tuple[int, int] | None = None
         self._deadline_told: int | None = None
         self._poison_told = machine.poison_count
         self._retired: Machine | None = None
-        """A machine that a snapshot has replaced, being freed in slices."""
+        """The machine that a snapshot has replaced, until it has been freed in slices."""
         self._bell: Mailbox[None] = Mailbox()
         self._is_behind = False
 
     def put(self, orders: Iterable[Order]) -> None:
-        """Carry out `orders` after all that were put before; reads wait for their index."""
+        """Add `orders`, to be carried out after all earlier ones; reads wait for their index."""
         self._orders.extend(orders)
 
     def applied_index(self) -> int:
-        """The last entry applied; while a write is answered, the one that it came with."""
+        """The last entry applied; while a write is being answered, the entry of that write."""
         return self.position.index
 
     def statistics(self, at_ms: int) -> ApplierStatistics:
-        """For INFO; how long keys have still to live is reckoned from log time `at_ms`."""
+        """For INFO; the remaining life of keys is computed from log time `at_ms`."""
         return ApplierStatistics(
             index=self.position.index,
             memory_peak_bytes=self._memory_peak_bytes,
@@ -117,18 +117,19 @@ class Applier:
 
     @property
     def has_orders(self) -> bool:
-        """True while something waits to be carried out."""
+        """Whether any order waits to be carried out."""
         return bool(self._orders)
 
     @property
     def is_awaited(self) -> bool:
-        """True where a client of this node may wait for what is to be carried out."""
+        """Whether a client of this node may wait for one of the orders."""
         return bool(self._held or len(self._waiters) or any(map(_is_read, self._orders)))
 
     def carry_out(self) -> None:
-        """Carry out what has been put, for about `SLICE_MS`; the rest is left to the task.
+        """Carry out orders for about `SLICE_MS`; the rest is left to the task.
 
-        Called by the driver after its turn. Nothing happens while the task is at what was left to it before.
+        The driver calls it after its turn. It does nothing while the task still works on an earlier rest,
+        because orders must be carried out in order.
         """
         if self._is_behind:
             return
@@ -141,7 +142,7 @@ class Applier:
             self._bell.put(None)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Go on with what `carry_out` has left, until cancelled."""
+        """Go on with the orders that `carry_out` has left, until cancelled."""
         task_status.started()
         while True:
             await self._bell.take()
@@ -152,7 +153,7 @@ class Applier:
             await self._free_memory()
 
     def _advance(self) -> bool:
-        """Carry out orders for about `SLICE_MS`; True where none is left."""
+        """Carry out orders for about `SLICE_MS`; True if none is left."""
         orders, boot_ms = self._orders, self._boot_ms
         stop_ms = boot_ms() + self.SLICE_MS
         while orders:
@@ -174,7 +175,7 @@ class Applier:
         return True
 
     async def _free_memory(self) -> None:
-        """What FLUSHALL set aside goes in slices, while there is nothing better to do."""
+        """Free in slices what FLUSHALL set aside, while there are no orders."""
         while not self._orders and self._release():
             await trio.lowlevel.checkpoint()
 
@@ -199,14 +200,14 @@ class Applier:
         assert entry.index == self.position.index + 1, "entries apply in order, none twice, none left out"
         machine = self.machine
         membership = self.position.membership
-        # The position moves first: whoever is answered below may ask at which index it happened.
+        # The position moves first, because a client answered below may ask for the index of its write.
         match entry.kind:
             case EntryKind.BATCH:
                 self.position = SnapshotMeta(entry.index, entry.term, membership)
                 self.bytes_applied += len(entry.payload)
                 began_us = self._boot_us()
                 outcomes = machine.apply(entry.index, entry.payload, origin=self._origin)
-                # Before anybody is answered: who asks for INFO next finds what was done counted.
+                # Before any client is answered, so that an INFO after the answer includes this entry.
                 machine.evaluator.spent(self._boot_us() - began_us)
                 self._note_memory()
                 for outcome in outcomes:
@@ -242,7 +243,7 @@ class Applier:
                         self._inbox.put(OwnDisowned(incarnation))
 
     def _tell_applied(self) -> None:
-        """One word to the driver for all that applied in a row, and before it hears of anything else."""
+        """One event to the driver for a whole row of applied entries, before it gets any other event."""
         if self._own_next is not None:
             incarnation, next_sequence = self._own_next
             self._own_next = None
@@ -253,16 +254,16 @@ class Applier:
         self._retired = self.machine
         self._retired.retire()
         order.machine.evaluator.count_on(self.machine.tally)
-        self._retired.evaluator.count_on(Tally())  # its keys are freed, and no FLUSHALL's
+        self._retired.evaluator.count_on(Tally())  # its freed keys must not count as those of a FLUSHALL
         self.machine, self._poison_told = order.machine, order.machine.poison_count
         self._note_memory()
         self.position = order.meta
         self._inbox.put(Installed(order.meta.index, order.machine.row(self._origin)))
 
     def _serve(self, order: ServeReads, stop_ms: int) -> bool:
-        """Answer those reads, or hold them until their index is applied; False where the time was up.
+        """Answer those reads, or hold them until their index is applied; False if the slice was over.
 
-        The rest comes first in the next slice: the state stays as it is until all are answered.
+        The rest comes first in the next slice, so that the state does not change until all are answered.
         """
         if order.index > self.position.index:
             self._held_count += 1
@@ -278,9 +279,9 @@ class Applier:
         return True
 
     def _read_some(self, works: deque[Work], at_ms: int) -> list[tuple[Work, list[Reply]]]:
-        """Carry out the first of `works`: several while they are quick, for to time each alone costs a GET.
+        """Carry out the first of `works`: several if they are quick, because to time each costs a GET.
 
-        Any other takes its turn alone: what it answers may be long, and is not to be held for others' sake.
+        Any other is carried out alone: its answer may be long, and should not be held until others are done.
         """
         machine, boot_us = self.machine, self._boot_us
         began_us = boot_us()
@@ -297,9 +298,9 @@ class Applier:
         self._memory_peak_bytes = max(self._memory_peak_bytes, self.machine.used_memory)
 
     def _release_reads(self) -> None:
-        """What waited for an index that is applied now comes next, before anything else is applied.
+        """Put reads whose index is now applied first, before the next entry is applied.
 
-        Confirmed reads come in the order of their indexes, but for those of an earlier, slower leader.
+        Confirmed reads arrive in the order of their indexes, except those of an earlier, slower leader.
         """
         ready: list[ServeReads] = []
         while self._held and self._held[0][0] <= self.position.index:
@@ -307,7 +308,7 @@ class Applier:
         self._orders.extendleft(reversed(ready))
 
     def lapsed_reads(self, confirmed_by_ms: int) -> list[Work]:
-        """Take out the reads confirmed at that boot time or before whose index has not come since."""
+        """Take out the reads confirmed at that boot time or earlier that still wait for their index."""
         lapsed = [order for _, _, order in self._held if order.confirmed_ms <= confirmed_by_ms]
         if lapsed:
             self._held = [one for one in self._held if one[2].confirmed_ms > confirmed_by_ms]
@@ -315,7 +316,7 @@ class Applier:
         return [work for order in lapsed for work in order.works]
 
     def _wake_for_expiry(self) -> None:
-        """Let the driver plan the next expiry anew, where that has changed."""
+        """Let the driver plan again if the next expiry has changed."""
         deadline = self.machine.next_deadline_ms()
         if deadline != self._deadline_told:
             self._deadline_told = deadline

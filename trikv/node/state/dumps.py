@@ -1,15 +1,15 @@
-"""The dump that a stop leaves, and what becomes of an earlier one.
+"""The dump that a stop leaves, and the treatment of an earlier one.
 
-A dump is for people and tools, and may be the only copy somebody has left. So it never takes the place of one
-that may hold more. *More* is told by the headers: of two dumps of one cluster the one at the higher index
-holds all that the other does, because both are states of one log. Of another cluster's, and of a file that is
-no whole dump, nothing is known, so it may hold more.
+A dump is for people and tools, and may be the only copy that somebody has left. So it never replaces one that
+may hold more. The headers decide: of two dumps of one cluster, the one at the higher index holds all that the
+other does, because both are states of one log. Nothing is known of another cluster's dump or of a file that
+is no whole dump, so these may hold more.
 
 - ``dump.json`` is complete: its barrier has proved that it holds everything acknowledged.
-- ``dump.incomplete.json`` is that of a stop without a majority. It is not written at all if either file
-  holds more already: such a node comes up with its snapshot, and knows of nothing after it.
-- What may hold more and is in the way is renamed into ``aside/``, when the new dump is whole: until then a
-  full disk or a second signal leaves it under its name.
+- ``dump.incomplete.json`` is that of a stop without a majority. It is not written if either file already
+  holds more: a node without a majority starts from its snapshot, and knows of nothing after it.
+- An existing file that may hold more is renamed into ``aside/``, but only when the new dump is whole: until
+  then a full disk or a second signal leaves it under its name.
 """
 
 import errno
@@ -30,11 +30,11 @@ from trikv.storage.layout import ASIDE
 DUMP = "dump.json"
 INCOMPLETE_DUMP = "dump.incomplete.json"
 HEAD_BYTES = 64 * 1024
-"""Longer than any first line: a header names a few members."""
+"""Longer than any first line, because a header names only a few members."""
 TAIL_BYTES = 256
-"""The closing line: a count and a checksum."""
+"""Enough for the closing line, which holds a count and a checksum."""
 _NO_FILE = frozenset({errno.ESPIPE, errno.ENXIO, errno.ELOOP})
-"""What a pipe says when it is read, and a socket, or a link that leads to itself, when it is opened."""
+"""The errors of reading a pipe, and of opening a socket, or a link that leads to itself."""
 CLOSING = b'\n],"count":'
 
 log = structlog.get_logger()
@@ -42,31 +42,31 @@ log = structlog.get_logger()
 
 @attrs.frozen
 class Held:
-    """What stands under a dump's name."""
+    """The header of the file that has a dump's name."""
 
     cluster: bytes = b""
-    """Whose state it is; empty if it is no whole dump of trikv's."""
+    """The cluster whose state it is; empty if it is no whole dump of trikv's."""
     index: int = 0
 
     def holds(self, cluster: bytes, index: int) -> bool:
-        """True if it surely holds all of `cluster`'s state at `index`."""
+        """Whether it is sure to hold all of `cluster`'s state at `index`."""
         return self.cluster == cluster and self.index >= index
 
 
 def may_hold_more(held: Held | None, cluster: bytes, index: int) -> bool:
-    """True unless a dump of `cluster` at `index` has all that is there; None: no file bears the name."""
+    """Whether a file may hold more than a dump of `cluster` at `index` would. None: there is no file."""
     return held is not None and (held.cluster != cluster or held.index > index)
 
 
 def is_superfluous(complete: Held | None, incomplete: Held | None, cluster: bytes, index: int) -> bool:
-    """True if an incomplete dump of `cluster` at `index` would add nothing to what is there."""
+    """Whether an incomplete dump of `cluster` at `index` would add nothing to the existing files."""
     if complete is not None and complete.holds(cluster, index):
         return True
     return incomplete is not None and incomplete.holds(cluster, index + 1)
 
 
 async def look_at(disk: Disk, path: str) -> Held | None:
-    """What a dump on the disk says of itself, by its first and last line; None if there is none.
+    """Read the header of a dump on the disk, from its first and last line; None if there is none.
 
     Raises OSError if the disk fails.
     """
@@ -74,7 +74,7 @@ async def look_at(disk: Disk, path: str) -> Held | None:
         file = await disk.open(path)
     except FileNotFoundError:
         return None
-    except (IsADirectoryError, PermissionError):  # whatever it holds: it is renamed, not opened
+    except (IsADirectoryError, PermissionError):  # unknown contents; to rename it, it need not be opened
         return Held()
     except OSError as error:
         if error.errno in _NO_FILE:
@@ -105,7 +105,7 @@ class Dumps:
         self._cluster = cluster
 
     async def write(self, position: SnapshotMeta, *, complete: bool) -> bool:
-        """Leave a dump of the state, which is at `position` or beyond; True if there is one at the end."""
+        """Write a dump of the state, which is at `position` or beyond; True if there is one at the end."""
         path = DUMP if complete else INCOMPLETE_DUMP
         try:
             if not complete and await self._is_superfluous(position.index):
@@ -116,7 +116,7 @@ class Dumps:
                 make_room=lambda: self._set_aside(path, position.index),
             )
         except (OSError, StorageError) as error:
-            # The peers still wait for our word, and the log has everything that was acknowledged.
+            # The stop goes on: peers still wait for our message, and the log has all that was acknowledged.
             log.error("no dump was written", file=path, reason=str(error))
             return False
         log.info("dumped", file=path, keys=keys, index=meta.index, complete=complete)

@@ -8,14 +8,14 @@ from trikv.storage.errors import StorageCorrupt
 
 @attrs.frozen
 class Header:
-    """What a snapshot, backup or dump says of itself besides the machine's own state."""
+    """The fields of a snapshot, backup or dump besides the machine's own state."""
 
     cluster: bytes
     meta: SnapshotMeta
     complete: bool = True
     """False for a dump made without its barrier: acknowledged writes may be missing from it."""
     saved_ms: int = 0
-    """When the state was as it is written here, by the writer's wall clock; 0: not told (an old version)."""
+    """The time of this state, by the writer's wall clock; 0 if unknown (written by an old version)."""
 
     def as_dict(self) -> dict[str, object]:
         """For the first line of the document."""

@@ -1,4 +1,4 @@
-"""What a node submits of its own accord: the cap an operator asked for, and the keys of a backup to load."""
+"""Writes that a node submits by itself: the cap an operator asked for, and the keys of a backup to load."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
@@ -20,14 +20,14 @@ Document: TypeAlias = Callable[[], Iterable[bytes]]
 
 BATCH_BYTES = 64 * 1024
 KEYS_PER_SLICE = 500
-"""Read between two checkpoints: about a millisecond."""
+"""Keys read between two checkpoints, which takes about a millisecond."""
 RETRY_S = 0.5
 
 log = structlog.get_logger()
 
 
 async def submit(inbox: Mailbox[Event], db: int, commands: tuple[Command, ...]) -> list[Reply] | CommandError:
-    """Submit writes to a database as a client would, and wait for what comes of them."""
+    """Submit writes to a database as a client would, and wait for the replies, or for the error."""
     done = trio.Event()
     outcome: list[list[Reply] | CommandError] = []
 
@@ -43,7 +43,7 @@ async def submit(inbox: Mailbox[Event], db: int, commands: tuple[Command, ...]) 
 async def send_maxmemory(inbox: Mailbox[Event], maxmemory: int) -> None:
     """Set the cluster's cap through the log, once, as soon as there is a leader (PROTOCOL 22).
 
-    Setting it twice is harmless, so an unknown outcome is simply tried again.
+    To set it twice is harmless, so after an unknown outcome it is sent again.
     """
     command = (b"CONFIG", b"SET", b"maxmemory", b"%d" % maxmemory)
     while True:
@@ -57,9 +57,9 @@ async def send_maxmemory(inbox: Mailbox[Event], maxmemory: int) -> None:
 
 
 async def warn_of_cap(inbox: Mailbox[Event], applier: Applier, configured: int) -> None:
-    """Say where the cap in force, which is the log's, is not this node's file's, or is below the data.
+    """Warn if the cap in force, which is the log's, differs from this node's file, or is below the data.
 
-    It waits by polling: for a majority, which may be minutes away, and for the log's first entries.
+    It waits by polling: for a majority, which may take minutes, and for the log's first entries.
     """
     while await barrier(inbox) is not None or not applier.machine.feature_level:  # noqa: ASYNC110 - see below
         await trio.sleep(RETRY_S)
@@ -81,12 +81,12 @@ async def warn_of_cap(inbox: Mailbox[Event], applier: Applier, configured: int) 
 async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document) -> None:
     """Fill a new cluster with the keys of a backup or dump; one that has ever held a key is left alone.
 
-    A cluster that was emptied is not new: it would get back what somebody has deleted, at each start. The
-    change counter tells the two apart. It is part of the replicated state, it never goes back, and only keys
-    move it, by being written, deleted or expired.
+    A cluster that was emptied is not new: otherwise each start would bring back what was deleted. The change
+    counter tells the two apart. It is part of the replicated state, it never goes back, and only writes,
+    deletions and expiries of keys move it.
 
-    The document is read twice: a damaged one loads nothing. Keys are set with NX: a batch of unknown outcome
-    is simply tried again, and what a client has written meanwhile stays.
+    The document is read twice, so that a damaged one loads nothing. Keys are set with NX, so that a batch of
+    unknown outcome can be sent again, and a value that a client has written meanwhile stays.
     """
     try:
         expected = await _count(document)
@@ -118,7 +118,7 @@ async def load_keys(inbox: Mailbox[Event], applier: Applier, document: Document)
 
 
 async def _load_batch(inbox: Mailbox[Event], db: int, commands: tuple[Command, ...]) -> CommandError | None:
-    """Submit until the outcome is known; the refusal, if a key was refused."""
+    """Submit until the outcome is known; returns the error if a key was refused."""
     while isinstance(outcome := await submit(inbox, db, commands), CommandError):
         log.warning("loading waits", reason=outcome.text)
         await trio.sleep(RETRY_S)
@@ -126,7 +126,7 @@ async def _load_batch(inbox: Mailbox[Event], db: int, commands: tuple[Command, .
 
 
 async def _count(document: Document) -> int:
-    """How many keys the document holds; SnapshotError where it is damaged."""
+    """How many keys the document holds. Raises SnapshotError if it is damaged."""
     count = 0
     for count, _ in enumerate(import_keys(document()), start=1):
         if count % KEYS_PER_SLICE == 0:
@@ -135,7 +135,7 @@ async def _count(document: Document) -> int:
 
 
 def _batches(keys: Iterable[tuple[int, Command]]) -> Iterator[tuple[int, tuple[Command, ...]]]:
-    """Commands of one database each, joined up to a size that one entry takes easily."""
+    """Groups of commands, each for one database, up to a size that easily fits one entry."""
     batch: list[Command] = []
     size, batch_db = 0, 0
     for db, command in keys:

@@ -1,4 +1,4 @@
-"""From a data directory to where the node goes on: log, newest snapshot, machine (PROTOCOL 8, 14)."""
+"""From a data directory to the state in which the node goes on: log, snapshot, machine (PROTOCOL 8, 14)."""
 
 import attrs
 import structlog
@@ -28,29 +28,29 @@ log = structlog.get_logger()
 
 @attrs.frozen
 class OpenedLog:
-    """A log, and the state it continues from."""
+    """A log, and the state that it continues."""
 
     wal: Wal
     cluster: bytes
     hard_state: HardState
     base: SnapshotMeta
-    """Where the log in memory begins; the snapshot is there or beyond."""
+    """The position at which the log in memory begins; the snapshot is at this position or beyond."""
     entries: tuple[Entry, ...]
     machine: Machine
     snapshot: SnapshotMeta | None
     """The newest snapshot, from which `machine` was loaded; None before the first."""
     snapshot_bytes: int = 0
     snapshot_saved_ms: int = 0
-    """When the snapshot's state was that of a running node; 0 before the first."""
+    """Wall clock: when the snapshot's state was that of a running node; 0 before the first."""
     founding_level: int = 1
-    """The feature level for a cluster that is not founded yet. A start knows nothing of what was agreed
-    before it, so it takes the one that every release knows."""
+    """The feature level for a cluster that is not founded yet. A node at its start knows nothing of earlier
+    agreements, so it takes the level that every release knows."""
 
 
 async def tidy_up(host: Host) -> None:
-    """Remove dumps and backups that an earlier life left half written; name what is not trikv's.
+    """Remove dumps and backups that an earlier life left half written; log the names that are not trikv's.
 
-    Raises StrayName where something else stands in the place of a file or directory of ours.
+    Raises StrayName if something else has the name of a file or directory of ours.
     """
     for directory in ("", BACKUPS):
         await remove_unfinished(host.disk, directory)
@@ -61,7 +61,7 @@ async def tidy_up(host: Host) -> None:
 
 
 async def open_identity(host: Host, node_id: int) -> DiskIdentity:
-    """Read the disk's identity, or give a new disk one. Raises ConfigError where it is another node's."""
+    """Read the disk's identity, or give a new disk one. Raises ConfigError if it is another node's."""
     known = await identity_files.load(host.disk)
     if known is None:
         known = DiskIdentity(node=node_id, disk=host.entropy.bytes(16), cluster=None)
@@ -75,7 +75,7 @@ async def open_identity(host: Host, node_id: int) -> DiskIdentity:
 
 
 async def open_log(host: Host, identity: DiskIdentity, settings: WalSettings) -> OpenedLog | None:
-    """Recover the log; None where the disk is blank. Raises StorageError where it must not be used."""
+    """Recover the log; None if the disk is blank. Raises StorageError if the log must not be used."""
     try:
         recovered = await recover(host.disk, settings)
     except LogMissing:
@@ -113,7 +113,7 @@ async def open_log(host: Host, identity: DiskIdentity, settings: WalSettings) ->
         machine,
         meta,
         stored.size if stored is not None else 0,
-        # Log time is at most as late, and all that an old version's snapshot tells.
+        # An old version's snapshot has only its log time, which is never later.
         (header.saved_ms or machine.now_ms) if header is not None else 0,
     )
 

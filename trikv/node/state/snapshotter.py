@@ -1,7 +1,7 @@
 """The snapshotter: bounds the log by snapshots, brings lagging followers up by them, writes backups.
 
 A snapshot never stops the server: the machine is walked piece by piece between applies (see
-``trikv.machine.snapshot``), each piece written before the next is made. One walk at a time.
+``trikv.machine.snapshot``), and each piece is written before the next is made. There is one walk at a time.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,10 +26,10 @@ from trikv.storage.snapshots import SnapshotStore
 
 PIECE_BYTES = 64 * 1024
 STOP_PIECE_BYTES = 256 * 1024
-"""When the node stops nobody is served who would notice the longer steps; a fifth less of the processor."""
+"""Larger pieces take a fifth less processor time. At a stop there are no clients to notice longer steps."""
 DURABLE_POLL_S = 0.01
 FULL_RETRY_S = 10.0
-"""A snapshot is large: trying again at once on a full disk only keeps it full."""
+"""A snapshot is large: to try again at once would only keep a full disk full."""
 
 log = structlog.get_logger()
 
@@ -40,21 +40,21 @@ class GivenUp(Exception):  # noqa: N818 - what became of a snapshot
 
 @attrs.frozen
 class SnapshotterSettings:
-    """When a local snapshot is due."""
+    """The limits that decide when a local snapshot is due."""
 
     log_bytes: int = 64 * 1024 * 1024
-    """After this much applied since the last one: bounds the log on disk and the time of a restart."""
+    """Due after this much applied since the last one: bounds the log on disk and the time of a restart."""
     interval_s: float = 600.0
-    """Or after this long, if anything has changed."""
+    """Due after this time, if anything has changed."""
 
 
 @attrs.frozen
 class Progress:
-    """How far a document is that is being written."""
+    """How much of a document has been written."""
 
     file: str
     keys: int
-    """Of `of` in all, those that are written or about to be."""
+    """How many of the `of` keys are written or about to be."""
     of: int
     size: int
     """Bytes written."""
@@ -62,7 +62,7 @@ class Progress:
 
 @attrs.define(eq=False)
 class _Counts:
-    """What `Snapshotter.statistics` tells besides the present state; each is explained there."""
+    """The counts of `Snapshotter.statistics`, besides the present state; the record explains each."""
 
     changes_at_newest: int
     keys_loaded: int
@@ -71,15 +71,15 @@ class _Counts:
     last_failed: bool = False
     last_ms: int | None = None
     began_ms: int | None = None
-    """Boot time at which the one that is being taken began."""
+    """Boot time at which the present one began; None if there is none."""
 
 
 def _nobody_asks(_: Progress) -> None:
-    """Until the node stops nobody waits for a walk."""
+    """The default: until the node stops, nothing waits for the progress of a walk."""
 
 
 async def _nothing_is_in_the_way() -> None:
-    """A name of its own needs no room."""
+    """The default: a document with a new name replaces no file."""
 
 
 class Snapshotter:
@@ -102,7 +102,7 @@ class Snapshotter:
     ) -> None:
         self.newest = newest
         self._newest_saved_ms = newest_saved_ms or host.clock.wall_ms()
-        """LASTSAVE: when all that a snapshot holds was last the state of a node; without one, this start."""
+        """For LASTSAVE: when the newest snapshot's state was that of a running node, or else the start."""
         self._counts = _Counts(
             changes_at_newest=applier.machine.changes if newest is not None else 0,
             keys_loaded=applier.machine.keys() if newest is not None else 0,
@@ -118,17 +118,17 @@ class Snapshotter:
         self._settings = settings
         self._walking = trio.Lock()
         self._publishing = trio.Lock()
-        """Around what gives a snapshot its name, whoever made it: `newest` never goes back, and what is too
-        many is removed once."""
+        """Held while a snapshot gets its name, whether it is our own or a leader's: so `newest` never goes
+        back, and surplus files are removed once."""
         self._taking = trio.CancelScope()
-        """Around a snapshot that is taken because it is due; the dump at the end need not wait for it."""
+        """Around a snapshot that is taken because it is due; a stop cancels it, lest the dump wait."""
         self._stopping = False
         self._moved: Callable[[Progress], None] = _nobody_asks
         self._bytes_at_newest = 0
         self._chunks: Mailbox[tuple[NodeId, DiskId, SnapshotChunk]] = Mailbox()
         self._outgoing: dict[NodeId, Outgoing] = {}
         self._incoming: Incoming | None = None
-        """The snapshot that is coming in, if one is."""
+        """The snapshot that is arriving, if there is one."""
         self._loaded: dict[int, Swap] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -153,7 +153,7 @@ class Snapshotter:
 
     @property
     def is_receiving(self) -> bool:
-        """True while a leader's snapshot is coming in."""
+        """Whether a leader's snapshot is arriving."""
         return self._incoming is not None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -168,7 +168,7 @@ class Snapshotter:
     async def _take_when_due(self) -> None:
         due_s = trio.current_time() + self._settings.interval_s
         while True:
-            # Looking once a second costs nothing beside the log bytes that pass in one.
+            # A check each second is cheap, and few log bytes pass in a second compared with the limit.
             await trio.sleep(1.0)
             grown = self._applier.bytes_applied - self._bytes_at_newest
             if grown >= self._settings.log_bytes or (grown and trio.current_time() >= due_s):
@@ -186,10 +186,10 @@ class Snapshotter:
             log.error("no snapshot: the log grows until one can be written", reason=str(error))
             await trio.sleep(FULL_RETRY_S)
         except GivenUp:
-            pass  # the dump comes next
+            pass  # the node stops, and the dump comes next
 
     async def take(self) -> SnapshotMeta:
-        """Write a snapshot of the state as it is; the log before it then goes.
+        """Write a snapshot of the present state, then drop the log before it.
 
         Raises NoRoom, one of `OPERATORS_DOING`, or GivenUp; any other OSError ends the node.
         """
@@ -205,7 +205,7 @@ class Snapshotter:
             meta, bytes_applied = applier.position, applier.bytes_applied
             now_ms = self._host.clock.wall_ms()
             if self.newest is not None and self.newest.index >= meta.index:
-                self._newest_saved_ms = now_ms  # it is as good as one made now
+                self._newest_saved_ms = now_ms  # nothing has changed: a new one would be equal
                 return self.newest
             changes = applier.machine.changes
             walk = applier.machine.walk(
@@ -245,10 +245,10 @@ class Snapshotter:
             return meta
 
     async def _until_durable(self, index: int) -> None:
-        """A snapshot ahead of the own log would leave a gap after a crash (PROTOCOL 8).
+        """Wait for the log: a snapshot ahead of it would leave a gap after a crash (PROTOCOL 8).
 
-        Raises GivenUp if the node stops before the log is durable so far: it may never be, on a full disk,
-        and the dump needs no log.
+        Raises GivenUp if the node stops before the log is durable up to `index`: on a full disk it may never
+        be, and the dump does not need the log.
         """
         while self._durable_index() < index:
             if self._stopping:
@@ -264,10 +264,10 @@ class Snapshotter:
         self._bytes_at_newest = bytes_applied
         self._counts.changes_at_newest = changes
 
-    # ------------------------------------------------- to a follower that lags
+    # ------------------------------------------------- to a lagging follower
 
     def send_to(self, peer: NodeId, term: int, index_min: int) -> None:
-        """Send `peer` a snapshot at `index_min` or later; the driver hears TransferEnded."""
+        """Send `peer` a snapshot at `index_min` or later; the driver gets a TransferEnded."""
         if peer in self._outgoing or self._nursery is None:
             return
         self._outgoing[peer] = Outgoing(self._links, peer, term)
@@ -286,25 +286,25 @@ class Snapshotter:
         except (NoRoom, *OPERATORS_DOING) as error:
             log.error("a follower gets no snapshot until one can be written", peer=peer, reason=str(error))
         except GivenUp:
-            pass  # another leader will send it one
+            pass  # the next leader will send it one
         finally:
             del self._outgoing[peer]
             self._inbox.put(TransferEnded(peer, meta.index if meta is not None else 0, ok))
 
     def ack_came(self, peer: NodeId, ack: SnapshotAck) -> None:
-        """A follower said how far it has got."""
+        """Note how much of its snapshot a follower has."""
         if peer in self._outgoing:
             self._outgoing[peer].acked(ack)
 
     def link_down(self, peer: NodeId) -> None:
-        """Pieces on the way to `peer` are lost."""
+        """The link to `peer` is down: pieces on their way are lost."""
         if peer in self._outgoing:
             self._outgoing[peer].link_lost()
 
     # ------------------------------------------------------------ from a leader
 
     def chunk_came(self, peer: NodeId, disk: DiskId, chunk: SnapshotChunk) -> None:
-        """A leader sends a piece of its snapshot."""
+        """Take a piece of a leader's snapshot."""
         self._chunks.put((peer, disk, chunk))
 
     async def _receive(self) -> None:
@@ -361,19 +361,20 @@ class Snapshotter:
         self._inbox.put(SnapshotReceived(peer, disk, chunk.term, chunk.meta))
 
     def take_loaded(self, meta: SnapshotMeta) -> Swap:
-        """The machine of a snapshot that Raft has accepted."""
+        """The order that installs the machine of a snapshot that Raft has accepted."""
         return self._loaded.pop(meta.index)
 
     def forget_loaded(self, meta: SnapshotMeta) -> None:
-        """Raft did not want it: the log has got further meanwhile."""
+        """Drop the machine of a snapshot that Raft refused, because the log is further by now."""
         self._loaded.pop(meta.index, None)
 
     # -------------------------------------------------------- backups and dumps
 
     def make_way(self, moved: Callable[[Progress], None]) -> None:
-        """The node stops: give up a snapshot being taken because it was due, and take no more.
+        """The node stops: give up a snapshot that was taken because it was due, and take no more.
 
-        What a client has asked for is finished, then the dump is written; `moved` hears of every piece.
+        Files that a client has asked for are finished, then the dump is written; `moved` is called for
+        every piece.
         """
         self._stopping = True
         self._moved = moved
@@ -386,10 +387,10 @@ class Snapshotter:
         complete: bool = True,
         make_room: Callable[[], Awaitable[None]] = _nothing_is_in_the_way,
     ) -> tuple[SnapshotMeta, int]:
-        """Write the state as it is, aside first, durable when it returns: (where in the log, how many keys).
+        """Write the present state to a file, durably; returns its position in the log and its number of keys.
 
-        `path_of` names the file, given the position that it holds. `make_room` is called when the document is
-        written and about to get that name, which takes it from whatever bears it.
+        It is first written under another name. `path_of` makes the name from the position. `make_room` is
+        called when the document is whole and about to get that name, which replaces any file that has it.
         """
         async with self._walking:
             meta = self._applier.position

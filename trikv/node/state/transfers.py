@@ -10,12 +10,12 @@ from trikv.raft.types import NodeId, SnapshotMeta
 from trikv.storage.snapshots import SnapshotReader, SnapshotWriter
 
 CHUNK_BYTES = 60 * 1024
-"""With its header below the 64 KiB a peer frame's piece may have."""
+"""With its header below 64 KiB, the limit for a piece of a peer frame."""
 WINDOW_CHUNKS = 8
 PATIENCE_S = 15.0
-"""No ack for this long ends the transfer; Raft asks again when the peer is back."""
+"""Without an ack for this time the transfer ends; Raft asks again when the peer is back."""
 RETRY_S = 1.0
-"""No ack for this long: send again from where the receiver stands."""
+"""Without an ack for this time, send again from the byte that the receiver wants."""
 
 
 class Outgoing:
@@ -32,7 +32,7 @@ class Outgoing:
         self._news = trio.Event()
 
     async def send(self, meta: SnapshotMeta, reader: SnapshotReader) -> bool:
-        """Send all of it. True when the peer says that it is durable there."""
+        """Send all of it. True once the peer has said that it is durable there."""
         self._index = meta.index
         total = reader.size
         stood, quiet_since = self._wanted, trio.current_time()
@@ -41,7 +41,7 @@ class Outgoing:
             with trio.move_on_after(RETRY_S) as waited:
                 await self._news.wait()
             self._news = trio.Event()
-            if self._wanted != stood:  # an ack may also have come while the window was being filled
+            if self._wanted != stood:  # an ack may have come while the window was being filled
                 stood, quiet_since = self._wanted, trio.current_time()
             elif trio.current_time() - quiet_since > PATIENCE_S:
                 return False
@@ -54,13 +54,13 @@ class Outgoing:
             offset = self._sent
             data = await reader.read(offset, CHUNK_BYTES)
             if offset != self._sent:
-                continue  # an ack moved us while the disk was read
+                continue  # an ack changed the wanted offset while the disk was read
             if not self._links.send(self._peer, SnapshotChunk(self._term, meta, offset, total, data)):
                 return
             self._sent = offset + len(data)
 
     def acked(self, ack: SnapshotAck) -> None:
-        """The peer names the next byte it wants."""
+        """Note the next byte that the peer wants."""
         if ack.index != self._index:
             return
         if ack.offset < 0:
@@ -73,13 +73,13 @@ class Outgoing:
         self._news.set()
 
     def link_lost(self) -> None:
-        """What was on the way is lost: go back to what the peer has named."""
+        """Pieces on their way are lost: go back to the byte that the peer wants."""
         self._sent = self._wanted
         self._news.set()
 
 
 class Incoming:
-    """One transfer from a leader: written to disk and loaded aside at the same time."""
+    """One transfer from a leader: written to disk and loaded into a new machine at the same time."""
 
     def __init__(self, meta: SnapshotMeta, file: SnapshotWriter) -> None:
         self.meta = meta
@@ -88,7 +88,7 @@ class Incoming:
         self._restore = Restore()
 
     async def take(self, chunk: SnapshotChunk) -> None:
-        """Add a piece if it is the next one; any other is only answered with what is wanted."""
+        """Add a piece if it is the next one; the answer to any other just names the wanted offset."""
         if chunk.offset != self.offset or not chunk.data:
             return
         await self._file.append(chunk.data)
@@ -96,7 +96,7 @@ class Incoming:
         self.offset += len(chunk.data)
 
     def finish(self) -> tuple[dict[str, object], Machine]:
-        """The header and the machine. Raises SnapshotError where the document is not whole and right."""
+        """The header and the machine. Raises SnapshotError if the document is not whole and valid."""
         return self._restore.finish()
 
     async def publish(self) -> None:
@@ -104,5 +104,5 @@ class Incoming:
         await self._file.publish()
 
     async def abort(self) -> None:
-        """Drop what has come."""
+        """Drop the file and all that has arrived."""
         await self._file.abort()

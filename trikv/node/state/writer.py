@@ -1,8 +1,8 @@
 """The writer: the one task that owns the write-ahead log. One batch, one ``fdatasync``.
 
-While a sync runs, jobs collect; the next batch takes them all. That is group commit, and it needs no
-timer. Jobs are done strictly in order (PROTOCOL 8). An error of the disk ends the node, except for a full
-disk met while allocating the next segment, before any record depends on it (PROTOCOL 12).
+While a sync runs, jobs collect, and the next batch takes them all. That is group commit, and it needs no
+timer. Jobs are done strictly in order (PROTOCOL 8). An error of the disk ends the node, except a full disk
+while the next segment is allocated, because no record depends on that segment yet (PROTOCOL 12).
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,11 +21,11 @@ from trikv.storage.layout import WAL
 from trikv.storage.wal import Wal
 
 WATCH_INTERVAL_S = 15.0
-"""Between two looks at the directory of the log: seldom enough to cost nothing."""
+"""Between two checks of the log's directory: rare enough to cost nothing."""
 
 
 async def watch_log_directory(disk: Disk, data_directory: str) -> None:
-    """Raises DirectoryGone: what is synced into files that nobody can open again is not durable."""
+    """Raises DirectoryGone: data synced into files that nobody can open again is not durable."""
     while True:
         await trio.sleep(WATCH_INTERVAL_S)
         if not await disk.is_in_place(WAL):
@@ -47,11 +47,11 @@ class Writer:
         self._batches = self._sync_ms_total = self._sync_ms_max = 0
 
     def put(self, job: WriteJob) -> None:
-        """Write this job after all that were put before."""
+        """Queue a job behind all earlier ones."""
         self._queue.put(job)
 
     def compact(self, meta: SnapshotMeta) -> None:
-        """Drop the log before a durable snapshot, in turn with the jobs."""
+        """Drop the log before a durable snapshot, in order with the jobs."""
         self._queue.put(meta)
 
     def statistics(self) -> WriterStatistics:
@@ -94,7 +94,7 @@ class Writer:
     async def _until_there_is_room(self, attempt: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await attempt()  # the disk abandons no write under way when the node stops
+                await attempt()  # even if the node stops, the disk completes a write that has begun
             except NoRoom as error:
                 if self._has_room:
                     self._has_room = False
@@ -107,12 +107,12 @@ class Writer:
                 return
 
     async def _zero_ahead(self) -> None:
-        """Allocate the next segment piece by piece, as long as no job waits."""
+        """Allocate the next segment in pieces, as long as no job waits."""
         try:
             while not len(self._queue) and await self.wal.prepare():
                 await trio.lowlevel.checkpoint()
         except NoRoom:
-            return  # the write that needs the segment will meet it, say so, and wait for room
+            return  # the write that needs the segment will get the same error, log it, and wait for room
 
     def _count(self, elapsed_ms: int) -> None:
         self._batches += 1
