@@ -19,10 +19,10 @@ any more: the kernel may have dropped the pages and marked them clean.
 `layout` has all names that are ours. Others are left alone, or refused.
 
 **The log** (`frames` the bytes, `records` the meaning, `batching` from jobs to batches, `segment` the files,
-`wal` the writer, `reader` and `recovery` the way back). A segment is a row of batches, a batch is what one
-sync makes durable, a record is an entry, a hard state, a truncation, a reset or a new base. The first batch
-of a segment is its header, which repeats everything that older segments would have told; so compaction is
-the removal of whole segments. Four orders carry the proof:
+`wal` the writer, `statistics` its figures, `reader` and `recovery` the way back). A segment is a row of
+batches, a batch is what one sync makes durable, a record is an entry, a hard state, a truncation, a reset or
+a new base. The first batch of a segment is its header, which repeats everything that older segments would
+have told; so compaction is the removal of whole segments. Four orders carry the proof:
 
 1. batch n + 1 is written after the sync of batch n has returned, so only the last batch can be unfinished;
 2. a segment gets its number after its header is synced, and takes records after its directory and the last

@@ -278,6 +278,16 @@ def test_the_keys_of_many_calls_are_told_in_several_turns(client: Client, word: 
     assert process_time() - began < 0.25
 
 
+def test_calls_behind_a_write_are_told_in_several_steps(client: Client) -> None:
+    """When its reply comes, the turn that it held up is answered and one more gathered; then others come."""
+    client.receive(resp("SET", "a", "1") + resp("COMMAND", "GETKEYSANDFLAGS", "DEL", *["k"] * 1023) * 5)
+    told = []
+    while client.service.works:
+        client.service.pump_one()
+        told.append(client.wire.take().count(b"*1023\r\n"))
+    assert (sum(told), max(told)) == (5, 2)
+
+
 def test_its_cost_bounds_a_turn(client: Client) -> None:
     """Two descriptions of everything are two turns: others come in between."""
     client.receive(resp("COMMAND") + resp("COMMAND") + resp("COMMAND"))
