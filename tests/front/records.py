@@ -6,6 +6,7 @@ from typing import Any
 from trikv.front.figures import (
     ApplierStatistics,
     HostStatistics,
+    Leadership,
     LinksStatistics,
     LinkStatistics,
     LogTimeStatistics,
@@ -21,7 +22,7 @@ from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
 from trikv.raft.roles import Role
 from trikv.raft.statistics import RaftStatistics
 from trikv.raft.types import Member
-from trikv.storage.wal import WalStatistics
+from trikv.storage.statistics import WalStatistics
 
 MEMBERS = tuple(Member(number, bytes([number]) * 16, number != 3, "") for number in (1, 2, 3))
 """The third has no vote."""
@@ -131,7 +132,18 @@ def member_figures(raft: Callable[[], RaftStatistics] = raft_record, **changes: 
         "password": PasswordStatistics(is_missing=False, heard=True, differing=()),
     }
     asked = {name: lambda record=record: record for name, record in (records | changes).items()}
-    return MemberFigures(disk=b"\xdd" * 16, cluster=b"\xcc" * 16, log_tail_bytes=4096, raft=raft, **asked)
+    applier: Callable[[], ApplierStatistics] = asked["applier"]
+    return MemberFigures(
+        disk=b"\xdd" * 16,
+        cluster=b"\xcc" * 16,
+        log_tail_bytes=4096,
+        leadership=lambda: Leadership(
+            leads=raft().leads, leader=raft().leader, applied_index=applier().index
+        ),
+        cap_bytes=lambda: applier().machine.cap_bytes,
+        raft=raft,
+        **asked,
+    )
 
 
 def node_figures(node_id: int, member: MemberFigures | None = None) -> NodeFigures:

@@ -23,6 +23,12 @@ waits.
 
 """
 
+_DEPENDS = {
+    "CONFIG|SET": "log for maxmemory, else node",
+    "EXEC": "log, or read where nothing in it writes",
+}
+"""Who answers those of which the call decides: their treatment does not say it in words."""
+
 _TITLES = {
     "string": "Strings and counters",
     "keys": "Keys",
@@ -55,5 +61,9 @@ def _section(group: str, commands: list[Command]) -> str:
 
 def where(command: Command) -> str:
     """Who answers it, as the introduction explains."""
-    treatment = command.treatment
-    return (isinstance(treatment, Treatment) and treatment.where) or command.by.value
+    if command.name not in _DEPENDS:
+        return command.by.value
+    assert isinstance(command.treatment, Treatment), (
+        f"{command.name} goes the usual way: its declaration tells"
+    )
+    return _DEPENDS[command.name]

@@ -11,8 +11,12 @@ from tests.machine.driving import NODE, Driver, collect, reborn, restored
 from trikv.machine import codec
 from trikv.machine.account import Stored
 from trikv.machine.batch import Hello, Submission
+from trikv.machine.commands import TABLE
+from trikv.machine.database import Database
+from trikv.machine.declaration import By
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.machine.machine import Machine
+from trikv.machine.replies import CommandError, Reply
 from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
 
 KEYS = st.binary(max_size=4)
@@ -284,3 +288,24 @@ def test_version_1_stays_as_it_is() -> None:
     """The bytes of format version 1 are written and read for good: files and peers hold them."""
     assert collect(small(level=1).machine.walk({"cluster": "c"})) == GOLDEN
     assert restored(GOLDEN).digest() == small(level=1).machine.digest()
+
+
+def test_a_restored_machine_has_the_table_that_is_named() -> None:
+    """A snapshot holds no commands: what else a machine evaluates must be said again, or is unknown to it."""
+    table = TABLE.merged_with(TABLE)
+
+    @table.command("TWICE", by=By.READ, group="string")
+    def twice(_db: Database, word: bytes) -> Reply:
+        """Say the word two times."""
+        return word * 2
+
+    driver = Driver(table=table)
+    document = collect(driver.machine.walk({}))
+    replies = [driver.machine.read(0, [(b"TWICE", b"ab")])]
+    for restore in (Restore(table), Restore()):
+        restore.feed(document)
+        _, twin = restore.finish()
+        assert twin.digest() == driver.machine.digest()
+        replies.append(twin.read(0, [(b"TWICE", b"ab")]))
+    assert replies[:2] == [[b"abab"], [b"abab"]]
+    assert isinstance(replies[2][0], CommandError)

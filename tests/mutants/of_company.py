@@ -31,6 +31,13 @@ WAITING: tuple[Mutant, ...] = (
         "        self.write_token = lambda: 0\n",
         "node/test_promise_wait.py::test_wait_counts_what_is_on_disk_and_not_what_was_sent",
     ),
+    mutant(
+        "a question to the leader is not repeated",
+        "trikv.node.operations",
+        "await question.ask(poll_s)",
+        'await question.ask(float("inf"))',
+        "node/test_promise_wait.py::test_a_lost_answer_costs_wait_a_moment",
+    ),
 )
 
 

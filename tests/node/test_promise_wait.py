@@ -5,7 +5,7 @@ import trio
 from tests.node.looking import fill_log, founded, members_of, others, until
 from tests.node.puppet import Puppet, possess
 from tests.node.simcluster import Client, SimCluster, run_cluster
-from trikv.protocol.messages import JoinRequest
+from trikv.protocol.messages import DurableReply, JoinRequest
 
 SLOW_MS = 600
 
@@ -75,6 +75,55 @@ def test_wait_is_about_the_connections_own_last_write() -> None:
         held, took_s = await waited(await cluster.connect(leader), 2, 300)
         assert (held, took_s < 0.1) == (2, True)
         assert (await waited(late, 2, 50))[0] == 1
+
+    run_cluster(scenario)
+
+
+async def deafen(cluster: SimCluster, leader: int, number: int) -> None:
+    """Break the leader's own link to a node: what it tells that node meanwhile is lost in silence."""
+    cluster.parts(leader).links._outgoing[number].reset()
+    for _ in range(3):
+        await trio.lowlevel.checkpoint()
+    assert not cluster.parts(leader).links.is_up(number)
+
+
+def test_a_lost_answer_costs_wait_a_moment() -> None:
+    """The follower asks again until the leader's link to it is back, within a tenth of a second."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        leader = await founded(cluster)
+        follower = others(cluster, leader)[0]
+        client = await cluster.connect(follower)
+        await trio.sleep(2)
+        for timeout_ms in (1000, 0):
+            assert await client.call("SET", "k", timeout_ms) == b"OK"
+            await deafen(cluster, leader, follower)
+            held, took_s = await waited(client, 2, timeout_ms)
+            assert (held, took_s < 0.3) == (2, True)
+            await trio.sleep(2)
+
+    run_cluster(scenario)
+
+
+def test_a_wait_whose_client_is_gone_ends_soon() -> None:
+    """Though no answer comes: a stop does not wait for what nobody wants."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        leader = await founded(cluster)
+        follower = others(cluster, leader)[0]
+        client = await cluster.connect(follower)
+        await trio.sleep(2)
+        assert await client.call("SET", "k", "v") == b"OK"
+        links = cluster.parts(leader).links
+        send = links.send
+        links.send = lambda peer, said: isinstance(said, DurableReply) or send(peer, said)
+        connections = cluster.nodes[follower]._ground.connections
+        await client.stream.send_all(b"WAIT 2 0\r\n")
+        await trio.sleep(1.5)
+        assert connections.in_flight() == 1
+        await client.aclose()
+        await trio.sleep(0.15)
+        assert connections.in_flight() == 0
 
     run_cluster(scenario)
 

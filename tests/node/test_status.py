@@ -67,3 +67,23 @@ def test_figures_of_a_process_are_its_hosts() -> None:
         assert figures.resident_bytes == node._host.resident_bytes()
 
     run_cluster(scenario)
+
+
+def test_what_quick_commands_ask_is_what_the_parts_tell() -> None:
+    """Who leads, how far this node is and its cap: on a leader and a follower, after the cap has changed."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start(1, 2, 3)
+        leader = await cluster.leader()
+        client = await cluster.connect(leader)
+        assert await client.call("CONFIG", "SET", "maxmemory", "5mb") == b"OK"
+        await trio.sleep(1)
+        for number in (leader, leader % 3 + 1):
+            member = cluster.nodes[number]._ground.figures.member
+            assert member is not None
+            told, raft, applier = member.leadership(), member.raft(), member.applier()
+            assert (told.leads, told.leader, told.applied_index) == (number == leader, leader, applier.index)
+            assert (raft.leads, raft.leader) == (told.leads, told.leader)
+            assert member.cap_bytes() == applier.machine.cap_bytes == 5 << 20
+
+    run_cluster(scenario)

@@ -326,7 +326,8 @@ class Conversation:
                     break
                 self._emit(turn, at_once)
                 self._flush()
-                goes_round = self._intake.has_more()  # then others, as if it had waited
+                # One turn, then others have theirs: as if it had been waited for.
+                goes_round = self._intake.has_more()
             elif turn.operation is not None:
                 self._act(*turn.operation)
                 break

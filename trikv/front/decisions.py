@@ -98,8 +98,6 @@ class Treatment:
     """Queued, it decides how the connection goes on: requests after EXEC wait for the outcome."""
     refused: Callable[[Caller], None] | None = None
     """Called when the command is refused because the node is stopping."""
-    where: str = ""
-    """For people: which node or part answers it, if that depends on the call."""
 
 
 def local(command: Command, request: Request) -> Local:

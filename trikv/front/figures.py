@@ -14,7 +14,7 @@ import attrs
 
 from trikv.machine.statistics import MachineStatistics
 from trikv.raft.statistics import RaftStatistics
-from trikv.storage.wal import WalStatistics
+from trikv.storage.statistics import WalStatistics
 
 
 @attrs.frozen(kw_only=True)
@@ -186,13 +186,32 @@ class PasswordStatistics:
 
 
 @attrs.frozen(kw_only=True)
+class Leadership:
+    """Who leads, and how far this node has applied the log: what quick commands tell."""
+
+    leads: bool
+    """Whether this node is the leader, as far as it knows."""
+    leader: int | None
+    """Who leads, this node itself perhaps; None if that is not known."""
+    applied_index: int
+
+
+@attrs.frozen(kw_only=True)
 class MemberFigures:
-    """The parts of a node whose log is open: for each, the method that returns its record."""
+    """The parts of a node whose log is open: for each, the method that returns its record.
+
+    Most of their records are for INFO, and cost what it takes to go over a part. What quick commands tell
+    (HELLO, ROLE, the banner, ``CONFIG GET maxmemory``) is asked by `leadership` and `cap_bytes`, which go
+    over nothing.
+    """
 
     disk: bytes
     cluster: bytes
     log_tail_bytes: int
     """How much of the log is kept for followers, as configured."""
+    leadership: Callable[[], Leadership]
+    cap_bytes: Callable[[], int]
+    """The cap in force; 0 for none."""
     applier: Callable[[], ApplierStatistics]
     raft: Callable[[], RaftStatistics]
     links: Callable[[], LinksStatistics]
@@ -219,6 +238,6 @@ class NodeFigures:
     member: MemberFigures | None = None
     """None until the log is open: a blank disk may wait for the other nodes for as long as it takes."""
 
-    def raft(self) -> RaftStatistics | None:
-        """This node's state in its cluster; None if it is in none."""
-        return None if self.member is None else self.member.raft()
+    def leadership(self) -> Leadership | None:
+        """Who leads this node's cluster; None if it is in none."""
+        return None if self.member is None else self.member.leadership()

@@ -33,7 +33,11 @@ class Machine:
     __slots__ = ("_origins", "evaluator", "index", "space")
 
     def __init__(self, table: CommandTable = TABLE) -> None:
-        """`table`: the commands that it evaluates, the same on every replica."""
+        """`table`: the commands that it evaluates, the same on every replica.
+
+        All machines of a node have the default. Another table is for trying declarations out; a snapshot does
+        not hold it, so whoever restores one names the table again.
+        """
         self.index = 0
         """The last applied entry."""
         self.space = Keyspace()
@@ -268,12 +272,12 @@ class Machine:
         )
 
     @classmethod
-    def restored(cls, settings: Settings, space: Keyspace) -> "Machine":
+    def restored(cls, settings: Settings, space: Keyspace, table: CommandTable = TABLE) -> "Machine":
         """The machine with a snapshot's `settings` and the keys in `space`. Raises FeatureLevelError."""
         check_level(settings.feature_level)
-        machine = cls()
+        machine = cls(table)
         machine.space = space
-        machine.evaluator = Evaluator(space, TABLE)
+        machine.evaluator = Evaluator(space, table)
         machine.index = machine.evaluator.index = settings.index
         account = space.account
         account.feature_level = settings.feature_level

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from trikv.machine.account import Stored
 from trikv.machine.codec import KeyLine, Reader, SnapshotError, to_bytes
+from trikv.machine.commands import TABLE
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.machine import Machine
+from trikv.machine.table import CommandTable
 
 __all__ = ["Restore", "SnapshotError", "import_keys", "node_of"]
 
@@ -13,7 +15,9 @@ __all__ = ["Restore", "SnapshotError", "import_keys", "node_of"]
 class Restore:
     """Builds a machine from a document fed in chunks of any size; holds one line besides the machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: CommandTable = TABLE) -> None:
+        """`table`: the commands that the machine will evaluate; the document names none."""
+        self._table = table
         self._reader = Reader()
         self._space = Keyspace()
 
@@ -31,7 +35,7 @@ class Restore:
         Raises SnapshotError, and FeatureLevelError for a snapshot of a newer release's cluster.
         """
         opening = self._reader.finish()
-        return opening.node, Machine.restored(opening.machine, self._space)
+        return opening.node, Machine.restored(opening.machine, self._space, self._table)
 
 
 def node_of(line: bytes) -> dict[str, object]:

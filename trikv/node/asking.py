@@ -8,18 +8,23 @@ from trikv.node.events import AskLeader, Event, LeaderAnswer, LeaderRequest
 from trikv.node.mailbox import Mailbox
 
 
-async def ask_leader(inbox: Mailbox[Event], request: Callable[[int], LeaderRequest]) -> LeaderAnswer | None:
-    """The leader's answer, which may be this node's own; None if none could be had.
+class Question:
+    """One task's question to the leader, asked again until the asker has heard enough.
 
-    `request` makes the message from the number that its answer will carry.
+    Any message may be lost, and nobody hears of it: links are one-way. So the asker sets the pace. What it
+    asks again before an answer came is the same call under the same number: a slow answer counts, too.
     """
-    done = trio.Event()
-    outcome: list[LeaderAnswer | None] = []
 
-    def ended(answer: LeaderAnswer | None) -> None:
-        outcome.append(answer)
-        done.set()
+    def __init__(self, inbox: Mailbox[Event], request: Callable[[int], LeaderRequest]) -> None:
+        """`request` makes the message of the number that its answer will bear."""
+        self._inbox = inbox
+        self._told = Mailbox[LeaderAnswer | None]()
+        self._call = AskLeader(request, self._told.put)
 
-    inbox.put(AskLeader(request, ended))
-    await done.wait()
-    return outcome[0]
+    async def ask(self, patience_s: float) -> LeaderAnswer | None:
+        """The leader's answer, which may be this node's own; None if none could be had, or came in time."""
+        self._inbox.put(self._call)
+        with trio.move_on_after(patience_s):
+            told = await self._told.take()
+            return next((answer for answer in reversed(told) if answer is not None), None)
+        return None

@@ -104,13 +104,16 @@ class Barrier(msgspec.Struct, gc=False):
     work: Work
 
 
-class AskLeader(msgspec.Struct):
-    """Ask the leader, which may be this node, for something that only it knows (`trikv.node.peers.calls`)."""
+class AskLeader(msgspec.Struct, frozen=True, eq=False):
+    """Ask the leader, which may be this node, for something that only it knows (`trikv.node.peers.calls`).
+
+    The same object again means the same call: it is repeated if it is still open, or else begun.
+    """
 
     request: Callable[[int], LeaderRequest]
     """Makes the message that carries this number."""
     ended: Callable[[LeaderAnswer | None], None]
-    """Called once: with the answer, or with None if none can be had."""
+    """Called once each time the call ends: with the answer, or with None if there is none to be had."""
 
 
 class HandOver(msgspec.Struct, gc=False):

@@ -15,7 +15,7 @@ import trio
 from trikv.front.seam import Backup, Digest, Operation, Save, Shutdown, Wait
 from trikv.host.seam import Host
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
-from trikv.node.asking import ask_leader
+from trikv.node.asking import Question
 from trikv.node.barrier import barrier
 from trikv.node.consensus.durability import voters_holding
 from trikv.node.events import Event
@@ -32,8 +32,9 @@ from trikv.storage.layout import BACKUPS, obsolete_backups
 from trikv.system_text import to_bytes
 
 WAIT_POLL_S = 0.005
-"""How soon a WAIT checks again: about a network round and a sync. After that at growing intervals."""
+"""How soon a WAIT asks again: about a network round and a sync. After that at growing intervals."""
 WAIT_POLL_S_MAX = 0.1
+"""At most this long a lost answer delays it, and it goes on for a client that is gone."""
 DIGEST_BUCKETS = 64
 """Buckets hashed in one slice: several milliseconds with a million keys."""
 DIGEST_SLICES_MAX = 10_000
@@ -170,13 +171,15 @@ class Operations:
             return sum(member.voter for member in self._raft.membership.members) - 1
         # A leader's own knowledge comes before the time limit, however short the client's limit is.
         held = voters_holding(self._raft, index)
+        question = Question(self._inbox, lambda number: DurableRequest(number, index))
         with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
             poll_s = WAIT_POLL_S
             while held - 1 < wanted and not operation.abandoned:
-                answer = await ask_leader(self._inbox, lambda number: DurableRequest(number, index))
+                ask_again_at = trio.current_time() + poll_s
+                answer = await question.ask(poll_s)
                 if answer is not None:
                     held = max(held, answer.voters)  # a new leader may so far have heard of fewer
                 if held - 1 < wanted:
-                    await trio.sleep(poll_s)
+                    await trio.sleep_until(ask_again_at)
                     poll_s = min(WAIT_POLL_S_MAX, poll_s * 1.5)
         return max(0, held - 1)

@@ -7,12 +7,13 @@ Nothing is computed here and nothing is text: the records go through the seam (`
 from functools import partial
 
 from trikv.front.connections import Connections
-from trikv.front.figures import HostStatistics, MemberFigures, NodeFigures
+from trikv.front.figures import HostStatistics, Leadership, MemberFigures, NodeFigures
 from trikv.front.statistics import Statistics
 from trikv.host.seam import Host, Traffic
 from trikv.node.consensus.driver import Parts
 from trikv.node.peers.links import Links
 from trikv.node.state.snapshotter import Snapshotter
+from trikv.raft.roles import Role
 
 
 def figures_of_node(host: Host, node_id: int) -> NodeFigures:
@@ -32,6 +33,11 @@ def figures_of_member(parts: Parts, log_tail_bytes: int) -> MemberFigures:
         disk=parts.identity.disk,
         cluster=parts.identity.cluster,
         log_tail_bytes=log_tail_bytes,
+        leadership=lambda: Leadership(
+            leads=raft.role is Role.LEADER, leader=raft.leader, applied_index=applier.applied_index()
+        ),
+        # Asked each time: an install puts another machine in its place.
+        cap_bytes=lambda: applier.machine.maxmemory,
         applier=lambda: applier.statistics(log_time.now_ms(boot_ms())),
         raft=lambda: raft.statistics(boot_ms()),
         links=parts.links.statistics,

@@ -1,4 +1,4 @@
-"""What a core says of itself, for INFO, HELLO and ROLE. Figures of one moment; they decide nothing."""
+"""What a core says of itself, for INFO. Figures of one moment; they decide nothing."""
 
 import attrs
 

@@ -143,7 +143,7 @@ class RaftViews:
     def statistics(self, now_ms: int) -> RaftStatistics:
         """The figures at this boot time. May be called at any time, also between turns."""
         # After an install the log begins beyond what this disk has confirmed so far.
-        first_undurable = max(self.durable_index + 1, self.first_index)
+        durable_to = max(self.durable_index, self.first_index - 1)
         return RaftStatistics(
             role=self.role,
             leader=self.leader,
@@ -154,9 +154,7 @@ class RaftViews:
             durable_index=self.durable_index,
             commit=self.commit,
             log_bytes=self.log_bytes,
-            undurable_bytes=sum(
-                [len(entry.payload) for entry in self.entries_between(first_undurable, self.last_index)]
-            ),
+            undurable_bytes=self._shared.log.bytes_between(durable_to, self.last_index),
             has_lease=self.lease_index(now_ms) is not None,
             members=self.membership.members,
             followers=tuple(

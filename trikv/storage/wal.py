@@ -22,6 +22,7 @@ from trikv.storage.layout import WAL
 from trikv.storage.reader import mark_of
 from trikv.storage.records import FORMAT, RecordKind, SegmentHeader, WalIdentity, encode
 from trikv.storage.segment import SUFFIX, NextSegment, Segment, SegmentFile, segment_path
+from trikv.storage.statistics import WalStatistics
 
 
 @attrs.frozen
@@ -35,23 +36,6 @@ class WalSettings:
     """How much of the next segment one `Wal.prepare` zeroes and syncs: about as long as a batch may take."""
     batch_bytes_max: int = 1 << 20
     """Most bytes of records in one batch; what is over goes into another batch, with a sync of its own."""
-
-
-@attrs.frozen
-class WalStatistics:
-    """What the log has done since it was opened, and its size now."""
-
-    batches: int
-    """Batches of records; each cost one sync."""
-    entries: int
-    syncs: int
-    """All syncs of segments and their directory, those of `prepare` included."""
-    bytes_written: int
-    """Bytes of batches; zeros are not counted."""
-    segments: int
-    """Segment files that exist now."""
-    log_bytes: int
-    """Bytes of batches that they hold: what a start would have to read."""
 
 
 class Wal:

@@ -1,5 +1,6 @@
 """COMMAND and its subcommands: what clients are told, in Redis 7.2's shapes."""
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -239,6 +240,42 @@ def test_what_one_info_describes_is_bounded(client: Client) -> None:
     assert len(ask(client, "COMMAND", "INFO", *["nope"] * 1024)) == 1024
     for names in (["get"] * 385, ["config"] * 77, ["nope"] * 1025):
         assert client.ask("COMMAND", "INFO", *names).startswith(b"-ERR ")
+
+
+def test_what_one_docs_explains_is_bounded(client: Client) -> None:
+    """By the same count of names, whether there are such commands or not."""
+    assert len(ask(client, "COMMAND", "DOCS", *["nope"] * 1023, "get")) == 2
+    told = client.ask("COMMAND", "DOCS", *["nope"] * 1024, "get")
+    assert told == b"-ERR 1025 names: at most 1024\r\n"
+
+
+@pytest.mark.parametrize("word", ["GETKEYS", "GETKEYSANDFLAGS"])
+def test_the_call_whose_keys_are_told_is_bounded(client: Client, word: str) -> None:
+    """Its arguments are counted before anything is looked up, so that the refusal does not depend on them."""
+    assert len(ask(client, "COMMAND", word, "DEL", *["k"] * 1023)) == 1023
+    for name in ("DEL", "nope"):
+        told = client.ask("COMMAND", word, name, *["k"] * 1024)
+        assert told == b"-ERR 1025 arguments: at most 1024\r\n"
+
+
+def test_keys_of_one_access_share_their_flags(client: Client) -> None:
+    """In both protocols each key has its own access, and they do not mix."""
+    pairs = [["a", ["RW", "access", "delete"]], ["b", ["OW", "update"]]]
+    assert ask(client, "COMMAND", "GETKEYSANDFLAGS", "RENAME", "a", "b") == pairs
+    client.ask("HELLO", "3")
+    assert client.ask("COMMAND", "GETKEYSANDFLAGS", "DEL", "a", "b") == (
+        b"*2\r\n*2\r\n$1\r\na\r\n~2\r\n+RM\r\n+delete\r\n*2\r\n$1\r\nb\r\n~2\r\n+RM\r\n+delete\r\n"
+    )
+
+
+@pytest.mark.parametrize(("word", "most"), [("GETKEYS", 4), ("GETKEYSANDFLAGS", 1)])
+def test_the_keys_of_many_calls_are_told_in_several_turns(client: Client, word: str, most: int) -> None:
+    """What the longest call takes is declared, and a turn ends when it has spent its ten milliseconds."""
+    call = resp("COMMAND", word, "DEL", *["k"] * 1023)
+    began = process_time()
+    client.receive(call * 9)
+    assert client.wire.take().count(b"*1023\r\n") == most
+    assert process_time() - began < 0.25
 
 
 def test_its_cost_bounds_a_turn(client: Client) -> None:

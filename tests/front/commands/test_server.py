@@ -1,6 +1,7 @@
 """INFO, MEMSTATS, CONFIG, COMMAND, ROLE and their kin."""
 
 from time import process_time
+from typing import Never
 
 import attrs
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.front.doubles import CLUSTERDOWN, Client, resp
 from tests.front.records import host_record, node_figures, raft_record
 from trikv.front.commands import TABLE
+from trikv.front.info.sections import banner
 from trikv.raft.roles import Role
 
 BIG = b"\xff" * (8 << 20)
@@ -92,6 +94,29 @@ def test_a_node_that_waits_for_the_others_tells_of_itself(client: Client) -> Non
     assert b"role\r\n$7\r\nreplica" in client.ask("HELLO")
     assert client.ask("CONFIG", "GET", "maxmemory") == b"*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"
     assert b"raft_role:blank" in client.ask("INFO", "raft")
+
+
+def _asked_in_vain() -> Never:
+    raise AssertionError("it goes over a whole part of the node")
+
+
+def test_quick_commands_go_over_no_part_of_the_node(client: Client) -> None:
+    """A disk that stalls leaves many entries to go over: HELLO and the like then cost what they always do."""
+    member = client.service.figures.member
+    assert member is not None
+    asked = (client.ask("ROLE"), client.ask("HELLO"), client.ask("CONFIG", "GET", "maxmemory"))
+    client.service.figures.member = attrs.evolve(
+        member, raft=_asked_in_vain, applier=_asked_in_vain, links=_asked_in_vain
+    )
+    # `leadership` and `cap_bytes` of these records are made of the others': told beforehand.
+    leadership, cap_bytes = member.leadership(), member.cap_bytes()
+    client.service.figures.member = attrs.evolve(
+        client.service.figures.member, leadership=lambda: leadership, cap_bytes=lambda: cap_bytes
+    )
+    assert asked == (client.ask("ROLE"), client.ask("HELLO"), client.ask("CONFIG", "GET", "maxmemory"))
+    assert banner(client.service.figures) == "node2, follower of node1"
+    with pytest.raises(AssertionError):
+        client.ask("MEMSTATS")
 
 
 def test_lastsave_and_time(client: Client) -> None:
@@ -224,6 +249,9 @@ def test_the_help_that_an_error_names_is_there(client: Client, container: str) -
         ("CONFIG", "SET", BIG, "1"),
         ("COMMAND", "INFO", *["set"] * 10_000),
         ("COMMAND", "DOCS", BIG),
+        ("COMMAND", "DOCS", *map(str, range(16_000))),
+        ("COMMAND", "GETKEYS", "GET", BIG),
+        ("COMMAND", "GETKEYSANDFLAGS", "DEL", *["k"] * 16_000),
         ("INFO", BIG),
         ("HELP", BIG),
         ("CLIENT", BIG),

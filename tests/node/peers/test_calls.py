@@ -23,7 +23,7 @@ class Asker:
 
 def begun(calls: Calls, asker: Asker, now_ms: int = 0) -> DurableRequest:
     """The message of a call that is let in."""
-    request = calls.begin(asker.call(), now_ms)
+    request = calls.ask(asker.call(), now_ms)
     assert request is not None
     return request
 
@@ -56,6 +56,36 @@ def test_what_was_not_sent_is_not_waited_for() -> None:
     assert (asker.told, len(calls)) == ([None], 0)
 
 
+def test_a_call_that_is_repeated_keeps_its_number() -> None:
+    """While it is open, so an answer to either message ends it, once; then it is a new call."""
+    calls, asker, other = Calls(), Asker(), Asker()
+    call = asker.call()
+    first = calls.ask(call, 0)
+    begun(calls, other)
+    assert first is not None
+    assert calls.ask(call, 5) == first
+    assert len(calls) == 2
+    for _ in range(2):
+        calls.answered(DurableReply(first.counter, 3))
+    assert (asker.told, other.told, len(calls)) == ([DurableReply(first.counter, 3)], [], 1)
+    again = calls.ask(call, 10)
+    assert again is not None
+    assert again.counter > first.counter
+
+
+def test_a_call_that_is_repeated_is_not_given_up() -> None:
+    """Its time counts from the last repetition; one that began later and was not repeated ends before it."""
+    calls, asker, gone = Calls(), Asker(), Asker()
+    call = asker.call()
+    calls.ask(call, 0)
+    begun(calls, gone, 10)
+    calls.ask(call, 20)
+    calls.expire(PATIENCE_MS + 19)
+    assert (asker.told, gone.told, len(calls)) == ([], [None], 1)
+    calls.expire(PATIENCE_MS + 20)
+    assert (asker.told, len(calls)) == ([None], 0)
+
+
 def test_a_lost_answer_is_given_up_in_its_time() -> None:
     """Each call by its own; those that came later wait on."""
     calls, first, second = Calls(), Asker(), Asker()
@@ -70,12 +100,15 @@ def test_a_lost_answer_is_given_up_in_its_time() -> None:
 def test_there_are_only_so_many_at_once() -> None:
     """One more hears that there is no answer to be had, and those before it are not disturbed."""
     calls, many, late = Calls(), Asker(), Asker()
-    for _ in range(CALLS_MAX):
+    call = many.call()
+    first = calls.ask(call, 0)
+    for _ in range(CALLS_MAX - 1):
         begun(calls, many)
-    assert calls.begin(late.call(), 0) is None
+    assert calls.ask(late.call(), 0) is None
     assert (late.told, many.told, len(calls)) == ([None], [], CALLS_MAX)
+    assert calls.ask(call, 0) == first, "a repetition is not one more"
     calls.expire(PATIENCE_MS)
-    assert calls.begin(late.call(), 0) is not None
+    assert calls.ask(late.call(), 0) is not None
 
 
 @given(

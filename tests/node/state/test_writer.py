@@ -14,7 +14,8 @@ from trikv.node.state.writer import Writer
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import Membership, SnapshotMeta
 from trikv.storage.errors import DiskFull
-from trikv.storage.wal import Wal, WalStatistics
+from trikv.storage.statistics import WalStatistics
+from trikv.storage.wal import Wal
 
 
 class ScriptedWal:

@@ -39,7 +39,7 @@ class _Setting:
 def _cap_bytes(caller: Caller) -> int:
     """The cap in force; 0 before the log is open."""
     member = caller.service.figures.member
-    return 0 if member is None else member.applier().machine.cap_bytes
+    return 0 if member is None else member.cap_bytes()
 
 
 _INT_MAX: Final = (1 << 31) - 1
@@ -138,7 +138,7 @@ def _queue_set(caller: Caller, request: Request) -> Queued:
     return Queued(Step(args=words, after=partial(_cap_set, caller, words)), command, writes=True)
 
 
-@treats("CONFIG|SET", queue=_queue_set, where="log for maxmemory, else node")
+@treats("CONFIG|SET", queue=_queue_set)
 def take_set(caller: Caller, _turn: Turn, request: Request) -> Decision:
     """Send maxmemory to the machine, because it is replicated state; other settings belong to this node."""
     words = request.args[2:]

@@ -171,14 +171,14 @@ def hello(caller: Caller, *args: bytes) -> Reply:
     connection.resp_version = version
     if name is not None:
         connection.name = name
-    raft = caller.service.figures.raft()
+    leadership = caller.service.figures.leadership()
     return {
         b"server": b"redis",
         b"version": REDIS_VERSION.encode(),
         b"proto": version,
         b"id": connection.id,
         b"mode": b"standalone",
-        b"role": b"master" if raft is not None and raft.leads else b"replica",
+        b"role": b"master" if leadership is not None and leadership.leads else b"replica",
         b"modules": [],
     }
 
@@ -221,7 +221,7 @@ def _queue_select(caller: Caller, request: Request) -> Queued:
     return Queued(Step(args=request.args, after=after), request.args)
 
 
-@treats("SELECT", queue=_queue_select, decides=True, where="node")
+@treats("SELECT", queue=_queue_select, decides=True)
 def take_select(caller: Caller, turn: Turn, request: Request) -> Decision:
     """Set the database of later requests; it travels only behind commands of another database."""
     word = request.args[1]

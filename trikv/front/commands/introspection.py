@@ -1,6 +1,6 @@
 """COMMAND: the description of each command, in Redis 7.2's format. All of it follows from declarations."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, assert_never
 
 from trikv.front.caller import Caller
@@ -9,7 +9,7 @@ from trikv.machine.arguments import Argument, arguments_of
 from trikv.machine.declaration import By, Command, Cost, Told
 from trikv.machine.errors import SYNTAX, text_of
 from trikv.machine.glob import matcher, too_long
-from trikv.machine.keyspec import Index, KeyNumber, KeySpec, Keyword, Range
+from trikv.machine.keyspec import Found, Index, KeyNumber, KeySpec, Keyword, Range
 from trikv.machine.replies import CommandError, Reply, SimpleString
 from trikv.machine.table import CommandTable
 from trikv.machine.telling import categories_of, flags_of, group_of
@@ -18,8 +18,13 @@ from trikv.notation import counted
 _DESCRIBES: Final = Cost(8_000)
 """To describe every command takes several milliseconds, most of them for the encoding."""
 _LISTS: Final = Cost(3_000)
+_PAIRS: Final = Cost(10_000)
+"""`_NAMES_MAX` keys, each with a set of flags: encoding them takes most of it."""
 _NAMES_MAX: Final = 1024
-"""The most names that one COMMAND INFO may ask for."""
+"""Names of one COMMAND INFO or DOCS, and arguments of a call whose keys are asked for.
+
+The costs here hold for so many. The count is checked before anything is done with them.
+"""
 _ENTRIES_MAX: Final = 384
 """The most commands and subcommands that one COMMAND INFO describes by name: these take about 20 ms."""
 _OF_NAMES: Final = "O(N), N being the number of commands named"
@@ -91,8 +96,9 @@ def command_info(caller: Caller, *names: bytes) -> Reply:
     """Describe some commands."""
     if not names:
         return [_described(caller.table, name) for name in _names(caller.table)]
-    if len(names) > _NAMES_MAX:
-        return CommandError(f"ERR {len(names)} names: at most {_NAMES_MAX}")
+    refused = _too_many(names, "names")
+    if refused is not None:
+        return refused
     wanted = [text_of(name).upper() for name in names]
     described = {name: _described(caller.table, name) for name in dict.fromkeys(wanted)}
     entries = sum(1 + len(one[-1]) for one in map(described.__getitem__, wanted) if one is not None)
@@ -112,6 +118,9 @@ def command_info(caller: Caller, *names: bytes) -> Reply:
 )
 def command_docs(caller: Caller, *names: bytes) -> Reply:
     """Explain commands, for redis-cli's hints."""
+    refused = _too_many(names, "names")
+    if refused is not None:
+        return refused
     wanted = dict.fromkeys(text_of(name).upper() for name in names) or _names(caller.table)
     found = {_shown(name): _documented(caller.table, name) for name in wanted}
     return {name: told for name, told in found.items() if told}
@@ -123,12 +132,14 @@ def command_docs(caller: Caller, *names: bytes) -> Reply:
     group="server",
     options="command [argument ...]",
     open_least=1,
+    cost=_LISTS,
     complexity="O(N), N being the number of arguments",
     told=Told("2.8.13", categories="connection"),
 )
 def command_getkeys(caller: Caller, *args: bytes) -> Reply:
     """Tell the keys of a call."""
-    return _keys(caller.table, args, lambda key, _: key)
+    found = _keys(caller.table, args)
+    return found if isinstance(found, CommandError) else [args[place] for place, _ in found]
 
 
 @COMMANDS.command(
@@ -137,12 +148,17 @@ def command_getkeys(caller: Caller, *args: bytes) -> Reply:
     group="server",
     options="command [argument ...]",
     open_least=1,
+    cost=_PAIRS,
     complexity="O(N), N being the number of arguments",
     told=Told("7.0.0", categories="connection"),
 )
 def command_getkeysandflags(caller: Caller, *args: bytes) -> Reply:
     """Tell the keys of a call, and how it accesses each."""
-    return _keys(caller.table, args, lambda key, access: [key, _words(access.split())])
+    found = _keys(caller.table, args)
+    if isinstance(found, CommandError):
+        return found
+    flags = {access: _words(access.split()) for access in {access for _, access in found}}
+    return [[args[place], flags[access]] for place, access in found]
 
 
 @COMMANDS.command(
@@ -273,8 +289,15 @@ def _texts(texts: dict[str, str]) -> dict[Reply, Reply]:
     return {name.encode(): text.encode() for name, text in texts.items() if text}
 
 
-def _keys(table: CommandTable, args: Sequence[bytes], show: Callable[[bytes, str], Reply]) -> Reply:
-    """`show` applied to each key of the call `args`, or Redis' error."""
+def _too_many(words: Sequence[bytes], what: str) -> CommandError | None:
+    return CommandError(f"ERR {len(words)} {what}: at most {_NAMES_MAX}") if len(words) > _NAMES_MAX else None
+
+
+def _keys(table: CommandTable, args: Sequence[bytes]) -> Sequence[Found] | CommandError:
+    """Each key of the call `args`, or Redis' error."""
+    refused = _too_many(args, "arguments")
+    if refused is not None:
+        return refused
     one = table.get(table.name_of(args))
     if one is None:
         return CommandError("ERR Invalid command specified")
@@ -285,4 +308,4 @@ def _keys(table: CommandTable, args: Sequence[bytes], show: Callable[[bytes, str
     found = one.keys.find(args)
     if not found and "no_mandatory_keys" not in flags_of(one):
         return CommandError("ERR Invalid arguments specified for command")
-    return [show(args[place], access) for place, access in found or ()]
+    return found or ()

@@ -89,15 +89,14 @@ def lastsave(caller: Caller) -> Reply:
 )
 def role(caller: Caller) -> Reply:
     """Tell whether this node leads, in Redis' words."""
-    member = caller.service.figures.member
-    if member is None:
+    told = caller.service.figures.leadership()
+    if told is None:
         return [b"slave", b"", 0, b"connect", 0]
-    raft, applied_index = member.raft(), member.applier().index
-    if raft.leads:
-        return [b"master", applied_index, []]
-    if raft.leader is None:
-        return [b"slave", b"", 0, b"connect", applied_index]
-    return [b"slave", b"node%d" % raft.leader, 0, b"connected", applied_index]
+    if told.leads:
+        return [b"master", told.applied_index, []]
+    if told.leader is None:
+        return [b"slave", b"", 0, b"connect", told.applied_index]
+    return [b"slave", b"node%d" % told.leader, 0, b"connected", told.applied_index]
 
 
 @COMMANDS.command(

@@ -20,7 +20,6 @@ def treats(
     queue: Queue | None = None,
     decides: bool = False,
     refused: Callable[[Caller], None] | None = None,
-    where: str = "",
 ) -> Callable[[Take], Take]:
     """Let the decorated function decide what is to be done with the command `name`: see `Treatment`.
 
@@ -30,7 +29,7 @@ def treats(
     def register(take: Take) -> Take:
         command = COMMANDS.get(name) or TABLE.get(name)
         assert command is not None, f"nobody declares {name}"
-        COMMANDS.add(attrs.evolve(command, treatment=Treatment(take, queue, decides, refused, where)))
+        COMMANDS.add(attrs.evolve(command, treatment=Treatment(take, queue, decides, refused)))
         return take
 
     return register

@@ -87,7 +87,7 @@ def _forget(caller: Caller) -> None:
     caller.transactions.reset()
 
 
-@treats("EXEC", refused=_forget, where="log, or read where nothing in it writes")
+@treats("EXEC", refused=_forget)
 def take_exec(caller: Caller, _turn: Turn, _request: Request) -> Decision:
     """Carry out the queued commands, unless the transaction was spoiled or given up."""
     transactions = caller.transactions
@@ -100,7 +100,7 @@ def take_exec(caller: Caller, _turn: Turn, _request: Request) -> Decision:
     return Execute()
 
 
-@treats("WATCH", where="read")
+@treats("WATCH")
 def take_watch(caller: Caller, _turn: Turn, request: Request) -> Decision:
     """Ask the machine for the versions. Inside MULTI it is an error that spoils nothing, as in Redis."""
     if caller.transactions.open:

@@ -52,11 +52,11 @@ def _of_blank(node_id: int) -> Sections:
 
 def banner(figures: NodeFigures) -> str:
     """``node2, follower of node1``: the answer to a person's empty line."""
-    name, raft = f"node{figures.node_id}", figures.raft()
-    if raft is None:
+    name, told = f"node{figures.node_id}", figures.leadership()
+    if told is None:
         return f"{name}, waiting for the other nodes"
-    if raft.leads:
+    if told.leads:
         return f"{name}, leader"
-    if raft.leader is None:
+    if told.leader is None:
         return f"{name}, looking for a leader"
-    return f"{name}, follower of node{raft.leader}"
+    return f"{name}, follower of node{told.leader}"

@@ -43,7 +43,7 @@ from trikv.raft.roles import Role
 from trikv.raft.types import NodeId
 
 HOUSEKEEPING_MS = 1000
-"""How often log time's slew, join requests, lost calls and the log's memory are looked after."""
+"""How often log time's slew, join requests, forgotten calls and the log's memory are looked after."""
 WRITER_STEPS = 2
 """Turns of Trio's loop after which the writer, woken in this one, has surely begun its sync: what is applied
 then is applied while the disk works."""

@@ -175,7 +175,7 @@ class Router:
     # ----------------------------------------------------------- calls to the leader
 
     def _ask_leader(self, call: events.AskLeader, now_ms: int) -> None:
-        request = self._calls.begin(call, now_ms)
+        request = self._calls.ask(call, now_ms)
         if request is None:
             return
         leader = leader_in_reach(self._raft, self._links)

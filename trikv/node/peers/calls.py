@@ -1,14 +1,14 @@
 """Calls to the leader: one asks, and hears its answer or that there is none. Pure.
 
 A call has a number that is never used again, so an answer that comes late finds nobody. It ends in one of
-three ways: the leader answers; there is another leader, or the link to it broke; or `PATIENCE_MS` have
-passed. Nothing is repeated here: the asker knows best whether it still wants to know.
+three ways: the leader answers; there is another leader, or the link to it broke; or nobody has repeated it
+for `PATIENCE_MS`. When to repeat it is the asker's to know, who may not want to know any more.
 """
 
 from trikv.node.events import AskLeader, LeaderAnswer, LeaderRequest
 
 PATIENCE_MS = 2_000
-"""A leader answers in the turn in which it is asked; what takes so long was lost."""
+"""An asker repeats its call much sooner than that: of a call so old its asker has gone."""
 CALLS_MAX = 16_384
 """Open at once. A connection has one at most, and one that was given up may still stand in its place."""
 
@@ -19,19 +19,29 @@ class Calls:
     def __init__(self) -> None:
         self._counter = 0
         self._open: dict[int, tuple[AskLeader, int]] = {}
-        """With the boot time at which each is given up. The oldest comes first."""
+        """With the boot time at which each is given up. What was put longest ago comes first."""
+        self._numbers: dict[AskLeader, int] = {}
+        """Of the same calls."""
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def begin(self, call: AskLeader, now_ms: int) -> LeaderRequest | None:
-        """The message to the leader; None if there are too many calls, and the asker has heard that."""
-        if len(self._open) >= CALLS_MAX:
+    def ask(self, call: AskLeader, now_ms: int) -> LeaderRequest | None:
+        """The message to the leader, with the number that `call` has if it is open.
+
+        None if there are too many calls, and the asker has heard that.
+        """
+        number = self._numbers.get(call)
+        if number is not None:
+            del self._open[number]  # it comes last again
+        elif len(self._open) >= CALLS_MAX:
             call.ended(None)
             return None
-        self._counter += 1
-        self._open[self._counter] = (call, now_ms + PATIENCE_MS)
-        return call.request(self._counter)
+        else:
+            self._counter += 1
+            number = self._numbers[call] = self._counter
+        self._open[number] = (call, now_ms + PATIENCE_MS)
+        return call.request(number)
 
     def answered(self, answer: LeaderAnswer) -> None:
         """The leader's answer; dropped if nobody waits for it any more."""
@@ -47,7 +57,7 @@ class Calls:
             self._end(counter, None)
 
     def expire(self, now_ms: int) -> None:
-        """Give up what was not answered in time."""
+        """Forget what was not repeated in time."""
         for counter, (_, due_ms) in list(self._open.items()):
             if due_ms > now_ms:
                 break
@@ -56,4 +66,5 @@ class Calls:
     def _end(self, counter: int, answer: LeaderAnswer | None) -> None:
         call, _ = self._open.pop(counter, (None, 0))
         if call is not None:
+            del self._numbers[call]
             call.ended(answer)
