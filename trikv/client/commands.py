@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-import hiredis  # noqa: TID251 - this package is who may
+import hiredis  # noqa: TID251 - only this package may
 
 Argument: TypeAlias = str | bytes | int
 Command: TypeAlias = Sequence[Argument]

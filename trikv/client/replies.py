@@ -7,7 +7,7 @@ most callers it is an answer like any other.
 
 from typing import Any, Final, TypeAlias
 
-import hiredis  # noqa: TID251 - this package is who may
+import hiredis  # noqa: TID251 - only this package may
 
 from trikv.client.errors import GarbledError
 

@@ -273,7 +273,7 @@ class Connections:
                 connection.heard = False
                 connection.active_ms = now_boot_ms
             if not shortest_ms or connection.active_ms + shortest_ms >= next_ms:
-                continue  # whoever is at the other end, its time is not over before the next sweep
+                continue  # person or program: its time does not end before the next sweep
             idle_ms_max = connection.idle_ms_max(self.settings)
             control = connection.control
             if idle_ms_max == 0 or control is None or control.is_busy():

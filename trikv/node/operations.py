@@ -32,9 +32,9 @@ from trikv.storage.layout import BACKUPS, obsolete_backups
 from trikv.system_text import to_bytes
 
 WAIT_POLL_S = 0.005
-"""How soon a WAIT asks again: about a network round and a sync. Then less and less often."""
+"""How soon a WAIT asks again: about a network round and a sync. After that at growing intervals."""
 WAIT_POLL_S_MAX = 0.1
-"""So long, at most, a lost answer delays it, and it goes on for a client that is gone."""
+"""At most this long a lost answer delays it, and it goes on for a client that is gone."""
 DIGEST_BUCKETS = 64
 """Buckets hashed in one slice: several milliseconds with a million keys."""
 DIGEST_SLICES_MAX = 10_000

@@ -19,7 +19,7 @@ STRANGER_WARNING_S = 10.0
 log = structlog.get_logger()
 
 
-class Incoming:
+    """The connections that peers have made to this node, and those that strangers try to make."""
     """All of them."""
 
     def __init__(

@@ -134,7 +134,7 @@ class Links:
 
     @property
     def sent_bytes(self) -> int:
-        """To them."""
+        """To peers, removed ones included, since the start."""
         return self._sent_before_bytes + sum(outgoing.sent_bytes for outgoing in self._outgoing.values())
 
     def reset(self) -> None:
