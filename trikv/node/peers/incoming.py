@@ -19,8 +19,8 @@ STRANGER_WARNING_S = 10.0
 log = structlog.get_logger()
 
 
+class Incoming:
     """The connections that peers have made to this node, and those that strangers try to make."""
-    """All of them."""
 
     def __init__(
         self,
