@@ -244,7 +244,7 @@ def test_what_is_read_quickly_is_answered_and_counted_as_by_the_loop(texts: list
         driver.run("SET a 1", "SET b 2")
         driver.machine.tally.reset()
     asked = [Asked.of(text) for text in texts]
-    answers = quick.machine.evaluator.read_quickly(iter(asked))
+    answers = quick.machine.read_quickly(iter(asked))
     assert answers == [slow.machine.read(0, one.commands) for one in asked[:count]]
     for tallies in (quick.machine.tally, slow.machine.tally):
         tallies.spent(0.0)
@@ -257,4 +257,4 @@ def test_a_transaction_is_not_read_quickly() -> None:
     """Its one step answers a list."""
     driver = Driver()
     asked = attrs.evolve(Asked.of("GET a"), transactions=(Transaction(0, 1, ()),))
-    assert driver.machine.evaluator.read_quickly([asked]) == []
+    assert driver.machine.read_quickly([asked]) == []

@@ -26,6 +26,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``commands/``   one module a family
 ``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one
 ``digest``      the hash of all state, of which only changed buckets are hashed again
+``replies``     what a command answers; ``statistics``: what the machine tells of itself
 ==============  =============================================================================================
 
 **Time.** `Account.now` is the stamp of the last batch, and ``deadline > now`` decides whether a key lives,

@@ -11,6 +11,20 @@ At a follower the way is the same: its items go to the leader as a ``Forward`` a
 and the node that holds the client computes the reply itself when it applies the entry. Only two edges go
 back: a reply to its waiter, and the watermark of what is applied.
 
+**Rooms.** Each knows only those that stand below it here; `lint-imports` checks it:
+
+================  ============================================================================
+`node`            the start order, and the stop
+`assembly`        all parts, wired; `joining` and `clients` stand above it, `settings` below
+`front_door`      the node as conversations see it; `stopping` carries out a stop
+`operations`      BACKUP, SAVE, DIGEST, WAIT, SHUTDOWN; `status` collects the parts' figures
+`consensus`       the driver and what it decides by
+`state`           the machine, the log, snapshots, dumps
+`peers`           links, their first words, calls to the leader
+what all share    `barrier`, `asking`, `waiters`, `drain`, `configured`, `descriptors`, `events`,
+                  `mailbox`
+================  ============================================================================
+
 **Owners.** One task owns one thing, so there are no locks:
 
 ===============  =============================================================================

@@ -48,7 +48,7 @@ class LeaseReads:
         self.works += 1
         self._untimed += 1
         machine = applier.machine
-        answers = machine.evaluator.read_quickly((work,))
+        answers = machine.read_quickly((work,))
         if answers:
             replies = answers[0]
         else:

@@ -285,7 +285,7 @@ class Applier:
         """
         machine, boot_us = self.machine, self._boot_us
         began_us = boot_us()
-        answers = machine.evaluator.read_quickly(islice(works, READS_TOGETHER_MAX))
+        answers = machine.read_quickly(islice(works, READS_TOGETHER_MAX))
         if answers:
             done = [(works.popleft(), replies) for replies in answers]
         else:
