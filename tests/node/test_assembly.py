@@ -20,8 +20,8 @@ from trikv.node.assembly import (
 )
 from trikv.node.consensus.driver import Driver
 from trikv.node.consensus.reads import Reads
-from trikv.node.front_door import NodeService
 from trikv.node.peers.links import Identity, Links
+from trikv.node.service import NodeService
 from trikv.node.settings import NodeSettings
 from trikv.node.state.applier import Applier
 from trikv.node.state.opening import OpenedLog

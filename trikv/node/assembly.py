@@ -25,11 +25,11 @@ from trikv.node.consensus.retention import Retention
 from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
 from trikv.node.events import Event
-from trikv.node.front_door import NodeService
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
+from trikv.node.service import NodeService
 from trikv.node.settings import NodeSettings
 from trikv.node.state.applier import Applier
 from trikv.node.state.opening import OpenedLog

@@ -8,10 +8,10 @@ import trio
 from trikv.config import NodeConfig
 from trikv.host.seam import Host
 from trikv.node.assembly import SHIPPED, Assembly, Ports, assemble, lay_groundwork
-from trikv.node.clients import serve_clients, share_descriptors, sweep_connections
-from trikv.node.front_door import Member
+from trikv.node.client_ports import serve_clients, share_descriptors, sweep_connections
 from trikv.node.joining import Joining, refuse_other_peers
 from trikv.node.peers.links import Identity
+from trikv.node.service import Member
 from trikv.node.state.loading import Document, load_keys, send_maxmemory, warn_of_cap
 from trikv.node.state.opening import open_identity, open_log, tidy_up
 from trikv.node.state.writer import watch_log_directory
