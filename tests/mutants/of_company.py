@@ -38,6 +38,13 @@ WAITING: tuple[Mutant, ...] = (
         'await question.ask(float("inf"))',
         "node/test_promise_wait.py::test_a_lost_answer_costs_wait_a_moment",
     ),
+    mutant(
+        "a node that knows no voter counts itself out of none",
+        "trikv.node.operations",
+        "return max(0, sum(member.voter for member in self._raft.membership.members) - 1)",
+        "return sum(member.voter for member in self._raft.membership.members) - 1",
+        "node/test_operations.py::test_wait_before_the_cluster_is_known_counts_nobody",
+    ),
 )
 
 

@@ -9,7 +9,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
-from trikv.front.seam import Asked, Digest, Operation, Save
+from trikv.front.seam import Asked, Digest, Operation, Save, Wait
 from trikv.machine.replies import CommandError, Reply
 from trikv.node.events import Barrier, Event
 from trikv.node.mailbox import Mailbox
@@ -219,6 +219,8 @@ class Parts:
         self.unhashed = 0
         """Looks that find buckets that were not hashed."""
         self.position = SnapshotMeta(7, 1, Membership(()))
+        self.membership = self.position.membership
+        """The Raft core's."""
         whatever: Any = self
         self.operations = Operations(
             host=whatever,
@@ -301,6 +303,12 @@ async def test_a_digest_is_made_in_slices_and_ends(unhashed: int, late: int) -> 
     parts = Parts()
     parts.unhashed = unhashed
     assert await parts.carry_out(Digest()) == [7, b"%d buckets late" % late]
+
+
+async def test_wait_before_the_cluster_is_known_counts_nobody() -> None:
+    """A new disk that still waits for the cluster knows of no voter, not even of itself: 0, and never -1."""
+    parts = Parts()
+    assert await parts.carry_out(Wait(2, 1)) == 0
 
 
 def test_a_backup_stands_though_older_ones_cannot_be_removed() -> None:

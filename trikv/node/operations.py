@@ -168,7 +168,8 @@ class Operations:
         """How many voters hold the connection's last write, less one."""
         index = operation.last_write
         if not isinstance(index, int):
-            return sum(member.voter for member in self._raft.membership.members) - 1
+            # A blank disk that still waits for the cluster knows of no member at all.
+            return max(0, sum(member.voter for member in self._raft.membership.members) - 1)
         # A leader's own knowledge comes before the time limit, however short the client's limit is.
         held = voters_holding(self._raft, index)
         question = Question(self._inbox, lambda number: DurableRequest(number, index))
