@@ -79,6 +79,7 @@ class Evaluator:
     __slots__ = (
         "_by_spelling",
         "_elsewhere",
+        "_others",
         "_shown_bytes",
         "_space",
         "_table",
@@ -93,11 +94,10 @@ class Evaluator:
         self._table = table
         self._by_spelling = table.by_spelling.get
         self._space = space
-        self._view = REPLICA
-        self._tally = space.account.tally
-        """The tally in which the present submission counts."""
         self._elsewhere = Tally()
-        """The tally for submissions whose client is at another node."""
+        """The tally for submissions whose client is at another node: nobody asks for it."""
+        self._others = 0
+        """Commands of such submissions since the last `spent`."""
         self._shown_bytes = 0
         """The bytes that the reads of the present submission have copied; only their origin counts them."""
         self.index = 0
@@ -106,6 +106,7 @@ class Evaluator:
         """The latest poisoned command; not state."""
         self.poison_count = 0
         """How many since this object was made; not state."""
+        self._change_view(REPLICA)
 
     def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
         """Answer the first of `questions`, as long as each is the same one command on one key, such as a GET.
@@ -131,7 +132,7 @@ class Evaluator:
                 misses += 1
             answers.append([value])
         if first is not None:
-            self._tally.found(first.name, len(answers), misses)
+            self._space.account.tally.found(first.name, len(answers), misses)
         return answers
 
     def run(
@@ -142,26 +143,14 @@ class Evaluator:
         view: View,
     ) -> list[Reply]:
         """Run `commands`, the first one in database `db`; returns one reply for each step."""
-        if view is not REPLICA:
-            return self._steps(db, commands, transactions, view)
-        account = self._space.account
-        self._tally = account.lookups = self._elsewhere
-        replies = self._steps(db, commands, transactions, view)
-        self._tally = account.lookups = account.tally
-        return replies
-
-    def _steps(
-        self,
-        db: int,
-        commands: Sequence[Sequence[bytes]],
-        transactions: Sequence[Transaction],
-        view: View,
-    ) -> list[Reply]:
+        if view is not self._view:
+            self._change_view(view)
+        if view is REPLICA:
+            self._others += len(commands)
         space = self._space
         space.current = space.databases[db]
         space.position = 0
         self._shown_bytes = 0
-        self._view = view
         if not transactions:
             return self._run(commands)
         replies: list[Reply] = []
@@ -172,6 +161,12 @@ class Evaluator:
             replies.append(self._transaction(commands[transaction.start : position], transaction.watches))
         replies += self._run(commands[position:])
         return replies
+
+    def _change_view(self, view: View) -> None:
+        """Evaluate and count for `view` until told otherwise: most submissions have the view of the last."""
+        self._view = view
+        account = self._space.account
+        self._tally = account.lookups = self._elsewhere if view is REPLICA else account.tally
 
     def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
         """One reply for each command: find it, refuse it or run it, and keep its bugs from spreading.
@@ -185,7 +180,7 @@ class Evaluator:
         account = space.account
         quick = self._by_spelling
         tally = self._tally
-        shows_reads = self._view is not REPLICA
+        counts = self._view is not REPLICA  # and shows what is read: there is a client
         may_write = self._view is not READER
         for args in commands[len(replies) :] if replies else commands:
             count = len(args)
@@ -199,7 +194,7 @@ class Evaluator:
             space.position += 1  # on every replica alike, shown or not
             reads = command.reads
             if reads:
-                if not shows_reads:
+                if not counts:
                     replies.append(None)
                     continue
                 if self._shown_bytes > SHOWN_BYTES_MAX:
@@ -225,12 +220,13 @@ class Evaluator:
                 if account.dirty:
                     raise
                 reply = self._note(command, args, problem)
-            if type(reply) is CommandError:
-                tally.failed(command.name, reply)
-            else:
-                tally.ran[command.name] += 1
-                if reads:
-                    self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
+            if counts:
+                if type(reply) is CommandError:
+                    tally.failed(command.name, reply)
+                else:
+                    tally.ran[command.name] += 1
+                    if reads:
+                        self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
             replies.append(reply)
         return replies
 
@@ -242,22 +238,21 @@ class Evaluator:
             return []
         done = command.of_run(space.current, commands)
         space.position += done
-        if done:
+        if done and self._view is not REPLICA:
             self._tally.ran[command.name] += done
         return [OK] * done
 
     def spent(self, usec: float) -> None:
         """Commands run since the last call took `usec`; see `Tally`."""
-        others = self._elsewhere.ran
-        if self._tally.ran:  # not so on most followers, after most entries
-            self._tally.spent(usec, sum(others.values()) if others else 0)
-        if others:
-            others.clear()
+        own = self._space.account.tally
+        if own.ran:  # not so on most followers, after most entries
+            own.spent(usec, self._others)
+        self._others = 0
 
     def count_on(self, tally: Tally) -> None:
         """Count in `tally` from now on: that of the node, which outlives its machines."""
-        account = self._space.account
-        self._tally = account.lookups = account.tally = tally
+        self._space.account.tally = tally
+        self._change_view(self._view)
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
         """Keep what the node should log; returns the error for the client."""
