@@ -128,6 +128,10 @@ class Intake:
         """Whether another `gather` would find something."""
         return not self._bytes.drained or self._pushed_back is not None
 
+    def holds_any(self) -> bool:
+        """Whether `memory_bytes` may be more than 0."""
+        return self._bytes.unfinished or not self._bytes.drained or self._pushed_back is not None
+
     def single(self, data: bytes) -> tuple[Args, Route] | None:
         """Take `data`, which came while nothing was buffered or in flight.
 
@@ -193,11 +197,14 @@ class Intake:
             run = self._part_of(turn, run, size)
         find = self._routes.by_spelling.get
         is_plain = self._takes_plain()
+        arguments = 0
         route: Route | None = None
         for at, args in enumerate(run, start=1):
             route = find(args[0])
-            if is_plain and route is not None and route.is_plain and route.least <= len(args) <= route.most:
+            count = len(args)
+            if is_plain and route is not None and route.is_plain and route.least <= count <= route.most:
                 commands.append(args)
+                arguments += count
                 if route.writes:
                     turn.writes = True
                 else:
@@ -210,6 +217,7 @@ class Intake:
                 if self._cut or connection.closing or turn.cost_us >= limits.turn_cost_us_max:
                     self._bytes.put_back(run[at:], size)
                     break
+        turn.arguments += arguments
         if route is not None:
             connection.last_command = route.name
 
