@@ -8,7 +8,7 @@ from tests.raft.cluster import disk_of
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.drain import StopLimits
 from trikv.node.events import AskLeader, LeaderAnswer, LinkDown, LinkUp
-from trikv.node.peers.calls import PATIENCE_MS
+from trikv.node.peers.leader_calls import PATIENCE_MS
 from trikv.protocol.messages import (
     BootstrapRecord,
     DiskStanding,

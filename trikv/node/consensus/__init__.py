@@ -9,10 +9,11 @@ A turn, from left to right::
 - `turns` decides when a turn begins and what it holds back; `alarm` is the timer.
 - `router` says what an event or a peer's message means, and who gets it.
 - `admission` takes or refuses what clients ask. `forwarding` passes writes on, by `proposals` (exactly once),
-  `rounds` reads, by `reads` (which question they belong to). `reach` says whom to ask. `lease_reads` answers
-  before all that, if it may.
+  `rounds` reads, by `reads` (which question they belong to). `leader_reach` says whether the leader can be
+  asked. `lease_reads` answers before all that, if it may.
 - `leading` is what a leader adds to the log; `swap` replaces a disk, `log_time` is the machine's clock.
-- `retention` bounds the log in memory, `durability` tells who holds an index, `clock_watch` warns.
+- `retention` bounds the log in memory, `voters_holding` counts whose disks have an index.
+- `clock_watch` warns.
 
 All but `driver`, `turns` and `alarm` know no Trio, and are told the time.
 """

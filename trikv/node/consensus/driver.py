@@ -28,7 +28,7 @@ from trikv.node.consensus.turns import NEVER_MS, Turns
 from trikv.node.drain import Drain
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
-from trikv.node.peers.calls import Calls
+from trikv.node.peers.leader_calls import LeaderCalls
 from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
@@ -91,7 +91,7 @@ class Driver:
         self._writer = parts.writer
         self._applier = parts.applier
         self._snapshotter = parts.snapshotter
-        self._calls = Calls()
+        self._calls = LeaderCalls()
         self._clock_watch = ClockWatch()
         self._turns = turns = Turns(parts.inbox, parts.host.clock, raft, reads, parts.applier)
         self._admission = Admission(proposals, reads, parts.drain)

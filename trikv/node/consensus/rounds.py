@@ -6,8 +6,8 @@ confirmed. Here it is asked, answered and served (PROTOCOL 13).
 
 from collections import deque
 
+from trikv.node.consensus.leader_reach import leader_in_reach
 from trikv.node.consensus.log_time import LogTime
-from trikv.node.consensus.reach import leader_in_reach
 from trikv.node.consensus.reads import Reads
 from trikv.node.consensus.turns import Pace
 from trikv.node.drain import Drain

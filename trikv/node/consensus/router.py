@@ -9,20 +9,20 @@ from typing import assert_never
 from trikv.host.seam import Entropy
 from trikv.node import events
 from trikv.node.consensus.admission import Admission
-from trikv.node.consensus.durability import voters_holding
 from trikv.node.consensus.forwarding import Forwarding
+from trikv.node.consensus.leader_reach import leader_in_reach
 from trikv.node.consensus.leading import Leading, stamp_of
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reach import leader_in_reach
 from trikv.node.consensus.reads import Reads
 from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.swap import Joiner
 from trikv.node.consensus.turns import DiskFirst
+from trikv.node.consensus.voters_holding import voters_holding
 from trikv.node.drain import Drain
 from trikv.node.events import OtherEvent
-from trikv.node.peers.calls import Calls
 from trikv.node.peers.founding import record_for, standing
+from trikv.node.peers.leader_calls import LeaderCalls
 from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
@@ -56,7 +56,7 @@ class Router:
         log_time: LogTime,
         disk_first: DiskFirst,
         drain: Drain,
-        calls: Calls,
+        calls: LeaderCalls,
         levels: Levels,
         guard: PasswordGuard,
         links: Links,
