@@ -150,7 +150,7 @@ FORWARDS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a question is not refused by who does not lead",
-        "trikv.node.consensus.rounds",
+        "trikv.node.consensus.read_exchange",
         "            self._links.send(peer, said.ReadRejected(refused))\n",
         "            pass\n",
         "node/test_promise_forwards.py::test_who_does_not_lead_says_so_once",

@@ -30,7 +30,7 @@ what all share    `barrier`, `leader_question`, `waiters`, `drain`, `descriptors
 ===============  =============================================================================
 task             owns
 ===============  =============================================================================
-`driver`         Raft, the re-send window (`proposals`), read rounds (`reads`), log time
+`driver`         Raft, the re-send window (`proposals`), `read_questions`, log time
 `writer`         the write-ahead log
 `applier`        the machine; works after the driver's turns, and in a task if that takes long
 `links`          a connection to each peer, one task each
@@ -47,9 +47,10 @@ clients wait for nothing applies only after its disk has answered, because the l
 while a batch of their kind is under way, for three milliseconds at most; a turn begins when a round of the
 loop has brought nothing more; and an event that changes nothing gets no turn of its own (`turns`).
 
-**Deciding is apart from doing.** `proposals`, `reads`, `log_time`, `founding`, `configuration_check`, `swap`,
-`leader_calls`, `retention` and `drain` are pure: they are told what happened and return what is to be done.
-`driver` asks the others in each turn and does it; `stopping` does what `drain` says.
+**Deciding is apart from doing.** `proposals`, `read_questions`, `log_time`, `founding`,
+`configuration_check`, `swap`, `leader_calls`, `retention` and `drain` are pure: they are told what happened
+and return what is to be done. `driver` asks the others in each turn and does it; `stopping` does
+what `drain` says.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`alarm`), never in a polling loop.
 
