@@ -19,7 +19,7 @@ from trikv.node.assembly import (
     make_raft,
 )
 from trikv.node.consensus.driver import Driver
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.peers.links import Identity, Links
 from trikv.node.service import NodeService
 from trikv.node.settings import NodeSettings
@@ -65,7 +65,7 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
     class OwnLinks(Links):
         pass
 
-    class OwnReads(Reads):
+    class OwnReads(ReadQuestions):
         pass
 
     class OwnWriter(Writer):

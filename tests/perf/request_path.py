@@ -33,7 +33,7 @@ from trikv.host.seam import Traffic
 from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
-from trikv.protocol.client import ClientWire
+from trikv.protocol.requests import ClientWire
 
 ORIGIN = 1
 NOW_MS = 1_700_000_000_000

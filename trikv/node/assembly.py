@@ -20,9 +20,9 @@ from trikv.node.consensus.leading import Leading, stamp_of
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.retention import Retention
-from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
@@ -50,7 +50,7 @@ class Assembly:
     raft: Raft
     proposals: Proposals
     waiters: Waiters
-    reads: Reads
+    reads: ReadQuestions
     log_time: LogTime
     links: Links
     writer: Writer
@@ -82,12 +82,12 @@ class Ports:
     """Makes the settings. A simulation also changes those that no configuration offers."""
     service: type[NodeService] = NodeService
     links: type[Links] = Links
-    reads: type[Reads] = Reads
+    reads: type[ReadQuestions] = ReadQuestions
     writer: type[Writer] = Writer
     applier: type[Applier] = Applier
     driver: type[Driver] = Driver
     router: type[Router] = Router
-    rounds: type[Rounds] = Rounds
+    read_exchange: type[ReadExchange] = ReadExchange
     assembled: Callable[[Assembly], None] = _nobody_watches
     """Called with the member before its first task starts."""
 
@@ -154,7 +154,7 @@ async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, li
     """
     driven = await _parts_of_driver(ground, opened, identity, links)
     settings, ports = ground.settings, ground.ports
-    driver = ports.driver(driven, router=ports.router, rounds=ports.rounds)
+    driver = ports.driver(driven, router=ports.router, read_exchange=ports.read_exchange)
     assembly = Assembly(
         raft=driven.raft,
         proposals=driven.proposals,

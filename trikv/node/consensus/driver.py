@@ -20,15 +20,15 @@ from trikv.node.consensus.forwarding import Forwarding
 from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import CLUSTERDOWN, Proposals
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.retention import Retention
-from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
 from trikv.node.consensus.turns import NEVER_MS, Turns
 from trikv.node.drain import Drain
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
-from trikv.node.peers.calls import Calls
+from trikv.node.peers.leader_calls import LeaderCalls
 from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
@@ -59,7 +59,7 @@ class Parts:
     raft: Raft
     proposals: Proposals
     waiters: Waiters
-    reads: Reads
+    reads: ReadQuestions
     log_time: LogTime
     leading: Leading
     links: Links
@@ -76,8 +76,10 @@ class Parts:
 class Driver:
     """Turns events into Raft's steps, and Raft's `Ready` into orders."""
 
-    def __init__(self, parts: Parts, *, router: type[Router] = Router, rounds: type[Rounds] = Rounds) -> None:
-        """`router`, `rounds`: classes of these two; a simulation gives ones that watch."""
+    def __init__(
+        self, parts: Parts, *, router: type[Router] = Router, read_exchange: type[ReadExchange] = ReadExchange
+    ) -> None:
+        """`router`, `read_exchange`: classes of these two; a simulation gives ones that watch."""
         raft, links, proposals, reads = parts.raft, parts.links, parts.proposals, parts.reads
         self._clock = parts.host.clock
         self._raft = raft
@@ -91,14 +93,14 @@ class Driver:
         self._writer = parts.writer
         self._applier = parts.applier
         self._snapshotter = parts.snapshotter
-        self._calls = Calls()
+        self._calls = LeaderCalls()
         self._clock_watch = ClockWatch()
         self._turns = turns = Turns(parts.inbox, parts.host.clock, raft, reads, parts.applier)
         self._admission = Admission(proposals, reads, parts.drain)
         self._forwarding = Forwarding(
             raft=raft, proposals=proposals, leading=parts.leading, links=links, pace=turns.writes
         )
-        self.rounds = rounds(
+        self.read_exchange = read_exchange(
             raft=raft,
             reads=reads,
             log_time=parts.log_time,
@@ -120,7 +122,7 @@ class Driver:
             proposals=parts.proposals,
             waiters=parts.waiters,
             reads=parts.reads,
-            rounds=self.rounds,
+            read_exchange=self.read_exchange,
             forwarding=self._forwarding,
             admission=self._admission,
             leading=parts.leading,
@@ -185,7 +187,7 @@ class Driver:
         elif self._retention.is_due(raft.log_bytes):
             self._trim_log(now)
         self._forwarding.go(now, free=writes_free)
-        self.rounds.ask(now, free=reads_free)
+        self.read_exchange.ask(now, free=reads_free)
         ready = raft.ready()  # last of all inputs: all of the above leaves together
         self._act(ready, now)
         # After the orders of this turn were put, or the applier would have nothing to hold.
@@ -268,6 +270,6 @@ class Driver:
             self._applier.put((self._snapshotter.take_loaded(ready.install),))
         self._applier.put(ready.committed)
         if ready.reads:  # behind the entries: most are served as soon as these have been applied
-            self.rounds.answer(ready.reads, now)
+            self.read_exchange.answer(ready.reads, now)
         for peer in ready.snapshots_wanted:
             self._snapshotter.send_to(peer, self._raft.term, self._raft.first_index - 1)
