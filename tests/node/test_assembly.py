@@ -118,12 +118,12 @@ def test_a_node_is_counted_from_its_first_moment() -> None:
     """What the register counts before the log is open, and what a member counts besides from then on."""
     ground = grounded()
     ground.connections.refused_count = 3
-    assert (ground.statistics.count("refused"), ground.statistics.count("peer_sent_bytes")) == (3, 0)
+    assert (ground.counters.count("refused"), ground.counters.count("peer_sent_bytes")) == (3, 0)
     parts = assembled(ground)
     outgoing = next(iter(parts.links._outgoing.values()))
     outgoing.sent_bytes = 5
-    assert ground.statistics.count("peer_sent_bytes") == 5
-    assert parts.applier.machine.tally is ground.statistics.tally
+    assert ground.counters.count("peer_sent_bytes") == 5
+    assert parts.applier.machine.tally is ground.counters.tally
 
 
 def test_figures_are_those_of_the_parts() -> None:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from trikv.config import NodeConfig, settings
-from trikv.front.seam import RuntimeSettings
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import UnixAddress
 from trikv.node.consensus.read_questions import ReadSettings
 from trikv.node.settings import NodeSettings

@@ -25,8 +25,9 @@ import msgspec
 from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import Conversation
-from trikv.front.seam import RuntimeSettings, Service, Work
-from trikv.front.statistics import Statistics
+from trikv.front.counters import Counters
+from trikv.front.runtime_settings import RuntimeSettings
+from trikv.front.seam import Service, Work
 from trikv.host.cork import Cork
 from trikv.host.hub_wire import HubWire
 from trikv.host.seam import Traffic
@@ -73,7 +74,7 @@ class Desk:
         self.settings = RuntimeSettings(timeout_s=0, typed_timeout_s=300, maxclients=1000, requirepass="")
         self.works: list[Work] = []
         self.submit = self.works.append
-        self.statistics = Statistics()
+        self.counters = Counters()
         self._numbers = iter(range(1, 1_000_000))
         self.next_connection_id = self._numbers.__next__
 

@@ -91,7 +91,7 @@ class Intake:
         self._routes = routes
         self._plain = routes.plain
         self._wire = wire
-        self._tally = caller.service.statistics.tally
+        self._tally = caller.service.counters.tally
         self._limits = limits
         self._bytes = ClientWire()
         self.receive = self._bytes.receive

@@ -60,7 +60,7 @@ it. Mailboxes are bounded by their sources (`mailbox`).
 
 **Counting.** Each count has one owner, which only adds to it: the machine's tally (commands, keys, errors),
 the host (bytes of clients, processor time), the links (bytes of peers), the register of connections, the
-snapshotter. `trikv.front.statistics` knows where they are, resets them and computes rates. A command counts
+snapshotter. `trikv.front.counters` knows where they are, resets them and computes rates. A command counts
 at the node of its client, when it has been carried out there.
 
 **Telling.** Each part has ``statistics()``, which returns one small frozen record (`trikv.front.figures`).

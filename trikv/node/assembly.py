@@ -11,8 +11,8 @@ import attrs
 
 from trikv.config import NodeConfig
 from trikv.front.connections import Connections
+from trikv.front.counters import Counters
 from trikv.front.figures import MemberFigures, NodeFigures
-from trikv.front.statistics import Statistics
 from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap
 from trikv.node.consensus.driver import Driver, Parts
@@ -107,7 +107,7 @@ class Groundwork:
     stop: Callable[[], None]
     """Begins the stop; returns at once."""
     inbox: Mailbox[Event]
-    statistics: Statistics
+    counters: Counters
     connections: Connections
     figures: NodeFigures
     service: NodeService
@@ -123,15 +123,15 @@ def lay_groundwork(
     config: NodeConfig, host: Host, secret: bytes, *, stop: Callable[[], None], ports: Ports = SHIPPED
 ) -> Groundwork:
     """The first step. `secret` is the one that the cluster's nodes share."""
-    settings, inbox, statistics = ports.settings(config), Mailbox[Event](), Statistics()
+    settings, inbox, counters = ports.settings(config), Mailbox[Event](), Counters()
     figures = figures_of_node(host, settings.node_id)
-    service = ports.service(host, inbox, settings.runtime, statistics, figures)
+    service = ports.service(host, inbox, settings.runtime, counters, figures)
     connections = Connections(
         settings.runtime,
         output_bytes_max=settings.output_bytes_max,
         cap=lambda: service.cap(settings.maxmemory),
     )
-    count_clients(statistics, connections, host.network.traffic)
+    count_clients(counters, connections, host.network.traffic)
     return Groundwork(
         host=host,
         secret=secret,
@@ -139,7 +139,7 @@ def lay_groundwork(
         settings=settings,
         stop=stop,
         inbox=inbox,
-        statistics=statistics,
+        counters=counters,
         connections=connections,
         figures=figures,
         service=service,
@@ -181,7 +181,7 @@ async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, li
         lease_reads=_lease_reads(driven) if settings.reads.by_lease else None,
         figures=figures_of_member(driven, settings.retention.tail_bytes),
     )
-    count_member(ground.statistics, links, driven.snapshotter)
+    count_member(ground.counters, links, driven.snapshotter)
     ports.assembled(assembly)
     return assembly
 
@@ -200,7 +200,7 @@ async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Iden
     host, settings, ports, inbox = ground.host, ground.settings, ground.ports, ground.inbox
     boot_ms = host.clock.boot_ms
     # Before the first entry applies, because every command counts, even one that a replay applies.
-    opened.machine.evaluator.count_on(ground.statistics.tally)
+    opened.machine.evaluator.count_on(ground.counters.tally)
     # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
     waiters, log_time = Waiters(), LogTime(last_stamp_ms(opened))

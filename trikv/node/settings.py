@@ -10,7 +10,7 @@ import attrs
 
 from trikv.config import NodeConfig
 from trikv.front.intake import ConversationLimits
-from trikv.front.seam import RuntimeSettings
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import Address, UnixAddress
 from trikv.node.consensus.leading import LeadingSettings
 from trikv.node.consensus.proposals import ProposalLimits

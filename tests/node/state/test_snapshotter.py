@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.node.recorded_work import ORIGIN, CommittedLog
 from tests.storage.memory_disk import MemoryDisk
 from trikv.front.connections import Connections
-from trikv.front.seam import RuntimeSettings
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import Host, Listening
 from trikv.machine.batch import Hello, Submission
 from trikv.machine.machine import Machine

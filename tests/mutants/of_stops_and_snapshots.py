@@ -1,4 +1,4 @@
-"""Mistakes in what holds a node's parts together: log time, snapshots, stops, full disks."""
+"""Mistakes at stops and with snapshots; also in log time, on full disks, in headers."""
 
 from tests.mutants.mutant import Mutant, mutant
 

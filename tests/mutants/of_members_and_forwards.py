@@ -1,4 +1,4 @@
-"""Mistakes in what a node owes the others: who counts, what is asked once, how a disk begins."""
+"""Mistakes about members and forwards; also in WAIT, in barriers, and in the first files of a disk."""
 
 from tests.mutants.mutant import Mutant, mutant
 
