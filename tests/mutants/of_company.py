@@ -26,7 +26,7 @@ WAITING: tuple[Mutant, ...] = (
     ),
     mutant(
         "WAIT asks about the log's beginning",
-        "trikv.node.front_door",
+        "trikv.node.service",
         "        self.write_token = member.applier.applied_index\n",
         "        self.write_token = lambda: 0\n",
         "node/test_promise_wait.py::test_wait_counts_what_is_on_disk_and_not_what_was_sent",

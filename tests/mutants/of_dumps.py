@@ -109,10 +109,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a cluster's directory is started without its peers",
-        "trikv.node.configured",
+        "trikv.node.configuration_check",
         "        if members.keys() == {node_id}:\n",
         "        if True:\n",
-        "node/test_configured.py::test_every_member_must_be_configured",
+        "node/test_configuration_check.py::test_every_member_must_be_configured",
     ),
     mutant(
         "LASTSAVE is forgotten by a restart",

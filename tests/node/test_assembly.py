@@ -22,8 +22,8 @@ from trikv.node.consensus.driver import Driver
 from trikv.node.consensus.reads import Reads
 from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
-from trikv.node.front_door import NodeService
 from trikv.node.peers.links import Identity, Links
+from trikv.node.service import NodeService
 from trikv.node.settings import NodeSettings
 from trikv.node.state.applier import Applier
 from trikv.node.state.opening import OpenedLog

@@ -12,10 +12,10 @@ from trikv.front.seam import Work
 from trikv.machine.replies import CommandError
 from trikv.node.assembly import Groundwork, Ports, lay_groundwork
 from trikv.node.events import LinkDown, LinkUp, PeerSaid
-from trikv.node.front_door import NOT_A_MEMBER
 from trikv.node.joining import Joining, refuse_other_peers
 from trikv.node.peers.founding import standing
 from trikv.node.peers.links import Identity
+from trikv.node.service import NOT_A_MEMBER
 from trikv.node.settings import NodeSettings
 from trikv.protocol.messages import BootstrapRecord, DiskStanding, Drained
 from trikv.protocol.peer import BLANK_CLUSTER

@@ -15,14 +15,14 @@ back: a reply to its waiter, and the watermark of what is applied.
 
 ================  ============================================================================
 `node`            the start order, and the stop
-`assembly`        all parts, wired; `joining` and `clients` stand above it, `settings` below
-`front_door`      the node as conversations see it; `stopping` carries out a stop
+`assembly`        all parts, wired; `joining` and `client_ports` stand above it, `settings` below
+`service`         the node as conversations see it; `stopping` carries out a stop
 `operations`      BACKUP, SAVE, DIGEST, WAIT, SHUTDOWN; `status` collects the parts' figures
 `consensus`       the driver and what it decides by
 `state`           the machine, the log, snapshots, dumps
 `peers`           links, their first words, calls to the leader
-what all share    `barrier`, `asking`, `waiters`, `drain`, `configured`, `descriptors`, `events`,
-                  `mailbox`
+what all share    `barrier`, `asking`, `waiters`, `drain`, `configuration_check`,
+                  `descriptors`, `events`, `mailbox`
 ================  ============================================================================
 
 **Owners.** One task owns one thing, so there are no locks:
@@ -47,9 +47,9 @@ clients wait for nothing applies only after its disk has answered, because the l
 while a batch of their kind is under way, for three milliseconds at most; a turn begins when a round of the
 loop has brought nothing more; and an event that changes nothing gets no turn of its own (`turns`).
 
-**Deciding is apart from doing.** `proposals`, `reads`, `log_time`, `founding`, `configured`, `swap`, `calls`,
-`retention` and `drain` are pure: they are told what happened and return what is to be done. `driver` asks the
-others in each turn and does it; `stopping` does what `drain` says.
+**Deciding is apart from doing.** `proposals`, `reads`, `log_time`, `founding`, `configuration_check`, `swap`,
+`calls`, `retention` and `drain` are pure: they are told what happened and return what is to be done. `driver`
+asks the others in each turn and does it; `stopping` does what `drain` says.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`alarm`), never in a polling loop.
 
@@ -69,7 +69,7 @@ part does not know how it is shown, and the code that shows it does not know the
 **Making.** `settings` makes every part's settings from one configuration. `assembly` makes and wires the parts,
 those of the driver as well, the same way for a real node, a simulated one and a test's: `Ports` names the
 classes of parts that are watched or replaced. `node` is the start order; `joining` handles the time before
-there is a cluster, `clients` all clients together.
+there is a cluster, `client_ports` all clients together.
 
 **Stopping** goes by phases (`drain`), shielded from the cancellation that asked for it. None of them may last
 long without progress: clients are warned, commands finish, a barrier makes the dump hold every acknowledged

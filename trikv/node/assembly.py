@@ -31,13 +31,13 @@ from trikv.node.consensus.router import Router
 from trikv.node.consensus.turns import Turns
 from trikv.node.drain import Drain
 from trikv.node.events import Event
-from trikv.node.front_door import Member, NodeService
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
 from trikv.node.peers.calls import Calls
 from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
+from trikv.node.service import Member, NodeService
 from trikv.node.settings import NodeSettings
 from trikv.node.state.applier import Applier
 from trikv.node.state.opening import OpenedLog

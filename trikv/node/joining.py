@@ -1,7 +1,7 @@
 """How a node becomes a member of a cluster: a blank disk founds one or is adopted; another names its cluster.
 
-The decisions are in `trikv.node.peers.founding` and `trikv.node.configured`, which are pure. This module
-waits: for the other nodes, which may be started hours later, or for the stop.
+The decisions are in `trikv.node.peers.founding` and `trikv.node.configuration_check`, which are pure. This
+module waits: for the other nodes, which may be started hours later, or for the stop.
 """
 
 import structlog
@@ -10,11 +10,11 @@ import trio
 from trikv.config import ConfigError
 from trikv.front.seam import Work
 from trikv.node.assembly import Groundwork
-from trikv.node.configured import contradiction, latest_membership
+from trikv.node.configuration_check import contradiction, latest_membership
 from trikv.node.events import Event, LinkDown, PeerSaid
-from trikv.node.front_door import NOT_A_MEMBER
 from trikv.node.peers.founding import Adopt, Found, Founding, standing
 from trikv.node.peers.links import Links
+from trikv.node.service import NOT_A_MEMBER
 from trikv.node.settings import NodeSettings
 from trikv.node.state.opening import OpenedLog, create_log
 from trikv.protocol.messages import BootstrapRecord, DiskStanding

@@ -8,7 +8,7 @@ import trio
 from trikv.config import NodeConfig
 from trikv.host.seam import Host
 from trikv.node.assembly import SHIPPED, Assembly, Ports, assemble, lay_groundwork
-from trikv.node.clients import serve_clients, share_descriptors, sweep_connections
+from trikv.node.client_ports import serve_clients, share_descriptors, sweep_connections
 from trikv.node.consensus.parts import Parts
 from trikv.node.joining import Joining, refuse_other_peers
 from trikv.node.peers.links import Identity

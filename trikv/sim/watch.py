@@ -17,8 +17,8 @@ from trikv.node.consensus.reads import Reads
 from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
 from trikv.node.events import Event, PeerSaid
-from trikv.node.front_door import NodeService
 from trikv.node.peers.links import Links
+from trikv.node.service import NodeService
 from trikv.node.state.applier import Applier, Swap
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.messages import AppendAck, AppendEntries, Message, RequestVote, VoteAck

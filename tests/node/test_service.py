@@ -10,7 +10,7 @@ from tests.node.test_assembly import assembled
 from trikv.front.seam import Operation, Save, Work
 from trikv.machine.replies import Reply
 from trikv.node.assembly import Groundwork, lay_groundwork
-from trikv.node.front_door import NOT_A_MEMBER, Member
+from trikv.node.service import NOT_A_MEMBER, Member
 
 
 def joined(**settings: Any) -> tuple[Groundwork, Member]:

@@ -7,7 +7,7 @@ import trio
 from tests.node.driver_rig import CONFIG, DeskHost
 from tests.node.simcluster import SimCluster, run_cluster
 from trikv.host.seam import Descriptors
-from trikv.node.clients import share_descriptors
+from trikv.node.client_ports import share_descriptors
 from trikv.node.descriptors import CLIENTS_MAX, share
 from trikv.node.settings import NodeSettings
 

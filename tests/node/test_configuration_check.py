@@ -9,7 +9,7 @@ from tests.node.counting import until
 from tests.node.simcluster import SimCluster, run_cluster
 from trikv.config import ConfigError
 from trikv.errors import first_line, leaves
-from trikv.node.configured import contradiction, latest_membership
+from trikv.node.configuration_check import contradiction, latest_membership
 from trikv.raft.membership import encode_membership
 from trikv.raft.types import Entry, EntryKind, Member, Membership
 from trikv.sim.volume import Volume
