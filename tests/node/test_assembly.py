@@ -19,8 +19,8 @@ from trikv.node.assembly import (
     make_raft,
 )
 from trikv.node.consensus.driver import Driver
-from trikv.node.consensus.reads import Reads
-from trikv.node.consensus.rounds import Rounds
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.router import Router
 from trikv.node.peers.links import Identity, Links
 from trikv.node.service import NodeService
@@ -67,7 +67,7 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
     class OwnLinks(Links):
         pass
 
-    class OwnReads(Reads):
+    class OwnReads(ReadQuestions):
         pass
 
     class OwnWriter(Writer):
@@ -82,7 +82,7 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
     class OwnRouter(Router):
         pass
 
-    class OwnRounds(Rounds):
+    class OwnReadExchange(ReadExchange):
         pass
 
     seen: list[Assembly] = []
@@ -95,7 +95,7 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
         applier=OwnApplier,
         driver=OwnDriver,
         router=OwnRouter,
-        rounds=OwnRounds,
+        read_exchange=OwnReadExchange,
         assembled=seen.append,
     )
     ground = grounded(ports)
@@ -111,12 +111,12 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
         (parts.applier, OwnApplier),
         (driver, OwnDriver),
         (driver._router, OwnRouter),
-        (driver._rounds, OwnRounds),
+        (driver._read_exchange, OwnReadExchange),
     ):
         assert type(part) is kind
     assert (driver._links, driver._reads, driver._writer) == (parts.links, parts.reads, parts.writer)
     assert (driver._applier, driver._raft) == (parts.applier, parts.raft)
-    assert driver._router._rounds is driver._rounds
+    assert driver._router._read_exchange is driver._read_exchange
     assert assembly.member.applier is parts.applier
 
 
@@ -132,12 +132,12 @@ def test_a_node_is_counted_from_its_first_moment() -> None:
     """What the register counts before the log is open, and what a member counts besides from then on."""
     ground = grounded()
     ground.connections.refused_count = 3
-    assert (ground.statistics.count("refused"), ground.statistics.count("peer_sent_bytes")) == (3, 0)
+    assert (ground.counters.count("refused"), ground.counters.count("peer_sent_bytes")) == (3, 0)
     parts = assembled(ground).parts
     outgoing = next(iter(parts.links._outgoing.values()))
     outgoing.sent_bytes = 5
-    assert ground.statistics.count("peer_sent_bytes") == 5
-    assert parts.applier.machine.tally is ground.statistics.tally
+    assert ground.counters.count("peer_sent_bytes") == 5
+    assert parts.applier.machine.tally is ground.counters.tally
 
 
 def test_figures_are_those_of_the_parts() -> None:

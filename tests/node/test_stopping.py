@@ -18,7 +18,7 @@ from tests.node.recorded_work import ORIGIN
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.storage.memory_disk import MemoryDisk
 from trikv.front.connections import Connections
-from trikv.front.seam import RuntimeSettings
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import Listening
 from trikv.machine.replies import CommandError
 from trikv.node.consensus.parts import Parts

@@ -89,7 +89,7 @@ class Conversation:
         )
         self.caller = Caller(self.connection, Transactions(), connections, service, routes.table)
         self._wire = wire
-        self._tally = service.statistics.tally
+        self._tally = service.counters.tally
         self._limits = limits
         self._intake = Intake(wire, self.caller, routes, limits)
         self._out: list[bytes] = []

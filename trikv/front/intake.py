@@ -32,7 +32,8 @@ from trikv.host.wire import Wire
 from trikv.machine.declaration import QUICK_US
 from trikv.machine.replies import QUEUED, CommandError
 from trikv.notation import counted
-from trikv.protocol.client import (
+from trikv.protocol.events import ARGUMENT_BYTES, memory_of
+from trikv.protocol.requests import (
     NEED_DATA,
     Answer,
     BadBytes,
@@ -45,7 +46,6 @@ from trikv.protocol.client import (
     NeedData,
     Request,
 )
-from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 
 _EXPLAIN_US: Final = 700
 """The cost of a search for the command that a person may have meant."""
@@ -91,7 +91,7 @@ class Intake:
         self._routes = routes
         self._plain = routes.plain
         self._wire = wire
-        self._tally = caller.service.statistics.tally
+        self._tally = caller.service.counters.tally
         self._limits = limits
         self._bytes = ClientWire()
         self.receive = self._bytes.receive

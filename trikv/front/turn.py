@@ -162,7 +162,7 @@ SINGLE_WRITE: Final = Turn(0, [()], writes=True)
 
 
 def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
-    tally = caller.service.statistics.tally
+    tally = caller.service.counters.tally
     if outcome is REFUSED:
         tally.rejected(slot.name, REFUSED)
         return
@@ -176,7 +176,7 @@ def _evaluate(slot: Local, caller: Caller) -> Reply:
     began_us = service.boot_us()
     command = slot.command
     reply: Reply = slot.handler(caller, *slot.args[command.words :])
-    service.statistics.tally.answered(command.name, reply, service.boot_us() - began_us)
+    service.counters.tally.answered(command.name, reply, service.boot_us() - began_us)
     return reply
 
 

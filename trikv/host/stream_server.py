@@ -21,7 +21,7 @@ from trikv.host.seam import (
     Traffic,
 )
 from trikv.host.wire import Conversation
-from trikv.host.wires import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
+from trikv.host.wire_limits import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
 
 READ_BYTES = 65536
 WRITE_BYTES = 65536

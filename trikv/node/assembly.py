@@ -11,8 +11,8 @@ import attrs
 
 from trikv.config import NodeConfig
 from trikv.front.connections import Connections
+from trikv.front.counters import Counters
 from trikv.front.figures import NodeFigures
-from trikv.front.statistics import Statistics
 from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap, stamp_of
 from trikv.node.consensus.admission import Admission
@@ -24,16 +24,16 @@ from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.parts import DriverParts, Parts
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.retention import Retention
-from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
 from trikv.node.consensus.turns import Turns
 from trikv.node.drain import Drain
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
-from trikv.node.peers.calls import Calls
+from trikv.node.peers.leader_calls import LeaderCalls
 from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
@@ -76,12 +76,12 @@ class Ports:
     """Makes the settings. A simulation also changes those that no configuration offers."""
     service: type[NodeService] = NodeService
     links: type[Links] = Links
-    reads: type[Reads] = Reads
+    reads: type[ReadQuestions] = ReadQuestions
     writer: type[Writer] = Writer
     applier: type[Applier] = Applier
     driver: type[Driver] = Driver
     router: type[Router] = Router
-    rounds: type[Rounds] = Rounds
+    read_exchange: type[ReadExchange] = ReadExchange
     assembled: Callable[[Assembly], None] = _nobody_watches
     """Called with the member before its first task starts."""
 
@@ -101,7 +101,7 @@ class Groundwork:
     stop: Callable[[], None]
     """Begins the stop; returns at once."""
     inbox: Mailbox[Event]
-    statistics: Statistics
+    counters: Counters
     connections: Connections
     figures: NodeFigures
     service: NodeService
@@ -117,15 +117,15 @@ def lay_groundwork(
     config: NodeConfig, host: Host, secret: bytes, *, stop: Callable[[], None], ports: Ports = SHIPPED
 ) -> Groundwork:
     """The first step. `secret` is the one that the cluster's nodes share."""
-    settings, inbox, statistics = ports.settings(config), Mailbox[Event](), Statistics()
+    settings, inbox, counters = ports.settings(config), Mailbox[Event](), Counters()
     figures = figures_of_node(host, settings.node_id)
-    service = ports.service(host, inbox, settings.runtime, statistics, figures)
+    service = ports.service(host, inbox, settings.runtime, counters, figures)
     connections = Connections(
         settings.runtime,
         output_bytes_max=settings.output_bytes_max,
         cap=lambda: service.cap(settings.maxmemory),
     )
-    count_clients(statistics, connections, host.network.traffic)
+    count_clients(counters, connections, host.network.traffic)
     return Groundwork(
         host=host,
         secret=secret,
@@ -133,7 +133,7 @@ def lay_groundwork(
         settings=settings,
         stop=stop,
         inbox=inbox,
-        statistics=statistics,
+        counters=counters,
         connections=connections,
         figures=figures,
         service=service,
@@ -167,7 +167,7 @@ async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, li
             lease_reads=_make_lease_reads(parts) if settings.reads.by_lease else None,
         ),
     )
-    count_member(ground.statistics, links, parts.snapshotter)
+    count_member(ground.counters, links, parts.snapshotter)
     ports.assembled(assembly)
     return assembly
 
@@ -176,7 +176,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
     host, settings, ports, inbox = ground.host, ground.settings, ground.ports, ground.inbox
     boot_ms = host.clock.boot_ms
     # Before the first entry applies, because every command counts, even one that a replay applies.
-    opened.machine.evaluator.count_on(ground.statistics.tally)
+    opened.machine.evaluator.count_on(ground.counters.tally)
     # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
     waiters = Waiters()
@@ -229,7 +229,7 @@ def _make_driver_parts(
     turns = Turns(parts.inbox, host.clock, raft, reads, applier)
     admission = Admission(proposals, reads, drain)
     forwarding = Forwarding(raft=raft, proposals=proposals, leading=leading, links=links, pace=turns.writes)
-    rounds = ports.rounds(
+    read_exchange = ports.read_exchange(
         raft=raft,
         reads=reads,
         log_time=log_time,
@@ -238,7 +238,7 @@ def _make_driver_parts(
         drain=drain,
         pace=turns.reads,
     )
-    calls = Calls()
+    calls = LeaderCalls()
     router = ports.router(
         identity=parts.identity,
         entropy=host.entropy,
@@ -246,7 +246,7 @@ def _make_driver_parts(
         proposals=proposals,
         waiters=parts.waiters,
         reads=reads,
-        rounds=rounds,
+        read_exchange=read_exchange,
         forwarding=forwarding,
         admission=admission,
         leading=leading,
@@ -266,7 +266,7 @@ def _make_driver_parts(
         router=router,
         admission=admission,
         forwarding=forwarding,
-        rounds=rounds,
+        read_exchange=read_exchange,
         leading=leading,
         retention=Retention(settings.retention),
         calls=calls,

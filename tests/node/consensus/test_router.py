@@ -8,7 +8,8 @@ from tests.raft.cluster import disk_of
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.drain import StopLimits
 from trikv.node.events import AskLeader, LeaderAnswer, LinkDown, LinkUp
-from trikv.node.peers.calls import PATIENCE_MS
+from trikv.node.peers.leader_calls import PATIENCE_MS
+from trikv.protocol.handshake import BLANK_CLUSTER
 from trikv.protocol.messages import (
     BootstrapRecord,
     DiskStanding,
@@ -18,7 +19,6 @@ from trikv.protocol.messages import (
     DurableRequest,
     JoinRequest,
 )
-from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.messages import AppendAck, Heartbeat
 from trikv.raft.types import Membership
 

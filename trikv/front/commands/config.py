@@ -216,7 +216,7 @@ COMMANDS.add_container(Container("CONFIG", "Shows and changes settings: subcomma
 )
 def config_resetstat(caller: Caller) -> Reply:
     """Let the counters that INFO shows begin at 0 again."""
-    caller.service.statistics.reset()
+    caller.service.counters.reset()
     return OK
 
 

@@ -49,7 +49,7 @@ class Driver:
         self._router = own.router
         self._admission = own.admission
         self._forwarding = own.forwarding
-        self._rounds = own.rounds
+        self._read_exchange = own.read_exchange
         self._leading = own.leading
         self._retention = own.retention
         self._calls = own.calls
@@ -107,7 +107,7 @@ class Driver:
         elif self._retention.is_due(raft.log_bytes):
             self._trim_log(now)
         self._forwarding.go(now, free=writes_free)
-        self._rounds.ask(now, free=reads_free)
+        self._read_exchange.ask(now, free=reads_free)
         ready = raft.ready()  # last of all inputs: all of the above leaves together
         self._act(ready, now)
         # After the orders of this turn were put, or the applier would have nothing to hold.
@@ -190,6 +190,6 @@ class Driver:
             self._applier.put((self._snapshotter.take_loaded(ready.install),))
         self._applier.put(ready.committed)
         if ready.reads:  # behind the entries: most are served as soon as these have been applied
-            self._rounds.answer(ready.reads, now)
+            self._read_exchange.answer(ready.reads, now)
         for peer in ready.snapshots_wanted:
             self._snapshotter.send_to(peer, self._raft.term, self._raft.first_index - 1)

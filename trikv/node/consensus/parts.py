@@ -12,15 +12,15 @@ from trikv.node.consensus.forwarding import Forwarding
 from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.retention import Retention
-from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
 from trikv.node.consensus.turns import Turns
 from trikv.node.drain import Drain
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
-from trikv.node.peers.calls import Calls
+from trikv.node.peers.leader_calls import LeaderCalls
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
 from trikv.node.state.applier import Applier
@@ -42,7 +42,7 @@ class Parts:
 
     raft: Raft
     proposals: Proposals
-    reads: Reads
+    reads: ReadQuestions
     log_time: LogTime
 
     links: Links
@@ -62,8 +62,8 @@ class DriverParts:
     router: Router
     admission: Admission
     forwarding: Forwarding
-    rounds: Rounds
+    read_exchange: ReadExchange
     leading: Leading
     retention: Retention
-    calls: Calls
+    calls: LeaderCalls
     clock_watch: ClockWatch

@@ -20,7 +20,7 @@ RATES: Final = ("commands", "received_bytes", "sent_bytes", "peer_received_bytes
 """Counters that have a rate."""
 
 
-class Statistics:
+class Counters:
     """The counters of one node."""
 
     def __init__(self) -> None:
