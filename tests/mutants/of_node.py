@@ -318,7 +318,7 @@ SNAPSHOTS: tuple[Mutant, ...] = (
         "trikv.node.drain",
         "                return [Confirm()]\n",
         "                self._is_confirmed = True\n                return []\n",
-        "node/state/test_snapshotter.py::test_the_dump_waits_for_its_barrier[True]",
+        "node/test_stopping.py::test_the_dump_waits_for_its_barrier[True]",
     ),
     mutant(
         "a founding disk need not be blank",

@@ -67,10 +67,10 @@ at the node of its client, when it has been carried out there.
 `status` hands these methods to the conversations; `trikv.front.info` makes text from what they return. So a
 part does not know how it is shown, and the code that shows it does not know the part.
 
-**Making.** `settings` makes every part's settings from one configuration. `assembly` wires the parts, the
-same way for a real node, a simulated one and a test's: `Ports` names the classes of parts that are watched
-or replaced. `node` is the start order; `joining` handles the time before there is a cluster,
-`client_ports` all clients together.
+**Making.** `settings` makes every part's settings from one configuration. `assembly` makes and wires the
+parts, those of the driver as well, the same way for a real node, a simulated one and a test's: `Ports` names
+the classes of parts that are watched or replaced. `node` is the start order; `joining` handles the time
+before there is a cluster, `client_ports` all clients together.
 
 **Stopping** goes by phases (`drain`), shielded from the cancellation that asked for it. None of them may last
 long without progress: clients are warned, commands finish, a barrier makes the dump hold every acknowledged

@@ -10,7 +10,7 @@ from trikv.front.connections import Connections
 from trikv.front.counters import Counters
 from trikv.front.figures import HostStatistics, Leadership, MemberFigures, NodeFigures
 from trikv.host.seam import Host, Traffic
-from trikv.node.consensus.driver import Parts
+from trikv.node.consensus.parts import Parts
 from trikv.node.peers.links import Links
 from trikv.node.state.snapshotter import Snapshotter
 from trikv.raft.roles import Role

@@ -12,6 +12,7 @@ from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Skipped
 from trikv.machine.replies import Reply
 from trikv.node.assembly import Assembly, Ports
 from trikv.node.consensus.driver import Driver
+from trikv.node.consensus.parts import Parts
 from trikv.node.consensus.read_exchange import ReadExchange
 from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.router import Router
@@ -36,7 +37,7 @@ class Watch:
         self.number = number
         self.observer = observer
         self._knobs = knobs
-        self._parts: Assembly | None = None
+        self._parts: Parts | None = None
         self._current: tuple[int, int, int] | None = None
         """The proposal that is being answered: origin, incarnation, sequence."""
         self._steps_answered = 0
@@ -56,12 +57,12 @@ class Watch:
             assembled=self._assembled,
         )
 
-    def _assembled(self, parts: Assembly) -> None:
-        self._parts = parts
-        self.observer.born(self.number, parts)
+    def _assembled(self, assembly: Assembly) -> None:
+        self._parts = assembly.parts
+        self.observer.born(self.number, assembly.parts)
 
     @property
-    def parts(self) -> Assembly:
+    def parts(self) -> Parts:
         """The member's parts. Every caller runs only after the assembly."""
         assert self._parts is not None
         return self._parts

@@ -5,6 +5,7 @@ A turn, from left to right::
     turns     -> router -> admission -> Raft -> forwarding -> read_exchange -> Ready -> writer, links, applier
     (begins)     (events)  (works)              (writes)      (reads)          (driver)
 
+- `parts` are the records of what a member is made of; `trikv.node.assembly` makes all of it.
 - `driver` takes what has come in, steps Raft and hands out what `Ready` says. It explains its order.
 - `turns` decides when a turn begins and what it holds back; `alarm` is the timer.
 - `router` says what an event or a peer's message means, and who gets it.

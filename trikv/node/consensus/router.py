@@ -7,11 +7,12 @@ what the routing itself needs. It runs inside the driver's turn, so whoever it c
 from typing import assert_never
 
 from trikv.host.seam import Entropy
+from trikv.machine.batch import stamp_of
 from trikv.node import events
 from trikv.node.consensus.admission import Admission
 from trikv.node.consensus.forwarding import Forwarding
 from trikv.node.consensus.leader_reach import leader_in_reach
-from trikv.node.consensus.leading import Leading, stamp_of
+from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import Proposals
 from trikv.node.consensus.read_exchange import ReadExchange
