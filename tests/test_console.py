@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trikv.client.commands import encode_command
 from trikv.console import Typed
-from trikv.protocol.client import NEED_DATA, ClientWire, Request
+from trikv.protocol.requests import NEED_DATA, ClientWire, Request
 
 EDITING = b'\n\r\x04\x08\x7f"\\'
 """Bytes that end or edit a line, by telnet as well, and those that mean something in quotes."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import trio
 
-from trikv import limits, serve
+from trikv import file_limit, serve
 from trikv.config import ConfigError, NodeConfig
 from trikv.host.disk import RealDisk
 
@@ -159,7 +159,7 @@ async def test_the_file_limit_is_raised_to_the_hard_one() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
-        limits.raise_file_limit()
+        file_limit.raise_file_limit()
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from trikv.addresses import join_address, split_address
-from trikv.sizes import UNITS, split_size
+from trikv.size_notation import UNITS, split_size
 
 NODE_ID_MAX: Final = 65535
 HOSTS_MAX: Final = 16

@@ -18,7 +18,7 @@ from typing import IO, Final
 import structlog
 import trio
 
-from trikv import limits, logs, secret, streams
+from trikv import file_limit, logs, secret, streams
 from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line, leaves
 from trikv.host import allocator
@@ -70,12 +70,12 @@ def serve(
     logs.configure()
     for remark in remarks:
         (log.warning if remark.is_warning else log.info)(remark.text)
-    limits.raise_file_limit()
+    file_limit.raise_file_limit()
     allocator.give_back_freed_memory()
     allocator.load_what_ends_threads()
     exit_code = OK
     try:
-        limits.check_file_limit(peers=max(0, len(config.peers) - 1), listeners=len(config.listen))
+        file_limit.check_file_limit(peers=max(0, len(config.peers) - 1), listeners=len(config.listen))
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
         if set_run is None:
             log.info("without the part in C: writes take more of the processor; docs/OPERATION.md, compiled")

@@ -6,10 +6,11 @@ from tests.front.records import member_figures, node_figures, raft_record
 from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import ROUTES, Conversation
+from trikv.front.counters import Counters
 from trikv.front.dispatch import Routes
 from trikv.front.intake import ConversationLimits
-from trikv.front.seam import Operation, RuntimeSettings, Work
-from trikv.front.statistics import Statistics
+from trikv.front.runtime_settings import RuntimeSettings
+from trikv.front.seam import Operation, Work
 from trikv.machine.batch import Batch, Hello, Item, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied
@@ -71,7 +72,7 @@ class FakeService:
         self.settings = RuntimeSettings(timeout_s=0, typed_timeout_s=300, maxclients=100, requirepass="")
         for name, value in settings.items():
             setattr(self.settings, name, value)
-        self.statistics = Statistics()
+        self.counters = Counters()
         self.raft_now = raft_record(leader=1)
         """What `figures` tell of Raft."""
         self.figures = node_figures(2, member_figures(lambda: self.raft_now))
@@ -81,7 +82,7 @@ class FakeService:
         """Reads are answered by `submit` itself."""
         self.operations: list[Operation] = []
         self.machine = machine or Machine()
-        self.machine.evaluator.count_on(self.statistics.tally)
+        self.machine.evaluator.count_on(self.counters.tally)
         self.machine.apply_membership(1, [1])
         self._sequence = 0
         self._written: tuple[bytes, ...] = ()

@@ -274,7 +274,7 @@ def test_the_last_words_to_one_that_does_not_read_are_said_once(request_: bytes)
         b">2\r\n$14\r\ntrikv.shutdown\r\n$26\r\nclosing: node2 is stopping\r\n"
     )
     assert client.wire.is_closed
-    assert service.statistics.tally.errors == {"INDETERMINATE": 1}
+    assert service.counters.tally.errors == {"INDETERMINATE": 1}
     assert client.connections.closed_for_output_count == 0
 
 
@@ -307,8 +307,8 @@ def test_commands_are_counted() -> None:
     """For INFO: what was carried out, of every connection; what was refused is an error only, as in Redis."""
     client = Client()
     client.say(resp("SET", "a", "1") + resp("NOPE") + b"\r\nping\r\n")
-    assert client.service.statistics.count("commands") == 2
-    assert client.service.statistics.tally.errors == {"ERR": 1}
+    assert client.service.counters.count("commands") == 2
+    assert client.service.counters.tally.errors == {"ERR": 1}
 
 
 def test_the_register_is_walked_while_it_shrinks() -> None:

@@ -77,10 +77,10 @@ def numbers(one: CommandTally) -> tuple[int, int, int]:
 
 def counted(client: Client) -> dict[str, Any]:
     """What a node has counted."""
-    tally = client.service.statistics.tally
+    tally = client.service.counters.tally
     return {
         "commands": {name.lower(): numbers(one) for name, one in tally.commands().items()},
-        "total": client.service.statistics.count("commands"),
+        "total": client.service.counters.count("commands"),
         "hits": tally.hits,
         "misses": tally.misses,
         "errors": tally.errors,
@@ -113,7 +113,7 @@ def test_full_memory_is_a_rejection_as_in_redis(redis: RedisConnection) -> None:
     client = Client()
     client.ask("SET", "a", "x" * 400)
     client.ask("CONFIG", "SET", "maxmemory", "500")
-    client.service.statistics.reset()
+    client.service.counters.reset()
     for line in ("SET b 1", "INCR b", "GET a"):
         client.ask(*line.split())
     client.say(b"".join(resp("SET", f"k{number}", "v") for number in range(9)))
@@ -126,7 +126,7 @@ def test_full_memory_is_a_rejection_as_in_redis(redis: RedisConnection) -> None:
     assert ours == real
     assert ours["commands"]["set"] == (0, 10, 0)
     client.say(resp("MULTI") + resp("SET", "b", "1") + resp("EXEC"))
-    assert numbers(client.service.statistics.tally.commands()["EXEC"]) == (0, 1, 0)
+    assert numbers(client.service.counters.tally.commands()["EXEC"]) == (0, 1, 0)
 
 
 def theirs_after(redis: RedisConnection, lines: list[str]) -> dict[str, Any]:
@@ -234,4 +234,4 @@ def test_the_time_of_a_local_command_is_its_own() -> None:
     ticks = iter(range(0, 1_000_000, 7))
     client.service.boot_us = lambda: next(ticks)  # type: ignore[method-assign]
     client.ask("ECHO", "x")
-    assert client.service.statistics.tally.commands()["ECHO"].usec == 7
+    assert client.service.counters.tally.commands()["ECHO"].usec == 7

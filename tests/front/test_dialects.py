@@ -8,7 +8,7 @@ from tests.front.doubles import Client, FakeService, resp
 from trikv.front.commands import TABLE
 from trikv.front.commands.hints import slips
 from trikv.machine.declaration import Command
-from trikv.protocol.client import ClientWire, HttpRefused
+from trikv.protocol.requests import ClientWire, HttpRefused
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 from tests.front.doubles import CLUSTERDOWN, Client, FakeService, resp
 from trikv.front.connections import Connections
 from trikv.front.inputs import ABORTED, CLOSED, DISCARDED, REFUSED, SMALL_BYTES
+from trikv.protocol.events import memory_of
 from trikv.protocol.resp import encode
 
 MOST = 1 << 20
@@ -298,6 +299,15 @@ def test_a_backlog_that_was_just_handed_over_is_not_counted_twice() -> None:
     assert client.wire.take() == b":1\r\n+OK\r\n"
     assert client.connections.input.total == 0
     assert client.connections.closed_for_input_count == 0
+
+
+def test_short_arguments_in_flight_count_with_what_each_takes() -> None:
+    """An argument of one byte takes 65: a pipeline of them counts its arguments, not only its bytes."""
+    (client,) = crowd(1)
+    command = (b"MGET", *[b"a"] * 500)
+    requests = resp(*command) * 3
+    client.receive(requests)
+    assert client.connections.input.in_flight == len(requests) + memory_of([command] * 3)
 
 
 def test_a_large_request_that_failed_is_in_flight_no_longer() -> None:

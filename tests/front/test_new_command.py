@@ -70,7 +70,7 @@ def test_it_is_counted(client: NewClient) -> None:
     """Under its own name."""
     client.ask("SWAP", "a", "b")
     client.ask("WHOAMI")
-    counts = client.service.statistics.tally.commands()
+    counts = client.service.counters.tally.commands()
     assert (counts["SWAP"].calls, counts["WHOAMI"].calls) == (1, 1)
 
 

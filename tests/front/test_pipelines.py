@@ -11,7 +11,7 @@ from trikv.front.commands import TABLE
 from trikv.front.connections import Connections
 from trikv.front.intake import ConversationLimits
 from trikv.machine.replies import CommandError
-from trikv.protocol import client as client_wire
+from trikv.protocol import requests
 from trikv.protocol.events import Args, memory_of
 
 _KEYS = st.sampled_from(["a", "b", "c"])
@@ -171,7 +171,7 @@ def test_a_long_pipeline_is_not_counted_again_with_each_unit(monkeypatch: pytest
         counted += len(requests)
         return memory_of(requests)
 
-    monkeypatch.setattr(client_wire, "memory_of", counting_memory_of)
+    monkeypatch.setattr(requests, "memory_of", counting_memory_of)
     client = Client()
     assert client.say(resp("INCR", "a") * 2_000).endswith(b":2000\r\n")
     assert client.connections.input.total == 0

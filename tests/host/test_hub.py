@@ -19,9 +19,9 @@ from tests.tools import needs
 from trikv.host.cork import CORK_S, Cork
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
-from trikv.host.peers import SocketAcceptor
 from trikv.host.seam import LINGERING_MAX, Traffic
 from trikv.host.sockets import Listener, listener_at
+from trikv.host.stream_acceptor import SocketAcceptor
 from trikv.host.wire import Conversation, Wire
 
 pytestmark = needs(hasattr(select, "epoll"), "needs epoll")

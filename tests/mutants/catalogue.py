@@ -5,13 +5,13 @@ name, or stands in `ABSENT` with the reason. Mutants of other names were added b
 """
 
 from tests.mutants import (
-    of_company,
     of_dumps,
-    of_glue,
     of_host,
     of_machine,
+    of_members_and_forwards,
     of_node,
     of_raft,
+    of_stops_and_snapshots,
     of_storage,
     of_workload,
 )
@@ -24,8 +24,8 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_node.MUTANTS
     + of_dumps.MUTANTS
     + of_workload.MUTANTS
-    + of_glue.MUTANTS
-    + of_company.MUTANTS
+    + of_stops_and_snapshots.MUTANTS
+    + of_members_and_forwards.MUTANTS
     + of_host.MUTANTS
 )
 

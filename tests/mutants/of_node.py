@@ -199,14 +199,14 @@ READS: tuple[Mutant, ...] = (
     ),
     mutant(
         "ReadIndex id reused",
-        "trikv.node.consensus.reads",
+        "trikv.node.consensus.read_questions",
         "        self._counter += 1\n",
         "        self._counter = len(self._asked) + 1\n",
-        "node/consensus/test_reads.py::test_ids_are_never_used_again",
+        "node/consensus/test_read_questions.py::test_ids_are_never_used_again",
     ),
     mutant(
         "read from the leader without a quorum round: by the node itself",
-        "trikv.node.consensus.rounds",
+        "trikv.node.consensus.read_exchange",
         "            accepted = raft.read(reads.ask(now_ms), by_lease=by_lease)\n",
         "            accepted = True\n"
         "            self.serve((reads.ask(now_ms),), raft.commit, self._log_time.now_ms(now_ms), now_ms)\n",
@@ -214,21 +214,21 @@ READS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a linearizable read is answered by the lease",
-        "trikv.node.consensus.rounds",
+        "trikv.node.consensus.read_exchange",
         "raft.read(reads.ask(now_ms), by_lease=by_lease)",
         "raft.read(reads.ask(now_ms), by_lease=True)",
         "node/consensus/test_lease_reads.py::test_a_leader_asks_a_majority_unless_it_is_told_otherwise",
     ),
     mutant(
         "a linearizable read is answered by the lease: a follower's",
-        "trikv.node.consensus.rounds",
+        "trikv.node.consensus.read_exchange",
         "raft.read(read, by_lease=by_lease)",
         "raft.read(read, by_lease=True)",
         "node/consensus/test_lease_reads.py::test_a_leader_answers_a_follower_as_that_one_is_configured",
     ),
     mutant(
         "a linearizable read is answered by the lease: a dump's barrier",
-        "trikv.node.consensus.rounds",
+        "trikv.node.consensus.read_exchange",
         "by_lease = reads.by_lease and not self._drain.is_stopping",
         "by_lease = reads.by_lease",
         "node/consensus/test_lease_reads.py::test_a_stop_asks_a_majority_before_it_dumps",
@@ -318,7 +318,7 @@ SNAPSHOTS: tuple[Mutant, ...] = (
         "trikv.node.drain",
         "                return [Confirm()]\n",
         "                self._is_confirmed = True\n                return []\n",
-        "node/state/test_snapshotter.py::test_the_dump_waits_for_its_barrier[True]",
+        "node/test_stopping.py::test_the_dump_waits_for_its_barrier[True]",
     ),
     mutant(
         "a founding disk need not be blank",

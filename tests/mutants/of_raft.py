@@ -269,7 +269,7 @@ READS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a read joins a round broadcast before it arrived",
-        "trikv.raft.reads",
+        "trikv.raft.read_rounds",
         "        self._waiting.append(read)\n",
         "        if self._rounds:\n"
         "            self._rounds[-1].reads += (read,)\n"
@@ -279,7 +279,7 @@ READS: tuple[Mutant, ...] = (
     ),
     mutant(
         "ReadIndex id reused: a round's number",
-        "trikv.raft.reads",
+        "trikv.raft.read_rounds",
         'their acks confirm the rounds in flight, too."""\n        self.number += 1\n',
         'their acks confirm the rounds in flight, too."""\n',
         f"{SCENARIO}[read_rounds]",

@@ -199,13 +199,13 @@ class Desk:
         ground = lay_groundwork(CONFIG, self.host, b"secret", stop=lambda: None, ports=ports)
         identity = Identity(NODE, disk_of(NODE), CLUSTER)
         links = ground.make_links(identity)
-        self.assembled = assembled = at_once(assemble(ground, founded_log(self.host.disk), identity, links))
+        assembly = at_once(assemble(ground, founded_log(self.host.disk), identity, links))
+        self.parts, self.driver = assembly.parts, assembly.driver
+        parts = self.parts
         assert isinstance(links, DeskLinks)
-        assert isinstance(assembled.writer, DeskWriter)
-        self.links, self.writer = links, assembled.writer
-        self.parts = assembled.driven
-        self.raft, self.proposals, self.waiters = assembled.raft, assembled.proposals, assembled.waiters
-        self.applier, self.driver = assembled.applier, assembled.driver
+        assert isinstance(parts.writer, DeskWriter)
+        self.links, self.writer, self.applier = links, parts.writer, parts.applier
+        self.raft, self.proposals, self.waiters = parts.raft, parts.proposals, parts.waiters
         self.turn(OwnHello(NONCE, 2))
         self.proposals.outgoing(0, 1)
         self.links.sent.clear()

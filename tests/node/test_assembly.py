@@ -19,7 +19,9 @@ from trikv.node.assembly import (
     make_raft,
 )
 from trikv.node.consensus.driver import Driver
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
+from trikv.node.consensus.router import Router
 from trikv.node.peers.links import Identity, Links
 from trikv.node.service import NodeService
 from trikv.node.settings import NodeSettings
@@ -65,7 +67,7 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
     class OwnLinks(Links):
         pass
 
-    class OwnReads(Reads):
+    class OwnReads(ReadQuestions):
         pass
 
     class OwnWriter(Writer):
@@ -77,6 +79,12 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
     class OwnDriver(Driver):
         pass
 
+    class OwnRouter(Router):
+        pass
+
+    class OwnReadExchange(ReadExchange):
+        pass
+
     seen: list[Assembly] = []
     ports = Ports(
         settings=lambda config: attrs.evolve(NodeSettings.of(config), maxmemory=77),
@@ -86,11 +94,14 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
         writer=OwnWriter,
         applier=OwnApplier,
         driver=OwnDriver,
+        router=OwnRouter,
+        read_exchange=OwnReadExchange,
         assembled=seen.append,
     )
     ground = grounded(ports)
-    parts = assembled(ground)
-    assert seen == [parts]
+    assembly = assembled(ground)
+    assert seen == [assembly]
+    parts, driver = assembly.parts, assembly.driver
     assert ground.settings.maxmemory == 77
     for part, kind in (
         (ground.service, OwnService),
@@ -98,37 +109,40 @@ def test_every_port_is_asked_and_its_parts_are_used() -> None:
         (parts.reads, OwnReads),
         (parts.writer, OwnWriter),
         (parts.applier, OwnApplier),
-        (parts.driver, OwnDriver),
+        (driver, OwnDriver),
+        (driver._router, OwnRouter),
+        (driver._read_exchange, OwnReadExchange),
     ):
         assert type(part) is kind
-    driven = parts.driven
-    assert (driven.links, driven.reads, driven.writer) == (parts.links, parts.reads, parts.writer)
-    assert (driven.applier, driven.raft) == (parts.applier, parts.raft)
+    assert (driver._links, driver._reads, driver._writer) == (parts.links, parts.reads, parts.writer)
+    assert (driver._applier, driver._raft) == (parts.applier, parts.raft)
+    assert driver._router._read_exchange is driver._read_exchange
+    assert assembly.member.applier is parts.applier
 
 
 def test_reads_by_lease_only_where_configured() -> None:
     """A node that is configured to ask a majority has nothing that could answer without one."""
-    assert assembled(grounded()).lease_reads is None
-    parts = assembled(grounded(reads="lease"))
-    assert parts.lease_reads is not None
-    assert parts.reads.by_lease
+    assert assembled(grounded()).member.lease_reads is None
+    assembly = assembled(grounded(reads="lease"))
+    assert assembly.member.lease_reads is not None
+    assert assembly.parts.reads.by_lease
 
 
 def test_a_node_is_counted_from_its_first_moment() -> None:
     """What the register counts before the log is open, and what a member counts besides from then on."""
     ground = grounded()
     ground.connections.refused_count = 3
-    assert (ground.statistics.count("refused"), ground.statistics.count("peer_sent_bytes")) == (3, 0)
-    parts = assembled(ground)
+    assert (ground.counters.count("refused"), ground.counters.count("peer_sent_bytes")) == (3, 0)
+    parts = assembled(ground).parts
     outgoing = next(iter(parts.links._outgoing.values()))
     outgoing.sent_bytes = 5
-    assert ground.statistics.count("peer_sent_bytes") == 5
-    assert parts.applier.machine.tally is ground.statistics.tally
+    assert ground.counters.count("peer_sent_bytes") == 5
+    assert parts.applier.machine.tally is ground.counters.tally
 
 
 def test_figures_are_those_of_the_parts() -> None:
     """Each record comes from its part, and names this disk and this cluster."""
-    figures = assembled(grounded(log_tail_bytes=4096)).figures
+    figures = assembled(grounded(log_tail_bytes=4096)).member.figures
     assert (figures.disk, figures.cluster, figures.log_tail_bytes) == (disk_of(NODE), CLUSTER, 4096)
     assert (figures.raft().term, figures.applier().index, figures.snapshotter().newest_index) == (1, 2, 2)
     assert sorted(figures.links().peers) == [2, 3]

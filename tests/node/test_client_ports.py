@@ -56,7 +56,7 @@ def test_silent_clients_go_and_counters_are_sampled() -> None:
         client = await cluster.connect(1)
         assert await client.call("PING") == b"PONG"
         await trio.sleep(4)
-        assert len(cluster.nodes[1]._ground.statistics._samples) >= 2
+        assert len(cluster.nodes[1]._ground.counters._samples) >= 2
         with trio.fail_after(5):
             assert await client.stream.receive_some(1) == b""
 

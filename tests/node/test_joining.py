@@ -17,8 +17,8 @@ from trikv.node.peers.founding import standing
 from trikv.node.peers.links import Identity
 from trikv.node.service import NOT_A_MEMBER
 from trikv.node.settings import NodeSettings
+from trikv.protocol.handshake import BLANK_CLUSTER
 from trikv.protocol.messages import BootstrapRecord, DiskStanding, Drained
-from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.storage.errors import WalDead
 from trikv.storage.identity import DiskIdentity
 

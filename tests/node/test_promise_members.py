@@ -9,8 +9,8 @@ from tests.node.puppet import Puppet, identity_of, possess
 from tests.node.simcluster import SimCluster, run_cluster
 from trikv.machine.batch import Submission
 from trikv.machine.features import FEATURE_LEVEL
+from trikv.protocol.handshake import BLANK_CLUSTER
 from trikv.protocol.messages import DiskStanding, Forward, JoinRequest
-from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.membership import is_single_change
 from trikv.raft.messages import RequestVote, VoteAck
 

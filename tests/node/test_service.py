@@ -17,8 +17,7 @@ def joined(**settings: Any) -> tuple[Groundwork, Member]:
     """A member, and what it stands on."""
     config = attrs.evolve(CONFIG, **settings)
     ground = lay_groundwork(config, DeskHost(), b"secret", stop=lambda: None)
-    parts = assembled(ground)
-    member = Member(parts.applier, parts.operations, parts.figures, parts.lease_reads)
+    member = assembled(ground).member
     ground.service.joined(member)
     return ground, member
 

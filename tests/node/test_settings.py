@@ -6,9 +6,9 @@ import attrs
 import pytest
 
 from trikv.config import NodeConfig, settings
-from trikv.front.seam import RuntimeSettings
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import UnixAddress
-from trikv.node.consensus.reads import ReadSettings
+from trikv.node.consensus.read_questions import ReadSettings
 from trikv.node.settings import NodeSettings
 
 PEERS = {1: "one:18081", 2: "two:18082", 3: "three:18083"}

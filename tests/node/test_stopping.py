@@ -1,15 +1,36 @@
-"""A stop lasts as long as its dump moves, and no longer; whatever cuts it short leaves the dump before it."""
+"""A stop lasts as long as its dump moves, and no longer; whatever cuts it short leaves the dump before it.
+
+The last tests carry out a stop alone, of a node that is all doubles: when its dump is written, and as what.
+"""
 
 import errno
 import json
 import re
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.node.counting import others, until
+from tests.node.recorded_work import ORIGIN
 from tests.node.simcluster import Client, SimCluster, run_cluster
+from tests.storage.memory_disk import MemoryDisk
+from trikv.front.connections import Connections
+from trikv.front.runtime_settings import RuntimeSettings
+from trikv.host.seam import Listening
+from trikv.machine.replies import CommandError
+from trikv.node.consensus.parts import Parts
+from trikv.node.drain import Drain, StopLimits
+from trikv.node.events import Barrier, Event
+from trikv.node.mailbox import Mailbox
 from trikv.node.state.dumps import DUMP
+from trikv.node.state.snapshotter import Progress
+from trikv.node.stopping import Stopping
+from trikv.protocol.messages import Drained, Draining, PeerMessage
+from trikv.raft.roles import Role
+from trikv.raft.types import Member, Membership, SnapshotMeta
 from trikv.sim.volume import Keep
 
 STILL_S = 2.0
@@ -19,6 +40,7 @@ SYNC_MS = 700
 VALUE_BYTES = 64 * 1024
 KEYS = 128
 """8 MiB: as many syncs, nearly three times what the stop may stand still."""
+MEMBERS = Membership((Member(ORIGIN, b"disk" * 4, voter=True, address="n1:1"),))
 SETTINGS = {"stop_deadline_ms": int(STILL_S * 1000), "segment_bytes": 1 << 20}
 
 
@@ -270,3 +292,131 @@ def test_a_backup_under_way_is_finished_first() -> None:
         assert keys_in(cluster, 1) == KEYS
 
     run_cluster(scenario, count=1, **SETTINGS)
+
+
+class Leaving:
+    """What `Stopping` needs of a node that follows; notes when the dump is written, and as what."""
+
+    def __init__(self) -> None:
+        self.inbox = Mailbox[Event]()
+        self.dumps: list[bool] = []
+        self.links = self.proposals = self.raft = self.snapshotter = self.reads = self
+        self.host = self.applier = self.identity = self
+        self.disk = MemoryDisk()
+        self.cluster = b"cluster of tests"
+        self.position = SnapshotMeta(1, 1, MEMBERS)
+        self.membership = MEMBERS
+        self.role = Role.FOLLOWER
+        self.drain = Drain()
+        self.told: list[PeerMessage] = []
+
+    def peers(self) -> list[int]:
+        """Two of them."""
+        return [2, 3]
+
+    def is_up(self, peer: int) -> bool:
+        """Only one is there."""
+        return peer == 2
+
+    def send(self, peer: int, message: PeerMessage) -> bool:
+        """A link."""
+        if peer == 2:
+            self.told.append(message)
+        return True
+
+    def waiting(self) -> int:
+        """Nothing waits."""
+        return 0
+
+    def stop_accepting(self) -> None:
+        """The listener's."""
+
+    def make_way(self, moved: Callable[[Progress], None]) -> None:
+        """The snapshotter's: it takes no more."""
+        self.moved = moved
+
+    async def write_document(
+        self,
+        path_of: Callable[[SnapshotMeta], str],
+        *,
+        complete: bool,
+        make_room: Callable[[], Awaitable[None]],
+    ) -> tuple[SnapshotMeta, int]:
+        """The dump."""
+        await make_room()
+        meta = SnapshotMeta(1, 1, MEMBERS)
+        assert path_of(meta) == ("dump.json" if complete else "dump.incomplete.json")
+        self.dumps.append(complete)
+        return meta, 0
+
+    def __len__(self) -> int:
+        """As the reads: none."""
+        return 0
+
+    def stop(self) -> Stopping:
+        """The phases."""
+        whatever: Any = self
+        settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
+        parts = cast("Parts", whatever)
+        return Stopping(parts, Connections(settings), cast("Listening", whatever), StopLimits())
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+async def test_the_dump_waits_for_its_barrier(autojump_clock: MockClock, *, is_confirmed: bool) -> None:
+    """What was acknowledged anywhere before the stop is applied first, or the dump says it is incomplete."""
+    del autojump_clock
+    node = Leaving()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.stop().run)
+        with trio.fail_after(1):
+            (barrier,) = await node.inbox.take()
+        assert isinstance(barrier, Barrier)
+        await trio.sleep(1)
+        assert node.dumps == []
+        if is_confirmed:
+            barrier.work.answered([])
+        else:
+            barrier.work.failed(CommandError("CLUSTERDOWN"))
+    assert node.dumps == [is_confirmed]
+
+
+@pytest.mark.parametrize("peer_stops", [True, False])
+async def test_the_barrier_waits_for_peers_that_stop_as_well(
+    autojump_clock: MockClock, *, peer_stops: bool
+) -> None:
+    """What a slower node acknowledges while the whole cluster stops is in everybody's dump."""
+    del autojump_clock
+    node = Leaving()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.stop().run)
+        await trio.sleep(0.2)
+        assert node.told == [Draining(), Draining(is_quiet=True)]
+        if peer_stops:
+            node.drain.heard(2, Draining())
+            await trio.sleep(1)
+            assert len(node.inbox) == 0
+            node.drain.heard(2, Draining(is_quiet=True))
+        with trio.fail_after(0.2):
+            (barrier,) = await node.inbox.take()
+        assert isinstance(barrier, Barrier)
+        barrier.work.answered([])
+        node.drain.heard(2, Drained())
+    assert node.dumps == [True]
+
+
+async def test_a_stop_at_once_knows_of_a_dump_that_is_there(autojump_clock: MockClock) -> None:
+    """Cut short while it still waits for a peer, a stop has its dump; cut short before, it has none."""
+    del autojump_clock
+    for confirms in (True, False):
+        node = Leaving()
+        node.drain.heard(2, Draining(is_quiet=True))  # and never says more
+        stop = node.stop()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop.run)
+            (barrier,) = await node.inbox.take()
+            assert isinstance(barrier, Barrier)
+            if confirms:
+                barrier.work.answered([])
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        assert stop.dumped is confirms

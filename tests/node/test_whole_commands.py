@@ -108,7 +108,9 @@ def test_wait_tells_on_how_many_disks_the_last_write_is() -> None:
         begun = trio.current_time()
         assert await client.call("WAIT", 2, 300) == 1
         assert 0.29 < trio.current_time() - begun < 0.5
-        assert len(cluster.parts(follower).driver._calls) == 0, "what it asked the leader has ended with it"
+        assembly = cluster.nodes[follower]._assembly
+        assert assembly is not None
+        assert len(assembly.driver._calls) == 0, "what it asked the leader has ended with it"
 
     run_cluster(scenario)
 

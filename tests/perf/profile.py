@@ -24,7 +24,7 @@ from tests.perf.servers import Trikv, info_of
 
 STAGES = (
     ("sockets: accept, recv, send, wake-ups", ("host/hub", "host/stream")),
-    ("parse", ("protocol/client", "protocol/arrays", "protocol/telnet", "protocol/events")),
+    ("parse", ("protocol/requests", "protocol/arrays", "protocol/telnet", "protocol/events")),
     ("replies", ("protocol/resp", "protocol/render", "machine/replies")),
     (
         "intake: conversation, dispatch, turn",

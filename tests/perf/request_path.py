@@ -25,15 +25,16 @@ import msgspec
 from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import Conversation
-from trikv.front.seam import RuntimeSettings, Service, Work
-from trikv.front.statistics import Statistics
+from trikv.front.counters import Counters
+from trikv.front.runtime_settings import RuntimeSettings
+from trikv.front.seam import Service, Work
 from trikv.host.cork import Cork
 from trikv.host.hub_wire import HubWire
 from trikv.host.seam import Traffic
 from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
-from trikv.protocol.client import ClientWire
+from trikv.protocol.requests import ClientWire
 
 ORIGIN = 1
 NOW_MS = 1_700_000_000_000
@@ -73,7 +74,7 @@ class Desk:
         self.settings = RuntimeSettings(timeout_s=0, typed_timeout_s=300, maxclients=1000, requirepass="")
         self.works: list[Work] = []
         self.submit = self.works.append
-        self.statistics = Statistics()
+        self.counters = Counters()
         self._numbers = iter(range(1, 1_000_000))
         self.next_connection_id = self._numbers.__next__
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from trikv.protocol.client import NEED_DATA, ClientEvent, ClientWire, Request
+from trikv.protocol.requests import NEED_DATA, ClientEvent, ClientWire, Request
 
 
 def drain(wire: ClientWire) -> list[ClientEvent]:

@@ -4,6 +4,7 @@ from typing import Literal, TypedDict, Unpack
 
 from trikv.protocol.events import NEED_DATA
 from trikv.protocol.frames import PieceLimits
+from trikv.protocol.handshake import BLANK_CLUSTER, Established, PeerHandshake, PeerWire, Send, password_mark
 from trikv.protocol.messages import (
     BootstrapRecord,
     DiskStanding,
@@ -21,7 +22,6 @@ from trikv.protocol.messages import (
     SnapshotAck,
     SnapshotChunk,
 )
-from trikv.protocol.peer import BLANK_CLUSTER, Established, PeerHandshake, PeerWire, Send, password_mark
 from trikv.raft.messages import (
     AppendAck,
     AppendEntries,

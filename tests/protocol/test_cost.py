@@ -7,10 +7,10 @@ import pytest
 
 from tests.protocol.events import drain
 from trikv.client.commands import encode_command
-from trikv.protocol import client
+from trikv.protocol import requests
 from trikv.protocol.arrays import split_requests
-from trikv.protocol.client import ClientWire
 from trikv.protocol.events import Args, memory_of
+from trikv.protocol.requests import ClientWire
 
 
 def counting(function: Callable[[bytes], object], sizes: list[int]) -> Callable[[bytes], object]:
@@ -26,7 +26,7 @@ def counting(function: Callable[[bytes], object], sizes: list[int]) -> Callable[
 def test_a_chunk_is_split_once_however_its_requests_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client whose every request stops the short way does not make the node read the rest each time."""
     sizes: list[int] = []
-    monkeypatch.setattr(client, "split_requests", counting(split_requests, sizes))
+    monkeypatch.setattr(requests, "split_requests", counting(split_requests, sizes))
     chunk = encode_command([b"ECHO", b"\r\n"]) * 1000
     wire = ClientWire()
     wire.receive(chunk)
@@ -43,7 +43,7 @@ def test_a_long_pipeline_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> Non
         counted += len(requests)
         return memory_of(requests)
 
-    monkeypatch.setattr(client, "memory_of", counting_memory_of)
+    monkeypatch.setattr(requests, "memory_of", counting_memory_of)
     wire = ClientWire()
     wire.receive(encode_command([b"PING"]) * 4_000)
     taken = 0

@@ -5,8 +5,8 @@ import tracemalloc
 
 import pytest
 
-from trikv.protocol.client import NEED_DATA, ClientWire
 from trikv.protocol.events import memory_of
+from trikv.protocol.requests import NEED_DATA, ClientWire
 
 KINDS = {
     "an argument": [b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$8000000\r\n", *([b"v" * 65536] * 40)],

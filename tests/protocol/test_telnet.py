@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.events import feed, one_by_one
-from trikv.protocol.client import (
+from trikv.protocol.quoting import split_line
+from trikv.protocol.render import quote
+from trikv.protocol.requests import (
     Answer,
     BadBytes,
     ClientEvent,
@@ -17,8 +19,6 @@ from trikv.protocol.client import (
     Request,
     WireLimits,
 )
-from trikv.protocol.quoting import split_line
-from trikv.protocol.render import quote
 
 LIMITS = WireLimits(line_bytes_max=20, subnegotiation_bytes_max=6, edits_max=8)
 PING = Request((b"PING",), True)

@@ -10,7 +10,7 @@ from typing import Final
 
 import trio
 
-from trikv import limits, secret
+from trikv import file_limit, secret
 from trikv.cluster.holders import holder_of
 from trikv.cluster.loading import LoadReport
 from trikv.cluster.plan import Plan, make_plan
@@ -67,8 +67,8 @@ def run_cluster(
         return _fail(taken)
     if plan.ignored:
         _say(f"ignored, for they are an orchestrator's and no settings: {', '.join(plan.ignored)}")
-    limits.raise_file_limit()
-    limits.check_file_limit(peers=len(plan.nodes) - 1, listeners=1)
+    file_limit.raise_file_limit()
+    file_limit.check_file_limit(peers=len(plan.nodes) - 1, listeners=1)
     exit_code = 1
     try:
         if secret.make(plan.secret_file):

@@ -12,7 +12,7 @@ import attrs
 
 from trikv.front.figures import ConnectionStatistics
 from trikv.front.inputs import SMALL_BYTES, InputTotal, bytes_max
-from trikv.front.seam import RuntimeSettings
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.replies import CommandError
 
 SWEEP_INTERVAL_MS_MAX = 1_000

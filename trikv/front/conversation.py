@@ -22,7 +22,7 @@ from trikv.front.caller import Caller
 from trikv.front.commands import TABLE
 from trikv.front.commands.hints import explain
 from trikv.front.connections import MAXCLIENTS_ERROR, Connection, Connections, InputMemory
-from trikv.front.dispatch import Route, Routes
+from trikv.front.dispatch import Routes
 from trikv.front.inputs import CLOSED, REFUSED, SMALL_BYTES
 from trikv.front.intake import ConversationLimits, Intake
 from trikv.front.seam import Asked, Operation, Service, Work
@@ -89,7 +89,7 @@ class Conversation:
         )
         self.caller = Caller(self.connection, Transactions(), connections, service, routes.table)
         self._wire = wire
-        self._tally = service.statistics.tally
+        self._tally = service.counters.tally
         self._limits = limits
         self._intake = Intake(wire, self.caller, routes, limits)
         self._out: list[bytes] = []
@@ -127,14 +127,28 @@ class Conversation:
         if self._over:
             return
         self.connection.heard = True
-        if self._turn is None and self._operation is None:
-            single = self._intake.single(data)
-            if single is None:
-                self._proceed()
-            else:
-                args, route = single
-                self._submit_single(args, route, len(data))
+        if self._turn is not None or self._operation is not None:
+            self._hold_back(data)
             return
+        single = self._intake.single(data)
+        if single is None:
+            self._proceed()
+            return
+        # The hot path: one plain command that came alone. It is small, so the register need not count it.
+        args, route = single
+        turn = SINGLE_WRITE if route.writes else SINGLE_READ
+        answered, failed = self._callbacks
+        work = Work(self.connection.database, (args,), (), route.writes, answered, failed, len(data))
+        at_once = self.caller.service.submit(work)
+        if at_once is None:
+            self._turn = turn
+            self.caller.connections.began()
+        else:
+            self._emit(turn, at_once)
+            self._flush()
+
+    def _hold_back(self, data: bytes) -> None:
+        """Keep `data` until what is in flight has been answered; pause the peer beyond the limit."""
         self._intake.receive(data)
         buffered_bytes = self._intake.buffered_bytes
         if not self._paused and buffered_bytes > self._limits.backlog_bytes_max:
@@ -315,7 +329,7 @@ class Conversation:
 
     def _proceed(self) -> None:
         """Gather and answer until something is in flight or no whole request is left; then send."""
-        connection = self.connection
+        connection, transactions = self.connection, self.caller.transactions
         spent_us = 0
         while self._intake.has_more() and not self._is_done():
             turn = Turn(connection.database)
@@ -342,7 +356,7 @@ class Conversation:
         self._flush()
         if (connection.closing or self._ended) and not (self._over or self.is_busy()):
             self._close()
-        else:
+        elif self._is_counted or self._intake.holds_any() or transactions.open or transactions.watched_count:
             self._note_input()
 
     def _note_input(self) -> None:
@@ -361,40 +375,27 @@ class Conversation:
         """Whether nothing more is to be read."""
         return self._over or self.connection.closing
 
-    def _submit_single(self, args: Args, route: Route, size: int) -> None:
-        """The hot path: one plain command of `size` bytes that came alone."""
-        turn = SINGLE_WRITE if route.writes else SINGLE_READ
-        answered, failed = self._callbacks
-        work = Work(self.connection.database, (args,), (), route.writes, answered, failed, size)
-        at_once = self._hand_over(turn, work)
-        if at_once is not None:
-            self._emit(turn, at_once)
-            self._flush()
-
     def _submit(self, turn: Turn) -> list[Reply] | None:
         """Hand `turn` to the node. Returns its replies if they come at once; otherwise it is in flight."""
+        caller, connections = self.caller, self.caller.connections
         commands, transactions = tuple(turn.commands), tuple(turn.transactions)
         held = turn.memory_bytes() if commands else 0
         if held > SMALL_BYTES:
-            if not self.caller.connections.admits_input(held):
-                for name in turn.step_names(self.caller.table):
+            if not connections.admits_input(held):
+                for name in turn.step_names(caller.table):
                     self._tally.rejected(name, REFUSED)
                 return turn.refusal(REFUSED)
             self._in_flight_bytes = held
-            self.caller.connections.input.in_flight += held
+            connections.input.in_flight += held
         answered, failed = self._callbacks
         join_bytes = turn.join_bytes
         work = Work(turn.database, commands, transactions, turn.writes, answered, failed, join_bytes)
-        return self._hand_over(turn, work)
-
-    def _hand_over(self, turn: Turn, work: Work) -> list[Reply] | None:
-        caller = self.caller
         replies = caller.service.submit(work)
         if replies is None:
             self._turn = turn
-            caller.connections.began()
+            connections.began()
             if self._in_flight_bytes:  # last, because this may free what waits for this very client
-                caller.connections.hold_input()
+                connections.hold_input()
         elif self._in_flight_bytes:
             self._came_back()
         return replies

@@ -32,7 +32,8 @@ from trikv.host.wire import Wire
 from trikv.machine.declaration import QUICK_US
 from trikv.machine.replies import QUEUED, CommandError
 from trikv.notation import counted
-from trikv.protocol.client import (
+from trikv.protocol.events import ARGUMENT_BYTES, memory_of
+from trikv.protocol.requests import (
     NEED_DATA,
     Answer,
     BadBytes,
@@ -45,7 +46,6 @@ from trikv.protocol.client import (
     NeedData,
     Request,
 )
-from trikv.protocol.events import ARGUMENT_BYTES, memory_of
 
 _EXPLAIN_US: Final = 700
 """The cost of a search for the command that a person may have meant."""
@@ -91,7 +91,7 @@ class Intake:
         self._routes = routes
         self._plain = routes.plain
         self._wire = wire
-        self._tally = caller.service.statistics.tally
+        self._tally = caller.service.counters.tally
         self._limits = limits
         self._bytes = ClientWire()
         self.receive = self._bytes.receive
@@ -127,6 +127,10 @@ class Intake:
     def has_more(self) -> bool:
         """Whether another `gather` would find something."""
         return not self._bytes.drained or self._pushed_back is not None
+
+    def holds_any(self) -> bool:
+        """Whether `memory_bytes` may be more than 0."""
+        return self._bytes.unfinished or not self._bytes.drained or self._pushed_back is not None
 
     def single(self, data: bytes) -> tuple[Args, Route] | None:
         """Take `data`, which came while nothing was buffered or in flight.
@@ -193,11 +197,14 @@ class Intake:
             run = self._part_of(turn, run, size)
         find = self._routes.by_spelling.get
         is_plain = self._takes_plain()
+        arguments = 0
         route: Route | None = None
         for at, args in enumerate(run, start=1):
             route = find(args[0])
-            if is_plain and route is not None and route.is_plain and route.least <= len(args) <= route.most:
+            count = len(args)
+            if is_plain and route is not None and route.is_plain and route.least <= count <= route.most:
                 commands.append(args)
+                arguments += count
                 if route.writes:
                     turn.writes = True
                 else:
@@ -210,6 +217,7 @@ class Intake:
                 if self._cut or connection.closing or turn.cost_us >= limits.turn_cost_us_max:
                     self._bytes.put_back(run[at:], size)
                     break
+        turn.arguments += arguments
         if route is not None:
             connection.last_command = route.name
 

@@ -10,8 +10,9 @@ from typing import Protocol, TypeAlias
 import attrs
 import msgspec
 
+from trikv.front.counters import Counters
 from trikv.front.figures import NodeFigures
-from trikv.front.statistics import Statistics
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
 
@@ -89,30 +90,11 @@ class Operation:
     """Set when the client is gone or sends no more. A WAIT then ends and answers; a file is still written."""
 
 
-@attrs.define
-class RuntimeSettings:
-    """Settings of this node that CONFIG SET may change while it runs."""
-
-    timeout_s: int
-    """Idle seconds after which a RESP connection is closed; 0 never (Redis' `timeout`)."""
-    typed_timeout_s: int
-    """The same for connections that type."""
-    maxclients: int
-    requirepass: str
-    """Empty: no password."""
-    input_bytes_max: int = 0
-    """The most memory that the requests of all clients together may take; 0: derived from the cap."""
-    reads: str = "linearizable"
-    """Or ``lease``. It is shown, but never changes while the node runs."""
-    clients_max: int = 1_000_000
-    """The upper limit of `maxclients`: the descriptors left for clients (`trikv.node.descriptors`)."""
-
-
 class Service(Protocol):
     """What the node does for its conversations."""
 
     settings: RuntimeSettings
-    statistics: Statistics
+    counters: Counters
     figures: NodeFigures
     """The records of its parts, for INFO, MEMSTATS, HELLO, ROLE and LASTSAVE."""
 

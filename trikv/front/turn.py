@@ -17,7 +17,7 @@ from trikv.front.transaction import CHECK_ONLY, Taken
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable
-from trikv.protocol.events import REQUEST_BYTES, memory_of
+from trikv.protocol.events import ARGUMENT_BYTES, REQUEST_BYTES, memory_of
 
 _NULL_ARRAY: Final = b"*-1\r\n"
 """RESP2 has two nulls; a refused EXEC is the one place where Redis uses this one."""
@@ -40,6 +40,8 @@ class Turn(msgspec.Struct):
     """Whether some command only reads; not maintained once the turn is `mixed`."""
     received_bytes: int = 0
     """An upper bound of the bytes received for it; not maintained once it is `mixed`."""
+    arguments: int = 0
+    """The number of all arguments; not maintained once it is `mixed`."""
     mixed: bool = False
     """Whether some slot is not `PLAIN_STEP`; as long as all are, one call encodes them."""
     counted: int = 0
@@ -70,7 +72,8 @@ class Turn(msgspec.Struct):
     def memory_bytes(self) -> int:
         """An upper bound of the memory that its requests take."""
         if not self.mixed:
-            return self.received_bytes + memory_of(self.commands)
+            heads_bytes = REQUEST_BYTES * len(self.commands) + ARGUMENT_BYTES * self.arguments
+            return self.received_bytes + heads_bytes
         held = self.argument_bytes() + memory_of(self.commands) + REQUEST_BYTES * len(self.slots)
         for slot in self.slots:
             for inner in slot.inner if isinstance(slot, Exec) else (slot,):
@@ -162,7 +165,7 @@ SINGLE_WRITE: Final = Turn(0, [()], writes=True)
 
 
 def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
-    tally = caller.service.statistics.tally
+    tally = caller.service.counters.tally
     if outcome is REFUSED:
         tally.rejected(slot.name, REFUSED)
         return
@@ -176,7 +179,7 @@ def _evaluate(slot: Local, caller: Caller) -> Reply:
     began_us = service.boot_us()
     command = slot.command
     reply: Reply = slot.handler(caller, *slot.args[command.words :])
-    service.statistics.tally.answered(command.name, reply, service.boot_us() - began_us)
+    service.counters.tally.answered(command.name, reply, service.boot_us() - began_us)
     return reply
 
 

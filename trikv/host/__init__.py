@@ -23,10 +23,10 @@ conversations over any Trio stream: without epoll, for TLS, and in the simulator
 
 Several addresses are served together, Unix sockets among them, by one hub or one set of acceptors.
 
-**Peers** are Trio streams (`peers.py` accepts, `sockets.py` dials, `peer_socket.py` is the stream): few and
-long-lived connections, whose code is easier as a task that reads. They can also send without waiting, from
-the middle of a synchronous step. The caller of `listen` says how many accepted ones are handled at once: a
-few for each peer, and room for strangers.
+**Peers** are Trio streams (`stream_acceptor.py` accepts, `sockets.py` dials, `peer_socket.py` is the stream):
+few and long-lived connections, whose code is easier as a task that reads. They can also send without waiting,
+from the middle of a synchronous step. The caller of `listen` says how many accepted ones are handled at once:
+a few for each peer, and room for strangers.
 
 **The disk** (`disk.py`) locks its data directory. Each open file has a thread of its own (`worker.py`), so
 the log's sync never waits for a slow snapshot. All that a file will need (thread, pipe, watch, its

@@ -27,7 +27,7 @@ class Owner(Protocol):
         """Let the epoll report these events of `wire`."""
 
     def flush_later(self, wire: "HubWire") -> None:
-        """`wire` is closing and has bytes left: give it `trikv.host.wires.FLUSH_S`."""
+        """`wire` is closing and has bytes left: give it `trikv.host.wire_limits.FLUSH_S`."""
 
     def half_close(self, wire: "HubWire") -> None:
         """All is sent: tell the peer, let the conversation go, and drain what the peer still sends."""

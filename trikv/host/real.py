@@ -13,7 +13,6 @@ from trikv.host import clock
 from trikv.host.clock import RealClock, RealEntropy
 from trikv.host.disk import RealDisk
 from trikv.host.hub import Hub
-from trikv.host.peers import SocketAcceptor
 from trikv.host.seam import (
     LINGERING_MAX,
     Address,
@@ -30,6 +29,7 @@ from trikv.host.seam import (
     Usage,
 )
 from trikv.host.sockets import dial, listen_on, peer_stream
+from trikv.host.stream_acceptor import SocketAcceptor
 from trikv.host.stream_server import listen_streams, serve_streams
 from trikv.storage.disk import Disk
 

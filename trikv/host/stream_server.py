@@ -21,7 +21,7 @@ from trikv.host.seam import (
     Traffic,
 )
 from trikv.host.wire import Conversation
-from trikv.host.wires import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
+from trikv.host.wire_limits import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
 
 READ_BYTES = 65536
 WRITE_BYTES = 65536
@@ -137,12 +137,6 @@ class StreamWire:
 
     async def serve(self, stream: trio.abc.Stream, factory: ConversationFactory) -> None:
         """Serve one connection from its beginning until it is drained."""
-        try:
-            await self._serve(stream, factory)
-        finally:
-            self._lingering.leave(self)
-
-    async def _serve(self, stream: trio.abc.Stream, factory: ConversationFactory) -> None:
         conversation = factory(self)
         try:
             with self._serving:
@@ -182,15 +176,16 @@ class StreamWire:
         while True:
             while self._queue:
                 piece = self._take()
+                size = len(piece)
                 try:
                     await stream.send_all(piece)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     self.abort()
                     await trio.lowlevel.checkpoint()
                     return
-                self._traffic.sent_bytes += len(piece)
+                self._traffic.sent_bytes += size
                 self._traffic.writes += 1
-                self._unsent_bytes = max(0, self._unsent_bytes - len(piece))
+                self._unsent_bytes = max(0, self._unsent_bytes - size)
             if self._closing:
                 return
             self._may_write = trio.Event()
@@ -255,10 +250,11 @@ async def serve_streams(
     lingering = Lingering(lingering_max)
 
     async def one(accepted: Accepted) -> None:
+        wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)
         try:
-            wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)
             await wire.serve(accepted.stream, factory)
         finally:
+            lingering.leave(wire)
             await trio.aclose_forcefully(accepted.stream)
 
     await _accept_all(acceptors, one, task_status=task_status)

@@ -83,3 +83,17 @@ class RawBatch(msgspec.Struct, frozen=True, array_like=True):
     stamp_ms: int
     seed: int
     items: list[msgspec.Raw]
+
+
+class _Stamped(msgspec.Struct, array_like=True):
+    """The front of a `Batch`; what follows is skipped unread."""
+
+    stamp_ms: int
+
+
+_stamp_of = msgspec.msgpack.Decoder(_Stamped).decode
+
+
+def stamp_of(payload: bytes) -> int:
+    """The log time that an encoded `Batch` carries; nothing else of it is decoded."""
+    return _stamp_of(payload).stamp_ms

@@ -8,7 +8,7 @@ behaviour: a change needs a new feature level (PROTOCOL 22).
 
 from collections.abc import Sequence
 
-from trikv.sizes import split_size
+from trikv.size_notation import split_size
 
 ENTRY_BYTES = 208
 """Bytes per key: two bytes objects, the entry, its version number, and its share of a bucket's table."""

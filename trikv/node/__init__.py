@@ -21,8 +21,8 @@ back: a reply to its waiter, and the watermark of what is applied.
 `consensus`       the driver and what it decides by
 `state`           the machine, the log, snapshots, dumps
 `peers`           links, their first words, calls to the leader
-what all share    `barrier`, `asking`, `waiters`, `drain`, `configuration_check`,
-                  `descriptors`, `events`, `mailbox`
+what all share    `barrier`, `leader_question`, `waiters`, `drain`, `descriptors`,
+                  `configuration_check`, `events`, `mailbox`
 ================  ============================================================================
 
 **Owners.** One task owns one thing, so there are no locks:
@@ -30,7 +30,7 @@ what all share    `barrier`, `asking`, `waiters`, `drain`, `configuration_check`
 ===============  =============================================================================
 task             owns
 ===============  =============================================================================
-`driver`         Raft, the re-send window (`proposals`), read rounds (`reads`), log time
+`driver`         Raft, the re-send window (`proposals`), `read_questions`, log time
 `writer`         the write-ahead log
 `applier`        the machine; works after the driver's turns, and in a task if that takes long
 `links`          a connection to each peer, one task each
@@ -47,9 +47,10 @@ clients wait for nothing applies only after its disk has answered, because the l
 while a batch of their kind is under way, for three milliseconds at most; a turn begins when a round of the
 loop has brought nothing more; and an event that changes nothing gets no turn of its own (`turns`).
 
-**Deciding is apart from doing.** `proposals`, `reads`, `log_time`, `founding`, `configuration_check`, `swap`,
-`calls`, `retention` and `drain` are pure: they are told what happened and return what is to be done. `driver`
-asks the others in each turn and does it; `stopping` does what `drain` says.
+**Deciding is apart from doing.** `proposals`, `read_questions`, `log_time`, `founding`,
+`configuration_check`, `swap`, `leader_calls`, `retention` and `drain` are pure: they are told what happened
+and return what is to be done. `driver` asks the others in each turn and does it; `stopping` does
+what `drain` says.
 
 **Time.** The driver sleeps until the earliest of all deadlines (`alarm`), never in a polling loop.
 
@@ -59,17 +60,17 @@ it. Mailboxes are bounded by their sources (`mailbox`).
 
 **Counting.** Each count has one owner, which only adds to it: the machine's tally (commands, keys, errors),
 the host (bytes of clients, processor time), the links (bytes of peers), the register of connections, the
-snapshotter. `trikv.front.statistics` knows where they are, resets them and computes rates. A command counts
+snapshotter. `trikv.front.counters` knows where they are, resets them and computes rates. A command counts
 at the node of its client, when it has been carried out there.
 
 **Telling.** Each part has ``statistics()``, which returns one small frozen record (`trikv.front.figures`).
 `status` hands these methods to the conversations; `trikv.front.info` makes text from what they return. So a
 part does not know how it is shown, and the code that shows it does not know the part.
 
-**Making.** `settings` makes every part's settings from one configuration. `assembly` wires the parts, the
-same way for a real node, a simulated one and a test's: `Ports` names the classes of parts that are watched
-or replaced. `node` is the start order; `joining` handles the time before there is a cluster,
-`client_ports` all clients together.
+**Making.** `settings` makes every part's settings from one configuration. `assembly` makes and wires the
+parts, those of the driver as well, the same way for a real node, a simulated one and a test's: `Ports` names
+the classes of parts that are watched or replaced. `node` is the start order; `joining` handles the time
+before there is a cluster, `client_ports` all clients together.
 
 **Stopping** goes by phases (`drain`), shielded from the cancellation that asked for it. None of them may last
 long without progress: clients are warned, commands finish, a barrier makes the dump hold every acknowledged

@@ -11,25 +11,33 @@ import attrs
 
 from trikv.config import NodeConfig
 from trikv.front.connections import Connections
-from trikv.front.figures import MemberFigures, NodeFigures
-from trikv.front.statistics import Statistics
+from trikv.front.counters import Counters
+from trikv.front.figures import NodeFigures
 from trikv.host.seam import Host
-from trikv.machine.batch import Bootstrap
-from trikv.node.consensus.driver import Driver, Parts
-from trikv.node.consensus.leading import Leading, stamp_of
+from trikv.machine.batch import Bootstrap, stamp_of
+from trikv.node.consensus.admission import Admission
+from trikv.node.consensus.clock_watch import ClockWatch
+from trikv.node.consensus.driver import Driver
+from trikv.node.consensus.forwarding import Forwarding
+from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.consensus.log_time import LogTime
+from trikv.node.consensus.parts import DriverParts, Parts
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.retention import Retention
-from trikv.node.consensus.rounds import Rounds
 from trikv.node.consensus.router import Router
+from trikv.node.consensus.turns import Turns
+from trikv.node.drain import Drain
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
+from trikv.node.peers.leader_calls import LeaderCalls
+from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
-from trikv.node.service import NodeService
+from trikv.node.service import Member, NodeService
 from trikv.node.settings import NodeSettings
 from trikv.node.state.applier import Applier
 from trikv.node.state.opening import OpenedLog
@@ -47,24 +55,10 @@ from trikv.system_text import to_bytes
 class Assembly:
     """A member: its parts are wired, but none of their tasks has started."""
 
-    raft: Raft
-    proposals: Proposals
-    waiters: Waiters
-    reads: Reads
-    log_time: LogTime
-    links: Links
-    writer: Writer
-    applier: Applier
-    snapshotter: Snapshotter
-    inbox: Mailbox[Event]
-    identity: Identity
+    parts: Parts
     driver: Driver
-    driven: Parts
-    """The parts that the driver uses."""
-    operations: Operations
-    lease_reads: LeaseReads | None
-    """None if reads ask a majority."""
-    figures: MemberFigures
+    member: Member
+    """What conversations use of it."""
 
 
 def _nobody_watches(_: Assembly) -> None:
@@ -82,12 +76,12 @@ class Ports:
     """Makes the settings. A simulation also changes those that no configuration offers."""
     service: type[NodeService] = NodeService
     links: type[Links] = Links
-    reads: type[Reads] = Reads
+    reads: type[ReadQuestions] = ReadQuestions
     writer: type[Writer] = Writer
     applier: type[Applier] = Applier
     driver: type[Driver] = Driver
     router: type[Router] = Router
-    rounds: type[Rounds] = Rounds
+    read_exchange: type[ReadExchange] = ReadExchange
     assembled: Callable[[Assembly], None] = _nobody_watches
     """Called with the member before its first task starts."""
 
@@ -107,7 +101,7 @@ class Groundwork:
     stop: Callable[[], None]
     """Begins the stop; returns at once."""
     inbox: Mailbox[Event]
-    statistics: Statistics
+    counters: Counters
     connections: Connections
     figures: NodeFigures
     service: NodeService
@@ -123,15 +117,15 @@ def lay_groundwork(
     config: NodeConfig, host: Host, secret: bytes, *, stop: Callable[[], None], ports: Ports = SHIPPED
 ) -> Groundwork:
     """The first step. `secret` is the one that the cluster's nodes share."""
-    settings, inbox, statistics = ports.settings(config), Mailbox[Event](), Statistics()
+    settings, inbox, counters = ports.settings(config), Mailbox[Event](), Counters()
     figures = figures_of_node(host, settings.node_id)
-    service = ports.service(host, inbox, settings.runtime, statistics, figures)
+    service = ports.service(host, inbox, settings.runtime, counters, figures)
     connections = Connections(
         settings.runtime,
         output_bytes_max=settings.output_bytes_max,
         cap=lambda: service.cap(settings.maxmemory),
     )
-    count_clients(statistics, connections, host.network.traffic)
+    count_clients(counters, connections, host.network.traffic)
     return Groundwork(
         host=host,
         secret=secret,
@@ -139,7 +133,7 @@ def lay_groundwork(
         settings=settings,
         stop=stop,
         inbox=inbox,
-        statistics=statistics,
+        counters=counters,
         connections=connections,
         figures=figures,
         service=service,
@@ -152,58 +146,40 @@ async def assemble(ground: Groundwork, opened: OpenedLog, identity: Identity, li
 
     Raises OSError, or StorageError for a snapshot file that no trikv could have written.
     """
-    driven = await _parts_of_driver(ground, opened, identity, links)
+    parts = await _make_parts(ground, opened, identity, links)
     settings, ports = ground.settings, ground.ports
-    driver = ports.driver(driven, router=ports.router, rounds=ports.rounds)
+    bootstrap = Bootstrap(settings.maxmemory, opened.founding_level)
     assembly = Assembly(
-        raft=driven.raft,
-        proposals=driven.proposals,
-        waiters=driven.waiters,
-        reads=driven.reads,
-        log_time=driven.log_time,
-        links=links,
-        writer=driven.writer,
-        applier=driven.applier,
-        snapshotter=driven.snapshotter,
-        inbox=ground.inbox,
-        identity=identity,
-        driver=driver,
-        driven=driven,
-        operations=Operations(
-            host=ground.host,
-            inbox=ground.inbox,
-            raft=driven.raft,
-            applier=driven.applier,
-            snapshotter=driven.snapshotter,
-            stop=ground.stop,
-            settings=settings.operations,
+        parts=parts,
+        driver=ports.driver(parts, _make_driver_parts(parts, bootstrap, settings, ports)),
+        member=Member(
+            applier=parts.applier,
+            operations=Operations(
+                host=parts.host,
+                inbox=parts.inbox,
+                raft=parts.raft,
+                applier=parts.applier,
+                snapshotter=parts.snapshotter,
+                stop=ground.stop,
+                settings=settings.operations,
+            ),
+            figures=figures_of_member(parts, settings.retention.tail_bytes),
+            lease_reads=_make_lease_reads(parts) if settings.reads.by_lease else None,
         ),
-        lease_reads=_lease_reads(driven) if settings.reads.by_lease else None,
-        figures=figures_of_member(driven, settings.retention.tail_bytes),
     )
-    count_member(ground.statistics, links, driven.snapshotter)
+    count_member(ground.counters, links, parts.snapshotter)
     ports.assembled(assembly)
     return assembly
 
 
-def _lease_reads(driven: Parts) -> LeaseReads:
-    return LeaseReads(
-        clock=driven.host.clock,
-        raft=driven.raft,
-        applier=driven.applier,
-        log_time=driven.log_time,
-        drain=driven.drain,
-    )
-
-
-async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Identity, links: Links) -> Parts:
+async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity, links: Links) -> Parts:
     host, settings, ports, inbox = ground.host, ground.settings, ground.ports, ground.inbox
     boot_ms = host.clock.boot_ms
     # Before the first entry applies, because every command counts, even one that a replay applies.
-    opened.machine.evaluator.count_on(ground.statistics.tally)
+    opened.machine.evaluator.count_on(ground.counters.tally)
     # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
-    waiters, log_time = Waiters(), LogTime(last_stamp_ms(opened))
+    waiters = Waiters()
     applier = ports.applier(
         origin=identity.node_id,
         machine=opened.machine,
@@ -213,19 +189,21 @@ async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Iden
         boot_ms=boot_ms,
         boot_us=host.clock.boot_us,
     )
-    bootstrap = Bootstrap(settings.maxmemory, opened.founding_level)
     life = int.from_bytes(host.entropy.bytes(7), "big")
     return Parts(
         host=host,
+        inbox=inbox,
+        identity=identity,
+        drain=Drain(),
         raft=raft,
         proposals=Proposals(identity.node_id, host.entropy.bytes(16), waiters, settings.proposals),
-        waiters=waiters,
         reads=ports.reads(identity.node_id, life, settings.reads),
-        log_time=log_time,
-        leading=Leading(raft, applier, log_time, host, bootstrap, settings.leading),
+        log_time=LogTime(last_stamp_ms(opened)),
         links=links,
+        guard=ground.guard,
         writer=ports.writer(opened.wal, inbox, boot_ms),
         applier=applier,
+        waiters=waiters,
         snapshotter=Snapshotter(
             host=host,
             store=await SnapshotStore.open(host.disk),
@@ -239,10 +217,70 @@ async def _parts_of_driver(ground: Groundwork, opened: OpenedLog, identity: Iden
             newest_saved_ms=opened.snapshot_saved_ms,
             settings=settings.snapshots,
         ),
+    )
+
+
+def _make_driver_parts(
+    parts: Parts, bootstrap: Bootstrap, settings: NodeSettings, ports: Ports
+) -> DriverParts:
+    host, raft, links, applier, drain = parts.host, parts.raft, parts.links, parts.applier, parts.drain
+    proposals, reads, log_time = parts.proposals, parts.reads, parts.log_time
+    leading = Leading(raft, applier, log_time, host, bootstrap, settings.leading)
+    turns = Turns(parts.inbox, host.clock, raft, reads, applier)
+    admission = Admission(proposals, reads, drain)
+    forwarding = Forwarding(raft=raft, proposals=proposals, leading=leading, links=links, pace=turns.writes)
+    read_exchange = ports.read_exchange(
+        raft=raft,
+        reads=reads,
+        log_time=log_time,
+        links=links,
+        applier=applier,
+        drain=drain,
+        pace=turns.reads,
+    )
+    calls = LeaderCalls()
+    router = ports.router(
+        identity=parts.identity,
+        entropy=host.entropy,
+        raft=raft,
+        proposals=proposals,
+        waiters=parts.waiters,
+        reads=reads,
+        read_exchange=read_exchange,
+        forwarding=forwarding,
+        admission=admission,
+        leading=leading,
+        log_time=log_time,
+        disk_first=turns.disk_first,
+        drain=drain,
+        calls=calls,
+        levels=Levels(),
+        guard=parts.guard,
+        links=links,
+        writer=parts.writer,
+        applier=applier,
+        snapshotter=parts.snapshotter,
+    )
+    return DriverParts(
+        turns=turns,
+        router=router,
+        admission=admission,
+        forwarding=forwarding,
+        read_exchange=read_exchange,
+        leading=leading,
         retention=Retention(settings.retention),
-        inbox=inbox,
-        identity=identity,
-        guard=ground.guard,
+        calls=calls,
+        clock_watch=ClockWatch(),
+    )
+
+
+def _make_lease_reads(parts: Parts) -> LeaseReads:
+    return LeaseReads(
+        clock=parts.host.clock,
+        raft=parts.raft,
+        applier=parts.applier,
+        log_time=parts.log_time,
+        drain=parts.drain,
     )
 
 

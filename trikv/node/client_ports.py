@@ -59,5 +59,5 @@ async def sweep_connections(ground: Groundwork) -> None:
     while True:
         now = ground.host.clock.boot_ms()
         due = ground.connections.expire_idle(now)
-        ground.statistics.sample(now)
+        ground.counters.sample(now)
         await trio.sleep(max(0, due - now) / 1000)

@@ -105,7 +105,7 @@ class Barrier(msgspec.Struct, gc=False):
 
 
 class AskLeader(msgspec.Struct, frozen=True, eq=False):
-    """Ask the leader, which may be this node, for something that only it knows (`trikv.node.peers.calls`).
+    """Ask the leader, which may be this node, for what only it knows (`trikv.node.peers.leader_calls`).
 
     The same object again means the same call: it is repeated if it is still open, or else begun.
     """

@@ -17,8 +17,8 @@ from trikv.node.peers.links import Links
 from trikv.node.service import NOT_A_MEMBER
 from trikv.node.settings import NodeSettings
 from trikv.node.state.opening import OpenedLog, create_log
+from trikv.protocol.handshake import BLANK_CLUSTER
 from trikv.protocol.messages import BootstrapRecord, DiskStanding
-from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.storage.identity import DiskIdentity
 
 STANDING_INTERVAL_S = 0.5

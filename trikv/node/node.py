@@ -9,11 +9,11 @@ from trikv.config import NodeConfig
 from trikv.host.seam import Host
 from trikv.node.assembly import SHIPPED, Assembly, Ports, assemble, lay_groundwork
 from trikv.node.client_ports import serve_clients, share_descriptors, sweep_connections
+from trikv.node.consensus.parts import Parts
 from trikv.node.joining import Joining, refuse_other_peers
 from trikv.node.peers.links import Identity
-from trikv.node.service import Member
-from trikv.node.state.loading import Document, load_keys, send_maxmemory, warn_of_cap
 from trikv.node.state.opening import open_identity, open_log, tidy_up
+from trikv.node.state.submitting import Document, load_keys, send_maxmemory, warn_of_cap
 from trikv.node.state.writer import watch_log_directory
 from trikv.node.stopping import Stopping
 from trikv.storage.wal import Wal
@@ -46,16 +46,22 @@ class Node:
         self.dumped: bool | None = None
         """After a stop: whether it wrote its dump. None before, and if a node that never joined a cluster
         was stopped by phases."""
-        self.parts: Assembly | None = None
-        """The parts, once the log is open and their tasks run."""
+        self._assembly: Assembly | None = None
         self._stop = trio.Event()
         self._core = trio.CancelScope(shield=True)
         self._ground = lay_groundwork(config, host, secret, stop=self.stop, ports=ports)
 
     @property
+    def parts(self) -> Parts | None:
+        """The parts, once the log is open and their tasks run."""
+        return self._assembly.parts if self._assembly is not None else None
+
+    @property
     def works(self) -> int:
         """How many submissions this node has handled: while the count does not grow, the node is idle."""
-        return self.parts.driver.works + self._ground.service.works if self.parts is not None else 0
+        if self._assembly is None:
+            return 0
+        return self._assembly.driver.works + self._ground.service.works
 
     @property
     def input_bytes(self) -> int:
@@ -125,8 +131,8 @@ class Node:
                 return None
             identity.cluster = opened.cluster
             links.reset()  # the handshakes told the peers of a blank disk, which no longer holds
-        parts = await assemble(ground, opened, identity, links)
-        await self._start_tasks(nursery, parts)
+        assembly = await assemble(ground, opened, identity, links)
+        await self._start_tasks(nursery, assembly)
         log.info(
             "serving",
             node=settings.node_id,
@@ -135,28 +141,29 @@ class Node:
         )
         task_status.started(address)
         await self._stop.wait()
-        stopping = Stopping(parts.driven, ground.connections, listening, settings.stop)
+        stopping = Stopping(assembly.parts, ground.connections, listening, settings.stop)
         try:
             await stopping.run()
         finally:  # a stop at once may come after the dump was written
             self.dumped = stopping.dumped
         return opened.wal
 
-    async def _start_tasks(self, nursery: trio.Nursery, parts: Assembly) -> None:
+    async def _start_tasks(self, nursery: trio.Nursery, assembly: Assembly) -> None:
+        parts, driver, member = assembly.parts, assembly.driver, assembly.member
         # The driver last, because from its first turn on it hands work to all the others.
         await nursery.start(parts.writer.run)
         await nursery.start(parts.applier.run)
         await nursery.start(parts.snapshotter.run)
-        await nursery.start(parts.operations.run)
-        nursery.start_soon(parts.driver.run_alarm)
+        await nursery.start(member.operations.run)
+        nursery.start_soon(driver.run_alarm)
         nursery.start_soon(watch_log_directory, self._host.disk, self._ground.settings.data_directory)
-        nursery.start_soon(parts.driver.run)
+        nursery.start_soon(driver.run)
         # Only now that the tasks answer are clients served; before this they were refused.
-        self._ground.service.joined(Member(parts.applier, parts.operations, parts.figures, parts.lease_reads))
-        self.parts = parts
+        self._ground.service.joined(member)
+        self._assembly = assembly
         nursery.start_soon(partial(self._submit_settings, parts))
 
-    async def _submit_settings(self, parts: Assembly) -> None:
+    async def _submit_settings(self, parts: Parts) -> None:
         """Submit what the operator's flags ask of the cluster, once there is a majority."""
         settings = self._ground.settings
         if settings.asks_maxmemory:

@@ -15,10 +15,10 @@ import trio
 from trikv.front.seam import Backup, Digest, Operation, Save, Shutdown, Wait
 from trikv.host.seam import Host
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
-from trikv.node.asking import Question
 from trikv.node.barrier import barrier
-from trikv.node.consensus.durability import voters_holding
+from trikv.node.consensus.voters_holding import voters_holding
 from trikv.node.events import Event
+from trikv.node.leader_question import LeaderQuestion
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import Applier
 from trikv.node.state.snapshotter import GivenUp, Snapshotter
@@ -172,7 +172,7 @@ class Operations:
             return max(0, sum(member.voter for member in self._raft.membership.members) - 1)
         # A leader's own knowledge comes before the time limit, however short the client's limit is.
         held = voters_holding(self._raft, index)
-        question = Question(self._inbox, lambda number: DurableRequest(number, index))
+        question = LeaderQuestion(self._inbox, lambda number: DurableRequest(number, index))
         with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
             poll_s = WAIT_POLL_S
             while held - 1 < wanted and not operation.abandoned:

@@ -9,9 +9,10 @@ from functools import partial
 
 import attrs
 
+from trikv.front.counters import Counters
 from trikv.front.figures import MemberFigures, NodeFigures
-from trikv.front.seam import Operation, RuntimeSettings, Work
-from trikv.front.statistics import Statistics
+from trikv.front.runtime_settings import RuntimeSettings
+from trikv.front.seam import Operation, Work
 from trikv.host.seam import Host
 from trikv.machine.replies import CommandError, Reply
 from trikv.node.consensus.lease_reads import LeaseReads
@@ -44,11 +45,11 @@ class NodeService:
         host: Host,
         inbox: Mailbox[Event],
         settings: RuntimeSettings,
-        statistics: Statistics,
+        counters: Counters,
         figures: NodeFigures,
     ) -> None:
         self.settings = settings
-        self.statistics = statistics
+        self.counters = counters
         self.figures = figures
         self.write_token: Callable[[], object] = _no_write
         """The index at which the write that is being answered was applied."""

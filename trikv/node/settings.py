@@ -10,11 +10,11 @@ import attrs
 
 from trikv.config import NodeConfig
 from trikv.front.intake import ConversationLimits
-from trikv.front.seam import RuntimeSettings
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import Address, UnixAddress
 from trikv.node.consensus.leading import LeadingSettings
 from trikv.node.consensus.proposals import ProposalLimits
-from trikv.node.consensus.reads import ReadSettings
+from trikv.node.consensus.read_questions import ReadSettings
 from trikv.node.consensus.retention import RetentionSettings
 from trikv.node.drain import StopLimits
 from trikv.node.operations import OperationSettings

@@ -7,10 +7,10 @@ Nothing is computed here and nothing is text: the records go through the seam (`
 from functools import partial
 
 from trikv.front.connections import Connections
+from trikv.front.counters import Counters
 from trikv.front.figures import HostStatistics, Leadership, MemberFigures, NodeFigures
-from trikv.front.statistics import Statistics
 from trikv.host.seam import Host, Traffic
-from trikv.node.consensus.driver import Parts
+from trikv.node.consensus.parts import Parts
 from trikv.node.peers.links import Links
 from trikv.node.state.snapshotter import Snapshotter
 from trikv.raft.roles import Role
@@ -73,7 +73,7 @@ def host_statistics(host: Host, started_ms: int) -> HostStatistics:
     )
 
 
-def count_clients(counts: Statistics, connections: Connections, traffic: Traffic) -> None:
+def count_clients(counts: Counters, connections: Connections, traffic: Traffic) -> None:
     """Let `counts` follow the counters of the register of connections and of the host."""
     for name, source in (
         ("connections", lambda: connections.accepted_count),
@@ -89,7 +89,7 @@ def count_clients(counts: Statistics, connections: Connections, traffic: Traffic
         counts.follow(name, source)
 
 
-def count_member(counts: Statistics, links: Links, snapshotter: Snapshotter) -> None:
+def count_member(counts: Counters, links: Links, snapshotter: Snapshotter) -> None:
     """Let `counts` follow the counters that only a member has."""
     for name, source in (
         ("peer_received_bytes", lambda: links.received_bytes),

@@ -10,7 +10,7 @@ import trio
 from trikv.front.connections import Connections
 from trikv.host.seam import Listening
 from trikv.node.barrier import barrier
-from trikv.node.consensus.driver import Parts
+from trikv.node.consensus.parts import Parts
 from trikv.node.drain import Act, Announce, Confirm, Dump, Phase, Resign, Seen, StopLimits, Tell
 from trikv.node.events import HandOver
 from trikv.node.state.dumps import Dumps

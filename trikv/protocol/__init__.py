@@ -4,7 +4,7 @@ Nothing here opens a socket, reads a clock or draws a random number, so every li
 bytes, one at a time or all at once. Nonces and secrets are arguments.
 
 Towards clients
-    `client.ClientWire` takes what a socket brought and yields events until `NEED_DATA`. If a command begins
+    `requests.ClientWire` takes what a socket brought and yields events until `NEED_DATA`. If a command begins
     with ``*`` it is a RESP array (`arrays`); anything else is a line. A connection that has sent only lines
     belongs to a person (`telnet`, `quoting`), and is answered for the eye. The first ``*``, as a rule a
     connection's first byte, shows a program, and the connection is a program's from then on: its lines get
@@ -21,7 +21,7 @@ Towards clients
 
 Between nodes
     `messages` is everything that one node may say to another: Raft's messages and the node's own, one union,
-    one decoder. `peer.PeerHandshake` proves to both ends of a fresh connection that the other knows the
+    one decoder. `handshake.PeerHandshake` proves to both ends of a fresh connection that the other knows the
     cluster's secret, and which node it is. Then `frames.PeerWire` carries messages in authenticated pieces::
 
         listener                                        dialer
@@ -41,6 +41,6 @@ has proved itself.
 Errors::
 
     BadBytes            an event, not an exception: the client's bytes make no sense (Redis' texts)
-    PeerProtocolError   raised by peer, frames: drop the link, back off
+    PeerProtocolError   raised by handshake, frames: drop the link, back off
     ReplyProtocolError  raised by reader, in our own clients: the server's bytes make no sense
 """

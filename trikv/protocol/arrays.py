@@ -84,7 +84,8 @@ def split_requests(data: bytes) -> tuple[list[Args], int]:
         args = tuple(parts[at + 2 : after : 2])
         header_at = at + 1
         for arg in args:
-            if len(arg) > PLAIN_ARG_BYTES_MAX or parts[header_at] != _BULK_HEADERS[len(arg)]:
+            length = len(arg)
+            if length > PLAIN_ARG_BYTES_MAX or parts[header_at] != _BULK_HEADERS[length]:
                 break
             header_at += 2
         else:

@@ -28,6 +28,8 @@ _HEADER: Final = Struct(">IB")
 _COUNTER: Final = Struct(">Q")
 _LANE_BITS: Final = 0b011
 _END_BIT: Final = 0b100
+_LANES: Final = len(Lane)
+"""Counted once: to count an enum's members takes two calls, and each piece that comes is checked by it."""
 
 
 @attrs.frozen
@@ -81,15 +83,16 @@ class PeerSender:
     def put(self, message: PeerMessage) -> bool:
         """Queue `message`; False if its lane is full and the message is dropped, which Raft tolerates."""
         data = encode_message(message)
+        size = len(data)
         lane = lane_of(message)
         urgent = lane is Lane.URGENT
-        assert len(data) <= (self._limits.urgent_bytes_max if urgent else self._limits.message_bytes_max)
+        assert size <= (self._limits.urgent_bytes_max if urgent else self._limits.message_bytes_max)
         room = self._limits.urgent_bytes_max if urgent else self._limits.queue_bytes_max
         # An empty lane takes any one message: one larger than the queue could never be sent otherwise.
-        if self._lanes[lane] and self._lane_bytes[lane] + len(data) > room:
+        if self._lanes[lane] and self._lane_bytes[lane] + size > room:
             return False
         self._lanes[lane].append(data)
-        self._lane_bytes[lane] += len(data)
+        self._lane_bytes[lane] += size
         return True
 
     def next_piece(self) -> bytes | None:
@@ -99,18 +102,19 @@ class PeerSender:
             return None
         queue = self._lanes[lane]
         message = queue[0]
+        size = len(message)
         start = self._sent_of_head[lane]
-        end = min(start + PIECE_BODY_BYTES_MAX, len(message))
+        end = min(start + PIECE_BODY_BYTES_MAX, size)
         body: bytes | memoryview = message
-        if end == len(message):
+        if end == size:
             flags = lane | _END_BIT
             queue.popleft()
-            self._lane_bytes[lane] -= len(message)
+            self._lane_bytes[lane] -= size
             self._sent_of_head[lane] = 0
         else:
             flags = int(lane)
             self._sent_of_head[lane] = end
-        if end - start < len(message):
+        if end - start < size:
             body = memoryview(message)[start:end]
         header = _HEADER.pack(end - start, flags)
         return b"".join((header, body, self._sealer.next_mac(header, body)))
@@ -197,7 +201,7 @@ class PeerReceiver:
         lane = flags & _LANE_BITS
         # The header is read before the MAC can be checked, to know how much to wait for. A flipped bit is
         # caught here or by the MAC. In both cases no more than one piece is collected.
-        if length > PIECE_BODY_BYTES_MAX or lane >= len(Lane) or flags & ~(_LANE_BITS | _END_BIT):
+        if length > PIECE_BODY_BYTES_MAX or lane >= _LANES or flags & ~(_LANE_BITS | _END_BIT):
             self._break("a piece has an impossible header")
         end = _HEADER.size + length
         if len(buffer) < end + PIECE_MAC_BYTES:

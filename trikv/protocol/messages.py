@@ -102,8 +102,8 @@ class DiskStanding(msgspec.Struct, frozen=True, array_like=True, tag=110):
     configured: tuple[NodeId, ...]
     """The node ids in the sender's configuration, ascending."""
     password: bytes = b""
-    """`trikv.protocol.peer.password_mark` of the password that the sender's clients must give. Empty if its
-    version does not say."""
+    """`trikv.protocol.handshake.password_mark` of the password that the sender's clients must give. Empty if
+    its version does not say."""
     feature_level: int = 1
     """The highest level of `trikv.machine.features` whose rules the sender knows."""
 

@@ -29,9 +29,9 @@ Modules
 one function for all majorities. ``membership`` keeps the configurations in the log, ``log`` the entries in
 memory, ``outbox`` the jobs and the held messages. ``shared`` joins all of that with term and clocks.
 ``roles`` is the table of moves between ``follower candidate leader``; each of those holds only its own
-state. ``votes`` is the voter's side. ``progress`` is a leader's view of a peer, ``reads`` its read rounds,
-``lease`` what makes a round unnecessary. ``core`` dispatches, ``views`` shows, ``invariants`` checks a group
-after each step.
+state. ``votes`` is the voter's side. ``progress`` is a leader's view of a peer, ``read_rounds`` what
+confirms its reads, ``lease`` what makes a round unnecessary. ``core`` dispatches, ``views`` shows,
+``invariants`` checks a group after each step.
 
 What it guarantees, and where
 -----------------------------
@@ -47,7 +47,7 @@ What it guarantees, and where
 6. A configuration is in force from its append and rolled back by truncation; one change at a time, and
    none before the term's no-op has committed (`membership`, `core`).
 7. A read is confirmed by a round that began after it came; its index is the commit index at that moment
-   (`reads`). If it asked for that, a lease confirms it at once (`lease`).
+   (`read_rounds`). If it asked for that, a lease confirms it at once (`lease`).
 
 Choices worth knowing
 ---------------------

@@ -18,7 +18,7 @@ from trikv.raft.messages import (
 )
 from trikv.raft.progress import Progress, ProgressState
 from trikv.raft.quorum import majority, quorum_value
-from trikv.raft.reads import ReadRounds
+from trikv.raft.read_rounds import ReadRounds
 from trikv.raft.ready import ConfirmedRead
 from trikv.raft.roles import Role
 from trikv.raft.shared import Shared

@@ -15,11 +15,13 @@ class RaftLog:
     The base is the entry before the first one in memory: of it only index and term are known.
     """
 
-    __slots__ = ("_entries", "base_index", "base_term", "payload_bytes")
+    __slots__ = ("_entries", "base_index", "base_term", "last_index", "payload_bytes")
 
     _entries: list[Entry]
     base_index: int
     base_term: int
+    last_index: int
+    """Index of the last entry; the base's if there is none. Kept: each turn asks for it five times."""
     payload_bytes: int
     """Sum over the entries in memory."""
 
@@ -31,11 +33,6 @@ class RaftLog:
     def first_index(self) -> int:
         """Index of the first entry in memory, or where it would be."""
         return self.base_index + 1
-
-    @property
-    def last_index(self) -> int:
-        """Index of the last entry; the base's if there is none."""
-        return self.base_index + len(self._entries)
 
     @property
     def last_term(self) -> int:
@@ -98,6 +95,7 @@ class RaftLog:
         assert entries[-1].index == self.last_index + len(entries), "entries are not consecutive"
         assert entries[0].term >= self.last_term, "terms fall"
         self._entries.extend(entries)
+        self.last_index = entries[-1].index
         self.payload_bytes += sum(len(entry.payload) for entry in entries)
 
     def truncate(self, index: int) -> None:
@@ -105,6 +103,7 @@ class RaftLog:
         assert self.base_index < index <= self.last_index, "nothing to cut there"
         self.payload_bytes -= self.bytes_between(index - 1, self.last_index)
         del self._entries[index - self.base_index - 1 :]
+        self.last_index = index - 1
 
     def compact(self, index: int) -> None:
         """Drop the entries up to and including `index`, which becomes the base."""
@@ -118,4 +117,5 @@ class RaftLog:
         """Drop all entries and start after a snapshot at `base_index`."""
         self._entries = []
         self.base_index, self.base_term = base_index, base_term
+        self.last_index = base_index
         self.payload_bytes = 0

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import trio
 
-from trikv.node.assembly import Assembly
+from trikv.node.consensus.parts import Parts
 from trikv.node.node import Node
 from trikv.raft.roles import Role
 from trikv.sim.host import Machine, SimHost
@@ -130,7 +130,7 @@ class Cluster:
         """The numbers of the nodes whose process lives, paused ones included."""
         return (number for number in self.ids if self.machine(number).is_running)
 
-    def parts(self, number: int) -> Assembly | None:
+    def parts(self, number: int) -> Parts | None:
         """The inside of a running node that has joined its cluster; None before, and while it is down."""
         node = self.nodes.get(number)
         if node is None or not self.machine(number).is_running:

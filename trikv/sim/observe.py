@@ -8,7 +8,7 @@ it took effect. The checkers use that afterwards; invariants that need no histor
 from collections.abc import Callable
 
 from trikv.machine.outcomes import Reason, Skipped
-from trikv.node.assembly import Assembly
+from trikv.node.consensus.parts import Parts
 from trikv.raft.core import Raft
 from trikv.raft.invariants import GroupInvariants
 from trikv.raft.roles import Role
@@ -70,7 +70,7 @@ class Observer:
         self._steps[connection] = first + steps
         return first
 
-    def turned(self, number: int, parts: Assembly) -> None:
+    def turned(self, number: int, parts: Parts) -> None:
         """A driver's turn is over: check the invariants of its Raft and what it promises."""
         raft = parts.raft
         try:
@@ -99,7 +99,7 @@ class Observer:
         if raft.term_at(raft.commit) not in (None, raft.term):
             self.fail("raft", f"node {number} committed an entry of an older term by counting")
 
-    def born(self, number: int, parts: Assembly) -> None:
+    def born(self, number: int, parts: Parts) -> None:
         """A node has recovered from its disk, and a new life begins."""
         self.group.restarted(parts.raft)
         self._seen.pop(number, None)

@@ -12,8 +12,9 @@ from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Skipped
 from trikv.machine.replies import Reply
 from trikv.node.assembly import Assembly, Ports
 from trikv.node.consensus.driver import Driver
-from trikv.node.consensus.reads import Reads
-from trikv.node.consensus.rounds import Rounds
+from trikv.node.consensus.parts import Parts
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.router import Router
 from trikv.node.events import Event, PeerSaid
 from trikv.node.peers.links import Links
@@ -36,7 +37,7 @@ class Watch:
         self.number = number
         self.observer = observer
         self._knobs = knobs
-        self._parts: Assembly | None = None
+        self._parts: Parts | None = None
         self._current: tuple[int, int, int] | None = None
         """The proposal that is being answered: origin, incarnation, sequence."""
         self._steps_answered = 0
@@ -52,16 +53,16 @@ class Watch:
             applier=watched_applier(self, self._knobs.slice_ms),
             driver=watched_driver(self),
             router=watched_router(self),
-            rounds=watched_rounds(self),
+            read_exchange=watched_read_exchange(self),
             assembled=self._assembled,
         )
 
-    def _assembled(self, parts: Assembly) -> None:
-        self._parts = parts
-        self.observer.born(self.number, parts)
+    def _assembled(self, assembly: Assembly) -> None:
+        self._parts = assembly.parts
+        self.observer.born(self.number, assembly.parts)
 
     @property
-    def parts(self) -> Assembly:
+    def parts(self) -> Parts:
         """The member's parts. Every caller runs only after the assembly."""
         assert self._parts is not None
         return self._parts
@@ -154,10 +155,10 @@ def watched_links(watch: Watch) -> type[Links]:
     return Watched
 
 
-def watched_reads(watch: Watch) -> type[Reads]:
+def watched_reads(watch: Watch) -> type[ReadQuestions]:
     """The reads: observes every question of a read round."""
 
-    class Watched(Reads):
+    class Watched(ReadQuestions):
         def ask(self, now_ms: int) -> ReadId:
             read = super().ask(now_ms)
             watch.observer.rules.asked(read)
@@ -224,10 +225,10 @@ def watched_router(watch: Watch) -> type[Router]:
     return Watched
 
 
-def watched_rounds(watch: Watch) -> type[Rounds]:
+def watched_read_exchange(watch: Watch) -> type[ReadExchange]:
     """The read rounds: observes which reads are released."""
 
-    class Watched(Rounds):
+    class Watched(ReadExchange):
         def serve(self, reads: tuple[ReadId, ...], index: int, log_time_ms: int, now_ms: int) -> None:
             for read in reads:
                 watch.observer.rules.allowed(watch.number, read, index)

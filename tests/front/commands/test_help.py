@@ -26,14 +26,28 @@ def test_a_subcommand_is_found_by_both_words(client: Client) -> None:
 
 
 def test_every_group_that_is_named_can_be_shown(client: Client) -> None:
-    """``help groups`` names what ``help GROUP`` then shows, with all its commands."""
+    """``help groups`` names what ``help GROUP`` then shows, with all its commands.
+
+    A command of the same name comes before them.
+    """
     lines = [line for line in client.type("help groups").splitlines() if ": " in line]
     assert len(lines) > 3
     for line in lines:
         group, _, members = line.partition(": ")
-        if group == "keys":
-            continue  # the command of that name comes first
-        assert len(client.type(f"help {group}").splitlines()) == len(members.split(", "))
+        shown = client.type(f"help {group}").splitlines()
+        before = 3 if group == "keys" else 0
+        assert len(shown) == before + len(members.split(", "))
+        for name, told in zip(members.split(", "), shown[before:], strict=True):
+            assert told.lower().startswith(name)
+    assert client.type("help keys").startswith("KEYS pattern\r\n    ")
+
+
+def test_a_command_with_subcommands_shows_them_too(client: Client) -> None:
+    """COMMAND is both, and a person who types its name may want either."""
+    usage, summary, nothing, *subcommands = client.type("help command").splitlines()
+    assert (usage, summary[:4], nothing) == ("COMMAND", "    ", "")
+    assert subcommands[0].startswith("COMMAND COUNT")
+    assert all(line.startswith("COMMAND ") for line in subcommands)
 
 
 @pytest.mark.parametrize("topic", ["nonsense", "x" * 200])

@@ -12,10 +12,10 @@ from tests.front.records import (
     writer_record,
 )
 from trikv.front.connections import Connections
+from trikv.front.counters import Counters
 from trikv.front.figures import ApplierStatistics, MemberFigures, PasswordStatistics, ReadStatistics
 from trikv.front.info import of_member
-from trikv.front.seam import RuntimeSettings
-from trikv.front.statistics import Statistics
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.raft.roles import Role
 from trikv.raft.statistics import FollowerStatistics
 
@@ -36,7 +36,7 @@ def test_memory_shares_the_account_out() -> None:
     connections = Connections(
         RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
     ).statistics()
-    fields = dict(of_member.memory(member_figures(), host_record(), Statistics(), connections))
+    fields = dict(of_member.memory(member_figures(), host_record(), Counters(), connections))
     assert (fields["used_memory"], fields["used_memory_human"]) == (1536, "1.50K")
     assert (fields["used_memory_overhead"], fields["used_memory_dataset"]) == (736, 800)
     assert (fields["used_memory_peak_perc"], fields["used_memory_dataset_perc"]) == ("50.00%", "52.08%")
@@ -53,7 +53,7 @@ def test_memory_shares_the_account_out() -> None:
 
 def test_persistence_before_the_first_snapshot_and_after_a_failed_one() -> None:
     """-1 for what has not happened; seconds; a disk without room shows as a failed write."""
-    fields = dict(of_member.persistence(member_figures(), Statistics()))
+    fields = dict(of_member.persistence(member_figures(), Counters()))
     assert (fields["rdb_last_bgsave_time_sec"], fields["rdb_current_bgsave_time_sec"]) == (-1, -1)
     assert (fields["rdb_last_bgsave_status"], fields["aof_last_write_status"]) == ("ok", "ok")
     assert (fields["rdb_last_save_time"], fields["rdb_changes_since_last_save"]) == (1234, 10)
@@ -70,7 +70,7 @@ def test_persistence_before_the_first_snapshot_and_after_a_failed_one() -> None:
     later = member_figures(
         lambda: raft_record(durable_index=9), snapshotter=busy, writer=writer_record(has_room=False)
     )
-    fields = dict(of_member.persistence(later, Statistics()))
+    fields = dict(of_member.persistence(later, Counters()))
     assert (fields["rdb_last_bgsave_time_sec"], fields["rdb_current_bgsave_time_sec"]) == (2, 1)
     assert (fields["rdb_last_bgsave_status"], fields["aof_last_write_status"]) == ("err", "err")
     assert (fields["rdb_bgsave_in_progress"], fields["rdb_changes_since_last_save"]) == (1, 6)

@@ -2,10 +2,10 @@
 
 from tests.front.records import host_record, machine_record, member_figures, node_figures
 from trikv.front.connections import Connections
+from trikv.front.counters import Counters
 from trikv.front.figures import ApplierStatistics
 from trikv.front.info import of_process
-from trikv.front.seam import RuntimeSettings
-from trikv.front.statistics import Statistics
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.replies import CommandError
 
 
@@ -29,7 +29,7 @@ def test_clients_are_counted_by_the_register() -> None:
 
 def test_counts_and_rates() -> None:
     """What is followed shows; what nobody counts yet is 0; a rate is that of the last second or two."""
-    counts, sent = Statistics(), [0]
+    counts, sent = Counters(), [0]
     counts.follow("sent_bytes", lambda: sent[0])
     counts.sample(90_060_500)
     sent[0] = 2048
@@ -45,7 +45,7 @@ def test_stale_keys_are_those_that_are_due() -> None:
     """In percent of the keys that have a deadline."""
     machine = machine_record(deadlines=8, due=2)
     member = member_figures(applier=ApplierStatistics(index=7, memory_peak_bytes=0, machine=machine))
-    assert dict(of_process.stats(host_record(), Statistics(), member))["expired_stale_perc"] == "25.00"
+    assert dict(of_process.stats(host_record(), Counters(), member))["expired_stale_perc"] == "25.00"
 
 
 def test_processor_time_has_six_decimals() -> None:
@@ -60,7 +60,7 @@ def test_processor_time_has_six_decimals() -> None:
 
 def test_commands_and_errors() -> None:
     """By name, in order."""
-    counts = Statistics()
+    counts = Counters()
     counts.tally.answered("PING", b"PONG", 6.0)
     counts.tally.rejected("SET", CommandError("ERR wrong number"))
     assert list(of_process.commandstats(counts)) == [

@@ -4,10 +4,10 @@ import pytest
 
 from tests.front.records import member_figures, node_figures, raft_record
 from trikv.front.connections import Connections
+from trikv.front.counters import Counters
 from trikv.front.info.sections import banner, sections_of
 from trikv.front.info.text import HEADINGS
-from trikv.front.seam import RuntimeSettings
-from trikv.front.statistics import Statistics
+from trikv.front.runtime_settings import RuntimeSettings
 from trikv.raft.roles import Role
 from trikv.raft.statistics import RaftStatistics
 
@@ -17,7 +17,7 @@ def test_every_section_is_there(*, is_member: bool) -> None:
     """Whether the node has joined its cluster or waits for it."""
     settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=9, requirepass="")
     figures = node_figures(2, member_figures() if is_member else None)
-    sections = sections_of(figures, Statistics(), Connections(settings))
+    sections = sections_of(figures, Counters(), Connections(settings))
     assert sections.keys() == HEADINGS.keys()
     fields = {name: dict(section()) for name, section in sections.items()}
     assert fields["raft"]["raft_role"] == ("follower" if is_member else "blank")
@@ -32,7 +32,7 @@ def test_no_part_is_asked_for_a_section_that_nobody_wants() -> None:
         raise AssertionError
 
     settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=9, requirepass="")
-    sections = sections_of(node_figures(2, member_figures(never)), Statistics(), Connections(settings))
+    sections = sections_of(node_figures(2, member_figures(never)), Counters(), Connections(settings))
     assert dict(sections["server"]())
 
 

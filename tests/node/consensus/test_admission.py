@@ -3,7 +3,7 @@
 from tests.node.recorded_work import Asked
 from trikv.node.consensus.admission import STOPPING, Admission
 from trikv.node.consensus.proposals import ProposalLimits, Proposals
-from trikv.node.consensus.reads import Reads, ReadSettings
+from trikv.node.consensus.read_questions import ReadQuestions, ReadSettings
 from trikv.node.drain import Drain, StopLimits
 from trikv.node.events import LogRoom
 from trikv.node.waiters import Waiters
@@ -14,7 +14,7 @@ class Door:
 
     def __init__(self) -> None:
         self.proposals = Proposals(1, b"nonce", Waiters(), ProposalLimits())
-        self.reads = Reads(1, 1, ReadSettings())
+        self.reads = ReadQuestions(1, 1, ReadSettings())
         self.drain = Drain()
         self.admission = Admission(self.proposals, self.reads, self.drain)
         self.write, self.read = Asked((b"SET", b"k", b"v")), Asked((b"GET", b"k"), writes=False)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.raft.cluster import Cluster
 from tests.raft.groups import led
 from trikv.host.seam import Host
-from trikv.machine.batch import Batch, Bootstrap, Forgotten
+from trikv.machine.batch import Batch, Bootstrap, Forgotten, stamp_of
 from trikv.machine.features import FEATURE_LEVEL
-from trikv.node.consensus.leading import Leading, LeadingSettings, stamp_of
+from trikv.node.consensus.leading import Leading, LeadingSettings
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.swap import Joiner
 from trikv.node.state.applier import Applier

@@ -8,7 +8,8 @@ from tests.raft.cluster import disk_of
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.drain import StopLimits
 from trikv.node.events import AskLeader, LeaderAnswer, LinkDown, LinkUp
-from trikv.node.peers.calls import PATIENCE_MS
+from trikv.node.peers.leader_calls import PATIENCE_MS
+from trikv.protocol.handshake import BLANK_CLUSTER
 from trikv.protocol.messages import (
     BootstrapRecord,
     DiskStanding,
@@ -18,7 +19,6 @@ from trikv.protocol.messages import (
     DurableRequest,
     JoinRequest,
 )
-from trikv.protocol.peer import BLANK_CLUSTER
 from trikv.raft.messages import AppendAck, Heartbeat
 from trikv.raft.types import Membership
 
@@ -142,7 +142,7 @@ def test_a_blank_disk_is_known_by_where_it_is_reached(says: str) -> None:
     desk = leading()
     desk.hear(OTHER, DiskStanding(True, BLANK_CLUSTER, (1, 2, 3), b"", FEATURE_LEVEL))
     desk.hear(OTHER, JoinRequest(disk_of(OTHER), says))
-    assert [joiner.address for joiner in desk.parts.leading.joiners.values()] == [says or "node3:1"]
+    assert [joiner.address for joiner in desk.driver._leading.joiners.values()] == [says or "node3:1"]
 
 
 def test_a_disk_of_an_unknown_release_does_not_join() -> None:
@@ -150,7 +150,7 @@ def test_a_disk_of_an_unknown_release_does_not_join() -> None:
     desk = leading()
     desk.applier.machine.space.account.feature_level = FEATURE_LEVEL
     desk.hear(OTHER, JoinRequest(disk_of(OTHER), "there:9"))
-    assert not desk.parts.leading.joiners
+    assert not desk.driver._leading.joiners
 
 
 def test_a_disk_that_is_no_voter_says_where_it_is_reached() -> None:

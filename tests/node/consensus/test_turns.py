@@ -11,7 +11,7 @@ from tests.node.driver_rig import LEADER, OTHER, Desk, following, leading
 from tests.node.recorded_work import Asked
 from tests.raft.cluster import disk_of
 from trikv.host.seam import Clock
-from trikv.node.consensus.reads import Reads, ReadSettings
+from trikv.node.consensus.read_questions import ReadQuestions, ReadSettings
 from trikv.node.consensus.turns import (
     DISK_FIRST_MS,
     HOLD_MS,
@@ -63,7 +63,11 @@ class FakeClock:
 def turns_of(inbox: Mailbox[Event], clock: FakeClock, raft: FakeRaft) -> Turns:
     """With reads of a node that has none, and an applier that nobody asks."""
     return Turns(
-        inbox, cast("Clock", clock), cast("Raft", raft), Reads(1, 1, ReadSettings()), cast("Applier", None)
+        inbox,
+        cast("Clock", clock),
+        cast("Raft", raft),
+        ReadQuestions(1, 1, ReadSettings()),
+        cast("Applier", None),
     )
 
 

@@ -10,7 +10,7 @@ from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.peers.incoming import STRANGER_WARNING_S, Incoming
 from trikv.protocol.errors import PeerProtocolError
-from trikv.protocol.peer import Established
+from trikv.protocol.handshake import Established
 
 PATIENCE_S = 5.0
 

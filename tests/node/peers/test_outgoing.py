@@ -5,7 +5,7 @@ import trio
 
 from tests.node.peers.two_ends import MESSAGES, two_ends
 from trikv.host.seam import PeerStream
-from trikv.protocol.peer import Established
+from trikv.protocol.handshake import Established
 from trikv.sim.determinism import simulate
 
 

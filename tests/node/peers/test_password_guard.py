@@ -12,7 +12,7 @@ from trikv.client.replies import ErrorReply
 from trikv.front.connections import Connections
 from trikv.front.info.of_member import password_text
 from trikv.node.peers.password_guard import PasswordGuard
-from trikv.protocol.peer import password_mark
+from trikv.protocol.handshake import password_mark
 
 SECRET = b"the cluster's secret"
 

@@ -1,8 +1,7 @@
-"""Which index a snapshot bears, when it appears, what goes because of it; when a dump is written."""
+"""Which index a snapshot bears, when it appears, what goes because of it."""
 
 import errno
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import pytest
@@ -12,25 +11,18 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.node.recorded_work import ORIGIN, CommittedLog
 from tests.storage.memory_disk import MemoryDisk
-from trikv.front.connections import Connections
-from trikv.front.seam import RuntimeSettings
-from trikv.host.seam import Host, Listening
+from trikv.host.seam import Host
 from trikv.machine.batch import Hello, Submission
 from trikv.machine.machine import Machine
-from trikv.machine.replies import CommandError
 from trikv.machine.snapshot import Restore
-from trikv.node.consensus.driver import Parts
-from trikv.node.drain import Drain, StopLimits
-from trikv.node.events import Barrier, Compact, Event
+from trikv.node.events import Compact, Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.peers.links import Identity, Links
 from trikv.node.state.applier import Applier
 from trikv.node.state.header import Header
-from trikv.node.state.snapshotter import GivenUp, Progress, Snapshotter, SnapshotterSettings
-from trikv.node.stopping import Stopping
+from trikv.node.state.snapshotter import GivenUp, Snapshotter, SnapshotterSettings
 from trikv.node.waiters import Waiters
-from trikv.protocol.messages import Drained, Draining, PeerMessage, SnapshotAck, SnapshotChunk
-from trikv.raft.roles import Role
+from trikv.protocol.messages import SnapshotAck, SnapshotChunk
 from trikv.raft.types import Member, Membership, SnapshotMeta
 from trikv.storage.snapshots import SnapshotStore
 
@@ -228,131 +220,3 @@ async def test_a_snapshot_of_another_cluster_is_refused(cluster: bytes, offset: 
         nursery.cancel_scope.cancel()
     assert rig.acks == [SnapshotAck(2, meta.index, -1 if offset else len(document))]
     assert len(rig.stored()) == (0 if offset else 1)
-
-
-class Leaving:
-    """What `Stopping` needs of a node that follows; notes when the dump is written, and as what."""
-
-    def __init__(self) -> None:
-        self.inbox = Mailbox[Event]()
-        self.dumps: list[bool] = []
-        self.links = self.proposals = self.raft = self.snapshotter = self.reads = self
-        self.host = self.applier = self.identity = self
-        self.disk = MemoryDisk()
-        self.cluster = CLUSTER
-        self.position = SnapshotMeta(1, 1, MEMBERS)
-        self.membership = MEMBERS
-        self.role = Role.FOLLOWER
-        self.drain = Drain()
-        self.told: list[PeerMessage] = []
-
-    def peers(self) -> list[int]:
-        """Two of them."""
-        return [2, 3]
-
-    def is_up(self, peer: int) -> bool:
-        """Only one is there."""
-        return peer == 2
-
-    def send(self, peer: int, message: PeerMessage) -> bool:
-        """A link."""
-        if peer == 2:
-            self.told.append(message)
-        return True
-
-    def waiting(self) -> int:
-        """Nothing waits."""
-        return 0
-
-    def stop_accepting(self) -> None:
-        """The listener's."""
-
-    def make_way(self, moved: Callable[[Progress], None]) -> None:
-        """The snapshotter's: it takes no more."""
-        self.moved = moved
-
-    async def write_document(
-        self,
-        path_of: Callable[[SnapshotMeta], str],
-        *,
-        complete: bool,
-        make_room: Callable[[], Awaitable[None]],
-    ) -> tuple[SnapshotMeta, int]:
-        """The dump."""
-        await make_room()
-        meta = SnapshotMeta(1, 1, MEMBERS)
-        assert path_of(meta) == ("dump.json" if complete else "dump.incomplete.json")
-        self.dumps.append(complete)
-        return meta, 0
-
-    def __len__(self) -> int:
-        """As the reads: none."""
-        return 0
-
-    def stop(self) -> Stopping:
-        """The phases."""
-        whatever: Any = self
-        settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
-        parts = cast("Parts", whatever)
-        return Stopping(parts, Connections(settings), cast("Listening", whatever), StopLimits())
-
-
-@pytest.mark.parametrize("is_confirmed", [True, False])
-async def test_the_dump_waits_for_its_barrier(autojump_clock: MockClock, *, is_confirmed: bool) -> None:
-    """What was acknowledged anywhere before the stop is applied first, or the dump says it is incomplete."""
-    del autojump_clock
-    node = Leaving()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(node.stop().run)
-        with trio.fail_after(1):
-            (barrier,) = await node.inbox.take()
-        assert isinstance(barrier, Barrier)
-        await trio.sleep(1)
-        assert node.dumps == []
-        if is_confirmed:
-            barrier.work.answered([])
-        else:
-            barrier.work.failed(CommandError("CLUSTERDOWN"))
-    assert node.dumps == [is_confirmed]
-
-
-@pytest.mark.parametrize("peer_stops", [True, False])
-async def test_the_barrier_waits_for_peers_that_stop_as_well(
-    autojump_clock: MockClock, *, peer_stops: bool
-) -> None:
-    """What a slower node acknowledges while the whole cluster stops is in everybody's dump."""
-    del autojump_clock
-    node = Leaving()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(node.stop().run)
-        await trio.sleep(0.2)
-        assert node.told == [Draining(), Draining(is_quiet=True)]
-        if peer_stops:
-            node.drain.heard(2, Draining())
-            await trio.sleep(1)
-            assert len(node.inbox) == 0
-            node.drain.heard(2, Draining(is_quiet=True))
-        with trio.fail_after(0.2):
-            (barrier,) = await node.inbox.take()
-        assert isinstance(barrier, Barrier)
-        barrier.work.answered([])
-        node.drain.heard(2, Drained())
-    assert node.dumps == [True]
-
-
-async def test_a_stop_at_once_knows_of_a_dump_that_is_there(autojump_clock: MockClock) -> None:
-    """Cut short while it still waits for a peer, a stop has its dump; cut short before, it has none."""
-    del autojump_clock
-    for confirms in (True, False):
-        node = Leaving()
-        node.drain.heard(2, Draining(is_quiet=True))  # and never says more
-        stop = node.stop()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(stop.run)
-            (barrier,) = await node.inbox.take()
-            assert isinstance(barrier, Barrier)
-            if confirms:
-                barrier.work.answered([])
-            await trio.sleep(1)
-            nursery.cancel_scope.cancel()
-        assert stop.dumped is confirms

@@ -10,7 +10,7 @@ from trikv.sim.checkers.replicas import TURNS_ON_THE_SPOT_MAX, Bounds
 async def test_a_node_that_turns_on_the_spot_fails_and_ends(mock_clock: MockClock) -> None:
     """A node that works and gets nowhere. Each instant of time counts from 0, and each node by itself."""
     failures: list[str] = []
-    bounds, parts = Bounds(lambda kind, _: failures.append(kind)), Desk().assembled
+    bounds, parts = Bounds(lambda kind, _: failures.append(kind)), Desk().parts
     for _ in range(3):
         for _ in range(TURNS_ON_THE_SPOT_MAX):
             bounds.check(1, parts)

@@ -73,6 +73,8 @@ _SETTINGS: Final = {
     b"proto-max-bulk-len": _Setting(lambda _: str(8 << 20)),
     b"cluster-enabled": _Setting(lambda _: "no"),
 }
+_OF_THIS_NODE: Final = ", ".join(name.decode() for name, setting in _SETTINGS.items() if setting.field)
+"""The settings that may be set and are no replicated state, for help."""
 
 
 @COMMANDS.command(
@@ -138,7 +140,11 @@ def _queue_set(caller: Caller, request: Request) -> Queued:
     return Queued(Step(args=words, after=partial(_cap_set, caller, words)), command, writes=True)
 
 
-@treats("CONFIG|SET", queue=_queue_set)
+@treats(
+    "CONFIG|SET",
+    queue=_queue_set,
+    summary=f"Change maxmemory (all nodes) or {_OF_THIS_NODE} (this node).",
+)
 def take_set(caller: Caller, _turn: Turn, request: Request) -> Decision:
     """Send maxmemory to the machine, because it is replicated state; other settings belong to this node."""
     words = request.args[2:]
@@ -210,7 +216,7 @@ COMMANDS.add_container(Container("CONFIG", "Shows and changes settings: subcomma
 )
 def config_resetstat(caller: Caller) -> Reply:
     """Let the counters that INFO shows begin at 0 again."""
-    caller.service.statistics.reset()
+    caller.service.counters.reset()
     return OK
 
 

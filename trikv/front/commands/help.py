@@ -34,19 +34,15 @@ def help_(caller: Caller, *topics: bytes) -> Reply:
             for group, members in by_group.items()
         ]
         return _text([*lines, "", "help set shows one command, help string shows a group."])
+    # A word may name a command and a group, as keys does, or a command and its subcommands: all is shown.
     one = caller.table.get(topic.replace(" ", "|"))
-    if one is not None:
-        return _text([one.usage, f"    {one.summary}"])
-    wanted = topic.lower()
-    members = by_group.get(wanted) or [
-        command
-        for commands in by_group.values()
-        for command in commands
-        if command.name.lower().startswith(f"{wanted}|")
-    ]
-    if members:
-        return _text(_columns([(command.usage, command.summary) for command in members]))
-    return CommandError(f"ERR no help on '{topic[:128]}'; type help groups")
+    members = by_group.get(topic.lower()) or caller.table.subcommands(topic.upper())
+    if one is None and not members:
+        return CommandError(f"ERR no help on '{topic[:128]}'; type help groups")
+    lines = [one.usage, f"    {one.summary}"] if one is not None else []
+    if lines and members:
+        lines.append("")
+    return _text([*lines, *_columns([(command.usage, command.summary) for command in members])])
 
 
 def _by_group(caller: Caller) -> dict[str, list[Command]]:
@@ -57,7 +53,7 @@ def _by_group(caller: Caller) -> dict[str, list[Command]]:
 
 
 def _columns(rows: list[tuple[str, str]]) -> list[str]:
-    width = min(40, max(len(left) for left, _ in rows))
+    width = min(40, max((len(left) for left, _ in rows), default=0))
     return [f"{left:<{width}}  {right}" for left, right in rows]
 
 

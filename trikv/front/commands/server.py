@@ -29,7 +29,7 @@ def info(caller: Caller, *sections: bytes) -> Reply:
     """Show figures of this node and its cluster."""
     wanted = [text_of(section).lower() for section in sections]
     service = caller.service
-    found = sections_of(service.figures, service.statistics, caller.connections)
+    found = sections_of(service.figures, service.counters, caller.connections)
     return Verbatim(to_bytes(info_text(found, wanted)))
 
 

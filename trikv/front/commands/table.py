@@ -20,16 +20,19 @@ def treats(
     queue: Queue | None = None,
     decides: bool = False,
     refused: Callable[[Caller], None] | None = None,
+    summary: str = "",
 ) -> Callable[[Take], Take]:
     """Let the decorated function decide what is to be done with the command `name`: see `Treatment`.
 
-    The command has been declared before, here or by the machine, and its declaration does not change.
+    The command has been declared before, here or by the machine. Of its declaration only the summary may
+    change: `summary`, if it is given, says what the machine cannot know.
     """
 
     def register(take: Take) -> Take:
         command = COMMANDS.get(name) or TABLE.get(name)
         assert command is not None, f"nobody declares {name}"
-        COMMANDS.add(attrs.evolve(command, treatment=Treatment(take, queue, decides, refused)))
+        treatment = Treatment(take, queue, decides, refused)
+        COMMANDS.add(attrs.evolve(command, treatment=treatment, summary=summary or command.summary))
         return take
 
     return register

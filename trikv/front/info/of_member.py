@@ -3,6 +3,7 @@
 from typing import Final
 
 from trikv.addresses import split_address
+from trikv.front.counters import Counters
 from trikv.front.figures import (
     ConnectionStatistics,
     HostStatistics,
@@ -11,13 +12,12 @@ from trikv.front.figures import (
     PasswordStatistics,
 )
 from trikv.front.info.text import Fields, human, ratio
-from trikv.front.statistics import Statistics
 from trikv.raft.roles import Role
 from trikv.raft.statistics import RaftStatistics
 
 
 def memory(
-    member: MemberFigures, host: HostStatistics, counts: Statistics, connections: ConnectionStatistics
+    member: MemberFigures, host: HostStatistics, counts: Counters, connections: ConnectionStatistics
 ) -> Fields:
     """The account of keys and values, the process's memory, and all that waits in it."""
     applier, raft, queued_bytes = member.applier(), member.raft(), member.links().queued_bytes
@@ -73,7 +73,7 @@ def _allocator(used_bytes: int, resident_bytes: int) -> Fields:
     ]
 
 
-def persistence(member: MemberFigures, counts: Statistics) -> Fields:
+def persistence(member: MemberFigures, counts: Counters) -> Fields:
     """Snapshots, in Redis' words its RDB, and the log, its AOF."""
     machine, raft = member.applier().machine, member.raft()
     snapshots, writer = member.snapshotter(), member.writer()

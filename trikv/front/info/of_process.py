@@ -3,10 +3,10 @@
 from typing import Final
 
 from trikv import __version__
+from trikv.front.counters import Counters
 from trikv.front.figures import ConnectionStatistics, HostStatistics, MemberFigures, NodeFigures
 from trikv.front.info.text import Fields, kib, ratio
 from trikv.front.seam import REDIS_VERSION
-from trikv.front.statistics import Statistics
 from trikv.machine.runs import set_run
 from trikv.machine.tally import CommandTally
 
@@ -55,7 +55,7 @@ def clients(connections: ConnectionStatistics, maxclients: int) -> Fields:
     ]
 
 
-def stats(host: HostStatistics, counts: Statistics, member: MemberFigures | None) -> Fields:
+def stats(host: HostStatistics, counts: Counters, member: MemberFigures | None) -> Fields:
     """Counts since the start or CONFIG RESETSTAT, and rates."""
     count, tally = counts.count, counts.tally
 
@@ -114,13 +114,13 @@ def cpu(host: HostStatistics) -> Fields:
     ]
 
 
-def commandstats(counts: Statistics) -> Fields:
+def commandstats(counts: Counters) -> Fields:
     """A line for each command that was called or refused."""
     commands = counts.tally.commands()
     return [(f"cmdstat_{name.lower()}", _command_text(one)) for name, one in commands.items()]
 
 
-def errorstats(counts: Statistics) -> Fields:
+def errorstats(counts: Counters) -> Fields:
     """A line for each kind of error, which is its first word."""
     errors = counts.tally.errors
     return [(f"errorstat_{kind}", f"count={errors[kind]}") for kind in sorted(errors)]

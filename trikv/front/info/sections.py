@@ -3,13 +3,13 @@
 from functools import partial
 
 from trikv.front.connections import Connections
+from trikv.front.counters import Counters
 from trikv.front.figures import NodeFigures
 from trikv.front.info import of_member, of_process
 from trikv.front.info.text import Sections
-from trikv.front.statistics import Statistics
 
 
-def sections_of(figures: NodeFigures, counts: Statistics, connections: Connections) -> Sections:
+def sections_of(figures: NodeFigures, counts: Counters, connections: Connections) -> Sections:
     """All sections of a node by name, whether it is a member or not. A part is asked only if shown."""
     member, host = figures.member, figures.host
     sections: Sections = {

@@ -101,7 +101,7 @@ def _flush_mode(mode: Sequence[bytes]) -> bool:
     ),
 )
 def config_set(space: Keyspace, setting: bytes, value: bytes, *more: bytes) -> Reply:
-    """Change maxmemory (all nodes) or timeout, typed-timeout, maxclients, input-bytes-max (this node)."""
+    """Change maxmemory, the cap of all nodes."""
     # Only maxmemory is replicated state; a node handles the other settings itself and sends this one alone.
     if setting.lower() != b"maxmemory" or more:
         shown = text_of(setting if setting.lower() != b"maxmemory" else more[0])

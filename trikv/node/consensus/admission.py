@@ -5,7 +5,7 @@ import structlog
 from trikv.front.seam import Work
 from trikv.machine.replies import CommandError
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.drain import Drain
 from trikv.node.events import LogRoom
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 class Admission:
     """Hands clients' works to the proposals and the reads, or fails them at once."""
 
-    def __init__(self, proposals: Proposals, reads: Reads, drain: Drain) -> None:
+    def __init__(self, proposals: Proposals, reads: ReadQuestions, drain: Drain) -> None:
         self._proposals = proposals
         self._reads = reads
         self._drain = drain

@@ -8,36 +8,15 @@ this task.
 Who gets what has come in is the `router`'s to know, when a turn begins the `turns`'.
 """
 
-import attrs
 import structlog
 import trio
 
 from trikv.front.seam import Work
-from trikv.host.seam import Host
-from trikv.node.consensus.admission import Admission
-from trikv.node.consensus.clock_watch import ClockWatch
-from trikv.node.consensus.forwarding import Forwarding
-from trikv.node.consensus.leading import Leading
-from trikv.node.consensus.log_time import LogTime
-from trikv.node.consensus.proposals import CLUSTERDOWN, Proposals
-from trikv.node.consensus.reads import Reads
-from trikv.node.consensus.retention import Retention
-from trikv.node.consensus.rounds import Rounds
-from trikv.node.consensus.router import Router
-from trikv.node.consensus.turns import NEVER_MS, Turns
-from trikv.node.drain import Drain
+from trikv.node.consensus.parts import DriverParts, Parts
+from trikv.node.consensus.proposals import CLUSTERDOWN
+from trikv.node.consensus.turns import NEVER_MS
 from trikv.node.events import Event
-from trikv.node.mailbox import Mailbox
-from trikv.node.peers.calls import Calls
-from trikv.node.peers.levels import Levels
-from trikv.node.peers.links import Identity, Links
-from trikv.node.peers.password_guard import PasswordGuard
-from trikv.node.state.applier import Applier
-from trikv.node.state.snapshotter import Snapshotter
-from trikv.node.state.writer import Writer
-from trikv.node.waiters import Waiters
 from trikv.protocol.messages import JoinRequest
-from trikv.raft.core import Raft
 from trikv.raft.ready import Ready
 from trikv.raft.roles import Role
 from trikv.raft.types import NodeId
@@ -51,90 +30,33 @@ then is applied while the disk works."""
 log = structlog.get_logger()
 
 
-@attrs.frozen
-class Parts:
-    """What a member is made of. Each is owned by one task; the pure ones by the driver's."""
-
-    host: Host
-    raft: Raft
-    proposals: Proposals
-    waiters: Waiters
-    reads: Reads
-    log_time: LogTime
-    leading: Leading
-    links: Links
-    writer: Writer
-    applier: Applier
-    snapshotter: Snapshotter
-    retention: Retention
-    inbox: Mailbox[Event]
-    identity: Identity
-    guard: PasswordGuard
-    drain: Drain = attrs.Factory(Drain)
-
-
 class Driver:
     """Turns events into Raft's steps, and Raft's `Ready` into orders."""
 
-    def __init__(self, parts: Parts, *, router: type[Router] = Router, rounds: type[Rounds] = Rounds) -> None:
-        """`router`, `rounds`: classes of these two; a simulation gives ones that watch."""
-        raft, links, proposals, reads = parts.raft, parts.links, parts.proposals, parts.reads
+    def __init__(self, parts: Parts, own: DriverParts) -> None:
+        # Taken out of the records: a turn then pays one look-up for each use, not two.
         self._clock = parts.host.clock
-        self._raft = raft
+        self._raft = parts.raft
         self._identity = parts.identity
-        self._proposals = proposals
-        self._reads = reads
+        self._proposals = parts.proposals
+        self._reads = parts.reads
         self._log_time = parts.log_time
-        self._leading = parts.leading
-        self._retention = parts.retention
-        self._links = links
+        self._links = parts.links
         self._writer = parts.writer
         self._applier = parts.applier
         self._snapshotter = parts.snapshotter
-        self._calls = Calls()
-        self._clock_watch = ClockWatch()
-        self._turns = turns = Turns(parts.inbox, parts.host.clock, raft, reads, parts.applier)
-        self._admission = Admission(proposals, reads, parts.drain)
-        self._forwarding = Forwarding(
-            raft=raft, proposals=proposals, leading=parts.leading, links=links, pace=turns.writes
-        )
-        self.rounds = rounds(
-            raft=raft,
-            reads=reads,
-            log_time=parts.log_time,
-            links=links,
-            applier=parts.applier,
-            drain=parts.drain,
-            pace=turns.reads,
-        )
-        self.router = self._make_router(parts, router)
+        self._turns = own.turns
+        self._router = own.router
+        self._admission = own.admission
+        self._forwarding = own.forwarding
+        self._read_exchange = own.read_exchange
+        self._leading = own.leading
+        self._retention = own.retention
+        self._calls = own.calls
+        self._clock_watch = own.clock_watch
         self._seen: tuple[int, NodeId | None, Role] = (0, None, Role.FOLLOWER)
         self._housekeeping_due_ms = 0
         self._clients_due_ms = 0
-
-    def _make_router(self, parts: Parts, router: type[Router]) -> Router:
-        return router(
-            identity=parts.identity,
-            entropy=parts.host.entropy,
-            raft=parts.raft,
-            proposals=parts.proposals,
-            waiters=parts.waiters,
-            reads=parts.reads,
-            rounds=self.rounds,
-            forwarding=self._forwarding,
-            admission=self._admission,
-            leading=parts.leading,
-            log_time=parts.log_time,
-            disk_first=self._turns.disk_first,
-            drain=parts.drain,
-            calls=self._calls,
-            levels=Levels(),
-            guard=parts.guard,
-            links=parts.links,
-            writer=parts.writer,
-            applier=parts.applier,
-            snapshotter=parts.snapshotter,
-        )
 
     @property
     def works(self) -> int:
@@ -172,7 +94,7 @@ class Driver:
         if len(works) < len(batch):  # events first: one of them may say that works cannot be taken
             for event in batch:
                 if not isinstance(event, Work):
-                    self.router.handle(event, now)
+                    self._router.handle(event, now)
         if works:
             self._admission.take(works, now)
         raft.tick()  # after the inputs: a heartbeat among them means that there is nothing to campaign for
@@ -185,7 +107,7 @@ class Driver:
         elif self._retention.is_due(raft.log_bytes):
             self._trim_log(now)
         self._forwarding.go(now, free=writes_free)
-        self.rounds.ask(now, free=reads_free)
+        self._read_exchange.ask(now, free=reads_free)
         ready = raft.ready()  # last of all inputs: all of the above leaves together
         self._act(ready, now)
         # After the orders of this turn were put, or the applier would have nothing to hold.
@@ -268,6 +190,6 @@ class Driver:
             self._applier.put((self._snapshotter.take_loaded(ready.install),))
         self._applier.put(ready.committed)
         if ready.reads:  # behind the entries: most are served as soon as these have been applied
-            self.rounds.answer(ready.reads, now)
+            self._read_exchange.answer(ready.reads, now)
         for peer in ready.snapshots_wanted:
             self._snapshotter.send_to(peer, self._raft.term, self._raft.first_index - 1)

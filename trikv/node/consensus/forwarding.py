@@ -1,8 +1,8 @@
 """Items on their way to the leader's log: this node's own, and those of peers (PROTOCOL 2)."""
 
+from trikv.node.consensus.leader_reach import leader_in_reach
 from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reach import leader_in_reach
 from trikv.node.consensus.turns import Pace
 from trikv.node.peers.links import Links
 from trikv.protocol import messages as said

@@ -17,20 +17,6 @@ from trikv.raft.types import NodeId
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class _Stamped(msgspec.Struct, array_like=True):
-    """The front of a `Batch`; what follows is skipped unread."""
-
-    stamp_ms: int
-
-
-_stamp_of = msgspec.msgpack.Decoder(_Stamped).decode
-
-
-def stamp_of(payload: bytes) -> int:
-    """The log time an encoded batch carries."""
-    return _stamp_of(payload).stamp_ms
-
-
 @attrs.frozen
 class LeadingSettings:
     """Bounds of a leader's work."""

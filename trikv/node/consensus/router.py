@@ -7,22 +7,23 @@ what the routing itself needs. It runs inside the driver's turn, so whoever it c
 from typing import assert_never
 
 from trikv.host.seam import Entropy
+from trikv.machine.batch import stamp_of
 from trikv.node import events
 from trikv.node.consensus.admission import Admission
-from trikv.node.consensus.durability import voters_holding
 from trikv.node.consensus.forwarding import Forwarding
-from trikv.node.consensus.leading import Leading, stamp_of
+from trikv.node.consensus.leader_reach import leader_in_reach
+from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.log_time import LogTime
 from trikv.node.consensus.proposals import Proposals
-from trikv.node.consensus.reach import leader_in_reach
-from trikv.node.consensus.reads import Reads
-from trikv.node.consensus.rounds import Rounds
+from trikv.node.consensus.read_exchange import ReadExchange
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.swap import Joiner
 from trikv.node.consensus.turns import DiskFirst
+from trikv.node.consensus.voters_holding import voters_holding
 from trikv.node.drain import Drain
 from trikv.node.events import OtherEvent
-from trikv.node.peers.calls import Calls
 from trikv.node.peers.founding import record_for, standing
+from trikv.node.peers.leader_calls import LeaderCalls
 from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
 from trikv.node.peers.password_guard import PasswordGuard
@@ -48,15 +49,15 @@ class Router:
         raft: Raft,
         proposals: Proposals,
         waiters: Waiters,
-        reads: Reads,
-        rounds: Rounds,
+        reads: ReadQuestions,
+        read_exchange: ReadExchange,
         forwarding: Forwarding,
         admission: Admission,
         leading: Leading,
         log_time: LogTime,
         disk_first: DiskFirst,
         drain: Drain,
-        calls: Calls,
+        calls: LeaderCalls,
         levels: Levels,
         guard: PasswordGuard,
         links: Links,
@@ -70,7 +71,7 @@ class Router:
         self._proposals = proposals
         self._waiters = waiters
         self._reads = reads
-        self._rounds = rounds
+        self._read_exchange = read_exchange
         self._forwarding = forwarding
         self._admission = admission
         self._leading = leading
@@ -137,11 +138,11 @@ class Router:
             case said.ForwardRejected():
                 self._proposals.nudge(now_ms)
             case said.ReadRequest(reads=reads, by_lease=by_lease):
-                self._rounds.asked(peer, reads, by_lease=by_lease)
+                self._read_exchange.asked(peer, reads, by_lease=by_lease)
             case said.ReadReply(reads=reads, index=index, log_time_ms=log_time_ms):
-                self._rounds.serve(reads, index, log_time_ms, now_ms)
+                self._read_exchange.serve(reads, index, log_time_ms, now_ms)
             case said.ReadRejected():
-                self._rounds.rejected(peer)
+                self._read_exchange.rejected(peer)
             case said.SnapshotChunk():
                 self._snapshotter.chunk_came(peer, disk, message)
             case said.SnapshotAck():

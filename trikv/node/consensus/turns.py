@@ -30,7 +30,7 @@ import trio
 from trikv.front.seam import Work
 from trikv.host.seam import Clock
 from trikv.node.consensus.alarm import Alarm
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.events import Event, OwnApplied, PeerSaid, Persisted
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import Applier
@@ -116,7 +116,7 @@ class Turns:
     """The receiving end of the driver's mailbox, its timer, and what waits for a later turn."""
 
     def __init__(
-        self, inbox: Mailbox[Event], clock: Clock, raft: Raft, reads: Reads, applier: Applier
+        self, inbox: Mailbox[Event], clock: Clock, raft: Raft, reads: ReadQuestions, applier: Applier
     ) -> None:
         self.writes = Pace()
         """Of this node's and its peers' writes, while this node leads."""

@@ -10,7 +10,7 @@ from trikv.node.events import Event, PeerSaid
 from trikv.node.mailbox import Mailbox
 from trikv.protocol.errors import PeerProtocolError
 from trikv.protocol.events import NeedData
-from trikv.protocol.peer import Established
+from trikv.protocol.handshake import Established
 from trikv.raft.types import NodeId
 
 RECEIVE_BYTES = 256 * 1024

@@ -20,8 +20,8 @@ from trikv.node.peers.incoming import Incoming
 from trikv.node.peers.outgoing import Outgoing
 from trikv.protocol.errors import PeerProtocolError
 from trikv.protocol.frames import PieceLimits
+from trikv.protocol.handshake import BLANK_CLUSTER, NONCE_BYTES, Established, PeerHandshake, Send
 from trikv.protocol.messages import PeerMessage
-from trikv.protocol.peer import BLANK_CLUSTER, NONCE_BYTES, Established, PeerHandshake, Send
 from trikv.raft.types import DiskId, NodeId
 
 HANDSHAKE_S = 5.0

@@ -14,8 +14,8 @@ from trikv.node.events import Event, LinkDown, LinkUp
 from trikv.node.mailbox import Mailbox
 from trikv.protocol.errors import PeerProtocolError
 from trikv.protocol.frames import PeerSender
+from trikv.protocol.handshake import Established
 from trikv.protocol.messages import PeerMessage
-from trikv.protocol.peer import Established
 from trikv.raft.types import NodeId
 
 PUSH_BYTES_MAX = 256 * 1024

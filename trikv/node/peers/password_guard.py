@@ -2,9 +2,9 @@
 
 A node that was started without the cluster's password, by a command that lacked it, would let everybody read
 and write what the others guard. So each node tells its peers by a mark whether it has a password and which
-(`trikv.protocol.peer.password_mark`), when a link opens and before anything else; and a node without one, of
-whose peers any has one, serves nobody until it is started with it. Two different passwords are no danger, and
-are what a change of password looks like half-way: that is told, and each node asks for its own.
+(`trikv.protocol.handshake.password_mark`), when a link opens and before anything else; and a node without
+one, of whose peers any has one, serves nobody until it is started with it. Two different passwords are no
+danger, and are what a change of password looks like half-way: that is told, and each node asks for its own.
 
 A peer's last word counts for as long as this node lives: a peer that is down has withdrawn nothing.
 """
@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from trikv.front.figures import PasswordStatistics
-from trikv.protocol.peer import password_mark
+from trikv.protocol.handshake import password_mark
 from trikv.raft.types import NodeId
 
 log = structlog.get_logger()

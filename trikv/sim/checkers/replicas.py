@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 
 from trikv.machine.machine import Machine
-from trikv.node.assembly import Assembly
+from trikv.node.consensus.parts import Parts
 from trikv.node.state.applier import Applier
 from trikv.notation import counted
 from trikv.sim.checkers.inside import contents_of, problems_of
@@ -69,7 +69,7 @@ class Bounds:
         self._turns: dict[int, tuple[float, int]] = {}
         """For each node the instant of its latest turn, and how many turns there were at that instant."""
 
-    def check(self, number: int, parts: Assembly) -> None:
+    def check(self, number: int, parts: Parts) -> None:
         """Check the bounds of node `number`, whose driver has ended a turn."""
         now = trio.current_time()
         instant, turns = self._turns.get(number, (now, 0))

@@ -1,25 +1,25 @@
-"""Mistakes in what a node owes the others: who counts, what is asked once, how a disk begins."""
+"""Mistakes about members and forwards; also in WAIT, in barriers, and in the first files of a disk."""
 
 from tests.mutants.mutant import Mutant, mutant
 
 WAITING: tuple[Mutant, ...] = (
     mutant(
         "WAIT counts the leader's own log ahead of its disk",
-        "trikv.node.consensus.durability",
+        "trikv.node.consensus.voters_holding",
         "raft.durable_index if member.id",
         "raft.last_index if member.id",
         "node/test_promise_wait.py::test_wait_counts_the_leaders_own_disk_like_any_other",
     ),
     mutant(
         "WAIT counts what was sent",
-        "trikv.node.consensus.durability",
+        "trikv.node.consensus.voters_holding",
         "progress.match if progress else 0",
         "progress.next - 1 if progress else 0",
         "node/test_promise_wait.py::test_wait_counts_what_is_on_disk_and_not_what_was_sent",
     ),
     mutant(
         "WAIT counts learners",
-        "trikv.node.consensus.durability",
+        "trikv.node.consensus.voters_holding",
         "        if member.voter:\n",
         "        if member.id:\n",
         "node/test_promise_wait.py::test_wait_does_not_count_a_learner",
@@ -157,7 +157,7 @@ FORWARDS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a question is not refused by who does not lead",
-        "trikv.node.consensus.rounds",
+        "trikv.node.consensus.read_exchange",
         "            self._links.send(peer, said.ReadRejected(refused))\n",
         "            pass\n",
         "node/test_promise_forwards.py::test_who_does_not_lead_says_so_once",

@@ -1,14 +1,14 @@
-"""Rounds of reads: the questions to the leader, its answers to peers, and the serving of what is confirmed.
+"""Reads between nodes: questions to the leader, its answers to peers, and the serving of what is confirmed.
 
-`trikv.node.consensus.reads` keeps which read belongs to which question; Raft decides when a question is
-confirmed. Here it is asked, answered and served (PROTOCOL 13).
+`trikv.node.consensus.read_questions` keeps which read belongs to which question; Raft decides when a
+question is confirmed. Here it is asked, answered and served (PROTOCOL 13).
 """
 
 from collections import deque
 
+from trikv.node.consensus.leader_reach import leader_in_reach
 from trikv.node.consensus.log_time import LogTime
-from trikv.node.consensus.reach import leader_in_reach
-from trikv.node.consensus.reads import Reads
+from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.turns import Pace
 from trikv.node.drain import Drain
 from trikv.node.peers.links import Links
@@ -20,14 +20,14 @@ from trikv.raft.roles import Role
 from trikv.raft.types import NodeId, ReadId
 
 
-class Rounds:
+class ReadExchange:
     """Asks for this node's reads, and answers those of peers while it leads."""
 
     def __init__(
         self,
         *,
         raft: Raft,
-        reads: Reads,
+        reads: ReadQuestions,
         log_time: LogTime,
         links: Links,
         applier: Applier,

@@ -1,4 +1,4 @@
-"""Mistakes in what holds a node's parts together: log time, snapshots, stops, full disks."""
+"""Mistakes at stops and with snapshots; also in log time, on full disks, in headers."""
 
 from tests.mutants.mutant import Mutant, mutant
 
@@ -91,13 +91,13 @@ TIME: tuple[Mutant, ...] = (
     mutant(
         "a follower's reads are reckoned at the last stamp it saw",
         "trikv.node.consensus.router",
-        "                self._rounds.serve(reads, index, log_time_ms, now_ms)\n",
-        "                self._rounds.serve(reads, index, self._log_time.now_ms(now_ms), now_ms)\n",
+        "                self._read_exchange.serve(reads, index, log_time_ms, now_ms)\n",
+        "                self._read_exchange.serve(reads, index, self._log_time.now_ms(now_ms), now_ms)\n",
         "node/test_promise_time.py::test_a_lifetime_is_shown_as_it_passes_where_nothing_else_does",
     ),
     mutant(
         "a leader's reads are reckoned at its last stamp",
-        "trikv.node.consensus.rounds",
+        "trikv.node.consensus.read_exchange",
         "        log_time_ms = self._log_time.now_ms(now_ms)\n",
         "        log_time_ms = self._log_time.last_stamp_ms\n",
         "node/test_promise_time.py::test_a_lifetime_is_shown_as_it_passes_where_nothing_else_does",

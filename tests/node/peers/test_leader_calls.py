@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trikv.node.events import AskLeader, LeaderAnswer
-from trikv.node.peers.calls import CALLS_MAX, PATIENCE_MS, Calls
+from trikv.node.peers.leader_calls import CALLS_MAX, PATIENCE_MS, LeaderCalls
 from trikv.protocol.messages import DurableReply, DurableRequest
 
 
@@ -21,7 +21,7 @@ class Asker:
         return AskLeader(lambda number: DurableRequest(number, self.index), self.told.append)
 
 
-def begun(calls: Calls, asker: Asker, now_ms: int = 0) -> DurableRequest:
+def begun(calls: LeaderCalls, asker: Asker, now_ms: int = 0) -> DurableRequest:
     """The message of a call that is let in."""
     request = calls.ask(asker.call(), now_ms)
     assert request is not None
@@ -30,7 +30,7 @@ def begun(calls: Calls, asker: Asker, now_ms: int = 0) -> DurableRequest:
 
 def test_an_answer_reaches_who_asked() -> None:
     """By its number, in whatever order; a second one, or another's, finds nobody."""
-    calls, first, second = Calls(), Asker(1), Asker(2)
+    calls, first, second = LeaderCalls(), Asker(1), Asker(2)
     one, two = begun(calls, first), begun(calls, second)
     assert ((one.index, two.index), one.counter < two.counter) == ((1, 2), True)
     calls.answered(DurableReply(two.counter, 3))
@@ -42,7 +42,7 @@ def test_an_answer_reaches_who_asked() -> None:
 
 def test_a_leader_that_is_gone_answers_nobody() -> None:
     """All hear so at once, and may ask the next one; its late answers are dropped."""
-    calls, first, second = Calls(), Asker(), Asker()
+    calls, first, second = LeaderCalls(), Asker(), Asker()
     one, _ = begun(calls, first), begun(calls, second)
     calls.lost()
     calls.answered(DurableReply(one.counter, 3))
@@ -51,14 +51,14 @@ def test_a_leader_that_is_gone_answers_nobody() -> None:
 
 def test_what_was_not_sent_is_not_waited_for() -> None:
     """There is no leader, or no room on the link to it."""
-    calls, asker = Calls(), Asker()
+    calls, asker = LeaderCalls(), Asker()
     calls.failed(begun(calls, asker).counter)
     assert (asker.told, len(calls)) == ([None], 0)
 
 
 def test_a_call_that_is_repeated_keeps_its_number() -> None:
     """While it is open, so an answer to either message ends it, once; then it is a new call."""
-    calls, asker, other = Calls(), Asker(), Asker()
+    calls, asker, other = LeaderCalls(), Asker(), Asker()
     call = asker.call()
     first = calls.ask(call, 0)
     begun(calls, other)
@@ -75,7 +75,7 @@ def test_a_call_that_is_repeated_keeps_its_number() -> None:
 
 def test_a_call_that_is_repeated_is_not_given_up() -> None:
     """Its time counts from the last repetition; one that began later and was not repeated ends before it."""
-    calls, asker, gone = Calls(), Asker(), Asker()
+    calls, asker, gone = LeaderCalls(), Asker(), Asker()
     call = asker.call()
     calls.ask(call, 0)
     begun(calls, gone, 10)
@@ -88,7 +88,7 @@ def test_a_call_that_is_repeated_is_not_given_up() -> None:
 
 def test_a_lost_answer_is_given_up_in_its_time() -> None:
     """Each call by its own; those that came later wait on."""
-    calls, first, second = Calls(), Asker(), Asker()
+    calls, first, second = LeaderCalls(), Asker(), Asker()
     begun(calls, first, 0)
     begun(calls, second, 10)
     calls.expire(PATIENCE_MS - 1)
@@ -99,7 +99,7 @@ def test_a_lost_answer_is_given_up_in_its_time() -> None:
 
 def test_there_are_only_so_many_at_once() -> None:
     """One more hears that there is no answer to be had, and those before it are not disturbed."""
-    calls, many, late = Calls(), Asker(), Asker()
+    calls, many, late = LeaderCalls(), Asker(), Asker()
     call = many.call()
     first = calls.ask(call, 0)
     for _ in range(CALLS_MAX - 1):
@@ -116,7 +116,7 @@ def test_there_are_only_so_many_at_once() -> None:
 )
 def test_whatever_happens_each_call_ends_once(events: list[tuple[str, int]]) -> None:
     """And in the end every one of them has."""
-    calls, askers, now_ms = Calls(), list[Asker](), 0
+    calls, askers, now_ms = LeaderCalls(), list[Asker](), 0
     for event, number in events:
         match event:
             case "ask":

@@ -8,7 +8,7 @@ from trikv.node.events import AskLeader, Event, LeaderAnswer, LeaderRequest
 from trikv.node.mailbox import Mailbox
 
 
-class Question:
+class LeaderQuestion:
     """One task's question to the leader, asked again until the asker has heard enough.
 
     Any message may be lost, and nobody hears of it: links are one-way. So the asker sets the pace. What it

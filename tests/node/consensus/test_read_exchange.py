@@ -21,7 +21,7 @@ def test_a_leader_tells_peers_of_their_questions_and_serves_its_own() -> None:
     desk = leading()
     desk.links.sent.clear()
     asked = Asked((b"GET", b"k"), writes=False)
-    desk.driver.rounds.asked(OTHER, (QUESTION,), by_lease=False)
+    desk.driver._read_exchange.asked(OTHER, (QUESTION,), by_lease=False)
     desk.turn(asked.work)
     (_, beat), *_ = desk.links.take(Heartbeat)
     assert asked.outcomes == []

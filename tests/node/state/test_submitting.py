@@ -21,7 +21,7 @@ from trikv.machine.replies import OK, CommandError, Reply
 from trikv.node import events
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import Applier
-from trikv.node.state.loading import (
+from trikv.node.state.submitting import (
     BATCH_BYTES,
     KEYS_PER_SLICE,
     Command,

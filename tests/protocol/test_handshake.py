@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.links import DISKS, Options, all_pieces, end, established, link, received, sent
-from trikv.protocol.peer import (
+from trikv.protocol.handshake import (
     BLANK_CLUSTER,
     NEED_DATA,
     STRANGER_BYTES_MAX,

@@ -13,7 +13,7 @@ CALLS_MAX = 16_384
 """Open at once. A connection has one at most, and one that was given up may still stand in its place."""
 
 
-class Calls:
+class LeaderCalls:
     """Open calls, by number."""
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ class _Asked(msgspec.Struct):
     asked_ms: int
 
 
-class Reads:
+class ReadQuestions:
     """Reads on their way to a quorum."""
 
     def __init__(self, origin: int, life: int, settings: ReadSettings) -> None:

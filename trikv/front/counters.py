@@ -20,15 +20,16 @@ RATES: Final = ("commands", "received_bytes", "sent_bytes", "peer_received_bytes
 """Counters that have a rate."""
 
 
-class Statistics:
+class Counters:
     """The counters of one node."""
 
     def __init__(self) -> None:
         self.tally = Tally()
         """The counts of commands; the machine adds to it too."""
-        self._sources: dict[str, Callable[[], int]] = {}
+        self._sources: dict[str, Callable[[], int]] = dict.fromkeys(RATES, _nothing)
         self._bases: dict[str, int] = {}
         self._samples: deque[tuple[int, dict[str, int]]] = deque(maxlen=SAMPLES_MAX)
+        """Boot times in ms, and what the sources of `RATES` returned then: a reset clears all of them."""
         self.follow("commands", lambda: self.tally.commands_total)
 
     def follow(self, name: str, source: Callable[[], int]) -> None:
@@ -50,12 +51,19 @@ class Statistics:
         """Note the counters' present values, at boot time `now_ms`. Call it about once a second."""
         while len(self._samples) > 1 and self._samples[1][0] <= now_ms - WINDOW_MS:
             self._samples.popleft()
-        self._samples.append((now_ms, {name: self.count(name) for name in RATES}))
+        sources = self._sources
+        self._samples.append((now_ms, {name: sources[name]() for name in RATES}))
 
     def rate(self, name: str, now_ms: int) -> float:
         """The growth of a counter of `RATES` per second, over the last one or two; 0 if unknown."""
         for then_ms, counts in self._samples:
             if now_ms - then_ms <= 2 * WINDOW_MS:
                 passed_ms = now_ms - then_ms
-                return (self.count(name) - counts[name]) * 1000 / passed_ms if passed_ms > 0 else 0.0
+                grown = self._sources[name]() - counts[name]
+                return grown * 1000 / passed_ms if passed_ms > 0 else 0.0
         return 0.0
+
+
+def _nothing() -> int:
+    """What a counter without a source has counted."""
+    return 0

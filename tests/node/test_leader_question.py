@@ -3,8 +3,8 @@
 import trio
 from trio.testing import MockClock
 
-from trikv.node.asking import Question
 from trikv.node.events import AskLeader, Event
+from trikv.node.leader_question import LeaderQuestion
 from trikv.node.mailbox import Mailbox
 from trikv.protocol.messages import DurableReply, DurableRequest
 
@@ -22,7 +22,7 @@ async def test_who_asks_sleeps_until_it_is_told(autojump_clock: MockClock) -> No
     inbox, told = Mailbox[Event](), list[DurableReply | None]()
 
     async def ask(index: int) -> None:
-        told.append(await Question(inbox, lambda number: DurableRequest(number, index)).ask(60))
+        told.append(await LeaderQuestion(inbox, lambda number: DurableRequest(number, index)).ask(60))
 
     for index, answer in ((5, DurableReply(3, 2)), (6, None)):
         async with trio.open_nursery() as nursery:
@@ -38,7 +38,7 @@ async def test_a_question_is_asked_again_as_the_same_call(autojump_clock: MockCl
     """Nothing is heard in time: the same object comes again, and the answer to the first one counts."""
     del autojump_clock
     inbox = Mailbox[Event]()
-    question = Question(inbox, lambda number: DurableRequest(number, 1))
+    question = LeaderQuestion(inbox, lambda number: DurableRequest(number, 1))
     begun = trio.current_time()
     assert await question.ask(0.1) is None
     assert trio.current_time() - begun == 0.1
@@ -53,7 +53,7 @@ async def test_no_answer_hides_none_that_was_there(autojump_clock: MockClock) ->
     """A call that was lost and one that was answered end before the asker wakes: it hears the answer."""
     del autojump_clock
     inbox = Mailbox[Event]()
-    question = Question(inbox, lambda number: DurableRequest(number, 1))
+    question = LeaderQuestion(inbox, lambda number: DurableRequest(number, 1))
     await question.ask(0.1)
     call = asked(inbox)
     call.ended(DurableReply(1, 3))
@@ -66,6 +66,6 @@ async def test_who_asks_no_more_is_told_nothing(autojump_clock: MockClock) -> No
     del autojump_clock
     inbox = Mailbox[Event]()
     with trio.move_on_after(0.1) as scope:
-        await Question(inbox, lambda number: DurableRequest(number, 1)).ask(60)
+        await LeaderQuestion(inbox, lambda number: DurableRequest(number, 1)).ask(60)
     assert scope.cancelled_caught
     asked(inbox).ended(DurableReply(1, 3))

@@ -1,4 +1,4 @@
-"""Limits of the system on this process: raised as far as allowed, and checked before anything starts."""
+"""The system's limit on open files: raised as far as allowed, and checked before anything starts."""
 
 import contextlib
 import resource

@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 
 from tests.raft.groups import leader_of, led
-from trikv.node.consensus.durability import voters_holding
+from trikv.node.consensus.voters_holding import voters_holding
 from trikv.raft.core import Raft
 from trikv.raft.types import Membership
 

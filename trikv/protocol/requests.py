@@ -76,8 +76,9 @@ class ClientWire:
         """`memory_of` all of them. It is kept and not computed, because it is asked for with each piece that
         is taken: to count the rest each time would make a long pipeline quadratic."""
         self._buffer = bytearray()
-        self._holds = False
-        """`_buffer`, or one of the readers that take from it, holds something."""
+        self.unfinished = False
+        """Whether `_buffer`, or one of the readers that take from it, holds something: when `drained`, the
+        beginning of a request."""
         self._split_untried = False
         self._limits = limits
         self._arrays = ArrayReader(limits)
@@ -93,7 +94,7 @@ class ClientWire:
         These are unread bytes, those of an unfinished request, and parsed requests not yet taken (counted
         until the last of them is).
         """
-        if self.drained and not self._holds:  # most connections are like this when all are counted
+        if self.drained and not self.unfinished:  # most connections are like this when all are counted
             return 0
         unread_bytes = len(self._fresh) + len(self._buffer)
         return unread_bytes + self._arrays.held_bytes + self._lines.held_bytes + self._ready_bytes
@@ -101,7 +102,7 @@ class ClientWire:
     @property
     def memory_bytes(self) -> int:
         """What `buffered_bytes` take in memory, with what Python needs besides them."""
-        if self.drained and not self._holds:
+        if self.drained and not self.unfinished:
             return 0
         unread_bytes = len(self._fresh) + self._buffer.__alloc__()
         unfinished_bytes = self._arrays.memory_bytes + self._lines.memory_bytes
@@ -110,7 +111,7 @@ class ClientWire:
     def drop(self) -> None:
         """Forget all that is held, and drop all that comes from now on."""
         self._over = self.drained = True
-        self._holds = False
+        self.unfinished = False
         self._fresh = b""
         self._buffer.clear()
         self._ready.clear()
@@ -123,7 +124,7 @@ class ClientWire:
         if self._over:
             return
         self.drained = False
-        if self._holds or self._fresh or self._ready:
+        if self.unfinished or self._fresh or self._ready:
             self._hold(self._fresh + data)
         else:
             self._fresh = data
@@ -133,7 +134,7 @@ class ClientWire:
 
         None for anything else: then ask `run` and `next_event`.
         """
-        if self.drained and self._plain_fits and self.authenticated and not (self._over or self._holds):
+        if self.drained and self._plain_fits and self.authenticated and not (self._over or self.unfinished):
             args = split_single(data)
             if args is not None:
                 self.typed = False
@@ -169,7 +170,7 @@ class ClientWire:
         elif requests:
             self._ready.clear()
             self._ready_bytes = self._ready_memory_bytes = 0
-            self.drained = not self._holds
+            self.drained = not self.unfinished
         return requests, used
 
     def put_back(self, requests: list[Args], size: int) -> None:
@@ -209,14 +210,14 @@ class ClientWire:
                 self._buffer.clear()
             return event
         self.drained = True
-        self._holds = bool(self._buffer) or self._arrays.busy or self._lines.busy
+        self.unfinished = bool(self._buffer) or self._arrays.busy or self._lines.busy
         return NEED_DATA
 
     def _hold(self, data: bytes) -> None:
         """Append `data`, which is all of `_fresh` or what is left of it, to the careful readers' buffer."""
         self._fresh = b""
         self._buffer += data
-        self._holds = True
+        self.unfinished = True
         self._split_untried = True
 
     def _next_array(self) -> Request | BadBytes | bool:

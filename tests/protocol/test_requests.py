@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.protocol.events import careful, drain, drain_by_runs, drain_by_short_runs, feed, one_by_one
 from trikv.client.commands import encode_command
 from trikv.protocol.arrays import parse_int, split_requests, split_single
-from trikv.protocol.client import (
+from trikv.protocol.events import memory_of
+from trikv.protocol.requests import (
     NEED_DATA,
     BadBytes,
     ClientEvent,
@@ -20,7 +21,6 @@ from trikv.protocol.client import (
     Request,
     WireLimits,
 )
-from trikv.protocol.events import memory_of
 
 SMALL = WireLimits(
     bulk_bytes_max=50,

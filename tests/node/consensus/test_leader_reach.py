@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trikv.node.consensus.reach import leader_in_reach
+from trikv.node.consensus.leader_reach import leader_in_reach
 from trikv.raft.roles import Role
 
 

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.node.recorded_work import Asked
-from trikv.node.consensus.reads import Reads, ReadSettings
+from trikv.node.consensus.read_questions import ReadQuestions, ReadSettings
 from trikv.raft.types import ReadId
 
 READ = (b"GET", b"k")
 
 
-def asked(reads: Reads, now_ms: int) -> Asked:
+def asked(reads: ReadQuestions, now_ms: int) -> Asked:
     """A client reads."""
     one = Asked(READ, writes=False)
     reads.submit([one.work], now_ms)
@@ -19,7 +19,7 @@ def asked(reads: Reads, now_ms: int) -> Asked:
 
 def test_all_that_waits_shares_one_question() -> None:
     """One quorum round serves every read that waits when it is asked."""
-    reads = Reads(2, 77, ReadSettings())
+    reads = ReadQuestions(2, 77, ReadSettings())
     first, second = asked(reads, 0), asked(reads, 1)
     assert reads.wants_to_ask
     question = reads.ask(2)
@@ -33,7 +33,7 @@ def test_all_that_waits_shares_one_question() -> None:
 
 def test_ids_are_never_used_again() -> None:
     """A retry asks anew; the answer to what was asked before serves nobody (etcd #20418)."""
-    reads = Reads(2, 77, ReadSettings())
+    reads = ReadQuestions(2, 77, ReadSettings())
     one = asked(reads, 0)
     old = reads.ask(0)
     reads.retry()
@@ -47,7 +47,7 @@ def test_ids_are_never_used_again() -> None:
 
 def test_retry_keeps_the_order_of_arrival() -> None:
     """What was asked before goes before what waits."""
-    reads = Reads(2, 77, ReadSettings())
+    reads = ReadQuestions(2, 77, ReadSettings())
     works = []
     for now in range(3):
         works.append(asked(reads, now).work)
@@ -59,7 +59,7 @@ def test_retry_keeps_the_order_of_arrival() -> None:
 
 def test_unanswered_question_is_asked_anew_after_half_a_second() -> None:
     """The timer says when; nothing is asked anew before."""
-    reads = Reads(2, 77, ReadSettings())
+    reads = ReadQuestions(2, 77, ReadSettings())
     asked(reads, 0)
     assert reads.deadline_ms() == 10_000
     reads.ask(100)
@@ -72,7 +72,7 @@ def test_unanswered_question_is_asked_anew_after_half_a_second() -> None:
 
 def test_reads_lapse_at_their_deadline_whether_asked_or_not() -> None:
     """Each at its own time; an answer that comes later finds only the others."""
-    reads = Reads(2, 77, ReadSettings(deadline_ms=1_000, retry_after_ms=100_000))
+    reads = ReadQuestions(2, 77, ReadSettings(deadline_ms=1_000, retry_after_ms=100_000))
     first, second = asked(reads, 0), asked(reads, 10)
     question = reads.ask(20)
     waiting = asked(reads, 30)
@@ -88,7 +88,7 @@ def test_reads_lapse_at_their_deadline_whether_asked_or_not() -> None:
 @given(st.lists(st.sampled_from(["read", "ask", "answer", "answer old", "retry", "wait", "long wait"])))
 def test_no_read_is_answered_twice_or_forgotten(steps: list[str]) -> None:
     """Whatever happens, each read comes back exactly once: confirmed or lapsed."""
-    reads = Reads(2, 77, ReadSettings(deadline_ms=1_000))
+    reads = ReadQuestions(2, 77, ReadSettings(deadline_ms=1_000))
     now = 0
     submitted: list[Asked] = []
     questions: list[ReadId] = []

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from trikv.machine.memory import parse_memory
 from trikv.notation import parse_bytes
-from trikv.sizes import split_size
+from trikv.size_notation import split_size
 
 
 @pytest.mark.parametrize(
