@@ -220,13 +220,12 @@ class Evaluator:
                 if account.dirty:
                     raise
                 reply = self._note(command, args, problem)
-            if counts:
-                if type(reply) is CommandError:
-                    tally.failed(command.name, reply)
-                else:
-                    tally.ran[command.name] += 1
-                    if reads:
-                        self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
+            if counts and type(reply) is CommandError:
+                tally.failed(command.name, reply)
+            elif counts:
+                tally.ran[command.name] += 1
+                if reads:
+                    self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
             replies.append(reply)
         return replies
 
