@@ -253,8 +253,28 @@ def test_what_is_read_quickly_is_answered_and_counted_as_by_the_loop(texts: list
     assert quick.machine.tally.misses == slow.machine.tally.misses
 
 
+@pytest.mark.parametrize(
+    "text", ["GET a", "get b", "GET none", "STRLEN a", "GET", "GET a;GET b", "SET a 2", "TTL a"]
+)
+def test_a_single_question_is_answered_like_the_first_of_many(text: str) -> None:
+    """`read_one` and `read_quickly` agree on what they answer, what they leave to `run` and what they count."""
+    one, many = Driver(), Driver()
+    for driver in (one, many):
+        driver.run("SET a 1", "SET b 2")
+        driver.machine.tally.reset()
+    asked = Asked.of(text)
+    replies = one.machine.read_one(asked)
+    assert ([] if replies is None else [replies]) == many.machine.read_quickly([asked])
+    assert calls(one.machine) == calls(many.machine)
+    assert (one.machine.tally.hits, one.machine.tally.misses) == (
+        many.machine.tally.hits,
+        many.machine.tally.misses,
+    )
+
+
 def test_a_transaction_is_not_read_quickly() -> None:
     """Its one step answers a list."""
     driver = Driver()
     asked = attrs.evolve(Asked.of("GET a"), transactions=(Transaction(0, 1, ()),))
     assert driver.machine.read_quickly([asked]) == []
+    assert driver.machine.read_one(asked) is None

@@ -165,6 +165,10 @@ class Machine:
         """`Evaluator.read_quickly`: the answers to those first `questions` that are one GET each."""
         return self.evaluator.read_quickly(questions)
 
+    def read_one(self, question: Question) -> list[Reply] | None:
+        """`Evaluator.read_one`: the answer to `question` if it is one GET, else None."""
+        return self.evaluator.read_one(question)
+
     # What changes it.
 
     def apply(self, index: int, payload: bytes, *, origin: int = 0) -> list[Outcome]:

@@ -48,10 +48,8 @@ class LeaseReads:
         self.works += 1
         self._untimed += 1
         machine = applier.machine
-        answers = machine.read_quickly((work,))
-        if answers:
-            replies = answers[0]
-        else:
+        replies = machine.read_one(work)
+        if replies is None:
             replies = machine.read(work.db, work.commands, self._log_time_ms(now_ms), work.transactions)
         if now_ms != self._timed_ms:
             # One in a millisecond is timed and stands for those since: to time each costs a tenth of a GET.
