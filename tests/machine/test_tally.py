@@ -257,7 +257,7 @@ def test_what_is_read_quickly_is_answered_and_counted_as_by_the_loop(texts: list
     "text", ["GET a", "get b", "GET none", "STRLEN a", "GET", "GET a;GET b", "SET a 2", "TTL a"]
 )
 def test_a_single_question_is_answered_like_the_first_of_many(text: str) -> None:
-    """`read_one` and `read_quickly` agree on what they answer, what they leave to `run` and what they count."""
+    """`read_one` and `read_quickly` agree on what they answer, what they leave to `run`, what they count."""
     one, many = Driver(), Driver()
     for driver in (one, many):
         driver.run("SET a 1", "SET b 2")
@@ -270,6 +270,16 @@ def test_a_single_question_is_answered_like_the_first_of_many(text: str) -> None
         many.machine.tally.hits,
         many.machine.tally.misses,
     )
+
+
+def test_a_single_question_is_about_its_database() -> None:
+    """Each database has keys of its own."""
+    driver = Driver()
+    driver.one("SET a 1")
+    driver.machine.space.databases[3].store(b"a", b"3")
+    asked = Asked.of("GET a")
+    assert driver.machine.read_one(asked) == [b"1"]
+    assert driver.machine.read_one(attrs.evolve(asked, db=3)) == [b"3"]
 
 
 def test_a_transaction_is_not_read_quickly() -> None:
