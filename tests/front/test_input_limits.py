@@ -1,6 +1,8 @@
 """What all clients together may make a node hold: who is refused, in which words, and who goes on."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.front.doubles import CLUSTERDOWN, Client, FakeService, resp
 from trikv.front.connections import Connections
@@ -341,3 +343,88 @@ def test_a_discarded_queue_is_refused_though_an_earlier_transaction_forgets_its_
     assert client.wire.take().endswith(b"*2\r\n+OK\r\n+OK\r\n+OK\r\n" + b"+QUEUED\r\n" * 3)
     assert client.ask("EXEC") == encode(ABORTED, 2)
     assert client.ask("EXISTS", "a", "b") == b":1\r\n"
+
+
+def assert_counted(client: Client) -> None:
+    """The register counts for the only client what waits for it, and nothing if that is small."""
+    total, held = client.connections.input, client.conversation.waiting_bytes()
+    assert total.total - total.in_flight == (held if held > SMALL_BYTES else 0)
+
+
+def test_whole_requests_behind_a_full_turn_are_counted() -> None:
+    """A deep pipeline came in one piece: what the first turn leaves waits for the client, and is weighed."""
+    (client,) = crowd(1)
+    client.receive(resp("SET", "k", "v" * 100) * 600)
+    assert client.conversation.waiting_bytes() > 100_000
+    assert_counted(client)
+    assert client.service.pump() == 3
+    assert client.wire.take() == b"+OK\r\n" * 600
+    assert_counted(client)
+
+
+def test_a_request_that_was_pushed_back_is_counted() -> None:
+    """It was read and left for the next turn, so no unread byte is there: its arguments are weighed."""
+    (client,) = crowd(1)
+    pairs = [word for number in range(20) for word in (f"key:{number}", "v" * 3_000)]
+    client.receive(resp("MSET", *pairs) * 2)
+    assert client.conversation.buffered_bytes() == 0
+    assert client.conversation.waiting_bytes() > 60_000
+    assert_counted(client)
+    client.service.pump()
+    assert client.wire.take() == b"+OK\r\n" * 2
+    assert_counted(client)
+
+
+def test_watched_keys_are_counted_though_a_request_follows() -> None:
+    """With the answer to WATCH the next turn begins at once: its keys are weighed then, not at the end."""
+    (client,) = crowd(1)
+    client.receive(resp("WATCH", *[f"{number:0200}" for number in range(1_000)]))
+    client.receive(resp("GET", "a"))
+    assert_counted(client)
+    client.service.pump_one()
+    assert client.conversation.is_busy()
+    assert client.conversation.waiting_bytes() > 200_000
+    assert_counted(client)
+
+
+REQUESTS = (
+    resp("GET", "a"),
+    resp("SET", "a", "v" * 100) * 300,
+    resp("SET", "a", "v" * 9_000),
+    resp("MSET", *[word for number in range(20) for word in (f"key:{number}", "v" * 3_000)]),
+    resp("WATCH", *[f"{number:050}" for number in range(100)]),
+    resp("UNWATCH"),
+    resp("MULTI"),
+    resp("EXEC"),
+    resp("DISCARD"),
+    resp("NOPE"),
+)
+PIECES = st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=3).map(b"".join)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.none() | st.tuples(PIECES, st.none() | st.integers(1, 70_000)), min_size=1, max_size=12))
+def test_what_waits_is_counted_wherever_the_input_is_cut(
+    steps: list[tuple[bytes, int | None] | None],
+) -> None:
+    """After each piece and each answer the register knows what the conversation holds, to the byte.
+
+    A step is an answer of the node, or a piece of input with the place where it is cut, if it is; the rest
+    comes with the next. A small backlog behind a turn in flight is weighed with the answer.
+    """
+    client = Client(FakeService(input_bytes_max=64 << 20))
+    conversation, rest = client.conversation, b""
+    for step in steps:
+        if step is None:
+            if client.service.works:
+                client.service.pump_one()
+        elif not client.wire.paused:
+            data = rest + step[0]
+            cut = step[1] or len(data)
+            rest = data[cut:]
+            client.receive(data[:cut])
+            if conversation.is_busy() and conversation.buffered_bytes() <= SMALL_BYTES:
+                continue
+        assert_counted(client)
+    client.service.pump()
+    assert_counted(client)

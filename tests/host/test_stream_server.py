@@ -1,11 +1,13 @@
 """Streams served in the general way: cases that the contract does not reach."""
 
+from functools import partial
+
 import pytest
 import trio
 import trio.testing
 
 from trikv.host.seam import Traffic
-from trikv.host.stream_server import Lingering, StreamWire
+from trikv.host.stream_server import Accepted, Lingering, StreamWire, serve_streams
 from trikv.host.wire import Wire
 
 
@@ -105,3 +107,64 @@ async def test_factory_that_raises() -> None:
 
     with pytest.raises(ValueError, match="a bug"):
         await StreamWire("peer:1", "here:2", Lingering(1), Traffic()).serve(here, factory)
+
+
+class Pairs:
+    """An acceptor of streams in memory."""
+
+    address = "memory:1"
+
+    def __init__(self) -> None:
+        self._send, self._accepted = trio.open_memory_channel[Accepted](10)
+
+    def connect(self) -> trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]:
+        """The client's end of a new connection."""
+        there, here = trio.testing.memory_stream_pair()
+        self._send.send_nowait(Accepted(here, "peer:1", "here:2"))
+        return there
+
+    async def accept(self) -> Accepted:
+        return await self._accepted.receive()
+
+    def stop_accepting(self) -> None:
+        self._send.close()
+
+
+async def test_who_has_gone_holds_no_place_among_those_who_linger(nursery: trio.Nursery) -> None:
+    """One of three closed connections has gone: with two places the oldest may still take its last words."""
+    acceptor = Pairs()
+
+    def factory(wire: Wire) -> Talker:
+        talker = Talker(wire)
+        wire.close()
+        return talker
+
+    await nursery.start(partial(serve_streams, [acceptor], factory, Traffic(), lingering_max=2))
+    first, gone = acceptor.connect(), acceptor.connect()
+    await trio.testing.wait_all_tasks_blocked()
+    await gone.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    last = acceptor.connect()
+    await trio.testing.wait_all_tasks_blocked()
+    await first.send_all(b"still held")
+    await last.send_all(b"still held")
+    acceptor.connect()
+    await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(trio.BrokenResourceError):
+        await first.send_all(b"one too many")
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_stream_is_closed_even_if_it_never_got_its_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure before the first byte is a bug and is not hidden, and it leaves no descriptor open."""
+    acceptor = Pairs()
+
+    def broken(*_: object) -> StreamWire:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("trikv.host.stream_server.StreamWire", broken)
+    client = acceptor.connect()
+    with trio.fail_after(5):
+        with pytest.raises(ExceptionGroup):
+            await serve_streams([acceptor], Talker, Traffic(), task_status=trio.TASK_STATUS_IGNORED)
+        assert await client.receive_some() == b""

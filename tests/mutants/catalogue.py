@@ -6,6 +6,7 @@ name, or stands in `ABSENT` with the reason. Mutants of other names were added b
 
 from tests.mutants import (
     of_dumps,
+    of_front,
     of_host,
     of_machine,
     of_members_and_forwards,
@@ -22,6 +23,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_storage.MUTANTS
     + of_machine.MUTANTS
     + of_node.MUTANTS
+    + of_front.MUTANTS
     + of_dumps.MUTANTS
     + of_workload.MUTANTS
     + of_stops_and_snapshots.MUTANTS

@@ -193,5 +193,21 @@ SOCKETS: tuple[Mutant, ...] = (
     ),
 )
 
+STREAMS: tuple[Mutant, ...] = (
+    mutant(
+        "a closed connection that has gone keeps its place among those who linger",
+        "trikv.host.stream_server",
+        "                lingering.leave(wire)\n",
+        "                pass\n",
+        "host/test_stream_server.py::test_who_has_gone_holds_no_place_among_those_who_linger",
+    ),
+    mutant(
+        "a stream stays open if it never got its wire",
+        "trikv.host.stream_server",
+        "        try:\n            wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)\n",
+        "        wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)\n        try:\n",
+        "host/test_stream_server.py::test_a_stream_is_closed_even_if_it_never_got_its_wire",
+    ),
+)
 
-MUTANTS = DISKS + CLOCKS + SOCKETS
+MUTANTS = DISKS + CLOCKS + SOCKETS + STREAMS

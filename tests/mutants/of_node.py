@@ -1,4 +1,4 @@
-"""Mistakes in the node: proposals, reads, log time, snapshots, stopping, conversations."""
+"""Mistakes in the node: proposals, reads, log time, snapshots, stopping."""
 
 from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 
@@ -350,43 +350,6 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     ),
 )
 
-CONVERSATIONS: tuple[Mutant, ...] = (
-    mutant(
-        "reply order swapped inside a pipeline",
-        "trikv.front.conversation",
-        "encode_many(replies, self.connection.resp_version)",
-        "encode_many(replies[::-1], self.connection.resp_version)",
-        "front/test_order.py::test_a_pipeline_of_the_machines_commands_alone_is_answered_in_order",
-    ),
-    mutant(
-        "reply order swapped inside a pipeline: between the node's and the machine's",
-        "trikv.front.turn",
-        "                case Local():\n                    yield _evaluate",
-        "                case Local() if step < len(answered):\n"
-        "                    yield answered[step], slot.typed, slot.args\n"
-        "                case Local():\n                    yield _evaluate",
-        "front/test_conversation.py::test_a_pipeline_is_answered_in_order_by_one_send",
-    ),
-    mutant(
-        "MULTI split over two entries",
-        "trikv.front.intake",
-        "        elif self.caller.transactions.open and not route.acts_inside:\n",
-        "        elif (\n"
-        "            self.caller.transactions.open\n"
-        "            and not route.acts_inside\n"
-        "            and self.caller.transactions.argument_bytes < self._limits.turn_bytes_max\n"
-        "        ):\n",
-        "front/test_order.py::test_a_transaction_longer_than_a_turn_is_still_one_step_of_one_work",
-    ),
-    mutant(
-        "an EXEC in the pipeline of its WATCH does not know the versions",
-        "trikv.front.commands.transactions",
-        "partial(_watched, caller, request.args), cuts=True)",
-        "partial(_watched, caller, request.args))",
-        "front/test_transaction.py::test_watch_and_exec_in_one_pipeline",
-    ),
-)
-
 TURNS: tuple[Mutant, ...] = (
     mutant(
         "what was held waits for an event though nothing holds it any more",
@@ -467,4 +430,4 @@ TURNS: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = PROPOSALS + JOINING + APPLYING + LINKS + READS + TIME + SNAPSHOTS + CONVERSATIONS + TURNS
+MUTANTS = PROPOSALS + JOINING + APPLYING + LINKS + READS + TIME + SNAPSHOTS + TURNS

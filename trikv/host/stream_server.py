@@ -136,7 +136,10 @@ class StreamWire:
         self._draining.cancel()
 
     async def serve(self, stream: trio.abc.Stream, factory: ConversationFactory) -> None:
-        """Serve one connection from its beginning until it is drained."""
+        """Serve one connection from its beginning until it is drained.
+
+        The caller cleans up: it closes `stream`, and takes this wire out of its `Lingering`.
+        """
         conversation = factory(self)
         try:
             with self._serving:
@@ -250,11 +253,13 @@ async def serve_streams(
     lingering = Lingering(lingering_max)
 
     async def one(accepted: Accepted) -> None:
-        wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)
         try:
-            await wire.serve(accepted.stream, factory)
+            wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)
+            try:
+                await wire.serve(accepted.stream, factory)
+            finally:
+                lingering.leave(wire)
         finally:
-            lingering.leave(wire)
             await trio.aclose_forcefully(accepted.stream)
 
     await _accept_all(acceptors, one, task_status=task_status)

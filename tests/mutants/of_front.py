@@ -1,0 +1,66 @@
+"""Mistakes in conversations: the order of replies, turns, the weighing of input that waits."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+CONVERSATIONS: tuple[Mutant, ...] = (
+    mutant(
+        "reply order swapped inside a pipeline",
+        "trikv.front.conversation",
+        "encode_many(replies, self.connection.resp_version)",
+        "encode_many(replies[::-1], self.connection.resp_version)",
+        "front/test_order.py::test_a_pipeline_of_the_machines_commands_alone_is_answered_in_order",
+    ),
+    mutant(
+        "reply order swapped inside a pipeline: between the node's and the machine's",
+        "trikv.front.turn",
+        "                case Local():\n                    yield _evaluate",
+        "                case Local() if step < len(answered):\n"
+        "                    yield answered[step], slot.typed, slot.args\n"
+        "                case Local():\n                    yield _evaluate",
+        "front/test_conversation.py::test_a_pipeline_is_answered_in_order_by_one_send",
+    ),
+    mutant(
+        "MULTI split over two entries",
+        "trikv.front.intake",
+        "        elif self.caller.transactions.open and not route.acts_inside:\n",
+        "        elif (\n"
+        "            self.caller.transactions.open\n"
+        "            and not route.acts_inside\n"
+        "            and self.caller.transactions.argument_bytes < self._limits.turn_bytes_max\n"
+        "        ):\n",
+        "front/test_order.py::test_a_transaction_longer_than_a_turn_is_still_one_step_of_one_work",
+    ),
+    mutant(
+        "an EXEC in the pipeline of its WATCH does not know the versions",
+        "trikv.front.commands.transactions",
+        "partial(_watched, caller, request.args), cuts=True)",
+        "partial(_watched, caller, request.args))",
+        "front/test_transaction.py::test_watch_and_exec_in_one_pipeline",
+    ),
+)
+
+WAITING: tuple[Mutant, ...] = (
+    mutant(
+        "whole requests behind a full turn are not weighed",
+        "trikv.front.intake",
+        "self._bytes.unfinished or not self._bytes.drained or self._pushed_back",
+        "self._bytes.unfinished or self._pushed_back",
+        "front/test_input_limits.py::test_whole_requests_behind_a_full_turn_are_counted",
+    ),
+    mutant(
+        "a request that was pushed back is not weighed",
+        "trikv.front.intake",
+        "self._bytes.unfinished or not self._bytes.drained or self._pushed_back is not None",
+        "self._bytes.unfinished or not self._bytes.drained",
+        "front/test_input_limits.py::test_a_request_that_was_pushed_back_is_counted",
+    ),
+    mutant(
+        "watched keys are not weighed while requests follow",
+        "trikv.front.conversation",
+        " or transactions.open or transactions.watched_count:\n",
+        " or transactions.open:\n",
+        "front/test_input_limits.py::test_watched_keys_are_counted_though_a_request_follows",
+    ),
+)
+
+MUTANTS = CONVERSATIONS + WAITING
