@@ -68,6 +68,15 @@ def test_time_is_shared_by_what_ran_together() -> None:
     there.run("SET a 1")
     there.machine.evaluator.spent(40.0)
     assert there.machine.tally.commands() == {"GET": CommandTally(calls=1, usec=10.0)}
+    # What an entry leaves behind is not charged to the next, and a read that a replica skips took no time.
+    there.run("GET a", "GET b", "GET c")
+    there.read("GET a")
+    there.machine.evaluator.spent(10.0)
+    assert there.machine.tally.commands() == {"GET": CommandTally(calls=2, usec=20.0)}
+    there.run(*(f"SET k{number} v" for number in range(9)))
+    there.read("GET a")
+    there.machine.evaluator.spent(100.0)
+    assert there.machine.tally.commands() == {"GET": CommandTally(calls=3, usec=30.0)}
 
 
 def test_expired_keys_are_counted_once_each() -> None:
@@ -100,6 +109,19 @@ def test_counts_are_no_state() -> None:
     assert calls(other) == {"GET": (2, 0, 0), "SET": (4, 0, 0)}
     assert other.tally.expired_keys == 2
     assert other.tally.hits == 2
+
+
+def test_another_tally_counts_from_then_on() -> None:
+    """Whatever ran last; the one before it keeps what it has."""
+    driver = Driver()
+    driver.run("SET a 1", "GET a")
+    before, after = driver.machine.tally, Tally()
+    driver.machine.evaluator.count_on(after)
+    driver.run("SET a 2", "GET a", "GET none")
+    assert calls(driver.machine) == {"GET": (2, 0, 0), "SET": (1, 0, 0)}
+    assert (after.hits, after.misses) == (1, 1)
+    assert {name: one.calls for name, one in before.commands().items()} == {"GET": 1, "SET": 1}
+    assert (before.hits, before.misses) == (1, 0)
 
 
 def test_what_flush_threw_away_is_counted_as_it_is_freed() -> None:

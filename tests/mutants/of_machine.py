@@ -1,6 +1,6 @@
 """Mistakes in the state machine."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 
 ADMISSION: tuple[Mutant, ...] = (
     mutant(
@@ -215,11 +215,41 @@ COMMANDS: tuple[Mutant, ...] = (
         "account.tally",
         "machine/test_tally.py::test_only_the_clients_node_counts",
     ),
+    Mutant(
+        "a command counts on every node: its calls too",
+        (
+            Edit(
+                "trikv.machine.evaluation",
+                "self._elsewhere if view is REPLICA else account.tally",
+                "account.tally",
+            ),
+            Edit(
+                "trikv.machine.evaluation",
+                "if not has_client:\n                self",
+                "if False:\n                self",
+            ),
+        ),
+        ByTest("machine/test_tally.py::test_only_the_clients_node_counts"),
+    ),
+    mutant(
+        "the time of other nodes' commands is taken off for ever",
+        "trikv.machine.evaluation",
+        "            own.spent(usec, self._others)\n        self._others = 0\n",
+        "            own.spent(usec, self._others)\n",
+        "machine/test_tally.py::test_time_is_shared_by_what_ran_together",
+    ),
+    mutant(
+        "another tally counts only after the next change of view",
+        "trikv.machine.evaluation",
+        "        self._change_view(self._view)\n",
+        "        pass\n",
+        "machine/test_tally.py::test_another_tally_counts_from_then_on",
+    ),
     mutant(
         "commands of other nodes' clients take no time",
         "trikv.machine.evaluation",
-        "            self._others += len(commands)\n",
-        "            pass\n",
+        "            if not has_client:\n                self._others += 1\n",
+        "            if not has_client:\n                pass\n",
         "machine/test_tally.py::test_time_is_shared_by_what_ran_together",
     ),
     mutant(

@@ -67,7 +67,8 @@ class Account:
         self.tally = Tally()
         """Counts of what happens here. Not state."""
         self.lookups = self.tally
-        """Where the running command counts the keys it looks for: in `tally` if its client is here."""
+        """Where commands count the keys that they look for. The evaluator sets it: to `tally` for clients of
+        this node."""
         self.observers: list[Observer] = []
         self.discarded: list[list[dict[bytes, Stored]] | SortedList[tuple[int, bytes]]] = []
         """What FLUSH set aside; `Keyspace.release` frees it in slices."""

@@ -97,7 +97,7 @@ class Evaluator:
         self._elsewhere = Tally()
         """The tally for submissions whose client is at another node: nobody asks for it."""
         self._others = 0
-        """Commands of such submissions since the last `spent`."""
+        """Commands of such submissions that were carried out since the last `spent`."""
         self._shown_bytes = 0
         """The bytes that the reads of the present submission have copied; only their origin counts them."""
         self.index = 0
@@ -164,8 +164,6 @@ class Evaluator:
         """Run `commands`, the first one in database `db`; returns one reply for each step."""
         if view is not self._view:
             self._change_view(view)
-        if view is REPLICA:
-            self._others += len(commands)
         space = self._space
         space.current = space.databases[db]
         space.position = 0
@@ -197,13 +195,11 @@ class Evaluator:
         replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
         space = self._space
         account = space.account
-        quick = self._by_spelling
         tally = self._tally
-        counts = self._view is not REPLICA  # and shows what is read: there is a client
-        may_write = self._view is not READER
+        has_client = self._view is not REPLICA
         for args in commands[len(replies) :] if replies else commands:
             count = len(args)
-            command = quick(args[0]) if count else None
+            command = self._by_spelling(args[0]) if count else None
             if command is None or not command.least <= count <= command.most:
                 found = self._table.find(args)
                 if isinstance(found, CommandError):
@@ -213,13 +209,13 @@ class Evaluator:
             space.position += 1  # on every replica alike, shown or not
             reads = command.reads
             if reads:
-                if not counts:
+                if not has_client:
                     replies.append(None)
                     continue
                 if self._shown_bytes > SHOWN_BYTES_MAX:
                     replies.append(tally.rejected(command.name, TOO_MUCH_SHOWN))
                     continue
-            elif not may_write and command.writes:
+            elif self._view is READER and command.writes:
                 replies.append(_NOT_A_READ)
                 continue
             if command.denies_oom and 0 < account.cap < account.used:
@@ -239,9 +235,11 @@ class Evaluator:
                 if account.dirty:
                     raise
                 reply = self._note(command, args, problem)
-            if counts and type(reply) is CommandError:
+            if not has_client:
+                self._others += 1
+            elif type(reply) is CommandError:
                 tally.failed(command.name, reply)
-            elif counts:
+            else:
                 tally.ran[command.name] += 1
                 if reads:
                     self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
@@ -256,7 +254,9 @@ class Evaluator:
             return []
         done = command.of_run(space.current, commands)
         space.position += done
-        if done and self._view is not REPLICA:
+        if self._view is REPLICA:
+            self._others += done
+        elif done:
             self._tally.ran[command.name] += done
         return [OK] * done
 

@@ -76,6 +76,7 @@ class GroupInvariants:
 
     def _check_log(self, raft: RaftViews, after: NodeState, last_before: int) -> None:
         """Log matching (5.3): index and term name one entry, and the one before it."""
+        assert raft.term_at(after.last_index + 1) is None, "an entry after the last one"
         terms = self._terms.setdefault(raft.disk, {})
         for index in range(after.last_index + 1, last_before + 1):
             terms.pop(index, None)

@@ -21,7 +21,7 @@ class RaftLog:
     base_index: int
     base_term: int
     last_index: int
-    """Index of the last entry; the base's if there is none. Kept: each turn asks for it five times."""
+    """Index of the last entry; the base's if there is none. Kept: a turn asks for it many times."""
     payload_bytes: int
     """Sum over the entries in memory."""
 
