@@ -19,8 +19,8 @@ import attrs
 
 from trikv import addresses, declare, notation, passwords, system_text
 from trikv.machine.memory import CAP_BYTES_MAX
+from trikv.orchestrator_variables import is_orchestrator_variable
 from trikv.protocol.events import LONGEST_REQUEST_BYTES
-from trikv.service_variables import is_service_variable
 
 ENVIRONMENT_PREFIX: Final = "TRIKV_"
 ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_REWRITE", "TRIKV_STRICT"})
@@ -320,7 +320,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
     for variable, text in sorted(environment.items()):
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable in ENVIRONMENT_OF_SCRIPTS:
             continue
-        if not is_service_variable(variable, text):
+        if not is_orchestrator_variable(variable, text):
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
             given[_known(name, "", _as_variable)] = (text, variable)
     return given

@@ -7,7 +7,7 @@ import attrs
 
 from trikv import passwords
 from trikv.config import NodeConfig, as_flag
-from trikv.service_variables import service_variables
+from trikv.orchestrator_variables import orchestrator_variables
 
 
 @attrs.frozen
@@ -21,7 +21,7 @@ class Remark:
 def remarks(flags: Mapping[str, str], environment: Mapping[str, str], config: NodeConfig) -> list[Remark]:
     """Remarks on the way in which `config` was given; `flags` and `environment` are those of `resolve`."""
     said = []
-    if ignored := service_variables(environment):
+    if ignored := orchestrator_variables(environment):
         text = f"variables of an orchestrator are no settings, and are ignored: {', '.join(ignored)}"
         said.append(Remark(text, is_warning=False))
     if "requirepass" in flags:

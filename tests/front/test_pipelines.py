@@ -41,10 +41,10 @@ _REQUESTS = st.lists(st.tuples(_COMMANDS, st.booleans()), min_size=1, max_size=2
 @settings(max_examples=120, deadline=None)
 @given(_REQUESTS, st.data())
 def test_replies_do_not_depend_on_how_bytes_arrive(
-    requests: list[tuple[tuple[str, ...], bool]], data: st.DataObject
+    commands: list[tuple[tuple[str, ...], bool]], data: st.DataObject
 ) -> None:
     """One command at a time, all at once, byte by byte, or cut anywhere with answers coming at any time."""
-    pieces = [typed(command) if is_typed else resp(*command) for command, is_typed in requests]
+    pieces = [typed(command) if is_typed else resp(*command) for command, is_typed in commands]
     stream = b"".join(pieces)
     alone = Client()
     expected = b"".join(alone.say(piece) for piece in pieces)
@@ -95,12 +95,12 @@ def test_any_bytes_leave_the_conversation_sound(
 
 @settings(max_examples=60, deadline=None)
 @given(_REQUESTS, st.lists(st.integers(0, 3), max_size=30))
-def test_ends_at_any_moment_are_told(requests: list[tuple[tuple[str, ...], bool]], fates: list[int]) -> None:
+def test_ends_at_any_moment_are_told(commands: list[tuple[tuple[str, ...], bool]], fates: list[int]) -> None:
     """Works answered, failed, connections killed or closed in between: counts stay right, nothing raises."""
     service = FakeService()
     connections = Connections(service.settings)
     client = Client(service, connections)
-    stream = b"".join(typed(command) if is_typed else resp(*command) for command, is_typed in requests)
+    stream = b"".join(typed(command) if is_typed else resp(*command) for command, is_typed in commands)
     client.receive(stream)
     for fate in fates:
         if fate == 0 and service.works:
@@ -166,10 +166,10 @@ def test_a_long_pipeline_is_not_counted_again_with_each_unit(monkeypatch: pytest
     """What waits behind a turn is told to the register each time, and counted once."""
     counted = 0
 
-    def counting_memory_of(requests: Collection[Args]) -> int:
+    def counting_memory_of(waiting: Collection[Args]) -> int:
         nonlocal counted
-        counted += len(requests)
-        return memory_of(requests)
+        counted += len(waiting)
+        return memory_of(waiting)
 
     monkeypatch.setattr(requests, "memory_of", counting_memory_of)
     client = Client()

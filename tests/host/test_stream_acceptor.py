@@ -8,9 +8,9 @@ import structlog
 import trio
 from trio.testing import MockClock
 
+from trikv.host.endings import ACCEPT_RETRY_S, WARN_S
 from trikv.host.sockets import listener_at
 from trikv.host.stream_acceptor import SocketAcceptor
-from trikv.host.wire_limits import ACCEPT_RETRY_S, WARN_S
 
 
 class Refusing:

@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import NOW, Driver, reborn
-from trikv.machine.account import Account, Stored
+from trikv.machine.account import Account
 from trikv.machine.database import BUCKET_SHIFT, BUCKETS, Database
 from trikv.machine.digest import state_digest
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
 from trikv.machine.replies import OK
+from trikv.machine.stored import Stored
 
 
 def together(count: int) -> list[bytes]:

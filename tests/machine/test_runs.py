@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from tests.machine.driving import Driver, reborn
 from tests.tools import needs
 from trikv.machine import runs
-from trikv.machine.account import Stored
 from trikv.machine.batch import Transaction
 from trikv.machine.database import BUCKETS
 from trikv.machine.errors import OOM
 from trikv.machine.evaluation import RUN_MIN
 from trikv.machine.memory import ENTRY_BYTES, KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import OK, Reply
+from trikv.machine.stored import Stored
 from trikv.machine.walk import Walk
 
 needs_it = needs(

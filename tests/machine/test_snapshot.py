@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from tests.machine.driving import NODE, Driver, collect, reborn, restored
 from trikv.machine import codec
-from trikv.machine.account import Stored
 from trikv.machine.batch import Hello, Submission
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
@@ -18,6 +17,7 @@ from trikv.machine.features import FEATURE_LEVEL
 from trikv.machine.machine import Machine
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
+from trikv.machine.stored import Stored
 
 KEYS = st.binary(max_size=4)
 WRITES = st.one_of(

@@ -102,10 +102,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a cluster that was emptied is filled again",
-        "trikv.node.state.submitting",
+        "trikv.node.state.own_writes",
         "    if applier.machine.changes:\n",
         "    if applier.machine.keys():\n",
-        "node/state/test_submitting.py::test_what_was_deleted_does_not_come_back[CLEAN-False]",
+        "node/state/test_own_writes.py::test_what_was_deleted_does_not_come_back[CLEAN-False]",
     ),
     mutant(
         "a cluster's directory is started without its peers",

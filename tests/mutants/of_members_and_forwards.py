@@ -39,7 +39,7 @@ WAITING: tuple[Mutant, ...] = (
         "node/test_promise_wait.py::test_a_lost_answer_costs_wait_a_moment",
     ),
     mutant(
-        "a node that knows no voter counts itself out of none",
+        "WAIT answers -1 at a node that knows no voter",
         "trikv.node.operations",
         "return max(0, sum(member.voter for member in self._raft.membership.members) - 1)",
         "return sum(member.voter for member in self._raft.membership.members) - 1",

@@ -8,7 +8,7 @@ import trio
 from trikv.client.on_trio import TrioClient
 from trikv.config import NodeConfig
 from trikv.node.node import Node
-from trikv.node.state.submitting import Document
+from trikv.node.state.own_writes import Document
 from trikv.raft.roles import Role
 from trikv.sim.determinism import simulate
 from trikv.sim.host import SimHost

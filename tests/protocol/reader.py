@@ -11,12 +11,15 @@ import msgspec
 
 from trikv.machine.replies import CommandError, Reply, SimpleString, Verbatim
 from trikv.protocol.arrays import parse_int
-from trikv.protocol.errors import ReplyProtocolError
 from trikv.protocol.events import NEED_DATA, NeedData
 
 NESTING_MAX: Final = 32
 """Deeper replies are refused; trikv's own nest four deep (COMMAND)."""
 LINE_BYTES_MAX: Final = 64 * 1024
+
+
+class ReplyProtocolError(Exception):
+    """A server's bytes are no replies. The text says what is wrong with them."""
 
 
 class Push(msgspec.Struct, frozen=True):

@@ -38,10 +38,10 @@ def test_a_long_pipeline_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> Non
     """The memory of waiting requests is asked for with each piece that is taken, but counted only once."""
     counted = 0
 
-    def counting_memory_of(requests: Collection[Args]) -> int:
+    def counting_memory_of(waiting: Collection[Args]) -> int:
         nonlocal counted
-        counted += len(requests)
-        return memory_of(requests)
+        counted += len(waiting)
+        return memory_of(waiting)
 
     monkeypatch.setattr(requests, "memory_of", counting_memory_of)
     wire = ClientWire()

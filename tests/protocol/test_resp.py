@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.reader import Push, ReplyReader, ServerEvent
+from tests.protocol.reader import Push, ReplyProtocolError, ReplyReader, ServerEvent
 from trikv.client.commands import encode_command
 from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, SimpleString, Verbatim
-from trikv.protocol.errors import ReplyProtocolError
 from trikv.protocol.events import NEED_DATA
 from trikv.protocol.resp import Version, encode, encode_many, encode_push
 

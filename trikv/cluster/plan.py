@@ -12,8 +12,8 @@ import trikv
 from trikv.addresses import PORT_MAX, join_address
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
 from trikv.notation import counted, format_peers, parse_bytes, parse_directory, parse_integer, shorten
+from trikv.orchestrator_variables import orchestrator_variables, without_orchestrator_variables
 from trikv.places import demand_directory
-from trikv.service_variables import service_variables, without_service_variables
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"
@@ -102,8 +102,8 @@ def make_plan(
     `configs` is the directory of ``node1.toml`` to ``node3.toml``; if not given, ``cluster`` here or beside
     the package. Without any of them the flags say everything.
     """
-    ignored = service_variables(environment)
-    environment = without_service_variables(environment)
+    ignored = orchestrator_variables(environment)
+    environment = without_orchestrator_variables(environment)
     for variable, instead in OF_ONE_NODE.items():
         if variable in environment:
             raise ConfigError(f"{variable}: belongs to one node; unset it: {instead}")

@@ -1,4 +1,8 @@
-"""Settings of this node that CONFIG SET may change while it runs."""
+"""Settings of this node that CONFIG SET may change while it runs.
+
+`_SETTINGS` of `trikv.front.commands.config` is where CONFIG SET finds them: it has Redis' name of each, the
+attribute here, and the bounds.
+"""
 
 import attrs
 

@@ -6,8 +6,9 @@
 
 **Clients** are served by `hub.py`: one Trio task over its own epoll, every ready socket in one wake-up, no
 allocation a command beyond its bytes. A connection's logic is a synchronous `Conversation` that holds a
-`Wire`; it never sees a socket, so how sockets are served can change. `stream_server.py` serves the same
-conversations over any Trio stream: without epoll, for TLS, and in the simulator. Both promise:
+`Wire` (`wire.py`); it never sees a socket, so how sockets are served can change. `stream_server.py` serves
+the same conversations over any Trio stream: without epoll, for TLS, and in the simulator. `endings.py` has
+the times and bounds that they share. Both promise:
 
 - `Wire` methods never block, never raise for a dead peer, and never call back into the conversation;
 - `closed` comes exactly once, last, whatever ended the connection (peer, error, us, cancellation);
@@ -37,6 +38,7 @@ it; a second stop signal ends the process all the same.
 
 `trikv.node.descriptors` divides the process's descriptors, which `Host.descriptors` counts.
 
-`signals.py` turns SIGTERM and SIGINT into something to await; `addresses.py` is the one parser of
-``host:port``; `clock.py` has CLOCK_BOOTTIME, the wall clock, entropy and the resident size.
+`signals.py` turns SIGTERM and SIGINT into something to await; `clock.py` has CLOCK_BOOTTIME, the wall clock,
+entropy and the resident size. The one parser of ``host:port`` is `trikv.addresses`, which this package shares
+with the configuration and the tools.
 """

@@ -29,11 +29,11 @@ import structlog
 import trio
 
 from trikv.host.cork import CORK_S, Cork
+from trikv.host.endings import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX, NO_ROOM, WARN_S
 from trikv.host.hub_wire import IN, HubWire
 from trikv.host.seam import LINGERING_MAX, ConversationFactory, Traffic
 from trikv.host.sockets import Listener
 from trikv.host.wire import Conversation
-from trikv.host.wire_limits import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX, NO_ROOM, WARN_S
 
 log = structlog.get_logger()
 

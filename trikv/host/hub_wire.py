@@ -27,7 +27,7 @@ class Owner(Protocol):
         """Let the epoll report these events of `wire`."""
 
     def flush_later(self, wire: "HubWire") -> None:
-        """`wire` is closing and has bytes left: give it `trikv.host.wire_limits.FLUSH_S`."""
+        """`wire` is closing and has bytes left: give it `trikv.host.endings.FLUSH_S`."""
 
     def half_close(self, wire: "HubWire") -> None:
         """All is sent: tell the peer, let the conversation go, and drain what the peer still sends."""
@@ -37,7 +37,7 @@ class Owner(Protocol):
 
 
 class HubWire:
-    """One client connection of the hub: `trikv.host.seam.Wire`."""
+    """One client connection of the hub: `trikv.host.wire.Wire`."""
 
     __slots__ = (
         "_closing",

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from trikv.host.endings import ACCEPT_RETRY_S, NO_ROOM, WARN_S
 from trikv.host.sockets import Listener
 from trikv.host.stream_server import Accepted
-from trikv.host.wire_limits import ACCEPT_RETRY_S, NO_ROOM, WARN_S
 
 log = structlog.get_logger()
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from trikv.host.endings import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
 from trikv.host.seam import (
     LINGERING_MAX,
     ConversationFactory,
@@ -21,7 +22,6 @@ from trikv.host.seam import (
     Traffic,
 )
 from trikv.host.wire import Conversation
-from trikv.host.wire_limits import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
 
 READ_BYTES = 65536
 WRITE_BYTES = 65536

@@ -1,4 +1,4 @@
-from trikv.machine.account import Stored
+from trikv.machine.stored import Stored
 
 VERSION: int
 SHORT_KEY_BYTES: int

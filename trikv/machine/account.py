@@ -1,4 +1,4 @@
-"""What all databases share, and what a key holds.
+"""What all databases share.
 
 The `Account` is the part of the state that consists of single numbers: log time, the account, the cap, the
 change counter. Databases refer to it and it refers to none of them, so that a dropped keyspace is freed at
@@ -7,10 +7,10 @@ once, without the cyclic collector.
 
 from typing import Final, Protocol
 
-import msgspec
 from sortedcontainers import SortedList
 
 from trikv.machine.features import SPARE_ROOM
+from trikv.machine.stored import Stored
 from trikv.machine.tally import Tally
 
 NEVER = 2**63
@@ -19,16 +19,6 @@ SPARE_PARTS: Final = 8
 """The spare room is the cap divided by this. A process takes at most 1.33 times the account, as
 ``tests/machine/test_memory.py`` measures; an eighth more is still within the promised 1.5 times the cap, a
 quarter would not be. Part of the replicated behaviour."""
-
-
-class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a key holds. A write replaces it and never changes it: walks share it with the live database."""
-
-    value: bytes
-    version: int
-    """The change counter when this entry was written (PROTOCOL 23)."""
-    deadline: int = 0
-    """Log time in ms from which on the key is absent; 0 for never."""
 
 
 class Observer(Protocol):

@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from trikv.machine.account import Stored
+from trikv.machine.stored import Stored
 
 FORMAT: Final = "trikv-snapshot"
 VERSION: Final = 1

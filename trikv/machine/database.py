@@ -13,10 +13,11 @@ from zlib import crc32
 from sortedcontainers import SortedList
 
 from trikv.machine import runs
-from trikv.machine.account import Account, Stored
+from trikv.machine.account import Account
 from trikv.machine.errors import KEY_TOO_LONG, OOM, STRING_TOO_LONG
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES, KEY_BYTES_MAX, VALUE_BYTES_MAX, charge
 from trikv.machine.replies import OK, CommandError, Reply
+from trikv.machine.stored import Stored
 
 BUCKETS = 4096
 """A million keys make 250 a bucket: copying one for a walk takes microseconds."""

@@ -9,8 +9,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from trikv.machine.account import Stored
 from trikv.machine.keyspace import Keyspace
+from trikv.machine.stored import Stored
 
 _encoder = msgspec.msgpack.Encoder()
 

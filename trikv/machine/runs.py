@@ -7,7 +7,7 @@ does not work here (another layout of msgspec's structs). Then the loop in Pytho
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from trikv.machine.account import Stored
+from trikv.machine.stored import Stored
 
 VERSION: Final = 2
 """Version of `_runs.c`, which has the same number; a test compares both with the source."""

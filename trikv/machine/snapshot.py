@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from trikv.machine.account import Stored
 from trikv.machine.codec import KeyLine, Reader, SnapshotError, to_bytes
 from trikv.machine.commands import TABLE
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.machine import Machine
+from trikv.machine.stored import Stored
 from trikv.machine.table import CommandTable
 
 __all__ = ["Restore", "SnapshotError", "import_keys", "node_of"]

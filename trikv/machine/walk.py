@@ -9,9 +9,9 @@ databases, which the walk does not notice.
 
 from collections.abc import Iterator
 
-from trikv.machine.account import Stored
 from trikv.machine.codec import LINE_END, Checksum, Settings, encode_closing, encode_keys, encode_opening
 from trikv.machine.keyspace import Keyspace
+from trikv.machine.stored import Stored
 
 
 class Walk:

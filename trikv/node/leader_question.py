@@ -1,4 +1,11 @@
-"""Asking the leader from a task: the question goes through the driver, which knows the leader."""
+"""Asking the leader from a task: the question goes through the driver, which knows the leader.
+
+The way of a question: `LeaderQuestion` puts an `AskLeader` (`trikv.node.events`) into the driver's mailbox.
+The router (`trikv.node.consensus.router`) lets `trikv.node.peers.leader_calls` number it, and sends the
+request (`trikv.protocol.messages`) to the leader. The leader's router answers it: WAIT's question by
+`trikv.node.consensus.voters_holding`. The answer comes back through the asker's router to `leader_calls`,
+which tells the task.
+"""
 
 from collections.abc import Callable
 

@@ -13,7 +13,7 @@ from trikv.node.consensus.parts import Parts
 from trikv.node.joining import Joining, refuse_other_peers
 from trikv.node.peers.links import Identity
 from trikv.node.state.opening import open_identity, open_log, tidy_up
-from trikv.node.state.submitting import Document, load_keys, send_maxmemory, warn_of_cap
+from trikv.node.state.own_writes import Document, load_keys, send_maxmemory, warn_of_cap
 from trikv.node.state.writer import watch_log_directory
 from trikv.node.stopping import Stopping
 from trikv.storage.wal import Wal

@@ -42,5 +42,4 @@ Errors::
 
     BadBytes            an event, not an exception: the client's bytes make no sense (Redis' texts)
     PeerProtocolError   raised by handshake, frames: drop the link, back off
-    ReplyProtocolError  raised by reader, in our own clients: the server's bytes make no sense
 """

@@ -1,9 +1,4 @@
-"""The exceptions of this package. What a client does wrong is an event (`BadBytes`), not an exception.
-
-Exception
-├── PeerProtocolError    a link between nodes: drop it
-└── ReplyProtocolError   our own client: close the connection
-"""
+"""The exception of this package. What a client does wrong is an event (`BadBytes`), not an exception."""
 
 
 class PeerProtocolError(Exception):
@@ -11,7 +6,3 @@ class PeerProtocolError(Exception):
 
     Drop the link and back off; nothing the peer sent since its last whole message has had any effect.
     """
-
-
-class ReplyProtocolError(Exception):
-    """A server's bytes are no replies. The text says what is wrong with them."""

@@ -4,6 +4,10 @@ Structs are array-like with an integer tag, so on the wire a message is ``[tag, 
 MessagePack. Raft uses the tags from 1, the node those from 101. A tag never changes its meaning; fields may
 be added at the end with defaults. The sender is not in the message, because the link that it came by is
 authenticated as (node id, disk id).
+
+`trikv.node.peers.links.Links.send` sends a message of any kind. The receiver's links make an event `PeerSaid`
+of it, and `trikv.node.consensus.router.Router.hear` gives each kind to its owner. A blank disk that waits for
+its cluster hears only the two kinds that `trikv.node.joining` looks for.
 """
 
 from typing import Final, TypeAlias

@@ -1,6 +1,6 @@
 """What Raft peers say to each other: frozen records, taken apart by ``match``.
 
-Every message carries its sender's term. They are msgspec structs, so ``trikv.protocol.handshake`` encodes the
+Every message carries its sender's term. They are msgspec structs, so `trikv.protocol.messages` encodes the
 union without a hand-written codec; fields may be added at the end with defaults, tags never change.
 The sender is not in the message: the link that brought it is authenticated as (node id, disk id).
 """

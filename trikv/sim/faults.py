@@ -2,6 +2,10 @@
 
 Nothing here does anything; `trikv.sim.strikes` carries faults out. The victim of a fault is a node or
 `LEADER`: half of all faults aim at the node that leads when they strike.
+
+A new kind of fault has four places. Here are its struct and its line of `Fault`. `trikv.sim.strikes` has the
+case that carries it out and mends it. `trikv.sim.schedule.MAKERS` draws it, under its name in ``--faults``.
+`trikv.sim.themes` names it in the themes that need it; runs without an aim draw from all kinds anyway.
 """
 
 from typing import TypeAlias

@@ -14,7 +14,9 @@ any more: the kernel may have dropped the pages and marked them clean.
     wal/<sequence>.wal             the log's segments; numbers are consecutive, the oldest go first
     wal/next.tmp                   the segment being zeroed ahead
     snapshots/<index>-<term>.json  two of them; what is in them is the machine's business
-    aside/                         copies of torn tails that were cut
+    backups/<time>-<index>.json    what BACKUP has written; the newest are kept
+    dump.json                      left by the last stop (dump.incomplete.json: by one without a majority)
+    aside/                         what is out of use and kept: cut torn tails, older dumps, a refilled state
 
 `layout` has all names that are ours. Others are left alone, or refused.
 

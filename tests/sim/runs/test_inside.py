@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.machine.driving import NOW, Driver, reborn
-from trikv.machine.account import Stored
 from trikv.machine.database import Database
 from trikv.machine.machine import Machine
+from trikv.machine.stored import Stored
 from trikv.sim.checkers.inside import REAPED_MAX, contents_of, problems_of
 
 

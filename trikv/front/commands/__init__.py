@@ -11,7 +11,7 @@ server          INFO MEMSTATS ROLE LASTSAVE READONLY READWRITE DEBUG
 introspection   COMMAND
 config          CONFIG GET, SET, RESETSTAT (SET maxmemory goes to the machine)
 transactions    MULTI EXEC DISCARD UNWATCH, and the answer to WATCH
-operations      BACKUP SAVE BGSAVE SHUTDOWN WAIT: only their arguments; the node does the work
+operations      BACKUP SAVE BGSAVE DIGEST SHUTDOWN WAIT: only their arguments; the node does the work
 help            HELP
 ==============  =============================================================================
 

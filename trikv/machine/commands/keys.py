@@ -3,7 +3,6 @@
 import re
 from zlib import crc32
 
-from trikv.machine.account import Stored
 from trikv.machine.database import Database
 from trikv.machine.declaration import QUICK_US, By, Cost, Inside, Told
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
@@ -13,6 +12,7 @@ from trikv.machine.keyspace import Keyspace
 from trikv.machine.memory import charge
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
+from trikv.machine.stored import Stored
 from trikv.machine.table import CommandTable
 
 COMMANDS = CommandTable()

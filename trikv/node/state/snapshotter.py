@@ -1,7 +1,7 @@
 """The snapshotter: bounds the log by snapshots, brings lagging followers up by them, writes backups.
 
-A snapshot never stops the server: the machine is walked piece by piece between applies (see
-``trikv.machine.snapshot``), and each piece is written before the next is made. There is one walk at a time.
+A snapshot never stops the server: the machine is walked piece by piece between applies
+(`trikv.machine.walk`), and each piece is written before the next is made. There is one walk at a time.
 """
 
 from collections.abc import Awaitable, Callable

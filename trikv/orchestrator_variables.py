@@ -29,16 +29,16 @@ _SHAPES: Final = (
 """Patterns of a name and of the value that goes with it. Both must match."""
 
 
-def is_service_variable(name: str, value: str) -> bool:
+def is_orchestrator_variable(name: str, value: str) -> bool:
     """Whether an orchestrator set this, and no person."""
     return any(shape.fullmatch(name) and of.fullmatch(value) for shape, of in _SHAPES)
 
 
-def without_service_variables(environment: Mapping[str, str]) -> dict[str, str]:
+def without_orchestrator_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without the variables of an orchestrator."""
-    return {name: value for name, value in environment.items() if not is_service_variable(name, value)}
+    return {name: value for name, value in environment.items() if not is_orchestrator_variable(name, value)}
 
 
-def service_variables(environment: Mapping[str, str]) -> list[str]:
+def orchestrator_variables(environment: Mapping[str, str]) -> list[str]:
     """The names of the variables that an orchestrator has set, sorted."""
-    return sorted(name for name, value in environment.items() if is_service_variable(name, value))
+    return sorted(name for name, value in environment.items() if is_orchestrator_variable(name, value))

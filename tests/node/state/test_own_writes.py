@@ -15,13 +15,13 @@ from trio.testing import MockClock
 from tests.node.counting import until
 from tests.node.simcluster import SimCluster, run_cluster
 from trikv.front.seam import Work
-from trikv.machine.account import Stored
 from trikv.machine.machine import Machine
 from trikv.machine.replies import OK, CommandError, Reply
+from trikv.machine.stored import Stored
 from trikv.node import events
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import Applier
-from trikv.node.state.submitting import (
+from trikv.node.state.own_writes import (
     BATCH_BYTES,
     KEYS_PER_SLICE,
     Command,

@@ -1,4 +1,7 @@
-"""Limits that every kind of wire keeps: on sockets, over TLS and on simulated streams."""
+"""How a connection is closed, and what happens if none can be accepted: the times and bounds.
+
+They hold for every kind of wire: on sockets, over TLS and on simulated streams.
+"""
 
 import errno
 

@@ -3,8 +3,12 @@
 import pytest
 
 from trikv.config import ConfigError, resolve, settings
+from trikv.orchestrator_variables import (
+    is_orchestrator_variable,
+    orchestrator_variables,
+    without_orchestrator_variables,
+)
 from trikv.remarks import remarks
-from trikv.service_variables import is_service_variable, service_variables, without_service_variables
 
 KUBERNETES = {
     "TRIKV_SERVICE_HOST": "10.0.0.1",
@@ -45,7 +49,7 @@ def test_they_change_nothing(variables: dict[str, str]) -> None:
     config = resolve(environment=mine | variables)
     assert config == resolve(environment=mine)
     assert config.port == 8080
-    assert without_service_variables(mine | variables) == mine
+    assert without_orchestrator_variables(mine | variables) == mine
     (said,) = remarks({}, mine | variables, config)
     assert said.text.endswith(", ".join(sorted(variables)))
     assert not said.is_warning
@@ -86,5 +90,5 @@ def test_no_setting_is_ever_taken_for_one() -> None:
     """Whatever values people give: an address is no URL."""
     for setting in settings():
         for value in ("", "1", "x", "127.0.0.1", "1=h:1", "/a/b", setting.default_text):
-            assert not is_service_variable(setting.variable, value)
-    assert service_variables({"HOME": "/x", "XTRIKV_PORT": "tcp://1.2.3.4:5"}) == []
+            assert not is_orchestrator_variable(setting.variable, value)
+    assert orchestrator_variables({"HOME": "/x", "XTRIKV_PORT": "tcp://1.2.3.4:5"}) == []
