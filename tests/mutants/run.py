@@ -27,6 +27,7 @@ NEIGHBOURS = {
     "raft": ("raft", "node"),
     "storage": ("storage", "node"),
     "machine": ("machine", "node"),
+    "front": ("front", "node"),
     "node": ("node",),
     "host": ("host",),
 }

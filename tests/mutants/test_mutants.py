@@ -10,6 +10,7 @@ from tests.mutants.catalogue import ABSENT, LISTED, MUTANTS
 from tests.mutants.child import Outcome
 from tests.mutants.hook import install
 from tests.mutants.mutant import ROOT, ByTest, Edit, Mutant
+from tests.mutants.run import NEIGHBOURS
 
 QUICK_TEST = "raft/test_quorum_oracle.py::test_no_voters_have_reached_nothing"
 NO_VOTERS = "        return 0\n"
@@ -97,6 +98,12 @@ def test_the_table_holds_every_mutant_once() -> None:
         assert document.count(f"\n| {name} |") == 1
     with pytest.raises(ValueError, match="lacks"):
         table.inserted("no markers")
+
+
+def test_each_package_with_mutants_has_tests_to_search() -> None:
+    """``--search`` asks them, and they are there."""
+    assert {mutated.modules[0].split(".")[1] for mutated in MUTANTS} <= set(NEIGHBOURS)
+    assert all((ROOT / "tests" / folder).is_dir() for folders in NEIGHBOURS.values() for folder in folders)
 
 
 def test_the_document_is_up_to_date() -> None:

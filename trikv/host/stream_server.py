@@ -72,7 +72,7 @@ class Lingering:
 
 
 class StreamWire:
-    """`trikv.host.seam.Wire` over a stream. Its methods only set state; two tasks act on it."""
+    """`trikv.host.wire.Wire` over a stream. Its methods only set state; two tasks act on it."""
 
     def __init__(self, remote: str, local: str, lingering: Lingering, traffic: Traffic) -> None:
         self.remote = remote
