@@ -28,7 +28,7 @@ from tests.perf.fixed_work import CLIENTS, WORKS
 _SCRIPT = Path(__file__).with_name("fixed_work.py")
 _OURS = Path(__file__).parents[2]
 FEW, MANY = 10, 40
-"""Rounds of a client: what both runs have in common, such as imports and the founding, is taken off."""
+"""Commands of a client: what both runs have in common, such as imports and the founding, is taken off."""
 _COLLECTED = re.compile(r"Collected\s*:\s*(\d+)")
 
 
@@ -55,13 +55,23 @@ def of_run(told: str) -> int:
     return int(found[1])
 
 
+def rounds(depth: int) -> tuple[int, int]:
+    """How often each client asks in the short run and in the long one, with `depth` commands at a time.
+
+    Not the same keys in all rounds of one run, and at least as many commands in pipelines as alone.
+    """
+    return (FEW, MANY) if depth == 1 else (2, 2 + -(-(MANY - FEW) // depth))
+
+
 def count(tree: Path, python: Path, work: str) -> int:
     """Instructions a command for `work` of the nodes in `tree`. Raises ValueError if they cannot do it."""
 
-    def run(rounds: int) -> int:
+    few, many = rounds(WORKS[work].depth)
+
+    def run(times: int) -> int:
         valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
         told = subprocess.run(
-            [*valgrind, str(python), "-P", str(_SCRIPT), work, str(rounds)],
+            [*valgrind, str(python), "-P", str(_SCRIPT), work, str(times)],
             env=os.environ | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"},
             stderr=subprocess.PIPE,
             text=True,
@@ -69,8 +79,7 @@ def count(tree: Path, python: Path, work: str) -> int:
         )
         return of_run(told.stderr)
 
-    commands = (MANY - FEW) * CLIENTS * WORKS[work].depth
-    return (run(MANY) - run(FEW)) // commands
+    return (run(many) - run(few)) // ((many - few) * CLIENTS * WORKS[work].depth)
 
 
 def table(rows: list[Counted]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.perf.fixed_work import WORKS, do
-from tests.perf.instructions import Counted, of_run, table
+from tests.perf.instructions import FEW, MANY, Counted, of_run, rounds, table
 
 
 @pytest.mark.parametrize("work", WORKS)
@@ -25,6 +25,14 @@ def test_a_run_that_failed_is_no_figure() -> None:
     assert of_run("==7== Collected : 1234\n") == 1234
     with pytest.raises(ValueError, match=r"failed:\nImportError: no such work"):
         of_run("ImportError: no such work")
+
+
+def test_pipelines_need_fewer_rounds_for_as_many_commands() -> None:
+    """Or they would take an hour under valgrind."""
+    assert rounds(1) == (FEW, MANY)
+    few, many = rounds(16)
+    assert few < many < FEW
+    assert (many - few) * 16 >= MANY - FEW
 
 
 def test_the_table_shows_both_and_their_ratio() -> None:
