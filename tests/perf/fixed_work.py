@@ -18,8 +18,8 @@ from tests.node.simcluster import SimCluster, run_cluster
 
 CLIENTS = 50
 PIPELINE = 16
-KEYS = 7
-"""Different keys of a client; from its eighth round on it overwrites."""
+ROUNDS_OF_KEYS = 2
+"""A client has other keys in as many rounds; from then on it overwrites."""
 VALUE = b"v" * 64
 
 
@@ -59,7 +59,7 @@ class Work:
 
     def of(self, client: int, round_: int) -> bytes:
         """What that client sends in that round."""
-        keys = (b"key:%d:%d:%d" % (client, round_ % KEYS, number) for number in range(self.depth))
+        keys = (b"key:%d:%d:%d" % (client, round_ % ROUNDS_OF_KEYS, number) for number in range(self.depth))
         return b"".join(self.request(key) for key in keys)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import attrs
 
 from tests.perf import against
-from tests.perf.fixed_work import CLIENTS, WORKS
+from tests.perf.fixed_work import CLIENTS, ROUNDS_OF_KEYS, WORKS
 
 _SCRIPT = Path(__file__).with_name("fixed_work.py")
 _OURS = Path(__file__).parents[2]
@@ -58,14 +58,13 @@ def of_run(told: str) -> int:
 def rounds(depth: int) -> tuple[int, int]:
     """How often each client asks in the short run and in the long one, with `depth` commands at a time.
 
-    Not the same keys in all rounds of one run, and at least as many commands in pipelines as alone.
+    The short run has written all keys, and the rest is at least as many commands in pipelines as alone.
     """
-    return (FEW, MANY) if depth == 1 else (2, 2 + -(-(MANY - FEW) // depth))
+    return (FEW, MANY) if depth == 1 else (ROUNDS_OF_KEYS, ROUNDS_OF_KEYS + -(-(MANY - FEW) // depth))
 
 
 def count(tree: Path, python: Path, work: str) -> int:
     """Instructions a command for `work` of the nodes in `tree`. Raises ValueError if they cannot do it."""
-
     few, many = rounds(WORKS[work].depth)
 
     def run(times: int) -> int:

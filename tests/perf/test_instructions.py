@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.perf.fixed_work import WORKS, do
+from tests.perf.fixed_work import ROUNDS_OF_KEYS, WORKS, do
 from tests.perf.instructions import FEW, MANY, Counted, of_run, rounds, table
 
 
@@ -15,7 +15,7 @@ def test_fixed_work_is_done_and_answered(work: str) -> None:
 def test_what_a_client_sends_is_bytes_of_the_protocol() -> None:
     """One request for each command of the pipeline, the same keys again after the last."""
     work = WORKS["SET, 16 in a pipeline"]
-    assert work.of(3, 0) == work.of(3, 7) != work.of(3, 1)
+    assert work.of(3, 0) == work.of(3, ROUNDS_OF_KEYS) != work.of(3, 1)
     assert work.of(3, 0).startswith(b"*3\r\n$3\r\nSET\r\n$9\r\nkey:3:0:0\r\n$64\r\nvvv")
     assert work.of(3, 0).count(b"*3\r\n") == 16
 
