@@ -260,6 +260,28 @@ def test_the_figures_of_all_connections() -> None:
     assert (figures.input.total, figures.input.in_flight) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("request_", "lost"),
+    [
+        (resp("INCR", "a"), "INDETERMINATE"),
+        (resp("SAVE"), "INDETERMINATE"),
+        (resp("BACKUP"), "INDETERMINATE"),
+        (resp("WAIT", "2", "0"), "CLUSTERDOWN"),
+        (resp("DIGEST"), "CLUSTERDOWN"),
+    ],
+)
+def test_an_operation_without_an_answer_tells_whether_it_may_have_left_something(
+    request_: bytes, lost: str
+) -> None:
+    """WAIT only looks: whoever got its write acknowledged before must not take that for unknown."""
+    service = FakeService()
+    client = Client(service)
+    client.receive(request_)
+    client.connections.close_all("node2 is stopping")
+    assert client.wire.take().startswith(b"-" + lost.encode())
+    assert service.counters.tally.errors == {lost: 1}
+
+
 @pytest.mark.parametrize("request_", [resp("INCR", "a"), resp("SAVE")])
 def test_the_last_words_to_one_that_does_not_read_are_said_once(request_: bytes) -> None:
     """It is ended for another reason: that its output is too much by then is no second end, nor counted."""

@@ -63,4 +63,14 @@ WAITING: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = CONVERSATIONS + WAITING
+LAST_WORDS: tuple[Mutant, ...] = (
+    mutant(
+        "an interrupted WAIT calls an acknowledged write unknown",
+        "trikv.front.conversation",
+        "lost = _LOST_WRITE if self._operation.asked.writes else _LOST_READ",
+        "lost = _LOST_WRITE",
+        "front/test_connections.py::test_an_operation_without_an_answer_tells_whether_it_may_have_left_something",
+    ),
+)
+
+MUTANTS = CONVERSATIONS + WAITING + LAST_WORDS

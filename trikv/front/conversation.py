@@ -258,8 +258,9 @@ class Conversation:
         if turn is not None:
             self._refuse(turn, _LOST_WRITE if turn.writes else _LOST_READ)
         elif self._operation is not None:
-            self._tally.failed(self._operation.name, _LOST_WRITE)
-            self._put(_LOST_WRITE, self.connection.is_typed(), ())
+            lost = _LOST_WRITE if self._operation.asked.writes else _LOST_READ
+            self._tally.failed(self._operation.name, lost)
+            self._put(lost, self.connection.is_typed(), ())
         self._flush()
         if not self._over:
             self.warn(f"closing: {reason}")

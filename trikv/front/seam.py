@@ -5,7 +5,7 @@ Nothing else flows back. All calls are synchronous and return at once.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import attrs
 import msgspec
@@ -43,11 +43,14 @@ class Work(msgspec.Struct, gc=False):
 class Backup:
     """Write all keys to a document on this node's disk."""
 
+    writes: ClassVar = True
+
 
 @attrs.frozen
 class Save:
     """Write a snapshot on this node's disk."""
 
+    writes: ClassVar = True
     in_background: bool
     """Answer before it is written."""
 
@@ -56,11 +59,14 @@ class Save:
 class Digest:
     """Answer the applied index and a hash of the state."""
 
+    writes: ClassVar = False
+
 
 @attrs.frozen
 class Wait:
     """Answer how many other voters hold the connection's last write on disk."""
 
+    writes: ClassVar = False
     replicas: int
     """The wait ends when this many voters hold the write."""
     timeout_ms: int
@@ -71,9 +77,14 @@ class Wait:
 class Shutdown:
     """Stop this node in order."""
 
+    writes: ClassVar = True
+
 
 Asked: TypeAlias = Backup | Save | Digest | Wait | Shutdown
-"""The requests that a node carries out off the hot path, for one client."""
+"""The requests that a node carries out off the hot path, for one client.
+
+`writes` says whether one that got no answer may have left something behind: a file, or a node that stops.
+"""
 
 
 @attrs.define(eq=False)
