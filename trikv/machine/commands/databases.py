@@ -110,6 +110,6 @@ def config_set(space: Keyspace, setting: bytes, value: bytes, *more: bytes) -> R
     if amount is None:
         return _NOT_MEMORY
     space.account.dirty = True
-    space.account.cap = amount
+    space.account.set_cap(amount)
     space.account.is_founded = True
     return OK
