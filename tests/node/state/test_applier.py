@@ -47,6 +47,7 @@ class Bench:
             inbox=self.inbox,
             boot_ms=boot_ms,
             boot_us=lambda: boot_ms() * 1000,
+            seed=1,
         )
 
     @property
