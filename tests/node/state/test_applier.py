@@ -162,15 +162,17 @@ def test_an_own_proposal_that_was_skipped_is_told_by_its_reason() -> None:
 def test_a_command_that_failed_inside_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what can be reported; it had no effect, so the log goes on behind it and nothing more is said."""
     bench = Bench(lambda: 0)
-    evaluator, apply = bench.applier.machine.evaluator, Machine.apply
+    noted: list[Poisoned] = []
+    apply = Machine.apply
 
     def apply_with_a_fault(machine: Machine, index: int, payload: bytes, *, origin: int) -> list[Outcome]:
         if index == 4:
-            evaluator.poison_count += 1
-            evaluator.poisoned = Poisoned(index, "SETNX", "its digest", "KeyError")
+            noted.append(Poisoned(index, "SETNX", "its digest", "KeyError"))
         return apply(machine, index, payload, origin=origin)
 
     monkeypatch.setattr(Machine, "apply", apply_with_a_fault)
+    monkeypatch.setattr(Machine, "poisoned", property(lambda _: noted[-1]))
+    monkeypatch.setattr(Machine, "poison_count", property(lambda _: len(noted)))
     with structlog.testing.capture_logs() as lines:
         bench.applier.put(bench.entries)
         bench.applier.carry_out()
