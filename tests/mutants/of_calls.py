@@ -27,8 +27,8 @@ DRAWS: tuple[Mutant, ...] = (
     mutant(
         "draws go on from the command before",
         "trikv.machine.evaluation",
-        "                        call.drawn = None\n",
-        "                        pass\n",
+        "                    call.drawn = None\n",
+        "                    pass\n",
         "machine/test_call.py::test_draws_are_the_same_on_every_replica_and_after_a_replay",
     ),
     mutant(

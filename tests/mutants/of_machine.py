@@ -241,7 +241,7 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "another tally counts only after the next change of view",
         "trikv.machine.evaluation",
-        "        self._change_view(self._view)\n",
+        "        self._change_view(self.call.view)\n",
         "        pass\n",
         "machine/test_tally.py::test_another_tally_counts_from_then_on",
     ),

@@ -71,7 +71,7 @@ finds nothing to collect.
 
 **Different from Redis 7.0.15, on purpose.** WATCH does not see a key that was absent, set, and is absent
 again. INCRBYFLOAT is decimal: it is exact when a long double would round, and reads neither ``inf`` nor
-hexadecimal. Values end at 8 MiB, keys at 64 KiB. MEMORY USAGE is the account's charge. KEYS has its limit, and SCAN's
-COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors. ASYNC and SYNC of
-FLUSH are the same.
+hexadecimal. Values end at 8 MiB, keys at 64 KiB. MEMORY USAGE is the account's charge. KEYS has its
+limit, and SCAN's COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors.
+ASYNC and SYNC of FLUSH are the same.
 """

@@ -1,7 +1,7 @@
 """The context of a call: in what a command is evaluated.
 
-The evaluator has one `Call` for all its life and sets it anew for each submission and each command, because
-an object for each would be felt in every SET. So a handler may use it while it runs and keeps nothing of it.
+The evaluator has one `Call` for all its life and sets it for each submission and each command, because an
+object for each would be felt in every SET. So a handler may use it while it runs and keeps nothing of it.
 Handlers that need the selected database alone are called with that; the others take the `Call`.
 
 A handler may evaluate other commands in its own place (`Call.run`, `Call.steps`). They are part of the

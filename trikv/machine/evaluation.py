@@ -171,9 +171,7 @@ class Evaluator:
         """
         # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
         replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
-        call = self.call
-        account = self._space.account
-        tally = self._tally
+        call, account, tally = self.call, self._space.account, self._tally
         has_client = call.view is not REPLICA
         for args in commands[len(replies) :] if replies else commands:
             count = len(args)
@@ -206,8 +204,7 @@ class Evaluator:
                 elif command.plain and count == 3:
                     reply = command.of_two(call.db, args[1], args[2])
                 else:
-                    if command.whole:
-                        call.drawn = None
+                    call.drawn = None
                     reply = command.handler(call if command.whole else call.db, *args[command.words :])
             except (MemoryError, RecursionError):
                 raise  # these depend on this process, not on the log

@@ -216,7 +216,7 @@ class Applier:
                 began_us = self._boot_us()
                 outcomes = machine.apply(entry.index, entry.payload, origin=self._origin)
                 # Before any client is answered, so that an INFO after the answer includes this entry.
-                machine.evaluator.spent(self._boot_us() - began_us)
+                machine.spent(self._boot_us() - began_us)
                 self._note_memory()
                 for outcome in outcomes:
                     self._settle(outcome)
@@ -261,8 +261,8 @@ class Applier:
         assert order.meta.index > self.position.index, "an older snapshot never replaces a newer state"
         self._retired = self.machine
         self._retired.retire()
-        order.machine.evaluator.count_on(self.machine.tally)
-        self._retired.evaluator.count_on(Tally())  # its freed keys must not count as those of a FLUSHALL
+        order.machine.count_on(self.machine.tally)
+        self._retired.count_on(Tally())  # its freed keys must not count as those of a FLUSHALL
         self.machine, self._poison_told = order.machine, order.machine.poison_count
         self._note_memory()
         self.position = order.meta
@@ -299,7 +299,7 @@ class Applier:
         else:
             work = works.popleft()
             done = [(work, self.read(work, at_ms))]
-        machine.evaluator.spent(boot_us() - began_us)
+        machine.spent(boot_us() - began_us)
         return done
 
     def _note_memory(self) -> None:
