@@ -82,7 +82,7 @@ class FakeService:
         """Reads are answered by `submit` itself."""
         self.operations: list[Operation] = []
         self.machine = machine or Machine()
-        self.machine.evaluator.count_on(self.counters.tally)
+        self.machine.count_on(self.counters.tally)
         self.machine.apply_membership(1, [1])
         self._sequence = 0
         self._written: tuple[bytes, ...] = ()

@@ -15,6 +15,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ==============  =============================================================================================
 ``machine``     apply, read, walk; with ``snapshot`` the only module the node drives
 ``evaluation``  one command after another, transactions, poison
+``call``        in what a command is evaluated; commands that evaluate others; ``draws``: its chance
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans
@@ -40,12 +41,12 @@ until a command reads it.
 **Memory.** The account is lengths plus the literals of the cluster's level, fitted to a real process. Only
 `Account.grow` changes it, only `Account.refusal` and `Account.is_over` decide about OOM. A command is refused
 with OOM if the account after it would pass the cap. Once the account is above the cap, commands that Redis
-flags deny-OOM are refused whatever they do, while reads, deletes and shrinking go on. Commands that Redis carries out at
-full memory (EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, because index entries
-and names take memory too. So the account never passes 1.125 times the cap, unless the cap is lowered. A
-transaction is judged before any effect, by upper bounds of what its commands may add (CONFIG SET inside one
-is the exception: it changes the cap for what follows). Clusters that the first release founded have no room
-above the cap.
+flags deny-OOM are refused whatever they do, while reads, deletes and shrinking go on. Commands that Redis
+carries out at full memory (EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, because
+index entries and names take memory too. So the account never passes 1.125 times the cap, unless the cap is
+lowered. A transaction is judged before any effect, by upper bounds of what its commands may add (CONFIG SET
+inside one is the exception: it changes the cap for what follows). Clusters that the first release founded
+have no room above the cap.
 
 **Order of a handler: look, refuse, change.** A handler returns a `CommandError` before it changes anything.
 An exception before the first change becomes one fixed error reply on every replica; one after it, and
@@ -71,8 +72,7 @@ finds nothing to collect.
 
 **Different from Redis 7.0.15, on purpose.** WATCH does not see a key that was absent, set, and is absent
 again. INCRBYFLOAT is decimal: it is exact when a long double would round, and reads neither ``inf`` nor
-hexadecimal. Values end at 8 MiB, keys at 64 KiB. RANDOMKEY answers the same key until a write, time, or the
-place in a pipeline changes the draw. MEMORY USAGE is the account's charge. KEYS has its limit, and SCAN's
-COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors. ASYNC and SYNC of
-FLUSH are the same.
+hexadecimal. Values end at 8 MiB, keys at 64 KiB. MEMORY USAGE is the account's charge. KEYS has its
+limit, and SCAN's COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors.
+ASYNC and SYNC of FLUSH are the same.
 """
