@@ -13,7 +13,7 @@ import msgspec
 from trikv.machine.batch import Transaction, Watch
 from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, View
 from trikv.machine.declaration import Command
-from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
+from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM, WRONG_TYPE, WrongTypeError
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.replies import OK, CommandError, Reply, weight
 from trikv.machine.table import CommandTable
@@ -206,6 +206,8 @@ class Evaluator:
                 else:
                     call.drawn = None
                     reply = command.handler(call if command.whole else call.db, *args[command.words :])
+            except WrongTypeError:
+                reply = WRONG_TYPE
             except (MemoryError, RecursionError):
                 raise  # these depend on this process, not on the log
             except Exception as problem:

@@ -27,7 +27,7 @@ class Walk:
         self._buckets = {db.number: list(db.buckets) for db in space.databases if db.size}
         """By database; a bucket that was written is replaced by an empty dict."""
         self._observers = space.account.observers
-        self._observers.append(self)
+        space.account.observe(self)
         self._checksum = Checksum()
         self._lines = self._document(encode_opening(header, settings))
         self._unsent = bytearray()

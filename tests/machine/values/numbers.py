@@ -1,6 +1,5 @@
 """The type that tries the protocol out: a set of numbers in parts that split and merge by linear hashing."""
 
-from collections.abc import Iterable
 from typing import Any, Self
 
 from trikv.machine.values.value import Elements, Shape, Value
@@ -17,6 +16,7 @@ class Numbers(Value):
     __slots__ = ("count", "level", "split")
 
     type_name = "numbers"
+    mean = MEAN
 
     def __init__(self, epoch: int) -> None:
         super().__init__(epoch)
@@ -38,18 +38,24 @@ class Numbers(Value):
         return list(part)
 
     @classmethod
-    def restored(cls, epoch: int, shape: Shape, parts: Iterable[Elements]) -> Self:
-        """A value with these parts. Raises ValueError if their number does not fit the shape."""
+    def begun(cls, epoch: int, shape: Shape) -> Self:
+        """Without a part yet."""
         one = cls(epoch)
         one.level, one.split = shape
         one.drop_part(0)
-        for elements in parts:
-            one.add_part(dict.fromkeys(elements))
-            one.count += len(elements)
-        if len(one.parts) != (1 << one.level) + one.split:
-            raise ValueError(f"{len(one.parts)} parts do not make the shape {shape}")
-        one.charge = NUMBER_BYTES * one.count + PART_BYTES * len(one.parts)
+        one.charge = 0
         return one
+
+    def restore(self, elements: Elements) -> None:
+        """The next part."""
+        self.add_part(dict.fromkeys(elements))
+        self.count += len(elements)
+        self.charge += NUMBER_BYTES * len(elements) + PART_BYTES
+
+    def finish(self) -> None:
+        """The number of parts follows from the shape."""
+        if len(self.parts) != (1 << self.level) + self.split:
+            raise ValueError(f"{len(self.parts)} parts do not make the shape {self.shape()}")
 
     def holds(self, number: int) -> bool:
         """Whether it is there."""
@@ -62,7 +68,7 @@ class Numbers(Value):
         self.changing(self._place(number))[number] = None
         self.count += 1
         self.charge += NUMBER_BYTES
-        if self.count > MEAN * len(self.parts):
+        if self.count > self.mean * len(self.parts):
             self._grow()
         return True
 
@@ -73,7 +79,7 @@ class Numbers(Value):
         del self.changing(self._place(number))[number]
         self.count -= 1
         self.charge -= NUMBER_BYTES
-        if len(self.parts) > 1 and self.count < MEAN * len(self.parts) // 4:
+        if len(self.parts) > 1 and self.count < self.mean * len(self.parts) // 4:
             self._shrink()
         return True
 
@@ -104,3 +110,12 @@ class Numbers(Value):
         self.drop_part(len(self.parts) - 1)
         self.changing(self.split).update(last)
         self.charge -= PART_BYTES
+
+
+class Wide(Numbers):
+    """With parts as large as those of a real type."""
+
+    __slots__ = ()
+
+    type_name = "wide"
+    mean = 256

@@ -13,7 +13,7 @@ the shape alone: a replica that was restored has the same.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, Self, TypeAlias
@@ -33,7 +33,7 @@ _encode = msgspec.msgpack.Encoder().encode
 class Value(ABC):
     """The header of a value in parts. Subclasses add what they need to find an element's part."""
 
-    __slots__ = ("charge", "epoch", "hashes", "owners", "parts")
+    __slots__ = ("charge", "charged", "epoch", "hashes", "own_from", "owners", "parts")
 
     type_name: ClassVar[str]
     """What TYPE answers, and the document calls it."""
@@ -41,8 +41,12 @@ class Value(ABC):
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         """The epoch in which this header was made."""
+        self.own_from = epoch
+        """Parts made in this epoch or a later one belong to this header alone."""
         self.charge = 0
-        """Bytes that the account charges for the elements and the parts."""
+        """Bytes that the account charges for the elements and the parts, as they are now."""
+        self.charged = 0
+        """Bytes that the account was charged when it was last told."""
         self.parts: list[Any] = []
         self.owners: list[int] = []
         """For each part the epoch in which it was made."""
@@ -66,11 +70,19 @@ class Value(ABC):
 
     @classmethod
     @abstractmethod
-    def restored(cls, epoch: int, shape: Shape, parts: Iterable[Elements]) -> Self:
-        """The value that has this shape and these parts.
+    def begun(cls, epoch: int, shape: Shape) -> Self:
+        """A value of that shape whose parts are about to be restored: `restore` for each, then `finish`.
 
-        Raises ValueError if there is no such value: the document was edited.
+        Raises ValueError if no value has such a shape: the document was edited.
         """
+
+    @abstractmethod
+    def restore(self, elements: Elements) -> None:
+        """Add the next part. Raises ValueError if no part holds that."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """All parts were given. Raises ValueError if they do not make the shape."""
 
     def copied(self, part: Any) -> Any:
         """A copy of `part` that may be changed; to be overridden if a part is no dict, list or set."""
@@ -99,7 +111,7 @@ class Value(ABC):
         """The part at that place, which the caller is about to change: a copy if a cut holds it."""
         self.hashes[place] = None
         part = self.parts[place]
-        if self.owners[place] != self.epoch:
+        if self.owners[place] < self.own_from:
             part = self.parts[place] = self.copied(part)
             self.owners[place] = self.epoch
         return part
@@ -112,11 +124,17 @@ class Value(ABC):
         A fork shares all parts and takes the place of this one, which whoever holds a cut goes on to hold.
         """
         if epoch == self.epoch:
+            self.own_from = epoch
             return self
         fork = copy(self)  # all that a type keeps besides parts, whatever it is
-        fork.epoch = epoch
+        fork.epoch = fork.own_from = epoch
         fork.parts, fork.owners, fork.hashes = self.parts.copy(), self.owners.copy(), self.hashes.copy()
         return fork
+
+    def alone(self) -> Self:
+        """This header, if no cut is open: whatever it refers to is its own."""
+        self.own_from = 0
+        return self
 
     def unhashed(self) -> Iterator[int]:
         """The places of parts whose hash is not known."""
@@ -143,8 +161,3 @@ class Value(ABC):
 
     def _hash(self, part: Any) -> bytes:
         return blake2b(_encode(self.elements(part)), digest_size=HASH_BYTES).digest()
-
-
-def contents(value: Value) -> tuple[Shape, Sequence[Elements]]:
-    """All that `Value.restored` needs, at once: for tests and for small values."""
-    return value.shape(), [value.elements(part) for part in value.parts]

@@ -1,0 +1,198 @@
+"""Values in parts inside a machine: replay, restore, cuts, release and the account, for any history."""
+
+import time
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.machine.driving import Driver
+from tests.machine.values.commands import WITH_NUMBERS
+from tests.machine.values.numbers import NUMBER_BYTES, PART_BYTES, Wide
+from trikv.machine.errors import OOM, WRONG_TYPE
+from trikv.machine.machine import Machine
+from trikv.machine.replies import OK, SimpleString
+from trikv.machine.snapshot import Restore, SnapshotError, import_keys
+from trikv.machine.walk import Walk
+
+KEYS = st.sampled_from(["a", "b", "c"])
+SOME = st.lists(st.integers(-40, 40), min_size=1, max_size=40).map(lambda some: " ".join(map(str, some)))
+LINES = st.one_of(
+    st.builds("NUM.ADD {} {}".format, KEYS, SOME),
+    st.builds("NUM.ADD {} {}".format, KEYS, SOME),
+    st.builds("NUM.REM {} {}".format, KEYS, SOME),
+    st.builds("NUM.ALL {}".format, KEYS),
+    st.builds("SET {} text".format, KEYS),
+    st.builds("APPEND {} text".format, KEYS),
+    st.builds("GET {}".format, KEYS),
+    st.builds("RENAME {} {}".format, KEYS, KEYS),
+    st.builds("PEXPIRE {} {}".format, KEYS, st.integers(1, 500)),
+    st.builds("PERSIST {}".format, KEYS),
+    st.builds("DEL {}".format, KEYS),
+    st.sampled_from(["FLUSHALL", "DBSIZE"]),
+)
+ACTS = st.sampled_from(["walk", "step", "end", "hash", "release", "pass"])
+
+
+def begun(cap: int = 0, level: int = 3) -> Driver:
+    """A machine that knows numbers."""
+    return Driver(cap, level=level, table=WITH_NUMBERS)
+
+
+def document(walk: Walk, step: int = 1 << 20) -> bytes:
+    """All that is left of it."""
+    pieces = []
+    while piece := walk.step(step):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def restored(written: bytes) -> Machine:
+    """The machine of a document, which arrives in small pieces."""
+    restore = Restore(WITH_NUMBERS)
+    for at in range(0, len(written), 100):
+        restore.feed(written[at : at + 100])
+    return restore.finish()[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(LINES, LINES, ACTS), max_size=60), st.sampled_from([0, 0, 6_000]))
+def test_whatever_happens_replicas_are_equal(steps: list[str], cap: int) -> None:
+    """One walks, hashes and frees in between, the other does not; a third is restored at the end."""
+    busy, idle = begun(cap), begun(cap)
+    walks: list[tuple[Walk, bytearray, str]] = []
+    for step in steps:
+        if step == "walk":
+            digest = idle.machine.digest()
+            walks.append((busy.machine.walk({}), bytearray(), digest))
+        elif step == "step" and walks:
+            walks[-1][1].extend(walks[-1][0].step(150))
+        elif step == "end" and walks:
+            walks.pop()[0].abort()
+        elif step == "hash":
+            busy.machine.hash_some(2)
+        elif step == "release":
+            busy.machine.release(300)
+        elif step == "pass":
+            busy.pass_ms(100)
+            idle.pass_ms(100)
+        elif " " in step or step.isupper():
+            assert busy.one(step) == idle.one(step)
+    assert busy.machine.digest() == idle.machine.digest()
+    for walk, written, digest in walks:
+        copy = restored(bytes(written) + document(walk))
+        assert copy.digest() == digest
+        assert copy.used_memory == copy.recount()
+    copy = restored(document(busy.machine.walk({})))
+    assert copy.digest() == idle.machine.digest()
+    assert copy.used_memory == idle.machine.used_memory == copy.recount()
+    assert copy.space.account.shares == idle.machine.space.account.shares
+    while busy.machine.release(500):
+        pass
+    assert busy.machine.digest() == idle.machine.digest()
+
+
+def test_a_string_command_on_another_type() -> None:
+    """It is refused in Redis' words and changes nothing; whatever is about keys goes on."""
+    driver = begun()
+    driver.one("NUM.ADD n 1 2 3")
+    before = driver.machine.digest()
+    lines = ["GET n", "APPEND n x", "INCR n", "GETSET n x", "SET n x GET", "STRLEN n", "INCRBYFLOAT n 1"]
+    lines += ["GETEX n", "GETDEL n", "SETRANGE n 0 x", "GETRANGE n 0 1", "MGET n"]
+    assert driver.run(*lines) == [WRONG_TYPE] * len(lines)
+    assert [driver.read(line) for line in ("GET n", "STRLEN n")] == [WRONG_TYPE, WRONG_TYPE]
+    assert driver.machine.digest() != before or driver.machine.changes == 1
+    assert driver.read("TYPE n") == SimpleString("numbers")
+    assert driver.run("SETNX n x", "EXISTS n", "RENAME n m", "NUM.ALL m") == [0, 1, OK, [1, 2, 3]]
+    assert driver.run("SET s x", "NUM.ADD s 1", "SET m x", "GET m") == [OK, WRONG_TYPE, OK, b"x"]
+
+
+def test_memory_usage_and_the_cap() -> None:
+    """What a value takes is charged with every change, and refused before the first of a command's."""
+    driver = begun()
+    entry_bytes = driver.machine.space.account.charges.entry_bytes
+    driver.one("NUM.ADD n 1 2 3")
+    assert driver.read("MEMORY USAGE n") == entry_bytes + 1 + 3 * NUMBER_BYTES + PART_BYTES
+    driver.one("NUM.REM n 1 2")
+    assert driver.read("MEMORY USAGE n") == entry_bytes + 1 + NUMBER_BYTES + PART_BYTES
+    driver.one(f"CONFIG SET maxmemory {driver.machine.used_memory + 100}")
+    assert driver.run("NUM.ADD n 4 5 6", "NUM.ALL n") == [OOM, [3]]
+    assert driver.run("NUM.REM n 3", "EXISTS n") == [1, 0]
+    assert driver.machine.used_memory == 0
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ((b'"t":"numbers"', b'"t":"nombers"'), "no values of type nombers"),
+        ((b'{"part":1', b'{"part":2'), "out of order"),
+        ((b'{"parts":2', b'{"parts":3'), "3 parts were written, fewer are here"),
+        ((b'{"parts":2', b'{"parts":1'), "out of order"),
+        ((b'"s":[1,0]', b'"s":[3,0]'), "do not make the shape"),
+        ((b'"s":[1,0]', b'"s":[1,0,5]'), "too many values to unpack"),
+        ((b'"e":[', b'"e":[[5],'), "no part of a value"),
+    ],
+)
+def test_an_edited_document_is_refused(edit: tuple[bytes, bytes], told: str) -> None:
+    """With the line and what is wrong with it; nothing is made up."""
+    driver = begun()
+    driver.one("NUM.ADD n " + " ".join(map(str, range(12))))
+    driver.run("SELECT 1", "SET last x")
+    written = document(driver.machine.walk({}))
+    assert edit[0] in written
+    restore = Restore(WITH_NUMBERS)
+    with pytest.raises(SnapshotError, match=told):
+        restore.feed(written.replace(*edit, 1))
+
+
+def test_only_strings_are_imported() -> None:
+    """A value that no command could make again is not left out without a word."""
+    driver = begun()
+    driver.run("SET s x", "NUM.ADD n 1")
+    with pytest.raises(SnapshotError, match="only strings can be imported"):
+        list(import_keys([document(driver.machine.walk({}))]))
+
+
+COUNT = 1_000_000
+STEP_MS = 5
+
+
+def timed(step: Callable[[], object]) -> float:
+    """The processor time that it takes, in ms."""
+    began = time.thread_time()
+    step()
+    return (time.thread_time() - began) * 1000
+
+
+def test_no_step_depends_on_a_million_elements() -> None:
+    """A write after a cut, a walk, a digest, a restore, and what frees the value: all in short steps."""
+    driver = begun()
+    db = driver.machine.space.databases[0]
+    value = Wide(0)
+    for number in range(COUNT):
+        value.add(number)
+    db.put_unchecked(b"n", value)
+    took: dict[str, float] = {}
+
+    def note(what: str, step: Callable[[], object]) -> None:
+        took[what] = max(took.get(what, 0.0), timed(step))
+
+    while list(islice(value.unhashed(), 1)):
+        note("hash", lambda: driver.machine.hash_some(8))
+    note("digest", driver.machine.digest)
+    walk = driver.machine.walk({})
+    note("write after a cut", lambda: driver.call(b"NUM.REM", b"n", b"5"))
+    note("write", lambda: driver.call(b"NUM.REM", b"n", b"6"))
+    restore = Restore(WITH_NUMBERS)
+    while not walk.done:
+        pieces: list[bytes] = []
+        note("walk", lambda: pieces.append(walk.step(16384)))  # noqa: B023 - called at once
+        note("restore", lambda: restore.feed(pieces[0]))  # noqa: B023 - as above
+    note("DEL", lambda: driver.call(b"DEL", b"n"))
+    del value
+    while driver.machine.space.account.discarded:
+        note("release", lambda: driver.machine.release(2000))
+    assert restore.finish()[1].keys() == 1
+    assert max(took.values()) < STEP_MS, took
