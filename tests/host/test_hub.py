@@ -17,9 +17,10 @@ import trio
 from tests.host.rig import Recorder
 from tests.tools import needs
 from trikv.host.cork import CORK_S, Cork
+from trikv.host.endings import LINGERING_MAX, Lingering
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
-from trikv.host.seam import LINGERING_MAX, Traffic
+from trikv.host.seam import Traffic
 from trikv.host.sockets import Listener, listener_at
 from trikv.host.stream_acceptor import SocketAcceptor
 from trikv.host.wire import Conversation, Wire
@@ -46,6 +47,9 @@ class Notes:
 
     def drop(self, _: HubWire) -> None:
         self.calls.append("drop")
+
+    def give_up(self, _: HubWire) -> None:
+        self.calls.append("give_up")
 
 
 @contextmanager
@@ -163,7 +167,7 @@ async def running_hub(lingering_max: int = LINGERING_MAX) -> AsyncIterator[tuple
         recorders.append(Recorder(wire, trio.lowlevel.ParkingLot()))
         return recorders[-1]
 
-    hub = Hub([await listener_at("127.0.0.1:0")], factory, lingering_max)
+    hub = Hub([await listener_at("127.0.0.1:0")], factory, Lingering(lingering_max))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hub.run)
         yield hub, recorders
@@ -305,7 +309,7 @@ async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed connections whose clients do not read have a limit of bytes together; a single one has not."""
-    monkeypatch.setattr("trikv.host.hub.LINGERING_BYTES_MAX", 50 << 20)
+    monkeypatch.setattr("trikv.host.endings.LINGERING_BYTES_MAX", 50 << 20)
     async with running_hub() as (hub, recorders):
         clients = [connect(hub.addresses[0]) for _ in range(4)]
         await eventually(lambda: len(recorders) == 4)
