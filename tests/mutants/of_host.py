@@ -202,6 +202,20 @@ STREAMS: tuple[Mutant, ...] = (
         "host/test_stream_server.py::test_who_has_gone_holds_no_place_among_those_who_linger",
     ),
     mutant(
+        "each server of a host bounds its closed connections by itself",
+        "trikv.host.real",
+        "Hub(listeners, factory, self.lingering, self.traffic)",
+        "Hub(listeners, factory, Lingering(self.lingering.most), self.traffic)",
+        "host/test_real.py::TestHub::test_those_who_linger_are_bounded_however_many_serve",
+    ),
+    mutant(
+        "who has bytes left is ended before who lacks nothing",
+        "trikv.host.endings",
+        "self._drained or self._flushing",
+        "self._flushing or self._drained",
+        "host/test_endings.py::test_who_lacks_nothing_ends_before_those_who_do",
+    ),
+    mutant(
         "a stream stays open if it never got its wire",
         "trikv.host.stream_server",
         "        try:\n            wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)\n",
@@ -210,4 +224,21 @@ STREAMS: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = DISKS + CLOCKS + SOCKETS + STREAMS
+PLACES: tuple[Mutant, ...] = (
+    mutant(
+        "only a directory that is there must be writable, not the one that it will be made in",
+        "trikv.places",
+        "    if not os.access(there, ",
+        "    if there == path and not os.access(there, ",
+        "test_places.py::test_where_nothing_can_be_written_is_refused[data]",
+    ),
+    mutant(
+        "an empty TRIKV_DATA is the default",
+        "trikv.cluster.plan",
+        'environment.get("TRIKV_DATA", "data")',
+        'environment.get("TRIKV_DATA") or "data"',
+        "cluster/test_plan.py::test_an_empty_variable_is_not_taken_for_one_that_is_unset[TRIKV_DATA]",
+    ),
+)
+
+MUTANTS = DISKS + CLOCKS + SOCKETS + STREAMS + PLACES
