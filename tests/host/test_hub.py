@@ -17,7 +17,7 @@ import trio
 from tests.host.rig import Recorder
 from tests.tools import needs
 from trikv.host.cork import CORK_S, Cork
-from trikv.host.endings import LINGERING_MAX, Lingering
+from trikv.host.endings import Lingering
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
 from trikv.host.seam import Traffic
@@ -159,7 +159,7 @@ def connect(address: str) -> socket.socket:
 
 
 @asynccontextmanager
-async def running_hub(lingering_max: int = LINGERING_MAX) -> AsyncIterator[tuple[Hub, list[Recorder]]]:
+async def running_hub(lingering: Lingering | None = None) -> AsyncIterator[tuple[Hub, list[Recorder]]]:
     """A hub whose conversations are recorders."""
     recorders: list[Recorder] = []
 
@@ -167,7 +167,7 @@ async def running_hub(lingering_max: int = LINGERING_MAX) -> AsyncIterator[tuple
         recorders.append(Recorder(wire, trio.lowlevel.ParkingLot()))
         return recorders[-1]
 
-    hub = Hub([await listener_at("127.0.0.1:0")], factory, Lingering(lingering_max))
+    hub = Hub([await listener_at("127.0.0.1:0")], factory, lingering)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hub.run)
         yield hub, recorders
@@ -293,7 +293,7 @@ async def test_watches_run_out() -> None:
 async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed connections whose clients stay are held for a time, and only up to a limit."""
     monkeypatch.setattr("trikv.host.hub.DRAIN_S", 0.1)
-    async with running_hub(lingering_max=3) as (hub, recorders):
+    async with running_hub(Lingering(3)) as (hub, recorders):
         clients = [connect(hub.addresses[0]) for _ in range(5)]
         await eventually(lambda: len(recorders) == 5)
         for recorder in recorders:
@@ -305,6 +305,23 @@ async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) 
         await eventually(lambda: not hub._draining)
         for client in clients:
             client.close()
+
+
+async def test_hubs_of_one_host_have_one_limit() -> None:
+    """Who is closed at one hub may be ended for one that another hub has closed since, drained or not."""
+    lingering = Lingering(2)
+    async with running_hub(lingering) as (one, ones), running_hub(lingering) as (another, others):
+        clients = [connect(one.addresses[0]) for _ in range(2)] + [connect(another.addresses[0])]
+        await eventually(lambda: (len(ones), len(others)) == (2, 1))
+        for recorder in ones:
+            recorder.wire.close()
+        assert len(one._draining) == 2
+        others[0].wire.send(bytes(8 << 20))
+        others[0].wire.close()
+        assert (len(one._draining), len(another._flushing), lingering.count()) == (1, 1, 2)
+        for client in clients:
+            client.close()
+        await eventually(lambda: lingering.count() == 0)
 
 
 async def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

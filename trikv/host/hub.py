@@ -74,7 +74,7 @@ class Hub:
         self._factory = factory
         self._listeners = {listener.fileno(): listener for listener in listeners}
         """By descriptor; empty once nobody is accepted any more."""
-        self._lingering = lingering or Lingering()
+        self._lingering = lingering if lingering is not None else Lingering()
         self._wires: dict[int, HubWire] = {}
         self._gone: list[Conversation] = []
         self._flushing: dict[HubWire, float] = {}
