@@ -5,6 +5,7 @@ name, or stands in `ABSENT` with the reason. Mutants of other names were added b
 """
 
 from tests.mutants import (
+    of_calls,
     of_dumps,
     of_front,
     of_host,
@@ -22,6 +23,7 @@ MUTANTS: tuple[Mutant, ...] = (
     of_raft.MUTANTS
     + of_storage.MUTANTS
     + of_machine.MUTANTS
+    + of_calls.MUTANTS
     + of_node.MUTANTS
     + of_front.MUTANTS
     + of_dumps.MUTANTS

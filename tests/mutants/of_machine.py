@@ -197,8 +197,8 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a run of SETs counts for one command",
         "trikv.machine.evaluation",
-        "        space.position += done\n",
-        "        space.position += 1\n",
+        "        call.position += done\n",
+        "        call.position += 1\n",
         "machine/test_runs.py::test_a_run_is_as_many_commands_as_it_has",
     ),
     mutant(
@@ -241,7 +241,7 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "another tally counts only after the next change of view",
         "trikv.machine.evaluation",
-        "        self._change_view(self._view)\n",
+        "        self._change_view(self.call.view)\n",
         "        pass\n",
         "machine/test_tally.py::test_another_tally_counts_from_then_on",
     ),

@@ -41,15 +41,15 @@ DATABASES: tuple[Mutant, ...] = (
     mutant(
         "FLUSHALL empties the selected database alone",
         "trikv.machine.commands.databases",
-        "    for db in space.databases:\n        db.flush()\n",
-        "    space.current.flush()\n",
+        "    for db in call.space.databases:\n        db.flush()\n",
+        "    call.db.flush()\n",
         "machine/test_keys.py::test_flushing_one_database_or_all",
     ),
     mutant(
         "a submission begins in the database that the last one has selected",
         "trikv.machine.evaluation",
-        "        space.current = space.databases[db]\n",
-        "        space.current = space.databases[db] if db else space.current\n",
+        "        call.db = self._space.databases[db]\n",
+        "        call.db = self._space.databases[db] if db else call.db\n",
         "machine/test_machine.py::test_select_moves_the_rest_of_a_submission",
     ),
     mutant(

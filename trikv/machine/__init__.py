@@ -15,6 +15,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ==============  =============================================================================================
 ``machine``     apply, read, walk; with ``snapshot`` the only module the node drives
 ``evaluation``  one command after another, transactions, poison
+``call``        in what a command is evaluated; commands that evaluate others; ``draws``: its chance
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans
@@ -70,8 +71,7 @@ finds nothing to collect.
 
 **Different from Redis 7.0.15, on purpose.** WATCH does not see a key that was absent, set, and is absent
 again. INCRBYFLOAT is decimal: it is exact when a long double would round, and reads neither ``inf`` nor
-hexadecimal. Values end at 8 MiB, keys at 64 KiB. RANDOMKEY answers the same key until a write, time, or the
-place in a pipeline changes the draw. MEMORY USAGE is the account's charge. KEYS has its limit, and SCAN's
-COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors. ASYNC and SYNC of
-FLUSH are the same.
+hexadecimal. Values end at 8 MiB, keys at 64 KiB. MEMORY USAGE is the account's charge. KEYS has its
+limit, and SCAN's COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors.
+ASYNC and SYNC of FLUSH are the same.
 """

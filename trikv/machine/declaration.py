@@ -154,7 +154,7 @@ class Command:
     of_run: Run | None
     """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
     whole: bool
-    """The handler takes the keyspace, not the selected database."""
+    """The handler takes the context of its call, not the selected database."""
     plain: bool
     """Neither a subcommand nor `whole`: the selected database, then all that follows the name."""
     denies_oom: bool

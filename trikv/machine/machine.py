@@ -6,11 +6,12 @@ from typing import assert_never
 import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
+from trikv.machine.call import ORIGIN, READER, REPLICA, View
 from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
-from trikv.machine.evaluation import ORIGIN, READER, REPLICA, Evaluator, Poisoned, Question, View
+from trikv.machine.evaluation import Evaluator, Poisoned, Question
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
@@ -153,12 +154,18 @@ class Machine:
         commands: Sequence[Sequence[bytes]],
         at_ms: int = 0,
         transactions: Sequence[Transaction] = (),
+        *,
+        seed: int = 0,
     ) -> list[Reply]:
-        """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later."""
+        """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later.
+
+        `seed`: 64 bits that decide what they draw, another number for each call.
+        """
         assert 0 <= db < DATABASES, db
-        space = self.space
-        now_ms = space.account.now
-        space.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
+        call = self._evaluator.call
+        now_ms = self.space.account.now
+        call.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
+        call.seed, call.origin, call.sequence = seed, 0, 0
         return self._evaluator.run(db, commands, transactions, READER)
 
     def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
@@ -193,7 +200,9 @@ class Machine:
         account = self.space.account
         # A new leader's clock may be behind; log time never goes back (PROTOCOL 20).
         account.now = max(account.now, batch.stamp_ms)
-        self.space.shown_ms = account.now
+        call = self._evaluator.call
+        call.shown_ms = account.now
+        call.seed = batch.seed
         self.space.expire(EXPIRED_PER_BATCH_MAX)
         outcomes: list[Outcome] = []
         for item in batch.items:
@@ -242,7 +251,7 @@ class Machine:
     def _advance(self, index: int) -> None:
         assert index > self.index, f"entry {index} after {self.index}"
         self.index = index
-        self._evaluator.index = index
+        self._evaluator.call.index = index
 
     def _bootstrap(self, item: Bootstrap) -> None:
         """Take over level and cap, once: not after another bootstrap item or a CONFIG SET maxmemory.
@@ -263,6 +272,8 @@ class Machine:
             return Skipped(item.incarnation, item.sequence, reason)
         if not 0 <= item.db < DATABASES:  # a bug of the origin's: the sequence is used, nothing is done
             return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands))
+        call = self._evaluator.call
+        call.origin, call.sequence = item.origin, item.sequence
         replies = self._evaluator.run(item.db, item.commands, item.transactions, view)
         return Applied(item.incarnation, item.sequence, replies)
 
@@ -296,7 +307,7 @@ class Machine:
         machine = cls(table)
         machine.space = space
         machine._evaluator = Evaluator(space, table)
-        machine.index = machine._evaluator.index = settings.index
+        machine.index = machine._evaluator.call.index = settings.index
         account = space.account
         account.feature_level = settings.feature_level
         account.now = settings.now_ms

@@ -188,6 +188,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
         inbox=inbox,
         boot_ms=boot_ms,
         boot_us=host.clock.boot_us,
+        seed=int.from_bytes(host.entropy.bytes(7), "big"),
     )
     life = int.from_bytes(host.entropy.bytes(7), "big")
     return Parts(

@@ -47,6 +47,7 @@ class Bench:
             inbox=self.inbox,
             boot_ms=boot_ms,
             boot_us=lambda: boot_ms() * 1000,
+            seed=1,
         )
 
     @property
@@ -112,6 +113,19 @@ async def test_reads_wait_for_their_index_whatever_their_order() -> None:
     bench.applier.put(bench.entries)
     bench.applier.carry_out()
     assert [one.outcomes for one in asked.values()] == [[[b"123"]], [[b"1"]], [[b"123456"]]]
+
+
+def test_each_read_draws_by_a_seed_of_its_own() -> None:
+    """RANDOMKEY answers another key each time, although nothing has changed."""
+    bench = Bench(lambda: 0)
+    sets = tuple((b"SET", b"k%d" % number, b"v") for number in range(100))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, sets))
+    bench.applier.put(bench.entries)
+    bench.applier.carry_out()
+    asked = [Asked((b"RANDOMKEY",), writes=False) for _ in range(20)]
+    bench.applier.put((reading(1, *asked),))
+    bench.applier.carry_out()
+    assert len({repr(one.outcomes) for one in asked}) > 10
 
 
 async def test_held_reads_cost_little_however_many_wait() -> None:

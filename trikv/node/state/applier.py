@@ -73,6 +73,7 @@ class Applier:
         inbox: Mailbox[Event],
         boot_ms: Callable[[], int],
         boot_us: Callable[[], int],
+        seed: int,
     ) -> None:
         self.machine = machine
         self.position = position
@@ -84,6 +85,8 @@ class Applier:
         self._inbox = inbox
         self._boot_ms = boot_ms
         self._boot_us = boot_us
+        self._seed = seed
+        """Of the latest read: each has the next number. It begins somewhere else in each life of a node."""
         self._memory_peak_bytes = machine.used_memory
         """The largest value that the account had after an entry, since this node started."""
         self._orders: deque[Order] = deque()
@@ -124,6 +127,11 @@ class Applier:
     def is_awaited(self) -> bool:
         """Whether a client of this node may wait for one of the orders."""
         return bool(self._held or len(self._waiters) or any(map(_is_read, self._orders)))
+
+    def read(self, work: Work, at_ms: int) -> list[Reply]:
+        """The answers to `work`, which only reads, at this position; TTLs are for `at_ms` or later."""
+        self._seed += 1
+        return self.machine.read(work.db, work.commands, at_ms, work.transactions, seed=self._seed)
 
     def carry_out(self) -> None:
         """Carry out orders for about `SLICE_MS`; the rest is left to the task.
@@ -290,7 +298,7 @@ class Applier:
             done = [(works.popleft(), replies) for replies in answers]
         else:
             work = works.popleft()
-            done = [(work, machine.read(work.db, work.commands, at_ms, work.transactions))]
+            done = [(work, self.read(work, at_ms))]
         machine.spent(boot_us() - began_us)
         return done
 
