@@ -15,6 +15,7 @@ from tests.mutants import (
     of_raft,
     of_stops_and_snapshots,
     of_storage,
+    of_values,
     of_workload,
 )
 from tests.mutants.mutant import Mutant
@@ -24,6 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_storage.MUTANTS
     + of_machine.MUTANTS
     + of_calls.MUTANTS
+    + of_values.MUTANTS
     + of_node.MUTANTS
     + of_front.MUTANTS
     + of_dumps.MUTANTS

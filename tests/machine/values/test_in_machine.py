@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.machine.driving import Driver
 from tests.machine.values.commands import WITH_NUMBERS
-from tests.machine.values.numbers import NUMBER_BYTES, PART_BYTES, Wide
+from tests.machine.values.numbers import MEAN, NUMBER_BYTES, PART_BYTES, Wide
+from trikv.machine import codec
 from trikv.machine.errors import OOM, WRONG_TYPE
 from trikv.machine.machine import Machine
 from trikv.machine.replies import OK, SimpleString
@@ -123,6 +124,52 @@ def test_memory_usage_and_the_cap() -> None:
     assert driver.machine.used_memory == 0
 
 
+def test_two_walks_of_one_value() -> None:
+    """Each shows its own instant, whatever the other shares with the live value."""
+    driver = begun()
+    first, digests = [], []
+    for number in range(3):
+        driver.one(f"NUM.ADD n {number}")
+        first.append(driver.machine.walk({}))
+        digests.append(driver.machine.digest())
+    driver.one("NUM.REM n 0")
+    assert [restored(document(walk)).digest() for walk in first] == digests
+
+
+def test_a_value_that_is_deleted_while_it_is_walked() -> None:
+    """What frees it takes nothing from the walk."""
+    driver = begun()
+    driver.one("NUM.ADD n " + " ".join(map(str, range(100))))
+    digest = driver.machine.digest()
+    walk = driver.machine.walk({})
+    driver.one("DEL n")
+    assert driver.machine.space.account.discarded
+    while driver.machine.release(100):
+        pass
+    assert restored(document(walk)).digest() == digest
+
+
+def test_flushed_values_are_freed_part_by_part() -> None:
+    """A bucket that is freed leaves the parts of its values for later slices."""
+    driver = begun()
+    driver.run("NUM.ADD n " + " ".join(map(str, range(800))), "FLUSHALL")
+    slices = 0
+    while driver.machine.release(4 * 256):
+        slices += 1
+    assert slices > 800 // MEAN // 4
+
+
+def test_a_part_of_many_lines() -> None:
+    """Elements of megabytes do not make a line that no reader takes."""
+    driver = begun()
+    driver.one("NUM.ADD n 1 2 3 4 5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "PIECE_BYTES", 2 * codec.NUMBER_BYTES)
+        written = document(driver.machine.walk({}))
+    assert written.count(b'{"part":0') == 3
+    assert restored(written).digest() == driver.machine.digest()
+
+
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
@@ -134,12 +181,13 @@ def test_memory_usage_and_the_cap() -> None:
         ((b'"s":[1,0]', b'"s":[1,0,5]'), "too many values to unpack"),
         ((b'"e":[', b'"e":[[5],'), "no part of a value"),
     ],
+    ids=["type", "order", "fewer", "more", "shape", "longer", "element"],
 )
 def test_an_edited_document_is_refused(edit: tuple[bytes, bytes], told: str) -> None:
     """With the line and what is wrong with it; nothing is made up."""
     driver = begun()
     driver.one("NUM.ADD n " + " ".join(map(str, range(12))))
-    driver.run("SELECT 1", "SET last x")
+    driver.run("SELECT 1", "SET last x")  # so that the value ends before the document does
     written = document(driver.machine.walk({}))
     assert edit[0] in written
     restore = Restore(WITH_NUMBERS)

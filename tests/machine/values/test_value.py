@@ -114,6 +114,7 @@ def test_a_digest_is_of_shape_and_order_too() -> None:
     assert first.digest() != second.digest()
     wide = made(0, (1, 0), [[2], [1]])
     assert wide.digest() not in (first.digest(), second.digest())
+    assert wide.digest() != made(0, (0, 1), [[2], [1]]).digest()
 
 
 def test_a_document_that_was_edited_is_refused() -> None:
