@@ -92,7 +92,7 @@ CALLED: tuple[Mutant, ...] = (
     mutant(
         "a called command passes the cap",
         "trikv.machine.call",
-        "        if command.denies_oom and 0 < account.cap < account.used:\n",
+        "        if command.denies_oom and account.is_over:\n",
         "        if False:\n",
         "machine/test_call.py::test_a_called_command_is_refused_at_full_memory",
     ),

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Final, TypeAlias, TypeVar
 
 from trikv.machine.draws import Draws
-from trikv.machine.errors import OOM
+from trikv.machine.errors import OOM, WRONG_TYPE, WrongTypeError
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable
@@ -123,11 +123,13 @@ class Call:
         if self._depth == DEPTH_MAX:
             return TOO_DEEP
         account = self.space.account
-        if command.denies_oom and 0 < account.cap < account.used:
+        if command.denies_oom and account.is_over:
             return OOM
         self._depth += 1
         try:
             reply: Reply = command.handler(self if command.whole else self.db, *args[command.words :])
+        except WrongTypeError:  # it has changed nothing, and is no exception of the caller's
+            return WRONG_TYPE
         finally:
             self._depth -= 1
         return reply

@@ -105,7 +105,10 @@ class Evaluator:
             if command is None or command.of_key is None or (first is not None and command is not first):
                 break
             first = command
-            value = command.of_key(databases[question.db], key)
+            try:
+                value = command.of_key(databases[question.db], key)
+            except WrongTypeError:
+                break
             if value is None:
                 misses += 1
             answers.append([value])
@@ -123,7 +126,10 @@ class Evaluator:
         if command is None or command.of_key is None:
             return None
         space = self._space
-        value = command.of_key(space.databases[question.db], key)
+        try:
+            value = command.of_key(space.databases[question.db], key)
+        except WrongTypeError:
+            return None
         tally = space.account.tally
         tally.ran[command.name] += 1
         if value is None:
@@ -206,8 +212,6 @@ class Evaluator:
                 else:
                     call.drawn = None
                     reply = command.handler(call if command.whole else call.db, *args[command.words :])
-            except WrongTypeError:
-                reply = WRONG_TYPE
             except (MemoryError, RecursionError):
                 raise  # these depend on this process, not on the log
             except Exception as problem:
@@ -252,7 +256,9 @@ class Evaluator:
         self._change_view(self.call.view)
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
-        """Keep what the node should log; returns the error for the client."""
+        """The error for the client, if nothing was changed; keep what the node should log."""
+        if isinstance(problem, WrongTypeError):
+            return WRONG_TYPE
         self.poison_count += 1
         digest = blake2b(repr(tuple(args)).encode(), digest_size=8).hexdigest()
         self.poisoned = Poisoned(self.call.index, command.name, digest, type(problem).__name__)

@@ -110,6 +110,27 @@ def test_a_string_command_on_another_type() -> None:
     assert driver.run("SET s x", "NUM.ADD s 1", "SET m x", "GET m") == [OK, WRONG_TYPE, OK, b"x"]
 
 
+class Asked:
+    """What a client of this node asks."""
+
+    db = 0
+    transactions = ()
+
+    def __init__(self, line: bytes) -> None:
+        self.commands = (tuple(line.split()),)
+
+
+def test_quick_reads_leave_another_type_alone() -> None:
+    """Those before it are answered, it and those behind it are left to the plain way."""
+    driver = begun()
+    driver.run("SET s x", "NUM.ADD n 1")
+    machine = driver.machine
+    assert machine.read_one(Asked(b"GET n")) is None
+    assert machine.read_one(Asked(b"GET s")) == [b"x"]
+    assert machine.read_quickly([Asked(b"GET s"), Asked(b"GET n"), Asked(b"GET s")]) == [[b"x"]]
+    assert machine.read(0, [(b"GET", b"n"), (b"GET", b"s")]) == [WRONG_TYPE, b"x"]
+
+
 def test_memory_usage_and_the_cap() -> None:
     """What a value takes is charged with every change, and refused before the first of a command's."""
     driver = begun()
