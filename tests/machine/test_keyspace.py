@@ -268,7 +268,7 @@ def test_digest_covers_order() -> None:
 class Watching:
     """A walk that has seen nothing yet."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored]) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored], key: bytes) -> None:
         """Nothing to keep."""
 
 

@@ -25,6 +25,7 @@ from trikv.node.consensus.parts import Parts
 from trikv.node.drain import Drain, StopLimits
 from trikv.node.events import Barrier, Event
 from trikv.node.mailbox import Mailbox
+from trikv.node.outflows import Outflows
 from trikv.node.state.dumps import DUMP
 from trikv.node.state.snapshotter import Progress
 from trikv.node.stopping import Stopping
@@ -358,7 +359,8 @@ class Leaving:
         whatever: Any = self
         settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
         parts = cast("Parts", whatever)
-        return Stopping(parts, Connections(settings), cast("Listening", whatever), StopLimits())
+        outflows = Outflows(boot_us=lambda: 0, cap=lambda: 0)
+        return Stopping(parts, Connections(settings), outflows, cast("Listening", whatever), StopLimits())
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])

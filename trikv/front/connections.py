@@ -24,6 +24,7 @@ OUTPUT_BYTES_MAX = 64 << 20
 OUTPUT_TOTAL_BYTES_MAX = 256 << 20
 """Unsent output of all connections together: as much again as the default memory cap."""
 
+_UNREAD: Final = "output limit exceeded: replies were not read"
 BASE_BYTES: Final = 4096
 """The memory of an idle connection, as measured."""
 
@@ -177,6 +178,8 @@ class Connections:
         self.settings = settings
         self.input = InputTotal()
         self.output_bytes_max = output_bytes_max
+        self.behind_bytes = output_bytes_max - output_bytes_max // 4
+        """While a client has more than this to take, its next requests wait: their answers may be long."""
         self.output_total_bytes_max = output_total_bytes_max
         self._output_goal = output_total_bytes_max - output_total_bytes_max // 4
         self.when_idle: Callable[[], None] | None = None
@@ -330,7 +333,7 @@ class Connections:
             return
         self._set_unsent(connection.id, unsent_bytes)
         if unsent_bytes > self.output_bytes_max:
-            self._end_for_output(connection)
+            self.end_for_output(connection, _UNREAD)
         if self._unsent_total > self._output_goal:
             self._relieve()
 
@@ -340,7 +343,7 @@ class Connections:
         for number in sorted(self._unsent, key=self._unsent.__getitem__, reverse=True):
             if self._unsent_total <= self._output_goal:
                 break
-            self._end_for_output(self._live[number])
+            self.end_for_output(self._live[number], _UNREAD)
         left_bytes = self.output_total_bytes_max - self._unsent_total
         ending_bytes = sum(map(_unsent, self._ending.values()))
         for number, connection in tuple(self._ending.items()):
@@ -351,13 +354,14 @@ class Connections:
             if connection.control is not None:
                 connection.control.abort()
 
-    def _end_for_output(self, connection: Connection) -> None:
+    def end_for_output(self, connection: Connection, reason: str) -> None:
+        """End a client that does not read its replies; it may take the last of them for a moment."""
         self._set_unsent(connection.id, 0)
         control = connection.control
         if control is not None:
             self.closed_for_output_count += not control.is_leaving()
             self._ending[connection.id] = connection
-            control.end("output limit exceeded: replies were not read")
+            control.end(reason)
 
     def _set_unsent(self, number: int, unsent_bytes: int) -> None:
         self._unsent_total += unsent_bytes - self._unsent.pop(number, 0)

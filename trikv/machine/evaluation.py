@@ -6,16 +6,19 @@ This module keeps a bug in a handler from stopping a cluster (PROTOCOL 24): hand
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import partial
 from hashlib import blake2b
 from typing import Final, Protocol
 
 import msgspec
 
 from trikv.machine.batch import Transaction, Watch
+from trikv.machine.cut import Cut
 from trikv.machine.declaration import Command
 from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.replies import OK, CommandError, Reply, weight
+from trikv.machine.long_reads import WHOLE_KEYS_MAX, streamed
+from trikv.machine.replies import OK, CommandError, Reply, Streamed, weight
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 
@@ -78,7 +81,9 @@ class Evaluator:
 
     __slots__ = (
         "_by_spelling",
+        "_cut",
         "_elsewhere",
+        "_is_inside",
         "_others",
         "_shown_bytes",
         "_space",
@@ -94,10 +99,14 @@ class Evaluator:
         self._table = table
         self._by_spelling = table.by_spelling.get
         self._space = space
+        self._cut: Cut | None = None
+        """The cut of the last long read, perhaps closed by now."""
         self._elsewhere = Tally()
         """The tally for submissions whose client is at another node: nobody asks for it."""
         self._others = 0
         """Commands of such submissions that were carried out since the last `spent`."""
+        self._is_inside = False
+        """Whether a transaction is being carried out: it is answered whole."""
         self._shown_bytes = 0
         """The bytes that the reads of the present submission have copied; only their origin counts them."""
         self.index = 0
@@ -154,6 +163,31 @@ class Evaluator:
             tally.hits += 1
         return [value]
 
+    def stream(self, db: int, args: Sequence[bytes]) -> Streamed | None:
+        """The answer to a long read over a cut of now; None if `run` has to give it, and at once."""
+        usual = self._by_spelling(args[0]) if args else None
+        if usual is not None and usual.long is None:
+            return None
+        command = self._table.find(args)
+        if isinstance(command, CommandError) or command.long is None:
+            return None
+        database = self._space.databases[db]
+        if database.size <= WHOLE_KEYS_MAX:
+            return None
+        try:
+            asked = command.long(database, *args[command.words :])
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - a bug of the handler's
+            return None  # `run` meets it again, and notes it
+        if isinstance(asked, CommandError):
+            return None
+        self._space.account.tally.ran[command.name] += 1
+        # Reads that nothing separates share a cut, so that a write copies for all of them once.
+        last = self._cut
+        self._cut = last.share() if last is not None and last.is_of(database) else Cut((database,))
+        return streamed(asked, self._cut, partial(self._note, command, args))
+
     def run(
         self,
         db: int,
@@ -161,23 +195,34 @@ class Evaluator:
         transactions: Sequence[Transaction],
         view: View,
     ) -> list[Reply]:
-        """Run `commands`, the first one in database `db`; returns one reply for each step."""
+        """Run `commands`, the first one in database `db`; returns one reply for each step.
+
+        A reader gets fewer if the first ones show more than `SHOWN_BYTES_MAX`: it asks again for the rest.
+        """
         if view is not self._view:
             self._change_view(view)
         space = self._space
         space.current = space.databases[db]
         space.position = 0
         self._shown_bytes = 0
+        self._is_inside = False
         if not transactions:
             return self._run(commands)
         replies: list[Reply] = []
         position = 0
         for transaction in transactions:
-            replies += self._run(commands[position : transaction.start])
+            found = self._run(commands[position : transaction.start])
+            replies += found
+            if len(found) < transaction.start - position or self._is_full():
+                return replies
             position = transaction.start + transaction.count
             replies.append(self._transaction(commands[transaction.start : position], transaction.watches))
         replies += self._run(commands[position:])
         return replies
+
+    def _is_full(self) -> bool:
+        """Whether a reader has to take what there is before it gets more."""
+        return self._view is READER and self._shown_bytes > SHOWN_BYTES_MAX
 
     def _change_view(self, view: View) -> None:
         """Evaluate and count for `view` until told otherwise: most submissions have the view of the last."""
@@ -213,6 +258,8 @@ class Evaluator:
                     replies.append(None)
                     continue
                 if self._shown_bytes > SHOWN_BYTES_MAX:
+                    if self._is_full() and not self._is_inside:
+                        break  # the client asks for the rest when it has taken these
                     replies.append(tally.rejected(command.name, TOO_MUCH_SHOWN))
                     continue
             elif self._view is READER and command.writes:
@@ -291,7 +338,15 @@ class Evaluator:
             found.append((command, args))
         if not self._has_room(found):
             return EXEC_OOM
-        return self._run(commands)
+        before_bytes = 0
+        if self._view is READER:
+            # It is answered whole, so what its reads may show does not depend on those in front of it.
+            before_bytes, self._shown_bytes = self._shown_bytes, 0
+        self._is_inside = True
+        replies = self._run(commands)
+        self._is_inside = False
+        self._shown_bytes += before_bytes
+        return replies
 
     def _is_unchanged(self, watch: Watch) -> bool:
         if not 0 <= watch.db < DATABASES:

@@ -8,6 +8,7 @@ import msgspec
 from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
 from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
+from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import ORIGIN, READER, REPLICA, Evaluator, Poisoned, Question, View
@@ -154,8 +155,16 @@ class Machine:
         at_ms: int = 0,
         transactions: Sequence[Transaction] = (),
     ) -> list[Reply]:
-        """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later."""
+        """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later.
+
+        There are fewer replies if the first ones are long: ask again for the rest. A long read that is alone
+        is answered by a `Streamed`, which the caller has to close or take whole.
+        """
         assert 0 <= db < DATABASES, db
+        if len(commands) == 1 and not transactions:
+            answer = self.evaluator.stream(db, commands[0])
+            if answer is not None:
+                return [answer]
         space = self.space
         now_ms = space.account.now
         space.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
@@ -214,7 +223,7 @@ class Machine:
 
     def walk(self, header: dict[str, object]) -> Walk:
         """Begin to write the state as it is now; see `trikv.machine.walk`. Several walks may run at once."""
-        return Walk(self.space, self.settings(), header)
+        return Walk(Cut(self.space.databases), self.settings(), header)
 
     # What frees memory.
 
