@@ -85,7 +85,7 @@ class FakeService:
         self.outflows: list[Outflow] = []
         """Long answers that can go on."""
         self.machine = machine or Machine()
-        self.machine.evaluator.count_on(self.counters.tally)
+        self.machine.count_on(self.counters.tally)
         self.machine.apply_membership(1, [1])
         self._sequence = 0
         self._written: tuple[bytes, ...] = ()

@@ -43,13 +43,17 @@ class Driver:
         self.origin = origin
         self.now = NOW
         self.db = 0
+        self.seed = 0
+        """Of the entries that follow."""
         self._sequence = 0
         self.machine.apply_membership(1, (3, 1, 2))
         self.machine.apply(2, payload(NOW, Bootstrap(cap, level), Hello(NODE, b"life")))
 
     def batch(self, *items: Item) -> list[Outcome]:
         """Apply one batch at the present time."""
-        return self.machine.apply(self.machine.index + 1, payload(self.now, *items), origin=self.origin)
+        return self.machine.apply(
+            self.machine.index + 1, payload(self.now, *items, seed=self.seed), origin=self.origin
+        )
 
     def submit(
         self, commands: Iterable[str | Sequence[bytes]], transactions: tuple[Transaction, ...] = ()

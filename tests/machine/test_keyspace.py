@@ -1,5 +1,6 @@
 """Keys in buckets: expiry, order, scans under change, and throwing away."""
 
+from collections import Counter
 from zlib import crc32
 
 import pytest
@@ -10,6 +11,7 @@ from tests.machine.driving import NOW, Driver, reborn
 from trikv.machine.account import Account
 from trikv.machine.database import BUCKET_SHIFT, BUCKETS, Database
 from trikv.machine.digest import state_digest
+from trikv.machine.draws import Draws
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
 from trikv.machine.replies import OK
@@ -193,15 +195,63 @@ def test_retired_machine_is_freed_in_slices() -> None:
 
 
 def test_randomkey_varies_and_reads_change_nothing() -> None:
-    """RANDOMKEY draws by writes, time and place in the pipeline; an empty database has none."""
+    """RANDOMKEY answers another key at each place and for each seed; an empty database has none."""
     driver = Driver()
     assert driver.read("RANDOMKEY") is None
     driver.run(*(f"SET k{number} v" for number in range(50)))
     before = driver.machine.digest()
-    drawn = driver.machine.read(0, [(b"RANDOMKEY",)] * 100)
+    drawn = driver.machine.read(0, [(b"RANDOMKEY",)] * 100, seed=1)
     assert len(set(map(bytes, (key for key in drawn if isinstance(key, bytes))))) > 20
-    assert driver.machine.read(0, [(b"RANDOMKEY",)] * 100) == drawn
+    assert driver.machine.read(0, [(b"RANDOMKEY",)] * 100, seed=2) != drawn
     assert driver.machine.digest() == before
+
+
+def _picked(db: Database, count: int) -> Counter[bytes | None]:
+    draws = Draws(1)
+    return Counter(db.pick(draws) for _ in range(count))
+
+
+@pytest.mark.parametrize("keys", [1, 7, 300])
+def test_every_key_is_picked_as_often_as_any_other(keys: int) -> None:
+    """However they are spread over buckets: most are alone in theirs here, and some share one."""
+    driver = Driver()
+    driver.run(*(f"SET k{number} v" for number in range(keys)))
+    counts = _picked(driver.machine.space.databases[0], 30 * keys)
+    assert len(counts) == keys
+    # 2.2 is 12 standard deviations for 7 keys, and far out for 300.
+    assert sum((count - 30) ** 2 / 30 for count in counts.values()) < 2.2 * keys
+
+
+def test_no_key_is_picked_that_is_due() -> None:
+    """A key that is due is absent, even if nearly all are: then the next live one is taken, or none."""
+    driver = Driver()
+    driver.run(*(f"SET k{number} v PX 50" for number in range(400)), "SET stays v", "SET then v PX 100")
+    driver.now += 60
+    driver.machine.space.account.now = driver.now  # nothing is reaped yet
+    db = driver.machine.space.databases[0]
+    assert set(_picked(db, 100)) == {b"stays", b"then"}
+    driver.machine.space.account.now += 100
+    assert set(_picked(db, 20)) == {b"stays"}
+    db.drop(b"stays")
+    assert set(_picked(db, 20)) == {None}
+
+
+def test_a_key_is_picked_from_the_bucket_of_the_last_draw_too() -> None:
+    """The search for a live key goes round: it ends in the bucket where it began."""
+    driver = Driver()
+    first, *others = together(5)
+    driver.run([b"SET", first, b"v"], *([b"SET", key, b"v", b"PX", b"50"] for key in others))
+    driver.machine.space.account.now += 60
+    db = driver.machine.space.databases[0]
+    assert db.pick(Never(1)) == first
+
+
+class Never(Draws):
+    """Always draws the last of all."""
+
+    def below(self, bound: int) -> int:
+        """The greatest number that is allowed."""
+        return bound - 1
 
 
 def test_digest_follows_every_kind_of_change() -> None:

@@ -55,7 +55,7 @@ def test_time_is_shared_by_what_ran_together() -> None:
     """Commands of other nodes' clients in the same entry took their part of it."""
     here, there = Driver(), Driver(origin=2)
     here.run("SET a 1", "SET b 1", "INCR c")
-    here.machine.evaluator.spent(30.0)
+    here.machine.spent(30.0)
     assert here.machine.tally.commands() == {
         "INCR": CommandTally(calls=1, usec=10.0),
         "SET": CommandTally(calls=2, usec=20.0),
@@ -63,19 +63,19 @@ def test_time_is_shared_by_what_ran_together() -> None:
     assert here.machine.tally.commands()["SET"].usec_per_call == 10.0
     there.run("SET a 1", "SET b 1", "INCR c")
     there.read("GET a")
-    there.machine.evaluator.spent(40.0)
+    there.machine.spent(40.0)
     assert there.machine.tally.commands() == {"GET": CommandTally(calls=1, usec=10.0)}
     there.run("SET a 1")
-    there.machine.evaluator.spent(40.0)
+    there.machine.spent(40.0)
     assert there.machine.tally.commands() == {"GET": CommandTally(calls=1, usec=10.0)}
     # What an entry leaves behind is not charged to the next, and a read that a replica skips took no time.
     there.run("GET a", "GET b", "GET c")
     there.read("GET a")
-    there.machine.evaluator.spent(10.0)
+    there.machine.spent(10.0)
     assert there.machine.tally.commands() == {"GET": CommandTally(calls=2, usec=20.0)}
     there.run(*(f"SET k{number} v" for number in range(9)))
     there.read("GET a")
-    there.machine.evaluator.spent(100.0)
+    there.machine.spent(100.0)
     assert there.machine.tally.commands() == {"GET": CommandTally(calls=3, usec=30.0)}
 
 
@@ -102,7 +102,7 @@ def test_counts_are_no_state() -> None:
     other = reborn(driver.machine)
     assert other.digest() == driver.machine.digest()
     assert calls(other) == {}
-    other.evaluator.count_on(driver.machine.tally)
+    other.count_on(driver.machine.tally)
     driver.machine = other
     driver.run("SET a 2", "GET a", "SET c 1 PX 50")
     driver.pass_ms(100)
@@ -116,7 +116,7 @@ def test_another_tally_counts_from_then_on() -> None:
     driver = Driver()
     driver.run("SET a 1", "GET a")
     before, after = driver.machine.tally, Tally()
-    driver.machine.evaluator.count_on(after)
+    driver.machine.count_on(after)
     driver.run("SET a 2", "GET a", "GET none")
     assert calls(driver.machine) == {"GET": (2, 0, 0), "SET": (1, 0, 0)}
     assert (after.hits, after.misses) == (1, 1)

@@ -5,9 +5,11 @@ name, or stands in `ABSENT` with the reason. Mutants of other names were added b
 """
 
 from tests.mutants import (
+    of_calls,
     of_dumps,
     of_front,
     of_host,
+    of_long_reads,
     of_machine,
     of_members_and_forwards,
     of_node,
@@ -22,6 +24,8 @@ MUTANTS: tuple[Mutant, ...] = (
     of_raft.MUTANTS
     + of_storage.MUTANTS
     + of_machine.MUTANTS
+    + of_calls.MUTANTS
+    + of_long_reads.MUTANTS
     + of_node.MUTANTS
     + of_front.MUTANTS
     + of_dumps.MUTANTS

@@ -57,27 +57,16 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "snapshot written with a later index than its state: the walk sees later writes",
-        "trikv.machine.walk",
-        "            kept[number] = bucket.copy()\n",
-        "            pass\n",
+        "trikv.machine.cut",
+        "kept = held[number] = bucket.copy() if bucket else _EMPTY",
+        "kept = bucket",
         "machine/test_snapshot.py::test_walk_shows_the_instant_of_its_start",
     ),
     mutant(
         "iteration order from a set",
-        "trikv.machine.walk",
-        "                items = list(bucket.items())\n",
-        "                items = list({key: bucket[key] for key in set(bucket)}.items())\n",
-        "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
-    ),
-    mutant(
-        "iteration order from a set: KEYS",
-        "trikv.machine.database",
-        "            for bucket in self.buckets\n"
-        "            for key, entry in bucket.items()\n"
-        "            if not entry.deadline",
-        "            for bucket in self.buckets\n"
-        "            for key, entry in set(bucket.items())\n"
-        "            if not entry.deadline",
+        "trikv.machine.cut",
+        "                step += bucket.items()\n",
+        "                step += {key: bucket[key] for key in set(bucket)}.items()\n",
         "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
     ),
 )
@@ -106,9 +95,9 @@ TIME: tuple[Mutant, ...] = (
     ),
     mutant(
         "live() differs between two commands: KEYS",
-        "trikv.machine.database",
-        "            if not entry.deadline or entry.deadline > now\n",
-        "            if not entry.deadline or entry.deadline >= now\n",
+        "trikv.machine.cut",
+        "entry.deadline > now_ms]",
+        "entry.deadline >= now_ms]",
         "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
     ),
 )
@@ -197,8 +186,8 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a run of SETs counts for one command",
         "trikv.machine.evaluation",
-        "        space.position += done\n",
-        "        space.position += 1\n",
+        "        call.position += done\n",
+        "        call.position += 1\n",
         "machine/test_runs.py::test_a_run_is_as_many_commands_as_it_has",
     ),
     mutant(
@@ -241,7 +230,7 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "another tally counts only after the next change of view",
         "trikv.machine.evaluation",
-        "        self._change_view(self._view)\n",
+        "        self._change_view(self.call.view)\n",
         "        pass\n",
         "machine/test_tally.py::test_another_tally_counts_from_then_on",
     ),

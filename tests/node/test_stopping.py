@@ -7,20 +7,23 @@ import errno
 import json
 import re
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.front.doubles import FakeWire
 from tests.node.counting import others, until
 from tests.node.recorded_work import ORIGIN
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.storage.memory_disk import MemoryDisk
 from trikv.front.connections import Connections
+from trikv.front.outflow import Outflow
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import Listening
-from trikv.machine.replies import CommandError
+from trikv.machine.replies import CommandError, Streamed
 from trikv.node.consensus.parts import Parts
 from trikv.node.drain import Drain, StopLimits
 from trikv.node.events import Barrier, Event
@@ -310,6 +313,7 @@ class Leaving:
         self.role = Role.FOLLOWER
         self.drain = Drain()
         self.told: list[PeerMessage] = []
+        self.outflows = Outflows(boot_us=lambda: 0, cap=lambda: 0)
 
     def peers(self) -> list[int]:
         """Two of them."""
@@ -359,8 +363,9 @@ class Leaving:
         whatever: Any = self
         settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
         parts = cast("Parts", whatever)
-        outflows = Outflows(boot_us=lambda: 0, cap=lambda: 0)
-        return Stopping(parts, Connections(settings), outflows, cast("Listening", whatever), StopLimits())
+        return Stopping(
+            parts, Connections(settings), self.outflows, cast("Listening", whatever), StopLimits()
+        )
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
@@ -404,6 +409,22 @@ async def test_the_barrier_waits_for_peers_that_stop_as_well(
         barrier.work.answered([])
         node.drain.heard(2, Drained())
     assert node.dumps == [True]
+
+
+async def test_a_stop_ends_long_reads(autojump_clock: MockClock) -> None:
+    """At its announcement: they may take as long as their clients like."""
+    del autojump_clock
+    node = Leaving()
+    ended: list[str] = []
+    kept: Any = SimpleNamespace(close=lambda: None)
+    streamed = Streamed(iter(()), kept, lambda _: CommandError("ERR"))
+    taker: Any = SimpleNamespace(end_slow=ended.append)
+    node.outflows.put(Outflow(iter(()), taker, FakeWire(), 1, streamed))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.stop().run)
+        await trio.sleep(0.001)
+        assert ended == ["this node is shutting down"]
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_stop_at_once_knows_of_a_dump_that_is_there(autojump_clock: MockClock) -> None:

@@ -12,6 +12,7 @@ import attrs
 
 from trikv.front.figures import ConnectionStatistics
 from trikv.front.inputs import SMALL_BYTES, InputTotal, bytes_max
+from trikv.front.outflow import AHEAD_BYTES
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.replies import CommandError
 
@@ -180,6 +181,8 @@ class Connections:
         self.output_bytes_max = output_bytes_max
         self.behind_bytes = output_bytes_max - output_bytes_max // 4
         """While a client has more than this to take, its next requests wait: their answers may be long."""
+        self.ahead_bytes = min(AHEAD_BYTES, output_bytes_max // 2)
+        """What of a long answer may wait for a client before more of it is made."""
         self.output_total_bytes_max = output_total_bytes_max
         self._output_goal = output_total_bytes_max - output_total_bytes_max // 4
         self.when_idle: Callable[[], None] | None = None

@@ -318,7 +318,7 @@ class Conversation(Figures):
         spent_us = 0
         while self._intake.has_more() and not self._is_done():
             if self._slow and self._wire.unsent_bytes() > self.caller.connections.behind_bytes:
-                # The client is behind: what it asks next may be long, and waits until it has taken this.
+                # The client is behind: what it asks next may be long.
                 self._begin_outflow(Turn(connection.database), iter(()))
                 break
             turn = Turn(connection.database)
@@ -415,7 +415,7 @@ class Conversation(Figures):
         streamed = streamed_of(replies)
         ends_reply = True
         if rest is None and streamed is None:
-            ahead_bytes = self._ahead_bytes()
+            ahead_bytes = self.caller.connections.ahead_bytes
             for data, ends in coming:
                 self._out.append(data)
                 ends_reply = ends
@@ -427,9 +427,6 @@ class Conversation(Figures):
         self._begin_outflow(turn, coming, rest, streamed)
         if self._outflow is not None:
             self._outflow.ends_reply = ends_reply
-
-    def _ahead_bytes(self) -> int:
-        return min(AHEAD_BYTES, self.caller.connections.output_bytes_max // 2)
 
     def _put(self, reply: Reply, typed: bool, args: Args) -> None:  # noqa: FBT001 - unpacked from a slot
         self._out.append(shown(self.caller, reply, args, typed=typed))
@@ -445,7 +442,7 @@ class Conversation(Figures):
                 streamed.close()
             return
         self._turn, self._rest = turn, rest
-        self._outflow = Outflow(coming, self, self._wire, self._ahead_bytes(), streamed)
+        self._outflow = Outflow(coming, self, self._wire, self.caller.connections.ahead_bytes, streamed)
         self.caller.connections.began()
         self.caller.service.pour(self._outflow)
 

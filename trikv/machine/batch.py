@@ -73,7 +73,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     stamp_ms: int
     """Log time: milliseconds since 1970, as the leader computes them. It never falls along the log."""
     seed: int
-    """64 bits of the leader's entropy. No command draws from it yet (PROTOCOL 22)."""
+    """64 bits of the leader's entropy, from which commands draw (PROTOCOL 60)."""
     items: tuple[Item, ...]
 
 

@@ -62,7 +62,7 @@ class Cut:
         """How many keys there were, those due but not yet reaped included."""
         self.is_open = True
         self.lets_go = False
-        """Set before the last pass: a bucket is let go as soon as that has gone over it. A cut that was shared
+        """Set before the last pass: a bucket is let go when that has gone over it. A cut that was shared
         keeps all, because another holder may not have got there yet."""
         self._holders = 1
         self._was_shared = False

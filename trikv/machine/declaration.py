@@ -158,7 +158,7 @@ class Command:
     long: LongHandler | None
     """Says what a long read will answer; `handler` then makes that answer in one step."""
     whole: bool
-    """The handler takes the keyspace, not the selected database."""
+    """The handler takes the context of its call, not the selected database."""
     plain: bool
     """Neither a subcommand nor `whole`: the selected database, then all that follows the name."""
     denies_oom: bool

@@ -5,14 +5,14 @@ This module keeps a bug in a handler from stopping a cluster (PROTOCOL 24): hand
 """
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from functools import partial
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
 from trikv.machine.batch import Transaction, Watch
+from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, View
 from trikv.machine.cut import Cut
 from trikv.machine.declaration import Command
 from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
@@ -28,24 +28,6 @@ ask for 8 GB."""
 RUN_MIN = 4
 """From this number on, commands are first tried as a run: with fewer the attempt costs what it gains."""
 TOO_MUCH_SHOWN = CommandError("ERR the replies of this pipeline are too large together; ask in smaller parts")
-_NOT_A_READ = CommandError("ERR only commands that read can be evaluated without the log")
-
-
-class View(Enum):
-    """Where commands are evaluated, and therefore which of them run and count."""
-
-    ORIGIN = "origin"
-    """From the log, at the node whose client waits: everything is carried out and answered."""
-    REPLICA = "replica"
-    """From the log, at any other node: reads are skipped, because no client here gets their answers."""
-    READER = "reader"
-    """Outside of the log: commands that would write are refused."""
-
-
-# Bound once, because to look a member up in its class takes as long as a call.
-ORIGIN: Final = View.ORIGIN
-REPLICA: Final = View.REPLICA
-READER: Final = View.READER
 
 
 class Poisoned(msgspec.Struct, frozen=True, gc=False):
@@ -79,18 +61,19 @@ class Question(Protocol):
 class Evaluator:
     """Runs commands against a keyspace."""
 
+    STREAMED_FROM_KEYS = WHOLE_KEYS_MAX + 1
+    """A long read of so many keys is answered by a stream."""
+
     __slots__ = (
         "_by_spelling",
         "_cut",
         "_elsewhere",
         "_is_inside",
         "_others",
-        "_shown_bytes",
         "_space",
         "_table",
         "_tally",
-        "_view",
-        "index",
+        "call",
         "poison_count",
         "poisoned",
     )
@@ -101,16 +84,14 @@ class Evaluator:
         self._space = space
         self._cut: Cut | None = None
         """The cut of the last long read, perhaps closed by now."""
+        self.call = Call(space, table)
+        """The context of the running command; whoever begins an entry or a read says there which it is."""
         self._elsewhere = Tally()
         """The tally for submissions whose client is at another node: nobody asks for it."""
         self._others = 0
         """Commands of such submissions that were carried out since the last `spent`."""
         self._is_inside = False
         """Whether a transaction is being carried out: it is answered whole."""
-        self._shown_bytes = 0
-        """The bytes that the reads of the present submission have copied; only their origin counts them."""
-        self.index = 0
-        """The last applied entry, for `Poisoned`."""
         self.poisoned: Poisoned | None = None
         """The latest poisoned command; not state."""
         self.poison_count = 0
@@ -172,7 +153,7 @@ class Evaluator:
         if isinstance(command, CommandError) or command.long is None:
             return None
         database = self._space.databases[db]
-        if database.size <= WHOLE_KEYS_MAX:
+        if database.size < self.STREAMED_FROM_KEYS:
             return None
         try:
             asked = command.long(database, *args[command.words :])
@@ -199,12 +180,12 @@ class Evaluator:
 
         A reader gets fewer if the first ones show more than `SHOWN_BYTES_MAX`: it asks again for the rest.
         """
-        if view is not self._view:
+        call = self.call
+        if view is not call.view:
             self._change_view(view)
-        space = self._space
-        space.current = space.databases[db]
-        space.position = 0
-        self._shown_bytes = 0
+        call.db = self._space.databases[db]
+        call.position = 0
+        call.shown_bytes = 0
         self._is_inside = False
         if not transactions:
             return self._run(commands)
@@ -222,26 +203,20 @@ class Evaluator:
 
     def _is_full(self) -> bool:
         """Whether a reader has to take what there is before it gets more."""
-        return self._view is READER and self._shown_bytes > SHOWN_BYTES_MAX
+        return self.call.view is READER and self.call.shown_bytes > SHOWN_BYTES_MAX
 
     def _change_view(self, view: View) -> None:
         """Evaluate and count for `view` until told otherwise: most submissions have the view of the last."""
-        self._view = view
+        self.call.view = view
         account = self._space.account
         self._tally = account.lookups = self._elsewhere if view is REPLICA else account.tally
 
     def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
-        """One reply for each command: find it, refuse it or run it, and keep its bugs from spreading.
-
-        The innermost loop of every replica. It is one function, because a call for each command, with its
-        repeated look-ups, cost a fifth of a SET.
-        """
+        """The innermost loop: one reply for each command. A call for each would cost a fifth of a SET."""
         # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
         replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
-        space = self._space
-        account = space.account
-        tally = self._tally
-        has_client = self._view is not REPLICA
+        call, account, tally = self.call, self._space.account, self._tally
+        has_client = call.view is not REPLICA
         for args in commands[len(replies) :] if replies else commands:
             count = len(args)
             command = self._by_spelling(args[0]) if count else None
@@ -251,19 +226,19 @@ class Evaluator:
                     replies.append(tally.rejected(None, found))
                     continue
                 command = found
-            space.position += 1  # on every replica alike, shown or not
+            call.position += 1  # on every replica alike, shown or not
             reads = command.reads
             if reads:
                 if not has_client:
                     replies.append(None)
                     continue
-                if self._shown_bytes > SHOWN_BYTES_MAX:
-                    if self._is_full() and not self._is_inside:
+                if call.shown_bytes > SHOWN_BYTES_MAX:
+                    if call.view is READER and not self._is_inside:
                         break  # the client asks for the rest when it has taken these
                     replies.append(tally.rejected(command.name, TOO_MUCH_SHOWN))
                     continue
-            elif self._view is READER and command.writes:
-                replies.append(_NOT_A_READ)
+            elif call.view is READER and command.writes:
+                replies.append(NOT_A_READ)
                 continue
             if command.denies_oom and 0 < account.cap < account.used:
                 replies.append(tally.rejected(command.name, OOM))
@@ -271,11 +246,12 @@ class Evaluator:
             account.dirty = False
             try:
                 if command.plain and count == 2:  # GET, and below SET: unpacking a slice costs 0.3 us
-                    reply = command.handler(space.current, args[1])
+                    reply = command.handler(call.db, args[1])
                 elif command.plain and count == 3:
-                    reply = command.of_two(space.current, args[1], args[2])
+                    reply = command.of_two(call.db, args[1], args[2])
                 else:
-                    reply = command.handler(space if command.whole else space.current, *args[command.words :])
+                    call.drawn = None
+                    reply = command.handler(call if command.whole else call.db, *args[command.words :])
             except (MemoryError, RecursionError):
                 raise  # these depend on this process, not on the log
             except Exception as problem:
@@ -289,19 +265,19 @@ class Evaluator:
             else:
                 tally.ran[command.name] += 1
                 if reads:
-                    self._shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
+                    call.shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
             replies.append(reply)
         return replies
 
     def _run_quickly(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
         """Carry out as many of `commands` as one run can hold, from the first on; returns their replies."""
-        space, first = self._space, commands[0]
+        call, first = self.call, commands[0]
         command = self._by_spelling(first[0]) if first else None
-        if command is None or command.of_run is None or self._view is READER:
+        if command is None or command.of_run is None or call.view is READER:
             return []
-        done = command.of_run(space.current, commands)
-        space.position += done
-        if self._view is REPLICA:
+        done = command.of_run(call.db, commands)
+        call.position += done
+        if call.view is REPLICA:
             self._others += done
         elif done:
             self._tally.ran[command.name] += done
@@ -317,13 +293,13 @@ class Evaluator:
     def count_on(self, tally: Tally) -> None:
         """Count in `tally` from now on: that of the node, which outlives its machines."""
         self._space.account.tally = tally
-        self._change_view(self._view)
+        self._change_view(self.call.view)
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
         """Keep what the node should log; returns the error for the client."""
         self.poison_count += 1
         digest = blake2b(repr(tuple(args)).encode(), digest_size=8).hexdigest()
-        self.poisoned = Poisoned(self.index, command.name, digest, type(problem).__name__)
+        self.poisoned = Poisoned(self.call.index, command.name, digest, type(problem).__name__)
         return INTERNAL
 
     def _transaction(self, commands: Sequence[Sequence[bytes]], watches: Sequence[Watch]) -> Reply:
@@ -338,14 +314,14 @@ class Evaluator:
             found.append((command, args))
         if not self._has_room(found):
             return EXEC_OOM
-        before_bytes = 0
-        if self._view is READER:
+        call, before_bytes = self.call, 0
+        if call.view is READER:
             # It is answered whole, so what its reads may show does not depend on those in front of it.
-            before_bytes, self._shown_bytes = self._shown_bytes, 0
+            before_bytes, call.shown_bytes = call.shown_bytes, 0
         self._is_inside = True
         replies = self._run(commands)
         self._is_inside = False
-        self._shown_bytes += before_bytes
+        call.shown_bytes += before_bytes
         return replies
 
     def _is_unchanged(self, watch: Watch) -> bool:

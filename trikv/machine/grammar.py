@@ -1,7 +1,7 @@
 """A handler's signature, read as the grammar of its command.
 
-The first parameter is what the handler works on and no argument of the command (if it is called ``space``,
-the handler wants all databases rather than the selected one). Parameters annotated `Key` are keys. ``*more``
+The first parameter is what the handler works on and no argument of the command: the selected database, or the
+whole context of the call if it is named ``call``. Parameters annotated `Key` are keys. ``*more``
 makes the arity open. The docstring's first line is the help.
 """
 
@@ -44,7 +44,7 @@ class Shape:
         least = words + len(fixed) + open_least
         return cls(
             words=words,
-            whole=context.name == "space",
+            whole=context.name == "call",
             arity=-least if open_end else least,
             specs=_specs(places, step, access, is_open=is_open),
             key_names=tuple(p.name for p in parameters if p.annotation is Key),

@@ -1,4 +1,4 @@
-"""The sixteen databases together: which deadline is next, what FLUSH set aside, which one is selected."""
+"""The sixteen databases together: which deadline is next, what FLUSH set aside."""
 
 from trikv.machine.account import NEVER, Account
 from trikv.machine.database import Database
@@ -10,17 +10,11 @@ DATABASES = 16
 class Keyspace:
     """All databases, and what concerns more than one of them."""
 
-    __slots__ = ("account", "current", "databases", "position", "shown_ms")
+    __slots__ = ("account", "databases")
 
     def __init__(self) -> None:
         self.account = Account()
         self.databases = [Database(number, self.account) for number in range(DATABASES)]
-        self.current = self.databases[0]
-        """The database of the running command. Not state: every submission sets it."""
-        self.shown_ms = 0
-        """The time that TTL and TIME show: log time, or the leader's for a read (PROTOCOL 21). Not state."""
-        self.position = 0
-        """The running command's place in its submission, for RANDOMKEY. Not state."""
 
     def keys(self) -> int:
         """Keys in all databases, those due but not yet reaped included."""

@@ -6,12 +6,13 @@ from typing import assert_never
 import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
+from trikv.machine.call import ORIGIN, READER, REPLICA, View
 from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
 from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
-from trikv.machine.evaluation import ORIGIN, READER, REPLICA, Evaluator, Poisoned, Question, View
+from trikv.machine.evaluation import Evaluator, Poisoned, Question
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
@@ -31,7 +32,7 @@ _decode = msgspec.msgpack.Decoder(Batch).decode
 class Machine:
     """The replicated state, at one applied index."""
 
-    __slots__ = ("_origins", "evaluator", "index", "space")
+    __slots__ = ("_evaluator", "_origins", "index", "space")
 
     def __init__(self, table: CommandTable = TABLE) -> None:
         """`table`: the commands that it evaluates, the same on every replica.
@@ -42,7 +43,7 @@ class Machine:
         self.index = 0
         """The last applied entry."""
         self.space = Keyspace()
-        self.evaluator = Evaluator(self.space, table)
+        self._evaluator = Evaluator(self.space, table)
         self._origins = Origins()
 
     # What may be asked.
@@ -85,12 +86,12 @@ class Machine:
     @property
     def poisoned(self) -> Poisoned | None:
         """The latest command whose checks failed with an exception, for the node to log; not state."""
-        return self.evaluator.poisoned
+        return self._evaluator.poisoned
 
     @property
     def poison_count(self) -> int:
         """How many commands failed like that since this object was made; not state."""
-        return self.evaluator.poison_count
+        return self._evaluator.poison_count
 
     @property
     def tally(self) -> Tally:
@@ -154,29 +155,44 @@ class Machine:
         commands: Sequence[Sequence[bytes]],
         at_ms: int = 0,
         transactions: Sequence[Transaction] = (),
+        *,
+        seed: int = 0,
     ) -> list[Reply]:
         """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later.
 
         There are fewer replies if the first ones are long: ask again for the rest. A long read that is alone
         is answered by a `Streamed`, which the caller has to close or take whole.
+
+        `seed`: 64 bits that decide what they draw, another number for each call.
         """
         assert 0 <= db < DATABASES, db
         if len(commands) == 1 and not transactions:
-            answer = self.evaluator.stream(db, commands[0])
+            answer = self._evaluator.stream(db, commands[0])
             if answer is not None:
                 return [answer]
-        space = self.space
-        now_ms = space.account.now
-        space.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
-        return self.evaluator.run(db, commands, transactions, READER)
+        call = self._evaluator.call
+        now_ms = self.space.account.now
+        call.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
+        call.seed, call.origin, call.sequence = seed, 0, 0
+        return self._evaluator.run(db, commands, transactions, READER)
 
     def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
         """`Evaluator.read_quickly`: the answers to those first `questions` that are one GET each."""
-        return self.evaluator.read_quickly(questions)
+        return self._evaluator.read_quickly(questions)
 
     def read_one(self, question: Question) -> list[Reply] | None:
         """`Evaluator.read_one`: the answer to `question` if it is one GET, else None."""
-        return self.evaluator.read_one(question)
+        return self._evaluator.read_one(question)
+
+    # What it counts; none of it is state.
+
+    def spent(self, usec: float) -> None:
+        """`Evaluator.spent`: the commands run since the last call took `usec`."""
+        self._evaluator.spent(usec)
+
+    def count_on(self, tally: Tally) -> None:
+        """`Evaluator.count_on`: count in `tally` from now on."""
+        self._evaluator.count_on(tally)
 
     # What changes it.
 
@@ -192,7 +208,9 @@ class Machine:
         account = self.space.account
         # A new leader's clock may be behind; log time never goes back (PROTOCOL 20).
         account.now = max(account.now, batch.stamp_ms)
-        self.space.shown_ms = account.now
+        call = self._evaluator.call
+        call.shown_ms = account.now
+        call.seed = batch.seed
         self.space.expire(EXPIRED_PER_BATCH_MAX)
         outcomes: list[Outcome] = []
         for item in batch.items:
@@ -241,7 +259,7 @@ class Machine:
     def _advance(self, index: int) -> None:
         assert index > self.index, f"entry {index} after {self.index}"
         self.index = index
-        self.evaluator.index = index
+        self._evaluator.call.index = index
 
     def _bootstrap(self, item: Bootstrap) -> None:
         """Take over level and cap, once: not after another bootstrap item or a CONFIG SET maxmemory.
@@ -262,7 +280,9 @@ class Machine:
             return Skipped(item.incarnation, item.sequence, reason)
         if not 0 <= item.db < DATABASES:  # a bug of the origin's: the sequence is used, nothing is done
             return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands))
-        replies = self.evaluator.run(item.db, item.commands, item.transactions, view)
+        call = self._evaluator.call
+        call.origin, call.sequence = item.origin, item.sequence
+        replies = self._evaluator.run(item.db, item.commands, item.transactions, view)
         return Applied(item.incarnation, item.sequence, replies)
 
     def _forgotten(self, item: Forgotten) -> Outcome:
@@ -294,8 +314,8 @@ class Machine:
         check_level(settings.feature_level)
         machine = cls(table)
         machine.space = space
-        machine.evaluator = Evaluator(space, table)
-        machine.index = machine.evaluator.index = settings.index
+        machine._evaluator = Evaluator(space, table)
+        machine.index = machine._evaluator.call.index = settings.index
         account = space.account
         account.feature_level = settings.feature_level
         account.now = settings.now_ms

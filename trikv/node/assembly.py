@@ -180,7 +180,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
     host, settings, ports, inbox = ground.host, ground.settings, ground.ports, ground.inbox
     boot_ms = host.clock.boot_ms
     # Before the first entry applies, because every command counts, even one that a replay applies.
-    opened.machine.evaluator.count_on(ground.counters.tally)
+    opened.machine.count_on(ground.counters.tally)
     # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
     waiters = Waiters()
@@ -192,6 +192,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
         inbox=inbox,
         boot_ms=boot_ms,
         boot_us=host.clock.boot_us,
+        seed=int.from_bytes(host.entropy.bytes(7), "big"),
     )
     life = int.from_bytes(host.entropy.bytes(7), "big")
     return Parts(

@@ -47,6 +47,7 @@ class Bench:
             inbox=self.inbox,
             boot_ms=boot_ms,
             boot_us=lambda: boot_ms() * 1000,
+            seed=1,
         )
 
     @property
@@ -114,6 +115,19 @@ async def test_reads_wait_for_their_index_whatever_their_order() -> None:
     assert [one.outcomes for one in asked.values()] == [[[b"123"]], [[b"1"]], [[b"123456"]]]
 
 
+def test_each_read_draws_by_a_seed_of_its_own() -> None:
+    """RANDOMKEY answers another key each time, although nothing has changed."""
+    bench = Bench(lambda: 0)
+    sets = tuple((b"SET", b"k%d" % number, b"v") for number in range(100))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, sets))
+    bench.applier.put(bench.entries)
+    bench.applier.carry_out()
+    asked = [Asked((b"RANDOMKEY",), writes=False) for _ in range(20)]
+    bench.applier.put((reading(1, *asked),))
+    bench.applier.carry_out()
+    assert len({repr(one.outcomes) for one in asked}) > 10
+
+
 async def test_held_reads_cost_little_however_many_wait() -> None:
     """Ten thousand questions at as many indexes: each entry looks at those that it sets free, not at all."""
     bench = Bench(lambda: 0)
@@ -162,15 +176,17 @@ def test_an_own_proposal_that_was_skipped_is_told_by_its_reason() -> None:
 def test_a_command_that_failed_inside_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what can be reported; it had no effect, so the log goes on behind it and nothing more is said."""
     bench = Bench(lambda: 0)
-    evaluator, apply = bench.applier.machine.evaluator, Machine.apply
+    noted: list[Poisoned] = []
+    apply = Machine.apply
 
     def apply_with_a_fault(machine: Machine, index: int, payload: bytes, *, origin: int) -> list[Outcome]:
         if index == 4:
-            evaluator.poison_count += 1
-            evaluator.poisoned = Poisoned(index, "SETNX", "its digest", "KeyError")
+            noted.append(Poisoned(index, "SETNX", "its digest", "KeyError"))
         return apply(machine, index, payload, origin=origin)
 
     monkeypatch.setattr(Machine, "apply", apply_with_a_fault)
+    monkeypatch.setattr(Machine, "poisoned", property(lambda _: noted[-1]))
+    monkeypatch.setattr(Machine, "poison_count", property(lambda _: len(noted)))
     with structlog.testing.capture_logs() as lines:
         bench.applier.put(bench.entries)
         bench.applier.carry_out()

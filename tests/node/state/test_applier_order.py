@@ -42,6 +42,7 @@ def test_a_read_waits_until_its_index_is_applied() -> None:
         inbox=Mailbox[Event](),
         boot_ms=lambda: 0,
         boot_us=lambda: 0,
+        seed=1,
     )
     late, early = (Asked((b"GET", b"k"), writes=False) for _ in range(2))
     applier.put((reading(4, late), reading(3, early)))

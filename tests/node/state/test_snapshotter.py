@@ -54,6 +54,7 @@ class Rig:
             inbox=self.inbox,
             boot_ms=lambda: 0,
             boot_us=lambda: 0,
+            seed=1,
         )
 
     def wall_ms(self) -> int:

@@ -3,7 +3,7 @@
 A family is a module with a `CommandTable` of its own, called COMMANDS. Its handlers are plain functions
 ``handler(db, *arguments) -> Reply``: they check, refuse by *returning* a `CommandError`, and only then
 change the database, through the few methods of `Database` for that (PROTOCOL 24). A handler that needs more
-than the selected database names its first parameter ``space``.
+than the selected database names its first parameter ``call`` and gets the `Call`.
 
 To add a family: write the module, name it here. Arity, key positions, help and COMMAND follow from the
 signatures (see `trikv.machine.table`).

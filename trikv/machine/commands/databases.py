@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from trikv.machine.call import Call
 from trikv.machine.database import Database
 from trikv.machine.declaration import TEXT_US, By, Cost, Told
 from trikv.machine.errors import DB_INDEX, NOT_INTEGER, SYNTAX, text_of
-from trikv.machine.keyspace import DATABASES, Keyspace
+from trikv.machine.keyspace import DATABASES
 from trikv.machine.memory import parse_memory
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
@@ -27,7 +28,7 @@ _NOT_MEMORY = CommandError(
 
 
 @COMMANDS.command("SELECT", by=By.NODE, group="connection", fast=True, checked=True, told=Told("1.0.0"))
-def select(space: Keyspace, index: bytes) -> Reply:
+def select(call: Call, index: bytes) -> Reply:
     """Choose the database, 0 to 15, for the commands that follow."""
     number = parse_integer(index)
     if number is None:
@@ -36,7 +37,7 @@ def select(space: Keyspace, index: bytes) -> Reply:
         return _NOT_32_BITS
     if not 0 <= number < DATABASES:
         return DB_INDEX
-    space.current = space.databases[number]
+    call.db = call.space.databases[number]
     return OK
 
 
@@ -73,11 +74,11 @@ def flushdb(db: Database, *mode: bytes) -> Reply:
     complexity=_ALL_KEYS,
     told=_FLUSH,
 )
-def flushall(space: Keyspace, *mode: bytes) -> Reply:
+def flushall(call: Call, *mode: bytes) -> Reply:
     """Delete all keys of all databases."""
     if not _flush_mode(mode):
         return SYNTAX
-    for db in space.databases:
+    for db in call.space.databases:
         db.flush()
     return OK
 
@@ -100,7 +101,7 @@ def _flush_mode(mode: Sequence[bytes]) -> bool:
         tips="request_policy:all_nodes response_policy:all_succeeded",
     ),
 )
-def config_set(space: Keyspace, setting: bytes, value: bytes, *more: bytes) -> Reply:
+def config_set(call: Call, setting: bytes, value: bytes, *more: bytes) -> Reply:
     """Change maxmemory, the cap of all nodes."""
     # Only maxmemory is replicated state; a node handles the other settings itself and sends this one alone.
     if setting.lower() != b"maxmemory" or more:
@@ -109,7 +110,8 @@ def config_set(space: Keyspace, setting: bytes, value: bytes, *more: bytes) -> R
     amount = parse_memory(value)
     if amount is None:
         return _NOT_MEMORY
-    space.account.dirty = True
-    space.account.cap = amount
-    space.account.is_founded = True
+    account = call.space.account
+    account.dirty = True
+    account.cap = amount
+    account.is_founded = True
     return OK

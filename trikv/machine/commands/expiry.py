@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from trikv.machine.call import Call
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Told
 from trikv.machine.errors import NOT_INTEGER, invalid_expire, text_of
 from trikv.machine.grammar import Key
-from trikv.machine.keyspace import Keyspace
 from trikv.machine.numerics import INT64_MAX, INT64_MIN, parse_integer
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable
@@ -139,12 +139,12 @@ def persist(db: Database, key: Key) -> Reply:
     return 1
 
 
-def _remaining_ms(space: Keyspace, key: bytes) -> int:
+def _remaining_ms(call: Call, key: bytes) -> int:
     """At least 1 for a live key, even if the leader's clock is past its deadline (PROTOCOL 21)."""
-    entry = space.current.look(key)
+    entry = call.db.look(key)
     if entry is None:
         return _ABSENT
-    return max(entry.deadline - space.shown_ms, 1) if entry.deadline else _NO_DEADLINE
+    return max(entry.deadline - call.shown_ms, 1) if entry.deadline else _NO_DEADLINE
 
 
 @COMMANDS.command(
@@ -154,9 +154,9 @@ def _remaining_ms(space: Keyspace, key: bytes) -> int:
     fast=True,
     told=Told("1.0.0", "RO access", tips="nondeterministic_output"),
 )
-def ttl(space: Keyspace, key: Key) -> Reply:
+def ttl(call: Call, key: Key) -> Reply:
     """Seconds until a key expires; -1: never, -2: no such key."""
-    remaining = _remaining_ms(space, key)
+    remaining = _remaining_ms(call, key)
     return remaining if remaining < 0 else (remaining + 500) // 1000
 
 
@@ -167,9 +167,9 @@ def ttl(space: Keyspace, key: Key) -> Reply:
     fast=True,
     told=Told("2.6.0", "RO access", tips="nondeterministic_output"),
 )
-def pttl(space: Keyspace, key: Key) -> Reply:
+def pttl(call: Call, key: Key) -> Reply:
     """Milliseconds until a key expires; -1: never, -2: no such key."""
-    return _remaining_ms(space, key)
+    return _remaining_ms(call, key)
 
 
 def _deadline_ms(db: Database, key: bytes) -> int:
@@ -199,6 +199,6 @@ def pexpiretime(db: Database, key: Key) -> Reply:
     fast=True,
     told=Told("2.6.0", flags="loading stale fast", tips="nondeterministic_output"),
 )
-def time(space: Keyspace) -> Reply:
+def time(call: Call) -> Reply:
     """The log's time: seconds since 1970, and microseconds."""
-    return [b"%d" % (space.shown_ms // 1000), b"%d" % (space.shown_ms % 1000 * 1000)]
+    return [b"%d" % (call.shown_ms // 1000), b"%d" % (call.shown_ms % 1000 * 1000)]

@@ -1,15 +1,14 @@
 """Keys, whatever they hold: existence, names, listing, moving, deleting."""
 
 import re
-from zlib import crc32
 
+from trikv.machine.call import Call
 from trikv.machine.cut import Cut
 from trikv.machine.database import Database
 from trikv.machine.declaration import QUICK_US, By, Cost, Inside, Told
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.grammar import Key
-from trikv.machine.keyspace import Keyspace
 from trikv.machine.long_reads import LongRead
 from trikv.machine.memory import charge
 from trikv.machine.numerics import parse_integer
@@ -196,10 +195,9 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     group="keys",
     told=Told("1.0.0", tips="request_policy:all_shards response_policy:special nondeterministic_output"),
 )
-def randomkey(space: Keyspace) -> Reply:
-    """Some key; the same one until a write, time or the place in a pipeline changes the draw."""
-    seed = b"%d %d %d" % (space.account.changes, space.shown_ms, space.position)
-    return space.current.pick(crc32(seed))
+def randomkey(call: Call) -> Reply:
+    """Some key, another one at each call; each is as likely as any other."""
+    return call.db.pick(call.draws)
 
 
 @COMMANDS.command(

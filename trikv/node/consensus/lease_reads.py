@@ -50,9 +50,9 @@ class LeaseReads:
         machine = applier.machine
         replies = machine.read_one(work)
         if replies is None:
-            replies = machine.read(work.db, work.commands, self._log_time_ms(now_ms), work.transactions)
+            replies = applier.read(work, self._log_time_ms(now_ms))
         if now_ms != self._timed_ms:
             # One in a millisecond is timed and stands for those since: to time each costs a tenth of a GET.
-            machine.evaluator.spent((self._boot_us() - now_us) * self._untimed)
+            machine.spent((self._boot_us() - now_us) * self._untimed)
             self._timed_ms, self._untimed = now_ms, 0
         return replies

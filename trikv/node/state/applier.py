@@ -73,6 +73,7 @@ class Applier:
         inbox: Mailbox[Event],
         boot_ms: Callable[[], int],
         boot_us: Callable[[], int],
+        seed: int,
     ) -> None:
         self.machine = machine
         self.position = position
@@ -84,6 +85,8 @@ class Applier:
         self._inbox = inbox
         self._boot_ms = boot_ms
         self._boot_us = boot_us
+        self._seed = seed
+        """Of the latest read: each has the next number. It begins somewhere else in each life of a node."""
         self._memory_peak_bytes = machine.used_memory
         """The largest value that the account had after an entry, since this node started."""
         self._orders: deque[Order] = deque()
@@ -124,6 +127,11 @@ class Applier:
     def is_awaited(self) -> bool:
         """Whether a client of this node may wait for one of the orders."""
         return bool(self._held or len(self._waiters) or any(map(_is_read, self._orders)))
+
+    def read(self, work: Work, at_ms: int) -> list[Reply]:
+        """The answers to `work`, which only reads, at this position; TTLs are for `at_ms` or later."""
+        self._seed += 1
+        return self.machine.read(work.db, work.commands, at_ms, work.transactions, seed=self._seed)
 
     def carry_out(self) -> None:
         """Carry out orders for about `SLICE_MS`; the rest is left to the task.
@@ -208,7 +216,7 @@ class Applier:
                 began_us = self._boot_us()
                 outcomes = machine.apply(entry.index, entry.payload, origin=self._origin)
                 # Before any client is answered, so that an INFO after the answer includes this entry.
-                machine.evaluator.spent(self._boot_us() - began_us)
+                machine.spent(self._boot_us() - began_us)
                 self._note_memory()
                 for outcome in outcomes:
                     self._settle(outcome)
@@ -253,8 +261,8 @@ class Applier:
         assert order.meta.index > self.position.index, "an older snapshot never replaces a newer state"
         self._retired = self.machine
         self._retired.retire()
-        order.machine.evaluator.count_on(self.machine.tally)
-        self._retired.evaluator.count_on(Tally())  # its freed keys must not count as those of a FLUSHALL
+        order.machine.count_on(self.machine.tally)
+        self._retired.count_on(Tally())  # its freed keys must not count as those of a FLUSHALL
         self.machine, self._poison_told = order.machine, order.machine.poison_count
         self._note_memory()
         self.position = order.meta
@@ -290,8 +298,8 @@ class Applier:
             done = [(works.popleft(), replies) for replies in answers]
         else:
             work = works.popleft()
-            done = [(work, machine.read(work.db, work.commands, at_ms, work.transactions))]
-        machine.evaluator.spent(boot_us() - began_us)
+            done = [(work, self.read(work, at_ms))]
+        machine.spent(boot_us() - began_us)
         return done
 
     def _note_memory(self) -> None:
