@@ -39,14 +39,15 @@ its own. `next_deadline_ms` stays in the past while due keys are left, so that t
 entry. A write whose deadline has passed already (SET PXAT 1) leaves the key absent at once; Redis counts it
 until a command reads it.
 
-**Memory.** The account is lengths plus literals, fitted to a real process. A command is refused with OOM if
-the account after it would pass the cap. Once the account is above the cap, commands that Redis flags deny-OOM
-are refused whatever they do, while reads, deletes and shrinking go on. Commands that Redis carries out at
-full memory (EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, because index entries
-and names take memory too. So the account never passes 1.125 times the cap, unless the cap is lowered. A
-transaction is judged before any effect, by upper bounds of what its commands may add (CONFIG SET inside one
-is the exception: it changes the cap for what follows). Clusters that the first release founded have no room
-above the cap.
+**Memory.** The account is lengths plus the literals of the cluster's level, fitted to a real process. Only
+`Account.grow` changes it, only `Account.refusal` and `Account.is_over` decide about OOM. A command is refused
+with OOM if the account after it would pass the cap. Once the account is above the cap, commands that Redis
+flags deny-OOM are refused whatever they do, while reads, deletes and shrinking go on. Commands that Redis
+carries out at full memory (EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, because
+index entries and names take memory too. So the account never passes 1.125 times the cap, unless the cap is
+lowered. A transaction is judged before any effect, by upper bounds of what its commands may add (CONFIG SET
+inside one is the exception: it changes the cap for what follows). Clusters that the first release founded
+have no room above the cap.
 
 **Order of a handler: look, refuse, change.** A handler returns a `CommandError` before it changes anything.
 An exception before the first change becomes one fixed error reply on every replica; one after it, and

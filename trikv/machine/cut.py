@@ -15,12 +15,12 @@ from sys import getsizeof
 from typing import Final
 
 from trikv.machine.database import BUCKETS, Database
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held, deadline_of, value_bytes_of
 
 STEP_KEYS: Final = 256
 """Keys that one step goes over, give or take a bucket: about 140 us with a pattern to match."""
 
-_EMPTY: Final[dict[bytes, Stored]] = {}
+_EMPTY: Final[dict[bytes, Held]] = {}
 """Stands for a bucket that was empty or has been let go. It is only read."""
 _TABLE_BYTES: Final = getsizeof([None] * BUCKETS)
 """The memory of a cut's references to the buckets of one database."""
@@ -35,7 +35,7 @@ class _Origin:
         self.database = database
         self.buckets = database.buckets
         """Not the database's any more once it was flushed."""
-        self.used = self.used_at_first = database.used
+        self.used = self.used_at_first = database.account.shares[database.number]
         """About the share of the account that the cut has still to go over."""
 
 
@@ -116,7 +116,7 @@ class Cut:
         flushed = sum(one.used for one in self._databases.values() if one.database.buckets is not one.buckets)
         return _TABLE_BYTES * len(self._databases) + sum(self._copies.values()) + flushed
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored], key: bytes) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
         """`key` of this live bucket is about to change: keep the bucket as it was.
 
         Nothing is kept if it was let go already, or belongs to a database that was flushed since.
@@ -131,14 +131,14 @@ class Cut:
             grown = getsizeof(kept) if bucket else 0
         old = kept.get(key)
         if old is not None and bucket.get(key) is old:  # nobody else keeps this value from now on
-            grown += len(old.value)
+            grown += value_bytes_of(old)
         if grown:
             self._copies[db, number] = self._copies.get((db, number), 0) + grown
 
-    def entries(self) -> Iterator[tuple[int, list[tuple[bytes, Stored]]]]:
+    def entries(self) -> Iterator[tuple[int, list[tuple[bytes, Held]]]]:
         """One pass over all keys in steps: the database's number and some entries, due ones included."""
         for db, buckets in self._buckets.items():
-            step: list[tuple[bytes, Stored]] = []
+            step: list[tuple[bytes, Held]] = []
             for number, bucket in enumerate(buckets):
                 if not bucket:
                     continue
@@ -159,7 +159,7 @@ class Cut:
         """One pass over the keys that were live at its instant, in steps, in the order of the databases."""
         now_ms = self.now_ms
         for _, entries in self.entries():
-            yield [key for key, entry in entries if not entry.deadline or entry.deadline > now_ms]
+            yield [key for key, one in entries if not (deadline := deadline_of(one)) or deadline > now_ms]
 
     def _let_go(self, db: int, number: int) -> None:
         """Forget a bucket: a write to it copies nothing any more."""

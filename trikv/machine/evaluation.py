@@ -240,7 +240,7 @@ class Evaluator:
             elif call.view is READER and command.writes:
                 replies.append(NOT_A_READ)
                 continue
-            if command.denies_oom and 0 < account.cap < account.used:
+            if command.denies_oom and account.is_over:
                 replies.append(tally.rejected(command.name, OOM))
                 continue
             account.dirty = False
@@ -312,7 +312,7 @@ class Evaluator:
             if isinstance(command, CommandError):
                 return EXEC_ERRORS
             found.append((command, args))
-        if not self._has_room(found):
+        if self._would_not_fit(found):
             return EXEC_OOM
         call, before_bytes = self.call, 0
         if call.view is READER:
@@ -330,17 +330,17 @@ class Evaluator:
         entry = self._space.databases[watch.db].find(watch.key)
         return watch.version == (0 if entry is None else entry.version)
 
-    def _has_room(self, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
-        """Whether no command of a transaction can meet the cap, so that none is refused half-way.
+    def _would_not_fit(self, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
+        """Whether a command of a transaction might meet the cap, and be refused half-way.
 
         Decided by upper bounds before any effect: near the cap a transaction may be refused that, with luck
         in what it overwrites, would have fitted. One command that Redis refuses at full memory keeps all of
         them below the cap: an EXPIRE before it must not make it fail.
         """
         account = self._space.account
-        if not account.cap:
-            return True
-        growth = sum(command.growth_bound(args) for command, args in found)
+        if not account.cap:  # nothing is refused then, and the bounds take time
+            return False
+        growth = sum(command.growth_bound(args, account.charges) for command, args in found)
         if any(command.denies_oom for command, _ in found):
-            return account.used <= account.cap and account.has_room(growth)
-        return account.has_spare_room(growth)
+            return account.is_over or account.refusal(growth) is not None
+        return account.refusal(growth, is_spared=True) is not None

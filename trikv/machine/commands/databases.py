@@ -112,6 +112,6 @@ def config_set(call: Call, setting: bytes, value: bytes, *more: bytes) -> Reply:
         return _NOT_MEMORY
     account = call.space.account
     account.dirty = True
-    account.cap = amount
+    account.set_cap(amount)
     account.is_founded = True
     return OK
