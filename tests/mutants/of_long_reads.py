@@ -60,7 +60,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "overwritten values that a cut keeps are not counted",
         "trikv.machine.cut",
-        "            grown += len(old.value)\n",
+        "            grown += value_bytes_of(old)\n",
         "            pass\n",
         _KEPT,
     ),
