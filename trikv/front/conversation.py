@@ -319,6 +319,7 @@ class Conversation(Figures):
         while self._intake.has_more() and not self._is_done():
             if self._slow and self._wire.unsent_bytes() > self.caller.connections.behind_bytes:
                 # The client is behind: what it asks next may be long.
+                self.caller.connections.note_unsent(connection, self._wire.unsent_bytes())
                 self._begin_outflow(Turn(connection.database), iter(()))
                 break
             turn = Turn(connection.database)
