@@ -4,10 +4,11 @@ The snapshot is of the instant of `Machine.walk`: it goes over a cut of that ins
 bucket that it has passed. There is never a second encoded copy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from trikv.machine.codec import LINE_END, Checksum, Settings, encode_closing, encode_keys, encode_opening
 from trikv.machine.cut import Cut
+from trikv.machine.stored import Held
 
 
 class Walk:
@@ -54,14 +55,19 @@ class Walk:
         yield self._summed(opening + b"\n")
         lines = b""
         for db, entries in self._cut.entries():
-            self.keys_passed += len(entries)
-            for piece in encode_keys(db, entries):
+            for piece in encode_keys(db, self._passing(entries)):
                 if lines:
                     yield self._summed(lines)
                 lines = piece
         if lines:
             yield self._summed(lines.removesuffix(LINE_END) + b"\n")
         yield encode_closing(self.keys, self._checksum.text()) + b"\n"
+
+    def _passing(self, entries: Iterable[tuple[bytes, Held]]) -> Iterator[tuple[bytes, Held]]:
+        """Count entries as they are encoded: a step of few keys may be megabytes."""
+        for entry in entries:
+            self.keys_passed += 1
+            yield entry
 
     def _summed(self, lines: bytes) -> bytes:
         self._checksum.update(lines)
