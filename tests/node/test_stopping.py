@@ -308,6 +308,7 @@ class Leaving:
         self.membership = MEMBERS
         self.role = Role.FOLLOWER
         self.drain = Drain()
+        self.slices = 0
         self.told: list[PeerMessage] = []
 
     def peers(self) -> list[int]:

@@ -9,6 +9,7 @@ does not call PUBLISH a write, whoever evaluates it here.
 """
 
 import enum
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Required, TypeAlias, TypedDict
 
@@ -153,10 +154,12 @@ class Command:
     may call instead, and count."""
     of_run: Run | None
     """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
+    resumable: bool
+    """The handler is a generator: it works in slices, between which the node does other things."""
     whole: bool
     """The handler takes the context of its call, not the selected database."""
     plain: bool
-    """Neither a subcommand nor `whole`: the selected database, then all that follows the name."""
+    """Neither a subcommand nor `whole` nor `resumable`: the selected database, then all behind the name."""
     denies_oom: bool
     """Refused outright while the account is over the cap."""
     grows: bool
@@ -249,6 +252,8 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
     )
     of_machine = by in (By.LOG, By.READ)
     denies_oom = said.get("denies_oom", False)
+    resumable = inspect.isgeneratorfunction(handler)
+    assert by is By.LOG or not resumable, f"{name}: only writes stop inside an entry; a long read has a cut"
     one = Command(
         name=name,
         arity=shape.arity,
@@ -271,8 +276,9 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         of_two=said.get("of_two", handler),
         of_key=said.get("of_key"),
         of_run=said.get("of_run"),
+        resumable=resumable,
         whole=shape.whole,
-        plain=shape.words == 1 and not shape.whole,
+        plain=shape.words == 1 and not shape.whole and not resumable,
         denies_oom=denies_oom,
         grows=said.get("grows", denies_oom),
         grows_more=said.get("grows_more"),
