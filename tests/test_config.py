@@ -10,7 +10,7 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from trikv import addresses, notation
-from trikv.config import ConfigError, NodeConfig, resolve, settings
+from trikv.config import ConfigError, NamedSetting, NodeConfig, resolve, settings
 from trikv.machine.memory import CAP_BYTES_MAX
 
 PEERS = "1=127.0.0.1:18080,2=127.0.0.1:18081,3=127.0.0.1:18082"
@@ -115,6 +115,7 @@ def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
         ({"flags": {"peers": "1=0.0.0.0:1"}}, "peers: node 1 is at 0.0.0.0:1, which nobody can dial"),
         ({"flags": {"peers": "1=a b:1"}}, "--peers: 'a b:1' is no address"),
         ({"file": ""}, "--config: the path is empty"),
+        ({"environment": {"TRIKV_CONFIG": ""}}, "TRIKV_CONFIG: the path is empty"),
         ({"flags": {"reads": "local"}}, "--reads: 'local' is not one of: linearizable, lease"),
         ({"flags": {"peers": "nonsense"}}, "--peers: 'nonsense' is no peer"),
         ({"flags": {"peers": "2=h:1"}}, "names nodes 2 but not node_id 1"),
@@ -421,3 +422,13 @@ def test_a_password_file_that_nobody_has_read_is_no_password() -> None:
     with pytest.raises(ConfigError, match="requirepass_file: only `resolve` reads /run/password"):
         NodeConfig(requirepass_file="/run/password")
     assert NodeConfig(requirepass_file="/run/password", requirepass="it").requirepass == "it"
+
+
+@pytest.mark.parametrize("setting", list(settings()), ids=lambda setting: str(setting.name))
+def test_an_empty_value_means_none_or_is_refused(setting: NamedSetting) -> None:
+    """It comes from a variable that was never set. Whether it stands for something the help says."""
+    if "empty:" in setting.about.reason:
+        assert resolve(environment={setting.variable: ""}) == resolve()
+    else:
+        with pytest.raises(ConfigError, match=rf"^{setting.variable}: "):
+            resolve(environment={setting.variable: ""})

@@ -120,3 +120,15 @@ def _is_free(lock: Path) -> bool:
         except BlockingIOError:
             return False
     return True
+
+
+def test_little_is_imported_before_signals_are_handled() -> None:
+    """Until then a stop is Python's to handle, with a traceback: each import makes that time longer."""
+    brings = "import os, signal, sys, collections.abc, types; before = set(sys.modules); "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{brings}import trikv.interrupts; print(*sorted(set(sys.modules) - before))"],
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    assert done.stdout.split() == [b"trikv", b"trikv.interrupts"]

@@ -17,4 +17,5 @@ if not __debug__:
         )
     raise SystemExit(2)  # the exit code of any configuration that makes no sense
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
+"""The one place: the package takes it from here. Of a checkout it is the release that CHANGELOG prepares."""

@@ -20,7 +20,7 @@ from trikv.remarks import remarks
 BAD_ARGUMENTS: Final = 2
 _OF_CLUSTER: Final = {
     "TRIKV_DATA": "the directory of the data; a second run restores what is in it. 'data' if not given",
-    "TRIKV_LOAD": "a backup or dump that fills a new cluster",
+    "TRIKV_LOAD": "a backup or dump that fills a new cluster; empty: none",
     "TRIKV_REQUIREPASS_FILE": "a file whose one line is the password that clients must give",
     "TRIKV_PORT": "as PORT",
 }

@@ -182,7 +182,7 @@ class NodeConfig:
         "longest peer message; above entry_bytes_max", 20 * MIB, 4096, 1 << 32
     )
     backups_kept: int = declare.whole_number("how many BACKUP files are kept", 10, 1, 10**6)
-    load: str = declare.path("a backup or dump that fills a cluster that never held a key", "")
+    load: str = declare.path("a backup or dump that fills a cluster that never held a key; empty: none", "")
 
     maxmemory_explicit: bool = False
     """A flag or the environment gave `maxmemory`: send it through the log once after election."""
@@ -259,6 +259,8 @@ def resolve(
     environment = environment or {}
     if file == "":
         raise ConfigError("--config: the path is empty; give a file, or leave it out")
+    if file is None and environment.get("TRIKV_CONFIG") == "":
+        raise ConfigError("TRIKV_CONFIG: the path is empty; give a file, or unset it")
     file = file or environment.get("TRIKV_CONFIG")
     from_file = _from_file(file) if file else {}
     from_environment, from_flags = _from_environment(environment), _from_flags(flags or {})

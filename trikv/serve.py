@@ -29,7 +29,7 @@ from trikv.machine.runs import set_run
 from trikv.node.descriptors import TooFewDescriptors
 from trikv.node.node import Node
 from trikv.notation import shorten
-from trikv.places import demand_directory
+from trikv.places import demand_directory, demand_writable_directory
 from trikv.remarks import Remark
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
@@ -101,7 +101,7 @@ def check_files(config: NodeConfig) -> None:
     secret_file = Path(config.secret_file)
     name, path = "data_directory", Path(config.data_directory)
     try:
-        demand_directory(path)
+        demand_writable_directory(path)
         name, path = "secret_file", secret_file
         if config.peers and secret_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a directory; give the file in it")

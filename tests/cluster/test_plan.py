@@ -89,12 +89,12 @@ def test_a_given_timeout_lasts() -> None:
     assert "--typed-timeout-s 0" in made.nodes[1].restart
 
 
-def test_the_restart_command_is_whole() -> None:
+def test_the_restart_command_is_whole(tmp_path: Path) -> None:
     """It works in any directory and names the environment it needs, but never a password."""
     environment = {
         "TRIKV_REQUIREPASS": "hunter2",
         "TRIKV_MAXCLIENTS": "7",
-        "TRIKV_DATA": "/d d",
+        "TRIKV_DATA": f"{tmp_path}/d d",
         "HOME": "/x",
     }
     restart = plan("9000", environment=environment).nodes[0].restart
@@ -104,15 +104,19 @@ def test_the_restart_command_is_whole() -> None:
     assert "TRIKV_MAXCLIENTS=7" in restart
     assert "TRIKV_DATA=" not in restart
     words = shlex.split(restart.partition(" && ")[2])
-    assert words[words.index("--data-directory") + 1] == "/d d/node1"
-    assert words[words.index("--secret-file") + 1] == "/d d/cluster.secret"
+    assert words[words.index("--data-directory") + 1] == f"{tmp_path}/d d/node1"
+    assert words[words.index("--secret-file") + 1] == f"{tmp_path}/d d/cluster.secret"
 
 
 @pytest.mark.parametrize("given", [{}, {"TRIKV_REQUIREPASS": ""}])
-def test_the_restart_command_never_starts_a_node_without_its_password(given: dict[str, str]) -> None:
+def test_the_restart_command_never_starts_a_node_without_its_password(
+    given: dict[str, str], tmp_path: Path
+) -> None:
     """Pasted into a shell that does not have the password, it says what to set and runs nothing."""
     restart = (
-        plan("9000", environment={"TRIKV_REQUIREPASS": "hunter2", "TRIKV_DATA": "/nowhere"}).nodes[0].restart
+        plan("9000", environment={"TRIKV_REQUIREPASS": "hunter2", "TRIKV_DATA": str(tmp_path / "nowhere")})
+        .nodes[0]
+        .restart
     )
     done = subprocess.run(
         ["sh", "-c", restart],
@@ -184,11 +188,15 @@ def test_nodes_inherit_the_environment_but_what_the_plan_decides() -> None:
     assert plan("9200", environment=environment).nodes[0].config.port == 9200
 
 
-def test_one_secret_for_the_three() -> None:
+def test_one_secret_for_the_three(tmp_path: Path) -> None:
     """All nodes read the file beside their data."""
-    made = plan(environment={"TRIKV_DATA": "/d"})
-    assert {node.config.secret_file for node in made.nodes} == {made.secret_file} == {"/d/cluster.secret"}
-    assert made.nodes[2].log_file == Path("/d/node3/node.log")
+    made = plan(environment={"TRIKV_DATA": str(tmp_path / "d")})
+    assert (
+        {node.config.secret_file for node in made.nodes}
+        == {made.secret_file}
+        == {f"{tmp_path}/d/cluster.secret"}
+    )
+    assert made.nodes[2].log_file == tmp_path / "d" / "node3" / "node.log"
 
 
 @pytest.mark.parametrize(
@@ -212,6 +220,9 @@ def test_one_secret_for_the_three() -> None:
         ([], {"TRIKV_DATA": "/etc/passwd/a"}, "TRIKV_DATA: '/etc/passwd/a': /etc/passwd is no directory"),
         ([], {"TRIKV_DATA": "a\nb"}, "TRIKV_DATA: 'a\\nb' holds control characters; give another path"),
         ([], {"TRIKV_DATA": " "}, "TRIKV_DATA: the path is empty"),
+        ([""], {"TRIKV_PORT": "9000"}, "PORT: '' is not a whole number"),
+        ([None, ""], {}, "MAX_VOLUME: '' is not a size"),
+        ([None, None, ""], {}, "TIMEOUT: '' is not a whole number"),
         ([], {"TRIKV_DATA": "x" * 5000}, "...': File name too long"),
         ([], {"TRIKV_PEERS": "1=h:1"}, "TRIKV_PEERS: belongs to one node"),
         ([], {"TRIKV_LISTEN": "0.0.0.0"}, "TRIKV_LISTEN: belongs to one node"),
@@ -224,6 +235,13 @@ def test_nonsense_is_refused(arguments: list[str | None], environment: dict[str,
     with pytest.raises(ConfigError, match=r"^[^\n]*$") as caught:
         plan(*arguments, environment=environment)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["TRIKV_DATA", "TRIKV_PORT"])
+def test_an_empty_variable_is_not_taken_for_one_that_is_unset(variable: str) -> None:
+    """A script's variable that was never set would start a cluster on the data of another one."""
+    with pytest.raises(ConfigError, match=f"^{variable}: "):
+        plan(environment={variable: ""})
 
 
 def test_the_program_is_named_as_briefly_as_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -67,3 +67,60 @@ def test_pipelines_answer_as_redis_does(redis: socket.socket, seed: int) -> None
     pipeline = b"".join(resp(*line.split()) for line in lines)
     _asked(redis, resp("CONFIG", "SET", "maxmemory", "0") + resp("FLUSHALL"))
     assert Client().say(pipeline) == _asked(redis, pipeline), lines
+
+
+_INTEGERS = (
+    "01",
+    "-0",
+    "+1",
+    " 1",
+    "1 ",
+    "",
+    "-",
+    "x",
+    "1.5",
+    "1_0",
+    "0x1",
+    str(-(1 << 63) - 1),
+    str(1 << 63),
+)
+"""What Redis does not read as an integer: too long, or not written in the one way."""
+_WITH_NUMBER = """
+WAIT # 0|WAIT 0 #|SELECT #|HELLO #|CLIENT LIST ID #|CLIENT KILL ID #|CONFIG SET timeout #|
+CONFIG SET maxclients #|EXPIRE k #|PEXPIREAT k #|SET k v EX #|SETEX k # v|INCRBY k #|DECRBY k #|
+GETRANGE k # 2|GETRANGE k 0 #|SETRANGE k # v|SCAN 0 COUNT #|MEMORY USAGE k SAMPLES #
+"""
+"""Separated by bars: every argument that is read as an integer, as #."""
+
+
+@pytest.mark.parametrize("line", _WITH_NUMBER.replace("\n", "").split("|"))
+def test_every_integer_is_read_as_redis_reads_it(redis: socket.socket, line: str) -> None:
+    """Strictly, everywhere, and refused in the same words; the bounds of 64 bits belong to it."""
+    _asked(redis, resp("FLUSHALL"))
+    for number in _INTEGERS:
+        request = resp(*[number if word == "#" else word for word in line.split()])
+        assert Client().say(request) == _asked(redis, request), number
+
+
+_REFUSALS = """
+COMMAND GETKEYS PING x|COMMAND GETKEYS NOSUCH x|COMMAND GETKEYS|COMMAND GETKEYS GET a b|COMMAND COUNT x|
+COMMAND LIST FILTERBY|COMMAND LIST FILTERBY X y|COMMAND GETKEYSANDFLAGS PING x|SHUTDOWN ABORT|
+SHUTDOWN ABORT ABORT|SHUTDOWN ABORT NOSAVE|SHUTDOWN NOSAVE SAVE|BGSAVE FOO|BGSAVE SCHEDULE x|SAVE x|WAIT|
+WAIT 1|WAIT 1 2 3|WAIT x -1|WAIT 0 -1|HELLO 1|HELLO -2|HELLO 2 AUTH|HELLO 2 AUTH a b|HELLO 2 SETNAME|AUTH|
+AUTH a|AUTH a b c|PING a b|ECHO|SELECT|SELECT 16|SELECT -1|SELECT 99999999999|CLIENT ID x|CLIENT SETNAME|
+CLIENT LIST FOO|CLIENT LIST TYPE|CLIENT LIST TYPE foo|CLIENT LIST ID|CLIENT LIST ID 0|CLIENT KILL|
+CLIENT KILL ID 0|CLIENT KILL ID 9223372036854775807|CLIENT KILL TYPE foo|CLIENT KILL USER foo|
+CLIENT KILL SKIPME foo|CLIENT KILL FOO bar|CLIENT KILL ID 99 FOO|CONFIG|CONFIG GET|CONFIG SET|
+CONFIG SET timeout|CONFIG SET foo bar|CONFIG SET timeout 5 foo|CONFIG SET timeout 5 timeout 6|
+CONFIG SET timeout 99999999999|CONFIG SET maxmemory -1|CONFIG SET maxmemory 1xb|CONFIG SET maxmemory 1.5mb|
+CONFIG SET databases 5|CONFIG RESETSTAT x|EXEC|DISCARD|UNWATCH x|MULTI x|ROLE x|READWRITE|DEBUG|MEMORY|
+MEMORY USAGE|RESET x|INFO nosuch
+"""
+"""Separated by bars: what a node refuses by itself, or finds empty."""
+
+
+@pytest.mark.parametrize("line", _REFUSALS.replace("\n", "").split("|"))
+def test_what_a_node_refuses_it_refuses_in_redis_words(redis: socket.socket, line: str) -> None:
+    """Clients look into the texts of errors."""
+    request = resp(*line.split())
+    assert Client().say(request) == _asked(redis, request)

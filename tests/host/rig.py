@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from trikv.host.seam import LINGERING_MAX, Address, Host, Listening
+from trikv.host.seam import Address, Host, Listening
 from trikv.host.wire import Wire
 
 T = TypeVar("T")
@@ -117,7 +117,6 @@ async def serving(
     rig: Rig,
     kind: type[Recorder] = Recorder,
     addresses: tuple[Address, ...] = (),
-    lingering_max: int = LINGERING_MAX,
 ) -> AsyncIterator[Server]:
     """Serve conversations of `kind` for the time of a block, at any address if not told where."""
     addresses = addresses or (rig.any_address,)
@@ -131,9 +130,7 @@ async def serving(
 
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(
-            lambda task_status: rig.host.network.serve(
-                addresses, factory, lingering_max=lingering_max, task_status=task_status
-            )
+            lambda task_status: rig.host.network.serve(addresses, factory, task_status=task_status)
         )
         server = Server(listening, changed)
         server.recorders = recorders

@@ -232,7 +232,8 @@ class ServeContract:
 
     async def test_those_who_linger_are_bounded(self, rig: Rig) -> None:
         """Closed connections whose clients stay are held only up to a limit; the oldest go first."""
-        async with serving(rig, lingering_max=3) as server:
+        rig.host.network.lingering.most = 3
+        async with serving(rig) as server:
             clients = [await rig.connect(server.address) for _ in range(8)]
             await server.accepted(8)
             recorders = sorted(server.recorders, key=lambda one: one.wire.remote)
@@ -248,6 +249,27 @@ class ServeContract:
             for client in clients:
                 await trio.aclose_forcefully(client)
             await server.until(lambda: all(one.is_closed for one in recorders))
+
+    async def test_those_who_linger_are_bounded_however_many_serve(self, rig: Rig) -> None:
+        """Two servers of one host share the limit: the newest at one ends what waits longest at the other."""
+        lingering = rig.host.network.lingering
+        lingering.most = 2
+        async with serving(rig) as one, serving(rig) as another:
+            clients = [await rig.connect(server.address) for server in (one, another, another)]
+            await one.accepted()
+            await another.accepted(2)
+            oldest, *others = [one.recorders[0], *another.recorders]
+            for recorder in (oldest, *others):
+                assert not oldest.is_closed
+                recorder.wire.send(bytes(rig.big_bytes // 2))
+                recorder.wire.close()
+            await one.until(lambda: oldest.is_closed)
+            assert [recorder.wire.unsent_bytes() > 0 for recorder in (oldest, *others)] == [False, True, True]
+            assert lingering.count() == 2
+            for client in clients:
+                await trio.aclose_forcefully(client)
+            await another.until(lambda: all(recorder.is_closed for recorder in others))
+        assert lingering.count() == 0
 
     async def test_several_addresses(self, rig: Rig) -> None:
         """All get the same port if the system chooses it; all stop accepting together."""

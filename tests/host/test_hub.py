@@ -17,9 +17,10 @@ import trio
 from tests.host.rig import Recorder
 from tests.tools import needs
 from trikv.host.cork import CORK_S, Cork
+from trikv.host.endings import Lingering
 from trikv.host.hub import AGAIN_S, TURN_S, Hub
 from trikv.host.hub_wire import DEAD, IN, OUT, HubWire
-from trikv.host.seam import LINGERING_MAX, Traffic
+from trikv.host.seam import Traffic
 from trikv.host.sockets import Listener, listener_at
 from trikv.host.stream_acceptor import SocketAcceptor
 from trikv.host.wire import Conversation, Wire
@@ -46,6 +47,9 @@ class Notes:
 
     def drop(self, _: HubWire) -> None:
         self.calls.append("drop")
+
+    def give_up(self, _: HubWire) -> None:
+        self.calls.append("give_up")
 
 
 @contextmanager
@@ -155,7 +159,7 @@ def connect(address: str) -> socket.socket:
 
 
 @asynccontextmanager
-async def running_hub(lingering_max: int = LINGERING_MAX) -> AsyncIterator[tuple[Hub, list[Recorder]]]:
+async def running_hub(lingering: Lingering | None = None) -> AsyncIterator[tuple[Hub, list[Recorder]]]:
     """A hub whose conversations are recorders."""
     recorders: list[Recorder] = []
 
@@ -163,7 +167,7 @@ async def running_hub(lingering_max: int = LINGERING_MAX) -> AsyncIterator[tuple
         recorders.append(Recorder(wire, trio.lowlevel.ParkingLot()))
         return recorders[-1]
 
-    hub = Hub([await listener_at("127.0.0.1:0")], factory, lingering_max)
+    hub = Hub([await listener_at("127.0.0.1:0")], factory, lingering)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hub.run)
         yield hub, recorders
@@ -289,7 +293,7 @@ async def test_watches_run_out() -> None:
 async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed connections whose clients stay are held for a time, and only up to a limit."""
     monkeypatch.setattr("trikv.host.hub.DRAIN_S", 0.1)
-    async with running_hub(lingering_max=3) as (hub, recorders):
+    async with running_hub(Lingering(3)) as (hub, recorders):
         clients = [connect(hub.addresses[0]) for _ in range(5)]
         await eventually(lambda: len(recorders) == 5)
         for recorder in recorders:
@@ -303,9 +307,26 @@ async def test_drained_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) 
             client.close()
 
 
+async def test_hubs_of_one_host_have_one_limit() -> None:
+    """Who is closed at one hub may be ended for one that another hub has closed since, drained or not."""
+    lingering = Lingering(2)
+    async with running_hub(lingering) as (one, ones), running_hub(lingering) as (another, others):
+        clients = [connect(one.addresses[0]) for _ in range(2)] + [connect(another.addresses[0])]
+        await eventually(lambda: (len(ones), len(others)) == (2, 1))
+        for recorder in ones:
+            recorder.wire.close()
+        assert len(one._draining) == 2
+        others[0].wire.send(bytes(8 << 20))
+        others[0].wire.close()
+        assert (len(one._draining), len(another._flushing), lingering.count()) == (1, 1, 2)
+        for client in clients:
+            client.close()
+        await eventually(lambda: lingering.count() == 0)
+
+
 async def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed connections whose clients do not read have a limit of bytes together; a single one has not."""
-    monkeypatch.setattr("trikv.host.hub.LINGERING_BYTES_MAX", 50 << 20)
+    monkeypatch.setattr("trikv.host.endings.LINGERING_BYTES_MAX", 50 << 20)
     async with running_hub() as (hub, recorders):
         clients = [connect(hub.addresses[0]) for _ in range(4)]
         await eventually(lambda: len(recorders) == 4)

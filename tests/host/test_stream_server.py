@@ -6,8 +6,9 @@ import pytest
 import trio
 import trio.testing
 
+from trikv.host.endings import Lingering
 from trikv.host.seam import Traffic
-from trikv.host.stream_server import Accepted, Lingering, StreamWire, serve_streams
+from trikv.host.stream_server import Accepted, StreamWire, serve_streams
 from trikv.host.wire import Wire
 
 
@@ -84,20 +85,6 @@ async def test_broken_stream_while_sending() -> None:
     assert wire.unsent_bytes() == 0
 
 
-def test_last_bytes_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed wires have a limit of bytes together, and the oldest go; a single one may hold more."""
-    monkeypatch.setattr("trikv.host.stream_server.LINGERING_BYTES_MAX", 50)
-    lingering = Lingering(10)
-    wires = [StreamWire(f"peer:{number}", "here:2", lingering, Traffic()) for number in range(4)]
-    for wire, size in zip(wires, (80, 25, 25, 25), strict=True):
-        wire.send(bytes(size))
-    lingering.enter(wires[0])
-    assert wires[0].unsent_bytes() == 80
-    for wire in wires[1:]:
-        lingering.enter(wire)
-    assert [wire.unsent_bytes() for wire in wires] == [0, 0, 25, 25]
-
-
 async def test_factory_that_raises() -> None:
     """A factory that raises is a bug and is not hidden."""
     here, _ = trio.testing.memory_stream_pair()
@@ -139,7 +126,7 @@ async def test_who_has_gone_holds_no_place_among_those_who_linger(nursery: trio.
         wire.close()
         return talker
 
-    await nursery.start(partial(serve_streams, [acceptor], factory, Traffic(), lingering_max=2))
+    await nursery.start(partial(serve_streams, [acceptor], factory, Traffic(), Lingering(2)))
     first, gone = acceptor.connect(), acceptor.connect()
     await trio.testing.wait_all_tasks_blocked()
     await gone.aclose()
@@ -166,5 +153,7 @@ async def test_a_stream_is_closed_even_if_it_never_got_its_wire(monkeypatch: pyt
     client = acceptor.connect()
     with trio.fail_after(5):
         with pytest.raises(ExceptionGroup):
-            await serve_streams([acceptor], Talker, Traffic(), task_status=trio.TASK_STATUS_IGNORED)
+            await serve_streams(
+                [acceptor], Talker, Traffic(), Lingering(), task_status=trio.TASK_STATUS_IGNORED
+            )
         assert await client.receive_some() == b""

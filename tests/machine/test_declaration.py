@@ -6,6 +6,7 @@ import pytest
 from trikv.machine.commands import TABLE, counters, databases, expiry, keys, strings
 from trikv.machine.declaration import QUICK_US, TEXT_US, By, Command, Cost, Inside, Said, Told, When, declared
 from trikv.machine.grammar import Key
+from trikv.machine.memory import charges_of
 
 
 def handler(_db: object, _key: Key, *_keys: Key) -> None:
@@ -93,7 +94,7 @@ def test_a_name_is_declared_in_one_family() -> None:
 def test_the_bound_of_what_a_call_adds() -> None:
     """Nothing if it does not grow; else its arguments, its keys, and what it says it adds beyond them."""
     args = (b"X", b"key", b"another")
-    plain = one(grows=True).growth_bound(args)
-    assert one().growth_bound(args) == 0
+    plain = one(grows=True).growth_bound(args, charges_of(0))
+    assert one().growth_bound(args, charges_of(0)) == 0
     assert plain > len(b"key") + len(b"another")
-    assert one(grows=True, grows_more=lambda _: 1000).growth_bound(args) == plain + 1000
+    assert one(grows=True, grows_more=lambda _: 1000).growth_bound(args, charges_of(0)) == plain + 1000

@@ -12,7 +12,7 @@ from trikv.machine.account import SPARE_PARTS
 from trikv.machine.commands import TABLE
 from trikv.machine.errors import EXEC_OOM, OOM
 from trikv.machine.features import FEATURE_LEVEL
-from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
+from trikv.machine.memory import charges_of
 from trikv.machine.replies import OK, CommandError, Reply
 
 DATA: Final = ("SET text hello", "SET number 12345", "SET brief value EX 1000", f"SET large {'x' * 20_000}")
@@ -178,14 +178,17 @@ def test_transactions_at_full_memory(redis: RedisConnection, pair: str) -> None:
     assert redis_refuses(redis, *lines)
 
 
+CHARGES = charges_of(FEATURE_LEVEL)
+
+
 def test_deadlines_pass_the_cap_by_an_eighth_at_most() -> None:
     """The first deadlines go through, the spare room ends, and what expires makes room again."""
-    driver = Driver(cap=100 * (ENTRY_BYTES + 4))
+    driver = Driver(cap=100 * CHARGES.key(3, 1, 0))
     assert driver.run(*(f"SET k{number:02} v" for number in range(100))) == [OK] * 100
     cap = driver.machine.maxmemory
     assert driver.machine.used_memory == cap
     replies = driver.run(*(f"EXPIRE k{number:02} 10" for number in range(100)))
-    given = cap // SPARE_PARTS // EXPIRY_BYTES
+    given = cap // SPARE_PARTS // CHARGES.expiry_bytes
     assert replies == [1] * given + [OOM] * (100 - given)
     assert cap < driver.machine.used_memory <= cap + cap // SPARE_PARTS
     assert driver.run("SET k00 v", "EXPIRE k00 20", "GETEX k01 EX 20", "PERSIST k02") == [OOM, 1, b"v", 1]
@@ -212,7 +215,7 @@ def test_a_transaction_that_stays_in_the_spare_room() -> None:
     assert driver.execute(*["EXPIRE k 10"] * 3) == EXEC_OOM
 
 
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [1, 2, 3])
 def test_a_cluster_keeps_the_level_that_it_was_founded_at(level: int) -> None:
     """What the log of the first release refused is refused for ever there, after a restored snapshot too."""
     driver = filled(0, level=level)

@@ -15,7 +15,7 @@ from trikv.machine.draws import Draws
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
 from trikv.machine.replies import OK
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held, Stored
 
 
 def together(count: int) -> list[bytes]:
@@ -292,7 +292,7 @@ def test_every_database_is_counted_reaped_and_walked(number: int) -> None:
     driver.db = number
     driver.run("SET a 1 PX 10", "SET b 2")
     database = driver.machine.space.databases[number]
-    assert driver.machine.recount() == driver.machine.used_memory == database.used > 0
+    assert driver.machine.recount() == driver.machine.used_memory == database.account.shares[number] > 0
     assert driver.machine.next_deadline_ms() == NOW + 10
     copy = reborn(driver.machine)
     assert copy.digest() == driver.machine.digest()
@@ -318,7 +318,7 @@ def test_digest_covers_order() -> None:
 class Watching:
     """A walk that has seen nothing yet."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored]) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Held]) -> None:
         """Nothing to keep."""
 
 
@@ -336,7 +336,7 @@ def test_the_short_way_to_set_does_the_same(steps: list[tuple[str, int, int]], c
     """Whatever one replica hashes or walks meanwhile, and near the cap: versions, account, order, index."""
     short, long = Keyspace(), Keyspace()
     for space in (short, long):
-        space.account.cap = cap
+        space.account.set_cap(cap)
     for what, key, number in steps:
         name = b"key" + bytes([key])
         if what == "set":
@@ -359,6 +359,6 @@ def test_the_short_way_to_set_does_the_same(steps: list[tuple[str, int, int]], c
                     space.account.now += number
     assert short.account.changes == long.account.changes
     assert (short.account.used, short.account.soonest) == (long.account.used, long.account.soonest)
-    assert short.recount() == short.account.used == short.databases[0].used
+    assert short.recount() == short.account.used == short.account.shares[0]
     assert list(short.databases[0].deadlines) == list(long.databases[0].deadlines)
     assert state_digest(short, Machine().settings()) == state_digest(long, Machine().settings())

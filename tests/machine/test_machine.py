@@ -113,7 +113,7 @@ def test_bootstrap_is_obeyed_once() -> None:
 
 def test_a_level_of_a_newer_release_stops_the_node() -> None:
     """Whoever does not know the rules would disagree with the other replicas: by the log, by a snapshot."""
-    with pytest.raises(FeatureLevelError, match="feature level 3 and this release knows 2; start"):
+    with pytest.raises(FeatureLevelError, match="feature level 4 and this release knows 3; start"):
         Driver(level=FEATURE_LEVEL + 1)
     driver = Driver()
     driver.machine.space.account.feature_level = FEATURE_LEVEL + 1

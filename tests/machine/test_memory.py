@@ -7,19 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.machine.driving import Driver
+from tests.machine.driving import Driver, reborn
 from trikv.machine.errors import EXEC_OOM, KEY_TOO_LONG, OOM, STRING_TOO_LONG
-from trikv.machine.memory import (
-    ENTRY_BYTES,
-    EXPIRY_BYTES,
-    KEY_BYTES_MAX,
-    VALUE_BYTES_MAX,
-    charge,
-    parse_memory,
-)
+from trikv.machine.features import FEATURE_LEVEL, PACKED_VALUES
+from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX, charges_of, parse_memory
 from trikv.machine.replies import OK, CommandError
+from trikv.machine.stored import PACKED_BYTES_MAX
 
-ONE = ENTRY_BYTES + 2
+CHARGES = charges_of(FEATURE_LEVEL)
+ONE = CHARGES.key(1, 1, 0)
 """What a key and a value of one byte each are charged."""
 
 
@@ -51,12 +47,45 @@ def test_charges() -> None:
     """Bytes of key and value, and a constant for each object."""
     driver = Driver()
     driver.one("SET key value")
-    assert driver.machine.used_memory == charge(3, 5, 0) == ENTRY_BYTES + 8
-    assert driver.read("MEMORY USAGE key") == ENTRY_BYTES + 8
+    assert driver.machine.used_memory == CHARGES.entry_bytes + 8
+    assert driver.read("MEMORY USAGE key") == CHARGES.entry_bytes + 8
     driver.one("EXPIRE key 100")
-    assert driver.read("MEMORY USAGE key SAMPLES 5") == charge(3, 5, 1) == ENTRY_BYTES + EXPIRY_BYTES + 8
+    assert driver.read("MEMORY USAGE key SAMPLES 5") == CHARGES.entry_bytes + CHARGES.expiry_bytes + 8
     driver.one("DEL key")
     assert driver.machine.used_memory == 0
+
+
+def test_what_is_not_packed_is_charged_more() -> None:
+    """One byte more may bring the other form; whatever changes a value, the account follows."""
+    driver = Driver()
+    driver.call(b"SET", b"k", bytes(PACKED_BYTES_MAX))
+    assert driver.machine.used_memory == CHARGES.entry_bytes + 1 + PACKED_BYTES_MAX
+    driver.one("APPEND k x")
+    assert driver.machine.used_memory == CHARGES.entry_bytes + 1 + PACKED_BYTES_MAX + 1 + CHARGES.long_bytes
+    driver.one("SET k x")
+    assert driver.machine.used_memory == ONE
+
+
+def test_a_cluster_of_an_older_level_keeps_its_charges() -> None:
+    """Its log was carried out with them: what it refused stays refused, after a restored snapshot too."""
+    driver = Driver(level=PACKED_VALUES - 1)
+    driver.run("SET key value PX 1000", (b"SET", b"long", bytes(PACKED_BYTES_MAX + 1)))
+    expected = 208 + 112 + 8 + 208 + 4 + PACKED_BYTES_MAX + 1
+    assert driver.machine.used_memory == expected
+    driver.machine = reborn(driver.machine)
+    assert driver.machine.used_memory == expected
+    driver.one("DEL key long")
+    assert driver.machine.used_memory == 0
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_a_restored_snapshot_is_charged_the_same(level: int) -> None:
+    """Each key as by the level of its document, from the first line on."""
+    driver = Driver(level=level)
+    driver.run("SET a 1", "SET b 2 PX 1000", (b"SET", b"c", bytes(PACKED_BYTES_MAX + 1)))
+    copy = reborn(driver.machine)
+    assert copy.used_memory == copy.recount() == driver.machine.used_memory
+    assert copy.space.account.shares == driver.machine.space.account.shares
 
 
 def test_config_set_changes_the_cap() -> None:
@@ -113,7 +142,7 @@ def test_every_growing_command_respects_the_cap(line: str) -> None:
 def test_cap_below_the_data() -> None:
     """Growth is refused, as is every command Redis refuses then; reads, deletes and shrinking TTLs go on."""
     driver = Driver()
-    driver.run("SET a 12345", "SET b 1", "SET c 1 EX 100", "CONFIG SET maxmemory 600")
+    driver.run("SET a 12345", "SET b 1", "SET c 1 EX 100", "CONFIG SET maxmemory 520")
     assert driver.run("SET a 1", "SETNX a 1", "INCR b", "APPEND a x", "EXPIRE a 5") == [OOM] * 5
     assert driver.run("GET a", "PERSIST c", "EXPIRE b -1", "RENAME a d", "GETDEL d") == [
         b"12345",
@@ -173,7 +202,7 @@ LINES = st.one_of(
     st.lists(st.tuples(st.booleans(), st.lists(LINES, min_size=1, max_size=4)), max_size=15),
 )
 @settings(max_examples=80, deadline=None)
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [1, 2, 3])
 def test_account_never_passes_the_cap(level: int, cap: int, steps: list[tuple[bool, list[str]]]) -> None:
     """The account equals a recount and is at most the cap, and an eighth for deadlines and names.
 
@@ -238,6 +267,28 @@ while pexpireat(db, b"%d" % key, deadline) == 1:
 assert 0 < key < number and driver.machine.used_memory > cap
 print((resident() - before) / cap)
 """
+
+
+KEY_PROBE = """
+import gc
+gc.disable()
+from tests.machine.driving import Driver
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+db = Driver().machine.space.databases[0]
+db.store(b"first", b"")
+before, count = resident(), 1_000_000
+for number in range(count):
+    db.store(b"key:%012d" % number, bytes(64))
+print((resident() - before) / count)
+"""
+
+
+def test_a_key_takes_no_more_than_225_bytes() -> None:
+    """Each of a million with a name of 16 bytes and a value of 64: what it holds, and 145 more at most."""
+    run = subprocess.run([sys.executable, "-c", KEY_PROBE], capture_output=True, text=True, check=True)
+    assert 16 + 64 < float(run.stdout) <= 225, run.stdout
 
 
 def test_deadlines_at_full_memory_keep_the_promise() -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Hello, Submission
 from trikv.machine.machine import Machine
-from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
+from trikv.machine.memory import charges_of
 
 NOW_MS = 1_000_000
 
@@ -28,7 +28,8 @@ def test_the_figures_of_a_state() -> None:
         (0, 3, 2, 150),
         (3, 1, 0, 0),
     ]
-    assert figures.overhead_bytes == 4 * ENTRY_BYTES + 2 * EXPIRY_BYTES
+    charges = charges_of(machine.feature_level)
+    assert figures.overhead_bytes == 4 * charges.entry_bytes + 2 * charges.expiry_bytes
     assert figures.used_bytes - figures.overhead_bytes == 3 * 6 + 2
     assert (figures.cap_bytes, figures.poison_count) == (1 << 20, 0)
     machine.space.account.now = NOW_MS + 100

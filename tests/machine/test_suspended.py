@@ -222,7 +222,7 @@ def test_growth_is_judged_before_the_first_change() -> None:
 def _growth(line: str) -> int:
     command = LONG.find(words(line))
     assert not isinstance(command, CommandError)
-    return command.growth_bound(words(line))
+    return command.growth_bound(words(line), driver().machine.space.account.charges)
 
 
 def test_growth_of_a_called_command_is_judged_before_it_begins() -> None:

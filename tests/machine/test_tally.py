@@ -154,7 +154,7 @@ def test_to_tell_what_is_pending_costs_the_same_however_much_it_is() -> None:
 
 def test_refusals() -> None:
     """OOM is a rejection, whoever notices it; an error of a handler is a failed call."""
-    driver = Driver(cap=300)
+    driver = Driver(cap=200)
     driver.run("SET a 1", "SET b 1", "INCR a 5", "GETRANGE a x 1", "INCRBY a x")
     assert calls(driver.machine) == {"GETRANGE": (1, 0, 1), "INCRBY": (1, 0, 1), "SET": (1, 1, 0)}
     driver.run("CONFIG SET maxmemory 100", "SET a 1")

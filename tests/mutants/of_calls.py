@@ -92,7 +92,7 @@ CALLED: tuple[Mutant, ...] = (
     mutant(
         "a called command passes the cap",
         "trikv.machine.call",
-        "        if command.denies_oom and 0 < account.cap < account.used:\n",
+        "        if command.denies_oom and account.is_over:\n",
         "        if False:\n",
         "machine/test_call.py::test_a_called_command_is_refused_at_full_memory",
     ),
@@ -116,14 +116,14 @@ INSIDE: tuple[Mutant, ...] = (
     mutant(
         "growth judged after the first change",
         "trikv.machine.evaluation",
-        "        if not has_room(account, [(command, args)]):\n",
+        "        if would_not_fit(account, [(command, args)]):\n",
         "        if False:\n",
         "machine/test_suspended.py::test_growth_is_judged_before_the_first_change",
     ),
     mutant(
         "growth of a called command judged after its first change",
         "trikv.machine.call",
-        "        if command.resumable and not has_room(account, [(command, args)]):\n",
+        "        if command.resumable and would_not_fit(account, [(command, args)]):\n",
         "        if False:\n",
         "machine/test_suspended.py::test_growth_of_a_called_command_is_judged_before_it_begins",
     ),
@@ -246,7 +246,7 @@ INSIDE: tuple[Mutant, ...] = (
         '        """Rewind when nothing has moved for too long, or a nudge is due."""\n'
         "        if self._still_since_ms is not None:\n",
         "        if False:\n",
-        "node/consensus/test_proposals.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
+        "node/consensus/test_proposals_inside.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
     ),
     mutant(
         "a new leader is sent everything again inside an entry",
@@ -254,14 +254,14 @@ INSIDE: tuple[Mutant, ...] = (
         "            self._nudge_due_ms = now_ms  # it is due, and `tick` does it when the time has come\n"
         "            return\n",
         "            pass\n",
-        "node/consensus/test_proposals.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
+        "node/consensus/test_proposals_inside.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
     ),
     mutant(
         "a client's time runs on inside an entry",
         "trikv.node.consensus.proposals",
         "            pending.deadline_ms = later(pending.deadline_ms)\n",
         "            pass\n",
-        "node/consensus/test_proposals.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
+        "node/consensus/test_proposals_inside.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
     ),
     mutant(
         "the driver does not notice that the applier is inside an entry",

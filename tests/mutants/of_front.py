@@ -73,4 +73,37 @@ LAST_WORDS: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS = CONVERSATIONS + WAITING + LAST_WORDS
+AS_REDIS: tuple[Mutant, ...] = (
+    mutant(
+        "whoever waits for this node's own work counts as blocked",
+        "trikv.front.conversation",
+        "None if self._operation is None else self._operation.asked.blocked_ms",
+        "None if self._operation is None else self._operation.asked.blocked_ms or 0",
+        "front/commands/test_operations.py"
+        "::test_who_waits_for_others_is_blocked_and_who_waits_for_this_node_is_not",
+    ),
+    mutant(
+        "a wait without a limit is in the table of time-outs",
+        "trikv.front.connections",
+        "            blocked_for_a_time += bool(blocked_ms)\n",
+        "            blocked_for_a_time += blocked_ms is not None\n",
+        "front/commands/test_operations.py"
+        "::test_who_waits_for_others_is_blocked_and_who_waits_for_this_node_is_not",
+    ),
+    mutant(
+        "a version of HELLO may have zeros in front",
+        "trikv.front.commands.connection",
+        "        wanted = parse_integer(args[0])\n",
+        "        wanted = int(args[0]) if args[0].isdigit() else None\n",
+        "front/test_against_redis.py::test_every_integer_is_read_as_redis_reads_it[HELLO #]",
+    ),
+    mutant(
+        "SHUTDOWN ABORT stops the node",
+        "trikv.front.commands.operations",
+        '    if words == {b"ABORT"}:\n',
+        '    if words == {b"ABORT"}:\n        return Shutdown()\n    if words == {b"ABORT", b"NOW"}:\n',
+        "front/commands/test_operations.py::test_words_that_stop_no_node[abort-ERR No shutdown in progress.]",
+    ),
+)
+
+MUTANTS = CONVERSATIONS + WAITING + LAST_WORDS + AS_REDIS

@@ -202,6 +202,20 @@ STREAMS: tuple[Mutant, ...] = (
         "host/test_stream_server.py::test_who_has_gone_holds_no_place_among_those_who_linger",
     ),
     mutant(
+        "each server of a host bounds its closed connections by itself",
+        "trikv.host.hub",
+        "lingering if lingering is not None else Lingering()",
+        "Lingering(lingering.most) if lingering is not None else Lingering()",
+        "host/test_hub.py::test_hubs_of_one_host_have_one_limit",
+    ),
+    mutant(
+        "who has bytes left is ended before who lacks nothing",
+        "trikv.host.endings",
+        "self._drained or self._flushing",
+        "self._flushing or self._drained",
+        "host/test_endings.py::test_who_lacks_nothing_ends_before_those_who_do",
+    ),
+    mutant(
         "a stream stays open if it never got its wire",
         "trikv.host.stream_server",
         "        try:\n            wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)\n",

@@ -72,12 +72,8 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "iteration order from a set: KEYS",
         "trikv.machine.database",
-        "            for bucket in self.buckets\n"
-        "            for key, entry in bucket.items()\n"
-        "            if not entry.deadline",
-        "            for bucket in self.buckets\n"
-        "            for key, entry in set(bucket.items())\n"
-        "            if not entry.deadline",
+        "for bucket in self.buckets for key, one in bucket.items() if self",
+        "for bucket in self.buckets for key, one in set(bucket.items()) if self",
         "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
     ),
 )
@@ -100,15 +96,16 @@ TIME: tuple[Mutant, ...] = (
     mutant(
         "live() differs between two commands",
         "trikv.machine.database",
-        "        return not entry.deadline or entry.deadline > self.account.now\n",
-        "        return not entry.deadline or entry.deadline >= self.account.now\n",
+        "        return not deadline or deadline > self.account.now\n",
+        "        return not deadline or deadline >= self.account.now\n",
         "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
     ),
     mutant(
         "live() differs between two commands: KEYS",
         "trikv.machine.database",
-        "            if not entry.deadline or entry.deadline > now\n",
-        "            if not entry.deadline or entry.deadline >= now\n",
+        "for key, one in bucket.items() if self.is_live(one)]\n\n    def growth",
+        "for key, one in bucket.items() if self.is_live(one) or deadline_of(one) == self.account.now]\n\n"
+        "    def growth",
         "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
     ),
 )
@@ -117,8 +114,8 @@ MEMORY: tuple[Mutant, ...] = (
     mutant(
         "account leak on overwrite",
         "trikv.machine.database",
-        "            grown -= len(old.value) + (EXPIRY_BYTES if old.deadline else 0)\n",
-        "            grown -= len(old.value)\n",
+        "            grown -= self._charge(key, old)\n",
+        "            grown -= account.charges.key(len(key), value_bytes_of(old), 0)\n",
         "machine/test_strings.py::test_deadlines_of_set",
     ),
     mutant(
@@ -136,16 +133,51 @@ MEMORY: tuple[Mutant, ...] = (
         "machine/test_full_memory.py::test_a_cluster_keeps_the_level_that_it_was_founded_at",
     ),
     mutant(
+        "a cluster of an older level charges what this release charges",
+        "trikv.machine.memory",
+        "    return _PACKED if feature_level >= PACKED_VALUES else _FIRST\n",
+        "    return _PACKED\n",
+        "machine/test_memory.py::test_a_cluster_of_an_older_level_keeps_its_charges",
+    ),
+    mutant(
+        "a restored snapshot is charged as by another level",
+        "trikv.machine.snapshot",
+        "            self._begin()\n            _check_db",
+        "            _check_db",
+        "machine/test_memory.py::test_a_restored_snapshot_is_charged_the_same[3]",
+    ),
+    mutant(
+        "a value that is not packed is charged as one that is",
+        "trikv.machine.memory",
+        "        return value_bytes + self.long_bytes if value_bytes > PACKED_BYTES_MAX else value_bytes\n",
+        "        return value_bytes\n",
+        "machine/test_memory.py::test_what_is_not_packed_is_charged_more",
+    ),
+    mutant(
+        "above the cap nobody notices",
+        "trikv.machine.account",
+        "NO_LIMIT)\n        self.is_over = self.used > self.limit\n",
+        "NO_LIMIT)\n",
+        "machine/test_memory.py::test_cap_below_the_data",
+    ),
+    mutant(
+        "GET finds a key that is due",
+        "trikv.machine.database",
+        "        return None if deadline and deadline <= self.account.now else value_of(one)\n",
+        "        return value_of(one)\n",
+        "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
+    ),
+    mutant(
         "deadlines pass the cap without an end",
         "trikv.machine.account",
-        "        return growth <= 0 or not self.cap or self.used + growth <= self.cap + self.spare\n",
-        "        return True\n",
+        "        limit = self.limit + self.spare if is_spared else self.limit\n",
+        "        limit = NO_LIMIT if is_spared else self.limit\n",
         "machine/test_full_memory.py::test_deadlines_pass_the_cap_by_an_eighth_at_most",
     ),
     mutant(
         "a transaction meets the cap half-way",
         "trikv.machine.evaluation",
-        "        if not has_room(self._space.account, found):\n            return EXEC_OOM\n",
+        "        if would_not_fit(self._space.account, found):\n            return EXEC_OOM\n",
         "",
         "machine/test_memory.py::test_every_growing_command_respects_the_cap[SETEX n 5 v]",
     ),
@@ -173,8 +205,8 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "WATCH checked at propose time: versions do not rise",
         "trikv.machine.database",
-        "        bucket[key] = Stored(value, account.changes, deadline)\n",
-        "        bucket[key] = Stored(value, old.version if old else account.changes, deadline)\n",
+        "        bucket[key] = held(value, account.changes, deadline)\n",
+        "        bucket[key] = held(value, stored(old).version if old else account.changes, deadline)\n",
         "machine/test_machine.py::test_watch_sees_whatever_changes_a_key",
     ),
     mutant(
@@ -187,8 +219,8 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a run of SETs passes the cap",
         "trikv.machine.database",
-        "        room = min(account.cap - account.used, _LARGE) if account.cap else _LARGE\n",
-        "        room = _LARGE\n",
+        "        room = account.limit - account.used\n",
+        "        room = 2**62\n",
         "machine/test_runs.py::test_a_replica_with_it_and_one_without_are_equal",
     ),
     mutant(
@@ -201,8 +233,8 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a SET that only overwrites leaves the version as it was",
         "trikv.machine.database",
-        "        bucket[key] = Stored(value, version)\n",
-        "        bucket[key] = Stored(value, old.version)\n",
+        "        bucket[key] = held(value, version)\n",
+        "        bucket[key] = held(value, stored(old).version)\n",
         "machine/test_machine.py::test_watch",
     ),
     mutant(

@@ -122,8 +122,8 @@ DEADLINES: tuple[Mutant, ...] = (
     mutant(
         "a removed key's deadline stays in the index",
         "trikv.machine.database",
-        "        if old.deadline:\n            self._forget_deadline(old.deadline, key)\n        freed",
-        "        freed",
+        "        if deadline:\n            self._forget_deadline(deadline, key)\n        account.changes",
+        "        account.changes",
         "machine/test_keyspace.py::test_write_over_a_due_key_starts_afresh",
     ),
     mutant(

@@ -11,6 +11,7 @@ from tests.node.recorded_work import Asked
 from tests.raft.cluster import disk_of, membership_of
 from tests.storage.memory_disk import MemoryDisk
 from trikv.config import NodeConfig
+from trikv.host.endings import Lingering
 from trikv.host.seam import Clock, Descriptors, Entropy, Network, System, Traffic, Usage
 from trikv.machine.batch import Bootstrap, Hello, RawBatch
 from trikv.machine.machine import Machine
@@ -56,6 +57,7 @@ class NoNetwork:
 
     def __init__(self) -> None:
         self.traffic = Traffic()
+        self.lingering = Lingering()
 
     async def serve(self, *_args: Any, **_options: Any) -> NoReturn:
         """No client of a desk has a socket."""

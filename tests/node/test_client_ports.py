@@ -6,6 +6,7 @@ import trio
 
 from tests.node.driver_rig import CONFIG, DeskHost
 from tests.node.simcluster import SimCluster, run_cluster
+from trikv.host.endings import LINGERING_MAX
 from trikv.host.seam import Descriptors
 from trikv.node.client_ports import share_descriptors
 from trikv.node.descriptors import CLIENTS_MAX, share
@@ -23,8 +24,10 @@ class SmallHost(DeskHost):
 def test_maxclients_is_lowered_to_what_there_is() -> None:
     """And told once; CONFIG SET may not raise it beyond that."""
     settings = NodeSettings.of(attrs.evolve(CONFIG, maxclients=1000))
+    host = SmallHost()
     with structlog.testing.capture_logs() as lines:
-        shares = share_descriptors(SmallHost(), settings)
+        shares = share_descriptors(host, settings)
+    assert host.network.lingering.most == shares.lingering_max < LINGERING_MAX
     assert settings.runtime.maxclients == settings.runtime.clients_max == shares.clients_max < 1000
     assert [(line["asked"], line["in_force"]) for line in lines] == [(1000, shares.clients_max)]
 

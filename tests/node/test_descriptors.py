@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trikv.host.seam import LINGERING_MAX, Descriptors
+from trikv.host.endings import LINGERING_MAX
+from trikv.host.seam import Descriptors
 from trikv.node.descriptors import CLIENTS_MAX, LINGERING_MIN, STRANGERS_MAX, Shares, TooFewDescriptors, share
 
 THREE = {"peers": 2, "listeners": 3}

@@ -13,10 +13,12 @@ from trikv.addresses import PORT_MAX, join_address
 from trikv.config import PEER_PORT_OFFSET, ConfigError, NodeConfig, resolve, settings
 from trikv.notation import counted, format_peers, parse_bytes, parse_directory, parse_integer, shorten
 from trikv.orchestrator_variables import orchestrator_variables, without_orchestrator_variables
-from trikv.places import demand_directory
+from trikv.places import demand_writable_directory
 
 NODES: Final = 3
 HOST: Final = "127.0.0.1"
+SHARED_FILE: Final = "cluster.secret"
+"""What the nodes trust each other by, beside their data."""
 PORT_DEFAULT: Final = 8080
 PORT_HIGHEST: Final = PORT_MAX - PEER_PORT_OFFSET - (NODES - 1)
 VOLUME_BYTES_MIN: Final = 64 << 10
@@ -30,7 +32,7 @@ OF_ONE_NODE: Final = {
     "TRIKV_PEERS": "the three nodes are each other's peers",
     "TRIKV_PEER_PORT": f"peer ports are client ports + {PEER_PORT_OFFSET}",
     "TRIKV_UNIX_SOCKET": "each node needs a path of its own: unix_socket in its file",
-    "TRIKV_SECRET_FILE": "it is cluster.secret beside the nodes' data",
+    "TRIKV_SHARED_FILE_FILE": "it is cluster.secret beside the nodes' data",
 }
 """Variables that three nodes cannot share, and what the supervisor uses instead."""
 
@@ -107,8 +109,11 @@ def make_plan(
     for variable, instead in OF_ONE_NODE.items():
         if variable in environment:
             raise ConfigError(f"{variable}: belongs to one node; unset it: {instead}")
-    first = _first_port(port or environment.get("TRIKV_PORT"), "PORT" if port else "TRIKV_PORT")
-    data = _data_directory(environment.get("TRIKV_DATA") or "data")
+    if port is None:
+        first = _first_port(environment.get("TRIKV_PORT"), "TRIKV_PORT")
+    else:
+        first = _first_port(port, "PORT")
+    data = _data_directory(environment.get("TRIKV_DATA", "data"))
     load = environment.get("TRIKV_LOAD", "")
     if load and not Path(load).is_file():
         raise ConfigError(f"TRIKV_LOAD: {load} is no file; give a backup or a dump")
@@ -117,7 +122,7 @@ def make_plan(
         "peers": format_peers(
             {node: join_address(HOST, first + PEER_PORT_OFFSET + node - 1) for node in range(1, NODES + 1)}
         ),
-        "secret_file": str(data / "cluster.secret"),
+        "secret_file": str(data / SHARED_FILE),
     }
     _refuse_tiny(max_volume)
     asked = {"maxmemory": (max_volume, "MAX_VOLUME"), "typed_timeout_s": (timeout, "TIMEOUT")}
@@ -140,12 +145,16 @@ def make_plan(
 def _data_directory(path: str) -> Path:
     """Read TRIKV_DATA. Raises ConfigError, in the words of a node's setting, if no directory can be there."""
     try:
-        demand_directory(Path(parse_directory(path)))
+        data = Path(parse_directory(path))
+        # Nothing is made in it if all is there, as after a first start.
+        made = [data / f"node{node_id}" for node_id in range(1, NODES + 1)]
+        for place in made if (data / SHARED_FILE).exists() else [data, *made]:
+            demand_writable_directory(place)
     except ValueError as error:
         raise ConfigError(f"TRIKV_DATA: {error}") from error
     except OSError as error:
         raise ConfigError(f"TRIKV_DATA: {shorten(path)}: {error.strerror or error}") from error
-    return Path(path)
+    return data
 
 
 def _refuse_tiny(max_volume: str | None) -> None:
@@ -165,7 +174,7 @@ def _refuse_tiny(max_volume: str | None) -> None:
 
 
 def _first_port(text: str | None, name: str) -> int:
-    if not text:
+    if text is None:
         return PORT_DEFAULT
     try:
         port = parse_integer(text)

@@ -68,6 +68,9 @@ class Control(Protocol):
     def is_busy(self) -> bool:
         """Whether a submission or an operation of this connection still awaits its answer."""
 
+    def blocked_ms(self) -> int | None:
+        """None unless it is in a command that waits for others, such as WAIT: its limit then, 0 for none."""
+
     def is_leaving(self) -> bool:
         """Whether it is already closing, now or after its answers, whatever else happens to it."""
 
@@ -141,21 +144,21 @@ class Connection:
         memory = control.memory() if control is not None else NO_INPUT
         output_bytes = control.unsent_bytes() if control is not None else 0
         queued_count = control.queued_count() if control is not None else -1
+        is_blocked = control is not None and control.blocked_ms() is not None
+        flags = (
+            ("x" if queued_count >= 0 else "") + ("b" if is_blocked else "") + ("c" if self.closing else "")
+        )
         return (
             f"id={self.id} addr={self.remote} laddr={self.local} fd=-1 name={_text(self.name)}"
             f" age={(now_ms - self.created_ms) // 1000}"
             f" idle={0 if self.heard else (now_ms - self.active_ms) // 1000}"
-            f" flags={self._flags(queued_count)} db={self.database} sub=0 psub=0 ssub=0 multi={queued_count}"
+            f" flags={flags or 'N'} db={self.database} sub=0 psub=0 ssub=0 multi={queued_count}"
             f" qbuf={read_bytes} qbuf-free={max(0, memory.unread - read_bytes)} argv-mem={memory.in_flight}"
             f" multi-mem={memory.queued} rbs=0 rbp=0 obl=0 oll={1 if output_bytes else 0} omem={output_bytes}"
             f" tot-mem={BASE_BYTES + memory.unread + memory.in_flight + memory.queued + output_bytes}"
             f" events=r cmd={self.last_command} user=default redir=-1 resp={self.resp_version}"
             f" lib-name={_text(self.library_name)} lib-ver={_text(self.library_version)}"
         )
-
-    def _flags(self, queued_count: int) -> str:
-        flags = ("x" if queued_count >= 0 else "") + ("c" if self.closing else "")
-        return flags or "N"
 
 
 def _no_cap() -> int:
@@ -394,6 +397,7 @@ class Connections:
     def statistics(self) -> ConnectionStatistics:
         """For INFO and MEMSTATS."""
         input_bytes = input_longest = output_bytes = output_longest = watching = typed = 0
+        blocked = blocked_for_a_time = 0
         # One walk over all connections, without a pause: `trikv.front.dispatch` accounts for its cost.
         for connection in self._live.values():
             control = connection.control
@@ -409,11 +413,16 @@ class Connections:
                 output_bytes += unsent_bytes
             watching += control.is_watching()
             typed += control.typed() is True
+            blocked_ms = control.blocked_ms()
+            blocked += blocked_ms is not None
+            blocked_for_a_time += bool(blocked_ms)
         return ConnectionStatistics(
             live=len(self._live),
             in_flight=self._in_flight,
             watching=watching,
             typed=typed,
+            blocked=blocked,
+            blocked_for_a_time=blocked_for_a_time,
             input_longest=input_longest,
             output_longest=output_longest,
             input=self.input.statistics(),

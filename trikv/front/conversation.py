@@ -187,6 +187,10 @@ class Conversation:
         """Whether a turn or an operation is in flight."""
         return self._turn is not None or self._operation is not None
 
+    def blocked_ms(self) -> int | None:
+        """The client's limit for the operation in flight, if that waits for others; 0 for none."""
+        return None if self._operation is None else self._operation.asked.blocked_ms
+
     def is_leaving(self) -> bool:
         """Whether it is already closing, now or after its answers."""
         return self._over or self._leaving or self.connection.closing

@@ -61,6 +61,10 @@ class ConnectionStatistics:
     watching: int
     typed: int
     """Connections at which a person types."""
+    blocked: int
+    """Connections in a command that waits for others, such as WAIT."""
+    blocked_for_a_time: int
+    """Those of them whose command ends by itself after a time."""
     input_longest: int
     """The most unread input of any connection."""
     output_longest: int

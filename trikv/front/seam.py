@@ -44,6 +44,7 @@ class Backup:
     """Write all keys to a document on this node's disk."""
 
     writes: ClassVar = True
+    blocked_ms: ClassVar = None
 
 
 @attrs.frozen
@@ -51,6 +52,7 @@ class Save:
     """Write a snapshot on this node's disk."""
 
     writes: ClassVar = True
+    blocked_ms: ClassVar = None
     in_background: bool
     """Answer before it is written."""
 
@@ -60,6 +62,7 @@ class Digest:
     """Answer the applied index and a hash of the state."""
 
     writes: ClassVar = False
+    blocked_ms: ClassVar = None
 
 
 @attrs.frozen
@@ -72,18 +75,26 @@ class Wait:
     timeout_ms: int
     """The wait also ends after this time; 0 means no limit."""
 
+    @property
+    def blocked_ms(self) -> int:
+        """Its client waits for other nodes."""
+        return self.timeout_ms
+
 
 @attrs.frozen
 class Shutdown:
     """Stop this node in order."""
 
     writes: ClassVar = True
+    blocked_ms: ClassVar = None
 
 
 Asked: TypeAlias = Backup | Save | Digest | Wait | Shutdown
 """The requests that a node carries out off the hot path, for one client.
 
 `writes` says whether one that got no answer may have left something behind: a file, or a node that stops.
+`blocked_ms` is None while the node works. If it only waits for what others do, it is the client's limit, 0
+for none: such a client is blocked, in Redis' word.
 """
 
 

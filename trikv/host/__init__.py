@@ -17,7 +17,7 @@ the times and bounds that they share. Both promise:
 - `Network.traffic` counts what conversations are given and what the kernel takes;
 - a client that does not read costs memory only as far as its conversation allows (`unsent_bytes`), and one
   that sends too much is stopped by `pause`;
-- closed connections whose clients have not taken the last words are bounded, in number and bytes: beyond the
+- closed connections whose clients have not taken the last words are bounded, in number and bytes: beyond a
   bound the oldest is dropped. The conversations decide how many live connections there may be;
 - running out of descriptors, or of the kernel's watches, warns, waits, and goes on; a conversation that
   raises is a bug and ends the server.

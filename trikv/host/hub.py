@@ -29,9 +29,9 @@ import structlog
 import trio
 
 from trikv.host.cork import CORK_S, Cork
-from trikv.host.endings import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX, NO_ROOM, WARN_S
+from trikv.host.endings import ACCEPT_RETRY_S, DRAIN_S, FLUSH_S, NO_ROOM, WARN_S, Lingering
 from trikv.host.hub_wire import IN, HubWire
-from trikv.host.seam import LINGERING_MAX, ConversationFactory, Traffic
+from trikv.host.seam import ConversationFactory, Traffic
 from trikv.host.sockets import Listener
 from trikv.host.wire import Conversation
 
@@ -59,12 +59,13 @@ class Hub:
         self,
         listeners: Sequence[Listener],
         factory: ConversationFactory,
-        lingering_max: int = LINGERING_MAX,
+        lingering: Lingering | None = None,
         traffic: Traffic | None = None,
     ) -> None:
         """The listeners belong to the hub from now on, unless this raises OSError: no room for its epoll.
 
-        `traffic`: where to count what goes over the connections.
+        `lingering`: the closed connections of the host, those of other servers included. `traffic`: where to
+        count what goes over the connections. A hub without them has its own.
         """
         self.addresses = tuple(listener.address for listener in listeners)
         self.traffic = traffic or Traffic()
@@ -73,11 +74,11 @@ class Hub:
         self._factory = factory
         self._listeners = {listener.fileno(): listener for listener in listeners}
         """By descriptor; empty once nobody is accepted any more."""
-        self._lingering_max = lingering_max
+        self._lingering = lingering if lingering is not None else Lingering()
         self._wires: dict[int, HubWire] = {}
         self._gone: list[Conversation] = []
         self._flushing: dict[HubWire, float] = {}
-        self._draining: dict[int, tuple[socket.socket, float]] = {}
+        self._draining: dict[int, tuple[HubWire, float]] = {}
         self._accept_again_at = float("inf")
         self._warn_again_at = float("-inf")
         self._busy = False
@@ -123,7 +124,7 @@ class Hub:
     def flush_later(self, wire: HubWire) -> None:
         """`wire` is closing and has bytes left: give it until `FLUSH_S` from now."""
         self._flushing[wire] = trio.current_time() + FLUSH_S
-        self._bound_lingering()
+        self._lingering.flush(wire)
         self._wake()
 
     def half_close(self, wire: HubWire) -> None:
@@ -138,9 +139,9 @@ class Hub:
             self.drop(wire)
             return
         self._release(wire)
-        self._draining[wire.fd] = (wire.sock, trio.current_time() + DRAIN_S)
+        self._draining[wire.fd] = (wire, trio.current_time() + DRAIN_S)
         self._epoll.modify(wire.fd, IN)
-        self._bound_lingering()
+        self._lingering.drain(wire)
 
     def drop(self, wire: HubWire) -> None:
         """Close the socket now. Harmless if that was done."""
@@ -148,21 +149,16 @@ class Hub:
             wire.sock.close()
             self._room_again()
 
-    def _bound_lingering(self) -> None:
-        """Drop the oldest closed connections beyond the limits: they hold descriptors and memory."""
-        while (
-            len(self._flushing) > 1 and sum(map(HubWire.unsent_bytes, self._flushing)) > LINGERING_BYTES_MAX
-        ):
-            next(iter(self._flushing)).abort()
-        while len(self._draining) + len(self._flushing) > self._lingering_max:
-            if self._draining:  # first one that was sent everything
-                fd = next(iter(self._draining))
-                # Read before it is closed: unread input would make the kernel send a reset.
-                self._drain(fd)
-                if fd in self._draining:
-                    self._close_drained(fd)
-            else:
-                next(iter(self._flushing)).abort()
+    def give_up(self, wire: HubWire) -> None:
+        """End a closed connection, whether it has bytes left or is drained."""
+        drained = self._draining.get(wire.fd)
+        if drained is None or drained[0] is not wire:
+            wire.abort()
+            return
+        # Read before it is closed: unread input would make the kernel send a reset.
+        self._drain(wire.fd)
+        if wire.fd in self._draining:
+            self._close_drained(wire.fd)
 
     # The turn.
 
@@ -261,7 +257,7 @@ class Hub:
 
     def _drain(self, fd: int) -> None:
         try:
-            if self._draining[fd][0].recv(DRAIN_BYTES, socket.MSG_TRUNC):
+            if self._draining[fd][0].sock.recv(DRAIN_BYTES, socket.MSG_TRUNC):
                 return
         except BlockingIOError:
             return
@@ -270,8 +266,9 @@ class Hub:
         self._close_drained(fd)
 
     def _close_drained(self, fd: int) -> None:
-        sock, _ = self._draining.pop(fd)
-        sock.close()
+        wire, _ = self._draining.pop(fd)
+        self._lingering.leave(wire)
+        wire.sock.close()
         self._room_again()
 
     # Time. Both waits are constant, so insertion order is the order of the deadlines.
@@ -299,7 +296,8 @@ class Hub:
         if self._wires.get(wire.fd) is not wire:
             return False
         del self._wires[wire.fd]
-        self._flushing.pop(wire, None)
+        if self._flushing.pop(wire, None) is not None:
+            self._lingering.leave(wire)
         if wire.conversation is not None:
             self._gone.append(wire.conversation)
             wire.conversation = None  # breaks the cycle between the two
@@ -320,8 +318,9 @@ class Hub:
         self.stop_accepting()
         for wire in list(self._wires.values()):
             wire.abort()
-        for sock, _ in self._draining.values():
-            sock.close()
+        for wire, _ in self._draining.values():
+            self._lingering.leave(wire)
+            wire.sock.close()
         self._draining.clear()
         self._epoll.close()
         os.close(self._wakeup_fd)

@@ -35,6 +35,9 @@ class Owner(Protocol):
     def drop(self, wire: "HubWire") -> None:
         """Close the socket now. Harmless if that was done."""
 
+    def give_up(self, wire: "HubWire") -> None:
+        """End a closed connection, whether it has bytes left or is drained."""
+
 
 class HubWire:
     """One client connection of the hub: `trikv.host.wire.Wire`."""
@@ -136,6 +139,10 @@ class HubWire:
         self._queue.clear()
         self._held_bytes = 0
         self._hub.drop(self)
+
+    def give_up(self) -> None:
+        """`trikv.host.endings.Closed`."""
+        self._hub.give_up(self)
 
     def update_interest(self) -> None:
         """Tell the epoll what this wire waits for, if that changed."""

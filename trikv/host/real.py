@@ -12,9 +12,9 @@ import trio
 from trikv.host import clock
 from trikv.host.clock import RealClock, RealEntropy
 from trikv.host.disk import RealDisk
+from trikv.host.endings import Lingering
 from trikv.host.hub import Hub
 from trikv.host.seam import (
-    LINGERING_MAX,
     Address,
     Clock,
     ConversationFactory,
@@ -42,6 +42,7 @@ class RealNetwork:
     def __init__(self, *, use_epoll: bool = HAS_EPOLL) -> None:
         """`use_epoll`: False serves clients by tasks over streams, as on platforms without epoll."""
         self.traffic = Traffic()
+        self.lingering = Lingering()
         self._use_epoll = use_epoll
 
     async def serve(
@@ -49,14 +50,13 @@ class RealNetwork:
         addresses: tuple[Address, ...],
         factory: ConversationFactory,
         *,
-        lingering_max: int = LINGERING_MAX,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
         """Serve clients at all of `addresses` until cancelled."""
         listeners = await listen_on(addresses)
         if self._use_epoll:
             try:
-                hub = Hub(listeners, factory, lingering_max, self.traffic)
+                hub = Hub(listeners, factory, self.lingering, self.traffic)
             except OSError:  # no descriptor left for its epoll
                 for listener in listeners:
                     listener.close()
@@ -65,9 +65,7 @@ class RealNetwork:
             await hub.run()
         else:
             acceptors = [SocketAcceptor(listener) for listener in listeners]
-            await serve_streams(
-                acceptors, factory, self.traffic, lingering_max=lingering_max, task_status=task_status
-            )
+            await serve_streams(acceptors, factory, self.traffic, self.lingering, task_status=task_status)
 
     async def listen(
         self,

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
+from trikv.host.endings import Lingering
 from trikv.host.wire import Conversation, Wire
 from trikv.storage.disk import Disk
 
@@ -72,9 +73,6 @@ class UnixAddress:
     """Permissions of its file. A user who may write it may connect."""
 
 
-LINGERING_MAX = 256
-"""Default for how many closed connections are kept until their clients have the last words."""
-
 Address: TypeAlias = str | UnixAddress
 """``host:port``, or a Unix socket."""
 ConversationFactory: TypeAlias = Callable[[Wire], Conversation]
@@ -97,13 +95,14 @@ class Network(Protocol):
 
     traffic: Traffic
     """Of all client connections that `serve` has served."""
+    lingering: Lingering
+    """The closed ones of all that `serve` serves: one limit, however often it is called."""
 
     async def serve(
         self,
         addresses: tuple[Address, ...],
         factory: ConversationFactory,
         *,
-        lingering_max: int = LINGERING_MAX,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
         """Serve clients at all of `addresses` until cancelled; then abort all connections.
@@ -111,8 +110,8 @@ class Network(Protocol):
         Owns accept, recv, send and back-pressure. Raises OSError if an address cannot be bound. Running
         out of file descriptors pauses accepting, with a warning; it never ends the server.
 
-        At most `lingering_max` connections that were closed here are held until their clients have taken the
-        last words; beyond that the oldest is dropped. The conversations limit how many are live.
+        Connections that were closed here are held until their clients have taken the last words, as far as
+        `lingering` allows. The conversations limit how many are live.
         """
 
     async def listen(

@@ -13,14 +13,8 @@ from typing import Protocol
 import attrs
 import trio
 
-from trikv.host.endings import DRAIN_S, FLUSH_S, LINGERING_BYTES_MAX
-from trikv.host.seam import (
-    LINGERING_MAX,
-    ConversationFactory,
-    Listening,
-    StreamHandler,
-    Traffic,
-)
+from trikv.host.endings import DRAIN_S, FLUSH_S, Lingering
+from trikv.host.seam import ConversationFactory, Listening, StreamHandler, Traffic
 from trikv.host.wire import Conversation
 
 READ_BYTES = 65536
@@ -47,28 +41,6 @@ class Acceptor(Protocol):
 
     def stop_accepting(self) -> None:
         """Close the listening side; connections go on."""
-
-
-class Lingering:
-    """Closed wires whose clients have not taken the last words, the oldest first."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._wires: dict[StreamWire, None] = {}
-
-    def enter(self, wire: "StreamWire") -> None:
-        """`wire` was closed. Drop the oldest beyond the limits: they hold descriptors and memory."""
-        self._wires[wire] = None
-        while len(self._wires) > self._most or (
-            len(self._wires) > 1 and sum(map(StreamWire.unsent_bytes, self._wires)) > LINGERING_BYTES_MAX
-        ):
-            oldest = next(iter(self._wires))
-            del self._wires[oldest]
-            oldest.drop()
-
-    def leave(self, wire: "StreamWire") -> None:
-        """`wire` is gone. Harmless if it never entered or was dropped."""
-        self._wires.pop(wire, None)
 
 
 class StreamWire:
@@ -121,7 +93,7 @@ class StreamWire:
             self._reading.cancel()
             self._may_write.set()
             self._serving.deadline = trio.current_time() + FLUSH_S
-            self._lingering.enter(self)
+            self._lingering.flush(self)
 
     def abort(self) -> None:
         """Stop reader and writer; what is queued is lost. Harmless twice."""
@@ -130,7 +102,7 @@ class StreamWire:
         self._unsent_bytes = 0
         self._serving.cancel()
 
-    def drop(self) -> None:
+    def give_up(self) -> None:
         """Stop everything, the draining too."""
         self.abort()
         self._draining.cancel()
@@ -151,6 +123,7 @@ class StreamWire:
             self.abort()
             conversation.closed()
         if self._flushed:
+            self._lingering.drain(self)
             self._draining.deadline = trio.current_time() + DRAIN_S
             with self._draining:
                 await _drain(stream)
@@ -245,12 +218,11 @@ async def serve_streams(
     acceptors: Sequence[Acceptor],
     factory: ConversationFactory,
     traffic: Traffic,
+    lingering: Lingering,
     *,
-    lingering_max: int = LINGERING_MAX,
     task_status: trio.TaskStatus[Listening],
 ) -> None:
-    """Give each connection a conversation, until cancelled."""
-    lingering = Lingering(lingering_max)
+    """Give each connection a conversation, until cancelled. `traffic` and `lingering` are the host's."""
 
     async def one(accepted: Accepted) -> None:
         try:

@@ -39,14 +39,15 @@ its own. `next_deadline_ms` stays in the past while due keys are left, so that t
 entry. A write whose deadline has passed already (SET PXAT 1) leaves the key absent at once; Redis counts it
 until a command reads it.
 
-**Memory.** The account is lengths plus literals, fitted to a real process. A command is refused with OOM if
-the account after it would pass the cap. Once the account is above the cap, commands that Redis flags deny-OOM
-are refused whatever they do, while reads, deletes and shrinking go on. Commands that Redis carries out at
-full memory (EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, because index entries
-and names take memory too. So the account never passes 1.125 times the cap, unless the cap is lowered. A
-transaction is judged before any effect, by upper bounds of what its commands may add (CONFIG SET inside one
-is the exception: it changes the cap for what follows). Clusters that the first release founded have no room
-above the cap.
+**Memory.** The account is lengths plus the literals of the cluster's level, fitted to a real process. Only
+`Account.grow` changes it, only `Account.refusal` and `Account.is_over` decide about OOM. A command is refused
+with OOM if the account after it would pass the cap. Once the account is above the cap, commands that Redis
+flags deny-OOM are refused whatever they do, while reads, deletes and shrinking go on. Commands that Redis
+carries out at full memory (EXPIRE, GETEX, RENAME: the way out of it) may pass the cap by an eighth, because
+index entries and names take memory too. So the account never passes 1.125 times the cap, unless the cap is
+lowered. A transaction is judged before any effect, by upper bounds of what its commands may add (CONFIG SET
+inside one is the exception: it changes the cap for what follows). Clusters that the first release founded
+have no room above the cap.
 
 **Order of a handler: look, refuse, change.** A handler returns a `CommandError` before it changes anything.
 An exception before the first change becomes one fixed error reply on every replica; one after it, and
@@ -63,9 +64,9 @@ keys of one crc32 range makes one bucket long (crc32 has no secret), for which S
 then pay.
 
 **What takes long stops inside its entry.** A handler that is a generator yields after at most 2 ms of work,
-about 256 elements. `apply` then returns the rest of the entry (`Suspended`), and until that is done the machine
-is inside it: it refuses reads, walks, digests and other entries. What such a command may add to the account is
-judged before its first change, by a bound that its arguments give.
+about 256 elements. `apply` then returns the rest of the entry (`Suspended`). Until that is done the machine
+is inside it, and refuses reads, walks, digests and other entries. What such a command may add to the account
+is judged before its first change, by a bound that its arguments give.
 
 **One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
 another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store_plain`, or

@@ -1,29 +1,31 @@
 /* A run of SETs, carried out as `Database.store_plain` does it one by one.
  *
- * Why in C: with 100,000 keys a SET waits for memory eight times (bucket, its table, the slot, the key, the
- * entry, its value, its version, and what is freed), and a loop in Python meets these waits one after
- * another. Here each is asked for ahead, for 64 keys at once. To apply a SET then takes a third of the time,
- * and that was the largest part of what a write costs each replica; docs/PERFORMANCE.md has the figures.
+ * Why in C: with 100,000 keys a SET waits for memory six times (bucket, its table, the slot, the key, what is
+ * held, and what is freed), and a loop in Python meets these waits one after another. Here each is asked for
+ * ahead, for 64 keys at once. To apply a SET then takes a third of the time, and that was the largest part of
+ * what a write costs each replica; docs/PERFORMANCE.md has the figures.
  *
  * It is an accelerator and no second state machine: it does the beginning of a run and says how far it came,
  * or does nothing, and the loop in Python goes on from there. What it does not know ends its part: a key with
  * a deadline, a lack of room, a long key or value, another command. trikv runs without it.
  *
- * The interpreter's lock is held throughout, no Python code runs in between, and no pointer outlives the call
- * but that to the type of entries, which is kept alive. Count VERSION up with every change, here and in
- * `runs.py`: an object of an older source must not be loaded.
+ * The interpreter's lock is held throughout, no Python code runs in between, and no pointer outlives the call.
+ * Count VERSION up with every change, here and in `runs.py`: an object of an older source must not be loaded.
  */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdint.h>
-#include <structmember.h>
 
 #define CHUNK 64 /* what is asked for ahead fits into the first cache: 64 keys, some 400 lines of 64 bytes */
-#define VERSION 2
+#define VERSION 3
 #define LARGE (1LL << 62) /* no sum of what is below overflows */
+#define CHANGES_MAX (1LL << 59)
 #define SHORT_KEY_BYTES 1024
-#define SHORT_VALUE_BYTES 16384 /* longer ones gain nothing from this; what is refused is far longer */
+#define PACKED_BYTES_MAX 4096  /* longer values are held in another form, which is not known here */
+#define HEADER_BYTES 8         /* of a packed value without a deadline; `stored.py` says how it is laid out */
+#define KIND_AND_DEADLINE 0x0F /* of its first byte: 0 for a string without a deadline */
+#define VERSION_SHIFT 4
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PREFETCH(address) __builtin_prefetch(address)
@@ -31,20 +33,11 @@
 #define PREFETCH(address) ((void)(address))
 #endif
 
-#define FIELD(object, offset) (*(PyObject **)((char *)(object) + (offset)))
-
-/* Where the fields of the type of entries lie; found out at the first call. */
-static struct {
-    PyTypeObject *type;
-    Py_ssize_t value, version, deadline;
-} entries;
-
 /* The state that a run changes, and what it has done to it so far. */
 typedef struct {
     PyObject *buckets; /* a list of dicts, its length a power of two */
     char *changed;     /* a flag for each of them */
     int shift;         /* crc32 >> shift is a key's bucket */
-    PyObject *zero;    /* the deadline of keys that have none */
     long long entry_bytes, changes, room, grown;
     Py_ssize_t done, fresh;
 } Run;
@@ -76,35 +69,6 @@ static uint32_t crc32_of(PyObject *key) {
     return crc ^ 0xFFFFFFFFu;
 }
 
-static Py_ssize_t offset_of(PyTypeObject *type, const char *name) {
-    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
-    if (found == NULL)
-        return -1;
-    Py_ssize_t offset = -1;
-    int is_member = Py_TYPE(found) == &PyMemberDescr_Type;
-    if (is_member && ((PyMemberDescrObject *)found)->d_member->type == T_OBJECT_EX)
-        offset = ((PyMemberDescrObject *)found)->d_member->offset;
-    else
-        PyErr_Format(PyExc_TypeError, "%s.%s is no plain field", type->tp_name, name);
-    Py_DECREF(found);
-    return offset;
-}
-
-static int learn_fields(PyTypeObject *type) {
-    if (entries.type == type)
-        return 0;
-    Py_ssize_t value = offset_of(type, "value");
-    Py_ssize_t version = value < 0 ? -1 : offset_of(type, "version");
-    Py_ssize_t deadline = version < 0 ? -1 : offset_of(type, "deadline");
-    if (deadline < 0)
-        return -1;
-    Py_INCREF(type); /* for good: the offsets are its */
-    Py_XDECREF(entries.type);
-    entries.type = type;
-    entries.value = value, entries.version = version, entries.deadline = deadline;
-    return 0;
-}
-
 /* True for (name, key, value), the key and the value short: fills in `set`. */
 static int is_short_set(PyObject *command, PyObject *name, Set *set) {
     if (!PyTuple_CheckExact(command) || PyTuple_GET_SIZE(command) != 3)
@@ -117,7 +81,7 @@ static int is_short_set(PyObject *command, PyObject *name, Set *set) {
     if (PyBytes_GET_SIZE(own_name) != PyBytes_GET_SIZE(name) ||
         memcmp(PyBytes_AS_STRING(own_name), PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)) != 0)
         return 0;
-    return PyBytes_GET_SIZE(set->key) <= SHORT_KEY_BYTES && PyBytes_GET_SIZE(set->value) <= SHORT_VALUE_BYTES;
+    return PyBytes_GET_SIZE(set->key) <= SHORT_KEY_BYTES && PyBytes_GET_SIZE(set->value) <= PACKED_BYTES_MAX;
 }
 
 /* Look at up to `count` commands; how many of them, from the first on, are short SETs. */
@@ -151,13 +115,26 @@ static int fetch(Set *sets, Py_ssize_t count) {
         else if (PyErr_Occurred())
             return -1;
     }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (sets[i].old != NULL && Py_TYPE(sets[i].old) == entries.type) {
-            PREFETCH(FIELD(sets[i].old, entries.value));
-            PREFETCH(FIELD(sets[i].old, entries.version)); /* it is freed with the old entry */
-        }
-    }
     return 0;
+}
+
+/* True for a packed string that has no deadline. */
+static int is_plain(PyObject *held) {
+    return PyBytes_CheckExact(held) && PyBytes_GET_SIZE(held) >= HEADER_BYTES &&
+           (PyBytes_AS_STRING(held)[0] & KIND_AND_DEADLINE) == 0;
+}
+
+static PyObject *packed(PyObject *value, long long version) {
+    Py_ssize_t size = PyBytes_GET_SIZE(value);
+    PyObject *held = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + size);
+    if (held == NULL)
+        return NULL;
+    unsigned char *at = (unsigned char *)PyBytes_AS_STRING(held);
+    unsigned long long word = (unsigned long long)version << VERSION_SHIFT;
+    for (int i = 0; i < HEADER_BYTES; i++)
+        at[i] = (unsigned char)(word >> (8 * i));
+    memcpy(at + HEADER_BYTES, PyBytes_AS_STRING(value), (size_t)size);
+    return held;
 }
 
 /* Put one value. 1: done; 0: not for us, nothing has happened; -1: an exception. */
@@ -166,12 +143,9 @@ static int put(Run *run, const Set *set) {
     int is_new = old == NULL;
     long long grown = PyBytes_GET_SIZE(set->value);
     if (!is_new) {
-        if (Py_TYPE(old) != entries.type || FIELD(old, entries.deadline) != run->zero)
+        if (!is_plain(old))
             return 0;
-        PyObject *old_value = FIELD(old, entries.value);
-        if (old_value == NULL || !PyBytes_CheckExact(old_value))
-            return 0;
-        grown -= PyBytes_GET_SIZE(old_value);
+        grown -= PyBytes_GET_SIZE(old) - HEADER_BYTES;
     } else if (PyErr_Occurred()) {
         return -1;
     } else {
@@ -179,17 +153,12 @@ static int put(Run *run, const Set *set) {
     }
     if (grown > 0 && grown > run->room)
         return 0;
-    PyObject *version = PyLong_FromLongLong(run->changes + 1);
-    if (version == NULL)
-        return -1;
-    PyObject *fields[] = {set->value, version};
-    PyObject *entry = PyObject_Vectorcall((PyObject *)entries.type, fields, 2, NULL);
-    Py_DECREF(version);
-    if (entry == NULL)
+    PyObject *held = packed(set->value, run->changes + 1);
+    if (held == NULL)
         return -1;
     run->changed[set->number] = 1;
-    int failed = PyDict_SetItem(set->bucket, set->key, entry); /* `old` may be gone now */
-    Py_DECREF(entry);
+    int failed = PyDict_SetItem(set->bucket, set->key, held); /* `old` may be gone now */
+    Py_DECREF(held);
     if (failed)
         return -1;
     run->fresh += is_new;
@@ -229,12 +198,12 @@ static int shift_of(Py_ssize_t buckets) {
 
 PyDoc_STRVAR(
     set_run_doc,
-    "set_run(commands, buckets, changed, entry, changes, room, entry_bytes, /)\n--\n\n"
+    "set_run(commands, buckets, changed, changes, room, entry_bytes, /)\n--\n\n"
     "Carry out as many of `commands`, a tuple of tuples, as can be; from the first on.\n\n"
     "They are taken for SETs where they are spelled as the first one is, with a key and a value. `buckets`\n"
-    "are dicts from keys to entries, `changed` their flags, `entry` is the type of entries, `changes` the\n"
-    "change counter so far, `room` what the account may still grow, `entry_bytes` what a new key is charged\n"
-    "besides its bytes; none of the three below 0 or above 2**62.\n\n"
+    "are dicts from keys to what is held, `changed` their flags, `changes` the change counter so far, up to\n"
+    "2**59, `room` what the account may still grow, `entry_bytes` what a new key is charged besides its\n"
+    "bytes, both up to 2**62; none of the three is below 0.\n\n"
     "Returns (how many were carried out, each to be answered OK; by how much the account has grown; how\n"
     "many keys are new). Raises TypeError or ValueError for arguments of another shape, and MemoryError;\n"
     "after it, or where a bucket is no dict, the buckets may be half changed.");
@@ -242,16 +211,14 @@ PyDoc_STRVAR(
 static PyObject *set_run(PyObject *module, PyObject *args) {
     Run run = {0};
     PyObject *commands, *changed;
-    PyTypeObject *entry;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!LLL", &PyTuple_Type, &commands, &PyList_Type, &run.buckets,
-                          &PyByteArray_Type, &changed, &PyType_Type, &entry, &run.changes, &run.room,
-                          &run.entry_bytes))
+    if (!PyArg_ParseTuple(args, "O!O!O!LLL", &PyTuple_Type, &commands, &PyList_Type, &run.buckets,
+                          &PyByteArray_Type, &changed, &run.changes, &run.room, &run.entry_bytes))
         return NULL;
     run.shift = shift_of(PyList_GET_SIZE(run.buckets));
-    if (run.changes < 0 || run.changes > LARGE || run.room < 0 || run.room > LARGE || run.entry_bytes < 0 ||
+    if (run.changes < 0 || run.changes > CHANGES_MAX || run.room < 0 || run.room > LARGE || run.entry_bytes < 0 ||
         run.entry_bytes > LARGE) {
-        PyErr_SetString(PyExc_ValueError, "changes, room and entry_bytes must be from 0 to 2**62");
+        PyErr_SetString(PyExc_ValueError, "changes must be from 0 to 2**59, room and entry_bytes to 2**62");
         return NULL;
     }
     if (run.shift < 1 || run.shift > 31 || PyByteArray_GET_SIZE(changed) != PyList_GET_SIZE(run.buckets)) {
@@ -262,15 +229,8 @@ static PyObject *set_run(PyObject *module, PyObject *args) {
     PyObject *name =
         first && PyTuple_CheckExact(first) && PyTuple_GET_SIZE(first) ? PyTuple_GET_ITEM(first, 0) : NULL;
     if (name != NULL && PyBytes_CheckExact(name)) {
-        if (learn_fields(entry) < 0)
-            return NULL;
         run.changed = PyByteArray_AS_STRING(changed);
-        run.zero = PyLong_FromLong(0);
-        if (run.zero == NULL)
-            return NULL;
-        int failed = carry_out(&run, commands, name) < 0;
-        Py_DECREF(run.zero);
-        if (failed)
+        if (carry_out(&run, commands, name) < 0)
             return NULL;
     }
     return Py_BuildValue("nLn", run.done, run.grown, run.fresh);
@@ -290,7 +250,7 @@ PyMODINIT_FUNC PyInit__runs(void) {
     fill_crc_table();
     PyObject *made = PyModule_Create(&module);
     if (made != NULL && (PyModule_AddIntMacro(made, VERSION) || PyModule_AddIntMacro(made, SHORT_KEY_BYTES) ||
-                         PyModule_AddIntMacro(made, SHORT_VALUE_BYTES)))
+                         PyModule_AddIntMacro(made, PACKED_BYTES_MAX)))
         Py_CLEAR(made);
     return made;
 }

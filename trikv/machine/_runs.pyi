@@ -1,14 +1,13 @@
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held
 
 VERSION: int
 SHORT_KEY_BYTES: int
-SHORT_VALUE_BYTES: int
+PACKED_BYTES_MAX: int
 
 def set_run(
     commands: tuple[tuple[bytes, ...], ...],
-    buckets: list[dict[bytes, Stored]],
+    buckets: list[dict[bytes, Held]],
     changed: bytearray,
-    entry: type[Stored],
     changes: int,
     room: int,
     entry_bytes: int,

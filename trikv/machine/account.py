@@ -9,12 +9,20 @@ from typing import Final, Protocol
 
 from sortedcontainers import SortedList
 
+from trikv.machine.errors import OOM
 from trikv.machine.features import SPARE_ROOM
-from trikv.machine.stored import Stored
+from trikv.machine.memory import charges_of
+from trikv.machine.replies import CommandError
+from trikv.machine.stored import Held
 from trikv.machine.tally import Tally
+
+DATABASES = 16
+"""The number in Redis' default configuration."""
 
 NEVER = 2**63
 """Later than any deadline, which fits 64 signed bits."""
+NO_LIMIT: Final = 2**62
+"""More bytes than any account can reach, in place of a cap."""
 SPARE_PARTS: Final = 8
 """The spare room is the cap divided by this. A process takes at most 1.33 times the account, as
 ``tests/machine/test_memory.py`` measures; an eighth more is still within the promised 1.5 times the cap, a
@@ -24,7 +32,7 @@ quarter would not be. Part of the replicated behaviour."""
 class Observer(Protocol):
     """What must hear of a bucket before it changes: a walk in progress."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored]) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Held]) -> None:
         """Bucket `number` of database `db` is about to change."""
 
 
@@ -34,14 +42,18 @@ class Account:
     __slots__ = (
         "cap",
         "changes",
+        "charges",
         "dirty",
         "discarded",
         "feature_level",
         "is_founded",
+        "is_over",
+        "limit",
         "lookups",
         "now",
         "observers",
         "pending_keys",
+        "shares",
         "soonest",
         "tally",
         "used",
@@ -52,12 +64,20 @@ class Account:
         """Log time in ms: the one clock (PROTOCOL 20)."""
         self.feature_level = 0
         """Gates every change of behaviour (PROTOCOL 22); 0 before the bootstrap item."""
+        self.charges = charges_of(0)
+        """What a key is charged, at this level."""
         self.cap = 0
-        """Bytes that the account may reach, 0 for no cap."""
+        """Bytes that the account may reach, 0 for no cap; `set_cap` changes it."""
+        self.limit = NO_LIMIT
+        """The same, or a number that is never reached."""
         self.is_founded = False
         """The cap was decided, by the bootstrap item or by CONFIG SET; a later bootstrap item is ignored."""
         self.used = 0
-        """The account in bytes: the sum of `trikv.machine.memory.charge` over all keys."""
+        """The account in bytes: the sum of `trikv.machine.memory.Charges.key` over all keys."""
+        self.shares = [0] * DATABASES
+        """How much of it belongs to each database."""
+        self.is_over = False
+        """The account is above the cap, as it is if the cap was lowered, or after a deadline (`spare`)."""
         self.changes = 0
         """It rises by one for each changed key, and becomes the key's version (PROTOCOL 23)."""
         self.dirty = False
@@ -70,24 +90,39 @@ class Account:
         """Where commands count the keys that they look for. The evaluator sets it: to `tally` for clients of
         this node."""
         self.observers: list[Observer] = []
-        self.discarded: list[list[dict[bytes, Stored]] | SortedList[tuple[int, bytes]]] = []
+        self.discarded: list[list[dict[bytes, Held]] | SortedList[tuple[int, bytes]]] = []
         """What FLUSH set aside; `Keyspace.release` frees it in slices."""
         self.pending_keys = 0
         """Keys in `discarded`. Kept, because counting them takes longer than freeing a slice. Not state."""
 
-    def has_room(self, growth: int) -> bool:
-        """Whether the account may change by `growth` bytes; shrinking is always allowed."""
-        return growth <= 0 or not self.cap or self.used + growth <= self.cap
+    def grow(self, database: int, grown: int) -> None:
+        """Let the account change by `grown` bytes, which belong to that database. Only this changes it."""
+        self.used = used = self.used + grown
+        self.shares[database] += grown
+        self.is_over = used > self.limit
 
-    def has_spare_room(self, growth: int) -> bool:
-        """`has_room` for what Redis carries out at full memory: EXPIRE, GETEX, RENAME.
+    def set_cap(self, cap: int) -> None:
+        """Decide the cap in bytes, 0 for none."""
+        self.cap = cap
+        self.limit = min(cap or NO_LIMIT, NO_LIMIT)
+        self.is_over = self.used > self.limit
 
-        They are the way out of full memory, so the cap does not limit them. But each deadline takes memory,
-        so there is a limit `spare` bytes above the cap.
+    def set_level(self, feature_level: int) -> None:
+        """Carry out the rules of that level from now on. It is done before any key is there."""
+        self.feature_level = feature_level
+        self.charges = charges_of(feature_level)
+
+    def refusal(self, growth: int, *, is_spared: bool = False) -> CommandError | None:
+        """OOM if the account may not change by `growth` bytes, else None; shrinking is always allowed.
+
+        `is_spared`: what Redis carries out at full memory, which is EXPIRE, GETEX and RENAME. They are the
+        way out of full memory, so the cap does not limit them. But each deadline takes memory, so there is a
+        limit `spare` bytes above the cap.
         """
-        return growth <= 0 or not self.cap or self.used + growth <= self.cap + self.spare
+        limit = self.limit + self.spare if is_spared else self.limit
+        return OOM if 0 < growth > limit - self.used else None
 
     @property
     def spare(self) -> int:
-        """Bytes above the cap that are kept for the commands which `has_spare_room` names."""
+        """Bytes above the cap that are kept for the commands which `refusal` spares."""
         return self.cap // SPARE_PARTS if self.feature_level >= SPARE_ROOM else 0

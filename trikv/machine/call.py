@@ -119,9 +119,9 @@ class Call:
         if self._depth == DEPTH_MAX:
             return TOO_DEEP
         account = self.space.account
-        if command.denies_oom and 0 < account.cap < account.used:
+        if command.denies_oom and account.is_over:
             return OOM
-        if command.resumable and not has_room(account, [(command, args)]):
+        if command.resumable and would_not_fit(account, [(command, args)]):
             return OOM
         self._depth += 1
         try:
@@ -134,19 +134,19 @@ class Call:
         return answer
 
 
-def has_room(account: Account, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
-    """Whether no command of a transaction, or a resumable one alone, can meet the cap half-way.
+def would_not_fit(account: Account, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
+    """Whether a command of a transaction, or a resumable one alone, might meet the cap half-way.
 
-    Decided by upper bounds before any effect: near the cap a transaction may be refused that, with luck
-    in what it overwrites, would have fitted. One command that Redis refuses at full memory keeps all of
-    them below the cap: an EXPIRE before it must not make it fail.
+    Decided by upper bounds before any effect: near the cap one may be refused that, with luck in what it
+    overwrites, would have fitted. One command that Redis refuses at full memory keeps all of a transaction
+    below the cap: an EXPIRE before it must not make it fail.
     """
-    if not account.cap:
-        return True
-    growth = sum(command.growth_bound(args) for command, args in found)
+    if not account.cap:  # nothing is refused then, and the bounds take time
+        return False
+    growth = sum(command.growth_bound(args, account.charges) for command, args in found)
     if any(command.denies_oom for command, _ in found):
-        return account.used <= account.cap and account.has_room(growth)
-    return account.has_spare_room(growth)
+        return account.is_over or account.refusal(growth) is not None
+    return account.refusal(growth, is_spared=True) is not None
 
 
 def at_once(steps: Steps[T]) -> T:

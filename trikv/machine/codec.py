@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held, stored
 
 FORMAT: Final = "trikv-snapshot"
 VERSION: Final = 1
@@ -115,12 +115,13 @@ def to_bytes(text: _Text) -> bytes:
     return text.encode() if isinstance(text, str) else text.b64
 
 
-def encode_keys(db: int, items: Iterable[tuple[bytes, Stored]]) -> Iterator[bytes]:
+def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]:
     """The lines of these keys, each ended by comma and line end, in pieces of about `PIECE_BYTES`."""
     # Many lines at once: encoded one by one, in Python, a dump of 256 MB would not fit into a stop.
     lines: list[KeyLine] = []
     size = 0
-    for key, entry in items:
+    for key, held in items:
+        entry = stored(held)
         value = entry.value
         try:  # nearly always both are text, and two calls of `_to_text` would take a third of all the time
             line = KeyLine(db, key.decode(), "string", value.decode(), entry.version, entry.deadline)

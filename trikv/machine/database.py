@@ -1,9 +1,9 @@
 """One database: where keys live, expire and are counted, and where walks read them while they change.
 
 It is `BUCKETS` insertion-ordered dicts, chosen by the top bits of the key's crc32 (PROTOCOL 18), so that a
-walk can stop after any bucket and a scan can go on at a position. A `Stored` is never changed in place: a
-write puts a new one. So a walk that has not reached a bucket yet only needs a shallow copy of it before the
-first write to it. Values are shared, not encoded ahead.
+walk can stop after any bucket and a scan can go on at a position. What a bucket holds is never changed in
+place: a write puts another. So a walk that has not reached a bucket yet only needs a shallow copy of it
+before the first write to it. Values are shared, not encoded ahead.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,20 @@ from sortedcontainers import SortedList
 from trikv.machine import runs
 from trikv.machine.account import Account
 from trikv.machine.draws import Draws
-from trikv.machine.errors import KEY_TOO_LONG, OOM, STRING_TOO_LONG
-from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES, KEY_BYTES_MAX, VALUE_BYTES_MAX, charge
+from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG
+from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import OK, CommandError, Reply
-from trikv.machine.stored import Stored
+from trikv.machine.stored import (
+    HAS_DEADLINE,
+    PLAIN_BYTES,
+    Held,
+    Stored,
+    deadline_of,
+    held,
+    stored,
+    value_bytes_of,
+    value_of,
+)
 
 BUCKETS = 4096
 """A million keys make 250 a bucket: copying one for a walk takes microseconds."""
@@ -32,16 +42,16 @@ BUCKETS_COUNTED = 64
 SCAN_END = 0
 """The cursor that starts and ends a scan."""
 
-_NO_BUCKETS: list[dict[bytes, Stored]] = [{}] * BUCKETS
+_NO_BUCKETS: list[dict[bytes, Held]] = [{}] * BUCKETS
 """The buckets of an empty database. They are only read: the first write replaces them."""
-_LARGE = 2**62
-"""Fits a machine's word with room to spare. It stands for "no cap", and no change counter gets so far."""
+_CHANGES_MAX = 2**59
+"""No change counter gets so far. A version from there on might not be packed."""
 
 
 class Hasher(Protocol):
     """Hashes one bucket, the order of its keys included."""
 
-    def __call__(self, bucket: dict[bytes, Stored], /) -> bytes:
+    def __call__(self, bucket: dict[bytes, Held], /) -> bytes:
         """The hash of `bucket`, always the same for equal keys and entries in one order."""
 
 
@@ -57,7 +67,6 @@ class Database:
         "deadlines",
         "number",
         "size",
-        "used",
     )
 
     def __init__(self, number: int, account: Account) -> None:
@@ -66,8 +75,6 @@ class Database:
         self.buckets = _NO_BUCKETS
         self.size = 0
         """Keys, those due but not yet reaped included."""
-        self.used = 0
-        """This database's part of the account."""
         self.deadlines: SortedList[tuple[int, bytes]] = SortedList()
         self._deadlines_total_ms = 0
         """The sum of all deadlines."""
@@ -78,11 +85,29 @@ class Database:
         cache."""
 
     def find(self, key: bytes) -> Stored | None:
-        """The live entry of `key`, or None. Only this and `is_live` judge if a key is due (PROTOCOL 21)."""
-        entry = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        if entry is not None and entry.deadline and entry.deadline <= self.account.now:
+        """The live entry of `key`, or None. This, `value` and `is_live` judge if it is due (PROTOCOL 21)."""
+        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
+        if one is None:
+            return None
+        entry = stored(one)
+        if entry.deadline and entry.deadline <= self.account.now:
             return None
         return entry
+
+    def value(self, key: bytes) -> bytes | None:
+        """The value of `find` alone, in half the time."""
+        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
+        if one is None:
+            return None
+        if type(one) is bytes and not one[0] & HAS_DEADLINE:  # nearly always
+            return one[PLAIN_BYTES:]
+        deadline = deadline_of(one)
+        return None if deadline and deadline <= self.account.now else value_of(one)
+
+    def value_bytes(self, key: bytes) -> int:
+        """The length of the value under `key`, 0 if it is absent."""
+        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
+        return 0 if one is None or not self.is_live(one) else value_bytes_of(one)
 
     def look(self, key: bytes) -> Stored | None:
         """`find` for commands that read: Redis counts what they find and miss."""
@@ -93,9 +118,10 @@ class Database:
             self.account.lookups.hits += 1
         return entry
 
-    def is_live(self, entry: Stored) -> bool:
-        """Whether the deadline of `entry` has not come. A key that is due is not live, reaped or not."""
-        return not entry.deadline or entry.deadline > self.account.now
+    def is_live(self, one: Held) -> bool:
+        """Whether the deadline of what is held has not come. A key that is due is not live, reaped or not."""
+        deadline = deadline_of(one)
+        return not deadline or deadline > self.account.now
 
     def mean_ttl_ms(self, now_ms: int) -> int:
         """The mean time to live of the keys with a deadline, in ms; 0 if there are none."""
@@ -103,21 +129,20 @@ class Database:
 
     def live_keys(self) -> list[bytes]:
         """All live keys, in order. It takes time in proportion to the database: the caller bounds that."""
-        now = self.account.now
-        return [
-            key
-            for bucket in self.buckets
-            for key, entry in bucket.items()
-            if not entry.deadline or entry.deadline > now
-        ]
+        return [key for bucket in self.buckets for key, one in bucket.items() if self.is_live(one)]
 
     def growth(self, key: bytes, value_bytes: int, deadline: int) -> int:
         """By how many bytes the account would change if `key` were stored like this; may be negative."""
-        grown = charge(len(key), value_bytes, deadline)
-        old = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        if old is not None:
-            grown -= charge(len(key), len(old.value), old.deadline)
-        return grown
+        grown = self.account.charges.key(len(key), value_bytes, deadline)
+        return grown - self.charged(key)
+
+    def charged(self, key: bytes) -> int:
+        """The bytes that `key` is charged, due or not; 0 if it is not there."""
+        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
+        return 0 if one is None else self._charge(key, one)
+
+    def _charge(self, key: bytes, one: Held) -> int:
+        return self.account.charges.key(len(key), value_bytes_of(one), deadline_of(one))
 
     def refusal(self, key: bytes, value_bytes: int) -> CommandError | None:
         """Why such a key or value cannot be stored at any fill of memory; None if it can."""
@@ -219,15 +244,13 @@ class Database:
         value_bytes = len(value)
         if value_bytes > VALUE_BYTES_MAX or len(key) > KEY_BYTES_MAX:
             return self.refusal(key, value_bytes)
-        grown = (EXPIRY_BYTES if deadline else 0) + value_bytes
-        if old is None:
-            grown += ENTRY_BYTES + len(key)
-        else:
-            grown -= len(old.value) + (EXPIRY_BYTES if old.deadline else 0)
-        if grown > 0 and account.cap and account.used + grown > account.cap:
-            return OOM
-        self._put(number, key, old, value, deadline, grown)
-        return None
+        grown = account.charges.key(len(key), value_bytes, deadline)
+        if old is not None:
+            grown -= self._charge(key, old)
+        refused = account.refusal(grown)
+        if refused is None:
+            self._put(number, key, old, value, deadline, grown)
+        return refused
 
     def store_plain(self, key: bytes, value: bytes) -> Reply:
         """`store` without a deadline; the reply is SET's."""
@@ -238,17 +261,20 @@ class Database:
         # Most writes of a busy server give a key without a deadline a value that is no longer. No limit can
         # refuse that, and no index changes, so it has a way of its own, which takes a third of the time. Both
         # ways must do the same to the state: which one is taken depends on this node's walks and hashes, too.
-        if old is None or old.deadline or not self._changed[number] or account.observers:
-            return self.store(key, value) or OK
-        grown = len(value) - len(old.value)
-        if grown > 0:
+        if (
+            type(old) is not bytes
+            or old[0] & HAS_DEADLINE
+            or not self._changed[number]
+            or account.observers
+            or len(value) > len(old) - PLAIN_BYTES
+        ):
             return self.store(key, value) or OK
         account.dirty = True
         account.changes = version = account.changes + 1
-        bucket[key] = Stored(value, version)
+        bucket[key] = held(value, version)
+        grown = len(value) + PLAIN_BYTES - len(old)
         if grown:
-            account.used += grown
-            self.used += grown
+            account.grow(self.number, grown)
         return OK
 
     def set_run(self, commands: Sequence[Sequence[bytes]]) -> int:
@@ -258,34 +284,33 @@ class Database:
         client or a peer can send makes it raise.
         """
         account, set_run = self.account, runs.set_run
-        room = min(account.cap - account.used, _LARGE) if account.cap else _LARGE
         if (
             set_run is None
-            or room < 0
+            or account.is_over
             or account.observers
-            or account.changes > _LARGE
+            or account.changes > _CHANGES_MAX
             or self.buckets is _NO_BUCKETS
             or not isinstance(commands, tuple)
         ):
             return 0
+        room = account.limit - account.used
         done, grown, fresh = set_run(
-            commands, self.buckets, self._changed, Stored, account.changes, room, ENTRY_BYTES
+            commands, self.buckets, self._changed, account.changes, room, account.charges.entry_bytes
         )
         if done:
             account.dirty = True
             account.changes += done
-            account.used += grown
-            self.used += grown
+            account.grow(self.number, grown)
             self.size += fresh
         return done
 
     def expire_at(self, key: bytes, entry: Stored, deadline: int) -> CommandError | None:
         """Give the live `key` of this `entry` a deadline in the future; OOM if the spare room is full."""
-        grown = 0 if entry.deadline else EXPIRY_BYTES
-        if not self.account.has_spare_room(grown):
-            return OOM
-        self._put(crc32(key) >> BUCKET_SHIFT, key, entry, entry.value, deadline, grown)
-        return None
+        grown = 0 if entry.deadline else self.account.charges.expiry_bytes
+        refused = self.account.refusal(grown, is_spared=True)
+        if refused is None:
+            self._put(crc32(key) >> BUCKET_SHIFT, key, entry, entry.value, deadline, grown)
+        return refused
 
     def put_unchecked(self, key: bytes, value: bytes, deadline: int = 0) -> None:
         """Set `key` without any check: for handlers that have checked their whole change already."""
@@ -294,16 +319,17 @@ class Database:
         self._put(number, key, old, value, deadline, self.growth(key, len(value), deadline))
 
     def _put(
-        self, number: int, key: bytes, old: Stored | None, value: bytes, deadline: int, grown: int
+        self, number: int, key: bytes, old: Held | None, value: bytes, deadline: int, grown: int
     ) -> None:
-        """Put a new entry for `key`. `grown` is the account's change from `old`, due or not, to it."""
+        """Put another value for `key`. `grown` is the account's change from `old`, due or not, to it."""
         account = self.account
+        indexed = 0 if old is None else deadline_of(old)
         # A due key is absent to every command: it is reaped, and the new key goes to the end of the order.
-        if old is not None and old.deadline and old.deadline <= account.now:
+        if old is not None and indexed and indexed <= account.now:
             self._remove(number, key, old)
             account.tally.expired_keys += 1
-            grown += charge(len(key), len(old.value), old.deadline)
-            old = None
+            grown += self._charge(key, old)
+            old, indexed = None, 0
         if self._changed[number] and not account.observers:  # nearly always: this saves a call
             account.dirty = True
             bucket = self.buckets[number]
@@ -311,13 +337,9 @@ class Database:
             bucket = self._changing(number)
         if old is None:
             self.size += 1
-            indexed = 0
-        else:
-            indexed = old.deadline
         account.changes += 1
-        bucket[key] = Stored(value, account.changes, deadline)
-        account.used += grown
-        self.used += grown
+        bucket[key] = held(value, account.changes, deadline)
+        account.grow(self.number, grown)
         if indexed != deadline:
             if indexed:
                 self._forget_deadline(indexed, key)
@@ -329,10 +351,8 @@ class Database:
         bucket = self._changing(crc32(key) >> BUCKET_SHIFT)
         if key in bucket:
             return False
-        bucket[key] = entry
-        grown = charge(len(key), len(entry.value), entry.deadline)
-        self.account.used += grown
-        self.used += grown
+        bucket[key] = one = held(entry.value, entry.version, entry.deadline)
+        self.account.grow(self.number, self._charge(key, one))
         self.size += 1
         if entry.deadline:
             self._index(entry.deadline, key)
@@ -364,7 +384,7 @@ class Database:
             return
         account.dirty = True
         account.changes += self.size
-        account.used -= self.used
+        account.grow(self.number, -account.shares[self.number])
         account.pending_keys += self.size
         # New tables instead of cleared ones: a walk keeps the old ones, and freeing them takes long.
         account.discarded.append(self.buckets)
@@ -372,7 +392,7 @@ class Database:
         self.buckets = _NO_BUCKETS
         self.deadlines = SortedList()
         self._deadlines_total_ms = 0
-        self.size = self.used = 0
+        self.size = 0
         self._hashes = {}
         self._changed = bytearray(BUCKETS)
 
@@ -385,19 +405,18 @@ class Database:
         self.deadlines.remove((deadline, key))
         self._deadlines_total_ms -= deadline
 
-    def _remove(self, number: int, key: bytes, old: Stored) -> None:
+    def _remove(self, number: int, key: bytes, old: Held) -> None:
         account = self.account
         bucket = self._changing(number)
         del bucket[key]
-        if old.deadline:
-            self._forget_deadline(old.deadline, key)
-        freed = charge(len(key), len(old.value), old.deadline)
+        deadline = deadline_of(old)
+        if deadline:
+            self._forget_deadline(deadline, key)
         account.changes += 1
-        account.used -= freed
-        self.used -= freed
+        account.grow(self.number, -self._charge(key, old))
         self.size -= 1
 
-    def _changing(self, number: int) -> dict[bytes, Stored]:
+    def _changing(self, number: int) -> dict[bytes, Held]:
         """The bucket, ready to be changed: observers are told, and its hash is out of date."""
         account = self.account
         account.dirty = True
@@ -410,11 +429,7 @@ class Database:
         return bucket
 
     def recount(self) -> int:
-        """This database's part of the account, computed from its keys: a check of `used`."""
+        """This database's part of the account, computed from its keys: a check of `Account.shares`."""
         if self.buckets is _NO_BUCKETS:
             return 0
-        return sum(
-            charge(len(key), len(entry.value), entry.deadline)
-            for bucket in self.buckets
-            for key, entry in bucket.items()
-        )
+        return sum(self._charge(key, one) for bucket in self.buckets for key, one in bucket.items())

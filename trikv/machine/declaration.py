@@ -17,7 +17,7 @@ import attrs
 
 from trikv.machine.grammar import Shape
 from trikv.machine.keyspec import Finder, Keys, KeySpec
-from trikv.machine.memory import growth_bound
+from trikv.machine.memory import Charges
 
 Handler: TypeAlias = Callable[..., Any]
 Run: TypeAlias = Callable[[Any, Sequence[Sequence[bytes]]], int]
@@ -177,12 +177,12 @@ class Command:
     """Takes a few microseconds, whatever it is called with."""
     told: Told
 
-    def growth_bound(self, args: Sequence[bytes]) -> int:
-        """Bytes that this call adds to the account at most."""
+    def growth_bound(self, args: Sequence[bytes], charges: Charges) -> int:
+        """Bytes that this call adds at most to an account with those `charges`."""
         if not self.grows:
             return 0
-        bound = growth_bound(args, len(self.keys.among(args)))
-        return bound if self.grows_more is None else bound + self.grows_more(args)
+        more_bytes = 0 if self.grows_more is None else self.grows_more(args)
+        return charges.growth_bound(args, len(self.keys.among(args)), more_bytes)
 
 
 @attrs.frozen

@@ -10,13 +10,15 @@ from hashlib import blake2b
 import msgspec
 
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held, stored
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def _hash_bucket(bucket: dict[bytes, Stored]) -> bytes:
-    return blake2b(_encoder.encode(bucket), digest_size=16).digest()
+def _hash_bucket(bucket: dict[bytes, Held]) -> bytes:
+    # In full: the digest is of what a bucket means, not of the form in which it holds it.
+    meant = {key: stored(held) for key, held in bucket.items()}
+    return blake2b(_encoder.encode(meant), digest_size=16).digest()
 
 
 def hash_some(space: Keyspace, buckets: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from trikv.machine.batch import Transaction, Watch
-from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, has_room
+from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, would_not_fit
 from trikv.machine.declaration import Command
 from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
 from trikv.machine.keyspace import DATABASES, Keyspace
@@ -221,7 +221,7 @@ class Evaluator:
             elif call.view is READER and command.writes:
                 replies.append(NOT_A_READ)
                 continue
-            if command.denies_oom and 0 < account.cap < account.used:
+            if command.denies_oom and account.is_over:
                 replies.append(tally.rejected(command.name, OOM))
                 continue
             account.dirty = False
@@ -267,7 +267,7 @@ class Evaluator:
         reply: Reply
         # Its growth is judged whole, before its first change: a command that met the cap in its middle could
         # neither go on nor go back.
-        if not has_room(account, [(command, args)]):
+        if would_not_fit(account, [(command, args)]):
             reply = OOM
         else:
             try:
@@ -327,7 +327,7 @@ class Evaluator:
             if isinstance(command, CommandError):
                 return EXEC_ERRORS
             found.append((command, args))
-        if not has_room(self._space.account, found):
+        if would_not_fit(self._space.account, found):
             return EXEC_OOM
         replies: list[Reply] = []
         for start in range(0, len(commands), SLICE_COMMANDS):

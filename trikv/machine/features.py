@@ -6,11 +6,14 @@ releases never disagree about an entry. Code whose rule has changed compares wit
 
 from typing import Final
 
-FEATURE_LEVEL: Final = 2
+FEATURE_LEVEL: Final = 3
 """The level at which this release founds new clusters, and the highest whose rules it knows."""
 
 SPARE_ROOM: Final = 2
 """From this level on, commands that Redis carries out at full memory may pass the cap by `Account.spare`."""
+
+PACKED_VALUES: Final = 3
+"""From this level on, the account charges a key what it takes in one object (`trikv.machine.stored`)."""
 
 
 class FeatureLevelError(Exception):

@@ -1,10 +1,9 @@
 """The sixteen databases together: which deadline is next, what FLUSH set aside."""
 
-from trikv.machine.account import NEVER, Account
+from trikv.machine.account import DATABASES, NEVER, Account
 from trikv.machine.database import Database
 
-DATABASES = 16
-"""The number in Redis' default configuration."""
+__all__ = ["DATABASES", "Keyspace"]
 
 
 class Keyspace:

@@ -14,7 +14,6 @@ from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned, Question
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.memory import ENTRY_BYTES, EXPIRY_BYTES
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
 from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
@@ -67,8 +66,7 @@ class Machine:
 
     def value_bytes(self, key: bytes) -> int:
         """The length of the longest value under `key` in any database; 0 if there is none."""
-        found = (db.find(key) for db in self.space.databases)
-        return max((len(entry.value) for entry in found if entry is not None), default=0)
+        return max(db.value_bytes(key) for db in self.space.databases)
 
     @property
     def maxmemory(self) -> int:
@@ -122,9 +120,10 @@ class Machine:
         """The figures; how long keys have still to live is reckoned from log time `at_ms`."""
         databases = [db for db in self.space.databases if db.size]
         keys, deadlines = self.keys(), sum([len(db.deadlines) for db in databases])
+        charges = self.space.account.charges
         return MachineStatistics(
             used_bytes=self.used_memory,
-            overhead_bytes=ENTRY_BYTES * keys + EXPIRY_BYTES * deadlines,
+            overhead_bytes=charges.entry_bytes * keys + charges.expiry_bytes * deadlines,
             cap_bytes=self.maxmemory,
             keys=keys,
             deadlines=deadlines,
@@ -315,10 +314,10 @@ class Machine:
         account = self.space.account
         if account.feature_level == 0:
             check_level(item.feature_level)
-            account.feature_level = item.feature_level
+            account.set_level(item.feature_level)
         if not account.is_founded:
             account.is_founded = True
-            account.cap = item.maxmemory
+            account.set_cap(item.maxmemory)
 
     def _refused(self, item: Submission) -> Outcome | None:
         """Why `item` is not carried out. None if it is; then its sequence is used up."""
@@ -355,16 +354,18 @@ class Machine:
 
     @classmethod
     def restored(cls, settings: Settings, space: Keyspace, table: CommandTable = TABLE) -> "Machine":
-        """The machine with a snapshot's `settings` and the keys in `space`. Raises FeatureLevelError."""
+        """The machine with a snapshot's `settings` and the keys in `space`, charged at the same level.
+
+        Raises FeatureLevelError.
+        """
         check_level(settings.feature_level)
         machine = cls(table)
         machine.space = space
         machine._evaluator = Evaluator(space, table)
         machine.index = machine._evaluator.call.index = settings.index
         account = space.account
-        account.feature_level = settings.feature_level
         account.now = settings.now_ms
-        account.cap = settings.maxmemory
+        account.set_cap(settings.maxmemory)
         account.is_founded = settings.is_founded
         account.changes = settings.changes
         machine._origins.members = settings.members

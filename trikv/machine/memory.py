@@ -3,18 +3,17 @@
 The account decides -OOM in the log, so it may depend only on the state. It is made of lengths and the
 literals below, never of `sys.getsizeof`, which differs between builds. The literals were fitted to the growth
 of a real process, and ``tests/machine/test_memory.py`` compares them again. They are part of the replicated
-behaviour: a change needs a new feature level (PROTOCOL 22).
+behaviour: a cluster keeps those of the level at which it was founded (PROTOCOL 22).
 """
 
 from collections.abc import Sequence
+from typing import Final
 
+import attrs
+
+from trikv.machine.features import PACKED_VALUES
+from trikv.machine.stored import PACKED_BYTES_MAX
 from trikv.size_notation import split_size
-
-ENTRY_BYTES = 208
-"""Bytes per key: two bytes objects, the entry, its version number, and its share of a bucket's table."""
-
-EXPIRY_BYTES = 112
-"""Bytes per deadline: the number, the index tuple and its place in the sorted list."""
 
 CAP_BYTES_MAX = 1 << 50
 """The largest cap that may be asked for, 1 PiB: far above any machine, and a number that every tool can read.
@@ -33,20 +32,44 @@ _DIGITS_MAX = 18
 """Most digits of a cap: every number of 18 digits fits 64 bits."""
 
 
-def charge(key_bytes: int, value_bytes: int, deadline_ms: int) -> int:
-    """The bytes charged for one key; `deadline_ms` is 0 if it has none."""
-    if deadline_ms:
-        return ENTRY_BYTES + EXPIRY_BYTES + key_bytes + value_bytes
-    return ENTRY_BYTES + key_bytes + value_bytes
+@attrs.frozen
+class Charges:
+    """What the account charges for a key besides the bytes of its name and of its value."""
+
+    entry_bytes: int
+    """For each key: its objects, and its share of a bucket's table."""
+    long_bytes: int
+    """Besides, for a value that is not packed."""
+    expiry_bytes: int
+    """Besides, for a deadline: the number, the index tuple and its place in the sorted list."""
+
+    def value(self, value_bytes: int) -> int:
+        """The bytes charged for a value of that length."""
+        return value_bytes + self.long_bytes if value_bytes > PACKED_BYTES_MAX else value_bytes
+
+    def key(self, key_bytes: int, value_bytes: int, deadline_ms: int) -> int:
+        """The bytes charged for one key; `deadline_ms` is 0 if it has none."""
+        charged = self.entry_bytes + key_bytes + self.value(value_bytes)
+        return charged + self.expiry_bytes if deadline_ms else charged
+
+    def growth_bound(self, args: Sequence[bytes], keys: int, more_bytes: int = 0) -> int:
+        """An upper bound of what a command adds that stores its arguments, or numbers, under `keys` keys.
+
+        Every key is charged as if it were new, had a deadline and a long value. It serves transactions, which
+        are refused before any effect: a bound that is a little too high only refuses a little early.
+        """
+        each = self.entry_bytes + self.long_bytes + self.expiry_bytes
+        return sum(map(len, args)) + each * keys + _NUMBER_BYTES_MAX + more_bytes
 
 
-def growth_bound(args: Sequence[bytes], keys: int) -> int:
-    """An upper bound of what a command adds that stores its arguments, or short numbers, under `keys` keys.
+_FIRST: Final = Charges(entry_bytes=208, long_bytes=0, expiry_bytes=112)
+"""Up to the level at which values are packed: as if each took two bytes objects, an entry, and a number."""
+_PACKED: Final = Charges(entry_bytes=136, long_bytes=64, expiry_bytes=136)
 
-    Every key is charged as if it were new and had a deadline. It serves transactions, which are refused
-    before any effect: a bound that is a little too high only refuses a little early.
-    """
-    return sum(map(len, args)) + (ENTRY_BYTES + EXPIRY_BYTES) * keys + _NUMBER_BYTES_MAX
+
+def charges_of(feature_level: int) -> Charges:
+    """What a cluster of that level charges."""
+    return _PACKED if feature_level >= PACKED_VALUES else _FIRST
 
 
 def parse_memory(text: bytes) -> int | None:

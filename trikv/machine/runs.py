@@ -1,32 +1,33 @@
 """Runs of SETs in C (`_runs.c` says why), if there was a compiler when trikv was installed.
 
 `set_run` is None if there is no such module, if it is of another version than this, or if a try shows that it
-does not work here (another layout of msgspec's structs). Then the loop in Python does everything.
+does not work here (another layout of Python's objects). Then the loop in Python does everything.
 """
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held, held
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of `_runs.c`, which has the same number; a test compares both with the source."""
 
 SetRun: TypeAlias = Callable[
-    [tuple[tuple[bytes, ...], ...], list[dict[bytes, Stored]], bytearray, type[Stored], int, int, int],
+    [tuple[tuple[bytes, ...], ...], list[dict[bytes, Held]], bytearray, int, int, int],
     tuple[int, int, int],
 ]
 
 
 def _does_it(set_run: SetRun) -> bool:
     """Try it: a new key, a longer value for it, and a key with a deadline, before which it must stop."""
-    buckets: list[dict[bytes, Stored]] = [{b"old": Stored(b"", 1, 5)}, {}]  # both keys belong to the first
+    old = held(b"", 1, 5)
+    buckets: list[dict[bytes, Held]] = [{b"old": old}, {}]  # both keys belong to the first
     commands = ((b"SET", b"k", b"1"), (b"SET", b"k", b"234"), (b"SET", b"old", b""))
     try:
-        result = set_run(commands, buckets, bytearray(2), Stored, 7, 100, 10)
+        result = set_run(commands, buckets, bytearray(2), 7, 100, 10)
     except Exception:  # noqa: BLE001 - after any error it is not used
         return False
-    return result == (2, 14, 1) and buckets == [{b"old": Stored(b"", 1, 5), b"k": Stored(b"234", 9)}, {}]
+    return result == (2, 14, 1) and buckets == [{b"old": old, b"k": held(b"234", 9)}, {}]
 
 
 set_run: SetRun | None = None

@@ -24,10 +24,20 @@ class Restore:
     def feed(self, data: bytes) -> None:
         """Take in the next chunk. Raises SnapshotError, after which the object must not be used."""
         for line in self._reader.feed(data):
+            self._begin()
             _check_db(line, self._reader)
             entry = Stored(to_bytes(line.v), line.n, line.x)
             if not self._space.databases[line.db].restore(to_bytes(line.k), entry):
                 raise SnapshotError("a key stands there twice", self._reader.line)
+
+    def _begin(self) -> None:
+        """Carry out the rules of the document's level, before the first key is charged."""
+        opening = self._reader.opening
+        assert opening is not None, "it comes before the keys"
+        account = self._space.account
+        # A level that is not known fails at the end, when the document was seen to be undamaged.
+        if account.feature_level != opening.machine.feature_level:
+            account.set_level(opening.machine.feature_level)
 
     def finish(self) -> tuple[dict[str, object], Machine]:
         """The node's header and the machine, equal to the one that was walked.
@@ -35,6 +45,7 @@ class Restore:
         Raises SnapshotError, and FeatureLevelError for a snapshot of a newer release's cluster.
         """
         opening = self._reader.finish()
+        self._begin()
         return opening.node, Machine.restored(opening.machine, self._space, self._table)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from trikv.machine.codec import LINE_END, Checksum, Settings, encode_closing, encode_keys, encode_opening
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held
 
 
 class Walk:
@@ -54,7 +54,7 @@ class Walk:
             self._unsent.clear()
             self._lines = iter(())
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Stored]) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Held]) -> None:
         """Keep the bucket as it was, unless it was written already or belongs to a flushed database."""
         kept = self._buckets.get(db)
         if kept is not None and kept[number] is bucket:

@@ -17,9 +17,10 @@ log = structlog.get_logger()
 
 
 def share_descriptors(host: Host, settings: NodeSettings) -> Shares:
-    """Divide the process's limit, and lower `maxclients` to what is left. Raises TooFewDescriptors.
+    """Divide the process's limit, and lower `maxclients` and `Network.lingering` to their shares.
 
     Call it before anybody connects: the descriptors of connections would count as the node's own needs.
+    Raises TooFewDescriptors.
     """
     runtime, listeners = settings.runtime, len(settings.client_addresses)
     if settings.configured:  # each address beyond the first needs room for one more connection of a peer
@@ -27,6 +28,7 @@ def share_descriptors(host: Host, settings: NodeSettings) -> Shares:
     there = host.descriptors()
     shares = share(there, peers=len(settings.peers), listeners=listeners)
     runtime.clients_max = shares.clients_max
+    host.network.lingering.most = shares.lingering_max
     if runtime.maxclients > shares.clients_max:
         log.warning(
             "maxclients is lowered to what the limit of open files leaves; ulimit -n raises it",
@@ -38,14 +40,11 @@ def share_descriptors(host: Host, settings: NodeSettings) -> Shares:
     return shares
 
 
-async def serve_clients(
-    ground: Groundwork, shares: Shares, *, task_status: trio.TaskStatus[Listening]
-) -> None:
+async def serve_clients(ground: Groundwork, *, task_status: trio.TaskStatus[Listening]) -> None:
     """Serve at all addresses until cancelled. Raises OSError if one cannot be bound."""
     await ground.host.network.serve(
         ground.settings.client_addresses,
         partial(_converse, ground),
-        lingering_max=shares.lingering_max,
         task_status=task_status,
     )
 

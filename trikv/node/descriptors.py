@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from trikv.host.seam import LINGERING_MAX, Descriptors
+from trikv.host.endings import LINGERING_MAX
+from trikv.host.seam import Descriptors
 
 FILE: Final = 3
 """An open file of the data directory: its own descriptor, and two for the pipe of its thread's answers."""

@@ -111,7 +111,7 @@ class Node:
         if opened is not None:
             await refuse_other_peers(opened, settings)
         # Not earlier: a port that answers must mean that the log has been read and may be served.
-        listening = await nursery.start(serve_clients, ground, shares)
+        listening = await nursery.start(serve_clients, ground)
         address = listening.addresses[0]
         figures.run_id, figures.tcp_port = disk.disk.hex(), address.rpartition(":")[2]
         identity = Identity(disk.node, disk.disk, address=settings.own_address)

@@ -13,7 +13,8 @@ import attrs
 import trio
 
 from trikv.addresses import join_address, split_address
-from trikv.host.seam import LINGERING_MAX, Address, ConversationFactory, Listening, StreamHandler, Traffic
+from trikv.host.endings import Lingering
+from trikv.host.seam import Address, ConversationFactory, Listening, StreamHandler, Traffic
 from trikv.host.stream_server import Accepted, listen_streams, serve_streams
 from trikv.sim.connection import (
     CLIENT_PATIENCE,
@@ -222,20 +223,18 @@ class SimNetwork:
         self._life = life
         self._machine = machine
         self.traffic = Traffic()
+        self.lingering = Lingering()
 
     async def serve(
         self,
         addresses: tuple[Address, ...],
         factory: ConversationFactory,
         *,
-        lingering_max: int = LINGERING_MAX,
         task_status: trio.TaskStatus[Listening],
     ) -> None:
         """Serve clients until cancelled, by the real host's code for streams."""
         acceptors = self._bind(addresses, SERVER_PATIENCE)
-        await serve_streams(
-            acceptors, factory, self.traffic, lingering_max=lingering_max, task_status=task_status
-        )
+        await serve_streams(acceptors, factory, self.traffic, self.lingering, task_status=task_status)
 
     async def listen(
         self,

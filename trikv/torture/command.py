@@ -14,12 +14,12 @@ import msgspec
 import trio
 from cyclopts import Parameter
 
-from trikv import streams
+from trikv import interrupts, streams
 from trikv.bench.options import OptionError, find_password
 from trikv.client.dial import dial
 from trikv.client.errors import Refused
 from trikv.client.replies import ErrorReply
-from trikv.errors import first_line
+from trikv.errors import first_line, leaves
 from trikv.host.signals import watch_stop_signals
 from trikv.passwords import ON_THE_COMMAND_LINE, VARIABLE
 from trikv.torture.nodes import Trikv, plan_nodes
@@ -68,7 +68,7 @@ def torture(
 
     Leaders die by kill -9, nodes freeze and come back, all die at once. At the end everything is read back:
     every acknowledged write must be there, all answers must fit one order of events, and the nodes must be
-    equal. Exit code: 0 clean, 1 not clean or not possible, 2 bad options.
+    equal. Exit code: 0 clean, 1 not clean or not possible, 2 bad options, 130 Ctrl-C twice.
     """
     try:
         options = Options(
@@ -89,8 +89,13 @@ def torture(
             results = trio.run(_run, options)
         return _conclude(results, options.report, Screen())
     except* (TortureError, OSError) as group:
-        code = _complain(first_line(group), _FAILED)
+        is_asked = any(isinstance(error, NoVerdictError) for error in leaves(group))
+        code = _complain(first_line(group), interrupts.INTERRUPTED if is_asked else _FAILED)
     return code
+
+
+class NoVerdictError(TortureError):
+    """A second Ctrl-C: the person does not want to wait for a verdict."""
 
 
 def _target(text: str, password_file: str | None) -> Target:
@@ -209,7 +214,7 @@ async def _take_signals(stop: Stop, screen: Screen) -> None:
 
     async def take(_: signal.Signals) -> None:
         if stop.asked:
-            raise TortureError("interrupted; no verdict")
+            raise NoVerdictError("interrupted; no verdict")
         stop.ask()
         screen.line("stopping; what was done until now is judged. Ctrl-C again: at once")
 

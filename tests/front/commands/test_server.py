@@ -183,7 +183,7 @@ def test_config_set_of_the_cap_goes_through_the_log(client: Client) -> None:
             "(possibly related to argument 'timeout') - argument couldn't be parsed into an integer",
         ),
         (("timeout",), "ERR wrong number of arguments for 'config|set' command"),
-        (("timeout", "1", "maxclients"), "ERR wrong number of arguments for 'config|set' command"),
+        (("timeout", "1", "maxclients"), "ERR syntax error"),
         ((), "ERR wrong number of arguments for 'config|set' command"),
         (("maxclients", "0"), "'maxclients') - argument must be between 1 and 4294967295 inclusive"),
         (("timeout", "-1"), "'timeout') - argument must be between 0 and 2147483647 inclusive"),

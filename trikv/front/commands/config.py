@@ -16,7 +16,7 @@ from trikv.front.decisions import Decision, Evaluate, Fail, Queued, Send
 from trikv.front.slots import Args, Local, Step
 from trikv.front.turn import Turn
 from trikv.machine.declaration import By, Container, Told
-from trikv.machine.errors import text_of, wrong_arity
+from trikv.machine.errors import SYNTAX, text_of
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.memory import CAP_BYTES_MAX, parse_memory
 from trikv.machine.numerics import parse_integer
@@ -169,7 +169,7 @@ def check(caller: Caller, words: Sequence[bytes]) -> CommandError | None:
     release accepted any number.
     """
     if len(words) % 2:
-        return wrong_arity("config|set")
+        return SYNTAX
     seen: set[bytes] = set()
     for name, value in pairs(words):
         setting = _SETTINGS.get(name)

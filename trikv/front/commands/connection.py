@@ -10,15 +10,14 @@ from trikv.front.decisions import Decision, Done, Fail, Queued, Send
 from trikv.front.seam import REDIS_VERSION
 from trikv.front.slots import Args, Step
 from trikv.front.turn import Turn
+from trikv.machine.commands.databases import database_number
 from trikv.machine.declaration import TEXT_US, By, Container, Cost, Inside, Told, When
-from trikv.machine.errors import DB_INDEX, NOT_INTEGER, text_of, wrong_arity
-from trikv.machine.keyspace import DATABASES
+from trikv.machine.errors import SYNTAX, text_of, wrong_arity
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, PONG, CommandError, Reply, SimpleString, Verbatim
 from trikv.protocol.events import Request
 from trikv.system_text import to_bytes
 
-SYNTAX_ERROR = CommandError("ERR syntax error")
 _WRONGPASS = CommandError("WRONGPASS invalid username-password pair or user is disabled.")
 _NO_PASSWORD = CommandError(
     "ERR AUTH <password> called without any password configured for the default user. "
@@ -114,7 +113,7 @@ def auth(caller: Caller, *words: bytes) -> Reply:
         case (user, password):
             return _authenticate(caller, user, password)
         case _:
-            return SYNTAX_ERROR
+            return SYNTAX
 
 
 def _authenticate(caller: Caller, user: bytes, password: bytes) -> Reply:
@@ -143,11 +142,12 @@ def hello(caller: Caller, *args: bytes) -> Reply:
     connection = caller.connection
     version = connection.resp_version
     if args:
-        if not args[0].isdigit():
+        wanted = parse_integer(args[0])
+        if wanted is None:
             return CommandError("ERR Protocol version is not an integer or out of range")
-        if args[0] not in (b"2", b"3"):
+        if wanted not in (2, 3):
             return CommandError("NOPROTO unsupported protocol version")
-        version = 2 if args[0] == b"2" else 3
+        version = 2 if wanted == 2 else 3
     name: bytes | None = None
     at = 1
     while at < len(args):
@@ -225,11 +225,9 @@ def _queue_select(caller: Caller, request: Request) -> Queued:
 def take_select(caller: Caller, turn: Turn, request: Request) -> Decision:
     """Set the database of later requests; it travels only behind commands of another database."""
     word = request.args[1]
-    database = parse_integer(word)
-    if database is None:
-        return Fail(NOT_INTEGER)
-    if not 0 <= database < DATABASES:
-        return Fail(DB_INDEX)
+    database = database_number(word)
+    if isinstance(database, CommandError):
+        return Fail(database)
     caller.connection.database = database
     if turn.commands:
         return Send((b"SELECT", word), request.args, _always_ok)
@@ -338,13 +336,13 @@ def client_list(caller: Caller, *args: bytes) -> Reply:
             return _unknown_type(args[1])
         return _lines(list(caller.connections) if args[1].lower() == b"normal" else [], caller)
     if option == b"ID" and len(args) > 1:
-        numbers = [_positive(one) for one in args[1:]]
+        numbers = [parse_integer(one) for one in args[1:]]
         if None in numbers:
             return CommandError("ERR Invalid client ID")
         # Each only once, however often it is named: one line sixteen thousand times would delay all others.
         found = [caller.connections.get(number) for number in dict.fromkeys(numbers) if number is not None]
         return _lines([one for one in found if one is not None], caller)
-    return SYNTAX_ERROR
+    return SYNTAX
 
 
 @COMMANDS.command(
@@ -365,14 +363,14 @@ def client_kill(caller: Caller, *args: bytes) -> Reply:
             _end(caller, victim)
         return OK if victims else _NO_SUCH_CLIENT
     if len(args) % 2:
-        return SYNTAX_ERROR
+        return SYNTAX
     victims = list(caller.connections)
     skip_caller = True
     for option, value in zip(args[::2], args[1::2], strict=True):
         match option.upper():
             case b"ID":
-                number = _positive(value)
-                if number is None:
+                number = parse_integer(value)
+                if number is None or number < 1:
                     return CommandError("ERR client-id should be greater than 0")
                 victims = [one for one in victims if one.id == number]
             case b"TYPE":
@@ -388,10 +386,10 @@ def client_kill(caller: Caller, *args: bytes) -> Reply:
                     return CommandError(f"ERR No such user '{text_of(value[:128])}'")
             case b"SKIPME":
                 if value.lower() not in (b"yes", b"no"):
-                    return SYNTAX_ERROR
+                    return SYNTAX
                 skip_caller = value.lower() == b"yes"
             case _:
-                return SYNTAX_ERROR
+                return SYNTAX
     if skip_caller:
         victims = [one for one in victims if one is not caller.connection]
     for victim in victims:
@@ -423,11 +421,6 @@ def _name_error(name: bytes, not_printable: CommandError) -> CommandError | None
     if len(name) > _NAME_BYTES_MAX:
         return _LONG_NAME
     return None if all(0x21 <= byte <= 0x7E for byte in name) else not_printable
-
-
-def _positive(text: bytes) -> int | None:
-    """The id that `text` spells: digits only, above 0; None if it is none."""
-    return int(text) if text.isdigit() and len(text) < 19 and int(text) > 0 else None
 
 
 def _unknown_type(text: bytes) -> CommandError:

@@ -8,7 +8,10 @@ from trikv.front.commands.table import COMMANDS
 from trikv.front.seam import Backup, Digest, Save, Shutdown, Wait
 from trikv.machine.declaration import By, Told
 from trikv.machine.errors import NOT_INTEGER, SYNTAX
+from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import CommandError
+
+_NO_SHUTDOWN = CommandError("ERR No shutdown in progress.")
 
 
 @COMMANDS.command(
@@ -72,9 +75,11 @@ def digest(_caller: Caller) -> Digest:
 )
 def shutdown(_caller: Caller, *options: bytes) -> Shutdown | CommandError:
     """Stop this node in order: warn clients, finish, hand over, write the dump."""
-    words = [option.upper() for option in options]
-    known = all(word in (b"NOSAVE", b"SAVE", b"NOW", b"FORCE") for word in words)
-    return Shutdown() if known and not (b"NOSAVE" in words and b"SAVE" in words) else SYNTAX
+    words = frozenset(option.upper() for option in options)
+    if words == {b"ABORT"}:
+        return _NO_SHUTDOWN  # a node that is stopping refuses SHUTDOWN itself: its stop cannot be taken back
+    known = words <= {b"NOSAVE", b"SAVE", b"NOW", b"FORCE"}
+    return Shutdown() if known and not words >= {b"NOSAVE", b"SAVE"} else SYNTAX
 
 
 @COMMANDS.command(
@@ -91,10 +96,11 @@ def shutdown(_caller: Caller, *options: bytes) -> Shutdown | CommandError:
 )
 def wait(_caller: Caller, numreplicas: bytes, timeout_ms: bytes) -> Wait | CommandError:
     """Tell how many other voters hold this connection's last write on disk."""
-    if not numreplicas.removeprefix(b"-").isdigit() or len(numreplicas) > 18:
+    replicas, limit_ms = parse_integer(numreplicas), parse_integer(timeout_ms)
+    if replicas is None:
         return NOT_INTEGER
-    if not timeout_ms.removeprefix(b"-").isdigit() or len(timeout_ms) > 18:
+    if limit_ms is None:
         return CommandError("ERR timeout is not an integer or out of range")
-    if timeout_ms.startswith(b"-"):
+    if limit_ms < 0:
         return CommandError("ERR timeout is negative")
-    return Wait(int(numreplicas), int(timeout_ms))
+    return Wait(replicas, limit_ms)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trikv.machine.commands.strings import replace, value_of
+from trikv.machine.commands.strings import replace
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Told
 from trikv.machine.errors import NOT_FLOAT, NOT_INTEGER, OVERFLOW
@@ -85,7 +85,7 @@ def _digits(_args: Sequence[bytes]) -> int:
 )
 def incrbyfloat(db: Database, key: Key, increment: bytes) -> Reply:
     """Add a decimal fraction to a number and answer it."""
-    old = value_of(db, key)
+    old = db.value(key)
     number, difference = parse_float(b"0" if old is None else old), parse_float(increment)
     if number is None or difference is None:
         return NOT_FLOAT

@@ -30,15 +30,21 @@ _NOT_MEMORY = CommandError(
 @COMMANDS.command("SELECT", by=By.NODE, group="connection", fast=True, checked=True, told=Told("1.0.0"))
 def select(call: Call, index: bytes) -> Reply:
     """Choose the database, 0 to 15, for the commands that follow."""
-    number = parse_integer(index)
+    number = database_number(index)
+    if isinstance(number, CommandError):
+        return number
+    call.db = call.space.databases[number]
+    return OK
+
+
+def database_number(text: bytes) -> int | CommandError:
+    """The number of the database that `text` names, or Redis' error."""
+    number = parse_integer(text)
     if number is None:
         return NOT_INTEGER
     if not -(2**31) <= number < 2**31:
         return _NOT_32_BITS
-    if not 0 <= number < DATABASES:
-        return DB_INDEX
-    call.db = call.space.databases[number]
-    return OK
+    return number if 0 <= number < DATABASES else DB_INDEX
 
 
 @COMMANDS.command(
@@ -112,6 +118,6 @@ def config_set(call: Call, setting: bytes, value: bytes, *more: bytes) -> Reply:
         return _NOT_MEMORY
     account = call.space.account
     account.dirty = True
-    account.cap = amount
+    account.set_cap(amount)
     account.is_founded = True
     return OK

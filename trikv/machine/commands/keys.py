@@ -5,10 +5,9 @@ import re
 from trikv.machine.call import Call
 from trikv.machine.database import Database
 from trikv.machine.declaration import QUICK_US, By, Cost, Inside, Told
-from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, OOM, SYNTAX
+from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, SYNTAX
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.grammar import Key
-from trikv.machine.memory import charge
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 from trikv.machine.stored import Stored
@@ -115,10 +114,8 @@ def renamenx(db: Database, key: Key, newkey: Key) -> Reply:
 
 def _move(db: Database, key: bytes, newkey: bytes, entry: Stored) -> CommandError | None:
     value_bytes = len(entry.value)
-    growth = db.growth(newkey, value_bytes, entry.deadline) - charge(len(key), value_bytes, entry.deadline)
-    refused = db.refusal(newkey, value_bytes)
-    if refused is None and not db.account.has_spare_room(growth):
-        refused = OOM
+    growth = db.growth(newkey, value_bytes, entry.deadline) - db.charged(key)
+    refused = db.refusal(newkey, value_bytes) or db.account.refusal(growth, is_spared=True)
     if refused is None:
         db.drop(key)
         db.drop(newkey)
@@ -228,5 +225,4 @@ def memory_usage(db: Database, key: Key, *options: bytes) -> Reply:
             return NOT_INTEGER
         if samples < 0:
             return SYNTAX
-    entry = db.find(key)
-    return None if entry is None else charge(len(key), len(entry.value), entry.deadline)
+    return None if db.find(key) is None else db.charged(key)

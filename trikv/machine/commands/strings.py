@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from trikv.machine.commands.deadlines import Deadline, parse_deadline
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Cost, Told
-from trikv.machine.errors import NOT_INTEGER, OFFSET_RANGE, OOM, STRING_TOO_LONG, SYNTAX, wrong_arity
+from trikv.machine.errors import NOT_INTEGER, OFFSET_RANGE, STRING_TOO_LONG, SYNTAX, wrong_arity
 from trikv.machine.grammar import Key
 from trikv.machine.keyspec import Args, Found
 from trikv.machine.memory import VALUE_BYTES_MAX
@@ -25,16 +25,14 @@ _SET_OPTIONS = "[NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT
 _GETEX_OPTIONS = "[EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|PERSIST]"
 
 
-def value_of(db: Database, key: bytes) -> bytes | None:
-    """The live value, None if the key is absent."""
-    entry = db.find(key)
-    return None if entry is None else entry.value
-
-
 def read_value(db: Database, key: bytes) -> bytes | None:
-    """`value_of` for commands that answer it: counted as a hit or a miss."""
-    entry = db.look(key)
-    return None if entry is None else entry.value
+    """`Database.value` for commands that answer it: counted as a hit or a miss."""
+    value, lookups = db.value(key), db.account.lookups
+    if value is None:
+        lookups.misses += 1
+    else:
+        lookups.hits += 1
+    return value
 
 
 def replace(db: Database, key: bytes, value: bytes) -> CommandError | None:
@@ -175,16 +173,16 @@ def getset(db: Database, key: Key, value: bytes) -> Reply:
     return old if refused is None else refused
 
 
-@COMMANDS.command("GET", by=By.READ, group="string", fast=True, of_key=value_of, told=Told("1.0.0"))
+@COMMANDS.command("GET", by=By.READ, group="string", fast=True, of_key=Database.value, told=Told("1.0.0"))
 def get(db: Database, key: Key) -> Reply:
     """The value of a key."""
-    # `Database.look`, without a call more: nothing is called as often.
-    entry, lookups = db.find(key), db.account.lookups
-    if entry is None:
+    # `read_value`, without a call more: nothing is called as often.
+    value, lookups = db.value(key), db.account.lookups
+    if value is None:
         lookups.misses += 1
-        return None
-    lookups.hits += 1
-    return entry.value
+    else:
+        lookups.hits += 1
+    return value
 
 
 @COMMANDS.command("GETDEL", by=By.LOG, group="string", fast=True, told=Told("6.2.0", "RW access delete"))
@@ -279,11 +277,11 @@ def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
         refused = db.refusal(key, len(value))
         if refused is not None:
             return refused
-    if not db.account.has_room(sum(db.growth(key, len(value), 0) for key, value in pairs.items())):
-        return OOM
-    for key, value in pairs.items():
-        db.put_unchecked(key, value)
-    return None
+    refused = db.account.refusal(sum(db.growth(key, len(value), 0) for key, value in pairs.items()))
+    if refused is None:
+        for key, value in pairs.items():
+            db.put_unchecked(key, value)
+    return refused
 
 
 @COMMANDS.command(
@@ -298,7 +296,7 @@ def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
 )
 def append(db: Database, key: Key, value: bytes) -> Reply:
     """Append to the value of a key and answer its new length."""
-    old = value_of(db, key)
+    old = db.value(key)
     value = value if old is None else old + value
     return replace(db, key, value) or len(value)
 
@@ -354,7 +352,7 @@ def setrange(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
         return NOT_INTEGER
     if start < 0:
         return OFFSET_RANGE
-    old = value_of(db, key) or b""
+    old = db.value(key) or b""
     if not value:
         return len(old)
     if start + len(value) > VALUE_BYTES_MAX:

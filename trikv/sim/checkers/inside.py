@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from trikv.machine.database import Database
 from trikv.machine.machine import Machine
+from trikv.machine.stored import stored
 from trikv.notation import counted
-from trikv.sim.checkers.meanings import DEADLINE_BYTES, KEY_BYTES
+from trikv.sim.checkers.meanings import charge
 from trikv.sim.checkers.state import Contents
 
 REAPED_MAX = 200
@@ -26,7 +27,7 @@ def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str
     charged = {database.number: 0 for database in machine.space.databases}
     deadlines: dict[int, list[tuple[int, bytes]]] = {number: [] for number in charged}
     for (number, key), (value, deadline) in contents.items():
-        charged[number] += KEY_BYTES + len(key) + len(value) + (DEADLINE_BYTES if deadline else 0)
+        charged[number] += charge(key, value, deadline)
         if deadline:
             deadlines[number].append((deadline, key))
     total = sum(charged.values())
@@ -37,10 +38,11 @@ def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str
         )
     for database in machine.space.databases:
         number = database.number
-        if database.used != charged[number]:
+        share = machine.space.account.shares[number]
+        if share != charged[number]:
             yield (
                 "account",
-                f"database {number} has {counted(database.used, 'byte')}, its keys make {charged[number]}",
+                f"database {number} has {counted(share, 'byte')}, its keys make {charged[number]}",
             )
         if list(database.deadlines) != sorted(deadlines[number]):
             yield (
@@ -57,5 +59,6 @@ def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str
 
 def _entries(database: Database) -> Iterator[tuple[bytes, bytes, int]]:
     for bucket in filter(None, database.buckets):
-        for key, entry in bucket.items():
+        for key, held in bucket.items():
+            entry = stored(held)
             yield key, entry.value, entry.deadline

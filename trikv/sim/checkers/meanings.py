@@ -18,8 +18,10 @@ from trikv.sim.checkers.state import Args, State
 
 Run: TypeAlias = Callable[[State, Args], Any]
 Keys: TypeAlias = Callable[[Args], Args]
-KEY_BYTES, DEADLINE_BYTES = 208, 112
+KEY_BYTES, DEADLINE_BYTES = 136, 136
 """The charge, in bytes, of a key and of a deadline besides their lengths (docs/ARCHITECTURE.md, Memory)."""
+SHORT_BYTES_MAX, LONG_BYTES = 4096, 64
+"""A longer value is charged so much more."""
 UNTIL = frozenset({b"EX", b"PX", b"EXAT", b"PXAT"})
 
 
@@ -305,7 +307,13 @@ def _memory_usage(state: State, args: Args) -> Any:
     item = state.items.get(args[2])
     if item is None:
         return None
-    return KEY_BYTES + len(args[2]) + len(item.value) + (DEADLINE_BYTES if item.deadline else 0)
+    return charge(args[2], item.value, item.deadline)
+
+
+def charge(key: bytes, value: bytes, deadline: int) -> int:
+    """The bytes that the account charges for a key; `deadline` is 0 if it has none."""
+    long_bytes = LONG_BYTES if len(value) > SHORT_BYTES_MAX else 0
+    return KEY_BYTES + len(key) + len(value) + long_bytes + (DEADLINE_BYTES if deadline else 0)
 
 
 # Deadlines.
