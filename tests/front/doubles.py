@@ -3,6 +3,7 @@
 import msgspec
 
 from tests.front.records import member_figures, node_figures, raft_record
+from tests.machine.driving import whole
 from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import ROUTES, Conversation
@@ -94,7 +95,7 @@ class FakeService:
 
     def _apply(self, item: Item) -> list[object]:
         payload = msgspec.msgpack.encode(Batch(self.now_ms, 7, (item,)))
-        return list(self.machine.apply(self.machine.index + 1, payload, origin=1))
+        return list(whole(self.machine.apply(self.machine.index + 1, payload, origin=1)))
 
     def evaluate(self, work: Work) -> list[Reply]:
         """What the cluster would answer."""

@@ -84,6 +84,8 @@ class ApplierStatistics:
     index: int
     memory_peak_bytes: int
     """The largest value that the account had after an entry."""
+    inside_ms: int | None
+    """For how long one entry has been under way that takes several slices; None if there is none."""
     machine: MachineStatistics
 
 

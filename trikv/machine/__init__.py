@@ -16,6 +16,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``machine``     apply, read, walk; with ``snapshot`` the only module the node drives
 ``evaluation``  one command after another, transactions, poison
 ``call``        in what a command is evaluated; commands that evaluate others; ``draws``: its chance
+``suspended``   what is left of an entry that is carried out in slices
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans
@@ -62,6 +63,11 @@ values are shared). It costs about 30 bytes a key at worst besides old values, a
 open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). Two things are not
 bounded by design: `digest` hashes all that changed since the last one, and a client that makes keys of one
 crc32 range makes one bucket long (crc32 has no secret), for which SCAN and cuts of that bucket then pay.
+
+**What takes long stops inside its entry.** A handler that is a generator yields after at most 2 ms of work,
+about 256 elements. `apply` then returns the rest of the entry (`Suspended`). Until that is done the machine
+is inside it, and refuses reads, walks, digests and other entries. What such a command may add to the account
+is judged before its first change, by a bound that its arguments give.
 
 **One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
 another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store_plain`, or

@@ -9,6 +9,7 @@ does not call PUBLISH a write, whoever evaluates it here.
 """
 
 import enum
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Required, TypeAlias, TypedDict
 
@@ -157,10 +158,12 @@ class Command:
     """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
     long: LongHandler | None
     """Says what a long read will answer; `handler` then makes that answer in one step."""
+    resumable: bool
+    """The handler is a generator: it works in slices, between which the node does other things."""
     whole: bool
     """The handler takes the context of its call, not the selected database."""
     plain: bool
-    """Neither a subcommand nor `whole`: the selected database, then all that follows the name."""
+    """Neither a subcommand nor `whole` nor `resumable`: the selected database, then all behind the name."""
     denies_oom: bool
     """Refused outright while the account is over the cap."""
     grows: bool
@@ -258,6 +261,8 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
     if long is not None:
         handler = in_one_step(long)
     denies_oom = said.get("denies_oom", False)
+    resumable = inspect.isgeneratorfunction(handler)
+    assert by is By.LOG or not resumable, f"{name}: only writes stop inside an entry; a long read has a cut"
     one = Command(
         name=name,
         arity=shape.arity,
@@ -281,8 +286,9 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         of_key=said.get("of_key"),
         of_run=said.get("of_run"),
         long=long,
+        resumable=resumable,
         whole=shape.whole,
-        plain=shape.words == 1 and not shape.whole,
+        plain=shape.words == 1 and not shape.whole and not resumable,
         denies_oom=denies_oom,
         grows=said.get("grows", denies_oom),
         grows_more=said.get("grows_more"),

@@ -184,6 +184,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
     # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
     waiters = Waiters()
+    life = int.from_bytes(host.entropy.bytes(7), "big")
     applier = ports.applier(
         origin=identity.node_id,
         machine=opened.machine,
@@ -192,9 +193,8 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
         inbox=inbox,
         boot_ms=boot_ms,
         boot_us=host.clock.boot_us,
-        seed=int.from_bytes(host.entropy.bytes(7), "big"),
+        seed=life,
     )
-    life = int.from_bytes(host.entropy.bytes(7), "big")
     return Parts(
         host=host,
         inbox=inbox,

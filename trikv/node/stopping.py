@@ -89,6 +89,7 @@ class Stopping:
             up={peer for peer in links.peers() if links.is_up(peer)},
             leads=raft.role is Role.LEADER,
             voters={member.id for member in raft.membership.members if member.voter},
+            slices=self._applier.slices,
         )
 
     def _do(self, acts: list[Act], nursery: trio.Nursery) -> None:

@@ -189,7 +189,12 @@ def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
         def _apply_one(self, entry: Entry) -> None:
             watch.observer.applied(entry)
             super()._apply_one(entry)
+            if self.inside is None:
+                watch.observer.replicas.check(watch.number, self)
+
+        def _leave(self) -> None:
             watch.observer.replicas.check(watch.number, self)
+            super()._leave()
 
         def _settle(self, outcome: Outcome) -> None:
             watch.settles(outcome)

@@ -45,7 +45,9 @@ def test_counts_and_rates() -> None:
 def test_stale_keys_are_those_that_are_due() -> None:
     """In percent of the keys that have a deadline."""
     machine = machine_record(deadlines=8, due=2)
-    member = member_figures(applier=ApplierStatistics(index=7, memory_peak_bytes=0, machine=machine))
+    member = member_figures(
+        applier=ApplierStatistics(index=7, memory_peak_bytes=0, inside_ms=None, machine=machine)
+    )
     assert dict(of_process.stats(host_record(), Counters(), member))["expired_stale_perc"] == "25.00"
 
 
