@@ -198,7 +198,7 @@ class Evaluator:
         self._is_inside = False
         if not transactions:
             replies = self._run(commands)
-            return replies if len(replies) == len(commands) else self._rest(commands, replies)
+            return replies if self._begun is None else self._rest(commands, replies)
         steps = self._with(commands, transactions)
         try:
             next(steps)

@@ -34,7 +34,7 @@ _decode = msgspec.msgpack.Decoder(Batch).decode
 class Machine:
     """The replicated state, at one applied index."""
 
-    __slots__ = ("_evaluator", "_origins", "index", "space", "suspended")
+    __slots__ = ("_call", "_evaluator", "_origins", "index", "space", "suspended")
 
     def __init__(self, table: CommandTable = TABLE) -> None:
         """`table`: the commands that it evaluates, the same on every replica.
@@ -51,6 +51,7 @@ class Machine:
         """
         self.space = Keyspace()
         self._evaluator = Evaluator(self.space, table)
+        self._call = self._evaluator.call
         self._origins = Origins()
 
     # What may be asked.
@@ -179,7 +180,7 @@ class Machine:
             answer = self._evaluator.stream(db, commands[0])
             if answer is not None:
                 return [answer]
-        call = self._evaluator.call
+        call = self._call
         now_ms = self.space.account.now
         call.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
         call.seed, call.origin, call.sequence = seed, 0, 0
@@ -221,7 +222,7 @@ class Machine:
         account = self.space.account
         # A new leader's clock may be behind; log time never goes back (PROTOCOL 20).
         account.now = max(account.now, batch.stamp_ms)
-        call = self._evaluator.call
+        call = self._call
         call.shown_ms = account.now
         call.seed = batch.seed
         self.space.expire(EXPIRED_PER_BATCH_MAX)
@@ -243,7 +244,7 @@ class Machine:
                 case Submission():
                     refused = self._refused(item)
                     if refused is None:
-                        call = self._evaluator.call
+                        call = self._call
                         call.origin, call.sequence = item.origin, item.sequence
                         view = ORIGIN if item.origin == origin else REPLICA
                         replies = self._evaluator.run(item.db, item.commands, item.transactions, view)
@@ -312,7 +313,7 @@ class Machine:
         assert not self.suspended, INSIDE
         assert index > self.index, f"entry {index} after {self.index}"
         self.index = index
-        self._evaluator.call.index = index
+        self._call.index = index
 
     def _bootstrap(self, item: Bootstrap) -> None:
         """Take over level and cap, once: not after another bootstrap item or a CONFIG SET maxmemory.
@@ -370,7 +371,8 @@ class Machine:
         machine = cls(table)
         machine.space = space
         machine._evaluator = Evaluator(space, table)
-        machine.index = machine._evaluator.call.index = settings.index
+        machine._call = machine._evaluator.call
+        machine.index = machine._call.index = settings.index
         account = space.account
         account.now = settings.now_ms
         account.set_cap(settings.maxmemory)
