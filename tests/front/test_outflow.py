@@ -55,6 +55,20 @@ def test_a_long_read_has_its_place_among_the_replies(version: str) -> None:
     assert client.connections.in_flight() == 0
 
 
+def test_a_long_read_travels_alone() -> None:
+    """Behind a write it would be evaluated inside an entry, where it cannot be a stream."""
+    client = _filled()
+    client.receive(resp("SET", "a", "1") + resp("KEYS", "*") + resp("DBSIZE"))
+    sent = []
+    while client.service.works or client.service.outflows:
+        sent += [work.commands for work in client.service.works]
+        if client.service.works:
+            client.service.pump_one()
+        else:
+            client.service.pour_one()
+    assert sent == [((b"SET", b"a", b"1"),), ((b"KEYS", b"*"),), ((b"DBSIZE",),)]
+
+
 def test_a_person_gets_a_numbered_list() -> None:
     """As redis-cli shows it, whatever the steps; an empty one is said to be empty."""
     client = _filled()

@@ -27,7 +27,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "trikv.machine.cut",
         "        now_ms = self.now_ms\n",
         "        now_ms = self._account.now if self._account else 0\n",
-        _CUT,
+        "machine/test_cut.py::test_due_keys_are_judged_by_the_time_of_the_cut",
     ),
     mutant(
         "a cut lets go of what another holder still reads",
@@ -109,9 +109,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a long read travels with others",
         "trikv.front.intake",
-        "            self._cut |= route.is_long\n",
-        "",
-        "front/test_outflow.py::test_a_long_read_has_its_place_among_the_replies",
+        "        if route.is_long and len(turn):\n",
+        "        if route.is_long and len(turn) > 1:\n",
+        "front/test_outflow.py::test_a_long_read_travels_alone",
     ),
     mutant(
         "the rest of a pipeline's reads asks in the database of its beginning",
