@@ -12,6 +12,7 @@ from trikv.front.figures import (
     LogTimeStatistics,
     MemberFigures,
     NodeFigures,
+    OutflowStatistics,
     PasswordStatistics,
     ProposalStatistics,
     ReadStatistics,
@@ -155,6 +156,7 @@ def node_figures(node_id: int, member: MemberFigures | None = None) -> NodeFigur
         started_ms=999_999,
         host=host_record,
         run_id="dd" * 16,
+        outflows=lambda: OutflowStatistics(long_reads=0, kept_bytes=0),
         tcp_port="8080",
         member=member,
     )

@@ -192,6 +192,16 @@ class PasswordStatistics:
 
 
 @attrs.frozen(kw_only=True)
+class OutflowStatistics:
+    """Long answers to clients that are being made while they are sent."""
+
+    long_reads: int
+    """Those that are made from a cut."""
+    kept_bytes: int
+    """Memory that is taken only because of these cuts."""
+
+
+@attrs.frozen(kw_only=True)
 class Leadership:
     """Who leads, and how far this node has applied the log: what quick commands tell."""
 
@@ -239,6 +249,7 @@ class NodeFigures:
     host: Callable[[], HostStatistics]
     run_id: str
     """The disk's id in hexadecimal; before the disk is read, a name of the node."""
+    outflows: Callable[[], OutflowStatistics]
     tcp_port: str = ""
     """Of the first client address; empty before it is bound."""
     member: MemberFigures | None = None

@@ -5,6 +5,7 @@ This module keeps a bug in a handler from stopping a cluster (PROTOCOL 24): hand
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Protocol
 
@@ -12,10 +13,12 @@ import msgspec
 
 from trikv.machine.batch import Transaction, Watch
 from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, would_not_fit
+from trikv.machine.cut import Cut
 from trikv.machine.declaration import Command
 from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.replies import OK, CommandError, Reply, weight
+from trikv.machine.long_reads import WHOLE_KEYS_MAX, streamed
+from trikv.machine.replies import OK, CommandError, Reply, Streamed, weight
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 
@@ -62,10 +65,15 @@ class Question(Protocol):
 class Evaluator:
     """Runs commands against a keyspace."""
 
+    STREAMED_FROM_KEYS = WHOLE_KEYS_MAX + 1
+    """A long read of so many keys is answered by a stream."""
+
     __slots__ = (
         "_begun",
         "_by_spelling",
+        "_cut",
         "_elsewhere",
+        "_is_inside",
         "_others",
         "_space",
         "_table",
@@ -79,6 +87,8 @@ class Evaluator:
         self._table = table
         self._by_spelling = table.by_spelling.get
         self._space = space
+        self._cut: Cut | None = None
+        """The cut of the last long read, perhaps closed by now."""
         self.call = Call(space, table)
         """The context of the running command; whoever begins an entry or a read says there which it is."""
         self._begun: tuple[Command, Sequence[bytes], Steps[Reply]] | None = None
@@ -87,6 +97,8 @@ class Evaluator:
         """The tally for submissions whose client is at another node: nobody asks for it."""
         self._others = 0
         """Commands of such submissions that were carried out since the last `spent`."""
+        self._is_inside = False
+        """Whether a transaction is being carried out: it is answered whole."""
         self.poisoned: Poisoned | None = None
         """The latest poisoned command; not state."""
         self.poison_count = 0
@@ -139,6 +151,31 @@ class Evaluator:
             tally.hits += 1
         return [value]
 
+    def stream(self, db: int, args: Sequence[bytes]) -> Streamed | None:
+        """The answer to a long read over a cut of now; None if `run` has to give it, and at once."""
+        usual = self._by_spelling(args[0]) if args else None
+        if usual is not None and usual.long is None:
+            return None
+        command = self._table.find(args)
+        if isinstance(command, CommandError) or command.long is None:
+            return None
+        database = self._space.databases[db]
+        if database.size < self.STREAMED_FROM_KEYS:
+            return None
+        try:
+            asked = command.long(database, *args[command.words :])
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - a bug of the handler's
+            return None  # `run` meets it again, and notes it
+        if isinstance(asked, CommandError):
+            return None
+        self._space.account.tally.ran[command.name] += 1
+        # Reads that nothing separates share a cut, so that a write copies for all of them once.
+        last = self._cut
+        self._cut = last.share() if last is not None and last.is_of(database) else Cut((database,))
+        return streamed(asked, self._cut, partial(self._note, command, args))
+
     def run(
         self,
         db: int,
@@ -149,7 +186,8 @@ class Evaluator:
         """Run `commands`, the first one in database `db`; returns one reply for each step.
 
         If not all of it is done at once, returns the rest, which gives the replies in the end. Until then
-        nothing else may be evaluated.
+        nothing else may be evaluated. A reader gets fewer replies if the first ones show more than
+        `SHOWN_BYTES_MAX`: it asks again for the rest.
         """
         call = self.call
         if view is not call.view:
@@ -157,6 +195,7 @@ class Evaluator:
         call.db = self._space.databases[db]
         call.position = 0
         call.shown_bytes = 0
+        self._is_inside = False
         if not transactions:
             replies = self._run(commands)
             return replies if self._begun is None else self._rest(commands, replies)
@@ -177,12 +216,18 @@ class Evaluator:
         for transaction in transactions:
             between = commands[position : transaction.start]
             replies += yield from self._rest(between, self._run(between))
+            if self._is_full():
+                return replies
             position = transaction.start + transaction.count
             inside = commands[transaction.start : position]
             replies.append((yield from self._transaction(inside, transaction.watches)))
         behind = commands[position:]
         replies += yield from self._rest(behind, self._run(behind))
         return replies
+
+    def _is_full(self) -> bool:
+        """Whether a reader has to take what there is before it gets more."""
+        return self.call.view is READER and self.call.shown_bytes > SHOWN_BYTES_MAX
 
     def _change_view(self, view: View) -> None:
         """Evaluate and count for `view` until told otherwise: most submissions have the view of the last."""
@@ -191,11 +236,7 @@ class Evaluator:
         self._tally = account.lookups = self._elsewhere if view is REPLICA else account.tally
 
     def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
-        """One reply for each command, up to a resumable one: that is in `_begun` then, and `_rest` goes on.
-
-        The innermost loop of every replica. It is one function, because a call for each command, with its
-        repeated look-ups, cost a fifth of a SET.
-        """
+        """The innermost loop: a reply for each command, up to a resumable one (`_begun`; `_rest` goes on)."""
         # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
         replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
         call, account, tally = self.call, self._space.account, self._tally
@@ -216,6 +257,8 @@ class Evaluator:
                     replies.append(None)
                     continue
                 if call.shown_bytes > SHOWN_BYTES_MAX:
+                    if call.view is READER and not self._is_inside:
+                        break  # the client asks for the rest when it has taken these
                     replies.append(tally.rejected(command.name, TOO_MUCH_SHOWN))
                     continue
             elif call.view is READER and command.writes:
@@ -252,8 +295,11 @@ class Evaluator:
         return replies
 
     def _rest(self, commands: Sequence[Sequence[bytes]], replies: list[Reply]) -> Steps[list[Reply]]:
-        """All replies to `commands`, of which `_run` has answered the first with `replies`."""
-        while len(replies) < len(commands):
+        """All replies to `commands`, of which `_run` has answered the first with `replies`.
+
+        Without a resumable command `_run` stops only because a reader has to take these first (`_is_full`).
+        """
+        while len(replies) < len(commands) and self._begun is not None:
             replies.append((yield from self._resumable()))
             replies += self._run(commands[len(replies) :])
         return replies
@@ -329,12 +375,19 @@ class Evaluator:
             found.append((command, args))
         if would_not_fit(self._space.account, found):
             return EXEC_OOM
+        call, before_bytes = self.call, 0
+        if call.view is READER:
+            # It is answered whole, so what its reads may show does not depend on those in front of it.
+            before_bytes, call.shown_bytes = call.shown_bytes, 0
+        self._is_inside = True
         replies: list[Reply] = []
         for start in range(0, len(commands), SLICE_COMMANDS):
             if start:
                 yield
             some = commands[start : start + SLICE_COMMANDS]
             replies += yield from self._rest(some, self._run(some))
+        self._is_inside = False
+        call.shown_bytes += before_bytes
         return replies
 
     def _is_unchanged(self, watch: Watch) -> bool:

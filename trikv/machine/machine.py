@@ -9,6 +9,7 @@ from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Item, Submis
 from trikv.machine.call import ORIGIN, READER, REPLICA, Steps, at_once
 from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
+from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned, Question
@@ -168,10 +169,17 @@ class Machine:
     ) -> list[Reply]:
         """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later.
 
+        There are fewer replies if the first ones are long: ask again for the rest. A long read that is alone
+        is answered by a `Streamed`, which the caller has to close or take whole.
+
         `seed`: 64 bits that decide what they draw, another number for each call.
         """
         assert not self.suspended, INSIDE
         assert 0 <= db < DATABASES, db
+        if len(commands) == 1 and not transactions:
+            answer = self._evaluator.stream(db, commands[0])
+            if answer is not None:
+                return [answer]
         call = self._call
         now_ms = self.space.account.now
         call.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
@@ -286,7 +294,7 @@ class Machine:
 
     def walk(self, header: dict[str, object]) -> Walk:
         """Begin to write the state as it is now; see `trikv.machine.walk`. Several walks may run at once."""
-        return Walk(self.space, self.settings(), header)
+        return Walk(Cut(self.space.databases), self.settings(), header)
 
     # What frees memory.
 
