@@ -246,7 +246,7 @@ INSIDE: tuple[Mutant, ...] = (
         '        """Rewind when nothing has moved for too long, or a nudge is due."""\n'
         "        if self._still_since_ms is not None:\n",
         "        if False:\n",
-        "node/consensus/test_proposals_inside.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
+        "node/consensus/test_proposals_inside.py::test_progress_is_waited_for_again_behind_an_entry",
     ),
     mutant(
         "a new leader is sent everything again inside an entry",

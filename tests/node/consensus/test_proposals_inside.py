@@ -51,6 +51,7 @@ def test_progress_is_waited_for_again_behind_an_entry() -> None:
     proposals.submit([appending(1).work], 0)
     proposals.outgoing(0, BIG)
     proposals.stand_still(100)
+    proposals.tick(4_900)
     proposals.move_again(5_000)
     proposals.tick(5_000)
     assert proposals.outgoing(5_000, BIG) == []

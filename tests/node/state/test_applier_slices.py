@@ -247,7 +247,8 @@ async def test_a_snapshot_overtakes_the_entry_that_is_under_way() -> None:
         nursery.start_soon(wait)
         await wait_all_tasks_blocked()
         applier.install(Swap(meta, machine))
-        await waited.wait()
+        await wait_all_tasks_blocked()
+        assert waited.is_set()
         nursery.cancel_scope.cancel()
     assert applier.inside is None
     assert applier.position == meta
