@@ -3,12 +3,14 @@
 import msgspec
 
 from tests.front.records import member_figures, node_figures, raft_record
+from tests.machine.driving import whole
 from trikv.client.commands import encode_command
 from trikv.front.connections import Connections
 from trikv.front.conversation import ROUTES, Conversation
 from trikv.front.counters import Counters
 from trikv.front.dispatch import Routes
 from trikv.front.intake import ConversationLimits
+from trikv.front.outflow import Outflow
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.front.seam import Operation, Work
 from trikv.machine.batch import Batch, Hello, Item, Submission
@@ -81,6 +83,8 @@ class FakeService:
         self.has_lease = False
         """Reads are answered by `submit` itself."""
         self.operations: list[Operation] = []
+        self.outflows: list[Outflow] = []
+        """Long answers that can go on."""
         self.machine = machine or Machine()
         self.machine.count_on(self.counters.tally)
         self.machine.apply_membership(1, [1])
@@ -91,7 +95,7 @@ class FakeService:
 
     def _apply(self, item: Item) -> list[object]:
         payload = msgspec.msgpack.encode(Batch(self.now_ms, 7, (item,)))
-        return list(self.machine.apply(self.machine.index + 1, payload, origin=1))
+        return list(whole(self.machine.apply(self.machine.index + 1, payload, origin=1)))
 
     def evaluate(self, work: Work) -> list[Reply]:
         """What the cluster would answer."""
@@ -107,8 +111,10 @@ class FakeService:
     def pump(self) -> int:
         """Answer everything that was asked, what the answers bring about included; how many works it was."""
         count = 0
-        while self.works or self.operations:
-            if self.works:
+        while self.works or self.operations or self.outflows:
+            if self.outflows:
+                self.pour_one()
+            elif self.works:
                 count += 1
                 self.pump_one()
             else:
@@ -120,6 +126,15 @@ class FakeService:
         """Answer the work that has waited longest."""
         work = self.works.pop(0)
         work.answered(self.evaluate(work))
+
+    def pour(self, outflow: Outflow) -> None:
+        self.outflows.append(outflow)
+
+    def pour_one(self) -> None:
+        """One part of the long answer that has waited longest."""
+        outflow = self.outflows.pop(0)
+        if outflow.pour():
+            self.outflows.append(outflow)
 
     def submit(self, work: Work) -> list[Reply] | None:
         if self.has_lease and not work.writes and work.commands:

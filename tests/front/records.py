@@ -12,6 +12,7 @@ from trikv.front.figures import (
     LogTimeStatistics,
     MemberFigures,
     NodeFigures,
+    OutflowStatistics,
     PasswordStatistics,
     ProposalStatistics,
     ReadStatistics,
@@ -122,7 +123,9 @@ def member_figures(raft: Callable[[], RaftStatistics] = raft_record, **changes: 
     """Node 2 of three; `changes`: the records of other parts."""
     peers = {1: LinkStatistics(address="one:18080", is_up=True), 3: LinkStatistics(address="", is_up=False)}
     records: dict[str, Any] = {
-        "applier": ApplierStatistics(index=7, memory_peak_bytes=3072, machine=machine_record()),
+        "applier": ApplierStatistics(
+            index=7, memory_peak_bytes=3072, inside_ms=None, machine=machine_record()
+        ),
         "links": LinksStatistics(queued_bytes=2, peers=peers),
         "proposals": ProposalStatistics(waiting=1, window_bytes=3, indeterminate=6),
         "reads": ReadStatistics(waiting=5, by_lease=False),
@@ -153,6 +156,7 @@ def node_figures(node_id: int, member: MemberFigures | None = None) -> NodeFigur
         started_ms=999_999,
         host=host_record,
         run_id="dd" * 16,
+        outflows=lambda: OutflowStatistics(long_reads=0, kept_bytes=0),
         tcp_port="8080",
         member=member,
     )

@@ -383,18 +383,6 @@ def test_http_is_refused_before_anything_is_executed(client: Client) -> None:
     assert client.service.works == []
 
 
-def test_output_past_the_limit_is_said_and_the_connection_closed() -> None:
-    """Replies of one turn that exceed the limit are not even put together."""
-    service = FakeService()
-    client = Client(service, Connections(service.settings, output_bytes_max=1000))
-    client.ask("SET", "a", "x" * 300)
-    assert client.ask("MGET", "a", "a", "a", "a").startswith(b"-ERR replies exceed the output limit")
-    assert client.wire.is_closed
-    other = Client(service, client.connections)
-    assert other.say(resp("ECHO", "x" * 300) * 4).startswith(b"-ERR replies exceed the output limit")
-    assert other.wire.is_closed
-
-
 def test_a_flood_of_costly_commands_lets_others_have_their_turn(client: Client) -> None:
     """After some ms of the node's own work the rest waits for a round: nothing blocks the loop."""
     client.receive(resp("INFO") * 100)
@@ -417,11 +405,11 @@ def test_what_goes_over_all_connections_costs_more_the_more_there_are(command: l
     connections = Connections(service.settings)
     client, *_ = [Client(service, connections) for _ in range(5_000)]
     client.receive(resp(*command) * 20)
-    answered = client.wire.take().count(b"\r\n$") + 1
-    assert answered <= 2
-    assert service.works[0].commands == ()
+    first = client.wire.take()
+    assert first.count(b"\r\n$") <= 1
+    assert service.outflows or service.works[0].commands == (), "others come first"
     service.pump()
-    assert client.wire.take().count(b"\r\n$") + 1 == 20 - answered
+    assert (first + client.wire.take()).count(b"\r\n$") + 1 == 20
     assert client.say(resp("MULTI") + resp(*command) + resp("EXEC")).startswith(b"+OK\r\n+QUEUED\r\n*1\r\n$")
     assert b"-ERR too many commands about this node" in client.say(resp("MULTI") + resp(*command) * 20)
 

@@ -53,6 +53,7 @@ class Recorder:
         self.wire = wire
         self.data = bytearray()
         self.calls: list[str] = []
+        self.drained_count = 0
         self.on_received: Callable[[bytes], None] | None = None
         self._changed = changed
 
@@ -70,6 +71,9 @@ class Recorder:
 
     def ended(self) -> None:
         self._note("ended")
+
+    def drained(self) -> None:
+        self.drained_count += 1
 
     def closed(self) -> None:
         self._note("closed")

@@ -135,6 +135,9 @@ class _Quiet:
     def ended(self) -> None:
         raise AssertionError
 
+    def drained(self) -> None:
+        raise AssertionError
+
     def closed(self) -> None:
         raise AssertionError
 
@@ -398,6 +401,9 @@ async def test_a_reply_waits_for_no_long_work_of_others(monkeypatch: pytest.Monk
                 sent_when_served.append(b"".join(map(arrived, clients)))
                 self.wire.send(data)
                 now_s += CORK_S * 0.6
+
+            def drained(self) -> None:
+                """Nothing waits for it."""
 
             def closed(self) -> None:
                 """The test is over."""

@@ -154,6 +154,7 @@ class Echo:
     def __init__(self, wire): self.wire = wire
     def received(self, data): self.wire.send(data)
     def ended(self): self.wire.close()
+    def drained(self): pass
     def closed(self): pass
 
 async def main():

@@ -28,6 +28,9 @@ class Talker:
     def ended(self) -> None:
         raise AssertionError
 
+    def drained(self) -> None:
+        """Nothing waits for it."""
+
     def closed(self) -> None:
         self.closed_calls += 1
 

@@ -11,6 +11,7 @@ from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome
 from trikv.machine.replies import Reply
 from trikv.machine.snapshot import Restore
+from trikv.machine.suspended import Suspended
 from trikv.machine.table import CommandTable
 from trikv.machine.walk import Walk
 
@@ -26,6 +27,15 @@ def payload(stamp_ms: int, *items: Item, seed: int = 0) -> bytes:
 def words(line: str | Sequence[bytes]) -> tuple[bytes, ...]:
     """``"SET k v"`` as arguments; a sequence of bytes stays as it is."""
     return tuple(line.encode().split()) if isinstance(line, str) else tuple(line)
+
+
+def whole(applied: list[Outcome] | Suspended) -> list[Outcome]:
+    """The outcomes of an entry, whose rest is carried out at once if it was suspended."""
+    if isinstance(applied, list):
+        return applied
+    outcomes = applied.resume(lambda: False)
+    assert outcomes is not None, "nobody has stopped it"
+    return outcomes
 
 
 class Driver:
@@ -51,9 +61,10 @@ class Driver:
 
     def batch(self, *items: Item) -> list[Outcome]:
         """Apply one batch at the present time."""
-        return self.machine.apply(
+        applied = self.machine.apply(
             self.machine.index + 1, payload(self.now, *items, seed=self.seed), origin=self.origin
         )
+        return whole(applied)
 
     def submit(
         self, commands: Iterable[str | Sequence[bytes]], transactions: tuple[Transaction, ...] = ()

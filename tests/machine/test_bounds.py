@@ -4,6 +4,7 @@ import pytest
 
 from tests.machine.driving import Driver
 from trikv.machine import evaluation
+from trikv.machine.batch import Transaction
 from trikv.machine.evaluation import TOO_MUCH_SHOWN
 
 
@@ -14,12 +15,25 @@ def test_reads_of_one_submission_may_not_copy_without_end(monkeypatch: pytest.Mo
     driver.one((b"SET", b"k", b"x" * 60))
     part = (b"GETRANGE", b"k", b"0", b"-2")
     several = (b"MGET", b"k", b"absent", b"k")
-    assert driver.machine.read(0, (part, several, part)) == [
-        b"x" * 59,
-        [b"x" * 60, None, b"x" * 60],
-        TOO_MUCH_SHOWN,
-    ]
-    assert driver.machine.read(0, (part, (b"STRLEN", b"k"))) == [b"x" * 59, 60]
+    both = [b"x" * 59, [b"x" * 60, None, b"x" * 60]]
+    assert driver.run(part, several, part, "INCR n") == [*both, TOO_MUCH_SHOWN, 1]
+    assert driver.execute(part, several, part, "INCR n") == [*both, TOO_MUCH_SHOWN, 2]
+    assert driver.run(part, b"STRLEN k".split()) == [b"x" * 59, 60]
+
+
+def test_reads_alone_are_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of the log the rest is left for the next question, but a transaction is answered whole."""
+    monkeypatch.setattr(evaluation, "SHOWN_BYTES_MAX", 100)
+    driver = Driver()
+    driver.one((b"SET", b"k", b"x" * 60))
+    get, value = (b"GET", b"k"), b"x" * 60
+    read = driver.machine.read
+    assert read(0, (get,) * 5) == [value] * 2
+    assert read(0, (get, get, (b"STRLEN", b"k"))) == [value] * 2
+    assert read(0, (get,) * 5, 0, (Transaction(1, 2), Transaction(3, 2))) == [value, [value] * 2]
+    assert read(0, (get,) * 5, 0, (Transaction(0, 3),)) == [[value, value, TOO_MUCH_SHOWN]]
+    assert read(0, (get,) * 4, 0, (Transaction(3, 1),)) == [value] * 2
+    assert read(0, (get,) * 2, 0, (Transaction(1, 1),)) == [value, [value]]
 
 
 def test_digest_may_be_prepared_in_slices() -> None:

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import NOW, Driver
-from trikv.machine.commands import keys as keys_module
 from trikv.machine.errors import DB_INDEX, INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, SYNTAX, invalid_expire
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 
@@ -252,18 +251,6 @@ def test_a_pattern_that_is_too_long_is_refused() -> None:
         reply = driver.call(*args)
         assert isinstance(reply, CommandError)
         assert reply.text == "ERR the pattern is too long: 1200 of 1024 bytes"
-
-
-def test_keys_refuses_what_would_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over a limit KEYS says so and names SCAN, instead of stopping the node."""
-    monkeypatch.setattr(keys_module, "KEYS_MAX", 2)
-    driver = Driver()
-    driver.run("SET a 1", "SET b 1")
-    assert isinstance(driver.one("KEYS *"), list)
-    driver.one("SET c 1")
-    reply = driver.one("KEYS *")
-    assert isinstance(reply, CommandError)
-    assert "SCAN" in reply.text
 
 
 def test_counting_words() -> None:

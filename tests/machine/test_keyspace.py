@@ -318,7 +318,7 @@ def test_digest_covers_order() -> None:
 class Watching:
     """A walk that has seen nothing yet."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Held]) -> None:
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
         """Nothing to keep."""
 
 

@@ -9,6 +9,7 @@ from tests.mutants import (
     of_dumps,
     of_front,
     of_host,
+    of_long_reads,
     of_machine,
     of_members_and_forwards,
     of_node,
@@ -26,6 +27,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_machine.MUTANTS
     + of_calls.MUTANTS
     + of_values.MUTANTS
+    + of_long_reads.MUTANTS
     + of_node.MUTANTS
     + of_front.MUTANTS
     + of_dumps.MUTANTS

@@ -1,4 +1,4 @@
-"""Mistakes in the context of a call and in what commands draw."""
+"""Mistakes in the context of a call, in what commands draw, and in entries that take several slices."""
 
 from tests.mutants.mutant import Mutant, mutant
 
@@ -112,4 +112,201 @@ CALLED: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS: tuple[Mutant, ...] = DRAWS + CALLED
+INSIDE: tuple[Mutant, ...] = (
+    mutant(
+        "growth judged after the first change",
+        "trikv.machine.evaluation",
+        "        if would_not_fit(account, [(command, args)]):\n",
+        "        if False:\n",
+        "machine/test_suspended.py::test_growth_is_judged_before_the_first_change",
+    ),
+    mutant(
+        "growth of a called command judged after its first change",
+        "trikv.machine.call",
+        "        if command.resumable and would_not_fit(account, [(command, args)]):\n",
+        "        if False:\n",
+        "machine/test_suspended.py::test_growth_of_a_called_command_is_judged_before_it_begins",
+    ),
+    mutant(
+        "a resumable command that has changed something is an error reply",
+        "trikv.machine.evaluation",
+        "                reply = yield from steps\n"
+        "            except Exception as problem:\n"
+        "                if account.dirty or isinstance(problem, OF_PROCESS):\n",
+        "                reply = yield from steps\n"
+        "            except Exception as problem:\n"
+        "                if isinstance(problem, OF_PROCESS):\n",
+        "machine/test_suspended.py::test_a_bug_after_the_first_change_stops_the_node",
+    ),
+    mutant(
+        "a cut inside an entry: a walk or a digest",
+        "trikv.machine.machine",
+        '        """All that `apply` can read besides the keys. Every walk and digest begins with it."""\n'
+        "        assert not self.suspended, INSIDE\n",
+        "",
+        "machine/test_suspended.py::test_nothing_begins_inside_an_entry",
+    ),
+    mutant(
+        "a cut inside an entry: a read",
+        "trikv.machine.machine",
+        "        assert not self.suspended, INSIDE\n        assert 0 <= db < DATABASES, db\n",
+        "        assert 0 <= db < DATABASES, db\n",
+        "machine/test_suspended.py::test_nothing_begins_inside_an_entry",
+    ),
+    mutant(
+        "an entry inside an entry",
+        "trikv.machine.machine",
+        "        assert not self.suspended, INSIDE\n        assert index > self.index",
+        "        assert index > self.index",
+        "machine/test_suspended.py::test_nothing_begins_inside_an_entry",
+    ),
+    mutant(
+        "a machine stays inside an entry that is whole",
+        "trikv.machine.machine",
+        "        self.suspended = False\n        return outcomes\n",
+        "        return outcomes\n",
+        "machine/test_suspended.py::test_a_command_stops_and_goes_on_where_it_was",
+    ),
+    mutant(
+        "what stands behind a resumable command is left out",
+        "trikv.machine.evaluation",
+        "            replies += self._run(commands[len(replies) :])\n",
+        "            replies += [None] * (len(commands) - len(replies))\n",
+        "machine/test_suspended.py::test_a_command_stops_and_goes_on_where_it_was",
+    ),
+    mutant(
+        "items behind a suspended submission are left out",
+        "trikv.machine.machine",
+        "            stopped = self._carry_out(items, outcomes, origin)\n        self.suspended",
+        "            stopped = None\n        self.suspended",
+        "machine/test_suspended.py::test_a_command_stops_and_goes_on_where_it_was",
+    ),
+    mutant(
+        "a long transaction does not stop between its commands",
+        "trikv.machine.evaluation",
+        "            if start:\n                yield\n",
+        "            if start < 0:\n                yield\n",
+        "machine/test_suspended.py::test_a_long_transaction_of_short_commands_stops_between_them",
+    ),
+    mutant(
+        "position moved before the entry is whole",
+        "trikv.node.state.applier",
+        "                    self.inside = Inside(",
+        "                    self.position = SnapshotMeta(entry.index, entry.term, membership)\n"
+        "                    self.inside = Inside(",
+        "node/state/test_applier_slices.py::test_a_position_moves_when_its_entry_is_whole",
+    ),
+    mutant(
+        "an entry is carried out to its end in one slice",
+        "trikv.node.state.applier",
+        "inside.rest.resume(lambda: boot_ms() >= stop_ms)",
+        "inside.rest.resume(lambda: False)",
+        "node/state/test_applier_slices.py::test_other_tasks_run_between_two_slices",
+    ),
+    mutant(
+        "the entry under way is not given up by a snapshot",
+        "trikv.node.state.applier",
+        "        if self.inside is None:\n            self._orders.append(order)\n            return\n",
+        "        if order:\n            self._orders.append(order)\n            return\n",
+        "node/state/test_applier_slices.py::test_a_snapshot_overtakes_the_entry_that_is_under_way",
+    ),
+    mutant(
+        "the generator is not closed by a snapshot",
+        "trikv.node.state.applier",
+        "        self.inside.rest.close()\n",
+        "",
+        "node/state/test_applier_slices.py::test_a_snapshot_overtakes_the_entry_that_is_under_way",
+    ),
+    mutant(
+        "reads lapse inside an entry",
+        "trikv.node.state.applier",
+        "        if self.inside is not None or self._left_ms > confirmed_by_ms:\n",
+        "        if self._left_ms > confirmed_by_ms:\n",
+        "node/state/test_applier_slices.py::"
+        "test_reads_do_not_lapse_inside_an_entry_and_have_their_time_again_behind_it",
+    ),
+    mutant(
+        "reads lapse as soon as an entry is whole",
+        "trikv.node.state.applier",
+        "        if self.inside is not None or self._left_ms > confirmed_by_ms:\n",
+        "        if self.inside is not None:\n",
+        "node/state/test_applier_slices.py::"
+        "test_reads_do_not_lapse_inside_an_entry_and_have_their_time_again_behind_it",
+    ),
+    mutant(
+        "long commands in a row leave no moment for a digest",
+        "trikv.node.state.applier",
+        "        return not self._lets_in\n",
+        "        return True\n",
+        "node/state/test_applier_slices.py::test_who_waits_for_the_end_of_an_entry_comes_before_the_next_one",
+    ),
+    mutant(
+        "re-sent while the own applier is inside an entry",
+        "trikv.node.consensus.proposals",
+        '        """Rewind when nothing has moved for too long, or a nudge is due."""\n'
+        "        if self._still_since_ms is not None:\n",
+        "        if False:\n",
+        "node/consensus/test_proposals_inside.py::test_progress_is_waited_for_again_behind_an_entry",
+    ),
+    mutant(
+        "a new leader is sent everything again inside an entry",
+        "trikv.node.consensus.proposals",
+        "            self._nudge_due_ms = now_ms  # it is due, and `tick` does it when the time has come\n"
+        "            return\n",
+        "            pass\n",
+        "node/consensus/test_proposals_inside.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
+    ),
+    mutant(
+        "a client's time runs on inside an entry",
+        "trikv.node.consensus.proposals",
+        "            pending.deadline_ms = later(pending.deadline_ms)\n",
+        "            pass\n",
+        "node/consensus/test_proposals_inside.py::test_nothing_is_sent_again_or_given_up_inside_an_entry",
+    ),
+    mutant(
+        "the driver does not notice that the applier is inside an entry",
+        "trikv.node.consensus.driver",
+        "        if (self._applier.inside is not None) is not self._proposals.stands_still:\n",
+        "        if False:\n",
+        "node/consensus/test_driver.py::test_no_client_is_given_up_while_the_applier_is_inside_an_entry",
+    ),
+    mutant(
+        "a snapshot is taken inside an entry",
+        "trikv.node.state.snapshotter",
+        "            await applier.until_whole()  # from here to the walk nothing waits:"
+        " it is of this very position\n",
+        "",
+        "node/state/test_snapshotter.py::test_no_document_is_begun_inside_an_entry",
+    ),
+    mutant(
+        "a dump is written inside an entry",
+        "trikv.node.state.snapshotter",
+        "            await self._applier.until_whole()  # a state in mid-entry is no state:"
+        " nothing is written of it\n",
+        "",
+        "node/state/test_snapshotter.py::test_no_document_is_begun_inside_an_entry",
+    ),
+    mutant(
+        "a stop gives a long entry no time",
+        "trikv.node.drain",
+        "            self._phase_ends_s += now_s - self._looked_s\n",
+        "",
+        "node/test_drain.py::test_a_long_entry_stretches_the_phases_that_wait_for_it",
+    ),
+    mutant(
+        "a stop's deadline passes while a long entry gets on",
+        "trikv.node.drain",
+        "            self._deadline_s = now_s + self._patience_s\n        self._looked_s",
+        "        self._looked_s",
+        "node/test_drain.py::test_a_long_entry_stretches_the_phases_that_wait_for_it",
+    ),
+    mutant(
+        "a stop waits for the long commands of others without an end",
+        "trikv.node.drain",
+        "        if seen.slices != self._slices and self.phase in WAIT_FOR_THE_APPLIER:\n",
+        "        if seen.slices != self._slices:\n",
+        "node/test_drain.py::test_a_long_entry_stretches_the_phases_that_wait_for_it",
+    ),
+)
+
+MUTANTS: tuple[Mutant, ...] = DRAWS + CALLED + INSIDE

@@ -76,7 +76,7 @@ LAST_WORDS: tuple[Mutant, ...] = (
 AS_REDIS: tuple[Mutant, ...] = (
     mutant(
         "whoever waits for this node's own work counts as blocked",
-        "trikv.front.conversation",
+        "trikv.front.conversation_figures",
         "None if self._operation is None else self._operation.asked.blocked_ms",
         "None if self._operation is None else self._operation.asked.blocked_ms or 0",
         "front/commands/test_operations.py"

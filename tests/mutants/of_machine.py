@@ -57,23 +57,16 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "snapshot written with a later index than its state: the walk sees later writes",
-        "trikv.machine.walk",
-        "            kept[number] = bucket.copy()\n",
-        "            pass\n",
+        "trikv.machine.cut",
+        "kept = held[number] = bucket.copy() if bucket else _EMPTY",
+        "kept = bucket",
         "machine/test_snapshot.py::test_walk_shows_the_instant_of_its_start",
     ),
     mutant(
         "iteration order from a set",
-        "trikv.machine.walk",
-        "                items = list(bucket.items())\n",
-        "                items = list({key: bucket[key] for key in set(bucket)}.items())\n",
-        "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
-    ),
-    mutant(
-        "iteration order from a set: KEYS",
-        "trikv.machine.database",
-        "for bucket in self.buckets for key, one in bucket.items() if self",
-        "for bucket in self.buckets for key, one in set(bucket.items()) if self",
+        "trikv.machine.cut",
+        "                step += bucket.items()\n",
+        "                step += {key: bucket[key] for key in set(bucket)}.items()\n",
         "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
     ),
 )
@@ -102,10 +95,9 @@ TIME: tuple[Mutant, ...] = (
     ),
     mutant(
         "live() differs between two commands: KEYS",
-        "trikv.machine.database",
-        "for key, one in bucket.items() if self.is_live(one)]\n\n    def growth",
-        "for key, one in bucket.items() if self.is_live(one) or deadline_of(one) == self.account.now]\n\n"
-        "    def growth",
+        "trikv.machine.cut",
+        "one in entries if not (deadline := deadline_of(one)) or deadline > now_ms]",
+        "one in entries if not (deadline := deadline_of(one)) or deadline >= now_ms]",
         "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
     ),
 )
@@ -177,7 +169,7 @@ MEMORY: tuple[Mutant, ...] = (
     mutant(
         "a transaction meets the cap half-way",
         "trikv.machine.evaluation",
-        "        if self._would_not_fit(found):\n            return EXEC_OOM\n",
+        "        if would_not_fit(self._space.account, found):\n            return EXEC_OOM\n",
         "",
         "machine/test_memory.py::test_every_growing_command_respects_the_cap[SETEX n 5 v]",
     ),
@@ -187,15 +179,12 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a pipelined GET sees its own later SET",
         "trikv.machine.evaluation",
-        "            return self._run(commands)\n        replies: list[Reply] = []\n",
-        "            early = self._run(commands)\n"
-        "            return [\n"
-        "                self._run([args])[0]\n"
-        "                if getattr(TABLE.find(args), 'kind', None) is Kind.READ\n"
-        "                else reply\n"
-        "                for args, reply in zip(commands, early, strict=True)\n"
+        "            replies = self._run(commands)\n            return",
+        "            replies = [\n"
+        "                self._run([args])[0] if getattr(self._table.find(args), 'reads', False) else reply\n"
+        "                for args, reply in zip(commands, self._run(commands), strict=True)\n"
         "            ]\n"
-        "        replies: list[Reply] = []\n",
+        "            return",
         "machine/test_machine.py::test_reads_inside_a_submission_see_what_precedes_them",
     ),
     mutant(
@@ -296,8 +285,12 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a failing handler that has changed something is an error reply",
         "trikv.machine.evaluation",
-        "                if account.dirty:\n                    raise\n",
-        "",
+        "                        return replies\n"
+        "            except Exception as problem:\n"
+        "                if account.dirty or isinstance(problem, OF_PROCESS):\n",
+        "                        return replies\n"
+        "            except Exception as problem:\n"
+        "                if isinstance(problem, OF_PROCESS):\n",
         "machine/test_machine.py::test_poison_in_the_mutation_crashes",
     ),
 )

@@ -33,9 +33,9 @@ DATABASES: tuple[Mutant, ...] = (
     ),
     mutant(
         "a snapshot holds the first database alone",
-        "trikv.machine.walk",
-        "for db in space.databases if db.size}",
-        "for db in space.databases[:1] if db.size}",
+        "trikv.machine.machine",
+        "Walk(Cut(self.space.databases)",
+        "Walk(Cut(self.space.databases[:1])",
         "machine/test_keyspace.py::test_every_database_is_counted_reaped_and_walked",
     ),
     mutant(

@@ -3,6 +3,7 @@
 import attrs
 import msgspec
 
+from tests.machine.driving import whole
 from trikv.front.seam import Work
 from trikv.machine.batch import Batch, Bootstrap, Item
 from trikv.machine.machine import Machine
@@ -73,4 +74,4 @@ def apply(machine: Machine, entry: Entry) -> list[Outcome]:
     if entry.kind is EntryKind.MEMBERSHIP:
         machine.apply_membership(entry.index, [ORIGIN])
         return []
-    return machine.apply(entry.index, entry.payload, origin=ORIGIN)
+    return whole(machine.apply(entry.index, entry.payload, origin=ORIGIN))

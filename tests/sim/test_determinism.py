@@ -24,6 +24,8 @@ class Echo:
         self.wire.send(data.upper())
     def ended(self):
         self.wire.close()
+    def drained(self):
+        pass
     def closed(self):
         pass
 

@@ -9,7 +9,10 @@ and a contract of the import linter forbids Trio here. It knows two seams and no
 (`trikv.host.wire`), by which bytes leave, and the node (`seam`), which takes a `Work` and gives it back once.
 
 ================  =============================================================================
-conversation      one connection: hands a turn to the node, sends the answers in order
+conversation      one connection: hands a turn to the node, sends the answers in order;
+                  `conversation_figures` tells how it stands
+answers           replies as bytes, at once or in parts
+outflow           an answer that is made while the client takes it
 intake            bytes become the next `Turn`: each request is found, checked and given a slot
 dispatch          from a declaration (`trikv.machine.declaration`) to where, when, and at what cost it runs
 decisions         what is to be done with a request that is not for the machine alone

@@ -12,6 +12,7 @@ import attrs
 
 from trikv.front.figures import ConnectionStatistics
 from trikv.front.inputs import SMALL_BYTES, InputTotal, bytes_max
+from trikv.front.outflow import AHEAD_BYTES
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.replies import CommandError
 
@@ -24,6 +25,7 @@ OUTPUT_BYTES_MAX = 64 << 20
 OUTPUT_TOTAL_BYTES_MAX = 256 << 20
 """Unsent output of all connections together: as much again as the default memory cap."""
 
+_UNREAD: Final = "output limit exceeded: replies were not read"
 BASE_BYTES: Final = 4096
 """The memory of an idle connection, as measured."""
 
@@ -180,6 +182,10 @@ class Connections:
         self.settings = settings
         self.input = InputTotal()
         self.output_bytes_max = output_bytes_max
+        self.behind_bytes = output_bytes_max - output_bytes_max // 4
+        """While a client has more than this to take, its next requests wait: their answers may be long."""
+        self.ahead_bytes = min(AHEAD_BYTES, output_bytes_max // 2)
+        """What of a long answer may wait for a client before more of it is made."""
         self.output_total_bytes_max = output_total_bytes_max
         self._output_goal = output_total_bytes_max - output_total_bytes_max // 4
         self.when_idle: Callable[[], None] | None = None
@@ -333,7 +339,7 @@ class Connections:
             return
         self._set_unsent(connection.id, unsent_bytes)
         if unsent_bytes > self.output_bytes_max:
-            self._end_for_output(connection)
+            self.end_for_output(connection, _UNREAD)
         if self._unsent_total > self._output_goal:
             self._relieve()
 
@@ -343,7 +349,7 @@ class Connections:
         for number in sorted(self._unsent, key=self._unsent.__getitem__, reverse=True):
             if self._unsent_total <= self._output_goal:
                 break
-            self._end_for_output(self._live[number])
+            self.end_for_output(self._live[number], _UNREAD)
         left_bytes = self.output_total_bytes_max - self._unsent_total
         ending_bytes = sum(map(_unsent, self._ending.values()))
         for number, connection in tuple(self._ending.items()):
@@ -354,13 +360,14 @@ class Connections:
             if connection.control is not None:
                 connection.control.abort()
 
-    def _end_for_output(self, connection: Connection) -> None:
+    def end_for_output(self, connection: Connection, reason: str) -> None:
+        """End a client that does not read its replies; it may take the last of them for a moment."""
         self._set_unsent(connection.id, 0)
         control = connection.control
         if control is not None:
             self.closed_for_output_count += not control.is_leaving()
             self._ending[connection.id] = connection
-            control.end("output limit exceeded: replies were not read")
+            control.end(reason)
 
     def _set_unsent(self, number: int, unsent_bytes: int) -> None:
         self._unsent_total += unsent_bytes - self._unsent.pop(number, 0)

@@ -15,28 +15,31 @@ The conversation and its `Connection` refer to each other. `closed` breaks that 
 garbage collector is off in a node.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from trikv.front.answers import parts, shown
 from trikv.front.caller import Caller
 from trikv.front.commands import TABLE
-from trikv.front.commands.hints import explain
-from trikv.front.connections import MAXCLIENTS_ERROR, Connection, Connections, InputMemory
+from trikv.front.connections import MAXCLIENTS_ERROR, Connection, Connections
+from trikv.front.conversation_figures import Figures
 from trikv.front.dispatch import Routes
 from trikv.front.inputs import CLOSED, REFUSED, SMALL_BYTES
 from trikv.front.intake import ConversationLimits, Intake
+from trikv.front.outflow import AHEAD_BYTES, Outflow, Part
 from trikv.front.seam import Asked, Operation, Service, Work
 from trikv.front.slots import Args
 from trikv.front.transaction import Transactions
 from trikv.front.turn import SINGLE_READ, SINGLE_WRITE, Turn
 from trikv.host.wire import Wire
-from trikv.machine.replies import CommandError, Reply, SimpleString, weight
-from trikv.protocol.render import render
+from trikv.machine.replies import CommandError, Reply, Streamed, drop, streamed_of, weight
 from trikv.protocol.resp import encode, encode_many, encode_push
 
 _LOST_READ: Final = CommandError("CLUSTERDOWN the connection is being closed; nothing was read or written")
 _LOST_WRITE: Final = CommandError("INDETERMINATE the write may or may not have happened")
-_TOO_MUCH_OUTPUT: Final = CommandError("ERR replies exceed the output limit; the commands were carried out")
+_LOST_REPLIES: Final = CommandError(
+    "ERR the connection is being closed before all replies; the commands were carried out"
+)
 
 
 ROUTES: Final = Routes(TABLE)
@@ -44,29 +47,22 @@ ROUTES: Final = Routes(TABLE)
 _DEFAULT_LIMITS: Final = ConversationLimits()
 
 
-class Conversation:
+class Conversation(Figures):
     """The logic of one client connection (`trikv.host.wire.Conversation`)."""
 
     __slots__ = (
         "_callbacks",
         "_ended",
-        "_in_flight_bytes",
-        "_intake",
         "_is_counted",
         "_last_write",
-        "_leaving",
         "_limits",
-        "_operation",
         "_out",
-        "_over",
+        "_outflow",
         "_paused",
         "_refusal",
+        "_rest",
         "_slow",
         "_tally",
-        "_turn",
-        "_wire",
-        "caller",
-        "connection",
     )
 
     def __init__(
@@ -100,6 +96,11 @@ class Conversation:
         """The turn in flight. There is one at most: this bounds what a client can make the node hold."""
         self._operation: Operation | None = None
         """The operation that the node is carrying out for this connection."""
+        self._outflow: Outflow | None = None
+        """The replies that are being sent as the client takes them. Their turn counts as in flight until
+        then."""
+        self._rest: Turn | None = None
+        """What the machine has left of that turn: it is asked again when the outflow has ended."""
         self._in_flight_bytes = 0
         """How much of the turn in flight the register counts: 0 if it is small."""
         self._is_counted = False
@@ -165,10 +166,16 @@ class Conversation:
         if self._turn is None and self._operation is None and not self._over:
             self._close()
 
+    def drained(self) -> None:
+        """The peer has taken all output."""
+        if self._outflow is not None:
+            self.caller.service.pour(self._outflow)
+
     def closed(self) -> None:
         """The connection is gone. An answer that still comes is dropped."""
         self._over = True
-        self._callbacks = (_drop, _drop)
+        self._callbacks = (drop, _drop)
+        self._stop_outflow()
         self._turn = None
         if self._operation is not None:
             self._operation.abandoned = True
@@ -178,47 +185,6 @@ class Conversation:
         self.caller.connections.forget(self.connection)
 
     # What the register calls (`trikv.front.connections.Control`).
-
-    def typed(self) -> bool | None:
-        """Whether a person is at the other end; None if the client has said nothing so far."""
-        return self._intake.typed
-
-    def is_busy(self) -> bool:
-        """Whether a turn or an operation is in flight."""
-        return self._turn is not None or self._operation is not None
-
-    def blocked_ms(self) -> int | None:
-        """The client's limit for the operation in flight, if that waits for others; 0 for none."""
-        return None if self._operation is None else self._operation.asked.blocked_ms
-
-    def is_leaving(self) -> bool:
-        """Whether it is already closing, now or after its answers."""
-        return self._over or self._leaving or self.connection.closing
-
-    def queued_count(self) -> int:
-        """Commands queued since MULTI; -1 outside of one."""
-        return self.caller.transactions.queued_count()
-
-    def is_watching(self) -> bool:
-        """Whether there was a WATCH that is still in force."""
-        return bool(self.caller.transactions.watched)
-
-    def unsent_bytes(self) -> int:
-        """Output that the client has not taken yet."""
-        return self._wire.unsent_bytes()
-
-    def buffered_bytes(self) -> int:
-        """Input that has not been read yet."""
-        return self._intake.buffered_bytes
-
-    def memory(self) -> InputMemory:
-        """How much memory this client's requests take."""
-        intake, transactions = self._intake, self.caller.transactions
-        return InputMemory(intake.memory_bytes, self._in_flight_bytes, transactions.memory_bytes)
-
-    def waiting_bytes(self) -> int:
-        """The part of `memory` that waits for the client, and not for the node."""
-        return self._intake.memory_bytes + self.caller.transactions.memory_bytes
 
     def give_up_input(self) -> bool:
         """Free what waits for the client: its transaction, which EXEC will then refuse, or all unread input.
@@ -241,8 +207,8 @@ class Conversation:
         return True
 
     def warn(self, reason: str) -> None:
-        """Say `reason` out of turn, if the dialect has a way to."""
-        if self._over:
+        """Say `reason` out of turn, if the dialect has a way to, and not in the middle of a reply."""
+        if self._over or (self._outflow is not None and not self._outflow.ends_reply):
             return
         if self.connection.is_typed():
             self._wire.send(f"# {reason}\r\n".encode())
@@ -258,8 +224,18 @@ class Conversation:
         if self._over or self._leaving:
             return
         self._leaving = True
-        turn, self._turn = self._turn, None
-        if turn is not None:
+        turn, self._turn, outflow = self._turn, None, self._outflow
+        if outflow is not None:
+            self._stop_outflow()
+            if not outflow.ends_reply:
+                self._refusal = None  # whatever is sent now would be taken for a part of that reply
+                self._close()
+                return
+            if turn is not None and len(turn):
+                lost = _LOST_REPLIES if outflow.streamed is None else _LOST_READ
+                self._tally.note_error(lost)
+                self._put(lost, self.connection.is_typed(), ())
+        elif turn is not None:
             self._refuse(turn, _LOST_WRITE if turn.writes else _LOST_READ)
         elif self._operation is not None:
             lost = _LOST_WRITE if self._operation.asked.writes else _LOST_READ
@@ -285,7 +261,10 @@ class Conversation:
             if turn.writes:
                 self._last_write = self.caller.service.write_token()
             self._emit(turn, replies)
-            self._go_on()
+            if self._turn is None:
+                self._go_on()
+        else:
+            drop(replies)
         # Counted down last: the stop waits until none is in flight, and must then find every answer sent.
         self.caller.connections.finished()
 
@@ -295,7 +274,8 @@ class Conversation:
             self._came_back()
         if turn is not None:
             self._refuse(turn, error)
-            self._go_on()
+            if self._turn is None:
+                self._go_on()
         self.caller.connections.finished()
 
     def _refuse(self, turn: Turn, error: CommandError) -> None:
@@ -337,6 +317,11 @@ class Conversation:
         connection, transactions = self.connection, self.caller.transactions
         spent_us = 0
         while self._intake.has_more() and not self._is_done():
+            if self._slow and self._wire.unsent_bytes() > self.caller.connections.behind_bytes:
+                # The client is behind: what it asks next may be long.
+                self.caller.connections.note_unsent(connection, self._wire.unsent_bytes())
+                self._begin_outflow(Turn(connection.database), iter(()))
+                break
             turn = Turn(connection.database)
             self._intake.gather(turn)
             if turn.commands:
@@ -344,6 +329,8 @@ class Conversation:
                 if at_once is None:
                     break
                 self._emit(turn, at_once)
+                if self._turn is not None:
+                    break
                 self._flush()
                 # One turn, then others have theirs: as if it had been waited for.
                 goes_round = self._intake.has_more()
@@ -352,6 +339,8 @@ class Conversation:
                 break
             else:
                 self._emit(turn, [])
+                if self._turn is not None:
+                    break
                 spent_us += turn.cost_us
                 goes_round = spent_us >= self._limits.turn_cost_us_max
             if goes_round and not self._is_done():
@@ -413,47 +402,78 @@ class Conversation:
     # Output.
 
     def _emit(self, turn: Turn, replies: list[Reply]) -> None:
-        """Turn the replies of `turn` into bytes."""
-        if len(replies) == 1 and not turn.mixed and type(replies[0]) is not list:
+        """Turn the replies of `turn` into bytes; if they are long, begin to."""
+        if len(replies) == 1 == len(turn.commands) and not turn.mixed and type(replies[0]) is not list:
             # Nearly always. One value is not weighed: the longest is an eighth of the output limit.
             self._out.append(encode(replies[0], self.connection.resp_version))
             return
-        bytes_max = self.caller.connections.output_bytes_max
-        if weight(replies) > bytes_max:
-            self._end_for_size()
-        elif not turn.mixed:
+        rest = turn.cut(len(replies))
+        if rest is None and not turn.mixed and weight(replies) <= AHEAD_BYTES:
             if replies:
                 self._out.append(encode_many(replies, self.connection.resp_version))
-        else:
-            held_bytes = 0
-            for item in turn.replies(self.caller, replies):
-                if isinstance(item, bytes):
-                    self._out.append(item)
-                else:
-                    self._put(*item)
-                held_bytes += len(self._out[-1])
-                if held_bytes > bytes_max:
-                    self._end_for_size()
-                    return
+            return
+        coming = parts(self.caller, turn, replies)
+        streamed = streamed_of(replies)
+        ends_reply = True
+        if rest is None and streamed is None:
+            ahead_bytes = self.caller.connections.ahead_bytes
+            for data, ends in coming:
+                self._out.append(data)
+                ends_reply = ends
+                ahead_bytes -= len(data)
+                if ahead_bytes < 0 and not self._leaving:
+                    break
+            else:
+                return
+        self._begin_outflow(turn, coming, rest, streamed)
+        if self._outflow is not None:
+            self._outflow.ends_reply = ends_reply
 
     def _put(self, reply: Reply, typed: bool, args: Args) -> None:  # noqa: FBT001 - unpacked from a slot
-        if not typed or (isinstance(reply, SimpleString) and self._is_checked(args)):
-            self._out.append(encode(reply, self.connection.resp_version))
-        elif isinstance(reply, CommandError):
-            self._out.append(render(explain(self.caller.table, args, reply)))
-        else:
-            self._out.append(render(reply))
+        self._out.append(shown(self.caller, reply, args, typed=typed))
 
-    def _is_checked(self, args: Args) -> bool:
-        command = self.caller.table.find(args)
-        return not isinstance(command, CommandError) and command.is_checked
+    # What an outflow calls, and what becomes of it.
 
-    def _end_for_size(self) -> None:
-        self._out.clear()
-        self._tally.note_error(_TOO_MUCH_OUTPUT)
-        self._put(_TOO_MUCH_OUTPUT, self.connection.is_typed(), ())
+    def _begin_outflow(
+        self, turn: Turn, coming: Iterator[Part], rest: Turn | None = None, streamed: Streamed | None = None
+    ) -> None:
         self._flush()
-        self.end("output limit exceeded")
+        if self._over:  # the flush has found that the client does not read
+            if streamed is not None:
+                streamed.close()
+            return
+        self._turn, self._rest = turn, rest
+        self._outflow = Outflow(coming, self, self._wire, self.caller.connections.ahead_bytes, streamed)
+        self.caller.connections.began()
+        self.caller.service.pour(self._outflow)
+
+    def send_part(self, data: bytes) -> None:
+        """Send a part of the answer; this may end the conversation."""
+        self._out.append(data)
+        self._flush()
+
+    def poured(self) -> None:
+        """The outflow has ended: ask for the rest of its turn, or go on."""
+        self._outflow = self._turn = None
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest.database = self.connection.database  # after a SELECT in the first part
+            at_once = self._submit(rest)
+            if at_once is not None:
+                self._emit(rest, at_once)
+        if self._turn is None:
+            self._go_on()
+        self.caller.connections.finished()
+
+    def end_slow(self, reason: str) -> None:
+        """The client reads too slowly."""
+        self.caller.connections.end_for_output(self.connection, reason)
+
+    def _stop_outflow(self) -> None:
+        outflow, self._outflow, self._rest = self._outflow, None, None
+        if outflow is not None:
+            outflow.close()
+            self.caller.connections.finished()
 
     def _flush(self) -> None:
         out = self._out

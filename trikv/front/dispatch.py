@@ -72,6 +72,8 @@ class Route:
     connection_us: int
     copies_value: bool
     """Whether it copies its value: `trikv.machine.declaration.Cost`."""
+    is_long: bool
+    """Its answer may be made while it is sent, so it travels alone."""
     for_cluster: bool
     """A node that is stopping refuses it."""
     refused: Callable[[Caller], None] | None
@@ -141,6 +143,7 @@ def _route(command: Command) -> Route:
         constant_us=cost.us,
         connection_us=cost.connection_us,
         copies_value=cost.copies_value,
+        is_long=command.long is not None,
         for_cluster=command.by is not By.NODE or treatment is not None,
         refused=treatment.refused if treatment is not None else None,
     )

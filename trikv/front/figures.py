@@ -84,6 +84,8 @@ class ApplierStatistics:
     index: int
     memory_peak_bytes: int
     """The largest value that the account had after an entry."""
+    inside_ms: int | None
+    """For how long one entry has been under way that takes several slices; None if there is none."""
     machine: MachineStatistics
 
 
@@ -190,6 +192,16 @@ class PasswordStatistics:
 
 
 @attrs.frozen(kw_only=True)
+class OutflowStatistics:
+    """Long answers to clients that are being made while they are sent."""
+
+    long_reads: int
+    """Those that are made from a cut."""
+    kept_bytes: int
+    """Memory that is taken only because of these cuts."""
+
+
+@attrs.frozen(kw_only=True)
 class Leadership:
     """Who leads, and how far this node has applied the log: what quick commands tell."""
 
@@ -237,6 +249,7 @@ class NodeFigures:
     host: Callable[[], HostStatistics]
     run_id: str
     """The disk's id in hexadecimal; before the disk is read, a name of the node."""
+    outflows: Callable[[], OutflowStatistics]
     tcp_port: str = ""
     """Of the first client address; empty before it is bound."""
     member: MemberFigures | None = None

@@ -280,6 +280,9 @@ class Intake:
 
     def _decide(self, turn: Turn, request: Request, route: Route) -> None:
         args, typed = request.args, request.typed
+        if route.is_long and len(turn):
+            self._push_back(request)
+            return
         if not route.is_plain:  # the number and bytes of plain ones already bound their cost
             turn.cost_us += route.cost_us(self.caller, args, turn.argument_bytes())
         if not route.travels:
@@ -290,6 +293,7 @@ class Intake:
             self._take_long(turn, request, route, size)
         else:
             turn.add_command(args, Step(typed, args), writes=route.writes)
+            self._cut |= route.is_long
 
     def _do(self, turn: Turn, request: Request, route: Route, decision: Decision) -> None:
         """Do what was decided for a command that does not travel unchanged."""

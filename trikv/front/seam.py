@@ -12,6 +12,7 @@ import msgspec
 
 from trikv.front.counters import Counters
 from trikv.front.figures import NodeFigures
+from trikv.front.outflow import Outflow
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.batch import Transaction
 from trikv.machine.replies import CommandError, Reply
@@ -125,6 +126,9 @@ class Service(Protocol):
 
         If there is nothing to wait for, its replies are returned instead, and neither is called.
         """
+
+    def pour(self, outflow: Outflow) -> None:
+        """Call `outflow.pour`, a little at a time, until it returns False (never within this call)."""
 
     def act(self, operation: Operation) -> None:
         """Carry out `operation`, then call `operation.answered` (never within this call)."""

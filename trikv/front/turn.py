@@ -120,6 +120,37 @@ class Turn(msgspec.Struct):
                 position = transaction.start + transaction.count
         return names
 
+    def cut(self, answered: int) -> "Turn | None":
+        """Keep only what the first `answered` steps belong to, and return the rest; None if all are answered.
+
+        Reads that show much are answered a part at a time (`Machine.read`).
+        """
+        if answered == self.steps:
+            return None
+        at = commands = 0
+        transactions = iter(self.transactions)
+        if self.mixed:
+            for slot in self.slots:
+                if isinstance(slot, Step | Exec) and (isinstance(slot, Step) or slot.travels):
+                    if not answered:
+                        break
+                    answered -= 1
+                    commands += 1 if isinstance(slot, Step) else next(transactions).count
+                at += 1
+        else:
+            commands = answered
+        rest = msgspec.structs.replace(
+            self,
+            commands=self.commands[commands:],
+            slots=self.slots[at:],
+            transactions=[msgspec.structs.replace(one, start=one.start - commands) for one in transactions],
+            counted=0,
+            counted_bytes=0,
+        )
+        self.transactions = self.transactions[: len(self.transactions) - len(rest.transactions)]
+        self.commands, self.slots = self.commands[:commands], self.slots[:at]
+        return rest
+
     def refusal(self, error: CommandError) -> list[Reply]:
         """The replies to use if the machine gives none: `error` for each."""
         return [error] * self.steps

@@ -176,6 +176,8 @@ class HubWire:
             self.update_interest()
             if self._closing:
                 self._hub.half_close(self)
+            elif self.conversation is not None:
+                self.conversation.drained()
 
     def read(self) -> None:
         """Give the conversation what one ``recv`` brings: one only, so that no client starves another."""

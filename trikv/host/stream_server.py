@@ -117,7 +117,9 @@ class StreamWire:
             with self._serving:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._read, stream, conversation)
-                    await self._write(stream)  # returns when a closing wire is flushed, which ends the reader
+                    await self._write(
+                        stream, conversation
+                    )  # returns when a closing wire is flushed, which ends the reader
                 self._flushed = not self._serving.cancel_called
         finally:
             self.abort()
@@ -147,7 +149,7 @@ class StreamWire:
                 self._traffic.reads += 1
                 conversation.received(bytes(data))
 
-    async def _write(self, stream: trio.abc.Stream) -> None:
+    async def _write(self, stream: trio.abc.Stream, conversation: Conversation) -> None:
         """Send until the queue of a closing wire is empty."""
         while True:
             while self._queue:
@@ -165,6 +167,7 @@ class StreamWire:
             if self._closing:
                 return
             self._may_write = trio.Event()
+            conversation.drained()
             await self._may_write.wait()
 
     def _take(self) -> bytes:

@@ -49,6 +49,9 @@ class Conversation(Protocol):
         What is in flight may still be answered; the conversation must then call ``wire.close``.
         """
 
+    def drained(self) -> None:
+        """The peer has taken all that waited for it. Called, like `received`, from outside of `Wire`."""
+
     def closed(self) -> None:
         """The connection is gone. Called exactly once for each connection, last.
 

@@ -16,6 +16,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``machine``     apply, read, walk; with ``snapshot`` the only module the node drives
 ``evaluation``  one command after another, transactions, poison
 ``call``        in what a command is evaluated; commands that evaluate others; ``draws``: its chance
+``suspended``   what is left of an entry that is carried out in slices
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans
@@ -27,6 +28,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``grammar``     a handler's signature, read; ``keyspec``: where keys are; ``arguments``: a usage, read
 ``telling``     Redis' flags, ACL categories and group of a command, for clients
 ``commands/``   one module a family
+``cut``         some databases at one instant, read in steps; ``long_reads``: answers that are made from one
 ``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one
 ``digest``      the hash of all state, of which only changed buckets are hashed again
 ``replies``     what a command answers; ``statistics``: what the machine tells of itself
@@ -55,25 +57,30 @@ MemoryError or RecursionError at any time, goes up and stops the node (PROTOCOL 
 one case from the other.
 
 **Nothing long.** FLUSH swaps the contents out, and `release` frees them in slices. `retire` does the same for
-a machine that an installed snapshot replaced. KEYS refuses databases over 50,000 keys and names SCAN. SCAN's
-positions are hashes: it slices buckets, and a key present for a whole scan comes exactly once. A walk copies
-a bucket's table of references before the first write to it (entries are never changed in place, so values
-are shared). It costs about 30 bytes a key at worst besides old values, and any number of walks may go on. Two
-things are not bounded by design: `digest` hashes all that changed since the last one, and a client that makes
-keys of one crc32 range makes one bucket long (crc32 has no secret), for which SCAN and walks of that bucket
-then pay.
+a machine that an installed snapshot replaced. SCAN's positions are hashes: it slices buckets, and a key
+present for a whole scan comes exactly once. What goes over a whole database looks at a cut, in steps: a
+bucket's table of references is copied before the first write to it (entries are never changed in place, so
+values are shared). It costs about 30 bytes a key at worst besides old values, and any number of cuts may be
+open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). Two things are not
+bounded by design: `digest` hashes all that changed since the last one, and a client that makes keys of one
+crc32 range makes one bucket long (crc32 has no secret), for which SCAN and cuts of that bucket then pay.
+
+**What takes long stops inside its entry.** A handler that is a generator yields after at most 2 ms of work,
+about 256 elements. `apply` then returns the rest of the entry (`Suspended`). Until that is done the machine
+is inside it, and refuses reads, walks, digests and other entries. What such a command may add to the account
+is judged before its first change, by a bound that its arguments give.
 
 **One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
 another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store_plain`, or
 less of it, and the loop goes on from there. Tests compare the two, and a node works without it.
 
-**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`. A walk is in a cycle while it
-runs; its end or its abort breaks that. A test runs thousands of commands with the collector off and then
+**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`. A cut is in a cycle while it
+is open; `close` breaks that. A test runs thousands of commands with the collector off and then
 finds nothing to collect.
 
 **Different from Redis 7.0.15, on purpose.** WATCH does not see a key that was absent, set, and is absent
 again. INCRBYFLOAT is decimal: it is exact when a long double would round, and reads neither ``inf`` nor
-hexadecimal. Values end at 8 MiB, keys at 64 KiB. MEMORY USAGE is the account's charge. KEYS has its
-limit, and SCAN's COUNT ends at 10,000. Names that are not UTF-8 show replacement characters inside errors.
-ASYNC and SYNC of FLUSH are the same.
+hexadecimal. Values end at 8 MiB, keys at 64 KiB. MEMORY USAGE is the account's charge. KEYS has
+a limit inside MULTI, and SCAN's COUNT ends at 2,000. Names that are not UTF-8 show replacement characters
+inside errors. ASYNC and SYNC of FLUSH are the same.
 """

@@ -29,14 +29,14 @@ quarter would not be. Part of the replicated behaviour."""
 
 
 class Observer(Protocol):
-    """What must hear of a bucket before it changes: a walk in progress."""
+    """What must hear of a bucket before it changes: an open cut."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Held]) -> None:
-        """Bucket `number` of database `db` is about to change."""
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
+        """`key` of bucket `number` of database `db` is about to change."""
 
 
 class Account:
-    """What all databases share: time, the account, the change counter, and the walks that observe them."""
+    """What all databases share: time, the account, the change counter, and the cuts that observe them."""
 
     __slots__ = (
         "cap",

@@ -13,6 +13,8 @@ from collections.abc import Generator, Sequence
 from enum import Enum
 from typing import Final, TypeAlias, TypeVar
 
+from trikv.machine.account import Account
+from trikv.machine.declaration import Command
 from trikv.machine.draws import Draws
 from trikv.machine.errors import OOM, WRONG_TYPE, WrongTypeError
 from trikv.machine.keyspace import Keyspace
@@ -102,13 +104,7 @@ class Call:
 
     def run(self, args: Sequence[bytes]) -> Reply:
         """Carry out another command as part of this one, at once, however long it takes."""
-        steps = self.steps(args)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                reply: Reply = end.value
-                return reply
+        return at_once(self.steps(args))
 
     def steps(self, args: Sequence[bytes]) -> Steps[Reply]:
         """`run` in slices, for handlers that are resumable: ``reply = yield from call.steps(args)``.
@@ -125,12 +121,41 @@ class Call:
         account = self.space.account
         if command.denies_oom and account.is_over:
             return OOM
+        if command.resumable and would_not_fit(account, [(command, args)]):
+            return OOM
         self._depth += 1
         try:
-            reply: Reply = command.handler(self if command.whole else self.db, *args[command.words :])
+            reply = command.handler(self if command.whole else self.db, *args[command.words :])
+            if command.resumable:
+                reply = yield from reply
         except WrongTypeError:  # it has changed nothing, and is no exception of the caller's
             return WRONG_TYPE
         finally:
             self._depth -= 1
-        return reply
-        yield  # what makes this a generator
+        answer: Reply = reply
+        return answer
+
+
+def would_not_fit(account: Account, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
+    """Whether a command of a transaction, or a resumable one alone, might meet the cap half-way.
+
+    Decided by upper bounds before any effect: near the cap one may be refused that, with luck in what it
+    overwrites, would have fitted. One command that Redis refuses at full memory keeps all of a transaction
+    below the cap: an EXPIRE before it must not make it fail.
+    """
+    if not account.cap:  # nothing is refused then, and the bounds take time
+        return False
+    growth = sum(command.growth_bound(args, account.charges) for command, args in found)
+    if any(command.denies_oom for command, _ in found):
+        return account.is_over or account.refusal(growth) is not None
+    return account.refusal(growth, is_spared=True) is not None
+
+
+def at_once(steps: Steps[T]) -> T:
+    """What comes of `steps`, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result

@@ -1,9 +1,9 @@
-"""One database: where keys live, expire and are counted, and where walks read them while they change.
+"""One database: where keys live, expire and are counted, and where cuts read them while they change.
 
 It is `BUCKETS` insertion-ordered dicts, chosen by the top bits of the key's crc32 (PROTOCOL 18), so that a
 walk can stop after any bucket and a scan can go on at a position. What a bucket holds is never changed in
-place: a write puts another. So a walk that has not reached a bucket yet only needs a shallow copy of it
-before the first write to it. Values are shared, not encoded ahead.
+place: a write puts another. So a cut (`trikv.machine.cut`) only needs a shallow copy of a bucket before the
+first write to it. Values are shared, not encoded ahead.
 """
 
 from collections.abc import Sequence
@@ -153,10 +153,6 @@ class Database:
     def mean_ttl_ms(self, now_ms: int) -> int:
         """The mean time to live of the keys with a deadline, in ms; 0 if there are none."""
         return max(0, self._deadlines_total_ms // len(self.deadlines) - now_ms) if self.deadlines else 0
-
-    def live_keys(self) -> list[bytes]:
-        """All live keys, in order. It takes time in proportion to the database: the caller bounds that."""
-        return [key for bucket in self.buckets for key, one in bucket.items() if self.is_live(one)]
 
     def growth(self, key: bytes, value_bytes: int, deadline: int) -> int:
         """By how many bytes the account would change if `key` were stored like this; may be negative."""
@@ -368,7 +364,7 @@ class Database:
             account.dirty = True
             bucket = self.buckets[number]
         else:
-            bucket = self._changing(number)
+            bucket = self._changing(number, key)
         if old is None:
             self.size += 1
         elif type(old) is not bytes:  # what is packed has no parts
@@ -389,7 +385,7 @@ class Database:
 
         From here on the command has changed something, whatever it does.
         """
-        self._changing(crc32(key) >> BUCKET_SHIFT)
+        self._changing(crc32(key) >> BUCKET_SHIFT, key)
         account = self.account
         return value.at_epoch(account.epoch) if account.observers else value.alone()
 
@@ -405,7 +401,7 @@ class Database:
 
     def restore(self, key: bytes, entry: Stored) -> bool:
         """Put an entry of a snapshot, with its version; False if the key is there already."""
-        bucket = self._changing(crc32(key) >> BUCKET_SHIFT)
+        bucket = self._changing(crc32(key) >> BUCKET_SHIFT, key)
         if key in bucket:
             return False
         if isinstance(entry.value, Value):
@@ -464,7 +460,7 @@ class Database:
 
     def _remove(self, number: int, key: bytes, old: Held) -> None:
         account = self.account
-        bucket = self._changing(number)
+        bucket = self._changing(number, key)
         del bucket[key]
         if type(old) is not bytes:
             self._discard(old, None)
@@ -481,8 +477,8 @@ class Database:
         if isinstance(value, Value) and value is not new:
             self.account.discarded.add_value(value)
 
-    def _changing(self, number: int) -> dict[bytes, Held]:
-        """The bucket, ready to be changed: observers are told, and its hash is out of date."""
+    def _changing(self, number: int, key: bytes) -> dict[bytes, Held]:
+        """The bucket, ready for a change of `key`: observers are told, and its hash is out of date."""
         account = self.account
         account.dirty = True
         if self.buckets is _NO_BUCKETS:
@@ -490,7 +486,7 @@ class Database:
         bucket = self.buckets[number]
         self._changed[number] = 1
         for observer in account.observers:
-            observer.before_write(self.number, number, bucket)
+            observer.before_write(self.number, number, bucket, key)
         return bucket
 
     def recount(self) -> int:

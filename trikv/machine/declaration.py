@@ -9,6 +9,7 @@ does not call PUBLISH a write, whoever evaluates it here.
 """
 
 import enum
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Required, TypeAlias, TypedDict
 
@@ -16,6 +17,8 @@ import attrs
 
 from trikv.machine.grammar import Shape
 from trikv.machine.keyspec import Finder, Keys, KeySpec
+from trikv.machine.long_reads import Handler as LongHandler
+from trikv.machine.long_reads import in_one_step
 from trikv.machine.memory import Charges
 
 Handler: TypeAlias = Callable[..., Any]
@@ -153,10 +156,14 @@ class Command:
     what a lone read may call instead, and count."""
     of_run: Run | None
     """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
+    long: LongHandler | None
+    """Says what a long read will answer; `handler` then makes that answer in one step."""
+    resumable: bool
+    """The handler is a generator: it works in slices, between which the node does other things."""
     whole: bool
     """The handler takes the context of its call, not the selected database."""
     plain: bool
-    """Neither a subcommand nor `whole`: the selected database, then all that follows the name."""
+    """Neither a subcommand nor `whole` nor `resumable`: the selected database, then all behind the name."""
     denies_oom: bool
     """Refused outright while the account is over the cap."""
     grows: bool
@@ -231,6 +238,8 @@ class Said(TypedDict, total=False):
     of_key: Handler
     of_two: Handler
     of_run: Run
+    long: bool
+    """The handler answers a `trikv.machine.long_reads.LongRead`, which a client may take in steps."""
 
     complexity: str
     told: Told
@@ -248,7 +257,12 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         access=_access(by, told),
     )
     of_machine = by in (By.LOG, By.READ)
+    long = handler if said.get("long", False) else None
+    if long is not None:
+        handler = in_one_step(long)
     denies_oom = said.get("denies_oom", False)
+    resumable = inspect.isgeneratorfunction(handler)
+    assert by is By.LOG or not resumable, f"{name}: only writes stop inside an entry; a long read has a cut"
     one = Command(
         name=name,
         arity=shape.arity,
@@ -271,8 +285,10 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         of_two=said.get("of_two", handler),
         of_key=said.get("of_key"),
         of_run=said.get("of_run"),
+        long=long,
+        resumable=resumable,
         whole=shape.whole,
-        plain=shape.words == 1 and not shape.whole,
+        plain=shape.words == 1 and not shape.whole and not resumable,
         denies_oom=denies_oom,
         grows=said.get("grows", denies_oom),
         grows_more=said.get("grows_more"),

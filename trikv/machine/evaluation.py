@@ -5,17 +5,20 @@ This module keeps a bug in a handler from stopping a cluster (PROTOCOL 24): hand
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Protocol
 
 import msgspec
 
 from trikv.machine.batch import Transaction, Watch
-from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, View
+from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, would_not_fit
+from trikv.machine.cut import Cut
 from trikv.machine.declaration import Command
 from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM, WRONG_TYPE, WrongTypeError
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.replies import OK, CommandError, Reply, weight
+from trikv.machine.long_reads import WHOLE_KEYS_MAX, streamed
+from trikv.machine.replies import OK, CommandError, Reply, Streamed, weight
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 
@@ -24,6 +27,10 @@ SHOWN_BYTES_MAX = 64 * 1024 * 1024
 ask for 8 GB."""
 RUN_MIN = 4
 """From this number on, commands are first tried as a run: with fewer the attempt costs what it gains."""
+SLICE_COMMANDS = 256
+"""Commands of a transaction, which may have any number, between two pauses: about half a millisecond."""
+OF_PROCESS = (MemoryError, RecursionError)
+"""What depends on this process and not on the log is never an error reply: other replicas may not have it."""
 TOO_MUCH_SHOWN = CommandError("ERR the replies of this pipeline are too large together; ask in smaller parts")
 
 
@@ -58,9 +65,15 @@ class Question(Protocol):
 class Evaluator:
     """Runs commands against a keyspace."""
 
+    STREAMED_FROM_KEYS = WHOLE_KEYS_MAX + 1
+    """A long read of so many keys is answered by a stream."""
+
     __slots__ = (
+        "_begun",
         "_by_spelling",
+        "_cut",
         "_elsewhere",
+        "_is_inside",
         "_others",
         "_space",
         "_table",
@@ -74,12 +87,18 @@ class Evaluator:
         self._table = table
         self._by_spelling = table.by_spelling.get
         self._space = space
+        self._cut: Cut | None = None
+        """The cut of the last long read, perhaps closed by now."""
         self.call = Call(space, table)
         """The context of the running command; whoever begins an entry or a read says there which it is."""
+        self._begun: tuple[Command, Sequence[bytes], Steps[Reply]] | None = None
+        """A resumable command that `_run` has stopped at."""
         self._elsewhere = Tally()
         """The tally for submissions whose client is at another node: nobody asks for it."""
         self._others = 0
         """Commands of such submissions that were carried out since the last `spent`."""
+        self._is_inside = False
+        """Whether a transaction is being carried out: it is answered whole."""
         self.poisoned: Poisoned | None = None
         """The latest poisoned command; not state."""
         self.poison_count = 0
@@ -138,30 +157,83 @@ class Evaluator:
             tally.hits += 1
         return [value]
 
+    def stream(self, db: int, args: Sequence[bytes]) -> Streamed | None:
+        """The answer to a long read over a cut of now; None if `run` has to give it, and at once."""
+        usual = self._by_spelling(args[0]) if args else None
+        if usual is not None and usual.long is None:
+            return None
+        command = self._table.find(args)
+        if isinstance(command, CommandError) or command.long is None:
+            return None
+        database = self._space.databases[db]
+        if database.size < self.STREAMED_FROM_KEYS:
+            return None
+        try:
+            asked = command.long(database, *args[command.words :])
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - a bug of the handler's
+            return None  # `run` meets it again, and notes it
+        if isinstance(asked, CommandError):
+            return None
+        self._space.account.tally.ran[command.name] += 1
+        # Reads that nothing separates share a cut, so that a write copies for all of them once.
+        last = self._cut
+        self._cut = last.share() if last is not None and last.is_of(database) else Cut((database,))
+        return streamed(asked, self._cut, partial(self._note, command, args))
+
     def run(
         self,
         db: int,
         commands: Sequence[Sequence[bytes]],
         transactions: Sequence[Transaction],
         view: View,
-    ) -> list[Reply]:
-        """Run `commands`, the first one in database `db`; returns one reply for each step."""
+    ) -> list[Reply] | Steps[list[Reply]]:
+        """Run `commands`, the first one in database `db`; returns one reply for each step.
+
+        If not all of it is done at once, returns the rest, which gives the replies in the end. Until then
+        nothing else may be evaluated. A reader gets fewer replies if the first ones show more than
+        `SHOWN_BYTES_MAX`: it asks again for the rest.
+        """
         call = self.call
         if view is not call.view:
             self._change_view(view)
         call.db = self._space.databases[db]
         call.position = 0
         call.shown_bytes = 0
+        self._is_inside = False
         if not transactions:
-            return self._run(commands)
+            replies = self._run(commands)
+            return replies if self._begun is None else self._rest(commands, replies)
+        steps = self._with(commands, transactions)
+        try:
+            next(steps)
+        except StopIteration as end:
+            answers: list[Reply] = end.value
+            return answers
+        return steps
+
+    def _with(
+        self, commands: Sequence[Sequence[bytes]], transactions: Sequence[Transaction]
+    ) -> Steps[list[Reply]]:
+        """`run` in slices: one reply for each transaction, and for each command that is in none."""
         replies: list[Reply] = []
         position = 0
         for transaction in transactions:
-            replies += self._run(commands[position : transaction.start])
+            between = commands[position : transaction.start]
+            replies += yield from self._rest(between, self._run(between))
+            if self._is_full():
+                return replies
             position = transaction.start + transaction.count
-            replies.append(self._transaction(commands[transaction.start : position], transaction.watches))
-        replies += self._run(commands[position:])
+            inside = commands[transaction.start : position]
+            replies.append((yield from self._transaction(inside, transaction.watches)))
+        behind = commands[position:]
+        replies += yield from self._rest(behind, self._run(behind))
         return replies
+
+    def _is_full(self) -> bool:
+        """Whether a reader has to take what there is before it gets more."""
+        return self.call.view is READER and self.call.shown_bytes > SHOWN_BYTES_MAX
 
     def _change_view(self, view: View) -> None:
         """Evaluate and count for `view` until told otherwise: most submissions have the view of the last."""
@@ -170,11 +242,7 @@ class Evaluator:
         self._tally = account.lookups = self._elsewhere if view is REPLICA else account.tally
 
     def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
-        """One reply for each command: find it, refuse it or run it, and keep its bugs from spreading.
-
-        The innermost loop of every replica. It is one function, because a call for each command, with its
-        repeated look-ups, cost a fifth of a SET.
-        """
+        """The innermost loop: a reply for each command, up to a resumable one (`_begun`; `_rest` goes on)."""
         # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
         replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
         call, account, tally = self.call, self._space.account, self._tally
@@ -195,6 +263,8 @@ class Evaluator:
                     replies.append(None)
                     continue
                 if call.shown_bytes > SHOWN_BYTES_MAX:
+                    if call.view is READER and not self._is_inside:
+                        break  # the client asks for the rest when it has taken these
                     replies.append(tally.rejected(command.name, TOO_MUCH_SHOWN))
                     continue
             elif call.view is READER and command.writes:
@@ -212,10 +282,11 @@ class Evaluator:
                 else:
                     call.drawn = None
                     reply = command.handler(call if command.whole else call.db, *args[command.words :])
-            except (MemoryError, RecursionError):
-                raise  # these depend on this process, not on the log
+                    if command.resumable:
+                        self._begun = command, args, reply
+                        return replies
             except Exception as problem:
-                if account.dirty:
+                if account.dirty or isinstance(problem, OF_PROCESS):
                     raise
                 reply = self._note(command, args, problem)
             if not has_client:
@@ -228,6 +299,42 @@ class Evaluator:
                     call.shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
             replies.append(reply)
         return replies
+
+    def _rest(self, commands: Sequence[Sequence[bytes]], replies: list[Reply]) -> Steps[list[Reply]]:
+        """All replies to `commands`, of which `_run` has answered the first with `replies`.
+
+        Without a resumable command `_run` stops only because a reader has to take these first (`_is_full`).
+        """
+        while len(replies) < len(commands) and self._begun is not None:
+            replies.append((yield from self._resumable()))
+            replies += self._run(commands[len(replies) :])
+        return replies
+
+    def _resumable(self) -> Steps[Reply]:
+        """The reply of the resumable command that `_run` has stopped at. Nothing of it has run yet."""
+        assert self._begun is not None, "a loop that ends early has stopped at such a command"
+        command, args, steps = self._begun
+        self._begun = None
+        account, tally = self._space.account, self._tally
+        reply: Reply
+        # Its growth is judged whole, before its first change: a command that met the cap in its middle could
+        # neither go on nor go back.
+        if would_not_fit(account, [(command, args)]):
+            reply = OOM
+        else:
+            try:
+                reply = yield from steps
+            except Exception as problem:
+                if account.dirty or isinstance(problem, OF_PROCESS):
+                    raise
+                reply = self._note(command, args, problem)
+        if self.call.view is REPLICA:
+            self._others += 1
+        elif type(reply) is CommandError:
+            tally.failed(command.name, reply)
+        else:
+            tally.ran[command.name] += 1
+        return reply
 
     def _run_quickly(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
         """Carry out as many of `commands` as one run can hold, from the first on; returns their replies."""
@@ -264,7 +371,7 @@ class Evaluator:
         self.poisoned = Poisoned(self.call.index, command.name, digest, type(problem).__name__)
         return INTERNAL
 
-    def _transaction(self, commands: Sequence[Sequence[bytes]], watches: Sequence[Watch]) -> Reply:
+    def _transaction(self, commands: Sequence[Sequence[bytes]], watches: Sequence[Watch]) -> Steps[Reply]:
         """All of it, or nothing: None if a watched key changed, an error if it cannot run whole."""
         if not all(self._is_unchanged(watch) for watch in watches):
             return None
@@ -274,27 +381,25 @@ class Evaluator:
             if isinstance(command, CommandError):
                 return EXEC_ERRORS
             found.append((command, args))
-        if self._would_not_fit(found):
+        if would_not_fit(self._space.account, found):
             return EXEC_OOM
-        return self._run(commands)
+        call, before_bytes = self.call, 0
+        if call.view is READER:
+            # It is answered whole, so what its reads may show does not depend on those in front of it.
+            before_bytes, call.shown_bytes = call.shown_bytes, 0
+        self._is_inside = True
+        replies: list[Reply] = []
+        for start in range(0, len(commands), SLICE_COMMANDS):
+            if start:
+                yield
+            some = commands[start : start + SLICE_COMMANDS]
+            replies += yield from self._rest(some, self._run(some))
+        self._is_inside = False
+        call.shown_bytes += before_bytes
+        return replies
 
     def _is_unchanged(self, watch: Watch) -> bool:
         if not 0 <= watch.db < DATABASES:
             return False
         entry = self._space.databases[watch.db].find(watch.key)
         return watch.version == (0 if entry is None else entry.version)
-
-    def _would_not_fit(self, found: Sequence[tuple[Command, Sequence[bytes]]]) -> bool:
-        """Whether a command of a transaction might meet the cap, and be refused half-way.
-
-        Decided by upper bounds before any effect: near the cap a transaction may be refused that, with luck
-        in what it overwrites, would have fitted. One command that Redis refuses at full memory keeps all of
-        them below the cap: an EXPIRE before it must not make it fail.
-        """
-        account = self._space.account
-        if not account.cap:  # nothing is refused then, and the bounds take time
-            return False
-        growth = sum(command.growth_bound(args, account.charges) for command, args in found)
-        if any(command.denies_oom for command, _ in found):
-            return account.is_over or account.refusal(growth) is not None
-        return account.refusal(growth, is_spared=True) is not None

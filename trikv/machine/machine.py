@@ -1,14 +1,15 @@
 """The machine: entries in, outcomes out. `Machine.apply` is a function of state and entry alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 import msgspec
 
-from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
-from trikv.machine.call import ORIGIN, READER, REPLICA, View
+from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Item, Submission, Transaction
+from trikv.machine.call import ORIGIN, READER, REPLICA, Steps, at_once
 from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
+from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned, Question
@@ -17,6 +18,7 @@ from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.replies import Reply
 from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
+from trikv.machine.suspended import Suspended
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 from trikv.machine.walk import Walk
@@ -24,13 +26,15 @@ from trikv.machine.walk import Walk
 EXPIRED_PER_BATCH_MAX = 200
 """Most keys that one entry reaps; more wait for the next (PROTOCOL 21)."""
 
+INSIDE = "nothing begins inside an entry"
+
 _decode = msgspec.msgpack.Decoder(Batch).decode
 
 
 class Machine:
     """The replicated state, at one applied index."""
 
-    __slots__ = ("_evaluator", "_origins", "index", "space")
+    __slots__ = ("_call", "_evaluator", "_origins", "index", "space", "suspended")
 
     def __init__(self, table: CommandTable = TABLE) -> None:
         """`table`: the commands that it evaluates, the same on every replica.
@@ -39,9 +43,15 @@ class Machine:
         not hold it, so whoever restores one names the table again.
         """
         self.index = 0
-        """The last applied entry."""
+        """The last applied entry; while `suspended`, the one that it is inside of."""
+        self.suspended = False
+        """Whether it is inside an entry: no state of the log, so nothing is read, cut or begun (PROTOCOL 61).
+
+        Single figures may be asked for, such as those of INFO.
+        """
         self.space = Keyspace()
         self._evaluator = Evaluator(self.space, table)
+        self._call = self._evaluator.call
         self._origins = Origins()
 
     # What may be asked.
@@ -141,6 +151,7 @@ class Machine:
 
     def hash_some(self, buckets: int) -> bool:
         """Prepare `digest` by hashing up to `buckets` changed buckets; True while more are left."""
+        assert not self.suspended, INSIDE
         return hash_some(self.space, buckets)
 
     def digest(self) -> str:
@@ -158,21 +169,32 @@ class Machine:
     ) -> list[Reply]:
         """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later.
 
+        There are fewer replies if the first ones are long: ask again for the rest. A long read that is alone
+        is answered by a `Streamed`, which the caller has to close or take whole.
+
         `seed`: 64 bits that decide what they draw, another number for each call.
         """
+        assert not self.suspended, INSIDE
         assert 0 <= db < DATABASES, db
-        call = self._evaluator.call
+        if len(commands) == 1 and not transactions:
+            answer = self._evaluator.stream(db, commands[0])
+            if answer is not None:
+                return [answer]
+        call = self._call
         now_ms = self.space.account.now
         call.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
         call.seed, call.origin, call.sequence = seed, 0, 0
-        return self._evaluator.run(db, commands, transactions, READER)
+        replies = self._evaluator.run(db, commands, transactions, READER)
+        return replies if isinstance(replies, list) else at_once(replies)
 
     def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
         """`Evaluator.read_quickly`: the answers to those first `questions` that are one GET each."""
+        assert not self.suspended, INSIDE
         return self._evaluator.read_quickly(questions)
 
     def read_one(self, question: Question) -> list[Reply] | None:
         """`Evaluator.read_one`: the answer to `question` if it is one GET, else None."""
+        assert not self.suspended, INSIDE
         return self._evaluator.read_one(question)
 
     # What it counts; none of it is state.
@@ -187,9 +209,10 @@ class Machine:
 
     # What changes it.
 
-    def apply(self, index: int, payload: bytes, *, origin: int = 0) -> list[Outcome]:
+    def apply(self, index: int, payload: bytes, *, origin: int = 0) -> list[Outcome] | Suspended:
         """Apply the batch at `index`. Outcomes are given for the items of `origin` only, in order.
 
+        If a command in it takes long, returns what is left to be done, which gives the outcomes in the end.
         Raises msgspec.DecodeError for bytes that are no batch, and FeatureLevelError.
         """
         # What cannot be read stops the node: a release that can read it would apply it, and skipping it here
@@ -199,19 +222,41 @@ class Machine:
         account = self.space.account
         # A new leader's clock may be behind; log time never goes back (PROTOCOL 20).
         account.now = max(account.now, batch.stamp_ms)
-        call = self._evaluator.call
+        call = self._call
         call.shown_ms = account.now
         call.seed = batch.seed
         self.space.expire(EXPIRED_PER_BATCH_MAX)
         outcomes: list[Outcome] = []
-        for item in batch.items:
+        items = iter(batch.items)
+        stopped = self._carry_out(items, outcomes, origin)
+        if stopped is None:
+            return outcomes
+        self.suspended = True
+        return Suspended(self._rest(stopped, items, outcomes, origin))
+
+    def _carry_out(
+        self, items: Iterator[Item], outcomes: list[Outcome], origin: int
+    ) -> tuple[Submission, Steps[list[Reply]]] | None:
+        """Carry out `items` and add to `outcomes`; stop at a submission that is not done at once."""
+        outcome: Outcome
+        for item in items:
             match item:
                 case Submission():
-                    outcome = self._submission(item, ORIGIN if item.origin == origin else REPLICA)
+                    refused = self._refused(item)
+                    if refused is None:
+                        call = self._call
+                        call.origin, call.sequence = item.origin, item.sequence
+                        view = ORIGIN if item.origin == origin else REPLICA
+                        replies = self._evaluator.run(item.db, item.commands, item.transactions, view)
+                        if not isinstance(replies, list):
+                            return item, replies
+                        outcome = Applied(item.incarnation, item.sequence, replies)
+                    else:
+                        outcome = refused
                 case Forgotten():
                     outcome = self._forgotten(item)
                 case Hello():
-                    outcome = self._origins.greet(item, index)
+                    outcome = self._origins.greet(item, self.index)
                 case Bootstrap():
                     self._bootstrap(item)
                     continue
@@ -219,6 +264,23 @@ class Machine:
                     assert_never(item)
             if item.origin == origin:  # only this node's clients wait for them
                 outcomes.append(outcome)
+        return None
+
+    def _rest(
+        self,
+        stopped: tuple[Submission, Steps[list[Reply]]] | None,
+        items: Iterator[Item],
+        outcomes: list[Outcome],
+        origin: int,
+    ) -> Steps[list[Outcome]]:
+        """What is left of an entry: that submission first, then the `items` behind it."""
+        while stopped is not None:
+            item, steps = stopped
+            replies = yield from steps
+            if item.origin == origin:
+                outcomes.append(Applied(item.incarnation, item.sequence, replies))
+            stopped = self._carry_out(items, outcomes, origin)
+        self.suspended = False
         return outcomes
 
     def apply_membership(self, index: int, members: Iterable[int]) -> None:
@@ -232,7 +294,7 @@ class Machine:
 
     def walk(self, header: dict[str, object]) -> Walk:
         """Begin to write the state as it is now; see `trikv.machine.walk`. Several walks may run at once."""
-        return Walk(self.space, self.settings(), header)
+        return Walk(Cut(self.space.databases), self.settings(), header)
 
     # What frees memory.
 
@@ -248,9 +310,10 @@ class Machine:
     # How.
 
     def _advance(self, index: int) -> None:
+        assert not self.suspended, INSIDE
         assert index > self.index, f"entry {index} after {self.index}"
         self.index = index
-        self._evaluator.call.index = index
+        self._call.index = index
 
     def _bootstrap(self, item: Bootstrap) -> None:
         """Take over level and cap, once: not after another bootstrap item or a CONFIG SET maxmemory.
@@ -265,16 +328,14 @@ class Machine:
             account.is_founded = True
             account.set_cap(item.maxmemory)
 
-    def _submission(self, item: Submission, view: View) -> Outcome:
+    def _refused(self, item: Submission) -> Outcome | None:
+        """Why `item` is not carried out. None if it is; then its sequence is used up."""
         reason = self._origins.admit(item.origin, item.incarnation, item.sequence)
         if reason is not None:
             return Skipped(item.incarnation, item.sequence, reason)
         if not 0 <= item.db < DATABASES:  # a bug of the origin's: the sequence is used, nothing is done
             return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands))
-        call = self._evaluator.call
-        call.origin, call.sequence = item.origin, item.sequence
-        replies = self._evaluator.run(item.db, item.commands, item.transactions, view)
-        return Applied(item.incarnation, item.sequence, replies)
+        return None
 
     def _forgotten(self, item: Forgotten) -> Outcome:
         reason = self._origins.admit(item.origin, item.incarnation, item.sequence)
@@ -283,7 +344,8 @@ class Machine:
         return Applied(item.incarnation, item.sequence, [])
 
     def settings(self) -> Settings:
-        """All that `apply` can read besides the keys."""
+        """All that `apply` can read besides the keys. Every walk and digest begins with it."""
+        assert not self.suspended, INSIDE
         account = self.space.account
         return Settings(
             index=self.index,
@@ -309,7 +371,8 @@ class Machine:
         machine = cls(table)
         machine.space = space
         machine._evaluator = Evaluator(space, table)
-        machine.index = machine._evaluator.call.index = settings.index
+        machine._call = machine._evaluator.call
+        machine.index = machine._call.index = settings.index
         account = space.account
         account.now = settings.now_ms
         account.set_cap(settings.maxmemory)

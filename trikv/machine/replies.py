@@ -14,10 +14,12 @@ list          array
 tuple         array whose elements are a set (RESP3 ``~``), else an array
 dict          map (RESP3), else a flat array
 Verbatim      verbatim string (RESP3), else a bulk string
+Streamed      array that is made while it is sent: the only reply that is no value
 ============  =======================================================================
 """
 
-from typing import TypeAlias, Union
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeAlias, Union
 
 import msgspec
 
@@ -41,10 +43,74 @@ class Verbatim(msgspec.Struct, frozen=True, gc=False):
     format: str = "txt"
 
 
+class Kept(Protocol):
+    """What a streamed reply is made from, as far as others must know of it: a cut."""
+
+    @property
+    def kept_bytes(self) -> int:
+        """The memory that is taken only because of it."""
+
+    def close(self) -> None:
+        """Let it go. Called once by each holder."""
+
+
+class Streamed:
+    """An array that is made while it is sent, because it may be too long to be held or made at once.
+
+    Whoever is handed one calls `step` until `is_over`, or `close`: until then the machine keeps what it
+    needs.
+    """
+
+    __slots__ = ("_note", "_steps", "count", "error", "is_over", "kept")
+
+    def __init__(
+        self,
+        steps: Iterator["int | Sequence[Reply]"],
+        kept: Kept,
+        note: Callable[[Exception], CommandError],
+    ) -> None:
+        """`steps` give the number of elements once, before the first of them."""
+        self.count: int | None = None
+        """How many elements it has; None until they have been counted."""
+        self.is_over = False
+        """Whether the last element was given, or `close` was called."""
+        self.error: CommandError | None = None
+        """Why it is over before its last element: a bug."""
+        self.kept = kept
+        self._steps = steps
+        self._note = note
+
+    def step(self) -> Sequence["Reply"]:
+        """Do a small part of the work, and return the elements that came of it; often none."""
+        assert not self.is_over
+        try:
+            found = next(self._steps, None)
+        except (MemoryError, RecursionError):
+            raise  # as in `trikv.machine.evaluation`
+        except Exception as problem:  # noqa: BLE001 - any bug of a handler, as there
+            self.error = self._note(problem)
+            found = None
+        if found is None:
+            self.close()
+            return []
+        if isinstance(found, int):
+            self.count = found
+            return []
+        return found
+
+    def close(self) -> None:
+        """No more is wanted. Harmless twice."""
+        if not self.is_over:
+            self.is_over = True
+            self._steps = iter(())
+            self.kept.close()
+
+
 Reply: TypeAlias = Union[
     SimpleString,
     CommandError,
     Verbatim,
+    Streamed,
     int,
     bytes,
     float,
@@ -58,6 +124,18 @@ Reply: TypeAlias = Union[
 OK = SimpleString("OK")
 PONG = SimpleString("PONG")
 QUEUED = SimpleString("QUEUED")
+
+
+def streamed_of(replies: list[Reply]) -> Streamed | None:
+    """The one reply, if it is made while it is sent: a long read is always answered alone."""
+    return replies[0] if len(replies) == 1 and isinstance(replies[0], Streamed) else None
+
+
+def drop(replies: list[Reply]) -> None:
+    """Nobody takes `replies` any more."""
+    for reply in replies:
+        if isinstance(reply, Streamed):
+            reply.close()
 
 
 def weight(replies: list[Reply]) -> int:

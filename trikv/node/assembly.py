@@ -33,6 +33,7 @@ from trikv.node.drain import Drain
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
+from trikv.node.outflows import Outflows
 from trikv.node.peers.leader_calls import LeaderCalls
 from trikv.node.peers.levels import Levels
 from trikv.node.peers.links import Identity, Links
@@ -103,6 +104,7 @@ class Groundwork:
     inbox: Mailbox[Event]
     counters: Counters
     connections: Connections
+    outflows: Outflows
     figures: NodeFigures
     service: NodeService
     guard: PasswordGuard
@@ -118,14 +120,15 @@ def lay_groundwork(
 ) -> Groundwork:
     """The first step. `secret` is the one that the cluster's nodes share."""
     settings, inbox, counters = ports.settings(config), Mailbox[Event](), Counters()
-    figures = figures_of_node(host, settings.node_id)
-    service = ports.service(host, inbox, settings.runtime, counters, figures)
+    outflows = Outflows(boot_us=host.clock.boot_us, cap=lambda: service.cap(settings.maxmemory))
+    figures = figures_of_node(host, settings.node_id, outflows)
+    service = ports.service(host, inbox, settings.runtime, counters, figures, outflows)
     connections = Connections(
         settings.runtime,
         output_bytes_max=settings.output_bytes_max,
         cap=lambda: service.cap(settings.maxmemory),
     )
-    count_clients(counters, connections, host.network.traffic)
+    count_clients(counters, connections, outflows, host.network.traffic)
     return Groundwork(
         host=host,
         secret=secret,
@@ -135,6 +138,7 @@ def lay_groundwork(
         inbox=inbox,
         counters=counters,
         connections=connections,
+        outflows=outflows,
         figures=figures,
         service=service,
         guard=PasswordGuard(secret, to_bytes(settings.runtime.requirepass), connections),
@@ -180,6 +184,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
     # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
     waiters = Waiters()
+    life = int.from_bytes(host.entropy.bytes(7), "big")
     applier = ports.applier(
         origin=identity.node_id,
         machine=opened.machine,
@@ -188,9 +193,8 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
         inbox=inbox,
         boot_ms=boot_ms,
         boot_us=host.clock.boot_us,
-        seed=int.from_bytes(host.entropy.bytes(7), "big"),
+        seed=life,
     )
-    life = int.from_bytes(host.entropy.bytes(7), "big")
     return Parts(
         host=host,
         inbox=inbox,

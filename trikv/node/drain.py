@@ -19,7 +19,7 @@ never given to a node that stops.
 
 **The deadline limits the time without progress.** The time for a dump grows with the data, and the promise is
 that memory is backed up before the exit, not that this takes ten seconds. So each piece that is written
-extends the deadline.
+extends the deadline. So does each slice of an entry that takes long, in the phases that wait for it.
 """
 
 from collections.abc import Set as AbstractSet
@@ -78,6 +78,10 @@ class Stage(IntEnum):
     """It does not need its peers any more."""
 
 
+WAIT_FOR_THE_APPLIER = frozenset({Phase.FINISHING, Phase.CONFIRMING, Phase.DUMPING})
+"""For the replies to clients, for the barrier's read, for a state that may be written down."""
+
+
 @attrs.frozen
 class Seen:
     """The state of the node at one moment, as far as a stop depends on it."""
@@ -91,6 +95,8 @@ class Seen:
     leads: bool
     voters: AbstractSet[NodeId]
     """All voters, possibly including this node."""
+    slices: int
+    """How often the applier has got on with an entry that takes long."""
 
 
 @attrs.frozen
@@ -143,6 +149,9 @@ class Drain:
         self._deadline_s = self._phase_ends_s = self._tell_s = float("inf")
         self._is_confirmed: bool | None = None
         self._dump_has_ended = False
+        self._slices = 0
+        self._looked_s = float("inf")
+        """When, and how far the applier was, at the last look."""
 
     # ------------------------------------------------------------------ the peers'
 
@@ -193,6 +202,7 @@ class Drain:
         self._patience_s = limits.still_s - self._flush_s
         self._deadline_s = now_s + self._patience_s
         self._tell_s = now_s + TELL_S
+        self._looked_s = now_s
         self._enter(Phase.FINISHING, now_s + limits.drain_s)
         return [Announce(), Tell(Draining())]
 
@@ -224,6 +234,7 @@ class Drain:
     def look(self, now_s: float, seen: Seen) -> list[Act]:
         """Go on as far as the node's state allows; returns what is to be done, in this order."""
         acts: list[Act] = []
+        self._stretch(now_s, seen)
         if Phase.FINISHING <= self.phase <= Phase.LEAVING and now_s >= self._deadline_s:
             self.gave_up = True
             self._enter(Phase.CLOSING)
@@ -234,8 +245,21 @@ class Drain:
     def pause_s(self, now_s: float) -> float:
         """How long until the next `look`, unless the stop is told something before."""
         if self.phase is Phase.DUMPING:
-            return max(0.0, self._deadline_s - now_s)  # may last for minutes, and is told all it waits for
+            # May last for minutes, and is told all it waits for, but how the applier gets on.
+            return max(0.0, min(TELL_S, self._deadline_s - now_s))
         return POLL_S
+
+    def _stretch(self, now_s: float, seen: Seen) -> None:
+        """Time in which the applier gets on with a long entry does not count, if the phase waits for it.
+
+        The others do not: they would have no end while clients of other nodes send one long command after
+        another.
+        """
+        if seen.slices != self._slices and self.phase in WAIT_FOR_THE_APPLIER:
+            self._slices = seen.slices
+            self._phase_ends_s += now_s - self._looked_s
+            self._deadline_s = now_s + self._patience_s
+        self._looked_s = now_s
 
     def _step(self, now_s: float, seen: Seen) -> list[Act] | None:
         """Enter the next phase and return what is to be done at its start; None if this one is not over."""

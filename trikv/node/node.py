@@ -121,6 +121,7 @@ class Node:
         if links.peers():
             await nursery.start(links.run, settings.peer_addresses, shares.accepted_peers_max)
         nursery.start_soon(sweep_connections, ground)
+        nursery.start_soon(ground.outflows.run)
         if opened is None:
             joining = Joining(ground, disk, links, self._stop)
             nursery.start_soon(joining.wake_on_stop)
@@ -141,7 +142,7 @@ class Node:
         )
         task_status.started(address)
         await self._stop.wait()
-        stopping = Stopping(assembly.parts, ground.connections, listening, settings.stop)
+        stopping = Stopping(assembly.parts, ground.connections, ground.outflows, listening, settings.stop)
         try:
             await stopping.run()
         finally:  # a stop at once may come after the dump was written

@@ -131,9 +131,11 @@ class Operations:
     async def _digest(self) -> Reply:
         """The applied index and the state's digest; buckets that changed are hashed in slices."""
         for _ in range(DIGEST_SLICES_MAX):
+            await self._applier.until_whole()
             if not self._applier.machine.hash_some(DIGEST_BUCKETS):
                 break
             await trio.lowlevel.checkpoint()
+        await self._applier.until_whole()
         return [self._applier.position.index, self._applier.machine.digest().encode()]
 
     async def _save(self) -> Reply:

@@ -11,6 +11,7 @@ import attrs
 
 from trikv.front.counters import Counters
 from trikv.front.figures import MemberFigures, NodeFigures
+from trikv.front.outflow import Outflow
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.front.seam import Operation, Work
 from trikv.host.seam import Host
@@ -19,6 +20,7 @@ from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.events import Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import Operations
+from trikv.node.outflows import Outflows
 from trikv.node.state.applier import Applier
 
 NOT_A_MEMBER = CommandError(
@@ -47,12 +49,15 @@ class NodeService:
         settings: RuntimeSettings,
         counters: Counters,
         figures: NodeFigures,
+        outflows: Outflows,
     ) -> None:
         self.settings = settings
         self.counters = counters
         self.figures = figures
         self.write_token: Callable[[], object] = _no_write
         """The index at which the write that is being answered was applied."""
+        self.pour: Callable[[Outflow], None] = outflows.put
+        """Go on with a long answer, a little at a time."""
         self._host = host
         self._inbox = inbox
         self._lease_reads: LeaseReads | None = None

@@ -11,18 +11,20 @@ from trikv.front.counters import Counters
 from trikv.front.figures import HostStatistics, Leadership, MemberFigures, NodeFigures
 from trikv.host.seam import Host, Traffic
 from trikv.node.consensus.parts import Parts
+from trikv.node.outflows import Outflows
 from trikv.node.peers.links import Links
 from trikv.node.state.snapshotter import Snapshotter
 from trikv.raft.roles import Role
 
 
-def figures_of_node(host: Host, node_id: int) -> NodeFigures:
+def figures_of_node(host: Host, node_id: int, outflows: Outflows) -> NodeFigures:
     """The figures of a node that starts now and is no member yet."""
     return NodeFigures(
         node_id=node_id,
         started_ms=host.clock.wall_ms(),
         host=partial(host_statistics, host, host.clock.boot_ms()),
         run_id=f"node{node_id}",
+        outflows=outflows.statistics,
     )
 
 
@@ -73,13 +75,14 @@ def host_statistics(host: Host, started_ms: int) -> HostStatistics:
     )
 
 
-def count_clients(counts: Counters, connections: Connections, traffic: Traffic) -> None:
-    """Let `counts` follow the counters of the register of connections and of the host."""
+def count_clients(counts: Counters, connections: Connections, outflows: Outflows, traffic: Traffic) -> None:
+    """Let `counts` follow the counters of what serves clients, and of the host."""
     for name, source in (
         ("connections", lambda: connections.accepted_count),
         ("refused", lambda: connections.refused_count),
         ("closed_for_input", lambda: connections.closed_for_input_count),
         ("closed_for_output", lambda: connections.closed_for_output_count),
+        ("long_answers_closed", lambda: outflows.closed_count),
         ("discarded", lambda: connections.discarded_count),
         ("received_bytes", lambda: traffic.received_bytes),
         ("sent_bytes", lambda: traffic.sent_bytes),

@@ -13,6 +13,7 @@ from trikv.node.barrier import barrier
 from trikv.node.consensus.parts import Parts
 from trikv.node.drain import Act, Announce, Confirm, Dump, Phase, Resign, Seen, StopLimits, Tell
 from trikv.node.events import HandOver
+from trikv.node.outflows import Outflows
 from trikv.node.state.dumps import Dumps
 from trikv.node.state.snapshotter import Progress
 from trikv.raft.roles import Role
@@ -24,7 +25,12 @@ class Stopping:
     """Carries one stop out."""
 
     def __init__(
-        self, parts: Parts, connections: Connections, listening: Listening, limits: StopLimits
+        self,
+        parts: Parts,
+        connections: Connections,
+        outflows: Outflows,
+        listening: Listening,
+        limits: StopLimits,
     ) -> None:
         self._drain = parts.drain
         self._limits = limits
@@ -36,6 +42,7 @@ class Stopping:
         self._applier = parts.applier
         self._snapshotter = parts.snapshotter
         self._connections = connections
+        self._outflows = outflows
         self._listening = listening
         self._dumps = Dumps(parts.host, parts.snapshotter, parts.identity.cluster)
         self._news = trio.Event()
@@ -82,6 +89,7 @@ class Stopping:
             up={peer for peer in links.peers() if links.is_up(peer)},
             leads=raft.role is Role.LEADER,
             voters={member.id for member in raft.membership.members if member.voter},
+            slices=self._applier.slices,
         )
 
     def _do(self, acts: list[Act], nursery: trio.Nursery) -> None:
@@ -107,6 +115,7 @@ class Stopping:
         self._listening.stop_accepting()
         self._connections.warn_all("this node is shutting down; use another")
         self._connections.stop_commands("this node is shutting down")
+        self._outflows.stop()
         self._snapshotter.make_way(self._moved)
 
     async def _confirm(self) -> None:

@@ -6,9 +6,10 @@ private and unassigned code points. So no stored value can move a cursor, hide t
 somebody's terminal.
 """
 
+from collections.abc import Sequence
 from typing import Final, assert_never
 
-from trikv.machine.replies import CommandError, Reply, SimpleString, Verbatim
+from trikv.machine.replies import CommandError, Reply, SimpleString, Streamed, Verbatim
 from trikv.protocol.resp import format_double, one_line
 
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\a": "\\a", "\b": "\\b"}
@@ -23,6 +24,12 @@ def render(reply: Reply, *, plain: bool = False) -> bytes:
     if plain and isinstance(reply, bytes):
         reply = Verbatim(reply)
     lines = _lines(reply, "")
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def render_part(elements: Sequence[Reply], first: int, count: int) -> bytes:
+    """Some elements of an array of `count`, the first of which has that number; `render` if it is empty."""
+    lines = _rows([(element,) for element in elements], ")", "", first, len(str(count)))
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
@@ -79,18 +86,24 @@ def _lines(reply: Reply, prefix: str) -> list[str]:
             return _numbered([(element,) for element in reply], "~", prefix)
         case dict():
             return _numbered(list(reply.items()), "#", prefix)
+        case Streamed():
+            raise AssertionError("a streamed reply is shown in parts: `render_part`")
         case _:
             assert_never(reply)
 
 
 def _numbered(rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], mark: str, prefix: str) -> list[str]:
     """Rows ``1) value``, ``1~ value`` or ``1# key => value``, nested ones indented by the number's width."""
-    if not rows:
-        return [_EMPTY[mark]]
-    width = len(str(len(rows)))
+    return _rows(rows, mark, prefix, 1, len(str(len(rows)))) if rows else [_EMPTY[mark]]
+
+
+def _rows(
+    rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], mark: str, prefix: str, first: int, width: int
+) -> list[str]:
+    """Numbered from `first` on; numbers are `width` characters wide."""
     inner = prefix + " " * (width + 2)
     lines: list[str] = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(rows, first):
         cells = [_lines(cell, inner) for cell in row]
         joined = cells[0]
         for value in cells[1:]:
@@ -99,7 +112,7 @@ def _numbered(rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], mark: str, p
             else:
                 joined[-1] += " => "
                 joined += [inner + value[0], *value[1:]]
-        indent = prefix if number > 1 else ""
+        indent = prefix if number > first else ""
         lines.append(f"{indent}{number:>{width}}{mark} {joined[0]}")
         lines += joined[1:]
     return lines

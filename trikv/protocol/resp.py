@@ -7,7 +7,7 @@ specification; number formats as Redis 7.0 prints them.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, TypeAlias, assert_never
 
-from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, SimpleString, Verbatim
+from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, SimpleString, Streamed, Verbatim
 
 Version: TypeAlias = Literal[2, 3]
 """The protocol version a connection has chosen with HELLO."""
@@ -52,6 +52,11 @@ def encode_many(replies: Iterable[Reply], version: Version) -> bytes:
         else:
             _append(add, reply, version)
     return b"".join(parts)
+
+
+def array_head(count: int) -> bytes:
+    """What comes before the elements of an array."""
+    return b"*%d\r\n" % count
 
 
 def encode_push(kind: str, values: Sequence[Reply]) -> bytes:
@@ -110,5 +115,7 @@ def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> N
             for key, value in reply.items():
                 _append(add, key, version)
                 _append(add, value, version)
+        case Streamed():
+            raise AssertionError("a streamed reply is encoded in parts: `array_head`, then its elements")
         case _:
             assert_never(reply)

@@ -70,6 +70,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     slice_ms: int = 5
     """How long the applier works in the driver's turn. Simulated clocks stand still meanwhile, so a slice of
     5 never ends, and one of 0 ends after each entry and each read: the applier's task does the rest."""
+    streamed_from_keys: int = 1001
+    """From how many keys on a long read is answered by a stream."""
     caps: tuple[int, ...] = ()
     """maxmemory in the files, node by node; empty: all the same."""
 
@@ -168,6 +170,7 @@ def draw_knobs(
     drawn["caps"] = tuple(source.choice(caps) for _ in range(nodes))
     drawn["in_step_ms"] = source.choice((0, 0, 200))
     drawn["slice_ms"] = source.choice((5, 5, 0))
+    drawn["streamed_from_keys"] = source.choice((1001, 1, 3))
     return Knobs(nodes=nodes, **drawn)
 
 

@@ -40,6 +40,7 @@ KNOWN = (
     "whole dump looked at",
     "backup looked at",
     "count of WAIT looked up on platters",
+    "long read streamed",
 )
 """All marks: a table shows those that were never reached, too."""
 CONTAINERS = frozenset({b"CLIENT", b"CONFIG", b"COMMAND", b"MEMORY"})

@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from trikv.client.replies import ErrorReply
+from trikv.machine.evaluation import Evaluator
 from trikv.node.node import Node
 from trikv.raft.types import DiskId
 from trikv.sim.checkers import linearizability
@@ -33,6 +34,7 @@ from trikv.sim.knobs import CLIENT_PORT, PROFILES, Knobs, draw_knobs
 from trikv.sim.losses import Losses
 from trikv.sim.marks import Marks
 from trikv.sim.observe import Observer
+from trikv.sim.overrides import Overrides
 from trikv.sim.schedule import MAKERS, draw_schedule
 from trikv.sim.strikes import Striker
 from trikv.sim.themes import draw_theme
@@ -113,7 +115,8 @@ def execute(plan: Plan) -> Result:
     """Run `plan` in virtual time. Equal plans give equal results, except for `processor_s`."""
     run = Run(plan)
     begun = time.process_time()
-    with _logs_to(run.logged):
+    streaming = Overrides().put(Evaluator, "STREAMED_FROM_KEYS", plan.knobs.streamed_from_keys)
+    with _logs_to(run.logged), streaming:
         simulate(plan.seed, run.main, ticks_per_s=TICKS_PER_S)
     result = run.result()
     result.processor_s = time.process_time() - begun

@@ -4,12 +4,13 @@ A `Watch` belongs to one life of one node. Each part that it watches is a subcla
 its methods also tell the observer what went in or came out, and change nothing.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from trikv.front.conversation import Conversation
 from trikv.front.seam import Operation, Work
 from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Skipped
-from trikv.machine.replies import Reply
+from trikv.machine.replies import Reply, streamed_of
 from trikv.node.assembly import Assembly, Ports
 from trikv.node.consensus.driver import Driver
 from trikv.node.consensus.parts import Parts
@@ -178,10 +179,22 @@ def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
             if self._is_behind:
                 watch.observer.marks.sometimes("left to the applier's task")
 
+        def _read_some(self, works: deque[Work], at_ms: int) -> list[tuple[Work, list[Reply]]]:
+            done = super()._read_some(works, at_ms)
+            for _, replies in done:
+                if streamed_of(replies) is not None:
+                    watch.observer.marks.sometimes("long read streamed")
+            return done
+
         def _apply_one(self, entry: Entry) -> None:
             watch.observer.applied(entry)
             super()._apply_one(entry)
+            if self.inside is None:
+                watch.observer.replicas.check(watch.number, self)
+
+        def _leave(self) -> None:
             watch.observer.replicas.check(watch.number, self)
+            super()._leave()
 
         def _settle(self, outcome: Outcome) -> None:
             watch.settles(outcome)

@@ -112,7 +112,9 @@ def test_what_redis_has_no_word_for() -> None:
         5,
         6,
     )
-    poisoned = ApplierStatistics(index=7, memory_peak_bytes=0, machine=machine_record(poison_count=2))
+    poisoned = ApplierStatistics(
+        index=7, memory_peak_bytes=0, inside_ms=None, machine=machine_record(poison_count=2)
+    )
     lease = member_figures(
         lambda: raft_record(role=Role.PRECANDIDATE, leader=3, has_lease=True),
         reads=ReadStatistics(waiting=0, by_lease=True),

@@ -3,7 +3,7 @@
 from tests.front.records import host_record, machine_record, member_figures, node_figures
 from trikv.front.connections import Connections
 from trikv.front.counters import Counters
-from trikv.front.figures import ApplierStatistics
+from trikv.front.figures import ApplierStatistics, OutflowStatistics
 from trikv.front.info import of_process
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.replies import CommandError
@@ -22,9 +22,10 @@ def test_clients_are_counted_by_the_register() -> None:
     settings = RuntimeSettings(
         timeout_s=0, typed_timeout_s=0, maxclients=9, requirepass="", input_bytes_max=55
     )
-    fields = dict(of_process.clients(Connections(settings).statistics(), settings.maxclients))
-    assert {name for name, value in fields.items() if value} == {"maxclients", "input_bytes_max"}
-    assert (fields["maxclients"], fields["input_bytes_max"]) == (9, 55)
+    outflows = OutflowStatistics(long_reads=2, kept_bytes=1_000)
+    fields = dict(of_process.clients(Connections(settings).statistics(), outflows, settings.maxclients))
+    told = {"maxclients": 9, "input_bytes_max": 55, "long_reads": 2, "long_reads_kept_bytes": 1_000}
+    assert {name: value for name, value in fields.items() if value} == told
 
 
 def test_counts_and_rates() -> None:
@@ -44,7 +45,9 @@ def test_counts_and_rates() -> None:
 def test_stale_keys_are_those_that_are_due() -> None:
     """In percent of the keys that have a deadline."""
     machine = machine_record(deadlines=8, due=2)
-    member = member_figures(applier=ApplierStatistics(index=7, memory_peak_bytes=0, machine=machine))
+    member = member_figures(
+        applier=ApplierStatistics(index=7, memory_peak_bytes=0, inside_ms=None, machine=machine)
+    )
     assert dict(of_process.stats(host_record(), Counters(), member))["expired_stale_perc"] == "25.00"
 
 

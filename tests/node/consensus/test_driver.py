@@ -7,11 +7,14 @@ from tests.node.recorded_work import Asked
 from tests.raft.cluster import disk_of
 from trikv.front.seam import Work
 from trikv.machine.batch import Item, Submission, Transaction
+from trikv.machine.suspended import Suspended
 from trikv.node.consensus.turns import HOLD_MS
-from trikv.node.events import LinkDown, LinkUp
+from trikv.node.events import LinkDown, LinkUp, PeerSaid
+from trikv.node.state.applier import Inside
 from trikv.protocol.messages import Forward
-from trikv.raft.messages import AppendReject, Heartbeat, HeartbeatAck
+from trikv.raft.messages import AppendAck, AppendReject, Heartbeat, HeartbeatAck
 from trikv.raft.roles import Role
+from trikv.raft.types import Entry, EntryKind
 
 
 def proposed(desk: Desk) -> Asked:
@@ -103,3 +106,47 @@ def test_a_transaction_of_one_command_travels_alone() -> None:
         desk.proposals.submit([work], 0)
     items = [msgspec.msgpack.decode(item, type=Item) for item in desk.proposals.outgoing(0, 1 << 20)]
     assert [len(item.transactions) for item in items if isinstance(item, Submission)] == [0, 1, 0]
+
+
+class Rest(Suspended):
+    """What is left of an entry: nothing that anybody goes on with here."""
+
+    def __init__(self) -> None:
+        """No steps."""
+
+
+def test_no_client_is_given_up_while_the_applier_is_inside_an_entry() -> None:
+    """Nothing is sent again either; behind the entry the time of waiting goes on where it was."""
+    desk = following()
+    asked = desk.submit(b"SET", b"k", b"v")
+    ((_, first),) = desk.links.take(Forward)
+    desk.host.now_ms += 100
+    entry = Entry(3, 1, EntryKind.BATCH, b"")
+    desk.applier.inside = Inside(entry, Rest(), desk.host.now_ms, 0)
+    for _ in range(300):
+        desk.host.now_ms += 100
+        desk.driver.turn([PeerSaid(LEADER, disk_of(LEADER), Heartbeat(1, 2, 0))], settled=True)
+    assert asked.outcomes == []
+    assert desk.links.take(Forward) == []
+    desk.applier.inside = None
+    for _ in range(6):
+        desk.host.now_ms += 100
+        desk.hear(LEADER, Heartbeat(1, 2, 0))
+    assert desk.links.take(Forward) == [(LEADER, first)]
+    assert asked.outcomes == []
+    for _ in range(100):
+        desk.host.now_ms += 100
+        desk.hear(LEADER, Heartbeat(1, 2, 0))
+    assert asked.code == "INDETERMINATE"
+
+
+def test_keys_that_are_due_cause_no_turns_inside_an_entry() -> None:
+    """A leader cannot propose their expiry before it is whole, and would do nothing else."""
+    desk = elected()
+    desk.hear(OTHER, AppendAck(2, 3))
+    db = desk.applier.machine.space.databases[0]
+    db.store(b"k", b"v", 1_800_000_000_000 - 200_000_000_000)
+    desk.applier.inside = Inside(Entry(4, 2, EntryKind.BATCH, b""), Rest(), desk.host.now_ms, 0)
+    desk.driver.turn([], settled=True)
+    due_ms = desk.driver._next_deadline(desk.host.now_ms)
+    assert due_ms > desk.host.now_ms

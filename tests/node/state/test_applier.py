@@ -16,6 +16,7 @@ from trikv.machine.batch import Hello, Submission
 from trikv.machine.evaluation import Poisoned
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Outcome
+from trikv.machine.suspended import Suspended
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import RELEASE_KEYS, Applier, ServeReads, Swap
@@ -179,7 +180,9 @@ def test_a_command_that_failed_inside_is_logged_once(monkeypatch: pytest.MonkeyP
     noted: list[Poisoned] = []
     apply = Machine.apply
 
-    def apply_with_a_fault(machine: Machine, index: int, payload: bytes, *, origin: int) -> list[Outcome]:
+    def apply_with_a_fault(
+        machine: Machine, index: int, payload: bytes, *, origin: int
+    ) -> list[Outcome] | Suspended:
         if index == 4:
             noted.append(Poisoned(index, "SETNX", "its digest", "KeyError"))
         return apply(machine, index, payload, origin=origin)

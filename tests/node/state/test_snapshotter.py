@@ -9,10 +9,11 @@ import structlog
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.machine.long_work import LONG
 from tests.node.recorded_work import ORIGIN, CommittedLog
 from tests.storage.memory_disk import MemoryDisk
 from trikv.host.seam import Host
-from trikv.machine.batch import Hello, Submission
+from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.snapshot import Restore
 from trikv.node.events import Compact, Event
@@ -23,7 +24,7 @@ from trikv.node.state.header import Header
 from trikv.node.state.snapshotter import GivenUp, Snapshotter, SnapshotterSettings
 from trikv.node.waiters import Waiters
 from trikv.protocol.messages import SnapshotAck, SnapshotChunk
-from trikv.raft.types import Member, Membership, SnapshotMeta
+from trikv.raft.types import Entry, EntryKind, Member, Membership, SnapshotMeta
 from trikv.storage.snapshots import SnapshotStore
 
 MEMBERS = Membership((Member(ORIGIN, b"disk" * 4, voter=True, address="n1:1"),))
@@ -34,11 +35,11 @@ PEER = 2
 class Rig:
     """A snapshotter with a real applier and a disk in memory; a log of writes to apply."""
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine | None = None) -> None:
         self.log = CommittedLog()
         first = self.log.entries[0]
         self.log.entries[0] = msgspec.structs.replace(first, payload=msgspec.msgpack.encode(MEMBERS))
-        incarnation = self.log.commit(Hello(ORIGIN, b"n"))
+        self.incarnation = incarnation = self.log.commit(Hello(ORIGIN, b"n"))
         for number in range(1, 20):
             write = (b"SET", b"key%d" % number, b"%d" % number)
             self.log.commit(Submission(ORIGIN, incarnation, number, 0, (write,)))
@@ -48,7 +49,7 @@ class Rig:
         self.disk = MemoryDisk()
         self.applier = Applier(
             origin=ORIGIN,
-            machine=Machine(),
+            machine=machine or Machine(),
             position=SnapshotMeta(0, 0, MEMBERS),
             waiters=Waiters(),
             inbox=self.inbox,
@@ -221,3 +222,36 @@ async def test_a_snapshot_of_another_cluster_is_refused(cluster: bytes, offset: 
         nursery.cancel_scope.cancel()
     assert rig.acks == [SnapshotAck(2, meta.index, -1 if offset else len(document))]
     assert len(rig.stored()) == (0 if offset else 1)
+
+
+@pytest.mark.parametrize("is_dump", [False, True])
+async def test_no_document_is_begun_inside_an_entry(autojump_clock: MockClock, *, is_dump: bool) -> None:
+    """It waits until the entry is whole: what is written is the state of its index, and no half of one."""
+    assert autojump_clock.autojump_threshold == 0
+    rig = Rig(machine=Machine(LONG))
+    rig.apply_up_to(len(rig.log.entries))
+    rig.durable_index = 99
+    snapshotter = await rig.snapshotter()
+    work = Submission(ORIGIN, rig.incarnation, 20, 0, ((b"WORK", b"k", b"5"),))
+    payload = msgspec.msgpack.encode(Batch(1_000, 7, (work,)))
+    entry = Entry(len(rig.log.entries) + 1, 1, EntryKind.BATCH, payload)
+    rig.applier.SLICE_MS = 0
+    rig.applier.put([entry])
+    rig.applier.carry_out()
+    assert rig.applier.inside is not None
+    async with trio.open_nursery() as nursery:
+        if is_dump:
+            nursery.start_soon(snapshotter.write_document, lambda _: "dump.json")
+        else:
+            nursery.start_soon(snapshotter.take)
+        await wait_all_tasks_blocked()
+        assert not any(name.endswith(".json") for name in rig.disk.names_now)
+        nursery.start_soon(rig.applier.run)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    (document,) = [inode for name, inode in rig.disk.names_now.items() if name.endswith(".json")]
+    restore = Restore()
+    restore.feed(bytes(document.cache))
+    machine = restore.finish()[1]
+    assert machine.index == entry.index
+    assert machine.read(0, [(b"STRLEN", b"k")]) == [5]

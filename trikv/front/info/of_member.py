@@ -203,6 +203,8 @@ def raft_section(node_id: int, member: MemberFigures) -> Fields:
         ("reads_waiting", reads.waiting),
         ("proposals_indeterminate", proposals.indeterminate),
         ("commands_poisoned", applier.machine.poison_count),
+        # Behind all that stood here before: scripts read fields by their place.
+        ("raft_applying_ms", applier.inside_ms or 0),
     ]
 
 

@@ -4,7 +4,13 @@ from typing import Final
 
 from trikv import __version__
 from trikv.front.counters import Counters
-from trikv.front.figures import ConnectionStatistics, HostStatistics, MemberFigures, NodeFigures
+from trikv.front.figures import (
+    ConnectionStatistics,
+    HostStatistics,
+    MemberFigures,
+    NodeFigures,
+    OutflowStatistics,
+)
 from trikv.front.info.text import Fields, kib, ratio
 from trikv.front.seam import REDIS_VERSION
 from trikv.machine.runs import set_run
@@ -32,7 +38,7 @@ def server(figures: NodeFigures) -> Fields:
     ]
 
 
-def clients(connections: ConnectionStatistics, maxclients: int) -> Fields:
+def clients(connections: ConnectionStatistics, outflows: OutflowStatistics, maxclients: int) -> Fields:
     """Connections, and the input and output that waits for them."""
     return [
         ("connected_clients", connections.live),
@@ -52,6 +58,8 @@ def clients(connections: ConnectionStatistics, maxclients: int) -> Fields:
         ("input_bytes_in_flight", connections.input.in_flight),
         ("input_bytes_max", connections.input_bytes_max),
         ("output_bytes", connections.output_bytes),
+        ("long_reads", outflows.long_reads),
+        ("long_reads_kept_bytes", outflows.kept_bytes),
     ]
 
 
@@ -87,6 +95,7 @@ def stats(host: HostStatistics, counts: Counters, member: MemberFigures | None) 
         ("total_writes_processed", count("writes")),
         ("client_query_buffer_limit_disconnections", count("closed_for_input")),
         ("client_output_buffer_limit_disconnections", count("closed_for_output")),
+        ("long_answers_given_up", count("long_answers_closed")),
         ("transactions_discarded", count("discarded")),
         ("log_lines_dropped", host.lines_dropped),
         ("acl_access_denied_auth", tally.errors.get("WRONGPASS", 0)),

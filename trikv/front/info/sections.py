@@ -14,7 +14,9 @@ def sections_of(figures: NodeFigures, counts: Counters, connections: Connections
     member, host = figures.member, figures.host
     sections: Sections = {
         "server": partial(of_process.server, figures),
-        "clients": lambda: of_process.clients(connections.statistics(), connections.settings.maxclients),
+        "clients": lambda: of_process.clients(
+            connections.statistics(), figures.outflows(), connections.settings.maxclients
+        ),
         "stats": lambda: of_process.stats(host(), counts, member),
         "cpu": lambda: of_process.cpu(host()),
         "modules": list,

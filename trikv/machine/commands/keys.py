@@ -3,11 +3,13 @@
 import re
 
 from trikv.machine.call import Call
+from trikv.machine.cut import Cut
 from trikv.machine.database import Database
 from trikv.machine.declaration import QUICK_US, By, Cost, Inside, Told
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, SYNTAX
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.grammar import Key
+from trikv.machine.long_reads import LongRead
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 from trikv.machine.stored import Stored, size_of
@@ -16,8 +18,6 @@ from trikv.machine.values.value import Value
 
 COMMANDS = CommandTable()
 
-KEYS_MAX = 50_000
-"""KEYS refuses a larger database: it would block the node for longer than a heartbeat may wait."""
 SCAN_COUNT = 10
 """Redis' default."""
 SCAN_COUNT_MAX = 2_000
@@ -26,6 +26,7 @@ SCAN_COUNT_MAX = 2_000
 _EACH_KEY = "O(N), N being the number of keys named"
 _SUMMED = "request_policy:multi_shard response_policy:agg_sum"
 _ALL_KEYS = Cost(10_000)
+"""The cost of a KEYS inside a transaction, where it is one step."""
 _SOME_KEYS = Cost(5_000)
 """The cost of a SCAN with the greatest COUNT."""
 _CURSOR = re.compile(rb"(?:[+-]?[0-9]{1,20})?")
@@ -131,21 +132,22 @@ def _move(db: Database, key: bytes, newkey: bytes, entry: Stored) -> CommandErro
     "KEYS",
     by=By.READ,
     group="keys",
+    long=True,
     cost=_ALL_KEYS,
     complexity="O(N), N being the number of keys in the database",
     told=Told(
         "1.0.0", categories="dangerous", tips="request_policy:all_shards nondeterministic_output_order"
     ),
 )
-def keys_(db: Database, pattern: bytes) -> Reply:
-    """All keys that match a pattern such as user:*; for large databases use SCAN."""
-    if db.size > KEYS_MAX:
-        return CommandError(f"ERR KEYS looks at {KEYS_MAX} keys at most and there are {db.size}: use SCAN")
+def keys_(db: Database, pattern: bytes) -> LongRead | CommandError:
+    """All keys that match a pattern such as user:*."""
     refused = too_long(len(pattern))
     if refused is not None:
         return refused
+    if pattern == b"*":
+        return LongRead(Cut.live_keys, None if db.deadlines else db.size)
     matches = matcher(pattern)
-    return [*filter(matches, db.live_keys())]
+    return LongRead(lambda cut: ([*filter(matches, keys)] for keys in cut.live_keys()))
 
 
 @COMMANDS.command(

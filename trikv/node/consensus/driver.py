@@ -90,6 +90,8 @@ class Driver:
         writes_free, reads_free = self._turns.free(settled=settled)
         now = self._clock.boot_ms()
         raft.begin(now, self._clock.wall_ms())
+        if (self._applier.inside is not None) is not self._proposals.stands_still:
+            self._notice_applier(now)
         works = [event for event in batch if isinstance(event, Work)]
         if len(works) < len(batch):  # events first: one of them may say that works cannot be taken
             for event in batch:
@@ -128,6 +130,15 @@ class Driver:
             work.failed(error)
         for work in self._reads.expire(now):
             work.failed(CLUSTERDOWN)
+
+    def _notice_applier(self, now: int) -> None:
+        """It has come into an entry that takes long, or out of it: no time counts between (PROTOCOL 61)."""
+        inside = self._applier.inside
+        if inside is not None:
+            self._proposals.stand_still(inside.began_ms)
+        else:
+            self._proposals.move_again(now)
+        self._clients_due_ms = now
 
     def _notice_leadership(self, now: int) -> None:
         raft = self._raft
@@ -168,7 +179,9 @@ class Driver:
     def _next_deadline(self, now: int) -> int:
         """When the next turn is due at the latest. What comes in meanwhile is never due before that."""
         raft = self._raft
-        expiry_ms = self._leading.deadline_ms() if raft.role is Role.LEADER else None
+        # Inside an entry nothing can be proposed for expiry, and keys that are due stay so.
+        expires = raft.role is Role.LEADER and self._applier.inside is None
+        expiry_ms = self._leading.deadline_ms() if expires else None
         return self._turns.due(
             now,
             raft.deadline(),
@@ -187,7 +200,7 @@ class Driver:
         for peer, message in ready.messages:
             self._links.send(peer, message)
         if ready.install is not None:  # before the entries: those behind it apply to the snapshot's machine
-            self._applier.put((self._snapshotter.take_loaded(ready.install),))
+            self._applier.install(self._snapshotter.take_loaded(ready.install))
         self._applier.put(ready.committed)
         if ready.reads:  # behind the entries: most are served as soon as these have been applied
             self._read_exchange.answer(ready.reads, now)

@@ -84,7 +84,13 @@ class Proposals:
         self._rewound_ms = -1_000_000
         self._patience_ms = limits.resend_after_ms
         self._nudge_due_ms: int | None = None
+        self._still_since_ms: int | None = None
         self.indeterminate = 0
+
+    @property
+    def stands_still(self) -> bool:
+        """True between `stand_still` and `move_again`."""
+        return self._still_since_ms is not None
 
     @property
     def is_open(self) -> bool:
@@ -204,10 +210,34 @@ class Proposals:
 
     def rewind(self, now_ms: int) -> None:
         """Send everything again from the oldest: a new term, a new link, a rejection, no progress."""
+        if self._still_since_ms is not None:
+            self._nudge_due_ms = now_ms  # it is due, and `tick` does it when the time has come
+            return
         self._sent = 0
         self._hello_sent = False
         self._nudge_due_ms = None
         self._rewound_ms = now_ms
+        self._progress_ms = now_ms
+
+    def stand_still(self, since_ms: int) -> None:
+        """This node has been inside one entry since then: nothing is sent again or expires (PROTOCOL 61).
+
+        What it waits for may be in the log long since. Sent again, it would only fill the log.
+        """
+        self._still_since_ms = since_ms
+
+    def move_again(self, now_ms: int) -> None:
+        """The entry is whole: what was put off comes now, and no time of waiting counts that fell into it."""
+        assert self._still_since_ms is not None, "it has stood still"
+        since_ms, self._still_since_ms = self._still_since_ms, None
+        limit_ms = self._limits.deadline_ms
+
+        def later(deadline_ms: int) -> int:
+            return deadline_ms + now_ms - max(since_ms, deadline_ms - limit_ms)
+
+        self._queue = deque((work, later(deadline_ms)) for work, deadline_ms in self._queue)
+        for pending in self._window:
+            pending.deadline_ms = later(pending.deadline_ms)
         self._progress_ms = now_ms
 
     def nudge(self, now_ms: int) -> None:
@@ -277,6 +307,8 @@ class Proposals:
     def expire(self, now_ms: int) -> list[tuple[Work, CommandError]]:
         """Those whose deadline has passed, with what to tell them. Deadlines are in order of arrival."""
         lapsed: list[tuple[Work, CommandError]] = []
+        if self._still_since_ms is not None:
+            return lapsed
         while self._queue and self._queue[0][1] <= now_ms:
             lapsed.append((self._queue.popleft()[0], CLUSTERDOWN))
         for pending in self._window:
@@ -297,6 +329,8 @@ class Proposals:
 
     def tick(self, now_ms: int) -> None:
         """Rewind when nothing has moved for too long, or a nudge is due."""
+        if self._still_since_ms is not None:
+            return
         if self._stalls() and now_ms >= self._resend_due_ms():
             self._patience_ms = min(2 * self._patience_ms, self._limits.resend_after_ms_max)
             self.rewind(now_ms)
@@ -304,7 +338,9 @@ class Proposals:
             self.rewind(now_ms)
 
     def deadline_ms(self) -> int | None:
-        """When `tick` or `expire` has something to do, None while nothing waits."""
+        """When `tick` or `expire` has something to do, None while nothing waits or it stands still."""
+        if self._still_since_ms is not None:
+            return None
         moments: list[int] = []
         if self._queue:
             moments.append(self._queue[0][1])

@@ -5,6 +5,10 @@ reads as soon as their index is applied: always between two applies, so that a r
 only. The driver lets it carry out its orders at the end of each turn, because most take less time than to
 wake a task for them. Orders that are left after a few milliseconds go on in a task of its own, which lets
 others run in between, so that heartbeats leave in time however long the backlog is.
+
+A single entry may take longer than that: a resumable command stops inside it, and the applier goes on with
+it in slices (PROTOCOL 61). Meanwhile nothing else is applied, no read is served, and the position stays where
+it was: at the last entry that is wholly applied. Whoever needs the state waits for `Applier.until_whole`.
 """
 
 from collections import deque
@@ -22,6 +26,7 @@ from trikv.front.seam import Work
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped
 from trikv.machine.replies import Reply
+from trikv.machine.suspended import Suspended
 from trikv.machine.tally import Tally
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
@@ -55,6 +60,16 @@ class Swap(msgspec.Struct):
 
 
 Order: TypeAlias = Entry | ServeReads | Swap
+
+
+class Inside(msgspec.Struct):
+    """An entry of which only a part is applied."""
+
+    entry: Entry
+    rest: Suspended
+    began_ms: int
+    """Boot time."""
+    spent_us: int
 
 
 class Applier:
@@ -101,10 +116,39 @@ class Applier:
         """The machine that a snapshot has replaced, until it has been freed in slices."""
         self._bell: Mailbox[None] = Mailbox()
         self._is_behind = False
+        self.inside: Inside | None = None
+        """The entry that is being applied in slices."""
+        self.slices = 0
+        """Of such entries, since the start: whether it moves tells a long command from one that hangs."""
+        self._left_ms = 0
+        """Boot time at which the latest of them was whole."""
+        self._whole = trio.Event()
+        """Those who wait until the machine is not inside an entry any more."""
+        self._lets_in = False
 
     def put(self, orders: Iterable[Order]) -> None:
         """Add `orders`, to be carried out after all earlier ones; reads wait for their index."""
         self._orders.extend(orders)
+
+    def install(self, order: Swap) -> None:
+        """Carry out `order` behind all earlier ones; inside an entry at once, because it is overtaken.
+
+        A snapshot that Raft has accepted is ahead of all that was committed here: the entries that wait need
+        not be applied any more, nor the rest of that one.
+        """
+        if self.inside is None:
+            self._orders.append(order)
+            return
+        self.inside.rest.close()
+        self.inside = None
+        self._orders = deque(one for one in self._orders if not isinstance(one, Entry))
+        self._swap(order)
+        self._leave()
+
+    async def until_whole(self) -> None:
+        """Wait until the machine is inside no entry. It is not before the caller's next checkpoint."""
+        while self.inside is not None:
+            await self._whole.wait()
 
     def applied_index(self) -> int:
         """The last entry applied; while a write is being answered, the entry of that write."""
@@ -115,6 +159,7 @@ class Applier:
         return ApplierStatistics(
             index=self.position.index,
             memory_peak_bytes=self._memory_peak_bytes,
+            inside_ms=None if self.inside is None else self._boot_ms() - self.inside.began_ms,
             machine=self.machine.statistics(at_ms),
         )
 
@@ -155,19 +200,31 @@ class Applier:
         while True:
             await self._bell.take()
             while not self._advance():
-                await trio.lowlevel.checkpoint()
+                await self._pause()
             self._is_behind = False
             self._wake_for_expiry()
             await self._free_memory()
 
+    async def _pause(self) -> None:
+        """Let other tasks run; and those who wait for the end of an entry before another one begins."""
+        await trio.lowlevel.checkpoint()
+        if self._lets_in:
+            self._lets_in = False
+            await trio.lowlevel.checkpoint()  # they were woken in the same round as this task
+
     def _advance(self) -> bool:
         """Carry out orders for about `SLICE_MS`; True if none is left."""
-        orders, boot_ms = self._orders, self._boot_ms
+        boot_ms = self._boot_ms
         stop_ms = boot_ms() + self.SLICE_MS
+        if self.inside is not None and not self._go_on(self.inside, stop_ms):
+            return False
+        orders = self._orders
         while orders:
             order = orders.popleft()
             if isinstance(order, Entry):
                 self._apply_one(order)
+                if self.inside is not None and not self._go_on(self.inside, stop_ms):
+                    return False
                 if self._held:
                     self._release_reads()
             elif isinstance(order, ServeReads):
@@ -208,21 +265,15 @@ class Applier:
         assert entry.index == self.position.index + 1, "entries apply in order, none twice, none left out"
         machine = self.machine
         membership = self.position.membership
-        # The position moves first, because a client answered below may ask for the index of its write.
         match entry.kind:
             case EntryKind.BATCH:
-                self.position = SnapshotMeta(entry.index, entry.term, membership)
-                self.bytes_applied += len(entry.payload)
                 began_us = self._boot_us()
                 outcomes = machine.apply(entry.index, entry.payload, origin=self._origin)
-                # Before any client is answered, so that an INFO after the answer includes this entry.
-                machine.spent(self._boot_us() - began_us)
-                self._note_memory()
-                for outcome in outcomes:
-                    self._settle(outcome)
-                self._tell_applied()
-                if machine.poison_count != self._poison_told:
-                    self._log_poison()
+                spent_us = self._boot_us() - began_us
+                if isinstance(outcomes, list):
+                    self._applied(entry, outcomes, spent_us)
+                else:
+                    self.inside = Inside(entry, outcomes, self._boot_ms(), spent_us)
             case EntryKind.NOOP:
                 self.position = SnapshotMeta(entry.index, entry.term, membership)
                 machine.skip(entry.index)
@@ -230,6 +281,44 @@ class Applier:
                 membership = _decode_membership(entry.payload)
                 self.position = SnapshotMeta(entry.index, entry.term, membership)
                 machine.apply_membership(entry.index, [member.id for member in membership.members])
+
+    def _go_on(self, inside: Inside, stop_ms: int) -> bool:
+        """Apply more of that entry in this slice. True if it is whole, and the next one may begin."""
+        boot_ms, began_us = self._boot_ms, self._boot_us()
+        outcomes = inside.rest.resume(lambda: boot_ms() >= stop_ms)
+        inside.spent_us += self._boot_us() - began_us
+        self.slices += 1
+        if outcomes is None:
+            return False
+        self.inside = None
+        self._applied(inside.entry, outcomes, inside.spent_us)
+        self._leave()
+        return not self._lets_in
+
+    def _leave(self) -> None:
+        """The machine is whole again: go on with what waited for that."""
+        self._left_ms = self._boot_ms()
+        # If only long entries followed each other, nobody else would ever find the machine whole.
+        self._lets_in = self._whole.statistics().tasks_waiting > 0
+        self._whole.set()
+        self._whole = trio.Event()
+        self._release_reads()
+        self._inbox.wake()  # clients' time stood still for the driver
+
+    def _applied(self, entry: Entry, outcomes: list[Outcome], spent_us: int) -> None:
+        """That entry is wholly applied, in so much time: answer those who waited for it."""
+        machine = self.machine
+        # The position moves first, because a client answered below may ask for the index of its write.
+        self.position = SnapshotMeta(entry.index, entry.term, self.position.membership)
+        self.bytes_applied += len(entry.payload)
+        # Before any client is answered, so that an INFO after the answer includes this entry.
+        machine.spent(spent_us)
+        self._note_memory()
+        for outcome in outcomes:
+            self._settle(outcome)
+        self._tell_applied()
+        if machine.poison_count != self._poison_told:
+            self._log_poison()
 
     def _settle(self, outcome: Outcome) -> None:
         waiters = self._waiters
@@ -316,7 +405,13 @@ class Applier:
         self._orders.extendleft(reversed(ready))
 
     def lapsed_reads(self, confirmed_by_ms: int) -> list[Work]:
-        """Take out the reads confirmed at that boot time or earlier that still wait for their index."""
+        """Take out the reads confirmed at that boot time or earlier that still wait for their index.
+
+        The log does not stand still while this node is inside an entry. So none lapse then, and their time
+        begins again when the entry is whole.
+        """
+        if self.inside is not None or self._left_ms > confirmed_by_ms:
+            return []
         lapsed = [order for _, _, order in self._held if order.confirmed_ms <= confirmed_by_ms]
         if lapsed:
             self._held = [one for one in self._held if one[2].confirmed_ms > confirmed_by_ms]

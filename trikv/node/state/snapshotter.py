@@ -202,6 +202,7 @@ class Snapshotter:
     async def _take(self) -> SnapshotMeta:
         async with self._walking:
             applier = self._applier
+            await applier.until_whole()  # from here to the walk nothing waits: it is of this very position
             meta, bytes_applied = applier.position, applier.bytes_applied
             now_ms = self._host.clock.wall_ms()
             if self.newest is not None and self.newest.index >= meta.index:
@@ -393,6 +394,7 @@ class Snapshotter:
         called when the document is whole and about to get that name, which replaces any file that has it.
         """
         async with self._walking:
+            await self._applier.until_whole()  # a state in mid-entry is no state: nothing is written of it
             meta = self._applier.position
             header = Header(self._identity.cluster, meta, complete, self._host.clock.wall_ms())
             walk = self._applier.machine.walk(header.as_dict())

@@ -1,0 +1,151 @@
+"""Mistakes in cuts, in what is made from them, and in answers that are made while they are sent."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+_CUT = "machine/test_cut.py::test_a_cut_shows_its_instant"
+_KEPT = "machine/test_cut.py::test_what_is_kept_for_a_cut_is_counted"
+_STREAM = "machine/test_long_reads.py::test_many_keys_are_streamed_from_one_instant[key:1*]"
+_GOES = "front/test_outflow.py::test_a_client_that_goes_ends_its_cut"
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "what FLUSH frees is taken from under a cut",
+        "trikv.machine.cut",
+        "list(db.buckets) for db in filled}",
+        "db.buckets for db in filled}",
+        _CUT,
+    ),
+    mutant(
+        "a cut is never closed",
+        "trikv.machine.cut",
+        "            self._account.observers.remove(self)\n",
+        "",
+        _CUT,
+    ),
+    mutant(
+        "a cut judges due keys by the time of the reading",
+        "trikv.machine.cut",
+        "        now_ms = self.now_ms\n",
+        "        now_ms = self._account.now if self._account else 0\n",
+        "machine/test_cut.py::test_due_keys_are_judged_by_the_time_of_the_cut",
+    ),
+    mutant(
+        "a cut lets go of what another holder still reads",
+        "trikv.machine.cut",
+        "                if self.lets_go and not self._was_shared:\n                    self",
+        "                if self.lets_go:\n                    self",
+        "machine/test_cut.py::test_what_was_passed_is_not_copied_any_more",
+    ),
+    mutant(
+        "a read shares a cut from before a write",
+        "trikv.machine.cut",
+        "            and self.changes == account.changes\n",
+        "",
+        "machine/test_cut.py::test_only_a_whole_cut_of_now_is_shared",
+    ),
+    mutant(
+        "a read shares a cut from before a key was due",
+        "trikv.machine.cut",
+        "            and self.now_ms == account.now\n",
+        "",
+        "machine/test_cut.py::test_only_a_whole_cut_of_now_is_shared",
+    ),
+    mutant(
+        "what is kept of a flushed database is not counted",
+        "trikv.machine.cut",
+        "sum(self._copies.values()) + flushed",
+        "sum(self._copies.values())",
+        _KEPT,
+    ),
+    mutant(
+        "overwritten values that a cut keeps are not counted",
+        "trikv.machine.cut",
+        "            grown += value_bytes_of(old)\n",
+        "            pass\n",
+        _KEPT,
+    ),
+    mutant(
+        "the second pass goes over a later cut",
+        "trikv.machine.long_reads",
+        "    yield from asked.elements(cut)\n",
+        "    yield from asked.elements(Cut(one.database for one in cut._databases.values()))\n",
+        _STREAM,
+    ),
+    mutant(
+        "a long answer is made in one go",
+        "trikv.front.outflow",
+        "if room_bytes <= 0 or self.streamed is not None:",
+        "if room_bytes <= 0:",
+        "front/test_outflow.py::test_others_have_their_turn_between_two_steps",
+    ),
+    mutant(
+        "a long answer ignores that its client does not read",
+        "trikv.front.outflow",
+        "if self.is_over or self.awaits_reader:",
+        "if self.is_over:",
+        "front/test_outflow.py::test_nothing_is_made_while_the_client_does_not_take_it",
+    ),
+    mutant(
+        "a client that goes leaves its cut open",
+        "trikv.front.conversation",
+        "        self._callbacks = (drop, _drop)\n        self._stop_outflow()\n",
+        "        self._callbacks = (drop, _drop)\n",
+        f"{_GOES}[closed]",
+    ),
+    mutant(
+        "an error is sent in the middle of an array",
+        "trikv.front.conversation",
+        "            if not outflow.ends_reply:\n",
+        "            if False:\n",
+        f"{_GOES}[end]",
+    ),
+    mutant(
+        "an answer for a client that has gone is forgotten with its cut",
+        "trikv.front.conversation",
+        "        else:\n            drop(replies)\n",
+        "",
+        "front/test_outflow.py::test_an_answer_for_a_client_that_has_gone_is_closed",
+    ),
+    mutant(
+        "a long read travels with others",
+        "trikv.front.intake",
+        "        if route.is_long and len(turn):\n",
+        "        if route.is_long and len(turn) > 1:\n",
+        "front/test_outflow.py::test_a_long_read_travels_alone",
+    ),
+    mutant(
+        "the rest of a pipeline's reads asks in the database of its beginning",
+        "trikv.front.conversation",
+        "            rest.database = self.connection.database  # after a SELECT in the first part\n",
+        "",
+        "front/test_outflow.py::test_reads_are_left_until_those_before_them_were_taken",
+    ),
+    mutant(
+        "a slow reader has all the time in the world",
+        "trikv.node.outflows",
+        "            self._close_slow((now_us - looked_us) // 1000)\n",
+        "",
+        "node/test_outflows.py::test_a_slow_reader_is_closed_within_the_window",
+    ),
+    mutant(
+        "each holder of a cut counts what it keeps again",
+        "trikv.node.outflows",
+        "cuts = {id(one.kept): one.kept for",
+        "cuts = {id(one): one.kept for",
+        "node/test_outflows.py::test_kept_memory_is_bounded",
+    ),
+    mutant(
+        "of long reads that keep too much the fastest is closed",
+        "trikv.node.outflows",
+        "key=Outflow.taken_bytes)",
+        "key=Outflow.taken_bytes, reverse=True)",
+        "node/test_outflows.py::test_kept_memory_is_bounded",
+    ),
+    mutant(
+        "a stop waits for the clients of long reads",
+        "trikv.node.stopping",
+        "        self._outflows.stop()\n",
+        "",
+        "node/test_stopping.py::test_a_stop_ends_long_reads",
+    ),
+)

@@ -1,0 +1,169 @@
+"""A cut: some databases as they were at one instant, read in small steps while the machine goes on.
+
+It holds references to all their buckets of then. Before the first write to one of these the cut makes a
+shallow copy of it, whose values it shares with the live bucket: an entry is never changed in place. So a cut
+costs a table of references, and at worst another one for each key (about 30 bytes) and the old values that
+were overwritten meanwhile. FLUSH and the install of a snapshot swap whole databases. The cut keeps the old
+ones and does not notice.
+
+It begins and ends by name: `Cut(...)` and `close`. While one is open every write of the machine has to ask
+it, so whoever opens one closes it, whatever happens in between.
+"""
+
+from collections.abc import Iterable, Iterator
+from sys import getsizeof
+from typing import Final
+
+from trikv.machine.database import BUCKETS, Database
+from trikv.machine.stored import Held, deadline_of, value_bytes_of
+
+STEP_KEYS: Final = 256
+"""Keys that one step goes over, give or take a bucket: about 140 us with a pattern to match."""
+
+_EMPTY: Final[dict[bytes, Held]] = {}
+"""Stands for a bucket that was empty or has been let go. It is only read."""
+_TABLE_BYTES: Final = getsizeof([None] * BUCKETS)
+"""The memory of a cut's references to the buckets of one database."""
+
+
+class _Origin:
+    """Where the buckets of one database come from."""
+
+    __slots__ = ("buckets", "database", "used", "used_at_first")
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.buckets = database.buckets
+        """Not the database's any more once it was flushed."""
+        self.used = self.used_at_first = database.account.shares[database.number]
+        """About the share of the account that the cut has still to go over."""
+
+
+class Cut:
+    """The keys of some databases at one instant, between two commands. `close` it when it has been read."""
+
+    __slots__ = (
+        "_account",
+        "_buckets",
+        "_copies",
+        "_databases",
+        "_holders",
+        "_was_shared",
+        "changes",
+        "is_open",
+        "keys",
+        "lets_go",
+        "now_ms",
+    )
+
+    def __init__(self, databases: Iterable[Database]) -> None:
+        filled = [db for db in databases if db.size]
+        self.keys = sum(db.size for db in filled)
+        """How many keys there were, those due but not yet reaped included."""
+        self.is_open = True
+        self.lets_go = False
+        """Set before the last pass: a bucket is let go when that has gone over it. A cut that was shared
+        keeps all, because another holder may not have got there yet."""
+        self._holders = 1
+        self._was_shared = False
+        # Lists of its own: what FLUSH sets aside is freed by emptying the database's list (`release`).
+        self._buckets = {db.number: list(db.buckets) for db in filled}
+        self._databases = {db.number: _Origin(db) for db in filled}
+        self._copies: dict[tuple[int, int], int] = {}
+        """By database and bucket: the memory of a copy, and of its values that are gone elsewhere."""
+        self._account = filled[0].account if filled else None
+        self.now_ms = self._account.now if self._account is not None else 0
+        """Log time of its instant, by which keys are due."""
+        self.changes = self._account.changes if self._account is not None else 0
+        """The change counter of its instant: equal counters, and time, mean equal keys."""
+        if self._account is not None:
+            self._account.observe(self)
+
+    def share(self) -> "Cut":
+        """This cut for one holder more, who closes it, too."""
+        self._holders += 1
+        self._was_shared = True
+        return self
+
+    def close(self) -> None:
+        """One holder has read enough. After the last one the machine tells this cut of no write any more."""
+        assert self.is_open, "each holder closes it once"
+        self._holders -= 1
+        if self._holders:
+            return
+        self.is_open = False
+        if self._account is not None:
+            self._account.observers.remove(self)
+            self._account = None  # breaks the cycle: a database refers to the account, the account to the cut
+        self._buckets.clear()
+        self._databases.clear()
+        self._copies.clear()
+
+    def is_of(self, db: Database) -> bool:
+        """Whether this shows `db` as it is now, whole, so that another reader may share it."""
+        account = db.account
+        return (
+            self.is_open
+            and not self.lets_go
+            and [origin.database for origin in self._databases.values()] == [db]
+            and self.changes == account.changes
+            and self.now_ms == account.now
+        )
+
+    @property
+    def kept_bytes(self) -> int:
+        """The memory that is taken only because of this cut: its tables, copies, and values that are gone."""
+        flushed = sum(one.used for one in self._databases.values() if one.database.buckets is not one.buckets)
+        return _TABLE_BYTES * len(self._databases) + sum(self._copies.values()) + flushed
+
+    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
+        """`key` of this live bucket is about to change: keep the bucket as it was.
+
+        Nothing is kept if it was let go already, or belongs to a database that was flushed since.
+        """
+        held = self._buckets.get(db)
+        if held is None:
+            return
+        kept = held[number]
+        grown = 0
+        if kept is bucket:
+            kept = held[number] = bucket.copy() if bucket else _EMPTY
+            grown = getsizeof(kept) if bucket else 0
+        old = kept.get(key)
+        if old is not None and bucket.get(key) is old:  # nobody else keeps this value from now on
+            grown += value_bytes_of(old)
+        if grown:
+            self._copies[db, number] = self._copies.get((db, number), 0) + grown
+
+    def entries(self) -> Iterator[tuple[int, list[tuple[bytes, Held]]]]:
+        """One pass over all keys in steps: the database's number and some entries, due ones included."""
+        for db, buckets in self._buckets.items():
+            step: list[tuple[bytes, Held]] = []
+            for number, bucket in enumerate(buckets):
+                if not bucket:
+                    continue
+                # Entries in a list of its own, because the bucket may change between two steps.
+                step += bucket.items()
+                if self.lets_go and not self._was_shared:
+                    self._let_go(db, number)
+                whole = len(step) - len(step) % STEP_KEYS
+                for at in range(0, whole, STEP_KEYS):
+                    yield db, step[at : at + STEP_KEYS]
+                del step[:whole]
+            if self.lets_go and not self._was_shared:
+                self._let_go(db, BUCKETS - 1)  # empty ones at the end are behind it, too
+            if step:
+                yield db, step
+
+    def live_keys(self) -> Iterator[list[bytes]]:
+        """One pass over the keys that were live at its instant, in steps, in the order of the databases."""
+        now_ms = self.now_ms
+        for _, entries in self.entries():
+            yield [key for key, one in entries if not (deadline := deadline_of(one)) or deadline > now_ms]
+
+    def _let_go(self, db: int, number: int) -> None:
+        """Forget a bucket: a write to it copies nothing any more."""
+        self._buckets[db][number] = _EMPTY
+        self._copies.pop((db, number), None)
+        origin = self._databases[db]
+        origin.used = origin.used_at_first * (BUCKETS - 1 - number) // BUCKETS
