@@ -51,7 +51,7 @@ def _shown(cut: Cut) -> list[tuple[int, bytes, bytes | Value, int]]:
 def test_a_cut_shows_its_instant(steps: list[tuple[str, int, int]]) -> None:
     """Whatever is written, expires, is flushed, replaced or freed after it; several cuts at once."""
     driver = Driver()
-    cuts: list[tuple[Cut, list[tuple[int, bytes, bytes, int]], list[bytes]]] = []
+    cuts: list[tuple[Cut, list[tuple[int, bytes, bytes | Value, int]], list[bytes]]] = []
     for what, key, number in steps:
         if what == "cut":
             cut = Cut(driver.machine.space.databases)

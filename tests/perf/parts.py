@@ -6,6 +6,7 @@ Processor time of the longest step of each kind, the least of three rounds: what
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.machine.driving import Driver
 from tests.machine.values.commands import WITH_NUMBERS
@@ -29,16 +30,22 @@ class Longest:
         self.ms[kind] = max(self.ms.get(kind, 0.0), (time.thread_time() - began) * 1000)
 
 
+def filled(longest: Longest) -> Wide:
+    """The value."""
+    value = Wide(0)
+    for number in range(ELEMENTS):
+        longest.note("insert", partial(value.add, number))
+    return value
+
+
 def one_round() -> dict[str, float]:
     """Everything that happens to a value, each in its steps."""
     longest = Longest()
     driver = Driver(table=WITH_NUMBERS)
-    value = Wide(0)
-    for number in range(ELEMENTS):
-        longest.note("insert", lambda number=number: value.add(number))  # type: ignore[misc]
-    driver.machine.space.databases[0].put_unchecked(b"n", value)
-    while next(value.unhashed(), None) is not None:
-        longest.note("8 parts hashed ahead", lambda: driver.machine.hash_some(8))
+    driver.machine.space.databases[0].put_unchecked(b"n", filled(longest))
+    going = [True]
+    while going.pop():
+        longest.note("8 parts hashed ahead", lambda: going.append(driver.machine.hash_some(8)))
     longest.note("digest", driver.machine.digest)
     walk = driver.machine.walk({})
     longest.note("first write after a cut", lambda: driver.call(b"NUM.REM", b"n", b"5"))
@@ -48,7 +55,6 @@ def one_round() -> dict[str, float]:
         longest.note("16 KiB of a snapshot written", lambda: pieces.append(walk.step(16384)))
         longest.note("16 KiB of a snapshot restored", lambda: restore.feed(pieces.pop()))
     longest.note("DEL", lambda: driver.call(b"DEL", b"n"))
-    del value
     while driver.machine.space.account.discarded:
         longest.note("2,000 elements freed", lambda: driver.machine.release(2000))
     return longest.ms
