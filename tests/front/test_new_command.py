@@ -23,7 +23,7 @@ OWN = CommandTable()
 @OWN.command("SWAP", by=By.LOG, group="keys", fast=True, grows=True, complexity="O(1)", told=Told("9.9.9"))
 def swap(db: Database, key: Key, other: Key, *_options: bytes) -> Reply:
     """Exchange the values of two keys."""
-    values = [None if (entry := db.find(each)) is None else entry.value for each in (other, key)]
+    values = [db.string(each) for each in (other, key)]
     for each, value in zip((key, other), values, strict=True):
         db.drop(each)
         if value is not None:

@@ -8,6 +8,7 @@ from tests.machine.driving import NOW, Driver, collect
 from trikv.machine.cut import STEP_KEYS, Cut
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.stored import deadline_of, held, value_of
+from trikv.machine.values.value import Value
 
 _STEP = st.one_of(
     st.tuples(st.just("SET"), st.integers(0, 9), st.integers(1, 3)),
@@ -41,7 +42,7 @@ def _do(driver: Driver, what: str, key: int, number: int) -> None:
             driver.machine.retire()  # as for an installed snapshot: only `release` and cuts go on
 
 
-def _shown(cut: Cut) -> list[tuple[int, bytes, bytes, int]]:
+def _shown(cut: Cut) -> list[tuple[int, bytes, bytes | Value, int]]:
     return [(db, key, value_of(one), deadline_of(one)) for db, step in cut.entries() for key, one in step]
 
 
@@ -50,7 +51,7 @@ def _shown(cut: Cut) -> list[tuple[int, bytes, bytes, int]]:
 def test_a_cut_shows_its_instant(steps: list[tuple[str, int, int]]) -> None:
     """Whatever is written, expires, is flushed, replaced or freed after it; several cuts at once."""
     driver = Driver()
-    cuts: list[tuple[Cut, list[tuple[int, bytes, bytes, int]], list[bytes]]] = []
+    cuts: list[tuple[Cut, list[tuple[int, bytes, bytes | Value, int]], list[bytes]]] = []
     for what, key, number in steps:
         if what == "cut":
             cut = Cut(driver.machine.space.databases)

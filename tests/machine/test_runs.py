@@ -24,7 +24,7 @@ from trikv.machine.errors import OOM
 from trikv.machine.evaluation import RUN_MIN
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import OK, Reply
-from trikv.machine.stored import PACKED_BYTES_MAX, Held, held, stored, value_of
+from trikv.machine.stored import PACKED_BYTES_MAX, Held, held, stored, value_bytes_of
 from trikv.machine.walk import Walk
 
 needs_it = needs(
@@ -273,7 +273,7 @@ def test_versions_count_up_from_the_counter(count: int) -> None:
     assert (done, fresh) == (count, count)
     expected = {key: held(value, 8 + at) for at, (_, key, value) in enumerate(sets(count))}
     assert shelf.keys() == expected
-    assert grown == sum(ENTRY_BYTES + len(key) + len(value_of(one)) for key, one in expected.items())
+    assert grown == sum(ENTRY_BYTES + len(key) + value_bytes_of(one) for key, one in expected.items())
     assert sum(shelf.changed) == sum(1 for bucket in shelf.buckets if bucket)
     assert all(flag == bool(bucket) for flag, bucket in zip(shelf.changed, shelf.buckets, strict=True))
 

@@ -16,6 +16,7 @@ from tests.mutants import (
     of_raft,
     of_stops_and_snapshots,
     of_storage,
+    of_values,
     of_workload,
 )
 from tests.mutants.mutant import Mutant
@@ -25,6 +26,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_storage.MUTANTS
     + of_machine.MUTANTS
     + of_calls.MUTANTS
+    + of_values.MUTANTS
     + of_long_reads.MUTANTS
     + of_node.MUTANTS
     + of_front.MUTANTS

@@ -134,8 +134,8 @@ MEMORY: tuple[Mutant, ...] = (
     mutant(
         "a restored snapshot is charged as by another level",
         "trikv.machine.snapshot",
-        "            self._begin()\n            _check_db",
-        "            _check_db",
+        "            self._begin()\n            self._end_value()\n",
+        "            self._end_value()\n",
         "machine/test_memory.py::test_a_restored_snapshot_is_charged_the_same[3]",
     ),
     mutant(
@@ -155,8 +155,8 @@ MEMORY: tuple[Mutant, ...] = (
     mutant(
         "GET finds a key that is due",
         "trikv.machine.database",
-        "        return None if deadline and deadline <= self.account.now else value_of(one)\n",
-        "        return value_of(one)\n",
+        "        return None if deadline and deadline <= self.account.now else _string_of(value_of(one))\n",
+        "        return _string_of(value_of(one))\n",
         "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
     ),
     mutant(
@@ -197,7 +197,9 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "WATCH checked at propose time: versions do not rise",
         "trikv.machine.database",
+        "            value.charged = value.charge\n"
         "        bucket[key] = held(value, account.changes, deadline)\n",
+        "            value.charged = value.charge\n"
         "        bucket[key] = held(value, stored(old).version if old else account.changes, deadline)\n",
         "machine/test_machine.py::test_watch_sees_whatever_changes_a_key",
     ),

@@ -21,6 +21,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans
 ``account``     what the databases share; ``stored``: what a key holds
+``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
 ``features``    the level of rules that a cluster was founded at; ``tally``: counts, which are no state
 ``table``       commands by name; ``declaration``: what a command is, said once

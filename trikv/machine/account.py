@@ -7,8 +7,7 @@ once, without the cyclic collector.
 
 from typing import Final, Protocol
 
-from sortedcontainers import SortedList
-
+from trikv.machine.discarded import Discarded
 from trikv.machine.errors import OOM
 from trikv.machine.features import SPARE_ROOM
 from trikv.machine.memory import charges_of
@@ -45,6 +44,7 @@ class Account:
         "charges",
         "dirty",
         "discarded",
+        "epoch",
         "feature_level",
         "is_founded",
         "is_over",
@@ -52,7 +52,6 @@ class Account:
         "lookups",
         "now",
         "observers",
-        "pending_keys",
         "shares",
         "soonest",
         "tally",
@@ -90,16 +89,21 @@ class Account:
         """Where commands count the keys that they look for. The evaluator sets it: to `tally` for clients of
         this node."""
         self.observers: list[Observer] = []
-        self.discarded: list[list[dict[bytes, Held]] | SortedList[tuple[int, bytes]]] = []
-        """What FLUSH set aside; `Keyspace.release` frees it in slices."""
-        self.pending_keys = 0
-        """Keys in `discarded`. Kept, because counting them takes longer than freeing a slice. Not state."""
+        self.discarded = Discarded()
+        """What FLUSH set aside, and parts of deleted values; `Keyspace.release` frees them in slices."""
+        self.epoch = 0
+        """Rises with every cut (`trikv.machine.values.value`). Not state."""
 
     def grow(self, database: int, grown: int) -> None:
         """Let the account change by `grown` bytes, which belong to that database. Only this changes it."""
         self.used = used = self.used + grown
         self.shares[database] += grown
         self.is_over = used > self.limit
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of every write from now on: the state is as it should see it until then."""
+        self.epoch += 1
+        self.observers.append(observer)
 
     def set_cap(self, cap: int) -> None:
         """Decide the cap in bytes, 0 for none."""

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, TypeVar
 from trikv.machine.account import Account
 from trikv.machine.declaration import Command
 from trikv.machine.draws import Draws
-from trikv.machine.errors import OOM
+from trikv.machine.errors import OOM, WRONG_TYPE, WrongTypeError
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable
@@ -128,6 +128,8 @@ class Call:
             reply = command.handler(self if command.whole else self.db, *args[command.words :])
             if command.resumable:
                 reply = yield from reply
+        except WrongTypeError:  # it has changed nothing, and is no exception of the caller's
+            return WRONG_TYPE
         finally:
             self._depth -= 1
         answer: Reply = reply

@@ -7,6 +7,15 @@
     {"db":0,"k":{"b64":"/w=="},"t":"string","v":"","n":7,"x":1700000000000}
     ],"count":2,"checksum":"blake2b:..."}
 
+A value in parts is a line that says how many, followed by its parts in order, each in one or more lines. Such
+documents have version 2.
+
+::
+
+    {"parts":2,"db":0,"k":"name","t":"hash","s":[0,1],"n":8},
+    {"part":0,"e":["field","value"]},
+    {"part":1,"e":[{"b64":"/w=="},"value"]},
+
 `json.load` reads all of it; a line tool drops the comma at a line's end. Bytes that are UTF-8 are written as
 text, others as base64. The checksum covers every byte before the closing line. Keys come in the order of
 database, bucket, and place within the bucket: read back in that order, they give the same state.
@@ -14,25 +23,34 @@ database, bucket, and place within the bucket: read back in that order, they giv
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from trikv.machine.stored import Held, stored
+from trikv.machine.features import VALUES_IN_PARTS
+from trikv.machine.replies import weight
+from trikv.machine.stored import Held, Stored, stored
+from trikv.machine.values.value import Value
 
 FORMAT: Final = "trikv-snapshot"
-VERSION: Final = 1
+STRINGS_ALONE: Final = 1
+"""The version of a document that no value in parts can be in: releases of before can read it."""
+VERSION: Final = 2
 LINE_BYTES_MAX = 64 * 1024 * 1024
 """A value of 8 MiB takes at most six times that as JSON text (\\u0001)."""
 PIECE_BYTES = 32 * 1024
 """Bytes of values that are encoded together, which takes a fraction of a millisecond."""
 LINE_OVERHEAD_BYTES = 64
+NUMBER_BYTES = 8
+"""What an element counts for besides the bytes in it."""
 FEW_LINES = 64
 """A piece of at most this many lines is encoded line by line. Its lines are long, and to search their text
 for the ends of lines costs more than a call for each."""
 LINE_END = b",\n"
 OPENING_END = b',"keys":['
 CLOSING_START = b"]"
+VALUE_START = b'{"parts":'
+PART_START = b'{"part":'
 
 
 class SnapshotError(Exception):
@@ -79,11 +97,40 @@ class KeyLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Its deadline in ms; left out if it has none."""
 
 
+class ValueLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The line of a key whose value is in parts, which follow."""
+
+    parts: int
+    """How many."""
+    db: int
+    k: _Text
+    t: str
+    """Its type's name."""
+    s: tuple[int, ...]
+    """Its shape."""
+    n: int
+    """The key's version."""
+    x: int = 0
+    """Its deadline in ms; left out if it has none."""
+
+
+class PartLine(msgspec.Struct, frozen=True):
+    """Elements of one part of the key before it; the next line may go on with the same part."""
+
+    part: int
+    """Its place, from 0."""
+    e: list[Any]
+    """Numbers, text for bytes, and lists of these."""
+
+
+Line: TypeAlias = KeyLine | ValueLine | PartLine
+
+
 class Opening(msgspec.Struct, frozen=True):
     """The first line: what the document is, and all of its state besides keys."""
 
     format: Literal["trikv-snapshot"]
-    version: Literal[1]
+    version: Literal[1, 2]
     node: dict[str, object]
     """What the node adds: cluster, index, term, membership, complete."""
     machine: Settings
@@ -99,6 +146,8 @@ class Closing(msgspec.Struct, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 _decode_line = msgspec.json.Decoder(KeyLine).decode
+_decode_value = msgspec.json.Decoder(ValueLine).decode
+_decode_part = msgspec.json.Decoder(PartLine).decode
 _decode_opening = msgspec.json.Decoder(Opening).decode
 _decode_closing = msgspec.json.Decoder(Closing).decode
 
@@ -108,6 +157,24 @@ def _to_text(data: bytes) -> _Text:
         return data.decode()
     except UnicodeDecodeError:
         return _Binary(data)
+
+
+def _to_json(element: Any) -> Any:
+    """An element of a part as JSON knows it."""
+    if isinstance(element, bytes):
+        return _to_text(element)
+    return [_to_json(each) for each in element] if isinstance(element, list | tuple) else element
+
+
+def of_json(element: Any) -> Any:
+    """What `_to_json` made, with bytes for text again. Raises SnapshotError for what it never makes."""
+    if isinstance(element, str):
+        return element.encode()
+    if isinstance(element, list):
+        return [of_json(each) for each in element]
+    if isinstance(element, dict):
+        return msgspec.convert(element, _Binary).b64
+    return element
 
 
 def to_bytes(text: _Text) -> bytes:
@@ -123,6 +190,12 @@ def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]
     for key, held in items:
         entry = stored(held)
         value = entry.value
+        if isinstance(value, Value):
+            if lines:
+                yield _ended_by_commas(lines)
+                lines, size = [], 0
+            yield from _value_lines(db, key, entry, value)
+            continue
         try:  # nearly always both are text, and two calls of `_to_text` would take a third of all the time
             line = KeyLine(db, key.decode(), "string", value.decode(), entry.version, entry.deadline)
         except UnicodeDecodeError:
@@ -136,6 +209,34 @@ def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]
         yield _ended_by_commas(lines)
 
 
+def _value_lines(db: int, key: bytes, entry: Stored, value: Value) -> Iterator[bytes]:
+    """The lines of a key whose value is in parts, a piece for the header and one or more for each part."""
+    header = ValueLine(
+        len(value.parts), db, _to_text(key), value.type_name, value.shape(), entry.version, entry.deadline
+    )
+    yield _encoder.encode(header) + LINE_END
+    for place, part in enumerate(value.parts):
+        for elements in _in_pieces(value.elements(part)):
+            yield _encoder.encode(PartLine(place, elements)) + LINE_END
+
+
+def _in_pieces(elements: list[Any]) -> Iterator[list[Any]]:
+    """The elements as JSON knows them, in one or more lists of about `PIECE_BYTES`: some may be long."""
+    piece: list[Any] = []
+    size = 0
+    for element in elements:
+        if size >= PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+        if type(element) is int:
+            piece.append(element)
+            size += NUMBER_BYTES
+            continue
+        piece.append(_to_json(element))
+        size += weight([element]) + NUMBER_BYTES
+    yield piece
+
+
 def _ended_by_commas(lines: list[KeyLine]) -> bytes:
     if len(lines) <= FEW_LINES:
         return LINE_END.join(map(_encoder.encode, lines)) + LINE_END
@@ -145,7 +246,8 @@ def _ended_by_commas(lines: list[KeyLine]) -> bytes:
 
 def encode_opening(node: dict[str, object], settings: Settings) -> bytes:
     """The first line, without line end."""
-    opening = Opening(FORMAT, VERSION, node, settings, [])
+    has_values = settings.feature_level >= VALUES_IN_PARTS
+    opening = Opening(FORMAT, VERSION if has_values else STRINGS_ALONE, node, settings, [])
     return _encoder.encode(opening).removesuffix(b"]}")
 
 
@@ -184,17 +286,17 @@ class Reader:
         self.opening: Opening | None = None
         """The first line; None until it was fed."""
 
-    def feed(self, data: bytes) -> Iterable[KeyLine]:
-        """The keys of the lines that `data` completes. Raises SnapshotError."""
+    def feed(self, data: bytes) -> Iterable[Line]:
+        """The lines of keys, and of their parts, that `data` completes. Raises SnapshotError."""
         *complete, rest = data.split(b"\n")
         for end in complete:
             self._pieces.append(end)
             line = b"".join(self._pieces)
             self._pieces.clear()
             self._pieces_bytes = 0
-            key_line = self._read(line)
-            if key_line is not None:
-                yield key_line
+            found = self._read(line)
+            if found is not None:
+                yield found
         self._pieces.append(rest)
         self._pieces_bytes += len(rest)
         if self._pieces_bytes > LINE_BYTES_MAX:
@@ -211,14 +313,14 @@ class Reader:
         """Number of the line read last, from 1; 0 before the first."""
         return self._line
 
-    def _read(self, line: bytes) -> KeyLine | None:
+    def _read(self, line: bytes) -> Line | None:
         self._line += 1
         try:
             return self._parse(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise SnapshotError(f"not a line of a snapshot: {problem}", self._line) from None
 
-    def _parse(self, line: bytes) -> KeyLine | None:
+    def _parse(self, line: bytes) -> Line | None:
         if self._closing is not None:
             raise SnapshotError("something follows the closing line", self._line)
         if self.opening is None:
@@ -230,10 +332,15 @@ class Reader:
             return None
         else:
             self._checksum.update(line + b"\n")
-            self._count += 1
-            return _decode_line(line.removesuffix(b","))
+            return self._decoded(line.removesuffix(b","))
         self._checksum.update(line + b"\n")
         return None
+
+    def _decoded(self, line: bytes) -> Line:
+        if line.startswith(PART_START):
+            return _decode_part(line)
+        self._count += 1
+        return _decode_value(line) if line.startswith(VALUE_START) else _decode_line(line)
 
     def _close(self, closing: Closing) -> None:
         if closing.count != self._count:

@@ -77,7 +77,7 @@ class Cut:
         self.changes = self._account.changes if self._account is not None else 0
         """The change counter of its instant: equal counters, and time, mean equal keys."""
         if self._account is not None:
-            self._account.observers.append(self)
+            self._account.observe(self)
 
     def share(self) -> "Cut":
         """This cut for one holder more, who closes it, too."""

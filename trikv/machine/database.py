@@ -8,7 +8,7 @@ first write to it. Values are shared, not encoded ahead.
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, TypeVar
 from zlib import crc32
 
 from sortedcontainers import SortedList
@@ -16,7 +16,7 @@ from sortedcontainers import SortedList
 from trikv.machine import runs
 from trikv.machine.account import Account
 from trikv.machine.draws import Draws
-from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG
+from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.stored import (
@@ -26,10 +26,12 @@ from trikv.machine.stored import (
     Stored,
     deadline_of,
     held,
+    size_of,
     stored,
     value_bytes_of,
     value_of,
 )
+from trikv.machine.values.value import Value
 
 BUCKETS = 4096
 """A million keys make 250 a bucket: copying one for a walk takes microseconds."""
@@ -44,15 +46,29 @@ SCAN_END = 0
 
 _NO_BUCKETS: list[dict[bytes, Held]] = [{}] * BUCKETS
 """The buckets of an empty database. They are only read: the first write replaces them."""
+ALL = 2**62
+"""More than there can be."""
 _CHANGES_MAX = 2**59
 """No change counter gets so far. A version from there on might not be packed."""
+
+
+V = TypeVar("V", bound=Value)
 
 
 class Hasher(Protocol):
     """Hashes one bucket, the order of its keys included."""
 
-    def __call__(self, bucket: dict[bytes, Held], /) -> bytes:
-        """The hash of `bucket`, always the same for equal keys and entries in one order."""
+    def __call__(self, bucket: dict[bytes, Held], parts_max: int, /) -> tuple[bytes | None, int]:
+        """The hash of `bucket`, the same for equal keys and entries in one order; and how many parts it took.
+
+        None in place of the hash: its values have more parts to be hashed than `parts_max`.
+        """
+
+
+def _string_of(value: bytes | Value) -> bytes:
+    if isinstance(value, Value):
+        raise WrongTypeError
+    return value
 
 
 class Database:
@@ -94,20 +110,31 @@ class Database:
             return None
         return entry
 
-    def value(self, key: bytes) -> bytes | None:
-        """The value of `find` alone, in half the time."""
+    def string(self, key: bytes) -> bytes | None:
+        """The live string under `key`, in half the time of `find`; None if there is no such key.
+
+        Raises WrongTypeError if it holds another type.
+        """
         one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
         if one is None:
             return None
         if type(one) is bytes and not one[0] & HAS_DEADLINE:  # nearly always
             return one[PLAIN_BYTES:]
         deadline = deadline_of(one)
-        return None if deadline and deadline <= self.account.now else value_of(one)
+        return None if deadline and deadline <= self.account.now else _string_of(value_of(one))
+
+    def string_until(self, key: bytes) -> tuple[bytes | None, int]:
+        """`string`, and the deadline that it has; 0 if there is none, or no such key."""
+        entry = self.find(key)
+        return (None, 0) if entry is None else (_string_of(entry.value), entry.deadline)
 
     def value_bytes(self, key: bytes) -> int:
-        """The length of the value under `key`, 0 if it is absent."""
+        """The length of the string under `key`; 0 if it is absent or holds another type."""
         one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        return 0 if one is None or not self.is_live(one) else value_bytes_of(one)
+        if one is None or not self.is_live(one):
+            return 0
+        value = value_of(one)
+        return 0 if isinstance(value, Value) else len(value)
 
     def look(self, key: bytes) -> Stored | None:
         """`find` for commands that read: Redis counts what they find and miss."""
@@ -207,26 +234,27 @@ class Database:
         return number, rank
 
     def hash_some(self, hasher: "Hasher", count: int) -> int:
-        """Hash up to `count` changed buckets ahead of `bucket_hashes`; return how many it were."""
+        """Hash up to `count` changed buckets, or parts in them, ahead of `bucket_hashes`; return how many."""
         hashed = 0
         number = self._changed.find(1)
         while number >= 0 and hashed < count:
-            self._hash(number, hasher)
+            bucket = self.buckets[number]
+            if bucket:
+                bucket_hash, parts = hasher(bucket, count - hashed)
+                hashed += parts
+                if bucket_hash is None:
+                    break
+                self._hashes[number] = bucket_hash
+            else:
+                self._hashes.pop(number, None)
+            self._changed[number] = 0
             hashed += 1
             number = self._changed.find(1, number)
         return hashed
 
-    def _hash(self, number: int, hasher: "Hasher") -> None:
-        self._changed[number] = 0
-        bucket = self.buckets[number]
-        if bucket:
-            self._hashes[number] = hasher(bucket)
-        else:
-            self._hashes.pop(number, None)
-
     def bucket_hashes(self, hasher: "Hasher") -> dict[int, bytes]:
         """Hashes of all filled buckets by number; only those changed since the last call are computed."""
-        self.hash_some(hasher, BUCKETS)
+        self.hash_some(hasher, ALL)
         return self._hashes
 
     def store(self, key: bytes, value: bytes, deadline: int = 0) -> CommandError | None:
@@ -308,14 +336,20 @@ class Database:
             self._put(crc32(key) >> BUCKET_SHIFT, key, entry, entry.value, deadline, grown)
         return refused
 
-    def put_unchecked(self, key: bytes, value: bytes, deadline: int = 0) -> None:
+    def put_unchecked(self, key: bytes, value: bytes | Value, deadline: int = 0) -> None:
         """Set `key` without any check: for handlers that have checked their whole change already."""
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
-        self._put(number, key, old, value, deadline, self.growth(key, len(value), deadline))
+        self._put(number, key, old, value, deadline, self.growth(key, size_of(value), deadline))
 
     def _put(
-        self, number: int, key: bytes, old: Held | None, value: bytes, deadline: int, grown: int
+        self,
+        number: int,
+        key: bytes,
+        old: Held | None,
+        value: bytes | Value,
+        deadline: int,
+        grown: int,
     ) -> None:
         """Put another value for `key`. `grown` is the account's change from `old`, due or not, to it."""
         account = self.account
@@ -333,7 +367,11 @@ class Database:
             bucket = self._changing(number, key)
         if old is None:
             self.size += 1
+        elif type(old) is not bytes:  # what is packed has no parts
+            self._discard(old, value)
         account.changes += 1
+        if isinstance(value, Value):
+            value.charged = value.charge
         bucket[key] = held(value, account.changes, deadline)
         account.grow(self.number, grown)
         if indexed != deadline:
@@ -342,11 +380,32 @@ class Database:
             if deadline:
                 self._index(deadline, key)
 
+    def changing(self, key: bytes, value: V) -> V:
+        """The header to change, which is `value` of the live `key` or a fork of it. Then call `changed`.
+
+        From here on the command has changed something, whatever it does.
+        """
+        self._changing(crc32(key) >> BUCKET_SHIFT, key)
+        account = self.account
+        return value.at_epoch(account.epoch) if account.observers else value.alone()
+
+    def changed(self, key: bytes, value: Value) -> None:
+        """`value` of the live `key` is changed: the account and the key's version follow."""
+        account, bucket = self.account, self.buckets[crc32(key) >> BUCKET_SHIFT]
+        charges, deadline = account.charges, deadline_of(bucket[key])
+        grown = charges.value(value.charge) - charges.value(value.charged)
+        value.charged = value.charge
+        account.changes += 1
+        bucket[key] = held(value, account.changes, deadline)
+        account.grow(self.number, grown)
+
     def restore(self, key: bytes, entry: Stored) -> bool:
         """Put an entry of a snapshot, with its version; False if the key is there already."""
         bucket = self._changing(crc32(key) >> BUCKET_SHIFT, key)
         if key in bucket:
             return False
+        if isinstance(entry.value, Value):
+            entry.value.charged = entry.value.charge
         bucket[key] = one = held(entry.value, entry.version, entry.deadline)
         self.account.grow(self.number, self._charge(key, one))
         self.size += 1
@@ -381,10 +440,8 @@ class Database:
         account.dirty = True
         account.changes += self.size
         account.grow(self.number, -account.shares[self.number])
-        account.pending_keys += self.size
         # New tables instead of cleared ones: a walk keeps the old ones, and freeing them takes long.
-        account.discarded.append(self.buckets)
-        account.discarded.append(self.deadlines)
+        account.discarded.add_database(self.buckets, self.deadlines, self.size)
         self.buckets = _NO_BUCKETS
         self.deadlines = SortedList()
         self._deadlines_total_ms = 0
@@ -405,12 +462,20 @@ class Database:
         account = self.account
         bucket = self._changing(number, key)
         del bucket[key]
+        if type(old) is not bytes:
+            self._discard(old, None)
         deadline = deadline_of(old)
         if deadline:
             self._forget_deadline(deadline, key)
         account.changes += 1
         account.grow(self.number, -self._charge(key, old))
         self.size -= 1
+
+    def _discard(self, old: Held, new: bytes | Value | None) -> None:
+        """Have the parts of a value that goes freed in slices, unless the same value comes again."""
+        value = value_of(old)
+        if isinstance(value, Value) and value is not new:
+            self.account.discarded.add_value(value)
 
     def _changing(self, number: int, key: bytes) -> dict[bytes, Held]:
         """The bucket, ready for a change of `key`: observers are told, and its hash is out of date."""

@@ -152,8 +152,8 @@ class Command:
     of_two: Handler
     """Called for two arguments exactly: the handler, or what does the same in less time."""
     of_key: Handler | None
-    """Answers a key's value, None if there is none, looks at nothing else and cannot fail: what a lone read
-    may call instead, and count."""
+    """Answers a key's value, None if there is none, looks at nothing else and fails only by WrongTypeError:
+    what a lone read may call instead, and count."""
     of_run: Run | None
     """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
     long: LongHandler | None

@@ -11,21 +11,36 @@ import msgspec
 
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.stored import Held, stored
+from trikv.machine.values.value import Value
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def _hash_bucket(bucket: dict[bytes, Held]) -> bytes:
+def _hash_bucket(bucket: dict[bytes, Held], parts_max: int) -> tuple[bytes | None, int]:
     # In full: the digest is of what a bucket means, not of the form in which it holds it.
-    meant = {key: stored(held) for key, held in bucket.items()}
-    return blake2b(_encoder.encode(meant), digest_size=16).digest()
+    meant: dict[bytes, object] = {}
+    parts = 0
+    for key, held in bucket.items():
+        entry = stored(held)
+        value = entry.value
+        if isinstance(value, Value):
+            parts += value.hash_some(parts_max - parts)
+            if parts >= parts_max and next(value.unhashed(), None) is not None:
+                return None, parts
+            meant[key] = (value.digest(), value.type_name, entry.version, entry.deadline)
+        else:
+            meant[key] = entry
+    return blake2b(_encoder.encode(meant), digest_size=16).digest(), parts
 
 
 def hash_some(space: Keyspace, buckets: int) -> bool:
-    """Hash up to `buckets` changed ones, so that `state_digest` has less to do; True while more are left."""
+    """Hash up to `buckets` changed ones, or as many parts of values: so `state_digest` has less to do.
+
+    True while more are left.
+    """
     for db in space.databases:
         buckets -= db.hash_some(_hash_bucket, buckets)
-        if not buckets:
+        if buckets <= 0:
             return True
     return False
 

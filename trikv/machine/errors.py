@@ -16,6 +16,11 @@ EXEC_ERRORS = CommandError("EXECABORT Transaction discarded because of previous 
 OVERFLOW = CommandError("ERR increment or decrement would overflow")
 STRING_TOO_LONG = CommandError("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
 SYNTAX = CommandError("ERR syntax error")
+WRONG_TYPE = CommandError("WRONGTYPE Operation against a key holding the wrong kind of value")
+
+
+class WrongTypeError(Exception):
+    """A command asked for a value of another type. It has changed nothing, and is answered `WRONG_TYPE`."""
 
 
 def wrong_arity(name: str) -> CommandError:

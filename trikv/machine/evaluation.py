@@ -15,7 +15,7 @@ from trikv.machine.batch import Transaction, Watch
 from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, would_not_fit
 from trikv.machine.cut import Cut
 from trikv.machine.declaration import Command
-from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM
+from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM, WRONG_TYPE, WrongTypeError
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.long_reads import WHOLE_KEYS_MAX, streamed
 from trikv.machine.replies import OK, CommandError, Reply, Streamed, weight
@@ -124,7 +124,10 @@ class Evaluator:
             if command is None or command.of_key is None or (first is not None and command is not first):
                 break
             first = command
-            value = command.of_key(databases[question.db], key)
+            try:
+                value = command.of_key(databases[question.db], key)
+            except WrongTypeError:
+                break
             if value is None:
                 misses += 1
             answers.append([value])
@@ -142,7 +145,10 @@ class Evaluator:
         if command is None or command.of_key is None:
             return None
         space = self._space
-        value = command.of_key(space.databases[question.db], key)
+        try:
+            value = command.of_key(space.databases[question.db], key)
+        except WrongTypeError:
+            return None
         tally = space.account.tally
         tally.ran[command.name] += 1
         if value is None:
@@ -357,7 +363,9 @@ class Evaluator:
         self._change_view(self.call.view)
 
     def _note(self, command: Command, args: Sequence[bytes], problem: Exception) -> CommandError:
-        """Keep what the node should log; returns the error for the client."""
+        """The error for the client, if nothing was changed; keep what the node should log."""
+        if isinstance(problem, WrongTypeError):
+            return WRONG_TYPE
         self.poison_count += 1
         digest = blake2b(repr(tuple(args)).encode(), digest_size=8).hexdigest()
         self.poisoned = Poisoned(self.call.index, command.name, digest, type(problem).__name__)

@@ -15,6 +15,9 @@ SPARE_ROOM: Final = 2
 PACKED_VALUES: Final = 3
 """From this level on, the account charges a key what it takes in one object (`trikv.machine.stored`)."""
 
+VALUES_IN_PARTS: Final = 3
+"""From this level on, a key may hold other values than strings, and documents have version 2."""
+
 
 class FeatureLevelError(Exception):
     """A newer release founded the cluster: this one cannot carry out its log as its other replicas do."""

@@ -44,26 +44,12 @@ class Keyspace:
         return keys_max
 
     def release(self, objects: int) -> bool:
-        """Free about `objects` keys or index entries that FLUSH set aside; True while more are left."""
-        account = self.account
-        # In slices, because to free a million keys in one step is a pause.
-        discarded = account.discarded
-        while discarded and objects > 0:
-            last = discarded[-1]
-            if not last:
-                discarded.pop()
-                continue
-            freed = last.pop()
-            if isinstance(freed, dict):
-                account.tally.freed_keys += len(freed)
-                account.pending_keys -= len(freed)
-                objects -= len(freed)
-            objects -= 1
-        return bool(discarded)
+        """Free about `objects` keys, elements or index entries set aside; True while more are left."""
+        return self.account.discarded.release(objects, self.account.tally)
 
     def pending_keys(self) -> int:
         """How many keys FLUSH set aside that are not freed yet."""
-        return self.account.pending_keys
+        return self.account.discarded.pending_keys
 
     def recount(self) -> int:
         """The account computed from all keys: a check of `Account.used`."""

@@ -1,15 +1,30 @@
 """Reading snapshots: a machine restored whole, or only keys imported into a running cluster."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from trikv.machine.codec import KeyLine, Reader, SnapshotError, to_bytes
+from trikv.machine.codec import KeyLine, PartLine, Reader, SnapshotError, ValueLine, of_json, to_bytes
 from trikv.machine.commands import TABLE
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.machine import Machine
 from trikv.machine.stored import Stored
 from trikv.machine.table import CommandTable
+from trikv.machine.values.value import Value
 
 __all__ = ["Restore", "SnapshotError", "import_keys", "node_of"]
+
+
+class _Parts:
+    """A value that is being put together."""
+
+    __slots__ = ("elements", "line", "made", "place")
+
+    def __init__(self, line: ValueLine, made: Value) -> None:
+        self.line = line
+        self.made = made
+        self.place = -1
+        """Of the part whose elements are being read."""
+        self.elements: list[Any] = []
 
 
 class Restore:
@@ -20,15 +35,22 @@ class Restore:
         self._table = table
         self._reader = Reader()
         self._space = Keyspace()
+        self._value: _Parts | None = None
+        """The key whose parts are being read."""
 
     def feed(self, data: bytes) -> None:
         """Take in the next chunk. Raises SnapshotError, after which the object must not be used."""
         for line in self._reader.feed(data):
+            if isinstance(line, PartLine):
+                self._add(line)
+                continue
             self._begin()
+            self._end_value()
             _check_db(line, self._reader)
-            entry = Stored(to_bytes(line.v), line.n, line.x)
-            if not self._space.databases[line.db].restore(to_bytes(line.k), entry):
-                raise SnapshotError("a key stands there twice", self._reader.line)
+            if isinstance(line, ValueLine):
+                self._value = _Parts(line, self._begun(line))
+            else:
+                self._put(line, to_bytes(line.v))
 
     def _begin(self) -> None:
         """Carry out the rules of the document's level, before the first key is charged."""
@@ -39,6 +61,52 @@ class Restore:
         if account.feature_level != opening.machine.feature_level:
             account.set_level(opening.machine.feature_level)
 
+    def _put(self, line: KeyLine | ValueLine, value: bytes | Value) -> None:
+        if not self._space.databases[line.db].restore(to_bytes(line.k), Stored(value, line.n, line.x)):
+            raise SnapshotError("a key stands there twice", self._reader.line)
+
+    def _begun(self, line: ValueLine) -> Value:
+        made = self._table.values.get(line.t)
+        if made is None:
+            raise SnapshotError(f"this release knows no values of type {line.t}", self._reader.line)
+        try:
+            return made.begun(self._space.account.epoch, line.s)
+        except ValueError as problem:
+            raise SnapshotError(str(problem), self._reader.line) from None
+
+    def _add(self, line: PartLine) -> None:
+        """Take in elements of a part: the next one's, or more of the same."""
+        value = self._value
+        if value is None or line.part not in (value.place, value.place + 1) or line.part >= value.line.parts:
+            raise SnapshotError("a part of no key, or out of order", self._reader.line)
+        elements = [of_json(element) for element in line.e]
+        if line.part == value.place:
+            value.elements += elements
+            return
+        self._end_part(value)
+        value.place, value.elements = line.part, elements
+
+    def _end_part(self, value: _Parts) -> None:
+        if value.place >= 0:
+            try:
+                value.made.restore(value.elements)
+            except (ValueError, TypeError) as problem:
+                raise SnapshotError(f"no part of a value: {problem}", self._reader.line) from None
+
+    def _end_value(self) -> None:
+        """All parts of a key were read."""
+        value, self._value = self._value, None
+        if value is None:
+            return
+        self._end_part(value)
+        if value.place + 1 != value.line.parts:
+            raise SnapshotError(f"{value.line.parts} parts were written, fewer are here", self._reader.line)
+        try:
+            value.made.finish()
+        except ValueError as problem:
+            raise SnapshotError(str(problem), self._reader.line) from None
+        self._put(value.line, value.made)
+
     def finish(self) -> tuple[dict[str, object], Machine]:
         """The node's header and the machine, equal to the one that was walked.
 
@@ -46,6 +114,7 @@ class Restore:
         """
         opening = self._reader.finish()
         self._begin()
+        self._end_value()
         return opening.node, Machine.restored(opening.machine, self._space, self._table)
 
 
@@ -68,12 +137,14 @@ def import_keys(chunks: Iterable[bytes]) -> Iterator[tuple[int, tuple[bytes, ...
     reader = Reader()
     for chunk in chunks:
         for line in reader.feed(chunk):
+            if not isinstance(line, KeyLine):
+                raise SnapshotError("only strings can be imported, and this is no string", reader.line)
             _check_db(line, reader)
             command = (b"SET", to_bytes(line.k), to_bytes(line.v))
             yield line.db, (*command, b"PXAT", b"%d" % line.x) if line.x else command
     reader.finish()
 
 
-def _check_db(line: KeyLine, reader: Reader) -> None:
+def _check_db(line: KeyLine | ValueLine, reader: Reader) -> None:
     if not 0 <= line.db < DATABASES:
         raise SnapshotError(f"there is no database {line.db}", reader.line)

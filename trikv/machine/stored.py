@@ -1,9 +1,10 @@
 """What a key holds: a value, and the version and the deadline that belong to it.
 
-Nearly all values are short. Such a one is *packed* with its version and deadline into a single `bytes`, which
-takes a quarter less memory a key than an object that refers to three. A longer one stays in a `Stored`: to
-copy it out at each read would cost more than it saves. Both forms mean the same, and nothing of the state
-depends on which it is. Only this module and ``_runs.c`` know how the packed one is laid out.
+Nearly all values are short strings. Such a one is *packed* with its version and deadline into a single
+`bytes`, which takes a quarter less memory a key than an object that refers to three. A longer one stays in a
+`Stored`: to copy it out at each read would cost more than it saves. Both forms mean the same, and nothing of
+the state depends on which it is. Values in parts are never packed. Only this module and ``_runs.c`` know how
+the packed one is laid out.
 
 A packed value begins with 8 bytes, little-endian: the version from bit 4 on; bits 1 to 3 are 0, for a string;
 bit 0 is set if the deadline follows in 8 more. Then comes the value.
@@ -13,6 +14,8 @@ from struct import Struct
 from typing import Final, TypeAlias
 
 import msgspec
+
+from trikv.machine.values.value import Value
 
 PACKED_BYTES_MAX: Final = 4096
 """Longest value that is packed. Part of the account of a cluster whose charges tell both forms apart."""
@@ -34,7 +37,7 @@ _pack_due, _read_due = _due.pack, _due.unpack_from
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The value of a key and what belongs to it, in full. A write replaces it and never changes it."""
 
-    value: bytes
+    value: bytes | Value
     version: int
     """The change counter when this was written (PROTOCOL 23)."""
     deadline: int = 0
@@ -45,9 +48,9 @@ Held: TypeAlias = bytes | Stored
 """How a bucket holds it. Walks share it with the live database."""
 
 
-def held(value: bytes, version: int, deadline: int = 0) -> Held:
+def held(value: bytes | Value, version: int, deadline: int = 0) -> Held:
     """The form in which a bucket holds this; version and deadline are from 0 to 2**63 - 1."""
-    if len(value) > PACKED_BYTES_MAX or version >> VERSION_BITS:
+    if isinstance(value, Value) or len(value) > PACKED_BYTES_MAX or version >> VERSION_BITS:
         return Stored(value, version, deadline)
     if deadline:
         return _pack_due(version << _VERSION_SHIFT | HAS_DEADLINE, deadline) + value
@@ -71,15 +74,20 @@ def deadline_of(one: Held) -> int:
     return _read_due(one)[1] if one[0] & HAS_DEADLINE else 0
 
 
-def value_of(one: Held) -> bytes:
+def value_of(one: Held) -> bytes | Value:
     """`Stored.value` of what a bucket holds."""
     if isinstance(one, Stored):
         return one.value
     return one[_DUE_BYTES if one[0] & HAS_DEADLINE else PLAIN_BYTES :]
 
 
+def size_of(value: bytes | Value) -> int:
+    """The length of a string; for a value in parts, what the account charges."""
+    return value.charge if isinstance(value, Value) else len(value)
+
+
 def value_bytes_of(one: Held) -> int:
-    """How long that value is."""
+    """How long that value is; of one in parts, what the account was charged for it."""
     if isinstance(one, Stored):
-        return len(one.value)
+        return one.value.charged if isinstance(one.value, Value) else len(one.value)
     return len(one) - (_DUE_BYTES if one[0] & HAS_DEADLINE else PLAIN_BYTES)

@@ -10,6 +10,7 @@ from typing import Final, Unpack
 from trikv.machine.declaration import Command, Container, Handler, Said, declared
 from trikv.machine.errors import text_of, wrong_arity
 from trikv.machine.replies import CommandError
+from trikv.machine.values.value import Value
 
 _SHOWN_BYTES_MAX: Final = 128
 """Redis shows this much of an unknown command and of its arguments."""
@@ -24,6 +25,8 @@ class CommandTable:
         """Plain commands by the usual spellings, all upper and all lower case: the hot paths' one lookup."""
         self._containers: dict[str, Container] = {}
         """The names that have subcommands."""
+        self.values: dict[str, type[Value]] = {}
+        """The types of values, besides strings, that these commands make, by name."""
 
     def __iter__(self) -> Iterator[Command]:
         """Over all commands, in the order of their names."""
@@ -77,6 +80,7 @@ class CommandTable:
                 merged.add(command)
             for container in table.containers():
                 merged.add_container(container)
+            merged.values |= table.values
         return merged
 
     def add(self, command: Command) -> None:
@@ -96,6 +100,10 @@ class CommandTable:
         """Declare a name that only has subcommands. Replaces what one of them implied (it has no summary)."""
         if container.summary or container.name not in self._containers:
             self._containers[container.name] = container
+
+    def add_value(self, made: type[Value]) -> None:
+        """Declare a type of values that commands of this table make: snapshots are restored by it."""
+        self.values[made.type_name] = made
 
     def command(self, name: str, **said: Unpack[Said]) -> Callable[[Handler], Handler]:
         """Declare the decorated handler as `name`, and as its aliases."""

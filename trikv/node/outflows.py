@@ -18,8 +18,9 @@ from trikv.front.outflow import Outflow
 from trikv.machine.replies import Streamed
 from trikv.node.mailbox import Mailbox
 
-SLICE_US: Final = 1_000
-"""How long one outflow may make parts before others have their turn; its last step may take 0.3 ms more."""
+SLICE_US: Final = 250
+"""How long one outflow may make parts before others have their turn; its last step may take 0.3 ms more. A
+GET takes several rounds of the loop, and waits for a slice in each."""
 LOOK_MS: Final = 100
 """Between two looks at those that wait. It bounds by how much the kept memory can exceed its limit."""
 KEPT_BYTES_MIN: Final = 64 << 20

@@ -25,16 +25,13 @@ _NOT_FINITE = CommandError("ERR increment would produce NaN or Infinity")
 
 
 def _add(db: Database, key: bytes, difference: int) -> Reply:
-    entry = db.find(key)
-    if entry is None:
-        total, deadline = difference, 0
-    else:
-        number = parse_integer(entry.value)
-        if number is None:
-            return NOT_INTEGER
-        total, deadline = number + difference, entry.deadline
-        if not INT64_MIN <= total <= INT64_MAX:
-            return OVERFLOW
+    value, deadline = db.string_until(key)
+    number = 0 if value is None else parse_integer(value)
+    if number is None:
+        return NOT_INTEGER
+    total = number + difference
+    if not INT64_MIN <= total <= INT64_MAX:
+        return OVERFLOW
     refused = db.store(key, b"%d" % total, deadline)
     return total if refused is None else refused
 
@@ -85,7 +82,7 @@ def _digits(_args: Sequence[bytes]) -> int:
 )
 def incrbyfloat(db: Database, key: Key, increment: bytes) -> Reply:
     """Add a decimal fraction to a number and answer it."""
-    old = db.value(key)
+    old = db.string(key)
     number, difference = parse_float(b"0" if old is None else old), parse_float(increment)
     if number is None or difference is None:
         return NOT_FLOAT

@@ -12,8 +12,9 @@ from trikv.machine.grammar import Key
 from trikv.machine.long_reads import LongRead
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Stored, size_of
 from trikv.machine.table import CommandTable
+from trikv.machine.values.value import Value
 
 COMMANDS = CommandTable()
 
@@ -58,7 +59,10 @@ def touch(db: Database, key: Key, *keys: Key) -> Reply:
 @COMMANDS.command("TYPE", by=By.READ, group="keys", fast=True, told=Told("1.0.0", "RO"))
 def type_(db: Database, key: Key) -> Reply:
     """The type of a key's value, or none."""
-    return _NONE if db.look(key) is None else _STRING
+    entry = db.look(key)
+    if entry is None:
+        return _NONE
+    return SimpleString(entry.value.type_name) if isinstance(entry.value, Value) else _STRING
 
 
 @COMMANDS.command(
@@ -114,9 +118,9 @@ def renamenx(db: Database, key: Key, newkey: Key) -> Reply:
 
 
 def _move(db: Database, key: bytes, newkey: bytes, entry: Stored) -> CommandError | None:
-    value_bytes = len(entry.value)
+    value_bytes = size_of(entry.value)
     growth = db.growth(newkey, value_bytes, entry.deadline) - db.charged(key)
-    refused = db.refusal(newkey, value_bytes) or db.account.refusal(growth, is_spared=True)
+    refused = db.refusal(newkey, 0) or db.account.refusal(growth, is_spared=True)
     if refused is None:
         db.drop(key)
         db.drop(newkey)

@@ -26,8 +26,8 @@ _GETEX_OPTIONS = "[EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-millis
 
 
 def read_value(db: Database, key: bytes) -> bytes | None:
-    """`Database.value` for commands that answer it: counted as a hit or a miss."""
-    value, lookups = db.value(key), db.account.lookups
+    """`Database.string` for commands that answer it: counted as a hit or a miss."""
+    value, lookups = db.string(key), db.account.lookups
     if value is None:
         lookups.misses += 1
     else:
@@ -69,10 +69,10 @@ def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
         if isinstance(parsed, CommandError):
             return parsed
         when = parsed
-    entry = db.look(key) if b"GET" in words else db.find(key)
-    old = None if entry is None else entry.value
+    old = read_value(db, key) if b"GET" in words else None
+    entry = db.find(key)
     if (b"NX" in words and entry is not None) or (b"XX" in words and entry is None):
-        return old if b"GET" in words else None
+        return old
     if b"KEEPTTL" in words and entry is not None:
         when = entry.deadline
     refused = _store_until(db, key, value, when)
@@ -173,11 +173,11 @@ def getset(db: Database, key: Key, value: bytes) -> Reply:
     return old if refused is None else refused
 
 
-@COMMANDS.command("GET", by=By.READ, group="string", fast=True, of_key=Database.value, told=Told("1.0.0"))
+@COMMANDS.command("GET", by=By.READ, group="string", fast=True, of_key=Database.string, told=Told("1.0.0"))
 def get(db: Database, key: Key) -> Reply:
     """The value of a key."""
     # `read_value`, without a call more: nothing is called as often.
-    value, lookups = db.value(key), db.account.lookups
+    value, lookups = db.string(key), db.account.lookups
     if value is None:
         lookups.misses += 1
     else:
@@ -202,7 +202,8 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
     words, deadline = _parse_options(options, frozenset((b"PERSIST",)))
     if words is None or (words and deadline is not None):
         return SYNTAX
-    entry = db.look(key)
+    value = read_value(db, key)
+    entry = db.find(key)
     if entry is None:
         return None
     if deadline is not None:
@@ -217,7 +218,7 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
                 return refused
     elif words and entry.deadline:
         db.put_unchecked(key, entry.value)
-    return entry.value
+    return value
 
 
 @COMMANDS.command(
@@ -296,7 +297,7 @@ def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
 )
 def append(db: Database, key: Key, value: bytes) -> Reply:
     """Append to the value of a key and answer its new length."""
-    old = db.value(key)
+    old = db.string(key)
     value = value if old is None else old + value
     return replace(db, key, value) or len(value)
 
@@ -352,7 +353,7 @@ def setrange(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
         return NOT_INTEGER
     if start < 0:
         return OFFSET_RANGE
-    old = db.value(key) or b""
+    old = db.string(key) or b""
     if not value:
         return len(old)
     if start + len(value) > VALUE_BYTES_MAX:

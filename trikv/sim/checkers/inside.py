@@ -61,4 +61,5 @@ def _entries(database: Database) -> Iterator[tuple[bytes, bytes, int]]:
     for bucket in filter(None, database.buckets):
         for key, held in bucket.items():
             entry = stored(held)
+            assert isinstance(entry.value, bytes), "commands make strings only"
             yield key, entry.value, entry.deadline

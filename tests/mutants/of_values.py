@@ -1,0 +1,83 @@
+"""Mistakes in values of many parts: what cuts hold, what is freed, what a document says."""
+
+from tests.mutants.mutant import Mutant, mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
+        "a write changes a part that a cut holds",
+        "trikv.machine.values.value",
+        "        if self.owners[place] < self.own_from:\n",
+        "        if False:\n",
+        "machine/values/test_value.py::test_a_cut_keeps_what_it_saw_and_nothing_is_lost",
+    ),
+    mutant(
+        "a write changes the header that a cut holds",
+        "trikv.machine.database",
+        "        return value.at_epoch(account.epoch) if account.observers else value.alone()\n",
+        "        return value.alone()\n",
+        "machine/values/test_in_machine.py::test_two_walks_of_one_value",
+    ),
+    mutant(
+        "a second cut raises no epoch",
+        "trikv.machine.account",
+        "        self.epoch += 1\n        self.observers.append(observer)\n",
+        "        self.epoch += not self.observers\n        self.observers.append(observer)\n",
+        "machine/values/test_in_machine.py::test_two_walks_of_one_value",
+    ),
+    mutant(
+        "a deleted value is emptied while it is read",
+        "trikv.machine.discarded",
+        "        self._parts.append(value.parts.copy())\n",
+        "        self._parts.append(value.parts)\n",
+        "machine/values/test_in_machine.py::test_a_value_that_is_deleted_while_it_is_walked",
+    ),
+    mutant(
+        "a flushed database frees a value of a million at once",
+        "trikv.machine.discarded",
+        "            if isinstance(value, Value):\n                self.add_value(value)\n",
+        "            pass\n",
+        "machine/values/test_in_machine.py::test_flushed_values_are_freed_part_by_part",
+    ),
+    mutant(
+        "a digest keeps the hash of a part that has changed",
+        "trikv.machine.values.value",
+        "        self.hashes[place] = None\n        part = self.parts[place]\n",
+        "        part = self.parts[place]\n",
+        "machine/values/test_value.py::test_only_what_changed_is_hashed_again",
+    ),
+    mutant(
+        "a digest does not see the shape",
+        "trikv.machine.values.value",
+        "_encode((self.type_name, self.shape()))",
+        "_encode(self.type_name)",
+        "machine/values/test_value.py::test_a_digest_is_of_shape_and_order_too",
+    ),
+    mutant(
+        "a value's growth is not charged",
+        "trikv.machine.database",
+        "        grown = charges.value(value.charge) - charges.value(value.charged)\n",
+        "        grown = 0\n",
+        "machine/values/test_in_machine.py::test_memory_usage_and_the_cap",
+    ),
+    mutant(
+        "a document ends in the middle of a value, and is restored",
+        "trikv.machine.snapshot",
+        "        if value.place + 1 != value.line.parts:\n",
+        "        if False:\n",
+        "machine/values/test_in_machine.py::test_an_edited_document_is_refused[fewer]",
+    ),
+    mutant(
+        "elements that go on in a second line are a part of their own",
+        "trikv.machine.snapshot",
+        "            value.elements += elements\n            return\n",
+        "            pass\n",
+        "machine/values/test_in_machine.py::test_a_part_of_many_lines",
+    ),
+    mutant(
+        "a string command answers another type's value",
+        "trikv.machine.database",
+        "    if isinstance(value, Value):\n        raise WrongTypeError\n",
+        "    if isinstance(value, Value):\n        return b''\n",
+        "machine/values/test_in_machine.py::test_a_string_command_on_another_type",
+    ),
+)

@@ -1,0 +1,90 @@
+"""What is not state any more, and is freed in slices: to free a million keys in one step is a pause.
+
+Whatever is given here is dropped reference by reference. It is never emptied in another way, because a cut
+may go on to hold the same objects; then nothing is freed until that is closed.
+"""
+
+from typing import Any, Final, TypeAlias
+
+from sortedcontainers import SortedList
+
+from trikv.machine.stored import Held, value_of
+from trikv.machine.tally import Tally
+from trikv.machine.values.value import Value
+
+PART_OBJECTS: Final = 256
+"""What a part of a value counts for: about so many elements are freed with it."""
+
+Buckets: TypeAlias = list[dict[bytes, Held]]
+Index: TypeAlias = SortedList[tuple[int, bytes]]
+
+
+class Discarded:
+    """Databases that were flushed, and parts of values that were deleted."""
+
+    __slots__ = ("_buckets", "_indexes", "_parts", "pending_keys")
+
+    def __init__(self) -> None:
+        self._buckets: list[Buckets] = []
+        self._indexes: list[Index] = []
+        self._parts: list[list[Any]] = []
+        self.pending_keys = 0
+        """Keys of databases that are not freed yet. Kept: to count them takes longer than to free a slice."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is left to be freed."""
+        return bool(self._buckets or self._indexes or self._parts)
+
+    def add_database(self, buckets: Buckets, index: Index, keys: int) -> None:
+        """The contents of a database that has `keys` keys. Nobody else changes the lists from now on."""
+        self._buckets.append(buckets)
+        self._indexes.append(index)
+        self.pending_keys += keys
+
+    def add_value(self, value: Value) -> None:
+        """The parts of a value that a key does not hold any more."""
+        # A list of its own: a cut, or another key if it was renamed, goes on to hold the value's.
+        self._parts.append(value.parts.copy())
+
+    def release(self, objects: int, tally: Tally) -> bool:
+        """Free about `objects` keys, elements or index entries; True while more are left."""
+        while objects > 0:
+            if self._parts:
+                objects -= self._release_part()
+            elif self._buckets:
+                objects -= self._release_bucket(tally)
+            elif self._indexes:
+                objects -= self._release_indexed()
+            else:
+                return False
+        return bool(self)
+
+    def _release_part(self) -> int:
+        parts = self._parts[-1]
+        if not parts:
+            self._parts.pop()
+            return 1
+        parts.pop()
+        return PART_OBJECTS
+
+    def _release_bucket(self, tally: Tally) -> int:
+        buckets = self._buckets[-1]
+        if not buckets:
+            self._buckets.pop()
+            return 1
+        bucket = buckets.pop()
+        tally.freed_keys += len(bucket)
+        self.pending_keys -= len(bucket)
+        for held in bucket.values():
+            value = value_of(held) if type(held) is not bytes else None
+            if isinstance(value, Value):
+                self.add_value(value)
+        return len(bucket) + 1
+
+    def _release_indexed(self) -> int:
+        index = self._indexes[-1]
+        if not index:
+            self._indexes.pop()
+        else:
+            index.pop()
+        return 1
