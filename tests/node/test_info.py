@@ -305,9 +305,9 @@ def test_memory_persistence_and_keyspace() -> None:
         assert (keys["keys"], keys["expires"]) == ("3", "2")
         assert 199_000 <= int(keys["avg_ttl"]) <= 200_000
         memory = {name: value for name, value in sections["Memory"].items() if value.isdigit()}
-        assert int(memory["used_memory"]) == 3 * (208 + 6) + 2 * 112
+        assert int(memory["used_memory"]) == 3 * (136 + 6) + 2 * 136
         assert int(memory["used_memory_dataset"]) == 3 * 6
-        assert int(memory["used_memory_overhead"]) == 3 * 208 + 2 * 112
+        assert int(memory["used_memory_overhead"]) == 3 * 136 + 2 * 136
         assert memory["used_memory_peak"] == memory["used_memory"]
         await client.call("PERSIST", "b")
         await client.call("SAVE")

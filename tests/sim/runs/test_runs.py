@@ -140,8 +140,8 @@ def test_read_of_another_database_is_caught_by_both_history_checkers(
     """A machine that answers all reads from database 0."""
     read = Machine.read
 
-    def first(self: Machine, _: int, *rest: Any) -> list[Reply]:
-        return read(self, 0, *rest)
+    def first(self: Machine, _: int, *rest: Any, **named: Any) -> list[Reply]:
+        return read(self, 0, *rest, **named)
 
     monkeypatch.setattr(Machine, "read", first)
     result = execute(Plan(seed=1, seconds=3, knobs=Knobs(profile="reads", think_ms=20)))
