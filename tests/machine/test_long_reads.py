@@ -182,7 +182,7 @@ def test_what_depends_on_the_process_goes_up() -> None:
     with pytest.raises(MemoryError):
         streamed.step()
     with pytest.raises(MemoryError):
-        driver.machine.stream(0, (b"LENGTHS", b"at once"))
+        driver.machine.read(0, ((b"LENGTHS", b"at once"),))
 
 
 def test_an_answer_that_nobody_takes_is_closed() -> None:
