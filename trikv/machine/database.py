@@ -8,7 +8,7 @@ first write to it. Values are shared, not encoded ahead.
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 from zlib import crc32
 
 from sortedcontainers import SortedList
@@ -41,6 +41,8 @@ DRAWS_MAX = 16
 """How often a random key is drawn again that turns out to be due."""
 BUCKETS_COUNTED = 64
 """Buckets whose keys are counted in one step to find a key by its rank: all of them take 50 us."""
+STRING: Final = "string"
+"""What TYPE calls a string."""
 SCAN_END = 0
 """The cursor that starts and ends a scan."""
 
@@ -135,6 +137,14 @@ class Database:
             return 0
         value = value_of(one)
         return 0 if isinstance(value, Value) else len(value)
+
+    def type_name(self, key: bytes) -> str | None:
+        """What TYPE calls the value of a live key; None if it is absent."""
+        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
+        if one is None or not self.is_live(one):
+            return None
+        value = value_of(one) if type(one) is not bytes else one
+        return value.type_name if isinstance(value, Value) else STRING
 
     def look(self, key: bytes) -> Stored | None:
         """`find` for commands that read: Redis counts what they find and miss."""

@@ -130,6 +130,16 @@ def test_quick_reads_leave_another_type_alone() -> None:
     assert machine.read(0, [(b"GET", b"n"), (b"GET", b"s")]) == [WRONG_TYPE, b"x"]
 
 
+def test_scan_by_type() -> None:
+    """SCAN shows all types, or the one that is asked for, and no key that is due."""
+    driver = begun()
+    driver.run("SET s x", "NUM.ADD n 1", "SET due x PX 5")
+    driver.now += 10
+    driver.batch()
+    shown = [driver.read(f"SCAN 0 {wanted}") for wanted in ("", "TYPE string", "TYPE NUMBERS", "TYPE set")]
+    assert shown == [[b"0", keys] for keys in ([b"s", b"n"], [b"s"], [b"n"], [])]
+
+
 def test_memory_usage_and_the_cap() -> None:
     """What a value takes is charged with every change, and refused before the first of a command's."""
     driver = begun()

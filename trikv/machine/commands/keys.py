@@ -6,7 +6,7 @@ from trikv.machine.call import Call
 from trikv.machine.cut import Cut
 from trikv.machine.database import Database
 from trikv.machine.declaration import QUICK_US, By, Cost, Inside, Told
-from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, SYNTAX
+from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, SYNTAX, text_of
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.grammar import Key
 from trikv.machine.long_reads import LongRead
@@ -163,7 +163,8 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     """List keys a few at a time: start at cursor 0, go on at the one answered until that is 0."""
     if _CURSOR.fullmatch(cursor) is None or abs(position := int(cursor or b"0")) >= 1 << 64:
         return INVALID_CURSOR
-    count, pattern, wanted = SCAN_COUNT, b"*", b"string"
+    count, pattern = SCAN_COUNT, b"*"
+    wanted: str | None = None
     for place in range(0, len(options), 2):
         word, argument = options[place].upper(), options[place + 1 : place + 2]
         if word == b"COUNT" and argument:
@@ -176,7 +177,7 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
         elif word == b"MATCH" and argument:
             pattern = argument[0]
         elif word == b"TYPE" and argument:
-            wanted = argument[0].lower()
+            wanted = text_of(argument[0].lower())
         else:
             return SYNTAX
     refused = too_long(len(pattern))
@@ -185,7 +186,9 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     following, found = db.scan(position % (1 << 64), count)
     matches = matcher(pattern)
     shown: list[Reply] = [
-        key for key in found if wanted == b"string" and db.find(key) is not None and matches(key)
+        key
+        for key in found
+        if (name := db.type_name(key)) is not None and (wanted is None or name == wanted) and matches(key)
     ]
     return [b"%d" % following, shown]
 
