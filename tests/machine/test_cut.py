@@ -46,6 +46,15 @@ def _shown(cut: Cut) -> list[tuple[int, bytes, bytes | Value, int]]:
     return [(db, key, value_of(one), deadline_of(one)) for db, step in cut.entries() for key, one in step]
 
 
+def test_a_step_ends_with_its_database() -> None:
+    """However many keys that has: those of two databases never come in one step, and no step is empty."""
+    driver = Driver()
+    driver.run(*(f"SET k{number} v" for number in range(STEP_KEYS)), "SELECT 1", "SET k v")
+    cut = Cut(driver.machine.space.databases)
+    assert [(db, len(step)) for db, step in cut.entries()] == [(0, STEP_KEYS), (1, 1)]
+    cut.close()
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(_STEP, max_size=40))
 def test_a_cut_shows_its_instant(steps: list[tuple[str, int, int]]) -> None:

@@ -23,6 +23,8 @@ def lengths(_db: Database, fails: bytes) -> LongRead | CommandError:
     """How long each key is: the next long read is one function."""
     if fails == b"now":
         raise ValueError
+    if fails == b"at once":
+        raise MemoryError
 
     def elements(cut: Cut) -> Iterator[list[Reply]]:
         for number, keys in enumerate(cut.live_keys()):
@@ -175,9 +177,12 @@ def test_a_bug_in_a_long_read_ends_that_answer_alone() -> None:
 
 def test_what_depends_on_the_process_goes_up() -> None:
     """MemoryError is no bug of the command's."""
-    streamed = _read(_filled(), b"LENGTHS", b"memory")
+    driver = _filled()
+    streamed = _read(driver, b"LENGTHS", b"memory")
     with pytest.raises(MemoryError):
         streamed.step()
+    with pytest.raises(MemoryError):
+        driver.machine.read(0, ((b"LENGTHS", b"at once"),))
 
 
 def test_an_answer_that_nobody_takes_is_closed() -> None:

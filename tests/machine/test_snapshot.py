@@ -216,7 +216,7 @@ def replaced(old: bytes, new: bytes) -> bytes:
     [
         (b'"db":7', b'"db":16', "there is no database 16"),
         (b'"format":"trikv-snapshot"', b'"format":"other"', "not a line of a snapshot"),
-        (b'"version":1', b'"version":2', "not a line of a snapshot"),
+        (b'"version":2', b'"version":3', "not a line of a snapshot"),
         (b'{"db":7,"k":"name"', b'{"db":0,"k":"name"', "stands there twice"),
         (b'"t":"string"', b'"t":"hash"', "not a line of a snapshot"),
         (b'"John"', b'"John\xff"', "not a line of a snapshot"),

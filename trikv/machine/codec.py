@@ -167,7 +167,7 @@ def _to_json(element: Any) -> Any:
 
 
 def of_json(element: Any) -> Any:
-    """What `_to_json` made, with bytes for text again. Raises SnapshotError for what it never makes."""
+    """What `_to_json` made, with bytes for text. Raises msgspec.ValidationError for other objects."""
     if isinstance(element, str):
         return element.encode()
     if isinstance(element, list):

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from trikv.machine.codec import KeyLine, PartLine, Reader, SnapshotError, ValueLine, of_json, to_bytes
 from trikv.machine.commands import TABLE
 from trikv.machine.keyspace import DATABASES, Keyspace
@@ -79,7 +81,10 @@ class Restore:
         value = self._value
         if value is None or line.part not in (value.place, value.place + 1) or line.part >= value.line.parts:
             raise SnapshotError("a part of no key, or out of order", self._reader.line)
-        elements = [of_json(element) for element in line.e]
+        try:
+            elements = [of_json(element) for element in line.e]
+        except msgspec.ValidationError as problem:
+            raise SnapshotError(f"no part of a value: {problem}", self._reader.line) from None
         if line.part == value.place:
             value.elements += elements
             return

@@ -1,6 +1,7 @@
 """Commands on `Numbers`, declared as those of any type."""
 
-from tests.machine.values.numbers import NUMBER_BYTES, PART_BYTES, Numbers, Wide
+from tests.machine.values.numbers import NUMBER_BYTES, PART_BYTES, Numbers, Spelled, Wide
+from trikv.machine.call import Call
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Told
@@ -13,6 +14,7 @@ from trikv.machine.table import CommandTable
 OWN = CommandTable()
 OWN.add_value(Numbers)
 OWN.add_value(Wide)
+OWN.add_value(Spelled)
 
 
 def numbers_under(db: Database, key: bytes) -> Numbers | None:
@@ -65,6 +67,12 @@ def everything(db: Database, key: Key) -> Reply:
     """The numbers, in the order of parts."""
     value = numbers_under(db, key)
     return [] if value is None else [number for part in value.parts for number in part]
+
+
+@OWN.command("NUM.ASK", by=By.LOG, group="keys", told=Told("9.9.9"))
+def ask(call: Call, key: Key) -> Reply:
+    """What a command for strings says to a command that calls it."""
+    return [call.run((b"GET", key)), call.run((b"APPEND", key, b"x"))]
 
 
 WITH_NUMBERS = TABLE.merged_with(OWN)

@@ -119,3 +119,22 @@ class Wide(Numbers):
 
     type_name = "wide"
     mean = 256
+
+
+class Spelled(Numbers):
+    """Its elements are lists with bytes in them."""
+
+    __slots__ = ()
+
+    type_name = "spelled"
+
+    def elements(self, part: dict[int, None]) -> Elements:
+        """Each number, as text, and with bytes that are no text."""
+        return [(number, b"%d" % number, b"\xff%d" % number) for number in part]
+
+    def restore(self, elements: Elements) -> None:
+        """The same again."""
+        for number, text, odd in elements:
+            if (text, odd) != (b"%d" % number, b"\xff%d" % number):
+                raise ValueError(f"{number} is spelled {text!r}, {odd!r}")
+        super().restore([number for number, _, _ in elements])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.machine.driving import Driver
 from tests.machine.values.commands import WITH_NUMBERS
-from tests.machine.values.numbers import MEAN, NUMBER_BYTES, PART_BYTES, Wide
+from tests.machine.values.numbers import MEAN, NUMBER_BYTES, PART_BYTES, Spelled, Wide
 from trikv.machine import codec
 from trikv.machine.errors import OOM, WRONG_TYPE
 from trikv.machine.machine import Machine
@@ -188,6 +188,28 @@ def test_a_part_of_many_lines() -> None:
         written = document(driver.machine.walk({}))
     assert written.count(b'{"part":0') == 3
     assert restored(written).digest() == driver.machine.digest()
+
+
+def test_elements_with_bytes_in_them() -> None:
+    """Text is written as text, other bytes as base64, numbers and lists as they are; all come back."""
+    driver = begun()
+    value = Spelled(0)
+    for number in range(30):
+        value.add(number)
+    driver.machine.space.databases[0].put_unchecked(b"n", value)
+    written = document(driver.machine.walk({}))
+    assert b'[7,"7",{"b64":"/zc="}]' in written
+    assert restored(written).digest() == driver.machine.digest()
+    restore = Restore(WITH_NUMBERS)
+    with pytest.raises(SnapshotError, match="no part of a value"):
+        restore.feed(written.replace(b'{"b64":"/zc="}', b'{"b65":"/zc="}'))
+
+
+def test_a_command_that_is_called_says_wrongtype_to_its_caller() -> None:
+    """It is an answer like any other: the caller goes on."""
+    driver = begun()
+    driver.run("NUM.ADD n 1", "SET s x")
+    assert driver.run("NUM.ASK n", "NUM.ASK s") == [[WRONG_TYPE, WRONG_TYPE], [b"x", 2]]
 
 
 @pytest.mark.parametrize(
