@@ -9,6 +9,7 @@ from trikv.front.connections import Connections
 from trikv.front.outflow import AHEAD_BYTES, PART_BYTES, RATE_BYTES_MIN, WINDOW_MS, Outflow
 from trikv.machine import evaluation
 from trikv.machine.long_reads import WHOLE_KEYS_MAX
+from trikv.machine.replies import CommandError
 
 KEYS = WHOLE_KEYS_MAX + 500
 
@@ -361,4 +362,30 @@ def test_the_end_of_an_answer_that_is_not_sent_yet() -> None:
     service.pump()
     assert client.wire.is_closed
     assert service.outflows == []
+    assert _observers(client) == 0
+
+
+def test_a_refusal_that_is_long_is_poured_too() -> None:
+    """Each of many requests is told, and what stands behind them waits for that."""
+    client = Client()
+    requests = 255  # as many as a turn takes besides the PING, which makes it one of several kinds
+    client.receive(resp("PING") + resp("GET", "k") * requests)
+    told = CommandError("CLUSTERDOWN " + "x" * 5000)
+    while client.service.works:
+        client.service.works.pop(0).failed(told)
+        assert client.service.outflows, "it is longer than what is sent at once"
+        client.receive(resp("PING"))
+        while client.service.outflows:
+            client.service.pour_one()
+    assert client.wire.take() == b"+PONG\r\n" + f"-{told.text}\r\n".encode() * requests + b"+PONG\r\n"
+    assert client.connections.in_flight() == 0
+
+
+def test_an_end_comes_twice() -> None:
+    """Who gives an answer up and the end of its connection both close it."""
+    client = _filled()
+    outflow = _until_it_waits(client)
+    outflow.close()
+    outflow.close()
+    assert outflow.is_over
     assert _observers(client) == 0

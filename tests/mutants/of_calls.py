@@ -61,12 +61,12 @@ DRAWS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a random key is any of a random bucket",
-        "trikv.machine.database",
-        "            number, place = self._place_of(draws.below(self.size))\n",
-        "            number = draws.below(BUCKETS)\n"
-        "            while not self.buckets[number]:\n"
-        "                number = (number + 1) % BUCKETS\n"
-        "            place = draws.below(len(self.buckets[number]))\n",
+        "trikv.machine.picking",
+        "        number, place = _place_of(db, draws.below(db.size))\n",
+        "        number = draws.below(BUCKETS)\n"
+        "        while not db.buckets[number]:\n"
+        "            number = (number + 1) % BUCKETS\n"
+        "        place = draws.below(len(db.buckets[number]))\n",
         "machine/test_keyspace.py::test_every_key_is_picked_as_often_as_any_other",
     ),
 )

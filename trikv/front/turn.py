@@ -130,7 +130,8 @@ class Turn(msgspec.Struct):
         at = commands = 0
         transactions = iter(self.transactions)
         if self.mixed:
-            for slot in self.slots:
+            while True:  # there is a step more than those answered, and the rest begins with it
+                slot = self.slots[at]
                 if isinstance(slot, Step | Exec) and (isinstance(slot, Step) or slot.travels):
                     if not answered:
                         break

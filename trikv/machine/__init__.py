@@ -19,7 +19,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``suspended``   what is left of an entry that is carried out in slices
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
-``keyspace``    the databases together; ``database``: one, its buckets and scans
+``keyspace``    the databases together; ``database``: one, its buckets and scans; ``picking``: a random key
 ``account``     what the databases share; ``stored``: what a key holds
 ``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns

@@ -7,7 +7,6 @@ first write to it. Values are shared, not encoded ahead.
 """
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Final, Protocol, TypeVar
 from zlib import crc32
 
@@ -15,7 +14,6 @@ from sortedcontainers import SortedList
 
 from trikv.machine import runs
 from trikv.machine.account import Account
-from trikv.machine.draws import Draws
 from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import OK, CommandError, Reply
@@ -37,10 +35,6 @@ BUCKETS = 4096
 """A million keys make 250 a bucket: copying one for a walk takes microseconds."""
 BUCKET_SHIFT = 32 - 12
 """crc32 >> BUCKET_SHIFT is the bucket: buckets are consecutive ranges of the hash."""
-DRAWS_MAX = 16
-"""How often a random key is drawn again that turns out to be due."""
-BUCKETS_COUNTED = 64
-"""Buckets whose keys are counted in one step to find a key by its rank: all of them take 50 us."""
 STRING: Final = "string"
 """What TYPE calls a string."""
 SCAN_END = 0
@@ -210,38 +204,6 @@ class Database:
                 found.append(key)
                 last = place
         return SCAN_END, found
-
-    def pick(self, draws: Draws) -> bytes | None:
-        """A live key, each as likely as any other; None if there is none.
-
-        Keys that are due but not reaped are drawn too, and then drawn again. If nearly all are due, the first
-        live key behind the last one drawn is taken, and keys behind many due ones are likelier.
-        """
-        if not self.size:
-            return None
-        number = place = 0
-        for _ in range(DRAWS_MAX):
-            number, place = self._place_of(draws.below(self.size))
-            key, entry = next(islice(self.buckets[number].items(), place, None))
-            if self.is_live(entry):
-                return key
-        for offset in range(BUCKETS + 1):  # the first bucket again, for what is before the place
-            bucket = self.buckets[(number + offset) % BUCKETS]
-            for key, entry in islice(bucket.items(), 0 if offset else place, None):
-                if self.is_live(entry):
-                    return key
-        return None
-
-    def _place_of(self, rank: int) -> tuple[int, int]:
-        """The bucket that holds the key of this rank, and the key's place in it; there must be such a key."""
-        number = 0
-        while rank >= (counted := sum(map(len, self.buckets[number : number + BUCKETS_COUNTED]))):
-            rank -= counted
-            number += BUCKETS_COUNTED
-        while rank >= len(self.buckets[number]):
-            rank -= len(self.buckets[number])
-            number += 1
-        return number, rank
 
     def hash_some(self, hasher: "Hasher", count: int) -> int:
         """Hash up to `count` changed buckets, or parts in them, ahead of `bucket_hashes`; return how many."""

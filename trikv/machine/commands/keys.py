@@ -11,6 +11,7 @@ from trikv.machine.glob import matcher, too_long
 from trikv.machine.grammar import Key
 from trikv.machine.long_reads import LongRead
 from trikv.machine.numerics import parse_integer
+from trikv.machine.picking import pick
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 from trikv.machine.stored import Stored, size_of
 from trikv.machine.table import CommandTable
@@ -201,7 +202,7 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
 )
 def randomkey(call: Call) -> Reply:
     """Some key, another one at each call; each is as likely as any other."""
-    return call.db.pick(call.draws)
+    return pick(call.db, call.draws)
 
 
 @COMMANDS.command(
