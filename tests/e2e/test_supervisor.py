@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -243,22 +244,22 @@ async def test_a_log_that_grew_is_set_aside_at_the_next_start(
     assert (plan.nodes[0].log_file.parent / "node.log.1").read_text() == "signal 15, 1\n"
 
 
-def test_a_directory_that_cannot_be_written_is_one_line(
-    tmp_path: Path, first_port: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Exit code 1; nothing was started."""
+def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path, first_port: int) -> None:
+    """Exit code 2 with the setting, the path and what to do; nothing was started."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "node1").write_text("a file where a directory should be")
-    code = command.run_cluster(
-        port=str(first_port),
-        max_volume=None,
-        timeout=None,
-        environment={"TRIKV_DATA": str(tmp_path / "data")},
+    run = subprocess.run(
+        [sys.executable, "-P", "-m", "trikv", "cluster", str(first_port)],
+        env=os.environ | {"TRIKV_DATA": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
-    captured = capsys.readouterr()
-    assert code == 1
-    assert captured.err.count("\n") == 1
-    assert str(tmp_path / "data" / "node1") in captured.err
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert "TRIKV_DATA" in run.stderr
+    assert f"{tmp_path}/data/node1 is no directory; give another path" in run.stderr
 
 
 async def test_a_probe_of_what_is_no_node_is_no_status(first_port: int) -> None:
