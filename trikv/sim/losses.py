@@ -3,8 +3,8 @@
 A wiped disk, a rotten one and one that lied about its syncs forget what they had acknowledged. A cluster
 survives that if it happens to a minority, and no product survives more. So a loss is granted only if fewer
 than half of the nodes would then be without their part of the log. A node counts until its disk is a voter's
-again and holds all that is committed. Every entry is then on enough platters at any time: a node that counts
-is counted for every index.
+again and holds all that is committed. An entry that was committed by the platters of a majority may so be on
+one less for a while, until a node that lags has it; `lost` says which disks had an entry when they were lost.
 
 A disk that has lied loses, at a power cut, data that it never wrote, and nobody can see it: the log that it
 leaves may look whole. If the node would then forget a vote, or an entry that the others do not hold without
@@ -13,6 +13,7 @@ it, no design could survive the loss. The run then assumes that the operator not
 
 from collections.abc import Callable
 
+from trikv.raft.types import DiskId
 from trikv.sim.checkers.durability import Reading, read
 from trikv.sim.cluster import Cluster
 from trikv.sim.marks import Marks
@@ -32,6 +33,8 @@ class Losses:
         self._marks = marks
         self._excused = excused
         self._impaired: dict[int, None] = {}
+        self._lost: dict[DiskId, Reading] = {}
+        """What the disks held that were lost, at that moment."""
 
     def take(self, number: int) -> bool:
         """Take the budget for a durable loss on node `number`, if there is any."""
@@ -42,7 +45,13 @@ class Losses:
             self._marks.sometimes("durable loss withheld by the budget")
             return False
         self._impaired = after
+        held = read(self._cluster.machine(number).volume, self._settings)
+        self._lost[held.disk] = held
         return True
+
+    def lost(self, index: int, term: int) -> list[DiskId]:
+        """The disks that had that entry on their platters when the budget took them."""
+        return [disk for disk, held in self._lost.items() if held.holds(index, term)]
 
     def has_lost(self, number: int) -> bool:
         """Whether the disk of `number` may lack what it once had."""

@@ -239,11 +239,15 @@ class Run:
             self.fail,
             is_rotten=lambda number: cluster.rotten.get(number, False),
             believed=lambda number: _believed(cluster, number),
+            lost=self._lost,
         )
         observer = Observer(self.marks, self.fail, durability, cluster, knobs.wal(), self._has_lost)
         for number in cluster.ids:
             cluster.machine(number).disk_traits.sync_ms_max = knobs.sync_ms_max
         return cluster, observer
+
+    def _lost(self, index: int, term: int) -> list[DiskId]:
+        return [] if self._losses is None else self._losses.lost(index, term)
 
     def _has_lost(self, number: int) -> bool:
         return self._losses is not None and self._losses.has_lost(number)

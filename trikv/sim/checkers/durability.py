@@ -93,10 +93,12 @@ class Durability:
         every: int = EVERY,
         is_rotten: Callable[[int], bool] = lambda _: False,
         believed: Callable[[int], tuple[DiskId, int] | None] = lambda _: None,
+        lost: Callable[[int, int], list[DiskId]] = lambda _, __: [],
     ) -> None:
         """`volumes` are those of nodes 1, 2 and so on; damage of a rotten one is expected.
 
         `believed` gives the disk of a running node, and the index up to which it takes its log for durable.
+        `lost` gives the disks that had an entry (index, term) when they were lost, within the budget.
         """
         self._volumes = volumes
         self._settings = settings
@@ -104,6 +106,7 @@ class Durability:
         self._every = every
         self._is_rotten = is_rotten
         self._believed = believed
+        self._lost = lost
         self.acks = 0
         self._next_look = every
         self.samples = 0
@@ -119,8 +122,10 @@ class Durability:
         entries = sum(len(one.terms) for one in readings)
         self._next_look = self.acks + max(self._every, entries // ENTRIES_PER_ACK)
         holders = [one.disk for one in readings if one.holds(position.index, position.term)]
+        # A node that lags may tell its client when a disk is gone already that had the entry at its commit.
+        had = [*holders, *self._lost(position.index, position.term)] if holders else []
         # An entry may be committed under the membership in force after it.
-        if not (_majority(position.membership, holders) or _majority(raft.membership, holders)):
+        if not (_majority(position.membership, had) or _majority(raft.membership, had)):
             self._fail(
                 "durability",
                 f"node {number} acknowledged {position.index}; "
