@@ -6,6 +6,7 @@ name, or stands in `ABSENT` with the reason. Mutants of other names were added b
 
 from tests.mutants import (
     of_calls,
+    of_checkers,
     of_dumps,
     of_front,
     of_host,
@@ -35,6 +36,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_stops_and_snapshots.MUTANTS
     + of_members_and_forwards.MUTANTS
     + of_host.MUTANTS
+    + of_checkers.MUTANTS
 )
 
 LISTED: tuple[str, ...] = (
