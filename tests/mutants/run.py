@@ -29,6 +29,7 @@ NEIGHBOURS = {
     "machine": ("machine", "node"),
     "front": ("front", "node"),
     "node": ("node",),
+    "sim": ("sim",),
     "host": ("host",),
 }
 """Whose tests may catch a mistake in which package, likeliest and cheapest first."""
