@@ -20,6 +20,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``keyspace``    the databases together; ``database``: one, its buckets and scans; ``picking``: a random key
+``fork``        that of a rehearsal, which copies what it changes; ``deadline_index``: which key is due next
 ``account``     what the databases share; ``stored``: what a key holds
 ``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
@@ -65,6 +66,9 @@ open. Walks write snapshots from one; `long_reads` answer clients from one (PROT
 bounded by design: `digest` hashes all that changed since the last one, and a client that makes keys of one
 crc32 range makes one bucket long (crc32 has no secret), for which SCAN and cuts of that bucket then pay.
 
+**Rehearsals.** `Machine.fork` gives a machine on which an entry can be tried out (PROTOCOL 66). It shares all
+tables with the machine and copies what it changes, a bucket at a time, so it costs what is changed.
+
 **What takes long stops inside its entry.** A handler that is a generator yields after at most 2 ms of work,
 about 256 elements. `apply` then returns the rest of the entry (`Suspended`). Until that is done the machine
 is inside it, and refuses reads, walks, digests and other entries. What such a command may add to the account
@@ -74,9 +78,9 @@ is judged before its first change, by a bound that its arguments give.
 another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store_plain`, or
 less of it, and the loop goes on from there. Tests compare the two, and a node works without it.
 
-**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`. A cut is in a cycle while it
-is open; `close` breaks that. A test runs thousands of commands with the collector off and then
-finds nothing to collect.
+**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`, and from a fork to its base.
+A cut is in a cycle while it is open; `close` breaks that. A test runs thousands of commands with the
+collector off and then finds nothing to collect.
 
 **Different from Redis 7.0.15, on purpose.** WATCH does not see a key that was absent, set, and is absent
 again. INCRBYFLOAT is decimal: it is exact when a long double would round, and reads neither ``inf`` nor
