@@ -7,6 +7,7 @@ nothing of the forked ones is left in the processor's caches.
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 from tests.machine.driving import NOW, payload
@@ -54,7 +55,7 @@ def one_round(machine: Machine) -> dict[str, float]:
     forks: list[Fork] = []
     took = {"fork": took_us(lambda: forks.append(machine.fork()))}
     for kind, entry in ENTRIES.items():
-        took[kind] = took_us(lambda entry=entry: forks[0].apply(forks[0].index + 1, entry, origin=1))  # type: ignore[misc]
+        took[kind] = took_us(partial(forks[0].apply, forks[0].index + 1, entry, origin=1))
     took["drop"] = took_us(forks.clear)
     return took
 
