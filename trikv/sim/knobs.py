@@ -91,6 +91,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
             "log_follower_bytes": self.log_follower_bytes,
             "command_deadline_ms": self.command_deadline_ms,
             "reads": self.reads,
+            "enable_debug_command": "yes",
         }
         if self.caps:
             settings["maxmemory"] = self.caps[number - 1]

@@ -18,6 +18,7 @@ ALWAYS: Final = {
     "self": 0.5,
     "disk": 0.7,
     "scan": 0.1,
+    "long": 0.15,
     "end": 0.25,
 }
 """Kinds that every profile has besides its own, with their weights."""
