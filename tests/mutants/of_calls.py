@@ -334,6 +334,13 @@ WORK: tuple[Mutant, ...] = (
         f"{_ASKING}::test_the_setting_says_who_may_use_it",
     ),
     mutant(
+        "a lease allows a read inside an entry",
+        "trikv.node.consensus.lease_reads",
+        "        if index is None or applier.position.index < index:\n",
+        "        if index is None or applier.machine.index < index:\n",
+        "node/test_whole_long_commands.py::test_nobody_sees_half_of_it[lease]",
+    ),
+    mutant(
         "DEBUG WORK shows its key when it is done",
         "trikv.machine.commands.debugging",
         "        refused = db.store(key",

@@ -41,7 +41,7 @@ KNOWN = (
     "backup looked at",
     "count of WAIT looked up on platters",
     "long read streamed",
-    "inside an entry for a while",
+    "between two slices of an entry",
     "inside an entry longer than a client waits",
     "read waited for the end of an entry",
     "node crashed inside an entry",

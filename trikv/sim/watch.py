@@ -23,7 +23,7 @@ from trikv.node.drain import Phase
 from trikv.node.events import Event, PeerSaid
 from trikv.node.peers.links import Links
 from trikv.node.service import NodeService
-from trikv.node.state.applier import Applier, Inside, ServeReads, Swap
+from trikv.node.state.applier import Applier, Inside, Order, ServeReads, Swap
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.messages import AppendAck, AppendEntries, Message, RequestVote, VoteAck
 from trikv.raft.roles import Role
@@ -80,6 +80,15 @@ class Watch:
                 self.observer.skipped(outcome)
             case LifeOpened():
                 pass
+
+    def between_slices(self, *, has_reads: bool) -> None:
+        """The node is inside an entry. `has_reads`: some wait for its end."""
+        marks = self.observer.marks
+        marks.sometimes("between two slices of an entry")
+        if has_reads:
+            marks.sometimes("read waited for the end of an entry")
+        if self.parts.drain.phase is not Phase.SERVING:
+            marks.sometimes("node stopped inside an entry")
 
     def settled(self) -> None:
         """No more answers belong to that outcome."""
@@ -197,15 +206,10 @@ def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
                 watch.observer.replicas.check(watch.number, self)
 
         async def _pause(self) -> None:
-            inside, marks = self.inside, watch.observer.marks
-            if inside is not None and slice_ms:
+            if self.inside is not None and slice_ms:
                 await trio.sleep(slice_ms / 1000)  # the clock stood still while it worked
-                if self.inside is inside:  # no snapshot has overtaken it
-                    marks.sometimes("inside an entry for a while")
-                    if self._held or any(isinstance(order, ServeReads) for order in self._orders):
-                        marks.sometimes("read waited for the end of an entry")
-                    if watch.parts.drain.phase is not Phase.SERVING:
-                        marks.sometimes("node stopped inside an entry")
+            if self.inside is not None:
+                watch.between_slices(has_reads=bool(self._held) or any(map(_is_reading, self._orders)))
             await super()._pause()
 
         def install(self, order: Swap) -> None:
@@ -290,6 +294,10 @@ def _steps_of(work: Work) -> list[bool]:
         steps.append(position in starts or work.commands[position][0] != b"SELECT")
         position += starts.get(position, 1)
     return steps
+
+
+def _is_reading(order: Order) -> bool:
+    return isinstance(order, ServeReads)
 
 
 def _appends(event: Event) -> bool:
