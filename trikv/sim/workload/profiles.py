@@ -59,7 +59,7 @@ OWN: Final[dict[str, dict[str, float]]] = {
     },
     "whole": {"get": 6, "set": 6, "incr": 3, "many": 3, "multi": 2, "mortal": 4, "flush": 3, "cap": 0.1},
 }
-WEIGHTS: Final = {profile: {**ALWAYS, **own} for profile, own in OWN.items()}
+WEIGHTS: Final = {profile: {**own, **ALWAYS, **own} for profile, own in OWN.items()}
 """How often each kind of request is chosen, by profile."""
 BEHIND: Final = {"get": 10, "set": 5, "incr": 5, "select": 2, "self": 1}
 """Kinds of further requests in one pipeline, with their weights."""
