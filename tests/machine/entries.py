@@ -31,7 +31,7 @@ SELECT {db} | SET {k} {v} | SET {k} {v} | set {k} {v} PX {ms} | SET {k} {v} PXAT
 SETNX {k} {v} | SETRANGE {k} {n} {v} | STRLEN {k} | SUBSTR {k} 0 1 | TIME | TOUCH {k} {l} | TTL {k} | TYPE {k}
 UNLINK {k} {l} | WATCH {k} | NOSUCH {k} | GET
 NUM.ADD {k} {some} | NUM.ADD {k} {some} | NUM.ADD {l} {some} | NUM.REM {k} {some} | NUM.ALL {k} | NUM.ASK {k}
-WORK {k} {n} | DRAWN {k} {n} | NEST {k} {n} | HASTE {k} {n} | FAIL {k} early | REFUSE {k}
+DEBUG WORK 2 {k} | WORK {k} {n} | DRAWN {k} {n} | NEST {k} {n} | HASTE {k} {n} | FAIL {k} early | REFUSE {k}
 """
 RARE_LINES = "FLUSHALL | CLEAN"
 """After them little is left to go wrong."""
