@@ -175,7 +175,7 @@ def numbers(machine: Machine) -> dict[str, Any]:
     assert machine.recount() == machine.used_memory == account.used
     return {
         "settings": machine.settings(),
-        "account": (account.used, account.is_over, account.shares, account.soonest, account.limit),
+        "account": (account.used, account.is_over, account.shares.copy(), account.soonest, account.limit),
         "sizes": [db.size for db in machine.space.databases],
         "deadlines": [list(db.deadlines) for db in machine.space.databases],
         "next": machine.next_deadline_ms(),
