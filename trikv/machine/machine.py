@@ -407,6 +407,14 @@ class Fork(Machine):
         """Where the base stands, as long as this may be used: they share what the fork has not changed."""
 
     def _advance(self, index: int) -> None:
+        self._assert_that_the_base_stands()
+        super()._advance(index)
+
+    def settings(self) -> Settings:
+        """Those of the fork."""
+        self._assert_that_the_base_stands()
+        return super().settings()
+
+    def _assert_that_the_base_stands(self) -> None:
         # Here, once an entry, and not in the base, which would pay for it in every write.
         assert (self._base.index, self._base.changes) == self._place, "the base of a fork has changed"
-        super()._advance(index)
