@@ -25,8 +25,6 @@ from trikv.machine.tally import Tally
 SHOWN_BYTES_MAX = 64 * 1024 * 1024
 """The most bytes that the reads of one submission may answer, before they are encoded: 40 KB of input could
 ask for 8 GB."""
-RUN_MIN = 4
-"""From this number on, commands are first tried as a run: with fewer the attempt costs what it gains."""
 SLICE_COMMANDS = 256
 """Commands of a transaction, which may have any number, between two pauses: about half a millisecond."""
 OF_PROCESS = (MemoryError, RecursionError)
@@ -244,7 +242,9 @@ class Evaluator:
     def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
         """The innermost loop: a reply for each command, up to a resumable one (`_begun`; `_rest` goes on)."""
         # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
-        replies = self._run_quickly(commands) if len(commands) >= RUN_MIN else []
+        replies = self._run_quickly(commands)
+        if len(replies) == len(commands):
+            return replies
         call, account, tally = self.call, self._space.account, self._tally
         has_client = call.view is not REPLICA
         for args in commands[len(replies) :] if replies else commands:
@@ -275,10 +275,8 @@ class Evaluator:
                 continue
             account.dirty = False
             try:
-                if command.plain and count == 2:  # GET, and below SET: unpacking a slice costs 0.3 us
+                if command.plain and count == 2:  # GET: unpacking a slice costs 0.3 us
                     reply = command.handler(call.db, args[1])
-                elif command.plain and count == 3:
-                    reply = command.of_two(call.db, args[1], args[2])
                 else:
                     call.drawn = None
                     reply = command.handler(call if command.whole else call.db, *args[command.words :])
@@ -338,7 +336,7 @@ class Evaluator:
 
     def _run_quickly(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
         """Carry out as many of `commands` as one run can hold, from the first on; returns their replies."""
-        call, first = self.call, commands[0]
+        call, first = self.call, commands[0] if commands else ()
         command = self._by_spelling(first[0]) if first else None
         if command is None or command.of_run is None or call.view is READER:
             return []
