@@ -318,7 +318,7 @@ class Database:
         elif type(old) is not bytes:  # what is packed has no parts
             self._discard(old, value)
         account.changes += 1
-        if isinstance(value, Value):
+        if not isinstance(value, bytes):
             value.charged = value.charge
         bucket[key] = held(value, account.changes, deadline)
         account.grow(self.number, grown)
