@@ -104,56 +104,38 @@ class Evaluator:
         self._change_view(REPLICA)
 
     def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
-        """Answer the first of `questions`, as long as each is the same one command on one key, such as a GET.
+        """Answer the first of `questions`, as long as each is one command on one key, spelled as the first.
 
         Most requests of clients are of this kind. A separate loop saves the calls and the bookkeeping that
-        `run` needs, and to count them together costs a twentieth of a GET less than `read_one` for each.
+        `run` needs: two thirds of the time.
         """
-        databases, find = self._space.databases, self._by_spelling
+        databases = self._space.databases
         answers: list[list[Reply]] = []
         misses = 0
-        first: Command | None = None
+        spelling = b""
+        command = of_key = None
         for question in questions:
             commands = question.commands
             if len(commands) != 1 or len(commands[0]) != 2 or question.transactions:
                 break
             name, key = commands[0]
-            command = find(name)
-            if command is None or command.of_key is None or (first is not None and command is not first):
-                break
-            first = command
+            if name != spelling:
+                if command is not None:
+                    break
+                command = self._by_spelling(name)
+                spelling, of_key = name, command.of_key if command is not None else None
+            if of_key is None:
+                return answers
             try:
-                value = command.of_key(databases[question.db], key)
+                value = of_key(databases[question.db], key)
             except WrongTypeError:
                 break
             if value is None:
                 misses += 1
             answers.append([value])
-        if first is not None:
-            self._space.account.tally.found(first.name, len(answers), misses)
+        if answers and command is not None:
+            self._space.account.tally.found(command.name, len(answers), misses)
         return answers
-
-    def read_one(self, question: Question) -> list[Reply] | None:
-        """`read_quickly` of a single question; None if it needs `run`."""
-        commands = question.commands
-        if len(commands) != 1 or len(commands[0]) != 2 or question.transactions:
-            return None
-        name, key = commands[0]
-        command = self._by_spelling(name)
-        if command is None or command.of_key is None:
-            return None
-        space = self._space
-        try:
-            value = command.of_key(space.databases[question.db], key)
-        except WrongTypeError:
-            return None
-        tally = space.account.tally
-        tally.ran[command.name] += 1
-        if value is None:
-            tally.misses += 1
-        else:
-            tally.hits += 1
-        return [value]
 
     def stream(self, db: int, args: Sequence[bytes]) -> Streamed | None:
         """The answer to a long read over a cut of now; None if `run` has to give it, and at once."""
