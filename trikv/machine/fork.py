@@ -46,7 +46,7 @@ class ForkedDatabase(Database):
         self.size = base.size
         self.deadlines = forked(base.deadlines)
         self._deadlines_total_ms = base._deadlines_total_ms  # noqa: SLF001 - it is a database itself
-        # Hashes are left behind, and all buckets hashed anew: a fork is hashed in tests only.
+        # Hashes are left behind, and all buckets are hashed again: only tests ask a fork for a digest.
         self._hashes = {}
         self._changed = bytearray(_ALL_CHANGED)
 

@@ -345,7 +345,7 @@ class Machine:
         return Applied(item.incarnation, item.sequence, [])
 
     def settings(self) -> Settings:
-        """All that `apply` can read besides the keys. Every walk, digest and fork begins with it."""
+        """All that `apply` can read besides the keys. Every walk and digest begins with it."""
         assert not self.suspended, INSIDE
         account = self.space.account
         return Settings(
