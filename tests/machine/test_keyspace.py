@@ -16,7 +16,9 @@ from trikv.machine.keyspace import Keyspace
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
 from trikv.machine.picking import pick
 from trikv.machine.replies import OK
-from trikv.machine.stored import Held, Stored
+from trikv.machine.scanning import scan
+from trikv.machine.split import Bucket
+from trikv.machine.stored import Stored
 
 
 def together(count: int) -> list[bytes]:
@@ -118,7 +120,7 @@ def test_scan_slices_a_bucket() -> None:
         db.store(key, b"")
     position, seen, steps = 0, [], 0
     while True:
-        position, found = db.scan(position, 2)
+        position, found = scan(db, position, 2)
         assert len(found) == 2 or not position
         seen += found
         steps += 1
@@ -138,7 +140,7 @@ def test_scan_keeps_keys_of_one_hash_together() -> None:
     db.store(b"other", b"")
     pages, position = [], 0
     while True:
-        position, found = db.scan(position, 1)
+        position, found = scan(db, position, 1)
         pages.append(sorted(found))
         if not position:
             break
@@ -159,7 +161,7 @@ def test_scan_returns_what_stays(stay: set[bytes], count: int, changes: list[tup
     seen: list[bytes] = []
     position = 0
     while True:
-        position, found = db.scan(position, count)
+        position, found = scan(db, position, count)
         seen += found
         if not position:
             break
@@ -319,7 +321,7 @@ def test_digest_covers_order() -> None:
 class Watching:
     """A walk that has seen nothing yet."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
+    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
         """Nothing to keep."""
 
 
