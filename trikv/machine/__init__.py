@@ -19,7 +19,8 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``suspended``   what is left of an entry that is carried out in slices
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
-``keyspace``    the databases together; ``database``: one, its buckets and scans; ``picking``: a random key
+``keyspace``    the databases together; ``database``: one, its buckets; ``split``: a bucket of very many keys
+``scanning``    SCAN's pages; ``picking``: a random key
 ``account``     what the databases share; ``stored``: what a key holds
 ``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
@@ -61,9 +62,9 @@ a machine that an installed snapshot replaced. SCAN's positions are hashes: it s
 present for a whole scan comes exactly once. What goes over a whole database looks at a cut, in steps: a
 bucket's table of references is copied before the first write to it (entries are never changed in place, so
 values are shared). It costs about 30 bytes a key at worst besides old values, and any number of cuts may be
-open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). Two things are not
-bounded by design: `digest` hashes all that changed since the last one, and a client that makes keys of one
-crc32 range makes one bucket long (crc32 has no secret), for which SCAN and cuts of that bucket then pay.
+open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). A client that makes
+keys of one crc32 range makes no bucket long: `split` divides one that is full by a secret hash (PROTOCOL 67).
+One thing is not bounded by design: `digest` hashes all that changed since the last one.
 
 **What takes long stops inside its entry.** A handler that is a generator yields after at most 2 ms of work,
 about 256 elements. `apply` then returns the rest of the entry (`Suspended`). Until that is done the machine
