@@ -156,6 +156,24 @@ def test_keys_that_the_secret_does_not_tell_apart_stay_together(monkeypatch: pyt
     assert one.undivided() == {}
 
 
+def test_a_key_is_found_behind_a_leaf_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays where it is when all keys of an earlier generation were deleted; a new key fills the gap."""
+    monkeypatch.setattr(split, "secret_hash", lambda *_: 0)
+    monkeypatch.setattr(split, "LEAF_KEYS_MAX", 3)
+    keys = crafted(10)
+    one = Split(SECRET, {0: dict.fromkeys(keys[:3], held(b"", 1))})
+    for key in keys[3:9]:
+        one[key] = held(b"", 2)
+    for key in keys[:6]:
+        del one[key]
+    assert one.shape() == [(17, 3)]
+    assert one.undivided() is None
+    one[keys[8]] = held(b"", 3)
+    assert (one.get(keys[8]), one.shape()) == (held(b"", 3), [(17, 3)])
+    one[keys[9]] = held(b"", 4)
+    assert one.shape() == [(0, 1), (17, 3)]
+
+
 @pytest.mark.parametrize("shape", [[(-1, 1)], [(LEAVES_MAX, 1)], [(0, -1)]])
 def test_what_is_no_shape_is_refused(shape: list[tuple[int, int]]) -> None:
     """A document may say anything."""
@@ -389,10 +407,12 @@ def test_no_step_goes_over_all_keys_of_one_crc32() -> None:
 
 def paged(db: Database, count: int) -> Iterator[list[bytes]]:
     """The pages of one scan."""
-    cursor = 0
+    cursor, seen = 0, {0}
     while True:
         cursor, page = scan(db, cursor, count)
         assert 0 <= cursor < 2**53, "a double holds it"
+        assert cursor not in seen or not cursor, "it gets on"
+        seen.add(cursor)
         yield page
         if not cursor:
             return
@@ -429,6 +449,23 @@ def test_a_scan_returns_what_stays_whatever_is_divided_or_merged(
                     db.store(key, b"") if is_write else db.drop(key)
             del changes[:a_page]
         assert all(seen.count(key) == 1 for key in stay)
+
+
+def test_a_scan_goes_on_where_its_leaf_is_gone() -> None:
+    """A page ended in a later leaf, and then only the first is left: that has been scanned already."""
+    with small_limits():
+        driver = Driver(seed=3)
+        db = driver.machine.space.databases[0]
+        keys = [*crafted(2), *crafted(9, CRC ^ 1), with_crc(b"z", 0xFFFFFFFF)]
+        for key in keys:
+            db.store(key, b"")
+        cursor, page = scan(db, 0, 3)
+        assert set(keys[:2]) < set(page)
+        assert cursor >> 32
+        for key in keys[2:-1]:
+            db.drop(key)
+        assert isinstance(bucket_of(driver), dict)
+        assert scan(db, cursor, 3) == (0, keys[-1:])
 
 
 def test_every_key_of_a_divided_bucket_is_picked() -> None:

@@ -75,14 +75,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "machine/test_split.py::test_it_is_a_dict_in_parts",
     ),
     mutant(
-        "a key may be in two leaves",
+        "a key behind a leaf that is gone is not found",
         "trikv.machine.split",
         "        for first, shift in _LATER:\n            number = first + (hashed >> shift)\n"
         "            leaf = leaves.get(number)\n            if leaf is not None and key in leaf:\n",
         "        for first, shift in _LATER:\n            number = first + (hashed >> shift)\n"
         "            leaf = leaves.get(number)\n            if leaf is None:\n                return None\n"
         "            if key in leaf:\n",
-        "machine/test_split.py::test_it_is_a_dict_in_parts",
+        "machine/test_split.py::test_a_key_is_found_behind_a_leaf_that_is_gone",
     ),
     mutant(
         "a run of SETs puts more into a dict than it may hold",
@@ -131,13 +131,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "trikv.machine.scanning",
         "        return iter([] if first else [(0, bucket)])\n",
         "        return iter([(0, bucket)])\n",
-        "machine/test_split.py::test_a_scan_returns_what_stays_whatever_is_divided_or_merged",
+        "machine/test_split.py::test_a_scan_goes_on_where_its_leaf_is_gone",
     ),
     mutant(
         "a page of SCAN holds all keys of a bucket",
         "trikv.machine.scanning",
-        "            if len(found) >= count:\n",
-        "            if len(found) >= count and not place:\n",
+        "            if least == start and len(found) + len(leaf) <= count:\n",
+        "            if least == start and (place or len(found) + len(leaf) <= count):\n",
         "machine/test_split.py::test_no_step_goes_over_all_keys_of_one_crc32",
     ),
     mutant(
