@@ -21,6 +21,9 @@ VALUES_IN_PARTS: Final = 3
 SPLIT_BUCKETS: Final = 3
 """From this level on, a bucket of many keys is divided (`trikv.machine.split`)."""
 
+LONG_WORK: Final = 3
+"""From this level on, there is DEBUG WORK."""
+
 
 class FeatureLevelError(Exception):
     """A newer release founded the cluster: this one cannot carry out its log as its other replicas do."""
