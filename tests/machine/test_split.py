@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.machine.crafted import crafted, with_crc
 from tests.machine.driving import Driver, collect, reborn
+from tests.machine.values.commands import WITH_NUMBERS
+from tests.machine.values.numbers import Wide
 from trikv.machine import database, digest, runs, split
 from trikv.machine.cut import Cut
 from trikv.machine.database import BUCKET_SHIFT, Database
@@ -403,6 +405,37 @@ def test_no_step_goes_over_all_keys_of_one_crc32() -> None:
     while driver.machine.release(64):
         slices += 1
     assert slices > MANY // LEAF_KEYS_MAX
+
+
+def test_keys_of_a_divided_bucket_expire() -> None:
+    """From the last leaf as from the first, whichever is due first."""
+    driver = driven(LEAF_KEYS_MAX + 1)
+    first, *_, last = crafted(LEAF_KEYS_MAX + 1)
+    driver.run((b"PEXPIRE", last, b"5"), (b"PEXPIRE", first, b"6"))
+    driver.pass_ms(5)
+    assert driver.run((b"EXISTS", last, first), (b"DBSIZE",)) == [1, LEAF_KEYS_MAX]
+    driver.pass_ms(1)
+    assert driver.run((b"EXISTS", last, first), (b"DBSIZE",)) == [0, LEAF_KEYS_MAX - 1]
+    assert isinstance(bucket_of(driver), dict)
+
+
+def test_values_in_a_divided_bucket_are_hashed_part_by_part() -> None:
+    """A leaf is hashed when all parts of its values are, a few in each slice."""
+    with small_limits():
+        driver = Driver(table=WITH_NUMBERS, seed=99)
+        db = driver.machine.space.databases[0]
+        for key in crafted(5):
+            value = Wide(0)
+            for number in range(2000):
+                value.add(number)
+            db.put_unchecked(key, value)
+        slices = 1
+        while driver.machine.hash_some(3):
+            slices += 1
+        assert slices > 10
+        restore = Restore(WITH_NUMBERS)
+        restore.feed(collect(driver.machine.walk({})))
+        assert restore.finish()[1].digest() == driver.machine.digest()
 
 
 def paged(db: Database, count: int) -> Iterator[list[bytes]]:

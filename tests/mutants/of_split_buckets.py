@@ -70,18 +70,15 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a new key goes to the last generation with a leaf for it",
         "trikv.machine.split",
-        "            if leaf is None or len(leaf) < LEAF_KEYS_MAX:\n                break\n",
-        "            if leaf is None:\n                break\n",
+        "            if not has_room and (leaf is None or len(leaf) < LEAF_KEYS_MAX):\n",
+        "            if not has_room and leaf is None:\n",
         "machine/test_split.py::test_it_is_a_dict_in_parts",
     ),
     mutant(
         "a key behind a leaf that is gone is not found",
         "trikv.machine.split",
-        "        for first, shift in _LATER:\n            number = first + (hashed >> shift)\n"
-        "            leaf = leaves.get(number)\n            if leaf is not None and key in leaf:\n",
-        "        for first, shift in _LATER:\n            number = first + (hashed >> shift)\n"
-        "            leaf = leaves.get(number)\n            if leaf is None:\n                return None\n"
-        "            if key in leaf:\n",
+        "            if has_room and first > last:\n",
+        "            if has_room and leaf is None:\n",
         "machine/test_split.py::test_a_key_is_found_behind_a_leaf_that_is_gone",
     ),
     mutant(

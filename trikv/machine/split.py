@@ -96,7 +96,7 @@ class Split:
         return self._count
 
     def __contains__(self, key: bytes) -> bool:
-        return self._number_of(key) is not None
+        return self._find(key)[1]
 
     def __getitem__(self, key: bytes) -> Held:
         one = self.get(key)
@@ -114,8 +114,8 @@ class Split:
 
     def get(self, key: bytes) -> Held | None:
         """As of a dict."""
-        number = self._number_of(key)
-        return None if number is None else self.leaves[number][key]
+        number, is_there = self._find(key)
+        return self.leaves[number][key] if is_there else None
 
     def items(self) -> Iterator[tuple[bytes, Held]]:
         """As of a dict, leaf by leaf."""
@@ -129,9 +129,7 @@ class Split:
 
     def copied_bytes(self, key: bytes, twin: "Split") -> int:
         """The memory that the next write of `key` takes because `twin` holds the same leaf."""
-        number = self._number_of(key)
-        if number is None:
-            number = self._number_for(key)
+        number, _ = self._find(key)
         leaf = self.leaves.get(number)
         return getsizeof(leaf) if leaf is not None and leaf is twin.leaves.get(number) else 0
 
@@ -148,15 +146,14 @@ class Split:
     # What changes it.
 
     def __setitem__(self, key: bytes, one: Held) -> None:
-        number = self._number_of(key)
-        if number is None:
-            number = self._number_for(key)
+        number, is_there = self._find(key)
+        if not is_there:
             self._count += 1
         self._writable(number)[key] = one
 
     def __delitem__(self, key: bytes) -> None:
-        number = self._number_of(key)
-        if number is None:
+        number, is_there = self._find(key)
+        if not is_there:
             raise KeyError(key)
         leaf = self._writable(number)
         del leaf[key]
@@ -177,30 +174,26 @@ class Split:
 
     # How.
 
-    def _number_of(self, key: bytes) -> int | None:
-        """The number of the leaf that `key` is in."""
+    def _find(self, key: bytes) -> tuple[int, bool]:
+        """The number of the leaf that `key` is in, and True; or of the one that it would go to, and False."""
         leaves = self.leaves
         leaf = leaves.get(0)
         if leaf is not None and key in leaf:
-            return 0
+            return 0, True
+        has_room = leaf is None or len(leaf) < LEAF_KEYS_MAX
+        number = room = 0
+        last = self.numbers[-1] if self.numbers else 0
         hashed = secret_hash(self._secret, key)
         for first, shift in _LATER:
             number = first + (hashed >> shift)
             leaf = leaves.get(number)
             if leaf is not None and key in leaf:
-                return number
-        return None
-
-    def _number_for(self, key: bytes) -> int:
-        """The number of the leaf that a new `key` goes to."""
-        hashed = secret_hash(self._secret, key)
-        number = 0
-        for first, shift in _WAYS:
-            number = first + (hashed >> shift)
-            leaf = self.leaves.get(number)
-            if leaf is None or len(leaf) < LEAF_KEYS_MAX:
-                break
-        return number
+                return number, True
+            if not has_room and (leaf is None or len(leaf) < LEAF_KEYS_MAX):
+                has_room, room = True, number
+            if has_room and first > last:
+                break  # there is no leaf of a later generation
+        return room if has_room else number, False
 
     def _writable(self, number: int) -> Leaf:
         """The leaf of that number, to be changed now."""
