@@ -105,8 +105,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a digest hashes all leaves in one slice",
         "trikv.machine.digest",
-        "        if parts >= parts_max:\n            return None, parts\n        made",
-        "        made",
+        "        if parts and parts + len(leaf) // PART_KEYS >= parts_max:\n",
+        "        if False:\n",
         "machine/test_split.py::test_no_step_goes_over_all_keys_of_one_crc32",
     ),
     mutant(

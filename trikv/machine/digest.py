@@ -29,9 +29,10 @@ def _hash_bucket(bucket: Bucket, parts_max: int) -> tuple[bytes | None, int]:
     for number in bucket.numbers:
         if number in bucket.hashes:
             continue
-        if parts >= parts_max:
-            return None, parts
-        made, taken = _hash_leaf(bucket.leaves[number], parts_max - parts)
+        leaf = bucket.leaves[number]
+        if parts and parts + len(leaf) // PART_KEYS >= parts_max:
+            return None, parts_max  # it is left for the next slice, whole
+        made, taken = _hash_leaf(leaf, parts_max - parts)
         parts += taken + 1
         if made is None:
             return None, parts
