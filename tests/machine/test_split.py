@@ -1,42 +1,30 @@
 """Buckets of many keys: their shape, what follows from it, and that nothing in them takes long."""
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.machine.crafted import crafted, with_crc
+from tests.machine.crafted import CRC, KEYS, crafted, paged, small_limits, with_crc
 from tests.machine.driving import Driver, collect, reborn
 from tests.machine.values.commands import WITH_NUMBERS
 from tests.machine.values.numbers import Wide
-from trikv.machine import database, digest, runs, split
+from trikv.machine import digest, runs, split
 from trikv.machine.cut import Cut
 from trikv.machine.database import BUCKET_SHIFT, Database
 from trikv.machine.draws import Draws
 from trikv.machine.features import SPLIT_BUCKETS
 from trikv.machine.picking import pick
-from trikv.machine.scanning import scan
 from trikv.machine.snapshot import Restore, SnapshotError, import_keys
 from trikv.machine.split import GENERATIONS, LEAF_KEYS_MAX, LEAVES_MAX, Leaf, Split, leaves_of, secret_hash
 from trikv.machine.stored import Held, held
 from trikv.machine.walk import Walk
 
 SECRET = b"12345678"
-CRC = 0x12345678
 NUMBER = CRC >> BUCKET_SHIFT
-
-
-@contextmanager
-def small_limits() -> Iterator[None]:
-    """Leaves of two keys at most, so that a few keys make every shape."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (split, database):
-            patch.setattr(module, "LEAF_KEYS_MAX", 2)
-        yield
 
 
 def ways_of(key: bytes) -> list[int]:
@@ -81,14 +69,7 @@ class Model:
         )
 
 
-# Most of one crc32, some beside it, some with another one in the same bucket.
-_KEYS = [
-    *crafted(40, CRC),
-    *crafted(6, CRC ^ 1),
-    *crafted(6, CRC ^ 0x100),
-    *crafted(4, CRC ^ 0x80000),
-]
-_KEY = st.sampled_from(_KEYS)
+_KEY = st.sampled_from(KEYS)
 _STEP = st.one_of(
     st.tuples(st.sampled_from(["set", "set", "set", "del"]), _KEY),
     st.tuples(st.just("copy"), st.just(b"")),
@@ -127,7 +108,7 @@ def test_it_is_a_dict_in_parts(first: list[bytes], steps: list[tuple[str, bytes]
                     one[key]
             assert model.is_equal(one)
             whole = dict(one.items())
-            assert all(one.get(key) == whole.get(key) and (key in one) == (key in whole) for key in _KEYS)
+            assert all(one.get(key) == whole.get(key) and (key in one) == (key in whole) for key in KEYS)
         for twin, items in copies:
             assert list(twin.items()) == items
 
@@ -201,7 +182,7 @@ def _act(driver: Driver, what: str, key: bytes) -> None:
         case "PX":
             driver.call(b"SET", key, b"v", b"PX", b"%d" % (len(key) % 7 + 1))
         case "RENAME":
-            driver.call(b"RENAME", key, _KEYS[crc32(key[:7]) % len(_KEYS)])
+            driver.call(b"RENAME", key, KEYS[crc32(key[:7]) % len(KEYS)])
         case "FLUSHDB":
             driver.one("FLUSHDB")
         case "pass":
@@ -438,19 +419,6 @@ def test_values_in_a_divided_bucket_are_hashed_part_by_part() -> None:
         assert restore.finish()[1].digest() == driver.machine.digest()
 
 
-def paged(db: Database, count: int) -> Iterator[list[bytes]]:
-    """The pages of one scan."""
-    cursor, seen = 0, {0}
-    while True:
-        cursor, page = scan(db, cursor, count)
-        assert 0 <= cursor < 2**53, "a double holds it"
-        assert cursor not in seen or not cursor, "it gets on"
-        seen.add(cursor)
-        yield page
-        if not cursor:
-            return
-
-
 def test_a_slice_of_the_digest_counts_keys() -> None:
     """Many buckets that are all as long as they may be are not hashed in one slice."""
     driver = Driver()
@@ -460,45 +428,6 @@ def test_a_slice_of_the_digest_counts_keys() -> None:
     while driver.machine.hash_some(64):
         slices += 1
     assert slices >= 8 * 1500 // (64 * digest.PART_KEYS + 1500) > 2
-
-
-@settings(max_examples=100, deadline=None)
-@given(_GROWTH, st.integers(1, 9), st.lists(st.tuples(st.booleans(), _KEY), max_size=80), st.integers(0, 9))
-def test_a_scan_returns_what_stays_whatever_is_divided_or_merged(
-    stay: list[bytes], count: int, changes: list[tuple[bool, bytes]], a_page: int
-) -> None:
-    """A key that is there for the whole scan comes exactly once, in whatever shape its bucket is then."""
-    with small_limits():
-        driver = Driver(seed=3)
-        db = driver.machine.space.databases[0]
-        for key in stay:
-            db.store(key, b"")
-        seen: list[bytes] = []
-        for page in paged(db, count):
-            seen += page
-            assert len(page) <= count + 2, "a leaf more"
-            for is_write, key in changes[:a_page]:
-                if key not in stay:
-                    db.store(key, b"") if is_write else db.drop(key)
-            del changes[:a_page]
-        assert all(seen.count(key) == 1 for key in stay)
-
-
-def test_a_scan_goes_on_where_its_leaf_is_gone() -> None:
-    """A page ended in a later leaf, and then only the first is left: that has been scanned already."""
-    with small_limits():
-        driver = Driver(seed=3)
-        db = driver.machine.space.databases[0]
-        keys = [*crafted(2), *crafted(9, CRC ^ 1), with_crc(b"z", 0xFFFFFFFF)]
-        for key in keys:
-            db.store(key, b"")
-        cursor, page = scan(db, 0, 3)
-        assert set(keys[:2]) < set(page)
-        assert cursor >> 32
-        for key in keys[2:-1]:
-            db.drop(key)
-        assert isinstance(bucket_of(driver), dict)
-        assert scan(db, cursor, 3) == (0, keys[-1:])
 
 
 def test_every_key_of_a_divided_bucket_is_picked() -> None:

@@ -121,14 +121,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "trikv.machine.scanning",
         "            least = position if number == first and place == from_leaf else start\n",
         "            least = position if number == first else start\n",
-        "machine/test_split.py::test_a_scan_returns_what_stays_whatever_is_divided_or_merged",
+        "machine/test_scanning.py::test_a_scan_returns_what_stays_whatever_is_divided_or_merged",
     ),
     mutant(
         "a page of SCAN begins a dict anew that was split",
         "trikv.machine.scanning",
         "        return iter([] if first else [(0, bucket)])\n",
         "        return iter([(0, bucket)])\n",
-        "machine/test_split.py::test_a_scan_goes_on_where_its_leaf_is_gone",
+        "machine/test_scanning.py::test_a_scan_goes_on_where_its_leaf_is_gone",
     ),
     mutant(
         "a page of SCAN holds all keys of a bucket",
