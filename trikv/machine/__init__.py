@@ -71,7 +71,7 @@ is inside it, and refuses reads, walks, digests and other entries. What such a c
 is judged before its first change, by a bound that its arguments give.
 
 **One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
-another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store_plain`, or
+another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store`, or
 less of it, and the loop goes on from there. Tests compare the two, and a node works without it.
 
 **No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`. A cut is in a cycle while it

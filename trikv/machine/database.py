@@ -16,7 +16,7 @@ from trikv.machine import runs
 from trikv.machine.account import Account
 from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
-from trikv.machine.replies import OK, CommandError, Reply
+from trikv.machine.replies import CommandError
 from trikv.machine.stored import (
     HAS_DEADLINE,
     PLAIN_BYTES,
@@ -248,36 +248,11 @@ class Database:
             self._put(number, key, old, value, deadline, grown)
         return refused
 
-    def store_plain(self, key: bytes, value: bytes) -> Reply:
-        """`store` without a deadline; the reply is SET's."""
-        account = self.account
-        number = crc32(key) >> BUCKET_SHIFT
-        bucket = self.buckets[number]
-        old = bucket.get(key)
-        # Most writes of a busy server give a key without a deadline a value that is no longer. No limit can
-        # refuse that, and no index changes, so it has a way of its own, which takes a third of the time. Both
-        # ways must do the same to the state: which one is taken depends on this node's walks and hashes, too.
-        if (
-            type(old) is not bytes
-            or old[0] & HAS_DEADLINE
-            or not self._changed[number]
-            or account.observers
-            or len(value) > len(old) - PLAIN_BYTES
-        ):
-            return self.store(key, value) or OK
-        account.dirty = True
-        account.changes = version = account.changes + 1
-        bucket[key] = held(value, version)
-        grown = len(value) + PLAIN_BYTES - len(old)
-        if grown:
-            account.grow(self.number, grown)
-        return OK
-
     def set_run(self, commands: Sequence[Sequence[bytes]]) -> int:
         """Carry out the beginning of `commands`, which are SETs, and return how many; each is answered OK.
 
-        It does the same as `store_plain` for each, in a third of the time; 0 if it cannot. Nothing that a
-        client or a peer can send makes it raise.
+        It does the same as `store` for each; 0 if it cannot. Nothing that a client or a peer can send makes
+        it raise.
         """
         account, set_run = self.account, runs.set_run
         if (
@@ -296,7 +271,8 @@ class Database:
         if done:
             account.dirty = True
             account.changes += done
-            account.grow(self.number, grown)
+            if grown:
+                account.grow(self.number, grown)
             self.size += fresh
         return done
 
@@ -342,7 +318,7 @@ class Database:
         elif type(old) is not bytes:  # what is packed has no parts
             self._discard(old, value)
         account.changes += 1
-        if isinstance(value, Value):
+        if not isinstance(value, bytes):
             value.charged = value.charge
         bucket[key] = held(value, account.changes, deadline)
         account.grow(self.number, grown)

@@ -192,11 +192,6 @@ class Machine:
         assert not self.suspended, INSIDE
         return self._evaluator.read_quickly(questions)
 
-    def read_one(self, question: Question) -> list[Reply] | None:
-        """`Evaluator.read_one`: the answer to `question` if it is one GET, else None."""
-        assert not self.suspended, INSIDE
-        return self._evaluator.read_one(question)
-
     # What it counts; none of it is state.
 
     def spent(self, usec: float) -> None:
