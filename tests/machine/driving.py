@@ -48,7 +48,9 @@ class Driver:
         origin: int = NODE,
         level: int = FEATURE_LEVEL,
         table: CommandTable = TABLE,
+        seed: int = 0,
     ) -> None:
+        """`seed`: of the entry that founds the cluster."""
         self.machine = Machine(table)
         self.origin = origin
         self.now = NOW
@@ -57,7 +59,8 @@ class Driver:
         """Of the entries that follow."""
         self._sequence = 0
         self.machine.apply_membership(1, (3, 1, 2))
-        self.machine.apply(2, payload(NOW, Bootstrap(cap, level), Hello(NODE, b"life")))
+        founding = payload(NOW, Bootstrap(cap, level), Hello(NODE, b"life"), seed=seed)
+        self.machine.apply(2, founding)
 
     def batch(self, *items: Item) -> list[Outcome]:
         """Apply one batch at the present time."""

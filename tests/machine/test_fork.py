@@ -403,6 +403,7 @@ FIELDS: dict[type, dict[str, str | Own]] = {
         "lookups": COUNTS,
         "now": SAME,
         "observers": Own("those of the base hear what happens to the base"),
+        "secret": SAME,
         "shares": COPIED,
         "soonest": SAME,
         "tally": COUNTS,
@@ -493,8 +494,7 @@ def test_rows_are_copied_one_by_one() -> None:
 
 def test_a_fork_that_nothing_was_done_to_is_read_as_its_base() -> None:
     """All of it is there."""
-    driver = full()
+    driver, reads = full(), (words("KEYS *"), words("RANDOMKEY"))
     fork = driver.machine.fork()
-    reads = words("KEYS *"), words("RANDOMKEY")
     assert fork.read(0, reads) == driver.machine.read(0, reads)
     assert fork.digest() == driver.machine.digest()

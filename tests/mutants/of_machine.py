@@ -65,8 +65,8 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "iteration order from a set",
         "trikv.machine.cut",
-        "                step += bucket.items()\n",
-        "                step += {key: bucket[key] for key in set(bucket)}.items()\n",
+        "                    step += leaf.items()\n",
+        "                    step += {key: leaf[key] for key in set(leaf)}.items()\n",
         "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
     ),
 )

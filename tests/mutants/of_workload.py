@@ -180,9 +180,9 @@ ACTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a SCAN leaves keys out where a page ends",
-        "trikv.machine.database",
-        "                return number << BUCKET_SHIFT, found\n",
-        "                return (number + 1) << BUCKET_SHIFT, found\n",
+        "trikv.machine.scanning",
+        "                return place << CRC_BITS | start, found\n",
+        "                return place << CRC_BITS | (number + 1) << BUCKET_SHIFT, found\n",
         "machine/test_keyspace.py::test_scan_returns_what_stays",
     ),
     mutant(

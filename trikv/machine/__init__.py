@@ -19,8 +19,9 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``suspended``   what is left of an entry that is carried out in slices
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
-``keyspace``    the databases together; ``database``: one, its buckets and scans; ``picking``: a random key
-``fork``        that of a rehearsal, which copies what it changes; ``deadline_index``: which key is due next
+``keyspace``    the databases together; ``database``: one, its buckets; ``split``: a bucket of very many keys
+``scanning``    SCAN's pages; ``picking``: a random key
+``fork``        the keyspace of a rehearsal, which copies what it changes; ``deadline_index``: who is due next
 ``account``     what the databases share; ``stored``: what a key holds
 ``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
@@ -62,9 +63,9 @@ a machine that an installed snapshot replaced. SCAN's positions are hashes: it s
 present for a whole scan comes exactly once. What goes over a whole database looks at a cut, in steps: a
 bucket's table of references is copied before the first write to it (entries are never changed in place, so
 values are shared). It costs about 30 bytes a key at worst besides old values, and any number of cuts may be
-open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). Two things are not
-bounded by design: `digest` hashes all that changed since the last one, and a client that makes keys of one
-crc32 range makes one bucket long (crc32 has no secret), for which SCAN and cuts of that bucket then pay.
+open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). A client that makes
+keys of one crc32 range makes no bucket long: `split` divides one that is full by a secret hash (PROTOCOL 67).
+One thing is not bounded by design: `digest` hashes all that changed since the last one.
 
 **Rehearsals.** `Machine.fork` gives a machine on which an entry can be tried out (PROTOCOL 66). It shares all
 tables with the machine and copies what it changes, a bucket at a time, so it costs what is changed.

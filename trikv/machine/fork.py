@@ -16,7 +16,7 @@ from trikv.machine.database import BUCKETS, Database
 from trikv.machine.deadline_index import forked
 from trikv.machine.discarded import Discarded
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.stored import Held
+from trikv.machine.split import Bucket
 from trikv.machine.tally import Tally
 
 _ALL_CHANGED: Final = b"\1" * BUCKETS
@@ -29,7 +29,7 @@ class _Base:
     is changed. A fork needs just that, from the quick ways that there are and from those to come.
     """
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
+    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
         """Nothing is left to do: the bucket is the fork's own by now."""
 
 
@@ -50,7 +50,7 @@ class ForkedDatabase(Database):
         self._hashes = {}
         self._changed = bytearray(_ALL_CHANGED)
 
-    def _changing(self, number: int, key: bytes) -> dict[bytes, Held]:
+    def _changing(self, number: int, key: bytes) -> Bucket:
         if self.buckets is self._shared:
             self.buckets = self._shared.copy()
         bucket = self.buckets[number]

@@ -324,7 +324,7 @@ class Machine:
         account = self.space.account
         if account.feature_level == 0:
             check_level(item.feature_level)
-            account.set_level(item.feature_level)
+            account.set_level(item.feature_level, self._call.seed)
         if not account.is_founded:
             account.is_founded = True
             account.set_cap(item.maxmemory)
@@ -360,6 +360,7 @@ class Machine:
                 origin: (row.incarnation, row.nonce, row.next)
                 for origin, row in sorted(self._origins.rows.items())
             },
+            bucket_seed=account.bucket_seed,
         )
 
     @classmethod

@@ -110,8 +110,8 @@ THEMES = (
     ),
     Theme(
         "long commands",
-        ("isolate", "isolate", "isolate", "isolate", "strand", "strand", "kill", "power", "crash-at", "coup"),
-        1500,
+        ("isolate", "isolate", "isolate", "cut", "cut", "cut", "kill", "power", "crash-at"),
+        700,
         {
             "profile": ("long",),
             "aims_inside": (True,),
