@@ -72,7 +72,7 @@ def main() -> None:
         machine = filled(databases, deadlines=deadlines)
         rounds = []
         for _ in range(ROUNDS):
-            sum(is_kept(one) for bucket in others for one in bucket.values())
+            sum(is_kept(one) for bucket in others for _, one in bucket.items())
             rounds.append(one_round(machine))
         sys.stdout.write(f"\n{KEYS:,} keys in {databases}, {'with' if deadlines else 'without'} deadlines\n")
         for kind in rounds[0]:
