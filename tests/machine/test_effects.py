@@ -385,7 +385,7 @@ def test_who_listens_to_all_channels_hears_each() -> None:
 
 
 def test_an_entry_publishes_no_more_bytes_than_it_brought() -> None:
-    """Though nobody listens, and on every replica alike: a command may answer by it. The next has room again."""
+    """Though nobody listens, and on every replica alike, because a command may answer by it."""
     several = [driver(awaiting(channels=[b"c"])), driver(Awaited(DATABASES))]
     for one in several:
         message = "m" * 400
@@ -415,7 +415,7 @@ def test_a_read_publishes_nothing() -> None:
 
 
 def test_effects_come_when_the_entry_is_whole() -> None:
-    """Those of its first slices too, with those of the items behind; and a machine that is left tells none."""
+    """Those of its first slices too, with those of the items behind; the next entry begins with none."""
     one = driver(awaiting(b"a", b"k", channels=[b"c"]))
     lines = (words("SET a 1"), words("SAY c m"), words("WORK k 3"))
     items = (Submission(NODE, 2, 1, 0, lines), Submission(NODE, 2, 2, 0, (words("DEL a"),)))

@@ -6,7 +6,9 @@ TOLD: tuple[Mutant, ...] = (
     mutant(
         "a write that is refused has an effect",
         "trikv.machine.database",
-        "        refused = account.refusal(grown)\n        if refused is None:\n            self._put(number, key, old, value",
+        "        refused = account.refusal(grown)\n"
+        "        if refused is None:\n"
+        "            self._put(number, key, old, value",
         "        refused = account.refusal(grown)\n"
         "        account.effects.touched(self.number, key, WRITTEN)\n"
         "        if refused is None:\n"
@@ -24,7 +26,9 @@ TOLD: tuple[Mutant, ...] = (
     mutant(
         "the quick way of a SET tells nobody",
         "trikv.machine.database",
-        "        if self.awaited:\n            account.effects.touched(self.number, key, WRITTEN)\n        return OK\n",
+        "        if self.awaited:\n"
+        "            account.effects.touched(self.number, key, WRITTEN)\n"
+        "        return OK\n",
         "        return OK\n",
         "machine/test_effects.py::test_what_became_of_a_key",
     ),

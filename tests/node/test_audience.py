@@ -214,7 +214,7 @@ def test_what_is_not_taken_in_time_is_missed_and_that_is_told() -> None:
 
 
 def test_what_was_there_before_one_came_is_no_news() -> None:
-    """A node that lags applies later what others saw before: a subscriber from index 5 on hears none of it."""
+    """A node that lags applies late what was said before: who came at index 5 hears none of it."""
     bench = Bench()
     one = bench.listener("one", room_bytes=ROOM, seen=behind(5))
     one.add_channel(b"c")

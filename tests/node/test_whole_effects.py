@@ -1,4 +1,4 @@
-"""Who waits at a node for what others do: he misses nothing, and never looks without a reason (PROTOCOL 65)."""
+"""Who waits at a node for what others do misses nothing, and never looks without a reason (PROTOCOL 65)."""
 
 import pytest
 import trio
@@ -141,7 +141,7 @@ def test_who_waits_misses_nothing_and_does_not_poll(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_who_waits_at_a_node_that_a_snapshot_brings_up_looks_again(seed: int) -> None:
-    """Cut off, it missed more than the log holds: its watchers hear by the snapshot that they have missed some."""
+    """Cut off, it missed more than the log holds: its watchers hear that they have missed some."""
 
     async def scenario(cluster: SimCluster) -> None:
         leader = await founded(cluster)

@@ -87,7 +87,7 @@ class Database:
         self.number = number
         self.account = account
         self.awaited = NOTHING
-        """The keys of whose changes `Account.effects` is told. Whatever raises the change counter looks here."""
+        """Of their changes `Account.effects` is told: whatever raises the change counter looks here."""
         self.buckets = _NO_BUCKETS
         self.size = 0
         """Keys, those due but not yet reaped included."""

@@ -88,8 +88,8 @@ class Awaited:
     """What somebody at a node waits for. It belongs to the node and outlives its machines; it is not state.
 
     Who puts a name in takes it out when the last one who waits for it is gone. Databases look into their part
-    before each effect, so a part is a plain dict: if nobody waits, that costs a write a few nanoseconds. It is
-    no set, because the order of a set differs between processes.
+    at each change, so a part is a plain dict: if nobody waits, that costs a write a few nanoseconds. It is no
+    set, because the order of a set differs between processes.
     """
 
     __slots__ = ("channels", "keys")

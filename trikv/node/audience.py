@@ -39,7 +39,7 @@ class News:
     effects: Sequence[Effect]
     """In the order of the log."""
     missed: bool
-    """More came behind them that was not kept for it, or a snapshot was installed. Anything may have changed."""
+    """More came that was not kept for it, or a snapshot was installed: anything may have changed."""
 
 
 class Listener:
