@@ -124,6 +124,11 @@ class NodeConfig:
         "linearizable",
         ("linearizable", "lease"),
     )
+    enable_debug_command: str = declare.text(
+        "who may use DEBUG, which can hold up all clients: no (nobody), local (this machine), yes (all)",
+        "no",
+        ("no", "local", "yes"),
+    )
     election_timeout_ms_min: int = declare.whole_number(
         "shortest silence before a follower stands; ten times the longest step of a node",
         400,

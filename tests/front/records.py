@@ -144,6 +144,7 @@ def member_figures(raft: Callable[[], RaftStatistics] = raft_record, **changes: 
             leads=raft().leads, leader=raft().leader, applied_index=applier().index
         ),
         cap_bytes=lambda: applier().machine.cap_bytes,
+        feature_level=lambda: applier().machine.feature_level,
         raft=raft,
         **asked,
     )

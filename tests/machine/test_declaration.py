@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from trikv.machine.commands import TABLE, counters, databases, expiry, keys, strings
+from trikv.machine.commands import TABLE, counters, databases, debugging, expiry, keys, strings
 from trikv.machine.declaration import QUICK_US, TEXT_US, By, Command, Cost, Inside, Said, Told, When, declared
 from trikv.machine.grammar import Key
 from trikv.machine.memory import charges_of
@@ -86,7 +86,7 @@ def test_only_an_open_end_can_hold_more() -> None:
 
 def test_a_name_is_declared_in_one_family() -> None:
     """Which of two declarations counts would depend on the order of imports."""
-    families = (counters, databases, expiry, keys, strings)
+    families = (counters, databases, debugging, expiry, keys, strings)
     names = [command.name for family in families for command in family.COMMANDS]
     assert sorted(names) == [command.name for command in TABLE]
 

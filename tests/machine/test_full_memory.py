@@ -88,6 +88,9 @@ ALLOWED: Final = (
 )
 """Redis carries these out at full memory: most of them are the way out of it."""
 
+OF_OUR_OWN: Final = ("DEBUG WORK 1 fresh",)
+"""Redis has nothing like these. They are refused as soon as they might grow the account."""
+
 LINES: Final = (*GROWING, *STAYING, *ALLOWED)
 THEIR_NAMES: Final = {"CLEAN": "FLUSHALL", "DELETE": "DEL"}
 """Commands of trikv's own, and what they are called in Redis."""
@@ -142,7 +145,7 @@ def redis_refuses(redis: RedisConnection, *lines: str) -> bool:
 
 def test_every_write_command_is_tried() -> None:
     """A command that is added must say here what becomes of it at full memory."""
-    tried = {TABLE.find(arguments(line)) for line in LINES}
+    tried = {TABLE.find(arguments(line)) for line in (*LINES, *OF_OUR_OWN)}
     assert {command.name for command in tried if not isinstance(command, CommandError)} == {
         command.name for command in TABLE if command.writes
     }
@@ -164,6 +167,13 @@ def test_at_the_cap_what_differs_is_listed(redis: RedisConnection, line: str) ->
     assert refused == (line in GROWING)
     assert redis_refuses(redis, line) == (refused or line in STAYING)
     assert line in ALLOWED or driver.machine.used_memory <= used
+
+
+@pytest.mark.parametrize("line", OF_OUR_OWN)
+def test_what_is_our_own_is_refused_too(line: str) -> None:
+    """Over the cap and at it."""
+    assert is_refused(filled(-1).one(line))
+    assert is_refused(filled(0).one(line))
 
 
 @pytest.mark.parametrize("pair", PAIRS)

@@ -309,4 +309,51 @@ INSIDE: tuple[Mutant, ...] = (
     ),
 )
 
-MUTANTS: tuple[Mutant, ...] = DRAWS + CALLED + INSIDE
+_ASKING = "front/commands/test_debugging.py"
+
+WORK: tuple[Mutant, ...] = (
+    mutant(
+        "a command is proposed that older replicas do not know",
+        "trikv.front.commands.debugging",
+        "    if level < LONG_WORK:\n",
+        "    if level < 0:\n",
+        f"{_ASKING}::test_replicas_that_may_not_know_it_are_not_sent_it",
+    ),
+    mutant(
+        "inside MULTI nobody asks whether a command may be proposed",
+        "trikv.front.commands.debugging",
+        "    return _refusal(caller, request.args) or Queued(",
+        "    return Queued(",
+        f"{_ASKING}::test_what_is_refused_spoils_a_transaction",
+    ),
+    mutant(
+        "DEBUG is for clients of this machine wherever they are",
+        "trikv.front.commands.debugging",
+        '(enabled == "local" and _is_local(remote))',
+        'enabled == "local"',
+        f"{_ASKING}::test_the_setting_says_who_may_use_it",
+    ),
+    mutant(
+        "a lease allows a read inside an entry",
+        "trikv.node.consensus.lease_reads",
+        "        if index is None or applier.position.index < index:\n",
+        "        if index is None or applier.machine.index < index:\n",
+        "node/test_whole_long_commands.py::test_nobody_sees_half_of_it[lease]",
+    ),
+    mutant(
+        "DEBUG WORK shows its key when it is done",
+        "trikv.machine.commands.debugging",
+        "        refused = db.store(key",
+        "        if step < steps:\n            yield\n            continue\n        refused = db.store(key",
+        "machine/test_debugging.py::test_it_stops_behind_each_step_and_shows_it",
+    ),
+    mutant(
+        "the growth of DEBUG WORK leaves its key out",
+        "trikv.machine.commands.debugging",
+        "    return _KEY_CHARGE_BYTES + _VALUE_BYTES\n",
+        "    return _VALUE_BYTES\n",
+        "machine/test_debugging.py::test_its_growth_is_judged_before_it_begins",
+    ),
+)
+
+MUTANTS: tuple[Mutant, ...] = DRAWS + CALLED + INSIDE + WORK

@@ -7,6 +7,7 @@ import trio
 
 from trikv.client.on_trio import TrioClient
 from trikv.config import NodeConfig
+from trikv.node.assembly import SHIPPED, Ports
 from trikv.node.node import Node
 from trikv.node.state.own_writes import Document
 from trikv.raft.roles import Role
@@ -37,9 +38,10 @@ class SimCluster:
         seed: int,
         count: int = 3,
         document: Document | None = None,
+        ports: Ports = SHIPPED,
         **settings: Any,
     ) -> None:
-        """`document`: what every node is told to fill an empty cluster from."""
+        """`document`: what every node is told to fill an empty cluster from; `ports`: what it is made of."""
         self.world = SimWorld(seed)
         self.nodes: dict[int, Node] = {}
         self.doomed: dict[int, list[Exception]] = {}
@@ -47,6 +49,7 @@ class SimCluster:
         self._nursery = nursery
         self._settings = settings
         self._document = document
+        self._ports = ports
         self._ids = range(1, count + 1)
 
     def start(self, *numbers: int, **settings: Any) -> None:
@@ -77,7 +80,7 @@ class SimCluster:
         config = NodeConfig(**chosen)
 
         async def main(host: SimHost) -> None:
-            node = self.nodes[number] = Node(config, host, SECRET, self._document)
+            node = self.nodes[number] = Node(config, host, SECRET, self._document, ports=self._ports)
             await node.run()
 
         return main
@@ -150,7 +153,8 @@ class SimCluster:
         while True:
             appliers = [self.parts(n).applier for n in self._ids if self.parts(n) is not None]
             positions = {applier.position.index for applier in appliers}
-            if len(appliers) == len(self._ids) and len(positions) == 1:
+            is_whole = all(applier.inside is None for applier in appliers)
+            if len(appliers) == len(self._ids) and len(positions) == 1 and is_whole:
                 digests: set[str] = {applier.machine.digest() for applier in appliers}
                 assert len(digests) == 1, "replicas at one index hold one state"
                 for applier in appliers:

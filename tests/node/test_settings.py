@@ -23,6 +23,7 @@ OTHER = {
     "listen": ("::1",),
     "peers": PEERS,
     "reads": "lease",
+    "enable_debug_command": "local",
     "requirepass": "secret",
     "unix_socket": "/run/t.sock",
     "input_bytes_max": 64 << 20,

@@ -5,6 +5,7 @@ from pathlib import Path
 import trio
 
 from tests.node.simcluster import Client, SimCluster, run_cluster
+from trikv.machine.features import FEATURE_LEVEL
 from trikv.node.status import host_statistics
 
 GOLDEN = Path(__file__).with_name("info_fields.txt")
@@ -85,5 +86,6 @@ def test_what_quick_commands_ask_is_what_the_parts_tell() -> None:
             assert (told.leads, told.leader, told.applied_index) == (number == leader, leader, applier.index)
             assert (raft.leads, raft.leader) == (told.leads, told.leader)
             assert member.cap_bytes() == applier.machine.cap_bytes == 5 << 20
+            assert member.feature_level() == applier.machine.feature_level == FEATURE_LEVEL
 
     run_cluster(scenario)

@@ -152,7 +152,8 @@ REFUSED: Final = (
     ),
     Refusal(
         "DEBUG",
-        "It reaches into one node's state, clock or life past the log: replicas would differ.",
+        "It reaches into one node's state, clock or life past the log: replicas would differ. Only"
+        " `DEBUG WORK` is there, a write that goes through the log, where `enable_debug_command` allows it.",
         "ERR DEBUG command not allowed.",
     ),
     Refusal(

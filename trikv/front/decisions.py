@@ -44,7 +44,7 @@ class Send(msgspec.Struct, frozen=True):
     command: Args
     args: Args
     """The client's own words, by which its reply is rendered."""
-    after: After
+    after: After | None = None
     writes: bool = False
     cuts: bool = False
     """Later requests can only be read once this one is answered."""
@@ -84,7 +84,8 @@ class Queued(msgspec.Struct, frozen=True):
 
 
 Take: TypeAlias = Callable[[Caller, Turn, Request], Decision]
-Queue: TypeAlias = Callable[[Caller, Request], Queued]
+Queue: TypeAlias = Callable[[Caller, Request], Queued | CommandError]
+"""Makes what is kept of a call inside MULTI, or refuses it, which spoils the transaction."""
 
 
 @attrs.frozen

@@ -228,6 +228,8 @@ class MemberFigures:
     leadership: Callable[[], Leadership]
     cap_bytes: Callable[[], int]
     """The cap in force; 0 for none."""
+    feature_level: Callable[[], int]
+    """The level at which the cluster was founded; 0 as long as that is not applied."""
     applier: Callable[[], ApplierStatistics]
     raft: Callable[[], RaftStatistics]
     links: Callable[[], LinksStatistics]

@@ -340,6 +340,9 @@ class Intake:
             self._refuse(turn, request, TOO_MANY_ARGUMENTS)
             return
         queued = route.queue(self.caller, request)
+        if isinstance(queued, CommandError):
+            self._refuse(turn, request, queued)
+            return
         if isinstance(queued.slot, Local) or (route.travels and not route.is_plain):
             cost_us = route.cost_us(self.caller, args, transactions.argument_bytes)
             # The first may exceed the limit, as it may outside of MULTI: INFO does, with many connections.

@@ -22,5 +22,8 @@ class RuntimeSettings:
     """The most memory that the requests of all clients together may take; 0: derived from the cap."""
     reads: str = "linearizable"
     """Or ``lease``. It is shown, but never changes while the node runs."""
+    enable_debug_command: str = "no"
+    """Who may use DEBUG: nobody, or ``local``, clients of this machine, or ``yes``, all. It never changes
+    while the node runs."""
     clients_max: int = 1_000_000
     """The upper limit of `maxclients`: the descriptors left for clients (`trikv.node.descriptors`)."""

@@ -84,6 +84,7 @@ class NodeSettings:
                 requirepass=config.requirepass,
                 input_bytes_max=config.input_bytes_max,
                 reads=config.reads,
+                enable_debug_command=config.enable_debug_command,
             ),
             # A submission must fit an entry, including what MessagePack adds to its arguments.
             conversation=ConversationLimits(entry_bytes_max=config.entry_bytes_max * 3 // 4),

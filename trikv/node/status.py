@@ -40,6 +40,7 @@ def figures_of_member(parts: Parts, log_tail_bytes: int) -> MemberFigures:
         ),
         # Asked each time: an install puts another machine in its place.
         cap_bytes=lambda: applier.machine.maxmemory,
+        feature_level=lambda: applier.machine.feature_level,
         applier=lambda: applier.statistics(log_time.now_ms(boot_ms())),
         raft=lambda: raft.statistics(boot_ms()),
         links=parts.links.statistics,

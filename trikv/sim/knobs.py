@@ -26,9 +26,10 @@ MIB = 1024 * KIB
 CAPS = (64 * MIB, 128 * MIB, 256 * MIB)
 SMALL_CAPS = (2000, 3000, 4000)
 """Caps in bytes that a dozen keys fill."""
-PROFILES = ("mixed", "reads", "writes", "whole", "memory")
+PROFILES = ("mixed", "reads", "writes", "whole", "memory", "long")
 """Workloads. ``whole`` has FLUSHALL, DBSIZE and KEYS, which join all keys: only the witness can judge it.
-``memory`` meets its cap all the time, of which the witness knows nothing: only the search can judge it."""
+``memory`` meets its cap all the time, of which the witness knows nothing: only the search can judge it.
+``long`` has many commands that take several slices."""
 
 
 class Knobs(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,9 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     slice_ms: int = 5
     """How long the applier works in the driver's turn. Simulated clocks stand still meanwhile, so a slice of
     5 never ends, and one of 0 ends after each entry and each read: the applier's task does the rest."""
+    inside_slice_ms: tuple[int, ...] = ()
+    """Node by node, how long each slice of an entry lasts that takes several; empty: no time. With a
+    `slice_ms` of 0 each of its steps is one."""
     streamed_from_keys: int = 1001
     """From how many keys on a long read is answered by a stream."""
     caps: tuple[int, ...] = ()
@@ -91,6 +95,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
             "log_follower_bytes": self.log_follower_bytes,
             "command_deadline_ms": self.command_deadline_ms,
             "reads": self.reads,
+            "enable_debug_command": "yes",
         }
         if self.caps:
             settings["maxmemory"] = self.caps[number - 1]
@@ -162,15 +167,16 @@ def draw_knobs(
         "client_chunk_bytes_max": source.choice((0, 7, 100)),
         "reads": source.choice(("linearizable", "linearizable", "lease")),
     }
+    drawn["in_step_ms"] = source.choice((0, 0, 200))
+    drawn["slice_ms"] = source.choice((5, 5, 0))
+    drawn["streamed_from_keys"] = source.choice((1001, 1, 3))
     for name, values in theme.knobs.items():
         value = source.choice(values)
         if name != "profile" or value in profiles:
             drawn[name] = value
     caps = SMALL_CAPS if drawn["profile"] == "memory" else CAPS
     drawn["caps"] = tuple(source.choice(caps) for _ in range(nodes))
-    drawn["in_step_ms"] = source.choice((0, 0, 200))
-    drawn["slice_ms"] = source.choice((5, 5, 0))
-    drawn["streamed_from_keys"] = source.choice((1001, 1, 3))
+    drawn["inside_slice_ms"] = tuple(source.choice((0, 20, 300)) for _ in range(nodes))
     return Knobs(nodes=nodes, **drawn)
 
 

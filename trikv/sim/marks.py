@@ -41,6 +41,12 @@ KNOWN = (
     "backup looked at",
     "count of WAIT looked up on platters",
     "long read streamed",
+    "between two slices of an entry",
+    "inside an entry longer than a client waits",
+    "read waited for the end of an entry",
+    "node crashed inside an entry",
+    "node stopped inside an entry",
+    "install overtook an entry",
 )
 """All marks: a table shows those that were never reached, too."""
 CONTAINERS = frozenset({b"CLIENT", b"CONFIG", b"COMMAND", b"MEMORY"})

@@ -146,6 +146,8 @@ class Striker:
 
     def _note_crash(self, number: int) -> None:
         parts = self._cluster.parts(number)
+        if parts is not None and parts.applier.inside is not None:
+            self._marks.sometimes("node crashed inside an entry")
         if parts is not None and parts.raft.role is Role.LEADER and parts.raft.last_index > parts.raft.commit:
             self._marks.sometimes("leader lost mid-batch")
 

@@ -109,6 +109,21 @@ THEMES = (
         },
     ),
     Theme(
+        "long commands",
+        ("isolate", "isolate", "isolate", "split", "kill", "kill", "power", "coup", "crash-at", "pause"),
+        1000,
+        {
+            "profile": ("long",),
+            "slice_ms": (0,),
+            "snapshot_log_bytes": (1, KIB),
+            "log_tail_bytes": (0,),
+            "log_follower_bytes": (1, KIB),
+            "command_deadline_ms": (1000, 3000),
+            "reads": ("linearizable", "lease"),
+            "think_ms": (100, 200),
+        },
+    ),
+    Theme(
         "disks",
         (
             *(

@@ -7,6 +7,8 @@ its methods also tell the observer what went in or came out, and change nothing.
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import trio
+
 from trikv.front.conversation import Conversation
 from trikv.front.seam import Operation, Work
 from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Skipped
@@ -17,10 +19,11 @@ from trikv.node.consensus.parts import Parts
 from trikv.node.consensus.read_exchange import ReadExchange
 from trikv.node.consensus.read_questions import ReadQuestions
 from trikv.node.consensus.router import Router
+from trikv.node.drain import Phase
 from trikv.node.events import Event, PeerSaid
 from trikv.node.peers.links import Links
 from trikv.node.service import NodeService
-from trikv.node.state.applier import Applier, Swap
+from trikv.node.state.applier import Applier, Inside, Order, ServeReads, Swap
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.messages import AppendAck, AppendEntries, Message, RequestVote, VoteAck
 from trikv.raft.roles import Role
@@ -51,7 +54,7 @@ class Watch:
             service=watched_service(self),
             links=watched_links(self),
             reads=watched_reads(self),
-            applier=watched_applier(self, self._knobs.slice_ms),
+            applier=watched_applier(self, self._knobs),
             driver=watched_driver(self),
             router=watched_router(self),
             read_exchange=watched_read_exchange(self),
@@ -77,6 +80,15 @@ class Watch:
                 self.observer.skipped(outcome)
             case LifeOpened():
                 pass
+
+    def between_slices(self, *, has_reads: bool) -> None:
+        """The node is inside an entry. `has_reads`: some wait for its end."""
+        marks = self.observer.marks
+        marks.sometimes("between two slices of an entry")
+        if has_reads:
+            marks.sometimes("read waited for the end of an entry")
+        if self.parts.drain.phase is not Phase.SERVING:
+            marks.sometimes("node stopped inside an entry")
 
     def settled(self) -> None:
         """No more answers belong to that outcome."""
@@ -168,11 +180,12 @@ def watched_reads(watch: Watch) -> type[ReadQuestions]:
     return Watched
 
 
-def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
-    """The applier: observes every entry, and the state after it. Its slices are `slice_ms` long."""
+def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
+    """The applier: observes every entry, and the state after it. The knobs say what its slices are like."""
+    slice_ms = knobs.inside_slice_ms[watch.number - 1] if knobs.inside_slice_ms else 0
 
     class Watched(Applier):
-        SLICE_MS = slice_ms
+        SLICE_MS = knobs.slice_ms
 
         def carry_out(self) -> None:
             super().carry_out()
@@ -191,6 +204,24 @@ def watched_applier(watch: Watch, slice_ms: int) -> type[Applier]:
             super()._apply_one(entry)
             if self.inside is None:
                 watch.observer.replicas.check(watch.number, self)
+
+        async def _pause(self) -> None:
+            if self.inside is not None and slice_ms:
+                await trio.sleep(slice_ms / 1000)  # the clock stood still while it worked
+            if self.inside is not None:
+                watch.between_slices(has_reads=bool(self._held) or any(map(_is_reading, self._orders)))
+            await super()._pause()
+
+        def install(self, order: Swap) -> None:
+            if self.inside is not None:
+                watch.observer.marks.sometimes("install overtook an entry")
+            super().install(order)
+
+        def _go_on(self, inside: Inside, stop_ms: int) -> bool:
+            is_done = super()._go_on(inside, stop_ms)
+            if self.inside is None and self._boot_ms() - inside.began_ms > knobs.command_deadline_ms:
+                watch.observer.marks.sometimes("inside an entry longer than a client waits")
+            return is_done
 
         def _leave(self) -> None:
             watch.observer.replicas.check(watch.number, self)
@@ -263,6 +294,10 @@ def _steps_of(work: Work) -> list[bool]:
         steps.append(position in starts or work.commands[position][0] != b"SELECT")
         position += starts.get(position, 1)
     return steps
+
+
+def _is_reading(order: Order) -> bool:
+    return isinstance(order, ServeReads)
 
 
 def _appends(event: Event) -> bool:

@@ -207,7 +207,6 @@ def test_config_set_errors_are_redis_own(client: Client, words: tuple[str, ...],
         (("COMMAND", "foo"), b"-ERR unknown subcommand 'foo'. Try COMMAND HELP.\r\n"),
         (("READONLY",), b"-ERR This instance has cluster support disabled\r\n"),
         (("READWRITE",), b"-ERR This instance has cluster support disabled\r\n"),
-        (("DEBUG", "SLEEP", "1"), b"-ERR DEBUG command not allowed.\r\n"),
         (("SUBSCRIBE", "x"), b"-ERR unknown command 'SUBSCRIBE', with args beginning with: 'x' \r\n"),
     ],
 )

@@ -32,7 +32,7 @@ __all__ = ["redis"]
 
 SPELLINGS = {b"DELETE": b"DEL", b"COUNT": b"DBSIZE", b"CLEAN": b"FLUSHALL"}
 """trikv's own words."""
-NOT_OF_REDIS = {b"MEMORY", b"CONFIG"}
+NOT_OF_REDIS = {b"MEMORY", b"CONFIG", b"DEBUG"}
 UNITS = {b"EX": 1000, b"PX": 1, b"EXAT": 1000, b"PXAT": 1}
 AMOUNT_AT = {b"SETEX": 1000, b"PSETEX": 1, b"EXPIRE": 1000, b"PEXPIRE": 1, b"EXPIREAT": 1000, b"PEXPIREAT": 1}
 """Commands whose third word is an amount of time, in units of so many ms."""

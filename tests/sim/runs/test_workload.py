@@ -21,6 +21,8 @@ from trikv.sim.workload.requests import REQUESTS, Belief, Form, Request, Step, T
 
 COMMANDS = {command.name for command in ALL}
 DRAWS = 300
+NAMED_BY_NO_GRAMMAR = {b"DEBUG"}
+"""Redis tells of no keys of theirs, and neither do we: their key is behind the second word."""
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +120,8 @@ def test_a_meaning_knows_what_its_command_writes_and_which_keys_it_names() -> No
                 table = TABLE.get(name_of(args))
                 if table is not None:
                     meaning = meaning_of(args)
-                    assert tuple(meaning.keys(args)) == tuple(table.keys.among(args)), args
+                    named = args[3:] if args[0] in NAMED_BY_NO_GRAMMAR else tuple(table.keys.among(args))
+                    assert tuple(meaning.keys(args)) == named, args
                     assert meaning.writes == table.writes, args
 
 

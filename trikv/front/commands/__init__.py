@@ -7,8 +7,9 @@ a conversation that it may use, and the arguments behind the command's name; it 
 
 ==============  =============================================================================
 connection      HELLO AUTH PING ECHO QUIT EXIT RESET CLIENT
-server          INFO MEMSTATS ROLE LASTSAVE READONLY READWRITE DEBUG
+server          INFO MEMSTATS ROLE LASTSAVE READONLY READWRITE
 introspection   COMMAND
+debugging       DEBUG: who may use it (the machine does the work)
 config          CONFIG GET, SET, RESETSTAT (SET maxmemory goes to the machine)
 transactions    MULTI EXEC DISCARD UNWATCH, and the answer to WATCH
 operations      BACKUP SAVE BGSAVE DIGEST SHUTDOWN WAIT: only their arguments; the node does the work
@@ -23,7 +24,15 @@ decisions. A command that goes none of the usual ways has a function that decide
 
 from typing import Final
 
-from trikv.front.commands import config, connection, introspection, operations, server, transactions
+from trikv.front.commands import (
+    config,
+    connection,
+    debugging,
+    introspection,
+    operations,
+    server,
+    transactions,
+)
 from trikv.front.commands import help as help_
 from trikv.front.commands.table import COMMANDS
 from trikv.machine import commands as machine
@@ -35,6 +44,7 @@ __all__ = [
     "TABLE",
     "config",
     "connection",
+    "debugging",
     "help_",
     "introspection",
     "operations",

@@ -69,6 +69,7 @@ _SETTINGS: Final = {
     b"databases": _Setting(lambda _: "16"),
     b"requirepass": _Setting(lambda caller: caller.service.settings.requirepass),
     b"reads": _Setting(lambda caller: caller.service.settings.reads),
+    b"enable-debug-command": _Setting(lambda caller: caller.service.settings.enable_debug_command),
     b"latency-tracking": _Setting(lambda _: "no"),
     b"proto-max-bulk-len": _Setting(lambda _: str(8 << 20)),
     b"cluster-enabled": _Setting(lambda _: "no"),

@@ -112,19 +112,6 @@ def readonly(_caller: Caller) -> Reply:
     return _NOT_A_CLUSTER
 
 
-@COMMANDS.command(
-    "DEBUG",
-    by=By.NODE,
-    group="server",
-    options="subcommand ...",
-    open_least=1,
-    told=Told("1.0.0", flags="admin noscript loading stale", is_internal=True),
-)
-def debug(_caller: Caller, *_words: bytes) -> Reply:
-    """Refused: nothing may reach into the machine past the log."""
-    return CommandError("ERR DEBUG command not allowed.")
-
-
 @COMMANDS.command("MEMORY|HELP", by=By.NODE, group="server", told=Told("4.0.0"))
 def memory_help(caller: Caller) -> Reply:
     """Show the subcommands of MEMORY."""

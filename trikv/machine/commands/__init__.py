@@ -9,14 +9,14 @@ To add a family: write the module, name it here. Arity, key positions, help and 
 signatures (see `trikv.machine.table`).
 """
 
-from trikv.machine.commands import counters, databases, expiry, keys, strings
+from trikv.machine.commands import counters, databases, debugging, expiry, keys, strings
 from trikv.machine.declaration import Container
 from trikv.machine.table import CommandTable
 
 TABLE = CommandTable()
 """Every command that the machine evaluates."""
 
-for _family in (databases, keys, expiry, strings, counters):
+for _family in (databases, keys, expiry, strings, counters, debugging):
     TABLE = TABLE.merged_with(_family.COMMANDS)
 
 TABLE.add_container(Container("MEMORY", "Tells of memory: subcommands.", "server", "4.0.0"))

@@ -8,6 +8,8 @@ that are not named.
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import cache
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -219,6 +221,22 @@ def _setrange(state: State, args: Args) -> Any:
         text[place : place + len(piece)] = piece
         _change(state, args[1], bytes(text))
     return len(text)
+
+
+@_means("DEBUG WORK", lambda args: args[3:], writes=True)
+def _debug_work(state: State, args: Args) -> Any:
+    steps = int(args[2])
+    state.put(args[3], b"%d/%d %s" % (steps, steps, _chained(args[3], steps)))
+    return b"OK"
+
+
+@cache
+def _chained(data: bytes, steps: int) -> bytes:
+    """In hexadecimal, what 2,000 hashes a step make of `data`."""
+    digest = data if steps == 1 else bytes.fromhex(_chained(data, steps - 1).decode())
+    for _ in range(2000):
+        digest = blake2b(digest, digest_size=16).digest()
+    return digest.hex().encode()
 
 
 # Numbers.

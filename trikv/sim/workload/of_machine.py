@@ -1,5 +1,6 @@
 """Requests to the machine without deadlines (`of_time` has those). The checkers judge the answers."""
 
+from trikv.machine.evaluation import SLICE_COMMANDS
 from trikv.sim.history import Args
 from trikv.sim.workload.draw import (
     COUNTERS,
@@ -142,6 +143,25 @@ def _set_moved(draw: Draw) -> list[Step]:
 @request("move", "GET", "DEL")
 def _get_moved(draw: Draw) -> list[Step]:
     return [command(draw.one_of(b"GET", b"GET", b"DEL"), draw.key(MOVED))]
+
+
+# What takes several slices.
+
+
+@request("long", "DEBUG", weight=2)
+def _work(draw: Draw) -> list[Step]:
+    """Steps of a millisecond each, on every replica."""
+    return [command(b"DEBUG", b"WORK", b"%d" % draw.source.randint(1, 6), draw.key(REGISTERS))]
+
+
+@request("long", "EXEC")
+def _long_multi(draw: Draw) -> list[Step]:
+    """A transaction that stops between its commands: whoever looked then would see one INCR of two."""
+    one, other, counter = draw.group()
+    between: list[Args] = [(b"GET", draw.one_of(one, counter))] * draw.one_of(
+        SLICE_COMMANDS, 2 * SLICE_COMMANDS
+    )
+    return [transaction((b"INCR", counter), (b"SET", other, draw.value()), *between, (b"INCR", counter))]
 
 
 # Whole databases.

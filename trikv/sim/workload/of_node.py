@@ -238,7 +238,7 @@ def _config(draw: Draw) -> list[Step]:
 @request("node", "DEBUG", "READONLY", "READWRITE", weight=0.3)
 def _refused(draw: Draw) -> list[Step]:
     def is_refused(told: Told) -> bool:
-        return told.fails("ERR DEBUG command not allowed", "ERR This instance has cluster support disabled")
+        return told.fails("ERR of DEBUG there is only WORK", "ERR This instance has cluster support disabled")
 
     return [local(is_refused, draw.one_of((b"DEBUG", b"SLEEP", b"1"), (b"READONLY",), (b"READWRITE",)))]
 

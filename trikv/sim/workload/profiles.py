@@ -18,6 +18,7 @@ ALWAYS: Final = {
     "self": 0.5,
     "disk": 0.7,
     "scan": 0.1,
+    "long": 0.15,
     "end": 0.25,
 }
 """Kinds that every profile has besides its own, with their weights."""
@@ -45,9 +46,20 @@ OWN: Final[dict[str, dict[str, float]]] = {
         "watch": 1,
         "small cap": 0.2,
     },
+    "long": {
+        "get": 8,
+        "set": 4,
+        "incr": 4,
+        "many": 2,
+        "multi": 2,
+        "watch": 2,
+        "mortal": 3,
+        "long": 2,
+        "end": 0.6,
+    },
     "whole": {"get": 6, "set": 6, "incr": 3, "many": 3, "multi": 2, "mortal": 4, "flush": 3, "cap": 0.1},
 }
-WEIGHTS: Final = {profile: {**own, **ALWAYS} for profile, own in OWN.items()}
+WEIGHTS: Final = {profile: {**own, **ALWAYS, **own} for profile, own in OWN.items()}
 """How often each kind of request is chosen, by profile."""
 BEHIND: Final = {"get": 10, "set": 5, "incr": 5, "select": 2, "self": 1}
 """Kinds of further requests in one pipeline, with their weights."""

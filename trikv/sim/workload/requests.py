@@ -83,7 +83,12 @@ class Step:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing may follow in its pipeline, because what comes next depends on its answer."""
+        """Whether nothing may follow in its pipeline, because what comes next depends on its answer.
+
+        A DEBUG may be refused before it is submitted (PROTOCOL 64), and what follows is numbered otherwise.
+        """
+        if self.commands[0][0] == b"DEBUG":
+            return True
         selects = self.form is Form.TRANSACTION and any(args[0] == b"SELECT" for args in self.commands)
         return self.ends or selects
 
