@@ -21,9 +21,7 @@ class Bench:
         self, name: str, *keys: bytes | None, room_bytes: int = 0, seen: Place = NOWHERE
     ) -> Listener:
         """One who waits for keys of database 0."""
-        listener = self.audience.admit(
-            lambda: self.woken.append(name), room_bytes=room_bytes, seen=seen
-        )
+        listener = self.audience.admit(lambda: self.woken.append(name), room_bytes=room_bytes, seen=seen)
         for key in keys:
             listener.add_key(0, key)
         return listener
@@ -189,7 +187,7 @@ def test_all_that_happened_is_taken_in_order() -> None:
     one = bench.listener("one", b"k", ALL, room_bytes=ROOM)
     one.add_channel(b"c")
     assert one.take() is None
-    effects = [touched(1, 1), said(1, b"c"), touched(1, 2, b"l")]
+    effects: list[Effect] = [touched(1, 1), said(1, b"c"), touched(1, 2, b"l")]
     assert bench.happens(*effects) == ["one"]
     assert bench.happens(touched(2, 1)) == []
     assert one.take() == News([*effects, touched(2, 1)], missed=False)

@@ -116,6 +116,7 @@ def test_who_waits_misses_nothing_and_does_not_poll(seed: int) -> None:
         await founded(cluster)
         watchers = [Watcher(cluster, number) for number in (1, 2, 3)]
         caches = [Cache(cluster, number, room) for number, room in ((1, 1 << 20), (2, 500), (3, 0))]
+        everybody: list[Watcher | Cache] = [*watchers, *caches]
         async with trio.open_nursery() as nursery:
             for watcher in watchers:
                 nursery.start_soon(watcher.run)
@@ -125,12 +126,12 @@ def test_who_waits_misses_nothing_and_does_not_poll(seed: int) -> None:
                 for number in (1, 2, 3):
                     writing.start_soon(write, cluster, number, 12)
             await cluster.converged()
-            await until(lambda: all(one.is_right() for one in (*watchers, *caches)))
+            await until(lambda: all(one.is_right() for one in everybody))
             looks = [watcher.looks for watcher in watchers]
             assert min(looks) > 10
             await trio.sleep(60)
             assert [watcher.looks for watcher in watchers] == looks, "nothing has happened"
-            assert all(one.is_right() for one in (*watchers, *caches))
+            assert all(one.is_right() for one in everybody)
             assert (caches[0].misses, caches[0].told > 50) == (0, True)
             assert caches[1].misses
             assert caches[2].told == 0

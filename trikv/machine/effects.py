@@ -75,7 +75,7 @@ class Emptied(Protocol):
 
     @property
     def number(self) -> int:
-        """Which one."""
+        """Its place in `Awaited.keys`."""
 
     def find(self, key: bytes, /) -> object | None:
         """The live entry of `key`."""

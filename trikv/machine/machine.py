@@ -11,8 +11,8 @@ from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
 from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
-from trikv.machine.errors import DB_INDEX
 from trikv.machine.effects import Awaited
+from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned, Question
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace

@@ -186,9 +186,7 @@ def test_a_command_that_failed_inside_is_logged_once(monkeypatch: pytest.MonkeyP
     noted: list[Poisoned] = []
     apply = Machine.apply
 
-    def apply_with_a_fault(
-        machine: Machine, index: int, payload: bytes, *, origin: int
-    ) -> Whole | Suspended:
+    def apply_with_a_fault(machine: Machine, index: int, payload: bytes, *, origin: int) -> Whole | Suspended:
         if index == 4:
             noted.append(Poisoned(index, "SETNX", "its digest", "KeyError"))
         return apply(machine, index, payload, origin=origin)
