@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.machine.driving import NODE, NOW, Driver, collect, payload, words
@@ -338,11 +338,14 @@ def test_a_flush_looks_for_what_is_awaited() -> None:
 
 
 @needs_it
+@example(["SET a 1", "SET c 4", "SET a 1", "SET b 2", "set a 3", "SET b 2"])
 @given(st.lists(st.sampled_from(["SET a 1", "SET b 2", "set a 3", "SET c 4", "SET a 1 PX 9"]), min_size=4))
 def test_a_run_in_c_tells_what_the_loop_tells(lines: list[str]) -> None:
     """Neither more nor less, in the same order, also if it goes on in the loop."""
     awaited = awaiting(b"a", b"b")
     one, other = driver(awaited), driver(awaited)
+    for each in (one, other):
+        each.one("SET first 1")  # before the first key no run is tried
     one.run(*lines)
     with without_it():
         other.run(*lines)

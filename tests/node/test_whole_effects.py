@@ -152,6 +152,10 @@ def test_who_waits_at_a_node_that_a_snapshot_brings_up_looks_again(seed: int) ->
             nursery.start_soon(watcher.run)
             nursery.start_soon(cache.run, 0.0)
             cluster.isolate(behind_it)
+            for other in others(
+                cluster, behind_it
+            ):  # what is on its way would come later, in place of a snapshot
+                cluster.world.fabric.break_all(f"node{behind_it}", f"node{other}")
             before = watcher.applier.machine
             client = await cluster.connect(writer)
             for step in range(60):
