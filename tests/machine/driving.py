@@ -54,7 +54,9 @@ class Driver:
         origin: int = NODE,
         level: int = FEATURE_LEVEL,
         table: CommandTable = TABLE,
+        seed: int = 0,
     ) -> None:
+        """`seed`: of the entry that founds the cluster."""
         self.machine = Machine(table)
         self.origin = origin
         self.now = NOW
@@ -65,7 +67,8 @@ class Driver:
         """Of all entries since the last look."""
         self._sequence = 0
         self.machine.apply_membership(1, (3, 1, 2))
-        self.machine.apply(2, payload(NOW, Bootstrap(cap, level), Hello(NODE, b"life")))
+        founding = payload(NOW, Bootstrap(cap, level), Hello(NODE, b"life"), seed=seed)
+        self.machine.apply(2, founding)
 
     def batch(self, *items: Item) -> list[Outcome]:
         """Apply one batch at the present time."""

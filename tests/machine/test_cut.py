@@ -92,7 +92,9 @@ def test_a_step_is_bounded() -> None:
     """Sparse buckets are gathered, a long one is divided."""
     driver = _filled(1000)
     database = driver.machine.space.databases[0]
-    database.buckets[7].update({b"crowded:%d" % number: held(b"v", 1) for number in range(1000)})
+    crowded = database.buckets[7]
+    assert isinstance(crowded, dict)
+    crowded.update({b"crowded:%d" % number: held(b"v", 1) for number in range(1000)})
     cut = Cut([database])
     sizes = [len(step) for _, step in cut.entries()]
     cut.close()

@@ -27,7 +27,7 @@ def test_a_usual_command_needs_a_name_a_group_and_who_evaluates_it() -> None:
     assert (command.summary, command.usage) == ("Does nothing.", "X _key [_key ...]")
     assert (command.before_auth, command.is_checked, command.grows) == (False, False, False)
     assert command.treatment is None
-    assert command.of_two is command.handler is handler
+    assert command.handler is handler
 
 
 @pytest.mark.parametrize(

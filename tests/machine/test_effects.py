@@ -125,7 +125,8 @@ def versions(one: Driver) -> dict[tuple[int, bytes], int]:
     return {
         (db.number, key): stored(held).version
         for db in one.machine.space.databases
-        for bucket in filter(None, db.buckets)
+        for bucket in db.buckets
+        if bucket
         for key, held in bucket.items()
     }
 

@@ -272,7 +272,7 @@ def broken_setnx(problem: BaseException, *, after_change: bool = False) -> Drive
     command = TABLE.get("setnx")
     assert command is not None
     table = TABLE.merged_with(TABLE)
-    table.add(attrs.evolve(command, handler=broken, of_two=broken))
+    table.add(attrs.evolve(command, handler=broken))
     return Driver(table=table)
 
 

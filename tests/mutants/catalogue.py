@@ -16,6 +16,7 @@ from tests.mutants import (
     of_members_and_forwards,
     of_node,
     of_raft,
+    of_split_buckets,
     of_stops_and_snapshots,
     of_storage,
     of_values,
@@ -29,6 +30,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_machine.MUTANTS
     + of_calls.MUTANTS
     + of_values.MUTANTS
+    + of_split_buckets.MUTANTS
     + of_long_reads.MUTANTS
     + of_effects.MUTANTS
     + of_node.MUTANTS

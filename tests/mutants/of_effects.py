@@ -24,15 +24,6 @@ TOLD: tuple[Mutant, ...] = (
         "machine/test_effects.py::test_a_reaped_key_has_expired",
     ),
     mutant(
-        "the quick way of a SET tells nobody",
-        "trikv.machine.database",
-        "        if self.awaited:\n"
-        "            account.effects.touched(self.number, key, WRITTEN)\n"
-        "        return OK\n",
-        "        return OK\n",
-        "machine/test_effects.py::test_what_became_of_a_key",
-    ),
-    mutant(
         "a run of SETs tells nobody",
         "trikv.machine.database",
         "                account.effects.set_in_a_row(self.number, commands[:done])\n",

@@ -32,8 +32,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a cut lets go of what another holder still reads",
         "trikv.machine.cut",
-        "                if self.lets_go and not self._was_shared:\n                    self",
-        "                if self.lets_go:\n                    self",
+        "                    if passed == len(leaves) and self.lets_go and not self._was_shared:\n",
+        "                    if passed == len(leaves) and self.lets_go:\n",
         "machine/test_cut.py::test_what_was_passed_is_not_copied_any_more",
     ),
     mutant(

@@ -65,8 +65,8 @@ SNAPSHOTS: tuple[Mutant, ...] = (
     mutant(
         "iteration order from a set",
         "trikv.machine.cut",
-        "                step += bucket.items()\n",
-        "                step += {key: bucket[key] for key in set(bucket)}.items()\n",
+        "                    step += leaf.items()\n",
+        "                    step += {key: leaf[key] for key in set(leaf)}.items()\n",
         "machine/test_mutant_order.py::test_a_bucket_keeps_the_order_in_which_its_keys_came",
     ),
 )
@@ -225,11 +225,11 @@ COMMANDS: tuple[Mutant, ...] = (
         "machine/test_runs.py::test_a_run_is_as_many_commands_as_it_has",
     ),
     mutant(
-        "a SET that only overwrites leaves the version as it was",
+        "a SET that only overwrites leaves the change counter as it was",
         "trikv.machine.database",
-        "        bucket[key] = held(value, version)\n",
-        "        bucket[key] = held(value, stored(old).version)\n",
-        "machine/test_machine.py::test_watch",
+        "            account.changes += done\n",
+        "            account.changes += fresh\n",
+        "machine/test_runs.py::test_a_replica_with_it_and_one_without_are_equal",
     ),
     mutant(
         "a command counts on every node",

@@ -77,16 +77,9 @@ DATABASES: tuple[Mutant, ...] = (
     mutant(
         "a read is answered from the first database",
         "trikv.machine.evaluation",
-        "command.of_key(databases[question.db], key)",
-        "command.of_key(databases[0], key)",
+        "of_key(databases[question.db], key)",
+        "of_key(databases[0], key)",
         "node/test_whole_commands.py::test_every_database_is_served_by_every_node",
-    ),
-    mutant(
-        "a read is answered from the first database: by lease",
-        "trikv.machine.evaluation",
-        "command.of_key(space.databases[question.db], key)",
-        "command.of_key(space.databases[0], key)",
-        "machine/test_tally.py::test_a_single_question_is_about_its_database",
     ),
     mutant(
         "a read is answered from the first database: of more than one key",
@@ -187,9 +180,9 @@ ACTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a SCAN leaves keys out where a page ends",
-        "trikv.machine.database",
-        "                return number << BUCKET_SHIFT, found\n",
-        "                return (number + 1) << BUCKET_SHIFT, found\n",
+        "trikv.machine.scanning",
+        "                return place << CRC_BITS | start, found\n",
+        "                return place << CRC_BITS | (number + 1) << BUCKET_SHIFT, found\n",
         "machine/test_keyspace.py::test_scan_returns_what_stays",
     ),
     mutant(

@@ -20,7 +20,8 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
 ``effects``     what was done to keys that somebody awaits, and messages: told, never kept
-``keyspace``    the databases together; ``database``: one, its buckets and scans; ``picking``: a random key
+``keyspace``    the databases together; ``database``: one, its buckets; ``split``: a bucket of very many keys
+``scanning``    SCAN's pages; ``picking``: a random key
 ``account``     what the databases share; ``stored``: what a key holds
 ``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
@@ -62,9 +63,9 @@ a machine that an installed snapshot replaced. SCAN's positions are hashes: it s
 present for a whole scan comes exactly once. What goes over a whole database looks at a cut, in steps: a
 bucket's table of references is copied before the first write to it (entries are never changed in place, so
 values are shared). It costs about 30 bytes a key at worst besides old values, and any number of cuts may be
-open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). Two things are not
-bounded by design: `digest` hashes all that changed since the last one, and a client that makes keys of one
-crc32 range makes one bucket long (crc32 has no secret), for which SCAN and cuts of that bucket then pay.
+open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). A client that makes
+keys of one crc32 range makes no bucket long: `split` divides one that is full by a secret hash (PROTOCOL 67).
+One thing is not bounded by design: `digest` hashes all that changed since the last one.
 
 **Who waits is told.** A node says which keys somebody awaits there, and `apply` answers what an entry did to
 them, with the entry, in order (PROTOCOL 65). It is no state. If nobody waits, a write looks at an empty dict.
@@ -75,7 +76,7 @@ is inside it, and refuses reads, walks, digests and other entries. What such a c
 is judged before its first change, by a bound that its arguments give.
 
 **One part in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
-another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store_plain`, or
+another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store`, or
 less of it, and the loop goes on from there. Tests compare the two, and a node works without it.
 
 **No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`. A cut is in a cycle while it

@@ -7,7 +7,8 @@
  *
  * It is an accelerator and no second state machine: it does the beginning of a run and says how far it came,
  * or does nothing, and the loop in Python goes on from there. What it does not know ends its part: a key with
- * a deadline, a lack of room, a long key or value, another command. trikv runs without it.
+ * a deadline, a lack of room, a long key or value, a bucket that is divided or has to be, another command.
+ * trikv runs without it.
  *
  * The interpreter's lock is held throughout, no Python code runs in between, and no pointer outlives the call.
  * Count VERSION up with every change, here and in `runs.py`: an object of an older source must not be loaded.
@@ -18,7 +19,7 @@
 #include <stdint.h>
 
 #define CHUNK 64 /* what is asked for ahead fits into the first cache: 64 keys, some 400 lines of 64 bytes */
-#define VERSION 3
+#define VERSION 4
 #define LARGE (1LL << 62) /* no sum of what is below overflows */
 #define CHANGES_MAX (1LL << 59)
 #define SHORT_KEY_BYTES 1024
@@ -35,10 +36,11 @@
 
 /* The state that a run changes, and what it has done to it so far. */
 typedef struct {
-    PyObject *buckets; /* a list of dicts, its length a power of two */
+    PyObject *buckets; /* a list, its length a power of two; nearly all are dicts */
     char *changed;     /* a flag for each of them */
     int shift;         /* crc32 >> shift is a key's bucket */
     long long entry_bytes, changes, room, grown;
+    Py_ssize_t keys_max; /* a dict that would get more is divided, and what it is then is not known here */
     Py_ssize_t done, fresh;
 } Run;
 
@@ -97,12 +99,13 @@ static Py_ssize_t gather(const Run *run, PyObject **commands, Py_ssize_t count, 
     return count;
 }
 
-/* Have all memory that `put` needs on its way, each step for all keys before the next. -1: an exception. */
-static int fetch(Set *sets, Py_ssize_t count) {
+/* Have all memory that `put` needs on its way, each step for all keys before the next; how many of `sets`,
+ * from the first on, belong to a dict. -1: an exception. */
+static Py_ssize_t fetch(Set *sets, Py_ssize_t count) {
     for (Py_ssize_t i = 0; i < count; i++) {
         if (!PyDict_CheckExact(sets[i].bucket)) {
-            PyErr_SetString(PyExc_TypeError, "buckets must be dicts");
-            return -1;
+            count = i;
+            break;
         }
         const char *table = (const char *)((PyDictObject *)sets[i].bucket)->ma_keys;
         PREFETCH(table);
@@ -115,7 +118,7 @@ static int fetch(Set *sets, Py_ssize_t count) {
         else if (PyErr_Occurred())
             return -1;
     }
-    return 0;
+    return count;
 }
 
 /* True for a packed string that has no deadline. */
@@ -148,6 +151,8 @@ static int put(Run *run, const Set *set) {
         grown -= PyBytes_GET_SIZE(old) - HEADER_BYTES;
     } else if (PyErr_Occurred()) {
         return -1;
+    } else if (PyDict_GET_SIZE(set->bucket) >= run->keys_max) {
+        return 0;
     } else {
         grown += run->entry_bytes + PyBytes_GET_SIZE(set->key);
     }
@@ -176,7 +181,8 @@ static int carry_out(Run *run, PyObject *commands, PyObject *name) {
     while (run->done < count) {
         Py_ssize_t wanted = count - run->done < CHUNK ? count - run->done : CHUNK;
         Py_ssize_t found = gather(run, ((PyTupleObject *)commands)->ob_item + run->done, wanted, name, sets);
-        if (fetch(sets, found) < 0)
+        found = fetch(sets, found);
+        if (found < 0)
             return -1;
         for (Py_ssize_t i = 0; i < found; i++) {
             int is_put = put(run, &sets[i]);
@@ -198,22 +204,22 @@ static int shift_of(Py_ssize_t buckets) {
 
 PyDoc_STRVAR(
     set_run_doc,
-    "set_run(commands, buckets, changed, changes, room, entry_bytes, /)\n--\n\n"
+    "set_run(commands, buckets, changed, changes, room, entry_bytes, keys_max, /)\n--\n\n"
     "Carry out as many of `commands`, a tuple of tuples, as can be; from the first on.\n\n"
     "They are taken for SETs where they are spelled as the first one is, with a key and a value. `buckets`\n"
-    "are dicts from keys to what is held, `changed` their flags, `changes` the change counter so far, up to\n"
+    "are dicts from keys to what is held (it stops at any other), `changed` their flags, `changes` the change counter so far, up to\n"
     "2**59, `room` what the account may still grow, `entry_bytes` what a new key is charged besides its\n"
-    "bytes, both up to 2**62; none of the three is below 0.\n\n"
+    "bytes, both up to 2**62; none of the three is below 0. No dict gets more than `keys_max` keys.\n\n"
     "Returns (how many were carried out, each to be answered OK; by how much the account has grown; how\n"
     "many keys are new). Raises TypeError or ValueError for arguments of another shape, and MemoryError;\n"
-    "after it, or where a bucket is no dict, the buckets may be half changed.");
+    "after it the buckets may be half changed.");
 
 static PyObject *set_run(PyObject *module, PyObject *args) {
     Run run = {0};
     PyObject *commands, *changed;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!O!LLL", &PyTuple_Type, &commands, &PyList_Type, &run.buckets,
-                          &PyByteArray_Type, &changed, &run.changes, &run.room, &run.entry_bytes))
+    if (!PyArg_ParseTuple(args, "O!O!O!LLLn", &PyTuple_Type, &commands, &PyList_Type, &run.buckets,
+                          &PyByteArray_Type, &changed, &run.changes, &run.room, &run.entry_bytes, &run.keys_max))
         return NULL;
     run.shift = shift_of(PyList_GET_SIZE(run.buckets));
     if (run.changes < 0 || run.changes > CHANGES_MAX || run.room < 0 || run.room > LARGE || run.entry_bytes < 0 ||

@@ -1,4 +1,4 @@
-from trikv.machine.stored import Held
+from trikv.machine.split import Bucket
 
 VERSION: int
 SHORT_KEY_BYTES: int
@@ -6,10 +6,11 @@ PACKED_BYTES_MAX: int
 
 def set_run(
     commands: tuple[tuple[bytes, ...], ...],
-    buckets: list[dict[bytes, Held]],
+    buckets: list[Bucket],
     changed: bytearray,
     changes: int,
     room: int,
     entry_bytes: int,
+    keys_max: int,
     /,
 ) -> tuple[int, int, int]: ...

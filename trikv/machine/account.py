@@ -10,10 +10,10 @@ from typing import Final, Protocol
 from trikv.machine.discarded import Discarded
 from trikv.machine.effects import Effects
 from trikv.machine.errors import OOM
-from trikv.machine.features import SPARE_ROOM
+from trikv.machine.features import SPARE_ROOM, SPLIT_BUCKETS
 from trikv.machine.memory import charges_of
 from trikv.machine.replies import CommandError
-from trikv.machine.stored import Held
+from trikv.machine.split import Bucket
 from trikv.machine.tally import Tally
 
 DATABASES = 16
@@ -29,10 +29,13 @@ SPARE_PARTS: Final = 8
 quarter would not be. Part of the replicated behaviour."""
 
 
+_SEED_BYTES: Final = 8
+
+
 class Observer(Protocol):
     """What must hear of a bucket before it changes: an open cut."""
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
+    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
         """`key` of bucket `number` of database `db` is about to change."""
 
 
@@ -54,6 +57,7 @@ class Account:
         "lookups",
         "now",
         "observers",
+        "secret",
         "shares",
         "soonest",
         "tally",
@@ -65,6 +69,8 @@ class Account:
         """Log time in ms: the one clock (PROTOCOL 20)."""
         self.feature_level = 0
         """Gates every change of behaviour (PROTOCOL 22); 0 before the bootstrap item."""
+        self.secret = b""
+        """Decides where keys of one crc32 are (`trikv.machine.split`). No client ever sees it."""
         self.charges = charges_of(0)
         """What a key is charged, at this level."""
         self.cap = 0
@@ -115,9 +121,14 @@ class Account:
         self.limit = min(cap or NO_LIMIT, NO_LIMIT)
         self.is_over = self.used > self.limit
 
-    def set_level(self, feature_level: int) -> None:
-        """Carry out the rules of that level from now on. It is done before any key is there."""
+    def set_level(self, feature_level: int, bucket_seed: int) -> None:
+        """Carry out the rules of that level from now on. It is done before any key is there.
+
+        `bucket_seed`: 64 bits that nobody can guess, the same on all replicas.
+        """
         self.feature_level = feature_level
+        if feature_level >= SPLIT_BUCKETS:
+            self.secret = bucket_seed.to_bytes(_SEED_BYTES, "big")
         self.charges = charges_of(feature_level)
 
     def refusal(self, growth: int, *, is_spared: bool = False) -> CommandError | None:
@@ -129,6 +140,11 @@ class Account:
         """
         limit = self.limit + self.spare if is_spared else self.limit
         return OOM if 0 < growth > limit - self.used else None
+
+    @property
+    def bucket_seed(self) -> int:
+        """The number that `secret` is made of; 0 where the level's rules know of none."""
+        return int.from_bytes(self.secret, "big")
 
     @property
     def spare(self) -> int:

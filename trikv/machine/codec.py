@@ -16,6 +16,10 @@ documents have version 2.
     {"part":0,"e":["field","value"]},
     {"part":1,"e":[{"b64":"/w=="},"value"]},
 
+Before the keys comes a line for each bucket that is split, with its shape (`trikv.machine.split`)::
+
+    {"split":[[0,2048],[1,9]],"db":0,"bucket":17},
+
 `json.load` reads all of it; a line tool drops the comma at a line's end. Bytes that are UTF-8 are written as
 text, others as base64. The checksum covers every byte before the closing line. Keys come in the order of
 database, bucket, and place within the bucket: read back in that order, they give the same state.
@@ -51,6 +55,7 @@ OPENING_END = b',"keys":['
 CLOSING_START = b"]"
 VALUE_START = b'{"parts":'
 PART_START = b'{"part":'
+SPLIT_START = b'{"split":'
 
 
 class SnapshotError(Exception):
@@ -62,7 +67,7 @@ class SnapshotError(Exception):
         self.line = line
 
 
-class Settings(msgspec.Struct, frozen=True, gc=False):
+class Settings(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """All that `apply` can read besides the keys (PROTOCOL 19)."""
 
     index: int
@@ -75,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     members: tuple[int, ...]
     rows: dict[int, tuple[int, bytes, int]]
     """By origin: incarnation, nonce, next sequence."""
+    bucket_seed: int = 0
+    """What the secret of split buckets is made of; left out below the level that knows of it."""
 
 
 class _Binary(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +130,17 @@ class PartLine(msgspec.Struct, frozen=True):
     """Numbers, text for bytes, and lists of these."""
 
 
-Line: TypeAlias = KeyLine | ValueLine | PartLine
+class SplitLine(msgspec.Struct, frozen=True, gc=False):
+    """The shape of a bucket that is split."""
+
+    split: list[tuple[int, int]]
+    """`Split.shape`."""
+    db: int
+    bucket: int
+    """Its number."""
+
+
+Line: TypeAlias = KeyLine | ValueLine | PartLine | SplitLine
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -148,6 +165,7 @@ _encoder = msgspec.json.Encoder()
 _decode_line = msgspec.json.Decoder(KeyLine).decode
 _decode_value = msgspec.json.Decoder(ValueLine).decode
 _decode_part = msgspec.json.Decoder(PartLine).decode
+_decode_split = msgspec.json.Decoder(SplitLine).decode
 _decode_opening = msgspec.json.Decoder(Opening).decode
 _decode_closing = msgspec.json.Decoder(Closing).decode
 
@@ -180,6 +198,11 @@ def of_json(element: Any) -> Any:
 def to_bytes(text: _Text) -> bytes:
     """The bytes that a line's key or value stands for."""
     return text.encode() if isinstance(text, str) else text.b64
+
+
+def encode_split(db: int, bucket: int, shape: list[tuple[int, int]]) -> bytes:
+    """The line of a split bucket, ended by comma and line end."""
+    return _encoder.encode(SplitLine(shape, db, bucket)) + LINE_END
 
 
 def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]:
@@ -287,7 +310,7 @@ class Reader:
         """The first line; None until it was fed."""
 
     def feed(self, data: bytes) -> Iterable[Line]:
-        """The lines of keys, and of their parts, that `data` completes. Raises SnapshotError."""
+        """The lines of keys, their parts, split buckets, that `data` completes. Raises SnapshotError."""
         *complete, rest = data.split(b"\n")
         for end in complete:
             self._pieces.append(end)
@@ -339,6 +362,8 @@ class Reader:
     def _decoded(self, line: bytes) -> Line:
         if line.startswith(PART_START):
             return _decode_part(line)
+        if line.startswith(SPLIT_START):
+            return _decode_split(line)
         self._count += 1
         return _decode_value(line) if line.startswith(VALUE_START) else _decode_line(line)
 

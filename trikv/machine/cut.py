@@ -15,6 +15,7 @@ from sys import getsizeof
 from typing import Final
 
 from trikv.machine.database import BUCKETS, Database
+from trikv.machine.split import Bucket, Split, leaves_of
 from trikv.machine.stored import Held, deadline_of, value_bytes_of
 
 STEP_KEYS: Final = 256
@@ -116,7 +117,7 @@ class Cut:
         flushed = sum(one.used for one in self._databases.values() if one.database.buckets is not one.buckets)
         return _TABLE_BYTES * len(self._databases) + sum(self._copies.values()) + flushed
 
-    def before_write(self, db: int, number: int, bucket: dict[bytes, Held], key: bytes) -> None:
+    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
         """`key` of this live bucket is about to change: keep the bucket as it was.
 
         Nothing is kept if it was let go already, or belongs to a database that was flushed since.
@@ -129,11 +130,20 @@ class Cut:
         if kept is bucket:
             kept = held[number] = bucket.copy() if bucket else _EMPTY
             grown = getsizeof(kept) if bucket else 0
+        if isinstance(kept, Split) and isinstance(bucket, Split):
+            grown += bucket.copied_bytes(key, kept)
         old = kept.get(key)
         if old is not None and bucket.get(key) is old:  # nobody else keeps this value from now on
             grown += value_bytes_of(old)
         if grown:
             self._copies[db, number] = self._copies.get((db, number), 0) + grown
+
+    def shapes(self) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
+        """The buckets that were split: database, number, `Split.shape`."""
+        for db, buckets in self._buckets.items():
+            for number, bucket in enumerate(buckets):
+                if isinstance(bucket, Split):
+                    yield db, number, bucket.shape()
 
     def entries(self) -> Iterator[tuple[int, list[tuple[bytes, Held]]]]:
         """One pass over all keys in steps: the database's number and some entries, due ones included."""
@@ -142,14 +152,16 @@ class Cut:
             for number, bucket in enumerate(buckets):
                 if not bucket:
                     continue
-                # Entries in a list of its own, because the bucket may change between two steps.
-                step += bucket.items()
-                if self.lets_go and not self._was_shared:
-                    self._let_go(db, number)
-                whole = len(step) - len(step) % STEP_KEYS
-                for at in range(0, whole, STEP_KEYS):
-                    yield db, step[at : at + STEP_KEYS]
-                del step[:whole]
+                leaves = leaves_of(bucket)
+                for passed, leaf in enumerate(leaves, 1):
+                    # Entries in a list of its own, because the bucket may change between two steps.
+                    step += leaf.items()
+                    if passed == len(leaves) and self.lets_go and not self._was_shared:
+                        self._let_go(db, number)
+                    whole = len(step) - len(step) % STEP_KEYS
+                    for at in range(0, whole, STEP_KEYS):
+                        yield db, step[at : at + STEP_KEYS]
+                    del step[:whole]
             if self.lets_go and not self._was_shared:
                 self._let_go(db, BUCKETS - 1)  # empty ones at the end are behind it, too
             if step:

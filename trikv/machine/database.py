@@ -1,12 +1,13 @@
 """One database: where keys live, expire and are counted, and where cuts read them while they change.
 
 It is `BUCKETS` insertion-ordered dicts, chosen by the top bits of the key's crc32 (PROTOCOL 18), so that a
-walk can stop after any bucket and a scan can go on at a position. What a bucket holds is never changed in
-place: a write puts another. So a cut (`trikv.machine.cut`) only needs a shallow copy of a bucket before the
-first write to it. Values are shared, not encoded ahead.
+walk can stop after any bucket and a scan can go on at a position. A bucket of very many keys is a `Split`
+instead (`trikv.machine.split`). What a bucket holds is never changed in place: a write puts another. So a cut
+(`trikv.machine.cut`) only needs a shallow copy of a bucket before the first write to it. Values are shared,
+not encoded ahead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 from zlib import crc32
 
@@ -16,8 +17,10 @@ from trikv.machine import runs
 from trikv.machine.account import Account
 from trikv.machine.effects import EXPIRED, NOTHING, REMOVED, WRITTEN
 from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
+from trikv.machine.features import SPLIT_BUCKETS
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
-from trikv.machine.replies import OK, CommandError, Reply
+from trikv.machine.replies import CommandError
+from trikv.machine.split import LEAF_KEYS_MAX, Bucket, Split
 from trikv.machine.stored import (
     HAS_DEADLINE,
     PLAIN_BYTES,
@@ -38,10 +41,8 @@ BUCKET_SHIFT = 32 - 12
 """crc32 >> BUCKET_SHIFT is the bucket: buckets are consecutive ranges of the hash."""
 STRING: Final = "string"
 """What TYPE calls a string."""
-SCAN_END = 0
-"""The cursor that starts and ends a scan."""
 
-_NO_BUCKETS: list[dict[bytes, Held]] = [{}] * BUCKETS
+_NO_BUCKETS: list[Bucket] = [{}] * BUCKETS
 """The buckets of an empty database. They are only read: the first write replaces them."""
 ALL = 2**62
 """More than there can be."""
@@ -55,10 +56,10 @@ V = TypeVar("V", bound=Value)
 class Hasher(Protocol):
     """Hashes one bucket, the order of its keys included."""
 
-    def __call__(self, bucket: dict[bytes, Held], parts_max: int, /) -> tuple[bytes | None, int]:
+    def __call__(self, bucket: Bucket, parts_max: int, /) -> tuple[bytes | None, int]:
         """The hash of `bucket`, the same for equal keys and entries in one order; and how many parts it took.
 
-        None in place of the hash: its values have more parts to be hashed than `parts_max`.
+        None in place of the hash: there are more parts to be hashed than `parts_max`.
         """
 
 
@@ -183,32 +184,6 @@ class Database:
             return KEY_TOO_LONG
         return None
 
-    def scan(self, position: int, count: int) -> tuple[int, list[bytes]]:
-        """About `count` keys whose crc32 is at or after `position`, and the position to go on at.
-
-        Positions are hashes, not places in a dict, so writes in between move nothing: a key that is there
-        for the whole scan comes exactly once. Due keys are included.
-        """
-        found: list[bytes] = []
-        # Buckets are ranges of the hash, so this goes on in the order of positions.
-        for number in range(position >> BUCKET_SHIFT, BUCKETS):
-            bucket = self.buckets[number]
-            if not bucket:
-                continue
-            if position <= number << BUCKET_SHIFT and len(found) + len(bucket) <= count:
-                found.extend(bucket)
-                continue
-            if len(found) >= count:
-                return number << BUCKET_SHIFT, found
-            last = SCAN_END
-            for place, key in sorted((place, key) for key in bucket if (place := crc32(key)) >= position):
-                # Keys of one hash stay together: the next page begins at a hash and would repeat some.
-                if len(found) >= count and place != last:
-                    return place, found
-                found.append(key)
-                last = place
-        return SCAN_END, found
-
     def hash_some(self, hasher: "Hasher", count: int) -> int:
         """Hash up to `count` changed buckets, or parts in them, ahead of `bucket_hashes`; return how many."""
         hashed = 0
@@ -252,38 +227,11 @@ class Database:
             self._put(number, key, old, value, deadline, grown)
         return refused
 
-    def store_plain(self, key: bytes, value: bytes) -> Reply:
-        """`store` without a deadline; the reply is SET's."""
-        account = self.account
-        number = crc32(key) >> BUCKET_SHIFT
-        bucket = self.buckets[number]
-        old = bucket.get(key)
-        # Most writes of a busy server give a key without a deadline a value that is no longer. No limit can
-        # refuse that, and no index changes, so it has a way of its own, which takes a third of the time. Both
-        # ways must do the same to the state: which one is taken depends on this node's walks and hashes, too.
-        if (
-            type(old) is not bytes
-            or old[0] & HAS_DEADLINE
-            or not self._changed[number]
-            or account.observers
-            or len(value) > len(old) - PLAIN_BYTES
-        ):
-            return self.store(key, value) or OK
-        account.dirty = True
-        account.changes = version = account.changes + 1
-        bucket[key] = held(value, version)
-        grown = len(value) + PLAIN_BYTES - len(old)
-        if grown:
-            account.grow(self.number, grown)
-        if self.awaited:
-            account.effects.touched(self.number, key, WRITTEN)
-        return OK
-
     def set_run(self, commands: Sequence[Sequence[bytes]]) -> int:
         """Carry out the beginning of `commands`, which are SETs, and return how many; each is answered OK.
 
-        It does the same as `store_plain` for each, in a third of the time; 0 if it cannot. Nothing that a
-        client or a peer can send makes it raise.
+        It does the same as `store` for each; 0 if it cannot. Nothing that a client or a peer can send makes
+        it raise.
         """
         account, set_run = self.account, runs.set_run
         if (
@@ -297,12 +245,19 @@ class Database:
             return 0
         room = account.limit - account.used
         done, grown, fresh = set_run(
-            commands, self.buckets, self._changed, account.changes, room, account.charges.entry_bytes
+            commands,
+            self.buckets,
+            self._changed,
+            account.changes,
+            room,
+            account.charges.entry_bytes,
+            LEAF_KEYS_MAX,
         )
         if done:
             account.dirty = True
             account.changes += done
-            account.grow(self.number, grown)
+            if grown:
+                account.grow(self.number, grown)
             self.size += fresh
             if self.awaited:
                 account.effects.set_in_a_row(self.number, commands[:done])
@@ -347,10 +302,12 @@ class Database:
             bucket = self._changing(number, key)
         if old is None:
             self.size += 1
+            if len(bucket) >= LEAF_KEYS_MAX:
+                bucket = self._divided(number)
         elif type(old) is not bytes:  # what is packed has no parts
             self._discard(old, value)
         account.changes += 1
-        if isinstance(value, Value):
+        if not isinstance(value, bytes):
             value.charged = value.charge
         bucket[key] = held(value, account.changes, deadline)
         account.grow(self.number, grown)
@@ -384,18 +341,32 @@ class Database:
             account.effects.touched(self.number, key, WRITTEN)
 
     def restore(self, key: bytes, entry: Stored) -> bool:
-        """Put an entry of a snapshot, with its version; False if the key is there already."""
+        """Put an entry of a snapshot, with its version; False if the key is there already.
+
+        Raises ValueError if it has no place in its split bucket.
+        """
         bucket = self._changing(crc32(key) >> BUCKET_SHIFT, key)
         if key in bucket:
             return False
         if isinstance(entry.value, Value):
             entry.value.charged = entry.value.charge
-        bucket[key] = one = held(entry.value, entry.version, entry.deadline)
+        one = held(entry.value, entry.version, entry.deadline)
+        if isinstance(bucket, dict):
+            bucket[key] = one
+        else:
+            bucket.restore(key, one)
         self.account.grow(self.number, self._charge(key, one))
         self.size += 1
         if entry.deadline:
             self._index(entry.deadline, key)
         return True
+
+    def restore_split(self, number: int, shape: Iterable[tuple[int, int]]) -> None:
+        """Split a bucket of a snapshot before its first key. Raises ValueError if it cannot be that."""
+        if not 0 <= number < BUCKETS or self.buckets[number] or self.account.feature_level < SPLIT_BUCKETS:
+            raise ValueError("no bucket can be split there")
+        self._changing(number, b"")
+        self.buckets[number] = Split.of_shape(shape, self.account.secret)
 
     def drop(self, key: bytes) -> bool:
         """Remove `key`; True if it was live. A due key is reaped, and the answer is that of an absent one."""
@@ -448,6 +419,8 @@ class Database:
         account = self.account
         bucket = self._changing(number, key)
         del bucket[key]
+        if isinstance(bucket, Split) and (rest := bucket.undivided()) is not None:
+            self.buckets[number] = rest
         if type(old) is not bytes:
             self._discard(old, None)
         deadline = deadline_of(old)
@@ -465,7 +438,14 @@ class Database:
         if isinstance(value, Value) and value is not new:
             self.account.discarded.add_value(value)
 
-    def _changing(self, number: int, key: bytes) -> dict[bytes, Held]:
+    def _divided(self, number: int) -> Bucket:
+        """That bucket, ready for more keys than one dict may have. It was told to observers before."""
+        bucket = self.buckets[number]
+        if isinstance(bucket, dict) and self.account.feature_level >= SPLIT_BUCKETS:
+            bucket = self.buckets[number] = Split(self.account.secret, {0: bucket})
+        return bucket
+
+    def _changing(self, number: int, key: bytes) -> Bucket:
         """The bucket, ready for a change of `key`: observers are told, and its hash is out of date."""
         account = self.account
         account.dirty = True

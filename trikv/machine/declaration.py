@@ -149,8 +149,6 @@ class Command:
 
     # How it is evaluated.
     handler: Handler
-    of_two: Handler
-    """Called for two arguments exactly: the handler, or what does the same in less time."""
     of_key: Handler | None
     """Answers a key's value, None if there is none, looks at nothing else and fails only by WrongTypeError:
     what a lone read may call instead, and count."""
@@ -236,7 +234,6 @@ class Said(TypedDict, total=False):
     """Adds to the account without being refused outright over the cap."""
     grows_more: Extra
     of_key: Handler
-    of_two: Handler
     of_run: Run
     long: bool
     """The handler answers a `trikv.machine.long_reads.LongRead`, which a client may take in steps."""
@@ -282,7 +279,6 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         cost=said.get("cost", None if of_machine else Cost(QUICK_US if fast else TEXT_US)),
         treatment=None,
         handler=handler,
-        of_two=said.get("of_two", handler),
         of_key=said.get("of_key"),
         of_run=said.get("of_run"),
         long=long,

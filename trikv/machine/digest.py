@@ -6,17 +6,45 @@ last one.
 """
 
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.stored import Held, stored
+from trikv.machine.split import Bucket, Leaf
+from trikv.machine.stored import stored
 from trikv.machine.values.value import Value
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def _hash_bucket(bucket: dict[bytes, Held], parts_max: int) -> tuple[bytes | None, int]:
+PART_KEYS: Final = 32
+"""A bucket counts for a part more for each so many keys: a part takes some 50 us."""
+
+
+def _hash_bucket(bucket: Bucket, parts_max: int) -> tuple[bytes | None, int]:
+    if isinstance(bucket, dict):
+        return _hash_leaf(bucket, parts_max)
+    parts = 0
+    for number in bucket.numbers:
+        if number in bucket.hashes:
+            continue
+        leaf = bucket.leaves[number]
+        if parts and parts + len(leaf) // PART_KEYS >= parts_max:
+            return None, parts_max  # it is left for the next slice, whole
+        made, taken = _hash_leaf(leaf, parts_max - parts)
+        parts += taken + 1
+        if made is None:
+            return None, parts
+        bucket.hashes[number] = made
+    whole = blake2b(digest_size=16)
+    for number in bucket.numbers:
+        whole.update(b"%d " % number)
+        whole.update(bucket.hashes[number])
+    return whole.digest(), parts
+
+
+def _hash_leaf(bucket: Leaf, parts_max: int) -> tuple[bytes | None, int]:
     # In full: the digest is of what a bucket means, not of the form in which it holds it.
     meant: dict[bytes, object] = {}
     parts = 0
@@ -30,7 +58,7 @@ def _hash_bucket(bucket: dict[bytes, Held], parts_max: int) -> tuple[bytes | Non
             meant[key] = (value.digest(), value.type_name, entry.version, entry.deadline)
         else:
             meant[key] = entry
-    return blake2b(_encoder.encode(meant), digest_size=16).digest(), parts
+    return blake2b(_encoder.encode(meant), digest_size=16).digest(), parts + len(bucket) // PART_KEYS
 
 
 def hash_some(space: Keyspace, buckets: int) -> bool:

@@ -8,14 +8,15 @@ from typing import Any, Final, TypeAlias
 
 from sortedcontainers import SortedList
 
-from trikv.machine.stored import Held, value_of
+from trikv.machine.split import Bucket
+from trikv.machine.stored import value_of
 from trikv.machine.tally import Tally
 from trikv.machine.values.value import Value
 
 PART_OBJECTS: Final = 256
 """What a part of a value counts for: about so many elements are freed with it."""
 
-Buckets: TypeAlias = list[dict[bytes, Held]]
+Buckets: TypeAlias = list[Bucket]
 Index: TypeAlias = SortedList[tuple[int, bytes]]
 
 
@@ -73,6 +74,9 @@ class Discarded:
             self._buckets.pop()
             return 1
         bucket = buckets.pop()
+        if not isinstance(bucket, dict):
+            buckets += bucket.leaves.values()
+            return 1
         tally.freed_keys += len(bucket)
         self.pending_keys -= len(bucket)
         for held in bucket.values():

@@ -18,6 +18,9 @@ PACKED_VALUES: Final = 3
 VALUES_IN_PARTS: Final = 3
 """From this level on, a key may hold other values than strings, and documents have version 2."""
 
+SPLIT_BUCKETS: Final = 3
+"""From this level on, a bucket of many keys is divided (`trikv.machine.split`)."""
+
 LONG_WORK: Final = 3
 """From this level on, there is DEBUG WORK."""
 

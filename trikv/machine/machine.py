@@ -193,11 +193,6 @@ class Machine:
         assert not self.suspended, INSIDE
         return self._evaluator.read_quickly(questions)
 
-    def read_one(self, question: Question) -> list[Reply] | None:
-        """`Evaluator.read_one`: the answer to `question` if it is one GET, else None."""
-        assert not self.suspended, INSIDE
-        return self._evaluator.read_one(question)
-
     # What it counts; none of it is state.
 
     def spent(self, usec: float) -> None:
@@ -334,7 +329,7 @@ class Machine:
         account = self.space.account
         if account.feature_level == 0:
             check_level(item.feature_level)
-            account.set_level(item.feature_level)
+            account.set_level(item.feature_level, self._call.seed)
         if not account.is_founded:
             account.is_founded = True
             account.set_cap(item.maxmemory)
@@ -370,6 +365,7 @@ class Machine:
                 origin: (row.incarnation, row.nonce, row.next)
                 for origin, row in sorted(self._origins.rows.items())
             },
+            bucket_seed=account.bucket_seed,
         )
 
     @classmethod

@@ -1,9 +1,12 @@
 """Drawing a key of a database at random, each as likely as any other."""
 
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 
 from trikv.machine.database import BUCKETS, Database
 from trikv.machine.draws import Draws
+from trikv.machine.split import Bucket
+from trikv.machine.stored import Held
 
 DRAWS_MAX = 16
 """How often a random key is drawn again that turns out to be due."""
@@ -22,15 +25,26 @@ def pick(db: Database, draws: Draws) -> bytes | None:
     number = place = 0
     for _ in range(DRAWS_MAX):
         number, place = _place_of(db, draws.below(db.size))
-        key, held = next(islice(db.buckets[number].items(), place, None))
+        key, held = next(_from(db.buckets[number], place))
         if db.is_live(held):
             return key
     for offset in range(BUCKETS + 1):  # the first bucket again, for what is before the place
         bucket = db.buckets[(number + offset) % BUCKETS]
-        for key, held in islice(bucket.items(), 0 if offset else place, None):
+        for key, held in _from(bucket, 0 if offset else place):
             if db.is_live(held):
                 return key
     return None
+
+
+def _from(bucket: Bucket, place: int) -> Iterator[tuple[bytes, Held]]:
+    """What a bucket holds, from that place in its order on."""
+    if isinstance(bucket, dict):
+        return islice(bucket.items(), place, None)
+    leaves, at = bucket.in_order(), 0
+    while at < len(leaves) and place >= len(leaves[at]):  # to go over all their keys would take milliseconds
+        place -= len(leaves[at])
+        at += 1
+    return islice(chain.from_iterable(map(dict.items, leaves[at:])), place, None)
 
 
 def _place_of(db: Database, rank: int) -> tuple[int, int]:

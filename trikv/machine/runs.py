@@ -7,13 +7,14 @@ does not work here (another layout of Python's objects). Then the loop in Python
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from trikv.machine.stored import Held, held
+from trikv.machine.split import Bucket
+from trikv.machine.stored import held
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of `_runs.c`, which has the same number; a test compares both with the source."""
 
 SetRun: TypeAlias = Callable[
-    [tuple[tuple[bytes, ...], ...], list[dict[bytes, Held]], bytearray, int, int, int],
+    [tuple[tuple[bytes, ...], ...], list[Bucket], bytearray, int, int, int, int],
     tuple[int, int, int],
 ]
 
@@ -21,10 +22,10 @@ SetRun: TypeAlias = Callable[
 def _does_it(set_run: SetRun) -> bool:
     """Try it: a new key, a longer value for it, and a key with a deadline, before which it must stop."""
     old = held(b"", 1, 5)
-    buckets: list[dict[bytes, Held]] = [{b"old": old}, {}]  # both keys belong to the first
+    buckets: list[Bucket] = [{b"old": old}, {}]  # both keys belong to the first
     commands = ((b"SET", b"k", b"1"), (b"SET", b"k", b"234"), (b"SET", b"old", b""))
     try:
-        result = set_run(commands, buckets, bytearray(2), 7, 100, 10)
+        result = set_run(commands, buckets, bytearray(2), 7, 100, 10, 9)
     except Exception:  # noqa: BLE001 - after any error it is not used
         return False
     return result == (2, 14, 1) and buckets == [{b"old": old, b"k": held(b"234", 9)}, {}]

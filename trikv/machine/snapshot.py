@@ -5,7 +5,16 @@ from typing import Any
 
 import msgspec
 
-from trikv.machine.codec import KeyLine, PartLine, Reader, SnapshotError, ValueLine, of_json, to_bytes
+from trikv.machine.codec import (
+    KeyLine,
+    PartLine,
+    Reader,
+    SnapshotError,
+    SplitLine,
+    ValueLine,
+    of_json,
+    to_bytes,
+)
 from trikv.machine.commands import TABLE
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.machine import Machine
@@ -49,7 +58,9 @@ class Restore:
             self._begin()
             self._end_value()
             _check_db(line, self._reader)
-            if isinstance(line, ValueLine):
+            if isinstance(line, SplitLine):
+                self._split(line)
+            elif isinstance(line, ValueLine):
                 self._value = _Parts(line, self._begun(line))
             else:
                 self._put(line, to_bytes(line.v))
@@ -61,10 +72,20 @@ class Restore:
         account = self._space.account
         # A level that is not known fails at the end, when the document was seen to be undamaged.
         if account.feature_level != opening.machine.feature_level:
-            account.set_level(opening.machine.feature_level)
+            account.set_level(opening.machine.feature_level, opening.machine.bucket_seed)
+
+    def _split(self, line: SplitLine) -> None:
+        try:
+            self._space.databases[line.db].restore_split(line.bucket, line.split)
+        except ValueError as problem:
+            raise SnapshotError(str(problem), self._reader.line) from None
 
     def _put(self, line: KeyLine | ValueLine, value: bytes | Value) -> None:
-        if not self._space.databases[line.db].restore(to_bytes(line.k), Stored(value, line.n, line.x)):
+        try:
+            is_new = self._space.databases[line.db].restore(to_bytes(line.k), Stored(value, line.n, line.x))
+        except ValueError as problem:
+            raise SnapshotError(str(problem), self._reader.line) from None
+        if not is_new:
             raise SnapshotError("a key stands there twice", self._reader.line)
 
     def _begun(self, line: ValueLine) -> Value:
@@ -142,6 +163,8 @@ def import_keys(chunks: Iterable[bytes]) -> Iterator[tuple[int, tuple[bytes, ...
     reader = Reader()
     for chunk in chunks:
         for line in reader.feed(chunk):
+            if isinstance(line, SplitLine):
+                continue  # the cluster has a secret and buckets of its own
             if not isinstance(line, KeyLine):
                 raise SnapshotError("only strings can be imported, and this is no string", reader.line)
             _check_db(line, reader)
@@ -150,6 +173,6 @@ def import_keys(chunks: Iterable[bytes]) -> Iterator[tuple[int, tuple[bytes, ...
     reader.finish()
 
 
-def _check_db(line: KeyLine | ValueLine, reader: Reader) -> None:
+def _check_db(line: KeyLine | ValueLine | SplitLine, reader: Reader) -> None:
     if not 0 <= line.db < DATABASES:
         raise SnapshotError(f"there is no database {line.db}", reader.line)

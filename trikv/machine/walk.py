@@ -6,7 +6,15 @@ bucket that it has passed. There is never a second encoded copy.
 
 from collections.abc import Iterable, Iterator
 
-from trikv.machine.codec import LINE_END, Checksum, Settings, encode_closing, encode_keys, encode_opening
+from trikv.machine.codec import (
+    LINE_END,
+    Checksum,
+    Settings,
+    encode_closing,
+    encode_keys,
+    encode_opening,
+    encode_split,
+)
 from trikv.machine.cut import Cut
 from trikv.machine.stored import Held
 
@@ -54,14 +62,20 @@ class Walk:
     def _document(self, opening: bytes) -> Iterator[bytes]:
         yield self._summed(opening + b"\n")
         lines = b""
-        for db, entries in self._cut.entries():
-            for piece in encode_keys(db, self._passing(entries)):
-                if lines:
-                    yield self._summed(lines)
-                lines = piece
+        for piece in self._pieces():
+            if lines:
+                yield self._summed(lines)
+            lines = piece
         if lines:
             yield self._summed(lines.removesuffix(LINE_END) + b"\n")
         yield encode_closing(self.keys, self._checksum.text()) + b"\n"
+
+    def _pieces(self) -> Iterator[bytes]:
+        """All lines between the first and the last, each ended by comma and line end."""
+        for db, number, shape in self._cut.shapes():
+            yield encode_split(db, number, shape)
+        for db, entries in self._cut.entries():
+            yield from encode_keys(db, self._passing(entries))
 
     def _passing(self, entries: Iterable[tuple[bytes, Held]]) -> Iterator[tuple[bytes, Held]]:
         """Count entries as they are encoded: a step of few keys may be megabytes."""

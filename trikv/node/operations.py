@@ -36,8 +36,8 @@ WAIT_POLL_S = 0.005
 WAIT_POLL_S_MAX = 0.1
 """At most this long a lost answer delays it, and it goes on for a client that is gone."""
 DIGEST_BUCKETS = 64
-"""Buckets hashed in one slice: several milliseconds with a million keys."""
-DIGEST_SLICES_MAX = 10_000
+"""Buckets hashed in one slice, or as many times 32 keys in long ones: several milliseconds."""
+DIGEST_SLICES_MAX = 100_000
 """If the load changes buckets as fast as they are hashed, the rest is then hashed without a pause."""
 BUSY = CommandError("ERR a backup or save is already in progress")
 

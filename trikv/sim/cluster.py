@@ -146,6 +146,14 @@ class Cluster:
                 found = max(found or (0, 0), (parts.raft.term, number))
         return found[1] if found is not None else None
 
+    def inside(self, leader: int | None) -> int | None:
+        """A node besides the `leader` that is inside an entry at present; None if there is none."""
+        for number in self.ids:
+            parts = self.parts(number)
+            if number != leader and parts is not None and parts.applier.inside is not None:
+                return number
+        return None
+
     async def elected(self) -> int:
         """Wait for a leader that a majority follows, and name it."""
         while True:

@@ -74,6 +74,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     inside_slice_ms: tuple[int, ...] = ()
     """Node by node, how long each slice of an entry lasts that takes several; empty: no time. With a
     `slice_ms` of 0 each of its steps is one."""
+    aims_inside: bool = False
+    """What aims at the leader hits a follower that is inside an entry, if there is any."""
     streamed_from_keys: int = 1001
     """From how many keys on a long read is answered by a stream."""
     caps: tuple[int, ...] = ()

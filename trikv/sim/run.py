@@ -260,7 +260,7 @@ class Run:
         if founding.cancelled_caught:
             return self.fail("liveness", f"no leader within {FOUNDING_S} s of the start")
         self._losses = Losses(cluster, knobs.wal(), self.marks, observer.excused)
-        striker = Striker(cluster, self._losses, self.marks)
+        striker = Striker(cluster, self._losses, self.marks, aims_inside=knobs.aims_inside)
         async with trio.open_nursery() as clients:
             for number in range(knobs.clients):
                 client = Client(number, cluster.world, knobs, self.history, self.marks, self.fail)

@@ -31,7 +31,9 @@ COUP_S = 0.04
 class Striker:
     """Breaks a cluster by a schedule."""
 
-    def __init__(self, cluster: Cluster, losses: Losses, marks: Marks) -> None:
+    def __init__(self, cluster: Cluster, losses: Losses, marks: Marks, *, aims_inside: bool) -> None:
+        """`aims_inside`: `Knobs.aims_inside`."""
+        self._aims_inside = aims_inside
         self._cluster = cluster
         self._fabric = cluster.world.fabric
         self._marks = marks
@@ -54,7 +56,11 @@ class Striker:
 
     def _victim(self, node: int) -> int:
         """The number of the node that a strike hits. While none leads, a strike at the leader hits node 1."""
-        return node or self._cluster.leader() or 1
+        if node:
+            return node
+        leader = self._cluster.leader()
+        inside = self._cluster.inside(leader) if self._aims_inside else None
+        return inside or leader or 1
 
     async def _strike(self, fault: Fault) -> None:  # noqa: PLR0915 - a line or two a kind
         match fault:

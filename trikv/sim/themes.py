@@ -110,10 +110,11 @@ THEMES = (
     ),
     Theme(
         "long commands",
-        ("isolate", "isolate", "isolate", "split", "kill", "kill", "power", "coup", "crash-at", "pause"),
-        1000,
+        ("isolate", "isolate", "isolate", "cut", "cut", "cut", "kill", "power", "crash-at"),
+        700,
         {
             "profile": ("long",),
+            "aims_inside": (True,),
             "slice_ms": (0,),
             "snapshot_log_bytes": (1, KIB),
             "log_tail_bytes": (0,),

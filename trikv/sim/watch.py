@@ -192,9 +192,9 @@ def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
             if self._is_behind:
                 watch.observer.marks.sometimes("left to the applier's task")
 
-        def _read_some(self, works: deque[Work], at_ms: int) -> list[tuple[Work, list[Reply]]]:
+        def _read_some(self, works: deque[Work], at_ms: int) -> list[list[Reply]]:
             done = super()._read_some(works, at_ms)
-            for _, replies in done:
+            for replies in done:
                 if streamed_of(replies) is not None:
                     watch.observer.marks.sometimes("long read streamed")
             return done

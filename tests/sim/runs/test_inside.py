@@ -39,6 +39,11 @@ def test_a_machine_as_it_should_be_has_no_problem() -> None:
     assert kinds(driver.machine) == set()
 
 
+def give_another_deadline(db: Database) -> None:
+    """To a key, but not to the index."""
+    next(bucket for bucket in db.buckets if b"b" in bucket)[b"b"] = Stored(b"22", 1, NOW + 51)
+
+
 def charge_twice(db: Database) -> None:
     """A byte more than the sum of all, for this database alone."""
     db.account.shares[db.number] += 1
@@ -56,9 +61,7 @@ HARMS: dict[str, tuple[str, Callable[[Database], None]]] = {
     "a deadline that is not known": ("deadlines", lambda db: db.deadlines.clear()),
     "another deadline": (
         "deadlines",
-        lambda db: next(bucket for bucket in db.buckets if b"b" in bucket).update(
-            {b"b": Stored(b"22", 1, NOW + 51)}
-        ),
+        give_another_deadline,
     ),
     "a key that is due": ("deadlines", lambda db: setattr(db.account, "now", NOW + 50)),
 }

@@ -49,6 +49,12 @@ GOOD: dict[str, list[Operation]] = {
         operation(1, 2, (b"SET", b"k", b"a"), failed=True),
         get(3, 4, b"k", None),
     ],
+    "a write of a value that is there already may come later": [
+        operation(1, 2, (b"DEBUG", b"WORK", b"1", b"k"), b"OK"),
+        put(3, 6, b"k", b"a"),
+        operation(4, 5, (b"DEBUG", b"WORK", b"1", b"k"), b"OK"),
+        operation(7, 8, (b"STRLEN", b"k"), len("1/1 ") + 32),
+    ],
     "keys are apart": [put(1, 2, b"k", b"a"), get(3, 4, b"j", None)],
     "a key that got its value from one with deadlines is beyond the search, too": [
         put(1, 2, b"t", b"a"),

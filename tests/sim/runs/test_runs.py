@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from trikv.raft.ready import ConfirmedRead, WriteJob
 from trikv.raft.roles import Role
 from trikv.raft.shared import Shared
 from trikv.sim.checkers.rules import Rules
-from trikv.sim.faults import LEADER, Isolate, Kill, SlowDisk, Strike
+from trikv.sim.faults import LEADER, Cut, Isolate, Kill, SlowDisk, Strike
 from trikv.sim.knobs import PROFILES, Knobs
 from trikv.sim.run import Plan, Result, execute, plan_of
 from trikv.sim.schedule import MAKERS, parse_kinds
@@ -37,6 +38,37 @@ def test_product_survives_a_seed_of_each_profile(profile: str) -> None:
     assert result.ok, f"{result.failure}: {result.problem}"
     assert result.counts["answered"] > 50
     assert result.counts["digests compared"] > 0
+
+
+def test_a_node_is_long_inside_entries_and_overtaken_there() -> None:
+    """The third is slow and cut off twice: reads wait beyond their time, snapshots overtake entries."""
+    knobs = Knobs(
+        profile="long",
+        think_ms=100,
+        command_deadline_ms=1000,
+        slice_ms=0,
+        inside_slice_ms=(0, 0, 500),
+        aims_inside=True,
+        snapshot_log_bytes=1,
+        log_tail_bytes=0,
+        log_follower_bytes=1,
+    )
+    strikes = (
+        Strike(1000, Isolate(3, 2500)),
+        Strike(1100, Cut(3)),
+        Strike(4200, Kill(LEADER, 50)),
+        Strike(5000, Isolate(3, 2500)),
+        Strike(5100, Cut(3)),
+    )
+    marks: Counter[str] = Counter()
+    for seed in (2, 3):
+        result = execute(Plan(seed=seed, seconds=8, knobs=knobs, strikes=strikes))
+        assert result.ok, f"{result.failure}: {result.problem}"
+        marks.update(result.marks)
+    assert marks["install overtook an entry"]
+    assert marks["inside an entry longer than a client waits"]
+    assert marks["read waited for the end of an entry"]
+    assert marks["node crashed inside an entry"]
 
 
 def test_five_nodes_survive_a_seed() -> None:

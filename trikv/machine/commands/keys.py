@@ -13,6 +13,7 @@ from trikv.machine.long_reads import LongRead
 from trikv.machine.numerics import parse_integer
 from trikv.machine.picking import pick
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
+from trikv.machine.scanning import scan as page_of
 from trikv.machine.stored import Stored, size_of
 from trikv.machine.table import CommandTable
 from trikv.machine.values.value import Value
@@ -184,7 +185,7 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     refused = too_long(len(pattern))
     if refused is not None:
         return refused
-    following, found = db.scan(position % (1 << 64), count)
+    following, found = page_of(db, position % (1 << 64), count)
     matches = matcher(pattern)
     shown: list[Reply] = [
         key

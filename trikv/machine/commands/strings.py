@@ -53,13 +53,14 @@ def _written_key(args: Args) -> Sequence[Found]:
     group="string",
     denies_oom=True,
     options=_SET_OPTIONS,
-    of_two=Database.store_plain,
     of_run=Database.set_run,
     finder=_written_key,
     told=Told("1.0.0", "RW access update variable_flags"),
 )
 def set_(db: Database, key: Key, value: bytes, *options: bytes) -> Reply:
     """Set a key to a value; without KEEPTTL an old deadline goes."""
+    if not options:
+        return db.store(key, value) or OK
     words, deadline = _parse_options(options, frozenset((b"NX", b"XX", b"GET", b"KEEPTTL")))
     if words is None or {b"NX", b"XX"} <= words or (b"KEEPTTL" in words and deadline is not None):
         return SYNTAX

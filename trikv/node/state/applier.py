@@ -376,29 +376,26 @@ class Applier:
             heappush(self._held, (order.index, self._held_count, order))
             return True
         works, stop_us = order.works, stop_ms * 1000
+        machine, boot_us = self.machine, self._boot_us
+        began_us = boot_us()
         while works:
-            for work, replies in self._read_some(works, order.log_time_ms):
-                work.answered(replies)
-            if works and self._boot_us() >= stop_us:
+            answers = self._read_some(works, order.log_time_ms)
+            machine.spent(boot_us() - began_us)
+            for replies in answers:
+                works.popleft().answered(replies)
+            began_us = boot_us()
+            if works and began_us >= stop_us:
                 self._orders.appendleft(order)
                 return False
         return True
 
-    def _read_some(self, works: deque[Work], at_ms: int) -> list[tuple[Work, list[Reply]]]:
-        """Carry out the first of `works`: several if they are quick, because to time each costs a GET.
+    def _read_some(self, works: deque[Work], at_ms: int) -> list[list[Reply]]:
+        """The answers to the first of `works`: to several if they are quick, because to time each takes long.
 
         Any other is carried out alone: its answer may be long, and should not be held until others are done.
         """
-        machine, boot_us = self.machine, self._boot_us
-        began_us = boot_us()
-        answers = machine.read_quickly(islice(works, READS_TOGETHER_MAX))
-        if answers:
-            done = [(works.popleft(), replies) for replies in answers]
-        else:
-            work = works.popleft()
-            done = [(work, self.read(work, at_ms))]
-        machine.spent(boot_us() - began_us)
-        return done
+        quick = self.machine.read_quickly(islice(works, READS_TOGETHER_MAX))
+        return quick or [self.read(works[0], at_ms)]
 
     def _note_memory(self) -> None:
         self._memory_peak_bytes = max(self._memory_peak_bytes, self.machine.used_memory)

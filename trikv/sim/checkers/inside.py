@@ -58,7 +58,7 @@ def problems_of(machine: Machine, contents: Contents) -> Iterator[tuple[str, str
 
 
 def _entries(database: Database) -> Iterator[tuple[bytes, bytes, int]]:
-    for bucket in filter(None, database.buckets):
+    for bucket in database.buckets:
         for key, held in bucket.items():
             entry = stored(held)
             assert isinstance(entry.value, bytes), "commands make strings only"

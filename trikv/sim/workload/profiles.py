@@ -54,7 +54,7 @@ OWN: Final[dict[str, dict[str, float]]] = {
         "multi": 2,
         "watch": 2,
         "mortal": 3,
-        "long": 2,
+        "long": 3,
         "end": 0.6,
     },
     "whole": {"get": 6, "set": 6, "incr": 3, "many": 3, "multi": 2, "mortal": 4, "flush": 3, "cap": 0.1},
