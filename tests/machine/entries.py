@@ -144,7 +144,7 @@ def applied(machine: Machine, entry: Entry, at_ms: int) -> list[Outcome]:
     begun = machine.apply(index, payload(at_ms, *entry.items, seed=entry.seed), origin=1)
     while isinstance(begun, Suspended):
         begun = begun.resume(lambda: True) or begun
-    return begun
+    return begun.outcomes
 
 
 def contents(machine: Machine) -> list[Any]:

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant, mutant
 
 _LEFT = "machine/test_fork.py::test_nothing_of_a_rehearsal_is_left"
-_FIELDS = "machine/test_fork.py::test_no_field_is_forgotten"
+_FIELDS = "machine/test_fork_fields.py::test_no_field_is_forgotten"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(

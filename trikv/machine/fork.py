@@ -11,10 +11,11 @@ drops it. All that it alone holds is freed at that moment, in a part of the time
 from copy import copy
 from typing import Final
 
-from trikv.machine.account import Account
+from trikv.machine.account import DATABASES, Account
 from trikv.machine.database import BUCKETS, Database
 from trikv.machine.deadline_index import forked
 from trikv.machine.discarded import Discarded
+from trikv.machine.effects import NOTHING, Effects
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.split import Bucket
 from trikv.machine.tally import Tally
@@ -41,6 +42,7 @@ class ForkedDatabase(Database):
     def __init__(self, base: Database, account: Account) -> None:
         self.number = base.number
         self.account = account
+        self.awaited = NOTHING  # who waits is told of what happens, not of what is rehearsed
         self.buckets = self._shared = base.buckets
         """What is here as well as there is not the fork's own, and only read."""
         self.size = base.size
@@ -79,5 +81,6 @@ def _forked_account(base: Account) -> Account:
     # Later than that of any value of the base: then none of them is taken for one that may be changed.
     account.epoch = base.epoch + 1
     account.discarded = Discarded()
+    account.effects = Effects(DATABASES)
     account.tally = account.lookups = Tally()  # what is rehearsed did not happen
     return account
