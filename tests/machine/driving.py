@@ -6,9 +6,10 @@ import msgspec
 
 from trikv.machine.batch import Batch, Bootstrap, Hello, Item, Submission, Transaction, Watch
 from trikv.machine.commands import TABLE
+from trikv.machine.effects import Effect
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.machine.machine import Machine
-from trikv.machine.outcomes import Applied, Outcome
+from trikv.machine.outcomes import Applied, Outcome, Whole
 from trikv.machine.replies import Reply
 from trikv.machine.snapshot import Restore
 from trikv.machine.suspended import Suspended
@@ -29,13 +30,18 @@ def words(line: str | Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(line.encode().split()) if isinstance(line, str) else tuple(line)
 
 
-def whole(applied: list[Outcome] | Suspended) -> list[Outcome]:
-    """The outcomes of an entry, whose rest is carried out at once if it was suspended."""
-    if isinstance(applied, list):
+def came_of(applied: Whole | Suspended) -> Whole:
+    """What came of an entry, whose rest is carried out at once if it was suspended."""
+    if isinstance(applied, Whole):
         return applied
-    outcomes = applied.resume(lambda: False)
-    assert outcomes is not None, "nobody has stopped it"
-    return outcomes
+    came = applied.resume(lambda: False)
+    assert came is not None, "nobody has stopped it"
+    return came
+
+
+def whole(applied: Whole | Suspended) -> list[Outcome]:
+    """The outcomes of an entry, whose rest is carried out at once if it was suspended."""
+    return came_of(applied).outcomes
 
 
 class Driver:
@@ -57,6 +63,8 @@ class Driver:
         self.db = 0
         self.seed = 0
         """Of the entries that follow."""
+        self.effects: list[Effect] = []
+        """Of all entries since the last look."""
         self._sequence = 0
         self.machine.apply_membership(1, (3, 1, 2))
         founding = payload(NOW, Bootstrap(cap, level), Hello(NODE, b"life"), seed=seed)
@@ -67,7 +75,9 @@ class Driver:
         applied = self.machine.apply(
             self.machine.index + 1, payload(self.now, *items, seed=self.seed), origin=self.origin
         )
-        return whole(applied)
+        came = came_of(applied)
+        self.effects += came.effects
+        return came.outcomes
 
     def submit(
         self, commands: Iterable[str | Sequence[bytes]], transactions: tuple[Transaction, ...] = ()

@@ -35,11 +35,11 @@ def test_it_stops_behind_each_step_and_shows_it() -> None:
     machine = Driver().machine
     suspended = begun(machine, "SET k v EX 100", "DEBUG WORK 3 k", "INCR n")
     seen = []
-    while (outcomes := suspended.resume(lambda: True)) is None:
+    while (came := suspended.resume(lambda: True)) is None:
         assert machine.suspended
         seen.append(shown(machine).partition(b" ")[0])
     assert seen == [b"1/3", b"2/3", b"3/3"]
-    (outcome,) = outcomes
+    (outcome,) = came.outcomes
     assert getattr(outcome, "replies", None) == [OK, OK, 1]
     assert machine.read(0, [(b"TTL", b"k")]) == [-1]
 

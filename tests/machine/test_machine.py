@@ -4,7 +4,7 @@ import attrs
 import msgspec
 import pytest
 
-from tests.machine.driving import NODE, NOW, Driver, payload, reborn
+from tests.machine.driving import NODE, NOW, Driver, payload, reborn, whole
 from trikv.machine.batch import Bootstrap, Forgotten, Hello, RawBatch, Submission, Transaction, Watch
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
@@ -22,7 +22,7 @@ def test_hello_opens_a_life() -> None:
     machine = Machine()
     machine.apply_membership(1, [7])
     assert machine.row(7) is None
-    assert machine.apply(5, payload(NOW, Hello(7, b"n")), origin=7) == [LifeOpened(b"n", 5)]
+    assert whole(machine.apply(5, payload(NOW, Hello(7, b"n")), origin=7)) == [LifeOpened(b"n", 5)]
     assert machine.row(7) == OriginRow(5, b"n", 1)
 
 
@@ -40,7 +40,7 @@ def test_new_hello_replaces_the_life() -> None:
     driver.one("SET a 1")
     assert driver.batch(Hello(NODE, b"next")) == [LifeOpened(b"next", 4)]
     assert driver.batch(Submission(NODE, 2, 2, 0, SET_A)) == [Skipped(2, 2, Reason.INCARNATION)]
-    assert driver.batch(Submission(NODE, 4, 1, 0, SET_A)) == [Applied(4, 1, [OK])]
+    assert driver.batch(Submission(NODE, 4, 1, 0, SET_A)) == [Applied(4, 1, [OK], 1)]
 
 
 def test_two_lives_never_share_an_incarnation() -> None:
@@ -54,7 +54,7 @@ def test_sequence_rules() -> None:
     """Only the next sequence applies: lower is a duplicate, higher a gap; neither advances (PROTOCOL 2)."""
     driver = Driver()
     assert driver.batch(Submission(NODE, 2, 2, 0, SET_A)) == [Skipped(2, 2, Reason.GAP)]
-    assert driver.batch(Submission(NODE, 2, 1, 0, SET_A)) == [Applied(2, 1, [OK])]
+    assert driver.batch(Submission(NODE, 2, 1, 0, SET_A)) == [Applied(2, 1, [OK], 1)]
     assert driver.batch(Submission(NODE, 2, 1, 0, SET_A)) == [Skipped(2, 1, Reason.DUPLICATE)]
     assert driver.batch(Submission(2, 2, 1, 0, SET_A)) == []
     assert driver.machine.row(NODE) == OriginRow(2, b"life", 2)
@@ -64,9 +64,9 @@ def test_forgotten_uses_its_sequence() -> None:
     """A submission given up does nothing but take its place in the sequence (PROTOCOL 3)."""
     driver = Driver()
     digest_keys = driver.machine.keys()
-    assert driver.batch(Forgotten(NODE, 2, 1)) == [Applied(2, 1, [])]
+    assert driver.batch(Forgotten(NODE, 2, 1)) == [Applied(2, 1, [], 1)]
     assert driver.batch(Forgotten(NODE, 2, 1)) == [Skipped(2, 1, Reason.DUPLICATE)]
-    assert driver.batch(Submission(NODE, 2, 2, 0, SET_A)) == [Applied(2, 2, [OK])]
+    assert driver.batch(Submission(NODE, 2, 2, 0, SET_A)) == [Applied(2, 2, [OK], 1)]
     assert driver.machine.keys() == digest_keys + 1
 
 
@@ -78,7 +78,7 @@ def test_outcomes_are_for_the_asking_origin() -> None:
         Submission(NODE, 2, 1, 0, SET_A),
         Forgotten(3, 1, 1),
     )
-    assert outcomes == [Applied(2, 1, [OK])]
+    assert outcomes == [Applied(2, 1, [OK], 2)]
     assert driver.machine.row(2) == OriginRow(3, b"two", 1)
 
 

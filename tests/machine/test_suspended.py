@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.machine.driving import NODE, NOW, Driver, collect, payload, restored, whole, words
+from tests.machine.driving import NODE, NOW, Driver, came_of, collect, payload, restored, words
 from tests.machine.long_work import LONG
 from trikv.front.seam import Work
+from trikv.machine.account import DATABASES
 from trikv.machine.batch import Batch, Item, Submission, Transaction, Watch
 from trikv.machine.declaration import By, declared
+from trikv.machine.effects import ALL, Awaited
 from trikv.machine.errors import EXEC_OOM, INTERNAL, NOT_INTEGER, OOM
 from trikv.machine.evaluation import SLICE_COMMANDS
 from trikv.machine.machine import Machine
-from trikv.machine.outcomes import Applied, Outcome
+from trikv.machine.outcomes import Applied, Outcome, Whole
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.suspended import Suspended
 
@@ -40,9 +42,9 @@ def begun(machine: Machine, *items: Item, origin: int = NODE) -> Suspended:
 def steps_of(suspended: Suspended) -> tuple[int, list[Outcome]]:
     """In how many slices an entry is done that gets one step a slice; and its outcomes."""
     count = 1
-    while (outcomes := suspended.resume(lambda: True)) is None:
+    while (came := suspended.resume(lambda: True)) is None:
         count += 1
-    return count, outcomes
+    return count, came.outcomes
 
 
 def replies_of(outcomes: list[Outcome]) -> list[Reply]:
@@ -62,11 +64,11 @@ def test_a_command_stops_and_goes_on_where_it_was() -> None:
     machine = driver().machine
     suspended = begun(machine, submission("SET a 1", "WORK k 3", "GET a"), submission("INCR a", sequence=2))
     lengths = []
-    while (outcomes := suspended.resume(lambda: True)) is None:
+    while (came := suspended.resume(lambda: True)) is None:
         lengths.append(machine.value_bytes(b"k"))
         assert machine.suspended
     assert lengths == [1, 2, 3]
-    assert replies_of(outcomes) == [OK, 3, b"1", 2]
+    assert replies_of(came.outcomes) == [OK, 3, b"1", 2]
     assert not machine.suspended
     assert machine.read(0, [(b"STRLEN", b"k"), (b"GET", b"a")]) == [3, b"2"]
 
@@ -138,8 +140,13 @@ def _submissions(draw: st.DrawFn) -> tuple[tuple[str, ...], tuple[Transaction, .
 def test_wherever_it_is_cut_it_is_the_same(
     entries: list[list[tuple[tuple[str, ...], tuple[Transaction, ...]]]], cuts: list[bool], cap: int
 ) -> None:
-    """State, replies and account of entries that were cut anywhere equal those of entries done at once."""
+    """State, replies, effects and account of entries cut anywhere equal those of entries done at once."""
     at_once, cut, elsewhere = driver(cap), driver(cap), driver(cap, origin=2)
+    awaited = Awaited(DATABASES)
+    awaited.keys[0].update({b"a": None, b"k": None})
+    awaited.keys[1][ALL] = None
+    for one in (at_once, cut, elsewhere):
+        one.machine.tell_of(awaited)
     over = chain(cuts, repeat(True))
     sequence = 0
     for number, entry in enumerate(entries):
@@ -149,20 +156,21 @@ def test_wherever_it_is_cut_it_is_the_same(
             items.append(submission(*lines, sequence=sequence, transactions=transactions))
         data = payload(NOW + 3 * number, *items, seed=number)
         index = at_once.machine.index + 1
-        expected = whole(at_once.machine.apply(index, data, origin=NODE))
+        expected = came_of(at_once.machine.apply(index, data, origin=NODE))
         assert _in_slices(cut.machine.apply(index, data, origin=NODE), over) == expected
-        assert _in_slices(elsewhere.machine.apply(index, data, origin=2), over) == []
+        came = _in_slices(elsewhere.machine.apply(index, data, origin=2), over)
+        assert came == Whole([], expected.effects)
     assert at_once.machine.digest() == cut.machine.digest() == elsewhere.machine.digest()
     assert cut.machine.used_memory == cut.machine.recount()
     assert at_once.machine.poison_count == cut.machine.poison_count
 
 
-def _in_slices(applied: list[Outcome] | Suspended, over: Iterator[bool]) -> list[Outcome]:
-    outcomes = applied if isinstance(applied, list) else None
-    while outcomes is None:
+def _in_slices(applied: Whole | Suspended, over: Iterator[bool]) -> Whole:
+    came = applied if isinstance(applied, Whole) else None
+    while came is None:
         assert isinstance(applied, Suspended)
-        outcomes = applied.resume(lambda: next(over))
-    return outcomes
+        came = applied.resume(lambda: next(over))
+    return came
 
 
 # Transactions.

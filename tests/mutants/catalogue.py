@@ -8,6 +8,7 @@ from tests.mutants import (
     of_calls,
     of_checkers,
     of_dumps,
+    of_effects,
     of_front,
     of_host,
     of_long_reads,
@@ -31,6 +32,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_values.MUTANTS
     + of_split_buckets.MUTANTS
     + of_long_reads.MUTANTS
+    + of_effects.MUTANTS
     + of_node.MUTANTS
     + of_front.MUTANTS
     + of_dumps.MUTANTS

@@ -163,8 +163,8 @@ INSIDE: tuple[Mutant, ...] = (
     mutant(
         "a machine stays inside an entry that is whole",
         "trikv.machine.machine",
-        "        self.suspended = False\n        return outcomes\n",
-        "        return outcomes\n",
+        "        self.suspended = False\n        return Whole(",
+        "        return Whole(",
         "machine/test_suspended.py::test_a_command_stops_and_goes_on_where_it_was",
     ),
     mutant(

@@ -34,8 +34,8 @@ ADMISSION: tuple[Mutant, ...] = (
     mutant(
         "a forgotten proposal uses no sequence",
         "trikv.machine.machine",
-        "                    outcome = self._forgotten(item)\n",
-        "                    outcome = Applied(item.incarnation, item.sequence, [])\n",
+        "                    outcome = self._forgotten(item, number)\n",
+        "                    outcome = Applied(item.incarnation, item.sequence, [], number)\n",
         "machine/test_machine.py::test_forgotten_uses_its_sequence",
     ),
 )

@@ -33,7 +33,7 @@ from trikv.host.hub_wire import HubWire
 from trikv.host.seam import Traffic
 from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
-from trikv.machine.outcomes import Applied, Outcome
+from trikv.machine.outcomes import Applied, Outcome, Whole
 from trikv.protocol.requests import ClientWire
 
 ORIGIN = 1
@@ -168,9 +168,9 @@ class Bench:
 
     def apply(self, index: int, payload: bytes) -> list[Outcome]:
         """The entry at the clients' node."""
-        outcomes = self.machine.apply(index, payload, origin=ORIGIN)
-        assert isinstance(outcomes, list), "no command of the loads is resumable"
-        return outcomes
+        came = self.machine.apply(index, payload, origin=ORIGIN)
+        assert isinstance(came, Whole), "no command of the loads is resumable"
+        return came.outcomes
 
     def follow(self, index: int, payload: bytes) -> None:
         """The same entry at another node."""

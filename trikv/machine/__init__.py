@@ -19,6 +19,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``suspended``   what is left of an entry that is carried out in slices
 ``runs``        many plain SETs in a row, in C; without a compiler the loop does them
 ``outcomes``    origin rows and what the origin is told
+``effects``     what was done to keys that somebody awaits, and messages: told, never kept
 ``keyspace``    the databases together; ``database``: one, its buckets; ``split``: a bucket of very many keys
 ``scanning``    SCAN's pages; ``picking``: a random key
 ``account``     what the databases share; ``stored``: what a key holds
@@ -65,6 +66,9 @@ values are shared). It costs about 30 bytes a key at worst besides old values, a
 open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). A client that makes
 keys of one crc32 range makes no bucket long: `split` divides one that is full by a secret hash (PROTOCOL 67).
 One thing is not bounded by design: `digest` hashes all that changed since the last one.
+
+**Who waits is told.** A node says which keys somebody awaits there, and `apply` answers what an entry did to
+them, with the entry, in order (PROTOCOL 65). It is no state. If nobody waits, a write looks at an empty dict.
 
 **What takes long stops inside its entry.** A handler that is a generator yields after at most 2 ms of work,
 about 256 elements. `apply` then returns the rest of the entry (`Suspended`). Until that is done the machine

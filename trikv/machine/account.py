@@ -8,6 +8,7 @@ once, without the cyclic collector.
 from typing import Final, Protocol
 
 from trikv.machine.discarded import Discarded
+from trikv.machine.effects import Effects
 from trikv.machine.errors import OOM
 from trikv.machine.features import SPARE_ROOM, SPLIT_BUCKETS
 from trikv.machine.memory import charges_of
@@ -47,6 +48,7 @@ class Account:
         "charges",
         "dirty",
         "discarded",
+        "effects",
         "epoch",
         "feature_level",
         "is_founded",
@@ -97,6 +99,8 @@ class Account:
         self.observers: list[Observer] = []
         self.discarded = Discarded()
         """What FLUSH set aside, and parts of deleted values; `Keyspace.release` frees them in slices."""
+        self.effects = Effects(DATABASES)
+        """What the present entry did that somebody waits to hear. Not state."""
         self.epoch = 0
         """Rises with every cut (`trikv.machine.values.value`). Not state."""
 

@@ -102,6 +102,18 @@ class Call:
             self.drawn = Draws(self.seed, self.index, self.origin, self.sequence, self.position)
         return self.drawn
 
+    def publish(self, channel: bytes, message: bytes) -> CommandError | None:
+        """Send `message` to who listens to `channel` at any node; or the error that says why it cannot be.
+
+        Only for commands that write: a read is not evaluated on every replica. What is published cannot be
+        taken back, so it is a change like any other: refuse before it.
+        """
+        assert self.view is not READER, "nothing is published without the log"
+        refused = self.space.account.effects.published(channel, message)
+        if refused is None:
+            self.space.account.dirty = True
+        return refused
+
     def run(self, args: Sequence[bytes]) -> Reply:
         """Carry out another command as part of this one, at once, however long it takes."""
         return at_once(self.steps(args))

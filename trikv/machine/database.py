@@ -15,6 +15,7 @@ from sortedcontainers import SortedList
 
 from trikv.machine import runs
 from trikv.machine.account import Account
+from trikv.machine.effects import EXPIRED, NOTHING, REMOVED, WRITTEN
 from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
 from trikv.machine.features import SPLIT_BUCKETS
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
@@ -76,6 +77,7 @@ class Database:
         "_deadlines_total_ms",
         "_hashes",
         "account",
+        "awaited",
         "buckets",
         "deadlines",
         "number",
@@ -85,6 +87,8 @@ class Database:
     def __init__(self, number: int, account: Account) -> None:
         self.number = number
         self.account = account
+        self.awaited = NOTHING
+        """Of their changes `Account.effects` is told: whatever raises the change counter looks here."""
         self.buckets = _NO_BUCKETS
         self.size = 0
         """Keys, those due but not yet reaped included."""
@@ -255,6 +259,8 @@ class Database:
             if grown:
                 account.grow(self.number, grown)
             self.size += fresh
+            if self.awaited:
+                account.effects.set_in_a_row(self.number, commands[:done])
         return done
 
     def expire_at(self, key: bytes, entry: Stored, deadline: int) -> CommandError | None:
@@ -310,6 +316,8 @@ class Database:
                 self._forget_deadline(indexed, key)
             if deadline:
                 self._index(deadline, key)
+        if self.awaited:
+            account.effects.touched(self.number, key, WRITTEN)
 
     def changing(self, key: bytes, value: V) -> V:
         """The header to change, which is `value` of the live `key` or a fork of it. Then call `changed`.
@@ -329,6 +337,8 @@ class Database:
         account.changes += 1
         bucket[key] = held(value, account.changes, deadline)
         account.grow(self.number, grown)
+        if self.awaited:
+            account.effects.touched(self.number, key, WRITTEN)
 
     def restore(self, key: bytes, entry: Stored) -> bool:
         """Put an entry of a snapshot, with its version; False if the key is there already.
@@ -382,6 +392,8 @@ class Database:
         account = self.account
         if self.buckets is _NO_BUCKETS:
             return
+        if self.awaited:
+            account.effects.emptied(self)
         account.dirty = True
         account.changes += self.size
         account.grow(self.number, -account.shares[self.number])
@@ -417,6 +429,8 @@ class Database:
         account.changes += 1
         account.grow(self.number, -self._charge(key, old))
         self.size -= 1
+        if self.awaited:
+            account.effects.touched(self.number, key, REMOVED if self.is_live(old) else EXPIRED)
 
     def _discard(self, old: Held, new: bytes | Value | None) -> None:
         """Have the parts of a value that goes freed in slices, unless the same value comes again."""

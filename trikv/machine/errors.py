@@ -16,6 +16,7 @@ EXEC_ERRORS = CommandError("EXECABORT Transaction discarded because of previous 
 OVERFLOW = CommandError("ERR increment or decrement would overflow")
 STRING_TOO_LONG = CommandError("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
 SYNTAX = CommandError("ERR syntax error")
+TOO_MUCH_PUBLISHED = CommandError("ERR the messages are larger than the commands that publish them")
 WRONG_TYPE = CommandError("WRONGTYPE Operation against a key holding the wrong kind of value")
 
 

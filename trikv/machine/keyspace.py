@@ -2,6 +2,7 @@
 
 from trikv.machine.account import DATABASES, NEVER, Account
 from trikv.machine.database import Database
+from trikv.machine.effects import NOTHING, Awaited
 
 __all__ = ["DATABASES", "Keyspace"]
 
@@ -42,6 +43,18 @@ class Keyspace:
         due = any(db.deadlines and db.deadlines[0][0] <= account.now for db in self.databases)
         account.tally.expiry_stops += due
         return keys_max
+
+    def tell_of(self, awaited: Awaited) -> None:
+        """From now on note the effects on what is `awaited`."""
+        self.account.effects.awaited = awaited
+        for db in self.databases:
+            db.awaited = awaited.keys[db.number]
+
+    def tell_nobody(self) -> None:
+        """Nobody waits any more for what happens here."""
+        self.account.effects.awaited = Awaited(DATABASES)
+        for db in self.databases:
+            db.awaited = NOTHING
 
     def release(self, objects: int) -> bool:
         """Free about `objects` keys, elements or index entries set aside; True while more are left."""

@@ -11,11 +11,12 @@ from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
 from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
+from trikv.machine.effects import Awaited
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned, Question
 from trikv.machine.features import check_level
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
+from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped, Whole
 from trikv.machine.replies import Reply
 from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
 from trikv.machine.suspended import Suspended
@@ -202,12 +203,17 @@ class Machine:
         """`Evaluator.count_on`: count in `tally` from now on."""
         self._evaluator.count_on(tally)
 
+    def tell_of(self, awaited: Awaited) -> None:
+        """From now on answer effects on what is `awaited`: that of the node, which outlives its machines."""
+        self.space.tell_of(awaited)
+
     # What changes it.
 
-    def apply(self, index: int, payload: bytes, *, origin: int = 0) -> list[Outcome] | Suspended:
+    def apply(self, index: int, payload: bytes, *, origin: int = 0) -> Whole | Suspended:
         """Apply the batch at `index`. Outcomes are given for the items of `origin` only, in order.
 
-        If a command in it takes long, returns what is left to be done, which gives the outcomes in the end.
+        Effects are given for all items. If a command takes long, returns what is left to be done of the
+        entry, which gives both in the end.
         Raises msgspec.DecodeError for bytes that are no batch, and FeatureLevelError.
         """
         # What cannot be read stops the node: a release that can read it would apply it, and skipping it here
@@ -220,36 +226,40 @@ class Machine:
         call = self._call
         call.shown_ms = account.now
         call.seed = batch.seed
+        effects = account.effects
+        effects.index, effects.item, effects.room = index, 0, len(payload)
         self.space.expire(EXPIRED_PER_BATCH_MAX)
         outcomes: list[Outcome] = []
-        items = iter(batch.items)
+        items = enumerate(batch.items, 1)
         stopped = self._carry_out(items, outcomes, origin)
         if stopped is None:
-            return outcomes
+            return Whole(outcomes, effects.take())
         self.suspended = True
         return Suspended(self._rest(stopped, items, outcomes, origin))
 
     def _carry_out(
-        self, items: Iterator[Item], outcomes: list[Outcome], origin: int
-    ) -> tuple[Submission, Steps[list[Reply]]] | None:
+        self, items: Iterator[tuple[int, Item]], outcomes: list[Outcome], origin: int
+    ) -> tuple[int, Submission, Steps[list[Reply]]] | None:
         """Carry out `items` and add to `outcomes`; stop at a submission that is not done at once."""
         outcome: Outcome
-        for item in items:
+        effects = self.space.account.effects
+        for number, item in items:
             match item:
                 case Submission():
-                    refused = self._refused(item)
+                    refused = self._refused(item, number)
                     if refused is None:
+                        effects.item = number
                         call = self._call
                         call.origin, call.sequence = item.origin, item.sequence
                         view = ORIGIN if item.origin == origin else REPLICA
                         replies = self._evaluator.run(item.db, item.commands, item.transactions, view)
                         if not isinstance(replies, list):
-                            return item, replies
-                        outcome = Applied(item.incarnation, item.sequence, replies)
+                            return number, item, replies
+                        outcome = Applied(item.incarnation, item.sequence, replies, number)
                     else:
                         outcome = refused
                 case Forgotten():
-                    outcome = self._forgotten(item)
+                    outcome = self._forgotten(item, number)
                 case Hello():
                     outcome = self._origins.greet(item, self.index)
                 case Bootstrap():
@@ -263,20 +273,20 @@ class Machine:
 
     def _rest(
         self,
-        stopped: tuple[Submission, Steps[list[Reply]]] | None,
-        items: Iterator[Item],
+        stopped: tuple[int, Submission, Steps[list[Reply]]] | None,
+        items: Iterator[tuple[int, Item]],
         outcomes: list[Outcome],
         origin: int,
-    ) -> Steps[list[Outcome]]:
+    ) -> Steps[Whole]:
         """What is left of an entry: that submission first, then the `items` behind it."""
         while stopped is not None:
-            item, steps = stopped
+            number, item, steps = stopped
             replies = yield from steps
             if item.origin == origin:
-                outcomes.append(Applied(item.incarnation, item.sequence, replies))
+                outcomes.append(Applied(item.incarnation, item.sequence, replies, number))
             stopped = self._carry_out(items, outcomes, origin)
         self.suspended = False
-        return outcomes
+        return Whole(outcomes, self.space.account.effects.take())
 
     def apply_membership(self, index: int, members: Iterable[int]) -> None:
         """Apply a membership entry: `members` are all ids that may propose, learners included."""
@@ -295,6 +305,7 @@ class Machine:
 
     def retire(self) -> None:
         """Empty a machine that is no longer used, so that `release` can free it in slices."""
+        self.space.tell_nobody()
         for db in self.space.databases:
             db.flush()
 
@@ -323,20 +334,20 @@ class Machine:
             account.is_founded = True
             account.set_cap(item.maxmemory)
 
-    def _refused(self, item: Submission) -> Outcome | None:
+    def _refused(self, item: Submission, number: int) -> Outcome | None:
         """Why `item` is not carried out. None if it is; then its sequence is used up."""
         reason = self._origins.admit(item.origin, item.incarnation, item.sequence)
         if reason is not None:
             return Skipped(item.incarnation, item.sequence, reason)
         if not 0 <= item.db < DATABASES:  # a bug of the origin's: the sequence is used, nothing is done
-            return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands))
+            return Applied(item.incarnation, item.sequence, [DB_INDEX] * len(item.commands), number)
         return None
 
-    def _forgotten(self, item: Forgotten) -> Outcome:
+    def _forgotten(self, item: Forgotten, number: int) -> Outcome:
         reason = self._origins.admit(item.origin, item.incarnation, item.sequence)
         if reason is not None:
             return Skipped(item.incarnation, item.sequence, reason)
-        return Applied(item.incarnation, item.sequence, [])
+        return Applied(item.incarnation, item.sequence, [], number)
 
     def settings(self) -> Settings:
         """All that `apply` can read besides the keys. Every walk and digest begins with it."""

@@ -5,11 +5,13 @@ proposal applies only if it quotes that incarnation and the origin's next sequen
 """
 
 import enum
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from trikv.machine.batch import Hello
+from trikv.machine.effects import Effect
 from trikv.machine.replies import Reply
 
 
@@ -43,6 +45,8 @@ class Applied(msgspec.Struct, frozen=True):
     sequence: int
     replies: list[Reply]
     """One a step; empty for a forgotten proposal."""
+    item: int
+    """Its number in the entry, from 1: with the index the place that effects are compared with."""
 
 
 class Skipped(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +59,15 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
 
 
 Outcome: TypeAlias = LifeOpened | Applied | Skipped
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """What came of an entry that is wholly applied."""
+
+    outcomes: list[Outcome]
+    """Of the items of one origin, in order."""
+    effects: Sequence[Effect]
+    """On what is awaited, in order, whosever items they were of."""
 
 
 class OriginRow(msgspec.Struct, gc=False):

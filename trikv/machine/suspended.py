@@ -8,7 +8,7 @@ replica need ever hold it, and nothing may show it or begin on it.
 from collections.abc import Callable
 
 from trikv.machine.call import Steps
-from trikv.machine.outcomes import Outcome
+from trikv.machine.outcomes import Whole
 
 
 class Suspended:
@@ -16,11 +16,11 @@ class Suspended:
 
     __slots__ = ("_steps",)
 
-    def __init__(self, steps: Steps[list[Outcome]]) -> None:
+    def __init__(self, steps: Steps[Whole]) -> None:
         self._steps = steps
 
-    def resume(self, is_over: Callable[[], bool]) -> list[Outcome] | None:
-        """Go on by one slice or more, until `is_over` says so: then None. The outcomes once it is whole.
+    def resume(self, is_over: Callable[[], bool]) -> Whole | None:
+        """Go on by one slice or more, until `is_over` says so: then None. What came of it once it is whole.
 
         What the entry's commands raise comes from here, and it is as fatal as from `Machine.apply`.
         """
@@ -28,8 +28,8 @@ class Suspended:
             try:
                 next(self._steps)
             except StopIteration as end:
-                outcomes: list[Outcome] = end.value
-                return outcomes
+                whole: Whole = end.value
+                return whole
             if is_over():
                 return None
 

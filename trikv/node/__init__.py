@@ -8,8 +8,8 @@ r"""The node: a tree of Trio tasks around a pure core. This is its design docume
          -> replies -> the waiting Work -> Conversation, in request order -> bytes
 
 At a follower the way is the same: its items go to the leader as a ``Forward`` and come back through the log,
-and the node that holds the client computes the reply itself when it applies the entry. Only two edges go
-back: a reply to its waiter, and the watermark of what is applied.
+and the node that holds the client computes the reply itself when it applies the entry. Three edges go
+back: a reply to its waiter, effects to those who wait for them, and the watermark of what is applied.
 
 **Rooms.** Each knows only those that stand below it here; `lint-imports` checks it:
 
@@ -21,7 +21,7 @@ back: a reply to its waiter, and the watermark of what is applied.
 `consensus`       the driver and what it decides by
 `state`           the machine, the log, snapshots, dumps
 `peers`           links, their first words, calls to the leader
-what all share    `barrier`, `leader_question`, `waiters`, `drain`, `descriptors`,
+what all share    `audience`, `barrier`, `leader_question`, `waiters`, `drain`, `descriptors`,
                   `configuration_check`, `events`, `mailbox`
 ================  ============================================================================
 

@@ -15,6 +15,7 @@ from trikv.front.counters import Counters
 from trikv.front.figures import NodeFigures
 from trikv.host.seam import Host
 from trikv.machine.batch import Bootstrap, stamp_of
+from trikv.node.audience import Audience
 from trikv.node.consensus.admission import Admission
 from trikv.node.consensus.clock_watch import ClockWatch
 from trikv.node.consensus.driver import Driver
@@ -183,7 +184,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
     opened.machine.count_on(ground.counters.tally)
     # Raft's timers begin here, after everything that waits for the disk.
     raft = make_raft(settings, opened, identity, host)
-    waiters = Waiters()
+    waiters, audience = Waiters(), Audience()
     life = int.from_bytes(host.entropy.bytes(7), "big")
     applier = ports.applier(
         origin=identity.node_id,
@@ -191,6 +192,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
         position=opened.snapshot or opened.base,
         waiters=waiters,
         inbox=inbox,
+        audience=audience,
         boot_ms=boot_ms,
         boot_us=host.clock.boot_us,
         seed=life,
@@ -209,6 +211,7 @@ async def _make_parts(ground: Groundwork, opened: OpenedLog, identity: Identity,
         writer=ports.writer(opened.wal, inbox, boot_ms),
         applier=applier,
         waiters=waiters,
+        audience=audience,
         snapshotter=Snapshotter(
             host=host,
             store=await SnapshotStore.open(host.disk),

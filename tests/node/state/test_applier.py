@@ -11,17 +11,21 @@ import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from tests.machine.driving import collect
 from tests.node.recorded_work import ORIGIN, Asked, CommittedLog
-from trikv.machine.batch import Hello, Submission
+from trikv.machine.batch import Batch, Hello, Submission
+from trikv.machine.effects import WRITTEN, Touched
 from trikv.machine.evaluation import Poisoned
 from trikv.machine.machine import Machine
-from trikv.machine.outcomes import Outcome
+from trikv.machine.outcomes import Whole
+from trikv.machine.snapshot import Restore
 from trikv.machine.suspended import Suspended
+from trikv.node.audience import Audience, News, behind
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import RELEASE_KEYS, Applier, ServeReads, Swap
 from trikv.node.waiters import Waiters
-from trikv.raft.types import Entry, Member, Membership, SnapshotMeta
+from trikv.raft.types import Entry, EntryKind, Member, Membership, SnapshotMeta
 
 MEMBERS = Membership((Member(ORIGIN, b"disk" * 4, voter=True, address="n1:1"),))
 WRITES = 6
@@ -40,12 +44,14 @@ class Bench:
             self.log.commit(Submission(ORIGIN, self.incarnation, sequence, 0, (write,)))
         self.inbox = Mailbox[Event]()
         self.waiters = Waiters()
+        self.audience = Audience()
         self.applier = Applier(
             origin=ORIGIN,
             machine=Machine(),
             position=SnapshotMeta(0, 0, Membership(())),
             waiters=self.waiters,
             inbox=self.inbox,
+            audience=self.audience,
             boot_ms=boot_ms,
             boot_us=lambda: boot_ms() * 1000,
             seed=1,
@@ -180,9 +186,7 @@ def test_a_command_that_failed_inside_is_logged_once(monkeypatch: pytest.MonkeyP
     noted: list[Poisoned] = []
     apply = Machine.apply
 
-    def apply_with_a_fault(
-        machine: Machine, index: int, payload: bytes, *, origin: int
-    ) -> list[Outcome] | Suspended:
+    def apply_with_a_fault(machine: Machine, index: int, payload: bytes, *, origin: int) -> Whole | Suspended:
         if index == 4:
             noted.append(Poisoned(index, "SETNX", "its digest", "KeyError"))
         return apply(machine, index, payload, origin=origin)
@@ -237,3 +241,52 @@ async def test_a_replaced_machine_is_freed_in_slices() -> None:
         await wait_all_tasks_blocked()
         assert not old.release(1)
         nursery.cancel_scope.cancel()
+
+
+def test_who_waits_hears_behind_the_replies_of_the_entry() -> None:
+    """So nobody is told of a write before its own client has its answer; and what he looks at is whole."""
+    bench = Bench(lambda: 0)
+    applier = bench.applier
+    applier.put(bench.entries)
+    applier.carry_out()
+    bench.waiters.reopen(bench.incarnation)
+    order: list[str] = []
+    listener = bench.audience.admit(lambda: order.append(f"woken at {applier.position.index}"))
+    listener.add_key(0, b"k")
+    assert listener.park(behind(applier.position.index))
+    asked = Asked((b"APPEND", b"k", b"x"))
+    asked.work.answered = lambda _: order.append("answered")
+    bench.waiters.expect(WRITES + 1, asked.work)
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, asked.work.commands))
+    entry = bench.entries[-1]
+    applier.put([entry])
+    applier.carry_out()
+    assert order == ["answered", f"woken at {entry.index}"]
+    assert not listener.park(behind(entry.index - 1))
+    assert listener.park(behind(entry.index))
+
+
+def test_a_snapshots_machine_tells_whom_the_old_one_told() -> None:
+    """All are woken by the swap, when the new state can be looked at, and hear of what comes behind it."""
+    bench = Bench(lambda: 0)
+    applier = bench.applier
+    applier.put(bench.entries)
+    applier.carry_out()
+    seen: list[int] = []
+    listener = bench.audience.admit(lambda: seen.append(applier.machine.index), room_bytes=1 << 10)
+    listener.add_key(0, b"k")
+    assert listener.take() is None
+    restore = Restore()
+    restore.feed(collect(bench.log.machine.walk({})))
+    machine = restore.finish()[1]
+    machine.skip(1_000)
+    applier.put((Swap(SnapshotMeta(1_000, 1, MEMBERS), machine),))
+    applier.carry_out()
+    assert seen == [1_000]
+    assert listener.take() == News([], missed=True)
+    assert listener.take() is None
+    item = Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, ((b"SET", b"k", b"v"),))
+    data = msgspec.msgpack.encode(Batch(1, 0, (item,)))
+    applier.put((Entry(1_001, 1, EntryKind.BATCH, data),))
+    applier.carry_out()
+    assert listener.take() == News([Touched((1_001, 1), 0, b"k", WRITTEN)], missed=False)

@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from tests.node.recorded_work import ORIGIN, Asked, CommittedLog
 from trikv.machine.batch import Hello, Submission
 from trikv.machine.machine import Machine
+from trikv.node.audience import Audience
 from trikv.node.events import Event, Persisted
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import Applier, ServeReads
@@ -40,6 +41,7 @@ def test_a_read_waits_until_its_index_is_applied() -> None:
         position=position,
         waiters=Waiters(),
         inbox=Mailbox[Event](),
+        audience=Audience(),
         boot_ms=lambda: 0,
         boot_us=lambda: 0,
         seed=1,

@@ -12,9 +12,11 @@ from tests.machine.driving import collect
 from tests.machine.long_work import LONG
 from tests.node.recorded_work import ORIGIN, Asked, CommittedLog
 from trikv.machine.batch import Hello, Item, Submission
+from trikv.machine.effects import WRITTEN, Touched
 from trikv.machine.machine import Machine
 from trikv.machine.replies import OK
 from trikv.machine.snapshot import Restore
+from trikv.node.audience import Audience, News
 from trikv.node.events import Event, Installed, OwnApplied
 from trikv.node.mailbox import Mailbox
 from trikv.node.state.applier import Applier, ServeReads, Swap
@@ -34,12 +36,14 @@ class Bench:
         self.incarnation = self.log.commit(Hello(ORIGIN, b"n"))
         self.inbox = Mailbox[Event]()
         self.waiters = Waiters()
+        self.audience = Audience()
         self.applier = Applier(
             origin=ORIGIN,
             machine=Machine(LONG),
             position=SnapshotMeta(0, 0, Membership(())),
             waiters=self.waiters,
             inbox=self.inbox,
+            audience=self.audience,
             boot_ms=self.boot_ms,
             boot_us=lambda: self.boot_ms() * 1000,
             seed=1,
@@ -288,3 +292,28 @@ def test_a_short_entry_behind_a_long_one_goes_on_in_the_same_slice() -> None:
     bench.applier.put([first, second])
     bench.applier.carry_out()
     assert bench.applier.position.index == second.index
+
+
+def test_who_waits_hears_of_an_entry_when_it_is_whole() -> None:
+    """Of all its slices together: in between there is nothing that may be looked at."""
+    bench = Bench()
+    listener = bench.audience.admit(lambda: None, room_bytes=1 << 10)
+    listener.add_key(0, b"k")
+    _, entry = bench.write((b"WORK", b"k", b"5"), GET)
+    bench.applier.put([entry])
+    while not bench.applier._advance():
+        assert listener.take() is None
+    assert listener.take() == News([Touched((entry.index, 1), 0, b"k", WRITTEN)], missed=False)
+
+
+def test_nobody_hears_of_an_entry_that_is_given_up() -> None:
+    """A snapshot has overtaken it, and says that anything may have changed."""
+    bench = Bench()
+    listener = bench.audience.admit(lambda: None, room_bytes=1 << 10)
+    listener.add_key(0, b"k")
+    _, entry = bench.write((b"WORK", b"k", b"5"))
+    bench.applier.put([entry])
+    assert not bench.applier._advance()
+    bench.applier.install(Swap(SnapshotMeta(entry.index, 1, MEMBERS), bench.snapshot()))
+    assert listener.take() == News([], missed=True)
+    assert listener.take() is None

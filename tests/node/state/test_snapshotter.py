@@ -16,6 +16,7 @@ from trikv.host.seam import Host
 from trikv.machine.batch import Batch, Hello, Submission
 from trikv.machine.machine import Machine
 from trikv.machine.snapshot import Restore
+from trikv.node.audience import Audience
 from trikv.node.events import Compact, Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.peers.links import Identity, Links
@@ -53,6 +54,7 @@ class Rig:
             position=SnapshotMeta(0, 0, MEMBERS),
             waiters=Waiters(),
             inbox=self.inbox,
+            audience=Audience(),
             boot_ms=lambda: 0,
             boot_us=lambda: 0,
             seed=1,

@@ -6,6 +6,7 @@
 import attrs
 
 from trikv.host.seam import Host
+from trikv.node.audience import Audience
 from trikv.node.consensus.admission import Admission
 from trikv.node.consensus.clock_watch import ClockWatch
 from trikv.node.consensus.forwarding import Forwarding
@@ -51,6 +52,7 @@ class Parts:
     writer: Writer
     applier: Applier
     waiters: Waiters
+    audience: Audience
     snapshotter: Snapshotter
 
 

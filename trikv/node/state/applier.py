@@ -24,10 +24,11 @@ import trio
 from trikv.front.figures import ApplierStatistics
 from trikv.front.seam import Work
 from trikv.machine.machine import Machine
-from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped
+from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped, Whole
 from trikv.machine.replies import Reply
 from trikv.machine.suspended import Suspended
 from trikv.machine.tally import Tally
+from trikv.node.audience import Audience
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
 from trikv.node.waiters import Waiters
@@ -86,6 +87,7 @@ class Applier:
         position: SnapshotMeta,
         waiters: Waiters,
         inbox: Mailbox[Event],
+        audience: Audience,
         boot_ms: Callable[[], int],
         boot_us: Callable[[], int],
         seed: int,
@@ -98,6 +100,8 @@ class Applier:
         self._origin = origin
         self._waiters = waiters
         self._inbox = inbox
+        self._audience = audience
+        machine.tell_of(audience.awaited)
         self._boot_ms = boot_ms
         self._boot_us = boot_us
         self._seed = seed
@@ -268,12 +272,12 @@ class Applier:
         match entry.kind:
             case EntryKind.BATCH:
                 began_us = self._boot_us()
-                outcomes = machine.apply(entry.index, entry.payload, origin=self._origin)
+                came = machine.apply(entry.index, entry.payload, origin=self._origin)
                 spent_us = self._boot_us() - began_us
-                if isinstance(outcomes, list):
-                    self._applied(entry, outcomes, spent_us)
+                if isinstance(came, Whole):
+                    self._applied(entry, came, spent_us)
                 else:
-                    self.inside = Inside(entry, outcomes, self._boot_ms(), spent_us)
+                    self.inside = Inside(entry, came, self._boot_ms(), spent_us)
             case EntryKind.NOOP:
                 self.position = SnapshotMeta(entry.index, entry.term, membership)
                 machine.skip(entry.index)
@@ -285,13 +289,13 @@ class Applier:
     def _go_on(self, inside: Inside, stop_ms: int) -> bool:
         """Apply more of that entry in this slice. True if it is whole, and the next one may begin."""
         boot_ms, began_us = self._boot_ms, self._boot_us()
-        outcomes = inside.rest.resume(lambda: boot_ms() >= stop_ms)
+        came = inside.rest.resume(lambda: boot_ms() >= stop_ms)
         inside.spent_us += self._boot_us() - began_us
         self.slices += 1
-        if outcomes is None:
+        if came is None:
             return False
         self.inside = None
-        self._applied(inside.entry, outcomes, inside.spent_us)
+        self._applied(inside.entry, came, inside.spent_us)
         self._leave()
         return not self._lets_in
 
@@ -305,7 +309,7 @@ class Applier:
         self._release_reads()
         self._inbox.wake()  # clients' time stood still for the driver
 
-    def _applied(self, entry: Entry, outcomes: list[Outcome], spent_us: int) -> None:
+    def _applied(self, entry: Entry, came: Whole, spent_us: int) -> None:
         """That entry is wholly applied, in so much time: answer those who waited for it."""
         machine = self.machine
         # The position moves first, because a client answered below may ask for the index of its write.
@@ -314,8 +318,11 @@ class Applier:
         # Before any client is answered, so that an INFO after the answer includes this entry.
         machine.spent(spent_us)
         self._note_memory()
-        for outcome in outcomes:
+        for outcome in came.outcomes:
             self._settle(outcome)
+        # Behind the replies of the same entry: who is told of an effect has had the answer of his own write.
+        if came.effects:
+            self._audience.route(came.effects)
         self._tell_applied()
         if machine.poison_count != self._poison_told:
             self._log_poison()
@@ -351,10 +358,12 @@ class Applier:
         self._retired = self.machine
         self._retired.retire()
         order.machine.count_on(self.machine.tally)
+        order.machine.tell_of(self._audience.awaited)
         self._retired.count_on(Tally())  # its freed keys must not count as those of a FLUSHALL
         self.machine, self._poison_told = order.machine, order.machine.poison_count
         self._note_memory()
         self.position = order.meta
+        self._audience.installed(order.meta.index)
         self._inbox.put(Installed(order.meta.index, order.machine.row(self._origin)))
 
     def _serve(self, order: ServeReads, stop_ms: int) -> bool:
