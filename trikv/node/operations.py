@@ -36,10 +36,10 @@ WAIT_POLL_S = 0.005
 WAIT_POLL_S_MAX = 0.1
 """At most this long a lost answer delays it, and it goes on for a client that is gone."""
 DIGEST_BUCKETS = 8
-"""Buckets hashed in the first slice, or as many times 32 keys in long ones: about 0.4 ms. A client's GET needs
-several turns of the node, and meets as many slices."""
+"""Buckets hashed in the first slice, or as many times 32 keys in long ones: about 0.4 ms. A client's GET
+needs several turns of the node, and meets as many slices."""
 DIGEST_SLICES_A_BUCKET = 200
-"""After so many slices the next ones hash a bucket more: in the end they are faster than any load's changes."""
+"""After so many slices the next ones hash a bucket more: in the end they are faster than a load's changes."""
 DIGEST_SLICES_MAX = 100_000
 """If they are not, the rest is then hashed without a pause."""
 BUSY = CommandError("ERR a backup or save is already in progress")
