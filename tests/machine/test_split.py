@@ -461,7 +461,7 @@ def test_values_of_a_divided_bucket_go_leaf_by_leaf_when_a_cut_lets_go() -> None
     assert b"".join(pieces).count(b'"n":') == 3000
 
 
-@pytest.mark.parametrize("count", [2_000, 6_000])
+@pytest.mark.parametrize("count", [2_000, 3_000])
 def test_the_memory_of_keys_that_are_gone_comes_back(count: int) -> None:
     """A dict never shrinks by itself: what a bucket takes follows the keys that it has."""
     driver = Driver()
