@@ -103,7 +103,7 @@ class Database:
         cache."""
 
     def find(self, key: bytes) -> Stored | None:
-        """The live entry of `key`, or None. This, `value` and `is_live` judge if it is due (PROTOCOL 21)."""
+        """The live entry of `key`, or None. This, `string` and `is_live` judge if it is due (PROTOCOL 21)."""
         one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
         if one is None:
             return None
