@@ -35,7 +35,7 @@ from trikv.node.waiters import Waiters
 from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
 
 RELEASE_KEYS = 2_000
-"""Keys freed in one slice, which takes about a millisecond."""
+"""Keys freed in one slice, or what counts for as many. It takes about a millisecond."""
 READS_TOGETHER_MAX = 16
 """Reads carried out before the first of them is answered."""
 
