@@ -1,10 +1,11 @@
 """Mistakes in cuts, in what is made from them, and in answers that are made while they are sent."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 
 _CUT = "machine/test_cut.py::test_a_cut_shows_its_instant"
 _KEPT = "machine/test_cut.py::test_what_is_kept_for_a_cut_is_counted"
 _STREAM = "machine/test_long_reads.py::test_many_keys_are_streamed_from_one_instant[key:1*]"
+_TOLD = "node/test_outflows.py::test_one_that_is_told_again_has_one_turn"
 _GOES = "front/test_outflow.py::test_a_client_that_goes_ends_its_cut"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -126,6 +127,35 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._close_slow((now_us - looked_us) // 1000)\n",
         "",
         "node/test_outflows.py::test_a_slow_reader_is_closed_within_the_window",
+    ),
+    mutant(
+        "a long answer whose client has taken everything loses its place",
+        "trikv.node.outflows",
+        "        self._ready[outflow] = None  # one that",
+        "        self._ready.pop(outflow, None)\n        self._ready[outflow] = None  # one that",
+        _TOLD,
+    ),
+    Mutant(
+        "a long answer has a turn for each time that its client has taken everything",
+        (
+            Edit("trikv.node.outflows", "self._ready: dict[Outflow, None] = {}", "self._ready = []"),
+            Edit(
+                "trikv.node.outflows",
+                "        self._ready[outflow] = None  # one that",
+                "        self._ready.append(outflow)  # one that",
+            ),
+            Edit(
+                "trikv.node.outflows",
+                "        outflow = next(iter(self._ready))\n        del self._ready[outflow]\n",
+                "        outflow = self._ready.pop(0)\n",
+            ),
+            Edit(
+                "trikv.node.outflows",
+                "                self._ready[outflow] = None\n",
+                "                self._ready.append(outflow)\n",
+            ),
+        ),
+        ByTest(_TOLD),
     ),
     mutant(
         "each holder of a cut counts what it keeps again",

@@ -94,6 +94,21 @@ async def test_all_have_their_turns(autojump_clock: MockClock) -> None:
     assert node.outflows.statistics().long_reads == 0
 
 
+async def test_one_that_is_told_again_has_one_turn(autojump_clock: MockClock) -> None:
+    """A client that takes everything again and again gets no more turns than others, and loses none."""
+    del autojump_clock
+    node = Node()
+    first, second, third = Client(node, 30), Client(node, 30), Client(node, 30)
+    for _ in range(3):
+        node.outflows.put(first.outflow)
+        node.outflows.put(second.outflow)
+    async with node.running():
+        await _a_while(1)
+    assert [one is first for one in node.order[:18]] == ([True] * 3 + [False] * 6) * 2
+    assert [one is third for one in node.order[:18]] == ([False] * 6 + [True] * 3) * 2
+    assert first.said == second.said == third.said == ["poured"]
+
+
 async def test_one_that_waits_for_its_client_goes_on_when_told(autojump_clock: MockClock) -> None:
     """Until then nothing is made, and nobody asks it again and again."""
     del autojump_clock

@@ -6,7 +6,6 @@ looks at those that wait for their clients. It closes who reads too slowly. And 
 kept only for the cuts of long reads: beyond the limit the slowest of these is closed.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -38,7 +37,8 @@ class Outflows:
         """`cap`: the memory cap in force, 0 for none."""
         self._boot_us = boot_us
         self._cap = cap
-        self._ready: deque[Outflow] = deque()
+        self._ready: dict[Outflow, None] = {}
+        """Those with something to do, each once, the one that has waited longest first."""
         self._all: dict[Outflow, None] = {}
         """In the order of their beginning, those that wait for their clients too."""
         self._bell: Mailbox[None] = Mailbox()
@@ -50,9 +50,9 @@ class Outflows:
         """There is something to do for `outflow`: it has begun, or its client has taken what there was."""
         self._all[outflow] = None
         self._begun.set()
-        self._ready.append(outflow)
-        if len(self._ready) == 1:
+        if not self._ready:
             self._bell.put(None)
+        self._ready[outflow] = None  # one that waits for its turn already keeps its place
 
     def statistics(self) -> OutflowStatistics:
         """For INFO."""
@@ -79,11 +79,12 @@ class Outflows:
 
     def _pour(self) -> None:
         """One slice of the outflow that has waited longest."""
-        outflow = self._ready.popleft()
+        outflow = next(iter(self._ready))
+        del self._ready[outflow]
         stop_us = self._boot_us() + SLICE_US
         while outflow.pour():
             if self._boot_us() >= stop_us:
-                self._ready.append(outflow)
+                self._ready[outflow] = None
                 return
         if outflow.is_over:
             self._all.pop(outflow, None)
