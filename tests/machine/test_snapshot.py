@@ -2,18 +2,21 @@
 
 import base64
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.machine.crafted import crafted, small_limits
 from tests.machine.driving import NODE, Driver, collect, reborn, restored
+from tests.machine.values.commands import WITH_NUMBERS
 from trikv.machine import codec
 from trikv.machine.batch import Hello, Submission
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
 from trikv.machine.declaration import By
-from trikv.machine.features import FEATURE_LEVEL
+from trikv.machine.features import FEATURE_LEVEL, FeatureLevelError
 from trikv.machine.machine import Machine
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
@@ -229,6 +232,76 @@ def test_wrong_documents_are_refused(old: bytes, new: bytes, what: str) -> None:
         restored(replaced(old, new))
     assert caught.value.line > 0
     assert f"line {caught.value.line}" in str(caught.value)
+
+
+def of_everything() -> bytes:
+    """A document with lines of every kind, and a number in every field."""
+    with small_limits():
+        driver = Driver(table=WITH_NUMBERS, seed=99, cap=1 << 20)
+        driver.submit([(b"SET", key, b"v", b"PX", b"50") for key in crafted(5)])
+        driver.run("NUM.ADD n 1 2 3 4 5 6 7 8 9 -1", "PEXPIRE n 70", "SET name John")
+        return collect(driver.machine.walk(json.loads('{"cluster": "c"}')))
+
+
+EVERYTHING = of_everything()
+NUMBERS = [found.span() for found in re.finditer(rb"(?<=[:\[,])-?\d+(?=[,}\]])", EVERYTHING)]
+
+
+def tried(document: bytes) -> None:
+    """It restores to a machine that can be walked, digested and used, or says what is wrong."""
+    restore = Restore(WITH_NUMBERS)
+    try:
+        with small_limits():
+            restore.feed(document)
+            machine = restore.finish()[1]
+    except (SnapshotError, FeatureLevelError):
+        return
+    machine.digest()
+    collect(machine.walk({}))
+    machine.fork()
+
+
+def sealed(document: bytes) -> bytes:
+    """With the checksum of what it holds."""
+    lines = document.splitlines(keepends=True)
+    checksum = codec.Checksum()
+    checksum.update(b"".join(lines[:-1]))
+    closing = re.sub(rb"blake2b:\w+", checksum.text().encode(), lines[-1])
+    return b"".join(lines[:-1]) + closing
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**200, -(2**63) - 1])
+def test_no_number_in_a_document_is_another_error(number: int) -> None:
+    """In no place, whether the checksum fits or not: a node tells damage from a bug by the error's type."""
+    assert len(NUMBERS) > 40
+    for start, end in NUMBERS:
+        document = EVERYTHING[:start] + b"%d" % number + EVERYTHING[end:]
+        tried(document)
+        tried(sealed(document))
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_no_damage_is_another_error(data: st.DataObject) -> None:
+    """Flipped bits, digits that became others, pieces that came twice or are gone."""
+    document = bytearray(EVERYTHING)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(document) - 1))
+        other = data.draw(st.sampled_from([b"", b"9" * 19, b"-", b"[", b"{}", b"null", b"1e400", None]))
+        if other is None:
+            document[place] ^= 1 << data.draw(st.integers(0, 7))
+        else:
+            document[place : place + data.draw(st.integers(0, 3))] = other
+    tried(bytes(document))
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_lists_in_lists_without_end_are_refused(depth: int) -> None:
+    """However deep a line goes, the node that reads it does not fail."""
+    start = EVERYTHING.index(b'"e":[') + len(b'"e":[')
+    for line in (EVERYTHING[:start], EVERYTHING[: EVERYTHING.index(b'"c"')]):
+        with pytest.raises(SnapshotError):
+            Restore(WITH_NUMBERS).feed(line + b"[" * depth + b"]" * depth + b"]},\n")
 
 
 def test_wrong_count_and_trailing_lines_are_refused() -> None:

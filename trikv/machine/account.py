@@ -27,9 +27,8 @@ SPARE_PARTS: Final = 8
 """The spare room is the cap divided by this. A process takes at most 1.33 times the account, as
 ``tests/machine/test_memory.py`` measures; an eighth more is still within the promised 1.5 times the cap, a
 quarter would not be. Part of the replicated behaviour."""
-
-
-_SEED_BYTES: Final = 8
+SEED_BYTES: Final = 8
+"""Of the number that `Account.secret` is made of."""
 
 
 class Observer(Protocol):
@@ -128,7 +127,7 @@ class Account:
         """
         self.feature_level = feature_level
         if feature_level >= SPLIT_BUCKETS:
-            self.secret = bucket_seed.to_bytes(_SEED_BYTES, "big")
+            self.secret = bucket_seed.to_bytes(SEED_BYTES, "big")
         self.charges = charges_of(feature_level)
 
     def refusal(self, growth: int, *, is_spared: bool = False) -> CommandError | None:

@@ -27,10 +27,11 @@ database, bucket, and place within the bucket: read back in that order, they giv
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from trikv.machine.account import SEED_BYTES
 from trikv.machine.features import VALUES_IN_PARTS
 from trikv.machine.replies import weight
 from trikv.machine.stored import Held, Stored, stored
@@ -67,21 +68,34 @@ class SnapshotError(Exception):
         self.line = line
 
 
+# Every number of a document has bounds, or is compared with what there is. Damage is known for sure only at
+# the end, by the checksum: until then a number that no machine has must be an error of its line, not of the
+# code that would use it.
+_Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Signed: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Unbounded: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+"""For the cap: that of an old cluster may have more than 64 bits."""
+
+
 class Settings(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """All that `apply` can read besides the keys (PROTOCOL 19)."""
 
-    index: int
+    index: _Number
     """The last applied entry."""
-    now_ms: int
-    maxmemory: int
+    now_ms: _Number
+    maxmemory: _Unbounded
     is_founded: bool
-    feature_level: int
-    changes: int
-    members: tuple[int, ...]
-    rows: dict[int, tuple[int, bytes, int]]
+    feature_level: _Number
+    changes: _Number
+    members: tuple[_Number, ...]
+    rows: dict[_Number, tuple[_Number, bytes, _Number]]
     """By origin: incarnation, nonce, next sequence."""
-    bucket_seed: int = 0
+    bucket_seed: _Unbounded = 0
     """What the secret of split buckets is made of; left out below the level that knows of it."""
+
+    def __post_init__(self) -> None:
+        if self.bucket_seed >> 8 * SEED_BYTES:  # no annotation can say it: msgspec's bounds have 63 bits
+            raise ValueError(f"a seed has {SEED_BYTES} bytes")
 
 
 class _Binary(msgspec.Struct, frozen=True, gc=False):
@@ -98,33 +112,33 @@ class KeyLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     k: _Text
     t: Literal["string"]
     v: _Text
-    n: int
+    n: _Number
     """The key's version."""
-    x: int = 0
+    x: _Number = 0
     """Its deadline in ms; left out if it has none."""
 
 
 class ValueLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The line of a key whose value is in parts, which follow."""
 
-    parts: int
+    parts: _Number
     """How many."""
     db: int
     k: _Text
     t: str
     """Its type's name."""
-    s: tuple[int, ...]
+    s: tuple[_Signed, ...]
     """Its shape."""
-    n: int
+    n: _Number
     """The key's version."""
-    x: int = 0
+    x: _Number = 0
     """Its deadline in ms; left out if it has none."""
 
 
 class PartLine(msgspec.Struct, frozen=True):
     """Elements of one part of the key before it; the next line may go on with the same part."""
 
-    part: int
+    part: _Number
     """Its place, from 0."""
     e: list[Any]
     """Numbers, text for bytes, and lists of these."""
@@ -133,7 +147,7 @@ class PartLine(msgspec.Struct, frozen=True):
 class SplitLine(msgspec.Struct, frozen=True, gc=False):
     """The shape of a bucket that is split."""
 
-    split: list[tuple[int, int]]
+    split: list[tuple[_Signed, _Signed]]
     """`Split.shape`."""
     db: int
     bucket: int
@@ -157,7 +171,7 @@ class Opening(msgspec.Struct, frozen=True):
 class Closing(msgspec.Struct, frozen=True):
     """The last line, which shows that the document is whole and unaltered."""
 
-    count: int
+    count: _Number
     checksum: str
 
 
@@ -192,6 +206,8 @@ def of_json(element: Any) -> Any:
         return [of_json(each) for each in element]
     if isinstance(element, dict):
         return msgspec.convert(element, _Binary).b64
+    if isinstance(element, int) and not -(2**63) <= element < 2**64:
+        raise msgspec.ValidationError("a number of more than 64 bits")
     return element
 
 
@@ -340,7 +356,7 @@ class Reader:
         self._line += 1
         try:
             return self._parse(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise SnapshotError(f"not a line of a snapshot: {problem}", self._line) from None
 
     def _parse(self, line: bytes) -> Line | None:

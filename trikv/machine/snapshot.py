@@ -104,7 +104,7 @@ class Restore:
             raise SnapshotError("a part of no key, or out of order", self._reader.line)
         try:
             elements = [of_json(element) for element in line.e]
-        except msgspec.ValidationError as problem:
+        except (msgspec.ValidationError, RecursionError) as problem:
             raise SnapshotError(f"no part of a value: {problem}", self._reader.line) from None
         if line.part == value.place:
             value.elements += elements

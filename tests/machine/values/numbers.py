@@ -8,6 +8,7 @@ MEAN = 8
 """Elements a part, on average, above which a part is split."""
 NUMBER_BYTES = 40
 PART_BYTES = 300
+LEVELS = 40
 
 
 class Numbers(Value):
@@ -42,6 +43,8 @@ class Numbers(Value):
         """Without a part yet."""
         one = cls(epoch)
         one.level, one.split = shape
+        if not 0 <= one.level < LEVELS:
+            raise ValueError(f"no value has the shape {shape}")
         one.drop_part(0)
         one.charge = 0
         return one
