@@ -210,7 +210,11 @@ class Applier:
             await self._free_memory()
 
     async def _pause(self) -> None:
-        """Let other tasks run; and those who wait for the end of an entry before another one begins."""
+        """Let other tasks run; and those who wait for the end of an entry before another one begins.
+
+        A slice of what was discarded is freed, or a long log that fills and flushes would take any memory.
+        """
+        self._release()
         await trio.lowlevel.checkpoint()
         if self._lets_in:
             self._lets_in = False
