@@ -123,9 +123,23 @@ APPLYING: tuple[Mutant, ...] = (
     mutant(
         "nothing is freed while orders wait",
         "trikv.node.state.applier",
-        "        self._release()\n        await",
+        "        self.machine.release(RELEASE_KEYS)\n        await",
         "        await",
         "node/state/test_applier.py::test_what_is_discarded_is_freed_though_orders_wait",
+    ),
+    mutant(
+        "what a replaced machine held is freed in one step",
+        "trikv.node.state.applier",
+        "        order.machine.discard_to(self.machine.discarded)\n",
+        "",
+        "node/state/test_applier.py::test_what_replaced_machines_held_is_freed_in_slices",
+    ),
+    mutant(
+        "keys of a replaced machine count as those of a FLUSHALL",
+        "trikv.machine.machine",
+        "        self.discarded.stop_counting()\n",
+        "",
+        "node/state/test_applier.py::test_what_replaced_machines_held_is_freed_in_slices",
     ),
     mutant(
         "reads held for an index are served only by the next read",

@@ -55,6 +55,12 @@ class Discarded:
         if buckets:
             self._kept.append(buckets)
 
+    def stop_counting(self) -> None:
+        """Keys of all databases that are here count nowhere: those of a machine that was replaced."""
+        self._kept += self._buckets
+        self._buckets.clear()
+        self.pending_keys = 0
+
     def add_value(self, value: bytes | Value) -> None:
         """What a key does not hold any more: a long string, or the parts of a value."""
         if isinstance(value, Value):

@@ -11,6 +11,7 @@ from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
 from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
+from trikv.machine.discarded import Discarded
 from trikv.machine.effects import Awaited
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned
@@ -109,6 +110,11 @@ class Machine:
     def tally(self) -> Tally:
         """Counts of what this replica's databases did, for INFO; not state."""
         return self.space.account.tally
+
+    @property
+    def discarded(self) -> Discarded:
+        """What is to be freed in slices; not state."""
+        return self.space.account.discarded
 
     def row(self, origin: int) -> OriginRow | None:
         """A copy of the origin's incarnation, nonce and next sequence; None if it has no row."""
@@ -316,6 +322,15 @@ class Machine:
         self.space.tell_nobody()
         for db in self.space.databases:
             db.flush()
+        self.discarded.stop_counting()
+
+    def discard_to(self, discarded: Discarded) -> None:
+        """Free what goes here together with what is there: that of the node, which outlives its machines.
+
+        A cut of a machine that was replaced is closed later, and what it has kept goes there, too.
+        """
+        assert not self.discarded, "a machine that was restored has dropped nothing yet"
+        self.space.account.discarded = discarded
 
     def release(self, objects: int) -> bool:
         """Free about `objects` keys or index entries that FLUSH set aside; True while more are left."""

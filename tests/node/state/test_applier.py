@@ -14,6 +14,7 @@ from trio.testing import wait_all_tasks_blocked
 from tests.machine.driving import collect
 from tests.node.recorded_work import ORIGIN, Asked, CommittedLog
 from trikv.machine.batch import Batch, Hello, Submission
+from trikv.machine.cut import Cut
 from trikv.machine.effects import WRITTEN, Touched
 from trikv.machine.evaluation import Poisoned
 from trikv.machine.machine import Machine
@@ -318,3 +319,29 @@ async def test_what_is_discarded_is_freed_though_orders_wait() -> None:
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert left == [(last - 1, False)]
+
+
+def test_what_replaced_machines_held_is_freed_in_slices() -> None:
+    """Whatever comes between: another snapshot, or the end of a read that the first machine had begun."""
+    bench = Bench(lambda: 0)
+    applier = bench.applier
+    sets = tuple((b"SET", b"key%d" % number, b"v") for number in range(RELEASE_KEYS))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, sets))
+    applier.put(bench.entries)
+    applier.carry_out()
+    first = applier.machine
+    cut = Cut(first.space.databases)
+    applier.put((Swap(SnapshotMeta(1_000, 1, MEMBERS), Machine()),))
+    applier.put((Swap(SnapshotMeta(2_000, 1, MEMBERS), Machine()),))
+    applier.carry_out()
+    assert applier.machine.discarded is first.discarded
+    slices = 1
+    while applier.machine.release(RELEASE_KEYS):
+        slices += 1
+    assert slices > 2
+    cut.close()
+    assert applier.machine.discarded, "what the cut has kept is freed in slices, too"
+    while applier.machine.release(RELEASE_KEYS):
+        pass
+    assert applier.machine.space.pending_keys() == 0
+    assert applier.machine.tally.freed_keys == 0, "no FLUSHALL has removed them"

@@ -27,7 +27,6 @@ from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped, Whole
 from trikv.machine.replies import Reply
 from trikv.machine.suspended import Suspended
-from trikv.machine.tally import Tally
 from trikv.node.audience import Audience
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
 from trikv.node.mailbox import Mailbox
@@ -116,8 +115,6 @@ class Applier:
         self._own_next: tuple[int, int] | None = None
         self._deadline_told: int | None = None
         self._poison_told = machine.poison_count
-        self._retired: Machine | None = None
-        """The machine that a snapshot has replaced, until it has been freed in slices."""
         self._bell: Mailbox[None] = Mailbox()
         self._is_behind = False
         self.inside: Inside | None = None
@@ -195,7 +192,7 @@ class Applier:
             self._bell.put(None)
             return
         self._wake_for_expiry()
-        if self._retired or self.machine.space.account.discarded:
+        if self.machine.discarded:
             self._bell.put(None)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -214,7 +211,7 @@ class Applier:
 
         A slice of what was discarded is freed, or a long log that fills and flushes would take any memory.
         """
-        self._release()
+        self.machine.release(RELEASE_KEYS)
         await trio.lowlevel.checkpoint()
         if self._lets_in:
             self._lets_in = False
@@ -249,13 +246,8 @@ class Applier:
 
     async def _free_memory(self) -> None:
         """Free in slices what FLUSHALL set aside, while there are no orders."""
-        while not self._orders and self._release():
+        while not self._orders and self.machine.release(RELEASE_KEYS):
             await trio.lowlevel.checkpoint()
-
-    def _release(self) -> bool:
-        if self._retired is not None and not self._retired.release(RELEASE_KEYS):
-            self._retired = None
-        return self.machine.release(RELEASE_KEYS) or self._retired is not None
 
     def _log_poison(self) -> None:
         self._poison_told = self.machine.poison_count
@@ -359,11 +351,10 @@ class Applier:
 
     def _swap(self, order: Swap) -> None:
         assert order.meta.index > self.position.index, "an older snapshot never replaces a newer state"
-        self._retired = self.machine
-        self._retired.retire()
+        self.machine.retire()
+        order.machine.discard_to(self.machine.discarded)
         order.machine.count_on(self.machine.tally)
         order.machine.tell_of(self._audience.awaited)
-        self._retired.count_on(Tally())  # its freed keys must not count as those of a FLUSHALL
         self.machine, self._poison_told = order.machine, order.machine.poison_count
         self._note_memory()
         self.position = order.meta
