@@ -459,3 +459,15 @@ def test_values_of_a_divided_bucket_go_leaf_by_leaf_when_a_cut_lets_go() -> None
     while piece := walk.step(20_000):
         pieces.append(piece)
     assert b"".join(pieces).count(b'"n":') == 3000
+
+
+def test_a_copy_has_hashes_of_its_own() -> None:
+    """Both know those of the leaves that they share; what one forgets or computes is nothing to the other."""
+    keys = [b"%d" % number for number in range(3)]
+    one = Split(SECRET, {0: dict.fromkeys(keys, held(b"", 1))})
+    one.hashes[0] = b"known"
+    twin = one.copy()
+    twin[keys[0]] = held(b"changed", 2)
+    assert (one.hashes, twin.hashes) == ({0: b"known"}, {})
+    twin.hashes[0] = b"another"
+    assert one.hashes == {0: b"known"}

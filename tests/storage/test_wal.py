@@ -4,8 +4,9 @@ import errno
 import gc
 
 import pytest
+import trio
 
-from tests.storage.memory_disk import MemoryDisk
+from tests.storage.memory_disk import MemoryDisk, MemoryFile
 from tests.storage.model import (
     GENESIS,
     IDENTITY,
@@ -86,6 +87,17 @@ def test_term_is_on_disk_before_the_entries_of_it() -> None:
     assert len(found.entries) < 2
 
 
+@pytest.mark.parametrize("payload_bytes", range(20, 520, 20))
+def test_a_segment_begins_with_what_was_written_before_it(payload_bytes: int) -> None:
+    """Wherever a batch and a segment end between the records of a job, the next header tells no more."""
+    disk = MemoryDisk()
+    wal = create(disk)
+    jobs = [job(entry(n, n, b"p" * payload_bytes), number=n, term=n) for n in range(1, 60)]
+    run_now(wal.write(jobs))
+    assert len(segments(disk)) > 1
+    assert contents(reopen(disk.killed())) == START.through(jobs)
+
+
 def test_overlapping_calls_are_refused() -> None:
     """Batch n + 1 is never written while batch n is under way."""
     disk = MemoryDisk()
@@ -140,6 +152,25 @@ def test_an_error_kills_the_log() -> None:
         with pytest.raises(WalDead, match="EIO"):
             run_now(again)
     run_now(wal.close())
+    assert seen == []
+
+
+async def test_a_cancelled_write_kills_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows how much of it the disk holds, so nothing is written behind it or over it."""
+    disk = MemoryDisk()
+    wal = create(disk)
+
+    async def forever(_: MemoryFile) -> None:
+        await trio.sleep_forever()
+
+    with monkeypatch.context() as patch, trio.CancelScope() as scope:
+        patch.setattr(MemoryFile, "sync", forever)
+        scope.cancel()
+        await wal.write([job(entry(1))])
+    assert scope.cancelled_caught
+    seen = syncs_during(disk)
+    with pytest.raises(WalDead, match="Cancelled"):
+        await wal.write([job(entry(1))])
     assert seen == []
 
 
