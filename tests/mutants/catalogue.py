@@ -9,6 +9,7 @@ from tests.mutants import (
     of_checkers,
     of_dumps,
     of_effects,
+    of_forks,
     of_front,
     of_host,
     of_long_reads,
@@ -33,6 +34,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_split_buckets.MUTANTS
     + of_long_reads.MUTANTS
     + of_effects.MUTANTS
+    + of_forks.MUTANTS
     + of_node.MUTANTS
     + of_front.MUTANTS
     + of_dumps.MUTANTS

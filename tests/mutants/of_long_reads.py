@@ -148,4 +148,25 @@ MUTANTS: tuple[Mutant, ...] = (
         "",
         "node/test_stopping.py::test_a_stop_ends_long_reads",
     ),
+    mutant(
+        "a cut frees in one step what only it has kept: of a flushed database",
+        "trikv.machine.cut",
+        "                account.discarded.add_kept(buckets)\n",
+        "                pass\n",
+        "machine/test_discarded.py::test_a_cut_of_a_flushed_database_frees_it_in_slices",
+    ),
+    mutant(
+        "a cut frees in one step what only it has kept: old values",
+        "trikv.machine.cut",
+        "for of, number in self._copies if of == db",
+        "for of, number in self._copies if of != db",
+        "machine/test_discarded.py::test_old_values_that_a_cut_has_kept_are_freed_in_slices",
+    ),
+    mutant(
+        "keys that a cut has kept count as freed when they were deleted long ago",
+        "trikv.machine.discarded",
+        "                objects -= 1 + len(self._dropped(self._kept))\n",
+        "                self._buckets.append(self._kept.pop())\n",
+        "machine/test_discarded.py::test_a_cut_of_a_flushed_database_frees_it_in_slices",
+    ),
 )

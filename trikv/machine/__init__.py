@@ -22,6 +22,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``effects``     what was done to keys that somebody awaits, and messages: told, never kept
 ``keyspace``    the databases together; ``database``: one, its buckets; ``split``: a bucket of very many keys
 ``scanning``    SCAN's pages; ``picking``: a random key
+``fork``        the keyspace of a rehearsal, which copies what it changes; ``deadline_index``: who is due next
 ``account``     what the databases share; ``stored``: what a key holds
 ``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
@@ -67,6 +68,9 @@ open. Walks write snapshots from one; `long_reads` answer clients from one (PROT
 keys of one crc32 range makes no bucket long: `split` divides one that is full by a secret hash (PROTOCOL 67).
 One thing is not bounded by design: `digest` hashes all that changed since the last one.
 
+**Rehearsals.** `Machine.fork` gives a machine on which an entry can be tried out (PROTOCOL 66). It shares all
+tables with the machine and copies what it changes, a bucket at a time, so it costs what is changed.
+
 **Who waits is told.** A node says which keys somebody awaits there, and `apply` answers what an entry did to
 them, with the entry, in order (PROTOCOL 65). It is no state. If nobody waits, a write looks at an empty dict.
 
@@ -79,9 +83,9 @@ is judged before its first change, by a bound that its arguments give.
 another. ``_runs.c`` fetches the memory of 64 SETs at once. It does the same as `Database.store`, or
 less of it, and the loop goes on from there. Tests compare the two, and a node works without it.
 
-**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`. A cut is in a cycle while it
-is open; `close` breaks that. A test runs thousands of commands with the collector off and then
-finds nothing to collect.
+**No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`, and from a fork to its base.
+A cut is in a cycle while it is open; `close` breaks that. A test runs thousands of commands with the
+collector off and then finds nothing to collect.
 
 **Different from Redis 7.0.15, on purpose.** WATCH does not see a key that was absent, set, and is absent
 again. INCRBYFLOAT is decimal: it is exact when a long double would round, and reads neither ``inf`` nor

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from sys import getsizeof
 from typing import Final
 
+from trikv.machine.account import Account
 from trikv.machine.database import BUCKETS, Database
 from trikv.machine.split import Bucket, Split, leaves_of
 from trikv.machine.stored import Held, deadline_of, value_bytes_of
@@ -95,10 +96,20 @@ class Cut:
         self.is_open = False
         if self._account is not None:
             self._account.observers.remove(self)
+            self._discard_kept(self._account)
             self._account = None  # breaks the cycle: a database refers to the account, the account to the cut
         self._buckets.clear()
         self._databases.clear()
         self._copies.clear()
+
+    def _discard_kept(self, account: Account) -> None:
+        """Have freed in slices what nobody else holds: copies, and databases that were flushed meanwhile."""
+        for db, buckets in self._buckets.items():
+            origin = self._databases[db]
+            if origin.database.buckets is not origin.buckets:
+                account.discarded.add_kept(buckets)
+            else:
+                account.discarded.add_kept([buckets[number] for of, number in self._copies if of == db])
 
     def is_of(self, db: Database) -> bool:
         """Whether this shows `db` as it is now, whole, so that another reader may share it."""

@@ -15,6 +15,7 @@ from sortedcontainers import SortedList
 
 from trikv.machine import runs
 from trikv.machine.account import Account
+from trikv.machine.deadline_index import DeadlineIndex
 from trikv.machine.effects import EXPIRED, NOTHING, REMOVED, WRITTEN
 from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
 from trikv.machine.features import SPLIT_BUCKETS
@@ -92,7 +93,7 @@ class Database:
         self.buckets = _NO_BUCKETS
         self.size = 0
         """Keys, those due but not yet reaped included."""
-        self.deadlines: SortedList[tuple[int, bytes]] = SortedList()
+        self.deadlines: DeadlineIndex = SortedList()
         self._deadlines_total_ms = 0
         """The sum of all deadlines."""
         self._hashes: dict[int, bytes] = {}
@@ -398,13 +399,18 @@ class Database:
         account.changes += self.size
         account.grow(self.number, -account.shares[self.number])
         # New tables instead of cleared ones: a walk keeps the old ones, and freeing them takes long.
-        account.discarded.add_database(self.buckets, self.deadlines, self.size)
+        self._set_aside()
         self.buckets = _NO_BUCKETS
         self.deadlines = SortedList()
         self._deadlines_total_ms = 0
         self.size = 0
         self._hashes = {}
         self._changed = bytearray(BUCKETS)
+
+    def _set_aside(self) -> None:
+        """Have the contents freed in slices."""
+        assert isinstance(self.deadlines, SortedList), "only a fork has another, and it frees nothing"
+        self.account.discarded.add_database(self.buckets, self.deadlines, self.size)
 
     def _index(self, deadline: int, key: bytes) -> None:
         self.deadlines.add((deadline, key))

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from sortedcontainers import SortedList
 
 from trikv.machine.split import Bucket
-from trikv.machine.stored import value_of
+from trikv.machine.stored import Held, value_of
 from trikv.machine.tally import Tally
 from trikv.machine.values.value import Value
 
@@ -21,26 +21,32 @@ Index: TypeAlias = SortedList[tuple[int, bytes]]
 
 
 class Discarded:
-    """Databases that were flushed, and parts of values that were deleted."""
+    """Databases that were flushed, parts of values that were deleted, and what only a cut still kept."""
 
-    __slots__ = ("_buckets", "_indexes", "_parts", "pending_keys")
+    __slots__ = ("_buckets", "_indexes", "_kept", "_parts", "pending_keys")
 
     def __init__(self) -> None:
         self._buckets: list[Buckets] = []
         self._indexes: list[Index] = []
+        self._kept: list[Buckets] = []
         self._parts: list[list[Any]] = []
         self.pending_keys = 0
         """Keys of databases that are not freed yet. Kept: to count them takes longer than to free a slice."""
 
     def __bool__(self) -> bool:
         """Whether anything is left to be freed."""
-        return bool(self._buckets or self._indexes or self._parts)
+        return bool(self._buckets or self._indexes or self._parts or self._kept)
 
     def add_database(self, buckets: Buckets, index: Index, keys: int) -> None:
         """The contents of a database that has `keys` keys. Nobody else changes the lists from now on."""
         self._buckets.append(buckets)
         self._indexes.append(index)
         self.pending_keys += keys
+
+    def add_kept(self, buckets: Buckets) -> None:
+        """Buckets that a cut has kept. Their keys were counted elsewhere, or are still there."""
+        if buckets:
+            self._kept.append(buckets)
 
     def add_value(self, value: Value) -> None:
         """The parts of a value that a key does not hold any more."""
@@ -56,6 +62,8 @@ class Discarded:
                 objects -= self._release_bucket(tally)
             elif self._indexes:
                 objects -= self._release_indexed()
+            elif self._kept:
+                objects -= 1 + len(self._dropped(self._kept))
             else:
                 return False
         return bool(self)
@@ -69,21 +77,26 @@ class Discarded:
         return PART_OBJECTS
 
     def _release_bucket(self, tally: Tally) -> int:
-        buckets = self._buckets[-1]
+        keys = len(self._dropped(self._buckets))
+        tally.freed_keys += keys
+        self.pending_keys -= keys
+        return 1 + keys
+
+    def _dropped(self, given: list[Buckets]) -> dict[bytes, Held]:
+        """The next bucket, perhaps empty, out of the last that were given. Whoever forgets it frees it."""
+        buckets = given[-1]
         if not buckets:
-            self._buckets.pop()
-            return 1
+            given.pop()
+            return {}
         bucket = buckets.pop()
         if not isinstance(bucket, dict):
             buckets += bucket.leaves.values()
-            return 1
-        tally.freed_keys += len(bucket)
-        self.pending_keys -= len(bucket)
+            return {}
         for held in bucket.values():
             value = value_of(held) if type(held) is not bytes else None
             if isinstance(value, Value):
                 self.add_value(value)
-        return len(bucket) + 1
+        return bucket
 
     def _release_indexed(self) -> int:
         index = self._indexes[-1]

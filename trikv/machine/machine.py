@@ -15,6 +15,7 @@ from trikv.machine.effects import Awaited
 from trikv.machine.errors import DB_INDEX
 from trikv.machine.evaluation import Evaluator, Poisoned, Question
 from trikv.machine.features import check_level
+from trikv.machine.fork import ForkedKeyspace
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped, Whole
 from trikv.machine.replies import Reply
@@ -35,14 +36,15 @@ _decode = msgspec.msgpack.Decoder(Batch).decode
 class Machine:
     """The replicated state, at one applied index."""
 
-    __slots__ = ("_call", "_evaluator", "_origins", "index", "space", "suspended")
+    __slots__ = ("_call", "_evaluator", "_origins", "_table", "index", "space", "suspended")
 
-    def __init__(self, table: CommandTable = TABLE) -> None:
-        """`table`: the commands that it evaluates, the same on every replica.
+    def __init__(self, table: CommandTable = TABLE, space: Keyspace | None = None) -> None:
+        """`table`: the commands that it evaluates, the same on every replica. `space`: its keys; else none.
 
         All machines of a node have the default. Another table is for trying declarations out; a snapshot does
         not hold it, so whoever restores one names the table again.
         """
+        self._table = table
         self.index = 0
         """The last applied entry; while `suspended`, the one that it is inside of."""
         self.suspended = False
@@ -50,7 +52,7 @@ class Machine:
 
         Single figures may be asked for, such as those of INFO.
         """
-        self.space = Keyspace()
+        self.space = Keyspace() if space is None else space
         self._evaluator = Evaluator(self.space, table)
         self._call = self._evaluator.call
         self._origins = Origins()
@@ -301,6 +303,10 @@ class Machine:
         """Begin to write the state as it is now; see `trikv.machine.walk`. Several walks may run at once."""
         return Walk(Cut(self.space.databases), self.settings(), header)
 
+    def fork(self) -> "Fork":
+        """A machine in this one's state, to rehearse entries on. This one must not change meanwhile."""
+        return Fork(self)
+
     # What frees memory.
 
     def retire(self) -> None:
@@ -375,16 +381,47 @@ class Machine:
         Raises FeatureLevelError.
         """
         check_level(settings.feature_level)
-        machine = cls(table)
-        machine.space = space
-        machine._evaluator = Evaluator(space, table)
-        machine._call = machine._evaluator.call
-        machine.index = machine._call.index = settings.index
-        account = space.account
+        machine = cls(table, space)
+        machine._take_over(settings)
+        return machine
+
+    def _take_over(self, settings: Settings) -> None:
+        """Go on from where another machine was. Keys, and what they are charged, are there already."""
+        self.index = self._call.index = settings.index
+        account = self.space.account
         account.now = settings.now_ms
         account.set_cap(settings.maxmemory)
         account.is_founded = settings.is_founded
         account.changes = settings.changes
-        machine._origins.members = settings.members
-        machine._origins.rows = {origin: OriginRow(*row) for origin, row in settings.rows.items()}
-        return machine
+        self._origins.members = settings.members
+        self._origins.rows = {origin: OriginRow(*row) for origin, row in settings.rows.items()}
+
+
+class Fork(Machine):
+    """A machine on which entries are rehearsed, at the cost of what they change (PROTOCOL 66).
+
+    It does to an entry what its base would do: it has all that `settings` says, and the keys. When it has
+    been used it is dropped, and the base was never touched. A fork may be forked.
+    """
+
+    __slots__ = ("_base", "_place")
+
+    def __init__(self, base: Machine) -> None:
+        super().__init__(base._table, ForkedKeyspace(base.space))  # noqa: SLF001 - it is a machine itself
+        self._take_over(base.settings())
+        self._base = base
+        self._place = base.index, base.changes
+        """Where the base stands, as long as this may be used: they share what the fork has not changed."""
+
+    def _advance(self, index: int) -> None:
+        self._assert_that_the_base_stands()
+        super()._advance(index)
+
+    def settings(self) -> Settings:
+        """Those of the fork."""
+        self._assert_that_the_base_stands()
+        return super().settings()
+
+    def _assert_that_the_base_stands(self) -> None:
+        # Here, once an entry, and not in the base, which would pay for it in every write.
+        assert (self._base.index, self._base.changes) == self._place, "the base of a fork has changed"
