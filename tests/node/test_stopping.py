@@ -413,7 +413,7 @@ async def test_the_barrier_waits_for_peers_that_stop_as_well(
 
 
 async def test_peers_hear_that_all_clients_are_answered_when_they_are(autojump_clock: MockClock) -> None:
-    """What is in neither the log's nor a question's hands counts too: a SAVE, a read that waits to be served."""
+    """Not only what the log or a question has counts: a SAVE, a read that waits to be served."""
     del autojump_clock
     node = Leaving()
     node.connections.began()

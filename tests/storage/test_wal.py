@@ -87,17 +87,6 @@ def test_term_is_on_disk_before_the_entries_of_it() -> None:
     assert len(found.entries) < 2
 
 
-@pytest.mark.parametrize("payload_bytes", range(20, 520, 20))
-def test_a_segment_begins_with_what_was_written_before_it(payload_bytes: int) -> None:
-    """Wherever a batch and a segment end between the records of a job, the next header tells no more."""
-    disk = MemoryDisk()
-    wal = create(disk)
-    jobs = [job(entry(n, n, b"p" * payload_bytes), number=n, term=n) for n in range(1, 60)]
-    run_now(wal.write(jobs))
-    assert len(segments(disk)) > 1
-    assert contents(reopen(disk.killed())) == START.through(jobs)
-
-
 def test_overlapping_calls_are_refused() -> None:
     """Batch n + 1 is never written while batch n is under way."""
     disk = MemoryDisk()
