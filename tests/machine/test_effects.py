@@ -190,7 +190,7 @@ def test_whatever_raises_the_change_counter_looks_who_waits() -> None:
                 raising.append((path.stem, function.name, looks))
     assert len(raising) >= 6
     # A snapshot brings its counter along, and whoever waits is told that anything may have changed.
-    assert [each for each in raising if not each[2]] == [("machine", "restored", False)]
+    assert [each for each in raising if not each[2]] == [("machine", "_take_over", False)]
 
 
 def _raises_changes(node: ast.AST) -> bool:

@@ -37,6 +37,7 @@ FIELDS: dict[type, dict[str, str | Own]] = {
         "_call": Own("the evaluator's"),
         "_evaluator": Own("looked at below"),
         "_origins": Own("looked at below"),
+        "_quick_reads": Own("has nothing but the fork's keyspace and the table"),
         "_table": SHARED,
         "index": SAME,
         "space": Own("looked at below"),

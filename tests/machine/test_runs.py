@@ -75,7 +75,7 @@ def test_trikv_works_without_it() -> None:
         assert begun().run(*[f"SET k{number} v" for number in range(20)]) == [OK] * 20
 
 
-SOURCE_OF_VERSION = (4, "ea7bb7e88e753b6e3a0416f6badbc2d45b118ac036a396d2b93f808c5c45d84d")
+SOURCE_OF_VERSION = (4, "86a4681d0e4b656c35a64a04e078d5b10b69a754641dfe375810e49dcfede037")
 
 
 def test_the_version_counts_up_with_the_source() -> None:

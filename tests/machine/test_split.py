@@ -471,3 +471,21 @@ def test_a_copy_has_hashes_of_its_own() -> None:
     assert (one.hashes, twin.hashes) == ({0: b"known"}, {})
     twin.hashes[0] = b"another"
     assert one.hashes == {0: b"known"}
+
+
+@pytest.mark.parametrize("count", [2_000, 3_000])
+def test_the_memory_of_keys_that_are_gone_comes_back(count: int) -> None:
+    """A dict never shrinks by itself: what a bucket takes follows the keys that it has."""
+    driver = Driver()
+    keys = crafted(count)
+    driver.run(*[(b"SET", key, b"v") for key in keys])
+    database = driver.machine.space.databases[0]
+    full = sum(map(sys.getsizeof, leaves_of(database.buckets[NUMBER])))
+    driver.run(*[(b"DEL", key) for key in keys[100:]])
+    left = sum(map(sys.getsizeof, leaves_of(database.buckets[NUMBER])))
+    assert left < full / 7
+    assert database.size == 100
+    driver.run(*[(b"DEL", key) for key in keys])
+    bucket = database.buckets[NUMBER]
+    assert isinstance(bucket, dict)
+    assert sys.getsizeof(bucket) == sys.getsizeof({})

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import attrs
 import pytest
 
 from tests.machine.driving import NODE, Driver, reborn
 from trikv.machine import evaluation
-from trikv.machine.batch import Transaction
 from trikv.machine.database import BUCKETS
 from trikv.machine.errors import EXEC_OOM, OOM
 from trikv.machine.machine import Machine
@@ -230,64 +228,3 @@ def test_commands_that_no_machine_knows() -> None:
     assert tally.rejected("GET", OOM) is OOM
     assert tally.rejected(None, CommandError("ERR unknown")).text == "ERR unknown"
     assert tally.commands()["GET"] == CommandTally(rejected=1)
-
-
-@attrs.frozen
-class Asked:
-    """What one client asks."""
-
-    commands: tuple[tuple[bytes, ...], ...]
-    db: int = 0
-    transactions: tuple[Transaction, ...] = ()
-
-    @classmethod
-    def of(cls, text: str) -> "Asked":
-        """Lines with ``;`` between them."""
-        return cls(tuple(tuple(line.encode().split()) for line in text.split(";")))
-
-
-@pytest.mark.parametrize(
-    ("texts", "count"),
-    [
-        (["GET a"], 1),
-        (["GET a", "GET b", "GET none", "GET a"], 4),
-        (["get a", "get b", "GET a"], 2),
-        (["GET a", "STRLEN a", "GET b"], 1),
-        (["GET a", "GET a;GET b"], 1),
-        (["GET a", "GET", "GET b"], 1),
-        (["GET a", "SET a 2"], 1),
-        (["GET a", "Get a"], 1),
-        (["TTL a"], 0),
-        ([], 0),
-    ],
-)
-def test_what_is_read_quickly_is_answered_and_counted_as_by_the_loop(texts: list[str], count: int) -> None:
-    """Up to the first question that is anything else than one GET; that one and all behind it wait."""
-    quick, slow = Driver(), Driver()
-    for driver in (quick, slow):
-        driver.run("SET a 1", "SET b 2")
-        driver.machine.tally.reset()
-    asked = [Asked.of(text) for text in texts]
-    answers = quick.machine.read_quickly(iter(asked))
-    assert answers == [slow.machine.read(0, one.commands) for one in asked[:count]]
-    for tallies in (quick.machine.tally, slow.machine.tally):
-        tallies.spent(0.0)
-    assert calls(quick.machine) == calls(slow.machine)
-    assert quick.machine.tally.hits == slow.machine.tally.hits
-    assert quick.machine.tally.misses == slow.machine.tally.misses
-
-
-def test_a_question_is_about_its_database() -> None:
-    """Each database has keys of its own."""
-    driver = Driver()
-    driver.one("SET a 1")
-    driver.machine.space.databases[3].store(b"a", b"3")
-    asked = Asked.of("GET a")
-    assert driver.machine.read_quickly([asked, attrs.evolve(asked, db=3)]) == [[b"1"], [b"3"]]
-
-
-def test_a_transaction_is_not_read_quickly() -> None:
-    """Its one step answers a list."""
-    driver = Driver()
-    asked = attrs.evolve(Asked.of("GET a"), transactions=(Transaction(0, 1, ()),))
-    assert driver.machine.read_quickly([asked]) == []

@@ -165,4 +165,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "        twin.hashes = self.hashes\n",
         "machine/test_split.py::test_a_copy_has_hashes_of_its_own",
     ),
+    mutant(
+        "the memory of keys that are gone stays with their bucket",
+        "trikv.machine.database",
+        "            self.buckets[number] = bucket.copy()\n",
+        "            pass\n",
+        "machine/test_split.py::test_the_memory_of_keys_that_are_gone_comes_back",
+    ),
+    mutant(
+        "the memory of keys that are gone stays with their leaf",
+        "trikv.machine.split",
+        "            self.leaves[number] = leaf.copy()\n",
+        "            pass\n",
+        "machine/test_split.py::test_the_memory_of_keys_that_are_gone_comes_back",
+    ),
 )

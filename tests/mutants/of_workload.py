@@ -76,7 +76,7 @@ DATABASES: tuple[Mutant, ...] = (
     ),
     mutant(
         "a read is answered from the first database",
-        "trikv.machine.evaluation",
+        "trikv.machine.quick_reads",
         "of_key(databases[question.db], key)",
         "of_key(databases[0], key)",
         "node/test_whole_commands.py::test_every_database_is_served_by_every_node",

@@ -17,7 +17,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``evaluation``  one command after another, transactions, poison
 ``call``        in what a command is evaluated; commands that evaluate others; ``draws``: its chance
 ``suspended``   what is left of an entry that is carried out in slices
-``runs``        many plain SETs in a row, in C; without a compiler the loop does them
+``runs``        plain SETs in a row, in C (without a compiler the loop does them); ``quick_reads``: GETs
 ``outcomes``    origin rows and what the origin is told
 ``effects``     what was done to keys that somebody awaits, and messages: told, never kept
 ``keyspace``    the databases together; ``database``: one, its buckets; ``split``: a bucket of very many keys

@@ -1,4 +1,4 @@
-/* A run of SETs, carried out as `Database.store_plain` does it one by one.
+/* A run of SETs, carried out as `Database.store` does it one by one.
  *
  * Why in C: with 100,000 keys a SET waits for memory six times (bucket, its table, the slot, the key, what is
  * held, and what is freed), and a loop in Python meets these waits one after another. Here each is asked for
@@ -207,9 +207,10 @@ PyDoc_STRVAR(
     "set_run(commands, buckets, changed, changes, room, entry_bytes, keys_max, /)\n--\n\n"
     "Carry out as many of `commands`, a tuple of tuples, as can be; from the first on.\n\n"
     "They are taken for SETs where they are spelled as the first one is, with a key and a value. `buckets`\n"
-    "are dicts from keys to what is held (it stops at any other), `changed` their flags, `changes` the change counter so far, up to\n"
-    "2**59, `room` what the account may still grow, `entry_bytes` what a new key is charged besides its\n"
-    "bytes, both up to 2**62; none of the three is below 0. No dict gets more than `keys_max` keys.\n\n"
+    "are dicts from keys to what is held (it stops at any other), `changed` their flags, `changes` the change\n"
+    "counter so far, up to 2**59, `room` what the account may still grow, `entry_bytes` what a new key is\n"
+    "charged besides its bytes, both up to 2**62; none of the three is below 0. No dict gets more than\n"
+    "`keys_max` keys.\n\n"
     "Returns (how many were carried out, each to be answered OK; by how much the account has grown; how\n"
     "many keys are new). Raises TypeError or ValueError for arguments of another shape, and MemoryError;\n"
     "after it the buckets may be half changed.");

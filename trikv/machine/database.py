@@ -21,7 +21,7 @@ from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
 from trikv.machine.features import SPLIT_BUCKETS
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import CommandError
-from trikv.machine.split import LEAF_KEYS_MAX, Bucket, Split
+from trikv.machine.split import LEAF_KEYS_MAX, SHRINK_KEYS, Bucket, Split
 from trikv.machine.stored import (
     HAS_DEADLINE,
     PLAIN_BYTES,
@@ -103,7 +103,7 @@ class Database:
         cache."""
 
     def find(self, key: bytes) -> Stored | None:
-        """The live entry of `key`, or None. This, `value` and `is_live` judge if it is due (PROTOCOL 21)."""
+        """The live entry of `key`, or None. This, `string` and `is_live` judge if it is due (PROTOCOL 21)."""
         one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
         if one is None:
             return None
@@ -425,8 +425,11 @@ class Database:
         account = self.account
         bucket = self._changing(number, key)
         del bucket[key]
-        if isinstance(bucket, Split) and (rest := bucket.undivided()) is not None:
-            self.buckets[number] = rest
+        if isinstance(bucket, Split):
+            if (rest := bucket.undivided()) is not None:
+                self.buckets[number] = rest
+        elif not len(bucket) % SHRINK_KEYS:
+            self.buckets[number] = bucket.copy()
         if type(old) is not bytes:
             self._discard(old, None)
         deadline = deadline_of(old)

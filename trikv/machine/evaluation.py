@@ -4,10 +4,9 @@ This module keeps a bug in a handler from stopping a cluster (PROTOCOL 24): hand
 `Account.dirty` tells whether an exception came before or after the first change.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from hashlib import blake2b
-from typing import Protocol
 
 import msgspec
 
@@ -42,22 +41,6 @@ class Poisoned(msgspec.Struct, frozen=True, gc=False):
     """A hash of the whole command, because the command itself may hold secrets."""
     problem: str
     """The exception's type."""
-
-
-class Question(Protocol):
-    """Commands that only read, as a client sent them."""
-
-    @property
-    def db(self) -> int:
-        """The database that they begin in."""
-
-    @property
-    def commands(self) -> Sequence[Sequence[bytes]]:
-        """Each with its arguments."""
-
-    @property
-    def transactions(self) -> Sequence[Transaction]:
-        """Which of the commands are one step."""
 
 
 class Evaluator:
@@ -102,40 +85,6 @@ class Evaluator:
         self.poison_count = 0
         """How many since this object was made; not state."""
         self._change_view(REPLICA)
-
-    def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
-        """Answer the first of `questions`, as long as each is one command on one key, spelled as the first.
-
-        Most requests of clients are of this kind. A separate loop saves the calls and the bookkeeping that
-        `run` needs: two thirds of the time.
-        """
-        databases = self._space.databases
-        answers: list[list[Reply]] = []
-        misses = 0
-        spelling = b""
-        command = of_key = None
-        for question in questions:
-            commands = question.commands
-            if len(commands) != 1 or len(commands[0]) != 2 or question.transactions:
-                break
-            name, key = commands[0]
-            if name != spelling:
-                if command is not None:
-                    break
-                command = self._by_spelling(name)
-                spelling, of_key = name, command.of_key if command is not None else None
-            if of_key is None:
-                return answers
-            try:
-                value = of_key(databases[question.db], key)
-            except WrongTypeError:
-                break
-            if value is None:
-                misses += 1
-            answers.append([value])
-        if answers and command is not None:
-            self._space.account.tally.found(command.name, len(answers), misses)
-        return answers
 
     def stream(self, db: int, args: Sequence[bytes]) -> Streamed | None:
         """The answer to a long read over a cut of now; None if `run` has to give it, and at once."""

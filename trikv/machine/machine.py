@@ -13,11 +13,12 @@ from trikv.machine.cut import Cut
 from trikv.machine.digest import hash_some, state_digest
 from trikv.machine.effects import Awaited
 from trikv.machine.errors import DB_INDEX
-from trikv.machine.evaluation import Evaluator, Poisoned, Question
+from trikv.machine.evaluation import Evaluator, Poisoned
 from trikv.machine.features import check_level
 from trikv.machine.fork import ForkedKeyspace
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped, Whole
+from trikv.machine.quick_reads import Question, QuickReads
 from trikv.machine.replies import Reply
 from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
 from trikv.machine.suspended import Suspended
@@ -36,7 +37,7 @@ _decode = msgspec.msgpack.Decoder(Batch).decode
 class Machine:
     """The replicated state, at one applied index."""
 
-    __slots__ = ("_call", "_evaluator", "_origins", "_table", "index", "space", "suspended")
+    __slots__ = ("_call", "_evaluator", "_origins", "_quick_reads", "_table", "index", "space", "suspended")
 
     def __init__(self, table: CommandTable = TABLE, space: Keyspace | None = None) -> None:
         """`table`: the commands that it evaluates, the same on every replica. `space`: its keys; else none.
@@ -55,6 +56,7 @@ class Machine:
         self.space = Keyspace() if space is None else space
         self._evaluator = Evaluator(self.space, table)
         self._call = self._evaluator.call
+        self._quick_reads = QuickReads(self.space, table)
         self._origins = Origins()
 
     # What may be asked.
@@ -191,9 +193,9 @@ class Machine:
         return replies if isinstance(replies, list) else at_once(replies)
 
     def read_quickly(self, questions: Iterable[Question]) -> list[list[Reply]]:
-        """`Evaluator.read_quickly`: the answers to those first `questions` that are one GET each."""
+        """`QuickReads.answer`: the answers to those first `questions` that are one GET each."""
         assert not self.suspended, INSIDE
-        return self._evaluator.read_quickly(questions)
+        return self._quick_reads.answer(questions)
 
     # What it counts; none of it is state.
 

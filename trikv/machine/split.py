@@ -28,6 +28,8 @@ Leaf: TypeAlias = dict[bytes, Held]
 LEAF_KEYS_MAX: Final = 2048
 """Keys of one leaf. To copy so many takes 30 us, to hash them 2 ms. A database of eight million keys has as
 many in each bucket."""
+SHRINK_KEYS: Final = 64
+"""A dict never gives memory back when keys go. So each time that many are gone, a copy takes its place."""
 GENERATION_BITS: Final = 4
 """Each generation has 16 times the leaves of the one before."""
 GENERATIONS: Final = 6
@@ -161,6 +163,8 @@ class Split:
         if not leaf:
             del self.leaves[number], self.numbers[bisect_left(self.numbers, number)]
             self._own.discard(number)
+        elif not len(leaf) % SHRINK_KEYS:
+            self.leaves[number] = leaf.copy()
 
     def restore(self, key: bytes, one: Held) -> None:
         """Put the next key of a document. Raises ValueError if its shape has no place for it."""
