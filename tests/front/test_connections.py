@@ -241,6 +241,18 @@ def test_what_ends_for_its_output_has_a_moment_and_a_quarter_of_the_total() -> N
     assert connections.statistics().output_bytes == 700
 
 
+def test_who_was_ended_for_its_output_and_has_gone_is_kept_nowhere() -> None:
+    """Or each slow client there ever was would stay in memory."""
+    service = FakeService()
+    connections = Connections(service.settings, output_bytes_max=1000)
+    client = Client(service, connections)
+    client.wire.stuck_bytes = 1001
+    client.ask("PING")
+    assert [*connections._ending.values()] == [client.conversation.connection]
+    client.conversation.closed()
+    assert (connections._ending, connections._unsent, len(connections)) == ({}, {}, 0)
+
+
 def test_the_figures_of_all_connections() -> None:
     """Of input and output the sums and the longest; one that is closed but not forgotten holds nothing."""
     service = FakeService()

@@ -54,6 +54,22 @@ async def test_while_nobody_can_tell_a_directory_is_taken_to_be_in_place(
     assert await disk.is_in_place("wal")
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EMFILE, errno.EIO])
+async def test_a_name_that_could_not_be_synced_is_the_disks_failure(
+    disk: RealDisk, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Never a shortage, after which it would be tried again: the second sync may say yes to what is lost."""
+
+    def fail(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="could not be made durable") as caught:
+            await disk.make_directory("wal")
+    assert caught.value.errno == errno.EIO
+
+
 async def test_a_name_may_be_a_file_or_a_directory_or_nothing(disk: RealDisk) -> None:
     """`exists` tells of both; a directory that is not there has no names."""
     await disk.make_directory("a/b")

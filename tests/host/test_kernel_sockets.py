@@ -165,16 +165,16 @@ def is_connected(sock: socket.socket) -> bool:
 @needs_ipv6
 async def test_ipv6_addresses_are_ipv6_alone(host: RealHost) -> None:
     """``[::]`` takes no IPv4 client that an address beside it is meant for: both can be bound at one port."""
-    async with served(host, "[::]:0") as address:
-        ((_, only),) = [
-            (fd, option(sock, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
-            for fd, sock in sockets()
-            if sock.family == socket.AF_INET6 and option(sock, socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        ]
-        assert only == 1
-        port = int(address.rpartition(":")[2])
-        with socket.socket() as four:
-            four.bind(("127.0.0.1", port))
+    with socket.socket() as four:
+        # The first of the two: a port that is free for the other may be somebody's here.
+        four.bind(("127.0.0.1", 0))
+        async with served(host, f"[::]:{four.getsockname()[1]}"):
+            ((_, only),) = [
+                (fd, option(sock, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+                for fd, sock in sockets()
+                if sock.family == socket.AF_INET6 and option(sock, socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            ]
+            assert only == 1
 
 
 async def test_no_descriptor_reaches_a_child(host: RealHost) -> None:

@@ -120,6 +120,36 @@ class Pairs:
         self._send.close()
 
 
+async def test_a_reader_that_is_paused_again_at_once_holds_what_it_has(nursery: trio.Nursery) -> None:
+    """It was woken by the `resume`, but by the time it runs the wire is paused once more."""
+    acceptor = Pairs()
+    wires: list[Wire] = []
+    came: list[bytes] = []
+
+    class Listener(Talker):
+        def received(self, data: bytes) -> None:
+            came.append(data)
+
+    def factory(wire: Wire) -> Talker:
+        wires.append(wire)
+        wire.pause()
+        return Listener(wire)
+
+    await nursery.start(partial(serve_streams, [acceptor], factory, Traffic(), Lingering(1)))
+    client = acceptor.connect()
+    await client.send_all(b"x")
+    await trio.testing.wait_all_tasks_blocked()
+    (wire,) = wires
+    wire.resume()
+    wire.pause()
+    await trio.testing.wait_all_tasks_blocked()
+    assert came == []
+    wire.resume()
+    await trio.testing.wait_all_tasks_blocked()
+    assert came == [b"x"]
+    nursery.cancel_scope.cancel()
+
+
 async def test_who_has_gone_holds_no_place_among_those_who_linger(nursery: trio.Nursery) -> None:
     """One of three closed connections has gone: with two places the oldest may still take its last words."""
     acceptor = Pairs()

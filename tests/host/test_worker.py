@@ -104,6 +104,20 @@ async def test_cancelled_call_is_waited_for() -> None:
     worker.close()
 
 
+async def test_closed_in_the_middle_of_a_call_it_leaves_no_descriptor() -> None:
+    """The call ends as it would have, and its pipe is closed after it: by `run` here, by the thread there."""
+    open_before = descriptors()
+    worker = Worker("cut short")
+    may_end = threading.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.run, may_end.wait)
+        await trio.testing.wait_all_tasks_blocked()
+        worker.close()
+        may_end.set()
+    await eventually(lambda: not any(thread.name == "cut short" for thread in threading.enumerate()))
+    assert descriptors() <= open_before
+
+
 async def test_one_call_at_a_time() -> None:
     """A second call during the first is a bug."""
     worker = Worker("test")

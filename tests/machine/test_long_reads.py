@@ -175,6 +175,14 @@ def test_a_bug_in_a_long_read_ends_that_answer_alone() -> None:
     assert driver.machine.space.account.observers == []
 
 
+def test_a_bug_in_one_inside_a_transaction_leaves_no_cut_open() -> None:
+    """Every write would go on to copy for it, for the life of the node."""
+    driver = _filled()
+    answer = driver.machine.read(0, ((b"LENGTHS", b"2"),), 0, transactions=(Transaction(0, 1),))
+    assert answer == [[INTERNAL]]
+    assert driver.machine.space.account.observers == []
+
+
 def test_what_depends_on_the_process_goes_up() -> None:
     """MemoryError is no bug of the command's."""
     driver = _filled()

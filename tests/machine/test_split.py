@@ -461,6 +461,18 @@ def test_values_of_a_divided_bucket_go_leaf_by_leaf_when_a_cut_lets_go() -> None
     assert b"".join(pieces).count(b'"n":') == 3000
 
 
+def test_a_copy_has_hashes_of_its_own() -> None:
+    """Both know those of the leaves that they share; what one forgets or computes is nothing to the other."""
+    keys = [b"%d" % number for number in range(3)]
+    one = Split(SECRET, {0: dict.fromkeys(keys, held(b"", 1))})
+    one.hashes[0] = b"known"
+    twin = one.copy()
+    twin[keys[0]] = held(b"changed", 2)
+    assert (one.hashes, twin.hashes) == ({0: b"known"}, {})
+    twin.hashes[0] = b"another"
+    assert one.hashes == {0: b"known"}
+
+
 @pytest.mark.parametrize("count", [2_000, 3_000])
 def test_the_memory_of_keys_that_are_gone_comes_back(count: int) -> None:
     """A dict never shrinks by itself: what a bucket takes follows the keys that it has."""

@@ -128,4 +128,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "return self._intake.buffered_bytes <= self._limits.backlog_bytes_max\n",
         "front/test_conversation.py::test_a_paused_client_may_finish_a_request_longer_than_the_backlog",
     ),
+    mutant(
+        "a dump without its end holds what its header says",
+        "trikv.node.state.dumps",
+        "    return Held(header.cluster, header.meta.index) if CLOSING in tail else Held()\n",
+        "    return Held(header.cluster, header.meta.index)\n",
+        "node/state/test_dumps.py::test_what_a_file_says_of_itself",
+    ),
 )

@@ -189,6 +189,13 @@ HEARD: tuple[Mutant, ...] = (
         "        self._audience.route(came.effects)\n        for outcome in came.outcomes:\n",
         "node/state/test_applier.py::test_who_waits_hears_behind_the_replies_of_the_entry",
     ),
+    mutant(
+        "who keeps effects has seen all of the entry that he looked in",
+        "trikv.node.audience",
+        "        self._keep([effect for effect in self._kept if effect.place > self._seen])\n",
+        "        self._keep([effect for effect in self._kept if effect.place[0] > self._seen[0]])\n",
+        "node/test_audience.py::test_a_look_by_a_write_has_its_place_in_its_entry",
+    ),
 )
 
 MUTANTS: tuple[Mutant, ...] = TOLD + HEARD

@@ -37,6 +37,13 @@ CONVERSATIONS: tuple[Mutant, ...] = (
         "partial(_watched, caller, request.args))",
         "front/test_transaction.py::test_watch_and_exec_in_one_pipeline",
     ),
+    mutant(
+        "who was ended for its output is never forgotten",
+        "trikv.front.connections",
+        "        self._ending.pop(connection.id, None)\n",
+        "",
+        "front/test_connections.py::test_who_was_ended_for_its_output_and_has_gone_is_kept_nowhere",
+    ),
 )
 
 WAITING: tuple[Mutant, ...] = (

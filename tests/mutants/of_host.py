@@ -101,6 +101,21 @@ DISKS: tuple[Mutant, ...] = (
         "            self._ended = True\n",
         "host/test_kernel_disk.py::test_a_published_file_is_synced_renamed_and_its_name_synced",
     ),
+    mutant(
+        "a thread that is closed in a call keeps its pipe",
+        "trikv.host.worker",
+        "        if self._closed:  # while the call ran: `close` has left the descriptor to us\n"
+        "            os.close(self._wake_fd)\n",
+        "",
+        "host/test_worker.py::test_closed_in_the_middle_of_a_call_it_leaves_no_descriptor",
+    ),
+    mutant(
+        "a directory's name that could not be synced is a shortage",
+        "trikv.host.disk",
+        'raise OSError(errno.EIO, f"the name',
+        'raise OSError(error.errno, f"the name',
+        "host/test_disk.py::test_a_name_that_could_not_be_synced_is_the_disks_failure",
+    ),
 )
 
 
@@ -221,6 +236,13 @@ STREAMS: tuple[Mutant, ...] = (
         "        try:\n            wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)\n",
         "        wire = StreamWire(accepted.remote, accepted.local, lingering, traffic)\n        try:\n",
         "host/test_stream_server.py::test_a_stream_is_closed_even_if_it_never_got_its_wire",
+    ),
+    mutant(
+        "a reader that is paused again at once goes on",
+        "trikv.host.stream_server",
+        "                while self._paused:\n                    await self._may_read.wait()\n",
+        "                if self._paused:\n                    await self._may_read.wait()\n",
+        "host/test_stream_server.py::test_a_reader_that_is_paused_again_at_once_holds_what_it_has",
     ),
 )
 

@@ -213,4 +213,23 @@ MUTANTS: tuple[Mutant, ...] = (
         "                self._buckets.append(self._kept.pop())\n",
         "machine/test_discarded.py::test_a_cut_of_a_flushed_database_frees_it_in_slices",
     ),
+    mutant(
+        "the time before a long answer counts against its reader",
+        "trikv.node.outflows",
+        "                await self._begun.wait()\n                looked_us = self._boot_us()\n",
+        "                await self._begun.wait()\n",
+        "node/test_outflows.py::test_what_was_before_an_answer_is_no_waiting_for_its_client",
+    ),
+    mutant(
+        "a bug in a long read inside a transaction leaves its cut open",
+        "trikv.machine.long_reads",
+        "        try:\n"
+        "            return [element for step in asked.elements(cut) for element in step]\n"
+        "        finally:\n"
+        "            cut.close()\n",
+        "        answer = [element for step in asked.elements(cut) for element in step]\n"
+        "        cut.close()\n"
+        "        return answer\n",
+        "machine/test_long_reads.py::test_a_bug_in_one_inside_a_transaction_leaves_no_cut_open",
+    ),
 )

@@ -148,6 +148,13 @@ APPLYING: tuple[Mutant, ...] = (
         "",
         "node/state/test_applier_order.py::test_a_read_waits_until_its_index_is_applied",
     ),
+    mutant(
+        "reads that wait for their index are no heap after some have lapsed",
+        "trikv.node.state.applier",
+        "            heapify(self._held)\n",
+        "",
+        "node/state/test_applier.py::test_reads_are_in_time_after_others_have_lapsed",
+    ),
 )
 
 LINKS: tuple[Mutant, ...] = (
@@ -368,6 +375,13 @@ SNAPSHOTS: tuple[Mutant, ...] = (
         "        self._inbox.put(Persisted(jobs[-1].number))\n",
         "        self._inbox.put(Persisted(jobs[0].number))\n",
         "node/state/test_applier_order.py::test_the_writer_reports_a_batch_after_its_sync_and_all_of_it",
+    ),
+    mutant(
+        "figures ask the machine that was there at the start",
+        "trikv.node.status",
+        "        cap_bytes=lambda: applier.machine.maxmemory,\n",
+        '        cap_bytes=partial(getattr, applier.machine, "maxmemory"),\n',
+        "node/test_assembly.py::test_figures_are_those_of_the_machine_that_a_snapshot_has_brought",
     ),
 )
 

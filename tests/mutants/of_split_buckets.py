@@ -159,6 +159,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "machine/test_split.py::test_a_shape_without_its_keys_is_kept_by_a_restore",
     ),
     mutant(
+        "a copy of a split bucket shares its hashes",
+        "trikv.machine.split",
+        "        twin.hashes = self.hashes.copy()\n",
+        "        twin.hashes = self.hashes\n",
+        "machine/test_split.py::test_a_copy_has_hashes_of_its_own",
+    ),
+    mutant(
         "the memory of keys that are gone stays with their bucket",
         "trikv.machine.database",
         "            self.buckets[number] = bucket.copy()\n",

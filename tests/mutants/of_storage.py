@@ -161,4 +161,28 @@ MUTANTS: tuple[Mutant, ...] = (
         "            raise NoRoom('the disk is full', 'the log') from None\n",
         "storage/test_wal.py::test_full_disk_inside_a_segment_kills",
     ),
+    mutant(
+        "publish without a directory sync: of a new directory's parent",
+        "trikv.storage.aside",
+        "                await disk.sync_directory(parent)\n",
+        "                await disk.sync_directory(directory)\n",
+        "storage/test_snapshots.py::test_a_new_directory_is_durable_before_a_file_in_it_has_its_name",
+    ),
+    mutant(
+        "a cancelled write leaves the log alive",
+        "trikv.storage.wal",
+        "        except BaseException as error:\n"
+        '            self._dead = f"{type(error).__name__}: {error}"\n',
+        '        except Exception as error:\n            self._dead = f"{type(error).__name__}: {error}"\n',
+        "storage/test_wal.py::test_a_cancelled_write_kills_the_log",
+    ),
+    mutant(
+        "a segment's header tells a hard state that is not written yet",
+        "trikv.storage.batching",
+        "            self._record(RecordKind.HARD_STATE, encode(job.hard_state))\n"
+        "            self._hard_state = job.hard_state\n",
+        "            self._hard_state = job.hard_state\n"
+        "            self._record(RecordKind.HARD_STATE, encode(job.hard_state))\n",
+        "storage/test_wal_crashes.py::test_a_segment_begins_with_what_was_written_before_it",
+    ),
 )

@@ -108,4 +108,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if isinstance(value, Value):\n        return b''\n",
         "machine/values/test_in_machine.py::test_a_string_command_on_another_type",
     ),
+    mutant(
+        "a part that is replaced keeps its hash",
+        "trikv.machine.values.value",
+        "        self.parts[place] = part\n"
+        "        self.owners[place] = self.epoch\n"
+        "        self.hashes[place] = None\n",
+        "        self.parts[place] = part\n        self.owners[place] = self.epoch\n",
+        "machine/values/test_value.py::test_a_part_that_was_split_or_merged_is_hashed_again",
+    ),
+    mutant(
+        "a value gives back what it would be charged now",
+        "trikv.machine.stored",
+        "        return len(one.value) if isinstance(one.value, bytes) else one.value.charged\n",
+        "        return len(one.value) if isinstance(one.value, bytes) else one.value.charge\n",
+        "machine/values/test_in_machine.py::test_a_value_that_is_dropped_in_the_middle_of_a_change_leaves_no_charge",
+    ),
 )

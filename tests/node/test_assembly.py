@@ -151,6 +151,17 @@ def test_figures_are_those_of_the_parts() -> None:
     assert not figures.password().heard
 
 
+def test_figures_are_those_of_the_machine_that_a_snapshot_has_brought() -> None:
+    """An install puts another machine in the place of the one that was there at the start."""
+    assembly = assembled(grounded())
+    machine = Machine()
+    machine.space.account.set_cap(7 << 20)
+    assembly.parts.applier.machine = machine
+    figures = assembly.member.figures
+    assert (figures.cap_bytes(), figures.feature_level()) == (7 << 20, 0)
+    assert figures.applier().machine.cap_bytes == 7 << 20
+
+
 def test_the_cap_in_force_is_the_configured_one_before_there_is_a_log() -> None:
     """It bounds what clients may make a blank node hold."""
     ground = grounded(maxmemory=1 << 30)

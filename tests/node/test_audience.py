@@ -56,14 +56,15 @@ def test_an_effect_between_a_look_and_a_park_is_not_lost() -> None:
     assert bench.happens(touched(6, 1)) == ["one"]
 
 
-def test_a_look_by_a_write_has_its_place_in_its_entry() -> None:
+@pytest.mark.parametrize("room_bytes", [0, ROOM])
+def test_a_look_by_a_write_has_its_place_in_its_entry(room_bytes: int) -> None:
     """An empty pop and the push behind it may come in one entry; a push before it was seen."""
     bench = Bench()
-    one = bench.listener("one", b"k")
+    one = bench.listener("one", b"k", room_bytes=room_bytes)
     bench.happens(touched(5, 1), touched(5, 3))
     assert not one.park((5, 2))
     assert one.park((5, 3))
-    other = bench.listener("other", b"k")
+    other = bench.listener("other", b"k", room_bytes=room_bytes)
     assert other.park((6, 2))
     assert bench.happens(touched(6, 1)) == ["one"], "the other has seen it"
     assert bench.happens(touched(6, 3)) == ["other"]

@@ -125,6 +125,18 @@ async def test_one_that_waits_for_its_client_goes_on_when_told(autojump_clock: M
         assert client.said == ["poured"]
 
 
+async def test_what_was_before_an_answer_is_no_waiting_for_its_client(autojump_clock: MockClock) -> None:
+    """However long nobody has asked for anything long, the first who does has the whole window."""
+    del autojump_clock
+    node = Node()
+    async with node.running():
+        await _a_while(10 * WINDOW_MS)
+        client = Client(node, 4)
+        client.wire.stuck_bytes = AHEAD_BYTES + 1
+        await _a_while(WINDOW_MS - 2 * LOOK_MS)
+        assert client.said == []
+
+
 async def test_a_slow_reader_is_closed_within_the_window(autojump_clock: MockClock) -> None:
     """And counted; the others go on."""
     del autojump_clock

@@ -316,6 +316,8 @@ class Leaving:
         self.slices = 0
         self.told: list[PeerMessage] = []
         self.outflows = Outflows(boot_us=lambda: 0, cap=lambda: 0)
+        settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
+        self.connections = Connections(settings)
 
     def peers(self) -> list[int]:
         """Two of them."""
@@ -363,11 +365,8 @@ class Leaving:
     def stop(self) -> Stopping:
         """The phases."""
         whatever: Any = self
-        settings = RuntimeSettings(timeout_s=0, typed_timeout_s=0, maxclients=1, requirepass="")
-        parts = cast("Parts", whatever)
-        return Stopping(
-            parts, Connections(settings), self.outflows, cast("Listening", whatever), StopLimits()
-        )
+        parts, listening = cast("Parts", whatever), cast("Listening", whatever)
+        return Stopping(parts, self.connections, self.outflows, listening, StopLimits())
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
@@ -411,6 +410,21 @@ async def test_the_barrier_waits_for_peers_that_stop_as_well(
         barrier.work.answered([])
         node.drain.heard(2, Drained())
     assert node.dumps == [True]
+
+
+async def test_peers_hear_that_all_clients_are_answered_when_they_are(autojump_clock: MockClock) -> None:
+    """Not only what the log or a question has counts: a SAVE, a read that waits to be served."""
+    del autojump_clock
+    node = Leaving()
+    node.connections.began()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.stop().run)
+        await trio.sleep(1)
+        assert node.told == [Draining()]
+        node.connections.finished()
+        await trio.sleep(0.1)
+        assert node.told == [Draining(), Draining(is_quiet=True)]
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_stop_ends_long_reads(autojump_clock: MockClock) -> None:

@@ -71,6 +71,17 @@ def test_what_a_start_finds_survives_a_power_cut() -> None:
         assert (run_now(a_store(cut).newest()), run_now(identity.load(cut))) == (newest, known)
 
 
+def test_a_new_directory_is_durable_before_a_file_in_it_has_its_name() -> None:
+    """Or a power cut would take the directory, and with it a file that was said to be there."""
+    disk = MemoryDisk()
+    seen: list[tuple[str, str]] = []
+    disk.observe = lambda kind, path: seen.append((kind, path))
+    run_now(write_whole(disk, BACKUPS, "1", b"{}"))
+    named = ("rename", f"{BACKUPS}/1")
+    assert ("sync_directory", "") in seen[: seen.index(named)]
+    assert ("sync_directory", BACKUPS) in seen[seen.index(named) :]
+
+
 def test_none_yet() -> None:
     """A new directory has no snapshot."""
     assert run_now(a_store(MemoryDisk()).newest()) is None

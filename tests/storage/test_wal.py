@@ -4,8 +4,9 @@ import errno
 import gc
 
 import pytest
+import trio
 
-from tests.storage.memory_disk import MemoryDisk
+from tests.storage.memory_disk import MemoryDisk, MemoryFile
 from tests.storage.model import (
     GENESIS,
     IDENTITY,
@@ -140,6 +141,25 @@ def test_an_error_kills_the_log() -> None:
         with pytest.raises(WalDead, match="EIO"):
             run_now(again)
     run_now(wal.close())
+    assert seen == []
+
+
+async def test_a_cancelled_write_kills_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows how much of it the disk holds, so nothing is written behind it or over it."""
+    disk = MemoryDisk()
+    wal = create(disk)
+
+    async def forever(_: MemoryFile) -> None:
+        await trio.sleep_forever()
+
+    with monkeypatch.context() as patch, trio.CancelScope() as scope:
+        patch.setattr(MemoryFile, "sync", forever)
+        scope.cancel()
+        await wal.write([job(entry(1))])
+    assert scope.cancelled_caught
+    seen = syncs_during(disk)
+    with pytest.raises(WalDead, match="Cancelled"):
+        await wal.write([job(entry(1))])
     assert seen == []
 
 

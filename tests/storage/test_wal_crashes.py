@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.storage.memory_disk import MemoryDisk
-from tests.storage.model import START, Log, contents, create, entry, job, meta, reopen, run_now
+from tests.storage.model import START, Log, contents, create, entry, job, meta, reopen, run_now, segments
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import Entry, EntryKind, HardState, SnapshotMeta
 from trikv.storage.wal import Wal
@@ -91,6 +92,17 @@ def test_cut_at_every_operation() -> None:
         run_now(wal.prepare())
     assert crashes > 500
     assert acknowledged.last_index == 43
+
+
+@pytest.mark.parametrize("payload_bytes", range(20, 520, 20))
+def test_a_segment_begins_with_what_was_written_before_it(payload_bytes: int) -> None:
+    """Wherever a batch and a segment end between the records of a job, the next header tells no more."""
+    disk = MemoryDisk()
+    wal = create(disk)
+    jobs = [job(entry(n, n, b"p" * payload_bytes), number=n, term=n) for n in range(1, 60)]
+    run_now(wal.write(jobs))
+    assert len(segments(disk)) > 1
+    assert contents(reopen(disk.killed())) == START.through(jobs)
 
 
 def test_crash_while_recovering() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import Driver
-from tests.machine.values.commands import WITH_NUMBERS
+from tests.machine.values.commands import WITH_NUMBERS, numbers_under
 from tests.machine.values.numbers import MEAN, NUMBER_BYTES, PART_BYTES, Spelled, Wide
 from trikv.machine import codec
 from trikv.machine.errors import OOM, WRONG_TYPE
@@ -151,6 +151,19 @@ def test_memory_usage_and_the_cap() -> None:
     assert driver.run("NUM.ADD n 4 5 6", "NUM.ALL n") == [OOM, [3]]
     assert driver.run("NUM.REM n 3", "EXISTS n") == [1, 0]
     assert driver.machine.used_memory == 0
+
+
+def test_a_value_that_is_dropped_in_the_middle_of_a_change_leaves_no_charge() -> None:
+    """What it was charged is given back, not what it would be charged as it is now."""
+    driver = begun()
+    driver.run("NUM.ADD a 1 2 3")
+    db = driver.machine.space.databases[0]
+    value = numbers_under(db, b"a")
+    assert value is not None
+    value = db.changing(b"a", value)
+    assert value.remove(1)
+    assert db.drop(b"a")
+    assert driver.machine.used_memory == driver.machine.recount() == 0
 
 
 def test_two_walks_of_one_value() -> None:

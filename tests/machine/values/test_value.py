@@ -104,6 +104,16 @@ def test_only_what_changed_is_hashed_again() -> None:
     assert value.digest() == before
 
 
+def test_a_part_that_was_split_or_merged_is_hashed_again() -> None:
+    """With every hash known before each change, the digest is that of a value that was restored."""
+    value = filled(0)
+    for change in (value.add, value.remove):
+        for number in range(10 * MEAN):
+            value.digest()
+            assert change(number)
+            assert value.digest() == reborn(value).digest()
+
+
 def test_a_digest_is_of_shape_and_order_too() -> None:
     """Equal elements in another order or other parts are another state: what comes next would differ."""
     first, second = Numbers(0), Numbers(0)

@@ -123,6 +123,22 @@ async def test_reads_wait_for_their_index_whatever_their_order() -> None:
     assert [one.outcomes for one in asked.values()] == [[[b"123"]], [[b"1"]], [[b"123456"]]]
 
 
+async def test_reads_are_in_time_after_others_have_lapsed() -> None:
+    """Those that waited for too long are taken out; the rest go on in the order of their indexes."""
+    bench = Bench(lambda: 0)
+    applier = bench.applier
+    first, near = bench.entries[0].index, bench.entries[3].index
+    lost, late, soon = (Asked((b"GET", b"k"), writes=False) for _ in range(3))
+    # In the order of a heap: without the first, the second would stand in front of the third.
+    for index, asked, confirmed_ms in ((first, lost, 0), (near + 1_000, late, 1), (near, soon, 1)):
+        applier.put((ServeReads(index, deque((asked.work,)), 0, confirmed_ms),))
+    applier.carry_out()
+    assert applier.lapsed_reads(0) == [lost.work]
+    applier.put(bench.entries[:4])
+    applier.carry_out()
+    assert (soon.outcomes, late.outcomes) == ([[b"1"]], [])
+
+
 def test_each_read_draws_by_a_seed_of_its_own() -> None:
     """RANDOMKEY answers another key each time, although nothing has changed."""
     bench = Bench(lambda: 0)

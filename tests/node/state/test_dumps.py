@@ -56,6 +56,7 @@ def document(cluster: bytes = OURS, index: int = 7) -> bytes:
         (document(), Held(OURS, 7)),
         (document()[:-1], Held(OURS, 7)),
         (document()[:-90], Held()),
+        (document()[: document().index(b"\n") + 1], Held()),
         (b"", Held()),
         (b"{}\n", Held()),
         (document().replace(b'"index":7', b'"index":"x"'), Held()),
