@@ -251,6 +251,7 @@ def test_short_parts_leave_together() -> None:
     assert outflow.held_bytes() == 100 * (PART_BYTES // 10)
     assert outflow.pour()
     assert outflow.held_bytes() == 89 * (PART_BYTES // 10)
+    assert outflow.taken_bytes() == 11 * (PART_BYTES // 10)
     while outflow.pour():
         pass
     assert outflow.held_bytes() == 0
