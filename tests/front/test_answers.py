@@ -1,13 +1,14 @@
 """The same bytes, whether at once or in parts."""
 
 from collections.abc import Iterator, Sequence
+from sys import getrefcount
 
 import pytest
 
 from tests.front.doubles import Client, resp
 from trikv.front.answers import parts, shown
 from trikv.front.outflow import PART_BYTES, CutShort
-from trikv.front.slots import Step
+from trikv.front.slots import Exec, Step
 from trikv.front.turn import Turn
 from trikv.machine.replies import OK, PONG, CommandError, Reply, Streamed
 from trikv.protocol.resp import encode
@@ -48,6 +49,31 @@ def test_parts_make_the_same_bytes() -> None:
     assert made[-1][1]
     plain = Turn(0, [(b"GET", b"k")] * len(REPLIES))
     assert list(parts(Client().conversation.caller, plain, REPLIES)) == made
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "list", "mixed", "mixed list", "transaction"])
+def test_what_was_made_is_let_go(kind: str) -> None:
+    """A client that takes minutes to read a long answer holds only what it has not read."""
+    values = [b"%d" % number + bytes(PART_BYTES - 20) for number in range(5)]
+    alone = [getrefcount(values[at]) for at in range(5)]
+    replies: list[Reply] = [*values] if kind in ("pipeline", "mixed") else [[*values]]
+    step, turn = Step(False, (b"GET", b"k")), Turn(0)
+    for _ in range(len(replies)):
+        if kind == "transaction":
+            turn.add(Exec("EXEC", (step,) * len(values), True, False))
+            turn.commands.append((b"GET", b"k"))
+        elif kind.startswith("mixed"):
+            turn.add_command((b"GET", b"k"), step, writes=False)
+        else:
+            turn.commands.append((b"GET", b"k"))
+    coming = parts(Client().conversation.caller, turn, replies)
+    made = next(coming)[0]
+    del replies
+    while values[3] not in made:
+        made = next(coming)[0]
+    held = [getrefcount(values[at]) - alone[at] for at in range(5)]
+    assert held[:3] == [0, 0, 0]
+    assert held[4] == 1, "it is still to be sent"
 
 
 def test_a_long_list_for_a_person_is_shown_whole() -> None:

@@ -247,9 +247,14 @@ def test_short_parts_leave_together() -> None:
             yield b"x" * (PART_BYTES // 10), True
 
     gives = Gives()
-    outflow = Outflow(parts(), gives, Client().wire, AHEAD_BYTES, None)
+    outflow = Outflow(parts(), gives, Client().wire, AHEAD_BYTES, [b"x" * (100 * (PART_BYTES // 10))])
+    assert outflow.held_bytes() == 100 * (PART_BYTES // 10)
+    assert outflow.pour()
+    assert outflow.held_bytes() == 89 * (PART_BYTES // 10)
+    assert outflow.taken_bytes() == 11 * (PART_BYTES // 10)
     while outflow.pour():
         pass
+    assert outflow.held_bytes() == 0
     assert len(gives.said) == 11
     assert gives.said[-1] == "poured"
 

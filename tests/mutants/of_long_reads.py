@@ -5,6 +5,7 @@ from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 _CUT = "machine/test_cut.py::test_a_cut_shows_its_instant"
 _KEPT = "machine/test_cut.py::test_what_is_kept_for_a_cut_is_counted"
 _STREAM = "machine/test_long_reads.py::test_many_keys_are_streamed_from_one_instant[key:1*]"
+_HELD = "node/test_outflows.py::test_replies_that_wait_for_their_clients_are_bounded[0]"
 _TOLD = "node/test_outflows.py::test_one_that_is_told_again_has_one_turn"
 _GOES = "front/test_outflow.py::test_a_client_that_goes_ends_its_cut"
 
@@ -158,6 +159,49 @@ MUTANTS: tuple[Mutant, ...] = (
         ByTest(_TOLD),
     ),
     mutant(
+        "replies that were sent are held until the last one is",
+        "trikv.front.answers",
+        "    return map(list.pop, repeat(values[::-1], len(values)))\n",
+        "    return iter(values)\n",
+        "front/test_answers.py::test_what_was_made_is_let_go[list]",
+    ),
+    mutant(
+        "a plain list is held while its elements are sent",
+        "trikv.front.answers",
+        "map(_plain, replies)\n",
+        "((reply, False, ()) for reply in replies)\n",
+        "front/test_answers.py::test_what_was_made_is_let_go[list]",
+    ),
+    mutant(
+        "a turn holds the reply that is being sent",
+        "trikv.front.turn",
+        "                    yield _looked_after(slot, next(answered)), slot.typed, slot.args\n",
+        "                    reply = _looked_after(slot, next(answered))\n"
+        "                    yield reply, slot.typed, slot.args\n",
+        "front/test_answers.py::test_what_was_made_is_let_go[mixed list]",
+    ),
+    mutant(
+        "replies that wait for their clients have no limit",
+        "trikv.node.outflows",
+        "            self._bound_held()\n",
+        "",
+        _HELD,
+    ),
+    mutant(
+        "of replies that wait those of the fastest client are given up",
+        "trikv.node.outflows",
+        "filter(Outflow.held_bytes, self._all), key=Outflow.taken_bytes)",
+        "filter(Outflow.held_bytes, self._all), key=Outflow.taken_bytes, reverse=True)",
+        _HELD,
+    ),
+    mutant(
+        "replies that were sent still count",
+        "trikv.front.outflow",
+        "max(0, self._replies_bytes - self._made_bytes)",
+        "self._replies_bytes",
+        "front/test_outflow.py::test_short_parts_leave_together",
+    ),
+    mutant(
         "each holder of a cut counts what it keeps again",
         "trikv.node.outflows",
         "cuts = {id(one.kept): one.kept for",
@@ -167,8 +211,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "of long reads that keep too much the fastest is closed",
         "trikv.node.outflows",
-        "key=Outflow.taken_bytes)",
-        "key=Outflow.taken_bytes, reverse=True)",
+        "sorted(self._long_reads(), key=Outflow.taken_bytes)",
+        "sorted(self._long_reads(), key=Outflow.taken_bytes, reverse=True)",
         "node/test_outflows.py::test_kept_memory_is_bounded",
     ),
     mutant(

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from tests.front.doubles import FakeWire
 from trikv.front.outflow import AHEAD_BYTES, WINDOW_MS, Outflow
 from trikv.machine.replies import CommandError, Streamed
-from trikv.node.outflows import CAP_PARTS, KEPT_BYTES_MIN, LOOK_MS, SLICE_US, Outflows
+from trikv.node.outflows import CAP_PARTS, HELD_BYTES_MIN, KEPT_BYTES_MIN, LOOK_MS, SLICE_US, Outflows
 
 
 class Kept:
@@ -27,14 +27,14 @@ class Kept:
 class Client:
     """A conversation with a long answer of some parts; each takes a third of a slice."""
 
-    def __init__(self, node: "Node", parts: int, kept: Kept | None = None) -> None:
+    def __init__(self, node: "Node", parts: int, kept: Kept | None = None, held: bytes = b"") -> None:
         self.node = node
         self.wire = FakeWire()
         self.said: list[str] = []
         steps: Iterator[int] = iter([0])
         streamed = None if kept is None else Streamed(steps, kept, lambda _: CommandError("ERR"))
         coming = ((b"x" * 100_000, False) for _ in range(parts))
-        self.outflow = Outflow(coming, self, self.wire, AHEAD_BYTES, streamed)
+        self.outflow = Outflow(coming, self, self.wire, AHEAD_BYTES, [held if streamed is None else streamed])
         node.outflows.put(self.outflow)
 
     def send_part(self, data: bytes) -> None:
@@ -177,6 +177,32 @@ async def test_kept_memory_is_bounded(autojump_clock: MockClock, cap: int) -> No
         closed = [bool(client.said) for client in clients]
         assert closed == [True, False, False, True, False], "the second cut is still kept for another"
         assert node.outflows.closed_count == 2
+
+
+@pytest.mark.parametrize("cap", [0, 1 << 20, 2 * HELD_BYTES_MIN * CAP_PARTS])
+async def test_replies_that_wait_for_their_clients_are_bounded(autojump_clock: MockClock, cap: int) -> None:
+    """256 MiB, or an eighth of the cap: beyond it the slowest are closed, as few as will do."""
+    del autojump_clock
+    node = Node()
+    node.cap = cap
+    half = bytes(max(HELD_BYTES_MIN, cap // CAP_PARTS) // 2)
+    async with node.running():
+        clients = [Client(node, 9, held=half) for _ in range(2)]
+        for client, stuck in zip(clients, (2, 1), strict=True):
+            client.wire.stuck_bytes = AHEAD_BYTES + stuck
+        small, other = Client(node, 9), Client(node, 9, Kept(0))
+        for client in (small, other):
+            client.wire.stuck_bytes = AHEAD_BYTES + 100
+        await _a_while(3 * LOOK_MS)
+        assert [client.said for client in clients] == [[], []]
+        late = Client(node, 9, held=b"x")
+        late.wire.stuck_bytes = AHEAD_BYTES + 1
+        late.outflow._made_bytes = 0
+        await _a_while(2 * LOOK_MS)
+        assert [bool(client.said) for client in (*clients, late)] == [True, False, False]
+        assert "replies wait, and it is the slowest" in clients[0].said[0]
+        assert small.said == other.said == [], "they hold nothing"
+        assert node.outflows.closed_count == 1
 
 
 async def test_a_stop_ends_long_reads_alone(autojump_clock: MockClock) -> None:

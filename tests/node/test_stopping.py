@@ -435,7 +435,7 @@ async def test_a_stop_ends_long_reads(autojump_clock: MockClock) -> None:
     kept: Any = SimpleNamespace(close=lambda: None)
     streamed = Streamed(iter(()), kept, lambda _: CommandError("ERR"))
     taker: Any = SimpleNamespace(end_slow=ended.append)
-    node.outflows.put(Outflow(iter(()), taker, FakeWire(), 1, streamed))
+    node.outflows.put(Outflow(iter(()), taker, FakeWire(), 1, [streamed]))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(node.stop().run)
         await trio.sleep(0.001)

@@ -5,6 +5,7 @@ held.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 from trikv.front.caller import Caller
 from trikv.front.commands.hints import explain
@@ -31,24 +32,46 @@ def _is_checked(caller: Caller, args: Args) -> bool:
 
 
 def parts(caller: Caller, turn: Turn, replies: list[Reply]) -> Iterator[Part]:
-    """All replies of `turn`, piece by piece. Raises CutShort."""
-    for item in _items(caller, turn, replies):
+    """All replies of `turn`, piece by piece. Raises CutShort.
+
+    A client may take minutes to read them, so what was made is let go: no variable may keep a list while
+    its elements are sent.
+    """
+    assert len(replies) == turn.steps
+    items = _items(caller, turn, _taken(replies))
+    del replies
+    for item in items:
         if isinstance(item, bytes):
             yield item, True
             continue
         reply, typed, args = item
+        del item
         if isinstance(reply, Streamed):
             yield from _streamed(caller, reply, args, typed=typed)
         elif isinstance(reply, list) and not typed and weight(reply) > PART_BYTES:
             yield array_head(len(reply)), False
-            for at, element in enumerate(reply, start=1):
-                yield from _pieces(encode(element, caller.connection.resp_version), ends=at == len(reply))
+            left, elements = len(reply), _taken(reply)
+            del reply
+            for element in elements:
+                left -= 1
+                yield from _pieces(encode(element, caller.connection.resp_version), ends=not left)
         else:
             yield from _pieces(shown(caller, reply, args, typed=typed), ends=True)
 
 
-def _items(caller: Caller, turn: Turn, replies: list[Reply]) -> Iterable[tuple[Reply, bool, Args] | bytes]:
-    return turn.replies(caller, replies) if turn.mixed else ((reply, False, ()) for reply in replies)
+def _taken(values: list[Reply]) -> Iterator[Reply]:
+    """Each of `values`, which are let go as they are taken; the list itself may be another's, and stays."""
+    return map(list.pop, repeat(values[::-1], len(values)))
+
+
+def _items(
+    caller: Caller, turn: Turn, replies: Iterator[Reply]
+) -> Iterable[tuple[Reply, bool, Args] | bytes]:
+    return turn.replies(caller, replies) if turn.mixed else map(_plain, replies)
+
+
+def _plain(reply: Reply) -> tuple[Reply, bool, Args]:
+    return reply, False, ()
 
 
 def _pieces(data: bytes, *, ends: bool) -> Iterator[Part]:

@@ -32,7 +32,7 @@ from trikv.front.slots import Args
 from trikv.front.transaction import Transactions
 from trikv.front.turn import SINGLE_READ, SINGLE_WRITE, Turn
 from trikv.host.wire import Wire
-from trikv.machine.replies import CommandError, Reply, Streamed, drop, streamed_of, weight
+from trikv.machine.replies import CommandError, Reply, drop, streamed_of, weight
 from trikv.protocol.resp import encode, encode_many, encode_push
 
 _LOST_READ: Final = CommandError("CLUSTERDOWN the connection is being closed; nothing was read or written")
@@ -320,7 +320,7 @@ class Conversation(Figures):
             if self._slow and self._wire.unsent_bytes() > self.caller.connections.behind_bytes:
                 # The client is behind: what it asks next may be long.
                 self.caller.connections.note_unsent(connection, self._wire.unsent_bytes())
-                self._begin_outflow(Turn(connection.database), iter(()))
+                self._begin_outflow(Turn(connection.database), iter(()), [])
                 break
             turn = Turn(connection.database)
             self._intake.gather(turn)
@@ -413,9 +413,8 @@ class Conversation(Figures):
                 self._out.append(encode_many(replies, self.connection.resp_version))
             return
         coming = parts(self.caller, turn, replies)
-        streamed = streamed_of(replies)
         ends_reply = True
-        if rest is None and streamed is None:
+        if rest is None and streamed_of(replies) is None:
             ahead_bytes = self.caller.connections.ahead_bytes
             for data, ends in coming:
                 self._out.append(data)
@@ -425,7 +424,7 @@ class Conversation(Figures):
                     break
             else:
                 return
-        self._begin_outflow(turn, coming, rest, streamed)
+        self._begin_outflow(turn, coming, replies, rest)
         if self._outflow is not None:
             self._outflow.ends_reply = ends_reply
 
@@ -435,15 +434,14 @@ class Conversation(Figures):
     # What an outflow calls, and what becomes of it.
 
     def _begin_outflow(
-        self, turn: Turn, coming: Iterator[Part], rest: Turn | None = None, streamed: Streamed | None = None
+        self, turn: Turn, coming: Iterator[Part], replies: list[Reply], rest: Turn | None = None
     ) -> None:
         self._flush()
         if self._over:  # the flush has found that the client does not read
-            if streamed is not None:
-                streamed.close()
+            drop(replies)
             return
         self._turn, self._rest = turn, rest
-        self._outflow = Outflow(coming, self, self._wire, self.caller.connections.ahead_bytes, streamed)
+        self._outflow = Outflow(coming, self, self._wire, self.caller.connections.ahead_bytes, replies)
         self.caller.connections.began()
         self.caller.service.pour(self._outflow)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol, TypeAlias
 
 from trikv.host.wire import Wire
-from trikv.machine.replies import Streamed
+from trikv.machine.replies import Reply, streamed_of, weight
 
 AHEAD_BYTES: Final = 1 << 20
 """What may wait for a client before the next part is made: as much as a fast one takes in a millisecond."""
@@ -56,6 +56,7 @@ class Outflow:
         "_ahead_bytes",
         "_made_bytes",
         "_parts",
+        "_replies_bytes",
         "_taken_bytes",
         "_taker",
         "_waited_ms",
@@ -66,10 +67,11 @@ class Outflow:
     )
 
     def __init__(
-        self, parts: Iterator[Part], taker: Taker, wire: Wire, ahead_bytes: int, streamed: Streamed | None
+        self, parts: Iterator[Part], taker: Taker, wire: Wire, ahead_bytes: int, replies: list[Reply]
     ) -> None:
-        """`streamed`: the long read that it sends, if it is one."""
-        self.streamed = streamed
+        """`replies`: what `parts` are made from. They are not kept: `parts` let go of them one by one."""
+        self.streamed = streamed_of(replies)
+        """The long read that it sends, if it is one."""
         self.is_over = False
         self.ends_reply = True
         """Whether what was sent so far ends with a whole reply, so that another one may follow."""
@@ -77,6 +79,7 @@ class Outflow:
         self._taker = taker
         self._wire = wire
         self._ahead_bytes = ahead_bytes
+        self._replies_bytes = weight(replies)
         self._made_bytes = 0
         self._waited_ms = 0
         self._taken_bytes = -wire.unsent_bytes()
@@ -132,6 +135,10 @@ class Outflow:
     def taken_bytes(self) -> int:
         """How much of it the client has taken: of several, the least is the slowest."""
         return self._made_bytes - self._wire.unsent_bytes()
+
+    def held_bytes(self) -> int:
+        """About the memory of the replies that are still to be made."""
+        return 0 if self.is_over else max(0, self._replies_bytes - self._made_bytes)
 
     def give_up(self, reason: str) -> None:
         """Close the connection: there is no way to say an error in the middle of an array."""

@@ -156,18 +156,17 @@ class Turn(msgspec.Struct):
         """The replies to use if the machine gives none: `error` for each."""
         return [error] * self.steps
 
-    def replies(self, caller: Caller, answered: list[Reply]) -> Iterator[tuple[Reply, bool, Args] | bytes]:
-        """The replies in request order as (reply, typed, args), or bytes to send unchanged."""
-        assert len(answered) == self.steps
-        step = 0
+    def replies(
+        self, caller: Caller, answered: Iterator[Reply]
+    ) -> Iterator[tuple[Reply, bool, Args] | bytes]:
+        """The replies in request order as (reply, typed, args), or bytes to send unchanged.
+
+        `answered` has one for each step. None is held here while it is sent.
+        """
         for slot in self.slots:
             match slot:
                 case Step():
-                    reply = answered[step]
-                    step += 1
-                    if slot.after is not None:
-                        reply = slot.after(reply)
-                    yield reply, slot.typed, slot.args
+                    yield _looked_after(slot, next(answered)), slot.typed, slot.args
                 case Known():
                     yield slot.reply, slot.typed, slot.args
                 case Local():
@@ -178,15 +177,7 @@ class Turn(msgspec.Struct):
                     if caller.connection.is_typed():
                         yield slot.data
                 case Exec():
-                    outcome: Reply = []
-                    if slot.travels:
-                        outcome = answered[step]
-                        step += 1
-                    _count_exec(slot, caller, outcome)
-                    if outcome is None and not slot.typed and caller.connection.resp_version == 2:
-                        yield _NULL_ARRAY
-                    else:
-                        yield _woven(slot.inner, caller, outcome), slot.typed, ()
+                    yield _of_exec(slot, caller, next(answered) if slot.travels else [])
                 case _:
                     assert_never(slot)
 
@@ -194,6 +185,17 @@ class Turn(msgspec.Struct):
 SINGLE_READ: Final = Turn(0, [()])
 """The turn of any plain command that travels alone. It is shared, so never changed; it needs no slots."""
 SINGLE_WRITE: Final = Turn(0, [()], writes=True)
+
+
+def _looked_after(slot: Step, reply: Reply) -> Reply:
+    return reply if slot.after is None else slot.after(reply)
+
+
+def _of_exec(slot: Exec, caller: Caller, outcome: Reply) -> tuple[Reply, bool, Args] | bytes:
+    _count_exec(slot, caller, outcome)
+    if outcome is None and not slot.typed and caller.connection.resp_version == 2:
+        return _NULL_ARRAY
+    return _woven(slot.inner, caller, outcome), slot.typed, ()
 
 
 def _count_exec(slot: Exec, caller: Caller, outcome: Reply) -> None:
@@ -229,6 +231,5 @@ def _woven(inner: tuple[Step | Local, ...], caller: Caller, outcome: Reply) -> R
         if isinstance(slot, Local):
             woven.append(_evaluate(slot, caller))
         else:
-            reply = next(machine)
-            woven.append(reply if slot.after is None else slot.after(reply))
+            woven.append(_looked_after(slot, next(machine)))
     return woven

@@ -3,7 +3,8 @@
 One task makes the parts of all of them, a slice of one after another, with a round of the loop between two
 slices: so no other client waits for more than a slice, however many long answers there are. A second one
 looks at those that wait for their clients. It closes who reads too slowly. And it bounds the memory that is
-kept only for the cuts of long reads: beyond the limit the slowest of these is closed.
+held for them: by the cuts of long reads, and by replies that are still to be sent. Beyond the limit of each
+the slowest are closed.
 """
 
 from collections.abc import Callable
@@ -21,11 +22,13 @@ SLICE_US: Final = 250
 """How long one outflow may make parts before others have their turn; its last step may take 0.3 ms more. A
 GET takes several rounds of the loop, and waits for a slice in each."""
 LOOK_MS: Final = 100
-"""Between two looks at those that wait. It bounds by how much the kept memory can exceed its limit."""
+"""Between two looks at those that wait. It bounds by how much memory can exceed its limit."""
 KEPT_BYTES_MIN: Final = 64 << 20
 """However small the cap is, cuts may keep this much."""
+HELD_BYTES_MIN: Final = 256 << 20
+"""And replies that are still to be sent this much: those of four pipelines of the greatest size."""
 CAP_PARTS: Final = 8
-"""Or the cap divided by this."""
+"""Either may be the cap divided by this."""
 
 log = structlog.get_logger()
 
@@ -101,6 +104,7 @@ class Outflows:
             now_us = self._boot_us()
             self._close_slow((now_us - looked_us) // 1000)
             self._bound_kept()
+            self._bound_held()
             looked_us = now_us
 
     def _close_slow(self, passed_ms: int) -> None:
@@ -118,6 +122,18 @@ class Outflows:
             self._give_up(
                 outflow, f"long reads keep {kept_bytes} of {kept_bytes_max} bytes, and it is the slowest"
             )
+
+    def _bound_held(self) -> None:
+        """Give up the slowest until the replies of the others are no more than they may be."""
+        held_bytes_max = max(HELD_BYTES_MIN, self._cap() // CAP_PARTS)
+        held_bytes = sum(map(Outflow.held_bytes, self._all))
+        for outflow in sorted(filter(Outflow.held_bytes, self._all), key=Outflow.taken_bytes):
+            if held_bytes <= held_bytes_max:
+                return
+            self._give_up(
+                outflow, f"{held_bytes} of {held_bytes_max} bytes of replies wait, and it is the slowest"
+            )
+            held_bytes = sum(map(Outflow.held_bytes, self._all))
 
     def _give_up(self, outflow: Outflow, reason: str) -> None:
         self.closed_count += 1
