@@ -13,8 +13,9 @@ from tests.e2e.cluster import eventually
 from tests.e2e.single import Single, bare_environment, words
 
 PATIENCE_S = 60
-SLOW_IMPORT = "import os, time\nos.write(1, b'loading')\ntime.sleep(60)\n"
-"""Stands in for what a command takes long to import."""
+SLOW_IMPORT = "import os, time\nos.write(1, b'loading')\nfor _ in range(6000):\n    time.sleep(0.01)\n"
+"""Stands in for what a command takes long to import. As there, Python looks for signals again and again: one
+that comes just before a single long sleep would be noticed after it."""
 WATCHES = """
 import os, signal, trio
 from trikv import interrupts

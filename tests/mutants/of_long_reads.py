@@ -193,6 +193,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "machine/test_discarded.py::test_old_values_that_a_cut_has_kept_are_freed_in_slices",
     ),
     mutant(
+        "a cut frees in one step a bucket that it lets go",
+        "trikv.machine.cut",
+        "            self._passed.append(buckets[number])\n",
+        "            pass\n",
+        "machine/test_discarded.py::test_a_bucket_that_a_cut_lets_go_is_freed_in_slices",
+    ),
+    mutant(
+        "a cut's reader frees the step that it drops",
+        "trikv.machine.cut",
+        "        self._account.discarded.add_kept(self._passed[:-1])\n        del self._passed[:-1]\n",
+        "        self._account.discarded.add_kept(self._passed)\n        self._passed = []\n",
+        "machine/test_discarded.py::test_a_bucket_that_a_cut_lets_go_is_freed_in_slices",
+    ),
+    mutant(
         "keys that a cut has kept count as freed when they were deleted long ago",
         "trikv.machine.discarded",
         "                objects -= 1 + len(self._dropped(self._kept))\n",

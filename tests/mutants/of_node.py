@@ -121,6 +121,13 @@ APPLYING: tuple[Mutant, ...] = (
         "node/state/test_applier.py::test_what_takes_long_goes_on_in_a_task_and_in_order",
     ),
     mutant(
+        "nothing is freed while orders wait",
+        "trikv.node.state.applier",
+        "        self._release()\n        await",
+        "        await",
+        "node/state/test_applier.py::test_what_is_discarded_is_freed_though_orders_wait",
+    ),
+    mutant(
         "reads held for an index are served only by the next read",
         "trikv.node.state.applier",
         "                if self._held:\n                    self._release_reads()\n",

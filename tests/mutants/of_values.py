@@ -34,9 +34,37 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a flushed database frees a value of a million at once",
         "trikv.machine.discarded",
-        "            if isinstance(value, Value):\n                self.add_value(value)\n",
+        "            if type(held) is not bytes:\n                self.add_value(value_of(held))\n",
         "            pass\n",
         "machine/values/test_in_machine.py::test_flushed_values_are_freed_part_by_part",
+    ),
+    mutant(
+        "a slice frees any number of long strings",
+        "trikv.machine.discarded",
+        "1 + len(self._strings.pop()) // KEY_BYTES\n",
+        "len([self._strings.pop()])\n",
+        "machine/test_discarded.py::test_long_strings_are_freed_by_their_bytes",
+    ),
+    mutant(
+        "an entry frees the long strings that it drops",
+        "trikv.machine.database",
+        "        if isinstance(value, Value) or made < len(value):\n",
+        "        if isinstance(value, Value):\n",
+        "machine/test_discarded.py::test_long_strings_are_freed_by_their_bytes",
+    ),
+    mutant(
+        "a pipeline piles up the long strings that it makes and drops",
+        "trikv.machine.database",
+        "            account.discarded.make_room(grown)\n",
+        "            pass\n",
+        "machine/test_discarded.py::test_one_entry_does_not_pile_up_what_it_makes_and_drops",
+    ),
+    mutant(
+        "a string of a few kilobytes has one of megabytes freed",
+        "trikv.machine.discarded",
+        "while strings and len(strings[-1]) <= self._made:\n",
+        "while strings and self._made > 0:\n",
+        "machine/test_discarded.py::test_making_room_frees_no_more_than_was_made",
     ),
     mutant(
         "a digest keeps the hash of a part that has changed",

@@ -40,6 +40,11 @@ class _Origin:
         self.used = self.used_at_first = database.account.shares[database.number]
         """About the share of the account that the cut has still to go over."""
 
+    @property
+    def was_flushed(self) -> bool:
+        """Whether the database has other buckets now."""
+        return self.database.buckets is not self.buckets
+
 
 class Cut:
     """The keys of some databases at one instant, between two commands. `close` it when it has been read."""
@@ -50,6 +55,7 @@ class Cut:
         "_copies",
         "_databases",
         "_holders",
+        "_passed",
         "_was_shared",
         "changes",
         "is_open",
@@ -73,6 +79,8 @@ class Cut:
         self._databases = {db.number: _Origin(db) for db in filled}
         self._copies: dict[tuple[int, int], int] = {}
         """By database and bucket: the memory of a copy, and of its values that are gone elsewhere."""
+        self._passed: list[Bucket] = []
+        """What was let go that nobody else may hold, until its reader is past it."""
         self._account = filled[0].account if filled else None
         self.now_ms = self._account.now if self._account is not None else 0
         """Log time of its instant, by which keys are due."""
@@ -104,9 +112,11 @@ class Cut:
 
     def _discard_kept(self, account: Account) -> None:
         """Have freed in slices what nobody else holds: copies, and databases that were flushed meanwhile."""
+        account.discarded.add_kept(self._passed)
+        self._passed = []
         for db, buckets in self._buckets.items():
             origin = self._databases[db]
-            if origin.database.buckets is not origin.buckets:
+            if origin.was_flushed:
                 account.discarded.add_kept(buckets)
             else:
                 account.discarded.add_kept([buckets[number] for of, number in self._copies if of == db])
@@ -125,7 +135,7 @@ class Cut:
     @property
     def kept_bytes(self) -> int:
         """The memory that is taken only because of this cut: its tables, copies, and values that are gone."""
-        flushed = sum(one.used for one in self._databases.values() if one.database.buckets is not one.buckets)
+        flushed = sum(one.used for one in self._databases.values() if one.was_flushed)
         return _TABLE_BYTES * len(self._databases) + sum(self._copies.values()) + flushed
 
     def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
@@ -173,6 +183,8 @@ class Cut:
                     for at in range(0, whole, STEP_KEYS):
                         yield db, step[at : at + STEP_KEYS]
                     del step[:whole]
+                    if whole:
+                        self._discard_passed()
             if self.lets_go and not self._was_shared:
                 self._let_go(db, BUCKETS - 1)  # empty ones at the end are behind it, too
             if step:
@@ -184,9 +196,19 @@ class Cut:
         for _, entries in self.entries():
             yield [key for key, one in entries if not (deadline := deadline_of(one)) or deadline > now_ms]
 
+    def _discard_passed(self) -> None:
+        """Have freed in slices what was let go, except for the last bucket: the next step may begin in it.
+
+        Whatever is in a step that the reader still has would be freed with that, all at once.
+        """
+        assert self._account is not None, "it is read while it is open"
+        self._account.discarded.add_kept(self._passed[:-1])
+        del self._passed[:-1]
+
     def _let_go(self, db: int, number: int) -> None:
         """Forget a bucket: a write to it copies nothing any more."""
-        self._buckets[db][number] = _EMPTY
-        self._copies.pop((db, number), None)
-        origin = self._databases[db]
+        origin, buckets = self._databases[db], self._buckets[db]
+        if self._copies.pop((db, number), None) is not None or origin.was_flushed:
+            self._passed.append(buckets[number])
+        buckets[number] = _EMPTY
         origin.used = origin.used_at_first * (BUCKETS - 1 - number) // BUCKETS

@@ -24,6 +24,7 @@ from trikv.machine.replies import CommandError
 from trikv.machine.split import LEAF_KEYS_MAX, SHRINK_KEYS, Bucket, Split
 from trikv.machine.stored import (
     HAS_DEADLINE,
+    PACKED_BYTES_MAX,
     PLAIN_BYTES,
     Held,
     Stored,
@@ -305,8 +306,10 @@ class Database:
             self.size += 1
             if len(bucket) >= LEAF_KEYS_MAX:
                 bucket = self._divided(number)
-        elif type(old) is not bytes:  # what is packed has no parts
+        elif type(old) is not bytes:  # what is packed is freed at once
             self._discard(old, value)
+        if grown > PACKED_BYTES_MAX:
+            account.discarded.make_room(grown)
         account.changes += 1
         if not isinstance(value, bytes):
             value.charged = value.charge
@@ -442,10 +445,18 @@ class Database:
             account.effects.touched(self.number, key, REMOVED if self.is_live(old) else EXPIRED)
 
     def _discard(self, old: Held, new: bytes | Value | None) -> None:
-        """Have the parts of a value that goes freed in slices, unless the same value comes again."""
+        """Have a value that goes freed in slices, unless the same value comes again.
+
+        A string is freed at once if the new value is as long: that took longer to make.
+        """
         value = value_of(old)
-        if isinstance(value, Value) and value is not new:
-            self.account.discarded.add_value(value)
+        if value is new:
+            return
+        made = 0 if new is None else size_of(new)
+        if isinstance(value, Value) or made < len(value):
+            discarded = self.account.discarded
+            discarded.add_value(value)
+            discarded.make_room(made)
 
     def _divided(self, number: int) -> Bucket:
         """That bucket, ready for more keys than one dict may have. It was told to observers before."""

@@ -290,3 +290,31 @@ def test_a_snapshots_machine_tells_whom_the_old_one_told() -> None:
     applier.put((Entry(1_001, 1, EntryKind.BATCH, data),))
     applier.carry_out()
     assert listener.take() == News([Touched((1_001, 1), 0, b"k", WRITTEN)], missed=False)
+
+
+async def test_what_is_discarded_is_freed_though_orders_wait() -> None:
+    """One slice in each pause: a node that works through a long log does not keep all that was flushed."""
+    clock = count(step=Applier.SLICE_MS)  # every look at the clock finds the slice over
+    bench = Bench(lambda: next(clock))
+    applier = bench.applier
+    sets = tuple((b"SET", b"key%d" % number, b"v") for number in range(RELEASE_KEYS))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 1, 0, sets))
+    bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 2, 0, ((b"FLUSHALL",),)))
+    flushed = bench.entries[-1].index
+    for more in range(10):
+        bench.log.commit(Submission(ORIGIN, bench.incarnation, WRITES + 3 + more, 0, ((b"INCR", b"n"),)))
+    last = bench.entries[-1].index
+    read = Asked((b"GET", b"n"), writes=False)
+    left: list[tuple[int, bool]] = []
+    read.work.answered = lambda _: left.append(
+        (applier.position.index, bool(applier.machine.space.account.discarded))
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(applier.run)
+        applier.put(bench.entries[: last - 1])
+        applier.put((reading(flushed, read),))
+        applier.put(bench.entries[last - 1 :])
+        applier.carry_out()
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert left == [(last - 1, False)]

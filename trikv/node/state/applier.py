@@ -35,7 +35,7 @@ from trikv.node.waiters import Waiters
 from trikv.raft.types import Entry, EntryKind, Membership, SnapshotMeta
 
 RELEASE_KEYS = 2_000
-"""Keys freed in one slice, which takes about a millisecond."""
+"""Keys freed in one slice, or what counts for as many. It takes about a millisecond."""
 READS_TOGETHER_MAX = 16
 """Reads carried out before the first of them is answered."""
 
@@ -210,7 +210,11 @@ class Applier:
             await self._free_memory()
 
     async def _pause(self) -> None:
-        """Let other tasks run; and those who wait for the end of an entry before another one begins."""
+        """Let other tasks run; and those who wait for the end of an entry before another one begins.
+
+        A slice of what was discarded is freed, or a long log that fills and flushes would take any memory.
+        """
+        self._release()
         await trio.lowlevel.checkpoint()
         if self._lets_in:
             self._lets_in = False
