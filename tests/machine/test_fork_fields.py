@@ -48,6 +48,7 @@ FIELDS: dict[type, dict[str, str | Own]] = {
         "_changed": Own("buckets to be hashed: all of them"),
         "_deadlines_total_ms": SAME,
         "_hashes": Own("made anew by whoever wants a digest of a fork"),
+        "_hashing": Own("the steps of a digest of the base"),
         "account": Own("the keyspace's"),
         "awaited": Own("who waits is told of what happens"),
         "buckets": SHARED,

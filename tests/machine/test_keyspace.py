@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.driving import NOW, Driver, reborn
+from trikv.machine import picking
 from trikv.machine.account import Account
 from trikv.machine.database import BUCKET_SHIFT, BUCKETS, Database
 from trikv.machine.digest import state_digest
@@ -15,9 +16,10 @@ from trikv.machine.draws import Draws
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.machine import EXPIRED_PER_BATCH_MAX, Machine
 from trikv.machine.picking import pick
+from trikv.machine.replies import CommandError
 from trikv.machine.scanning import scan
 from trikv.machine.split import Bucket
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Held, Stored
 
 
 def together(count: int) -> list[bytes]:
@@ -210,7 +212,12 @@ def test_randomkey_varies_and_reads_change_nothing() -> None:
 
 def _picked(db: Database, count: int) -> Counter[bytes | None]:
     draws = Draws(1)
-    return Counter(pick(db, draws) for _ in range(count))
+    counts = Counter[bytes | None]()
+    for _ in range(count):
+        key = pick(db, draws)
+        assert not isinstance(key, CommandError)
+        counts[key] += 1
+    return counts
 
 
 @pytest.mark.parametrize("keys", [1, 7, 300])
@@ -236,6 +243,35 @@ def test_no_key_is_picked_that_is_due() -> None:
     assert set(_picked(db, 20)) == {b"stays"}
     db.drop(b"stays")
     assert set(_picked(db, 20)) == {None}
+
+
+def test_no_pick_goes_over_all_keys_that_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million keys may be due at once: none is looked at if all are, and else only so many."""
+    driver = Driver()
+    driver.run(*(f"SET k{number} v PX 50" for number in range(2000)))
+    db = driver.machine.space.databases[0]
+    driver.machine.space.account.now += 60
+    looked: list[Held] = []
+    is_live = Database.is_live
+
+    def counted(db: Database, one: Held) -> bool:
+        looked.append(one)
+        return is_live(db, one)
+
+    monkeypatch.setattr(Database, "is_live", counted)
+    assert pick(db, Draws(1)) is None
+    assert not looked
+    monkeypatch.setattr(picking, "LOOKED_AT_MAX", 20)
+    driver.run("SET coming v PX 50", "SET other v PX 60")
+    looked.clear()
+    assert {pick(db, Draws(number)) for number in range(30)} == {b"coming", b"other"}
+    assert len(looked) <= 30 * (picking.DRAWS_MAX + 20)
+    db.drop(b"coming")
+    db.drop(b"other")
+    looked.clear()
+    driver.run("SET stays v")
+    assert {pick(db, Draws(number)) for number in range(300)} == {picking.HIDDEN, b"stays"}
+    assert len(looked) <= 300 * (picking.DRAWS_MAX + 20)
 
 
 def test_a_key_is_picked_from_the_bucket_of_the_last_draw_too() -> None:

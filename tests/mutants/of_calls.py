@@ -69,6 +69,27 @@ DRAWS: tuple[Mutant, ...] = (
         "        place = draws.below(len(db.buckets[number]))\n",
         "machine/test_keyspace.py::test_every_key_is_picked_as_often_as_any_other",
     ),
+    mutant(
+        "a random key is looked for among all that are due",
+        "trikv.machine.picking",
+        "islice(_behind(db, number, place), LOOKED_AT_MAX)",
+        "_behind(db, number, place)",
+        "machine/test_keyspace.py::test_no_pick_goes_over_all_keys_that_are_due",
+    ),
+    mutant(
+        "a random key is looked for where all are due",
+        "trikv.machine.picking",
+        "    if due == db.size:\n",
+        "    if not db.size:\n",
+        "machine/test_keyspace.py::test_no_pick_goes_over_all_keys_that_are_due",
+    ),
+    mutant(
+        "a random key by its deadline may be due",
+        "trikv.machine.picking",
+        "db.deadlines[due + draws.below(coming)]",
+        "db.deadlines[draws.below(coming)]",
+        "machine/test_keyspace.py::test_no_pick_goes_over_all_keys_that_are_due",
+    ),
 )
 
 CALLED: tuple[Mutant, ...] = (

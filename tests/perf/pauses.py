@@ -108,7 +108,7 @@ def main(keys: int) -> None:
                 ("KEYS key:*", lambda: all_keys("key:*")),
                 ("KEYS *9", lambda: client.call("KEYS", "*9")),
                 ("SCAN, 100 keys a call", lambda: scan_all(client, "COUNT", "100")),
-                ("SCAN, 2,000 keys a call", lambda: scan_all(client, "COUNT", "2000")),
+                ("SCAN, 1,000 keys a call", lambda: scan_all(client, "COUNT", "2000")),
                 ("BACKUP", lambda: client.call("BACKUP")),
                 ("FLUSHALL, and 5 s after it", flush),
                 ("nothing", partial(time.sleep, REST_S)),

@@ -7,8 +7,9 @@ instead (`trikv.machine.split`). What a bucket holds is never changed in place: 
 not encoded ahead.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeAlias, TypeVar
 from zlib import crc32
 
 from sortedcontainers import SortedList
@@ -54,15 +55,9 @@ _CHANGES_MAX = 2**59
 
 V = TypeVar("V", bound=Value)
 
-
-class Hasher(Protocol):
-    """Hashes one bucket, the order of its keys included."""
-
-    def __call__(self, bucket: Bucket, parts_max: int, /) -> tuple[bytes | None, int]:
-        """The hash of `bucket`, the same for equal keys and entries in one order; and how many parts it took.
-
-        None in place of the hash: there are more parts to be hashed than `parts_max`.
-        """
+Hasher: TypeAlias = Callable[[Bucket], Iterator[bytes | None]]
+"""Hashes one bucket, the order of its keys included: None after each part of the work, and at last the hash,
+which is the same for equal keys and entries in one order."""
 
 
 def _string_of(value: bytes | Value) -> bytes:
@@ -78,6 +73,7 @@ class Database:
         "_changed",
         "_deadlines_total_ms",
         "_hashes",
+        "_hashing",
         "account",
         "awaited",
         "buckets",
@@ -99,9 +95,11 @@ class Database:
         """The sum of all deadlines."""
         self._hashes: dict[int, bytes] = {}
         """Hashes of the filled buckets, as they were when last asked for."""
+        self._hashing: tuple[int, Iterator[bytes | None]] | None = None
+        """The bucket whose hash was begun, and its steps. A write to it makes them void."""
         self._changed = bytearray(BUCKETS)
-        """1 for each bucket that may have changed since. No set: that would not stay in the processor's
-        cache."""
+        """1 for each bucket that may have changed since, or since its hash was begun. No set: that would not
+        stay in the processor's cache."""
 
     def find(self, key: bytes) -> Stored | None:
         """The live entry of `key`, or None. This, `string` and `is_live` judge if it is due (PROTOCOL 21)."""
@@ -186,26 +184,40 @@ class Database:
             return KEY_TOO_LONG
         return None
 
-    def hash_some(self, hasher: "Hasher", count: int) -> int:
-        """Hash up to `count` changed buckets, or parts in them, ahead of `bucket_hashes`; return how many."""
+    def hash_some(self, hasher: Hasher, parts: int) -> int:
+        """Hash up to `parts` parts of changed buckets ahead of `bucket_hashes`; return how many."""
         hashed = 0
-        number = self._changed.find(1)
-        while number >= 0 and hashed < count:
-            bucket = self.buckets[number]
-            if bucket:
-                bucket_hash, parts = hasher(bucket, count - hashed)
-                hashed += parts
-                if bucket_hash is None:
-                    break
-                self._hashes[number] = bucket_hash
-            else:
-                self._hashes.pop(number, None)
-            self._changed[number] = 0
-            hashed += 1
-            number = self._changed.find(1, number)
+        while hashed < parts and (begun := self._begun_hash(hasher)) is not None:
+            number, steps = begun
+            for made in islice(steps, parts - hashed):
+                hashed += 1
+                if made is not None:
+                    self._hashes[number] = made
+                    self._hashing = None
         return hashed
 
-    def bucket_hashes(self, hasher: "Hasher") -> dict[int, bytes]:
+    def _begun_hash(self, hasher: Hasher) -> tuple[int, Iterator[bytes | None]] | None:
+        """That of the bucket that was begun, unless a write has changed it since; or else of another one."""
+        last = -1 if self._hashing is None else self._hashing[0]
+        if last < 0 or self._changed[last]:
+            self._hashing = None
+            # From there on: a bucket that changes all the time must not keep the others waiting.
+            number = self._next_changed(last + 1)
+            while number >= 0 and not self.buckets[number]:
+                self._changed[number] = 0
+                self._hashes.pop(number, None)
+                number = self._next_changed(number + 1)
+            if number >= 0:
+                self._changed[number] = 0
+                self._hashing = number, hasher(self.buckets[number])
+        return self._hashing
+
+    def _next_changed(self, start: int) -> int:
+        """The first changed bucket from `start` on, round the end; -1 for none."""
+        number = self._changed.find(1, start)
+        return number if number >= 0 else self._changed.find(1, 0, start)
+
+    def bucket_hashes(self, hasher: Hasher) -> dict[int, bytes]:
         """Hashes of all filled buckets by number; only those changed since the last call are computed."""
         self.hash_some(hasher, ALL)
         return self._hashes
@@ -408,6 +420,7 @@ class Database:
         self._deadlines_total_ms = 0
         self.size = 0
         self._hashes = {}
+        self._hashing = None
         self._changed = bytearray(BUCKETS)
 
     def _set_aside(self) -> None:

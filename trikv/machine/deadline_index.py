@@ -7,6 +7,7 @@ and cannot afford to copy, so it has a `ForkedIndex`: that list without some ent
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from heapq import merge
+from itertools import islice
 from typing import Protocol, TypeAlias
 
 Due: TypeAlias = tuple[int, bytes]
@@ -23,7 +24,7 @@ class DeadlineIndex(Protocol):
         """From the earliest on."""
 
     def __getitem__(self, place: int, /) -> Due:
-        """The earliest; no database asks for another `place` than 0."""
+        """The one at that place, from 0."""
 
     def bisect_left(self, one: Due, /) -> int:
         """How many are before `one`."""
@@ -62,8 +63,9 @@ class ForkedIndex:
         return merge((one for one in self._base if one not in self._removed), self._added)
 
     def __getitem__(self, place: int) -> Due:
-        """The earliest."""
-        assert place == 0, "nobody asks for another"
+        """The one at that place. Any but the earliest takes long: all before it are passed."""
+        if place:
+            return next(islice(self, place, None))
         base = self._base
         while self._passed < len(base) and base[self._passed] in self._removed:
             self._passed += 1

@@ -25,7 +25,8 @@ SHOWN_BYTES_MAX = 64 * 1024 * 1024
 """The most bytes that the reads of one submission may answer, before they are encoded: 40 KB of input could
 ask for 8 GB."""
 SLICE_COMMANDS = 256
-"""Commands of a transaction, which may have any number, between two pauses: about half a millisecond."""
+"""Commands of a transaction, which may have any number, between two pauses: about half a millisecond of short
+ones. One that takes long, as MGET of many keys does, takes its own time for each."""
 OF_PROCESS = (MemoryError, RecursionError)
 """What depends on this process and not on the log is never an error reply: other replicas may not have it."""
 TOO_MUCH_SHOWN = CommandError("ERR the replies of this pipeline are too large together; ask in smaller parts")

@@ -50,6 +50,7 @@ class ForkedDatabase(Database):
         self._deadlines_total_ms = base._deadlines_total_ms  # noqa: SLF001 - it is a database itself
         # Hashes are left behind, and all buckets are hashed again: only tests ask a fork for a digest.
         self._hashes = {}
+        self._hashing = None
         self._changed = bytearray(_ALL_CHANGED)
 
     def _changing(self, number: int, key: bytes) -> Bucket:

@@ -160,10 +160,10 @@ class Machine:
         """The account computed from scratch, for tests and checkers."""
         return self.space.recount()
 
-    def hash_some(self, buckets: int) -> bool:
-        """Prepare `digest` by hashing up to `buckets` changed buckets; True while more are left."""
+    def hash_some(self, parts: int) -> bool:
+        """Prepare `digest` by hashing up to `parts` parts of what has changed; True while more are left."""
         assert not self.suspended, INSIDE
-        return hash_some(self.space, buckets)
+        return hash_some(self.space, parts)
 
     def digest(self) -> str:
         """A hash of all that `apply` can read, order included. Only what changed is hashed again."""

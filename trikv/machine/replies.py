@@ -18,7 +18,8 @@ Streamed      array that is made while it is sent: the only reply that is no val
 ============  =======================================================================
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Protocol, TypeAlias, Union
 
 import msgspec
@@ -138,12 +139,16 @@ def drop(replies: list[Reply]) -> None:
             reply.close()
 
 
-def weight(replies: list[Reply]) -> int:
+def weight(replies: Iterable[Reply]) -> int:
     """About how many bytes `replies` take, for a bound that is checked before they are copied."""
     total = 0
     for reply in replies:
-        if type(reply) is bytes:
+        if isinstance(reply, bytes):
             total += len(reply)
-        elif type(reply) is list:
+        elif isinstance(reply, list | tuple):
             total += weight(reply)
+        elif isinstance(reply, dict):
+            total += weight(chain(reply, reply.values()))
+        elif isinstance(reply, Verbatim):
+            total += len(reply.text)
     return total

@@ -35,11 +35,11 @@ WAIT_POLL_S = 0.005
 """How soon a WAIT asks again: about a network round and a sync. After that at growing intervals."""
 WAIT_POLL_S_MAX = 0.1
 """At most this long a lost answer delays it, and it goes on for a client that is gone."""
-DIGEST_BUCKETS = 8
-"""Buckets hashed in the first slice, or as many times 32 keys in long ones: about 0.4 ms. A client's GET
-needs several turns of the node, and meets as many slices."""
-DIGEST_SLICES_A_BUCKET = 200
-"""After so many slices the next ones hash a bucket more: in the end they are faster than a load's changes."""
+DIGEST_PARTS = 8
+"""Parts of buckets hashed in the first slice: about 0.4 ms. A client's GET needs several turns of the node,
+and meets as many slices."""
+DIGEST_SLICES_A_PART = 200
+"""After so many slices the next ones hash a part more: in the end they are faster than a load's changes."""
 DIGEST_SLICES_MAX = 100_000
 """If they are not, the rest is then hashed without a pause."""
 BUSY = CommandError("ERR a backup or save is already in progress")
@@ -135,7 +135,7 @@ class Operations:
         """The applied index and the state's digest; buckets that changed are hashed in slices."""
         for done in range(DIGEST_SLICES_MAX):
             await self._applier.until_whole()
-            if not self._applier.machine.hash_some(DIGEST_BUCKETS + done // DIGEST_SLICES_A_BUCKET):
+            if not self._applier.machine.hash_some(DIGEST_PARTS + done // DIGEST_SLICES_A_PART):
                 break
             await trio.lowlevel.checkpoint()
         await self._applier.until_whole()

@@ -23,7 +23,7 @@ from trikv.node.drain import Phase
 from trikv.node.events import Event, PeerSaid
 from trikv.node.peers.links import Links
 from trikv.node.service import NodeService
-from trikv.node.state.applier import Applier, Inside, Order, ServeReads, Swap
+from trikv.node.state.applier import Applier, Inside, Swap, is_read
 from trikv.protocol.messages import PeerMessage
 from trikv.raft.messages import AppendAck, AppendEntries, Message, RequestVote, VoteAck
 from trikv.raft.roles import Role
@@ -209,7 +209,7 @@ def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
             if self.inside is not None and slice_ms:
                 await trio.sleep(slice_ms / 1000)  # the clock stood still while it worked
             if self.inside is not None:
-                watch.between_slices(has_reads=bool(self._held) or any(map(_is_reading, self._orders)))
+                watch.between_slices(has_reads=bool(self._held) or any(map(is_read, self._orders)))
             await super()._pause()
 
         def install(self, order: Swap) -> None:
@@ -294,10 +294,6 @@ def _steps_of(work: Work) -> list[bool]:
         steps.append(position in starts or work.commands[position][0] != b"SELECT")
         position += starts.get(position, 1)
     return steps
-
-
-def _is_reading(order: Order) -> bool:
-    return isinstance(order, ServeReads)
 
 
 def _appends(event: Event) -> bool:

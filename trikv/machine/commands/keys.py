@@ -22,7 +22,7 @@ COMMANDS = CommandTable()
 
 SCAN_COUNT = 10
 """Redis' default."""
-SCAN_COUNT_MAX = 2_000
+SCAN_COUNT_MAX = 1_000
 """COUNT is only a hint; no step examines more keys."""
 
 _EACH_KEY = "O(N), N being the number of keys named"

@@ -140,19 +140,16 @@ class Value(ABC):
         """The places of parts whose hash is not known."""
         return (place for place, known in enumerate(self.hashes) if known is None)
 
-    def hash_some(self, parts: int) -> int:
-        """Compute up to `parts` hashes that are not known; how many it were."""
-        done = 0
+    def hash_parts(self) -> Iterator[None]:
+        """Compute the hashes that are not known, one at each step. Nothing may change between two steps."""
         for place in self.unhashed():
-            if done == parts:
-                break
             self.hashes[place] = self._hash(self.parts[place])
-            done += 1
-        return done
+            yield
 
     def digest(self) -> bytes:
         """The hash of the whole value: type, shape, and parts in their order."""
-        self.hash_some(len(self.parts))
+        for _ in self.hash_parts():
+            pass
         whole = blake2b(_encode((self.type_name, self.shape())), digest_size=HASH_BYTES)
         for known in self.hashes:
             assert known is not None, "all were computed above"

@@ -172,7 +172,7 @@ class Applier:
     @property
     def is_awaited(self) -> bool:
         """Whether a client of this node may wait for one of the orders."""
-        return bool(self._held or len(self._waiters) or any(map(_is_read, self._orders)))
+        return bool(self._held or len(self._waiters) or any(map(is_read, self._orders)))
 
     def read(self, work: Work, at_ms: int) -> list[Reply]:
         """The answers to `work`, which only reads, at this position; TTLs are for `at_ms` or later."""
@@ -427,5 +427,6 @@ class Applier:
             self._inbox.wake()
 
 
-def _is_read(order: Order) -> bool:
+def is_read(order: Order) -> bool:
+    """Whether a client waits for what it carries out."""
     return isinstance(order, ServeReads)

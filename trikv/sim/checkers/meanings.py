@@ -60,6 +60,8 @@ class Meaning:
     """Whether it depends only on its keys, and not on a whole database, on time or on the node."""
     is_local: bool
     """Whether the node answers it without the machine."""
+    repeats: bool
+    """Whether it may write a value that was there before. What the others write is there only once."""
 
 
 MEANINGS: dict[bytes, Meaning] = {}
@@ -74,12 +76,13 @@ def _means(
     timed: bool = False,
     of_keys: bool = True,
     local: bool = False,
+    repeats: bool = False,
 ) -> Callable[[Run], Run]:
     """Enter the decorated function for `names`, with commas between."""
 
     def enter(run: Run) -> Run:
         for name in names.encode().split(b", "):
-            MEANINGS[name] = Meaning(run, keys, writes, timed, of_keys, local)
+            MEANINGS[name] = Meaning(run, keys, writes, timed, of_keys, local, repeats)
         return run
 
     return enter
@@ -223,7 +226,7 @@ def _setrange(state: State, args: Args) -> Any:
     return len(text)
 
 
-@_means("DEBUG WORK", lambda args: args[3:], writes=True)
+@_means("DEBUG WORK", lambda args: args[3:], writes=True, repeats=True)
 def _debug_work(state: State, args: Args) -> Any:
     steps = int(args[2])
     state.put(args[3], b"%d/%d %s" % (steps, steps, _chained(args[3], steps)))

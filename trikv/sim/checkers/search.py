@@ -17,6 +17,7 @@ from typing import TypeAlias
 import attrs
 
 from trikv.sim.checkers.expected import agrees
+from trikv.sim.checkers.meanings import meaning_of
 from trikv.sim.checkers.model import Model
 from trikv.sim.checkers.needs import needs_of, written_once
 from trikv.sim.history import Key, Operation
@@ -34,6 +35,12 @@ class Move:
     places: tuple[int, ...]
     known: dict[Values, Values | None] = attrs.field(factory=dict, eq=False)
     """The values of its keys after it, by those before it; None if it could not have answered like that."""
+    repeats: bool = attrs.field(init=False)
+    """Whether it may write a value that was there before."""
+
+    @repeats.default
+    def _repeats(self) -> bool:
+        return any(meaning_of(args).repeats for args in self.operation.commands)
 
     def after(self, values: Values) -> Values | None:
         """The values of the component after it; None if it could not have answered like that."""
@@ -156,8 +163,7 @@ class Search:
     def _absorb(self, reached: Progress) -> Progress:
         """Take all operations that may come next and change nothing: to wait would not help them.
 
-        It might help one that writes what is there already: in a later place it hides what others wrote. Only
-        DEBUG may do so, all other values are unique.
+        It might help one that repeats what is there already: in a later place it hides what others wrote.
         """
         while reached.first < len(self._known):
             places, _ = self._window(reached)
@@ -166,7 +172,7 @@ class Search:
                 place
                 for place in places
                 if self._known[place].after(reached.values) is reached.values
-                and self._known[place].operation.commands[0][0] != b"DEBUG"
+                and not self._known[place].repeats
             ]
             if not taken:
                 break

@@ -208,8 +208,8 @@ class Client:
         elif text.startswith("CLUSTERDOWN"):
             self._marks.sometimes("command refused as not executed")
             self._history.refuse(operation)
-            if operation.commands[0][0] == b"DEBUG":
-                raise EOFError  # perhaps it was not even submitted: the next one's number is not known
+            if asked.step.may_be_refused:
+                raise EOFError  # it may not even have been submitted: the next one's number is not known
         elif text.startswith("INDETERMINATE"):
             lost = "reply lost to an install" if "reply is lost" in text else "write of unknown fate"
             self._marks.sometimes(lost)

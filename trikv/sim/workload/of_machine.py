@@ -151,7 +151,8 @@ def _get_moved(draw: Draw) -> list[Step]:
 @request("long", "DEBUG", weight=2)
 def _work(draw: Draw) -> list[Step]:
     """Steps of a millisecond each, on every replica."""
-    return [command(b"DEBUG", b"WORK", b"%d" % draw.source.randint(1, 6), draw.key(REGISTERS))]
+    steps = b"%d" % draw.source.randint(1, 6)
+    return [command(b"DEBUG", b"WORK", steps, draw.key(REGISTERS), may_be_refused=True)]
 
 
 @request("long", "EXEC")

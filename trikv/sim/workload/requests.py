@@ -80,17 +80,14 @@ class Step:
     then: Then | None = None
     ends: bool = False
     """Whether the node closes the connection behind it."""
+    may_be_refused: bool = False
+    """Whether the node may refuse it before it submits it (PROTOCOL 64): what follows is numbered otherwise."""
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing may follow in its pipeline, because what comes next depends on its answer.
-
-        A DEBUG may be refused before it is submitted (PROTOCOL 64), and what follows is numbered otherwise.
-        """
-        if self.commands[0][0] == b"DEBUG":
-            return True
+        """Whether nothing may follow in its pipeline, because what comes next depends on its answer."""
         selects = self.form is Form.TRANSACTION and any(args[0] == b"SELECT" for args in self.commands)
-        return self.ends or selects
+        return self.ends or self.may_be_refused or selects
 
     def wire(self) -> list[Args]:
         """All commands that are sent for it, MULTI and EXEC included."""
@@ -133,9 +130,9 @@ def of_kind(kind: str) -> list[Request]:
     return [one for one in REQUESTS if one.kind == kind]
 
 
-def command(*args: bytes) -> Step:
+def command(*args: bytes, may_be_refused: bool = False) -> Step:
     """A step of one command for the machine."""
-    return Step((args,), Form.COMMAND)
+    return Step((args,), Form.COMMAND, may_be_refused=may_be_refused)
 
 
 def transaction(*commands: Args) -> Step:

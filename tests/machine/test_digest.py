@@ -1,0 +1,105 @@
+"""The digest of a bucket: of what it means, in steps that are short however much the bucket holds."""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.machine.crafted import crafted
+from tests.machine.driving import Driver, reborn
+from trikv.machine.digest import PART_BYTES, PART_KEYS, _hash_bucket
+from trikv.machine.split import Leaf
+from trikv.machine.stored import held, stored
+
+VALUE_LENGTHS = st.sampled_from(
+    [0, 1, 40, 4096, 4097, PART_BYTES // 2, PART_BYTES - 1, PART_BYTES, 3 * PART_BYTES + 5]
+)
+
+
+def steps_of(leaf: Leaf) -> tuple[int, bytes]:
+    """How many parts it took, and the hash."""
+    *parts, made = _hash_bucket(leaf)
+    assert parts == [None] * len(parts)
+    assert made is not None
+    return len(parts), made
+
+
+def plain(leaf: Leaf) -> bytes:
+    """The hash as it is defined: of all that is in the bucket, in one piece."""
+    meant = {key: stored(one) for key, one in leaf.items()}
+    return blake2b(msgspec.msgpack.encode(meant), digest_size=16).digest()
+
+
+@given(st.lists(st.tuples(VALUE_LENGTHS, st.integers(1, 2**60), st.sampled_from([0, 1, 2**40])), max_size=40))
+def test_a_hash_in_parts_is_that_of_the_whole(entries: list[tuple[int, int, int]]) -> None:
+    """Short values and long ones, in any order, with versions and deadlines of any size."""
+    leaf = {b"key:%d" % place: held(bytes(size), *rest) for place, (size, *rest) in enumerate(entries)}
+    assert steps_of(leaf)[1] == plain(leaf)
+
+
+@pytest.mark.parametrize("keys", [15, 16, 17, PART_KEYS, PART_KEYS + 1, 2048, 70_000])
+def test_a_hash_of_many_keys_is_that_of_the_whole(keys: int) -> None:
+    """MessagePack has three heads for a map. A part has so many keys, not more."""
+    leaf = {b"%d" % place: held(b"v", place + 1) for place in range(keys)}
+    parts, made = steps_of(leaf)
+    assert made == plain(leaf)
+    assert parts == keys // PART_KEYS
+
+
+def test_a_part_has_so_many_bytes() -> None:
+    """One long value takes many parts; so do some that are short enough to be hashed together."""
+    assert steps_of({b"k": held(bytes(8 << 20), 1)})[0] >= (8 << 20) // PART_BYTES
+    leaf = {b"%d" % place: held(bytes(PART_BYTES // 4), 1) for place in range(40)}
+    assert steps_of(leaf)[0] == 10
+
+
+class Busy:
+    """A database with some buckets of many parts."""
+
+    def __init__(self) -> None:
+        self.driver = Driver(cap=1 << 30)
+        self.keys = [crafted(1000, number << 20) for number in (5, 9, 20)]
+        for keys in self.keys:
+            self.driver.run(*((b"SET", key, b"v") for key in keys))
+
+    def slices(self) -> Iterator[int]:
+        """Hash ahead, less than a bucket at a time; the number of each slice that left something."""
+        number = 0
+        while self.driver.machine.hash_some(8):
+            yield number
+            number += 1
+
+    def digest_of_another(self) -> str:
+        """The digest of a machine with the same keys that was never asked before."""
+        return reborn(self.driver.machine).digest()
+
+
+def test_a_write_makes_void_what_was_begun_of_its_bucket() -> None:
+    """The hash covers what is there at its end, though its first parts were of something else."""
+    busy = Busy()
+    for number in busy.slices():
+        if number in (2, 6, 11):
+            busy.driver.one((b"SET", busy.keys[0][0], b"%d" % number))
+    assert busy.driver.machine.digest() == busy.digest_of_another()
+
+
+def test_a_flush_makes_void_what_was_begun() -> None:
+    """And what comes after it is hashed."""
+    busy = Busy()
+    assert busy.driver.machine.hash_some(8)
+    busy.driver.run("FLUSHDB", "SET a b")
+    assert busy.driver.machine.digest() == busy.digest_of_another()
+
+
+def test_a_bucket_that_always_changes_keeps_no_other_waiting() -> None:
+    """The others are hashed in slices meanwhile, and only that one is left."""
+    busy = Busy()
+    db = busy.driver.machine.space.databases[0]
+    for number in busy.slices():
+        busy.driver.one((b"SET", busy.keys[0][0], b"%d" % number))
+        if number == 40:
+            break
+    assert len(db._hashes) == len(busy.keys) - 1
