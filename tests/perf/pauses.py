@@ -1,13 +1,14 @@
 """What other clients notice of long work: GETs, one each millisecond, beside KEYS, SCAN, FLUSHALL and BACKUP.
 
-    .venv/bin/python -m tests.perf.pauses [KEYS]
+    .venv/bin/python -m tests.perf.pauses [KEYS [ROUNDS]]
 
-It starts one node, fills it, and prints a table. Each GET is timed by a process of its own, from the moment
-it was due, so that one that waits for another counts, too. On a machine that does other work the rows at rest
-say how much of a figure is not the node's.
+It starts one node, fills it for each round, and prints a table. Each GET is timed by a process of its own,
+from the moment it was due, so that one that waits for another counts, too. Another process only sleeps, and
+is timed in the same way: how late it is says what the machine itself makes any process wait.
 """
 
 import multiprocessing
+import socket
 import sys
 import tempfile
 import time
@@ -15,12 +16,16 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 from typing import Final
+
+import attrs
 
 from tests.e2e.clients import Resp
 from tests.e2e.single import Single
 
 KEYS: Final = 1_000_000
+ROUNDS: Final = 5
 REST_S: Final = 5.0
 EACH_S: Final = 0.001
 BATCH: Final = 1_000
@@ -29,36 +34,48 @@ NEW_MEMORY: Final = ("--maxmemory", "2gb")
 
 def ask_steadily(port: int, pipe: Connection) -> None:
     """GET a key each millisecond until told to end; then give the waits in ms."""
-    waits: list[float] = []
     with Resp(port, wait_s=60) as client:
-        client.call("GET", "key:1")
-        pipe.send("ready")
-        due = time.perf_counter()
-        while not pipe.poll():
-            now = time.perf_counter()
-            if now < due:
-                time.sleep(due - now)
-            client.call("GET", "key:1")
-            waits.append((time.perf_counter() - due) * 1000)
-            # What was missed is not made up for: the next is due a millisecond after this one, or now.
-            due = max(due + EACH_S, time.perf_counter())
+        time_steadily(lambda: client.call("GET", "key:1"), pipe)
+
+
+def sleep_steadily(_port: int, pipe: Connection) -> None:
+    """Do nothing each millisecond, and give how late that was: what the machine makes any process wait."""
+    time_steadily(lambda: None, pipe)
+
+
+def time_steadily(act: Callable[[], object], pipe: Connection) -> None:
+    """Do it each millisecond until told to end; then give in ms how long after it was due each was done."""
+    waits: list[float] = []
+    act()
+    pipe.send("ready")
+    due = time.perf_counter()
+    while not pipe.poll():
+        now = time.perf_counter()
+        if now < due:
+            time.sleep(due - now)
+        act()
+        waits.append((time.perf_counter() - due) * 1000)
+        # What was missed is not made up for: the next is due a millisecond after this one, or now.
+        due = max(due + EACH_S, time.perf_counter())
     pipe.send(waits)
 
 
-def waits_during(port: int, work: Callable[[], object]) -> tuple[list[float], float]:
-    """The waits of GETs, in ms, while `work` is done, and the seconds that it took."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    asking = context.Process(target=ask_steadily, args=(port, there), daemon=True)
-    asking.start()
-    assert here.recv() == "ready"
-    began = time.perf_counter()
-    work()
-    took_s = time.perf_counter() - began
-    here.send("end")
-    waits: list[float] = here.recv()
-    asking.join()
-    return waits, took_s
+class Clock:
+    """A process that times something steadily."""
+
+    def __init__(self, times: Callable[[int, Connection], None], port: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=times, args=(port, there), daemon=True)
+        self._process.start()
+        assert self._here.recv() == "ready"
+
+    def end(self) -> list[float]:
+        """The waits that it has seen, in ms."""
+        self._here.send("end")
+        waits: list[float] = self._here.recv()
+        self._process.join()
+        return waits
 
 
 def fill(port: int, keys: int) -> None:
@@ -66,6 +83,18 @@ def fill(port: int, keys: int) -> None:
     with Resp(port, wait_s=60) as client:
         for first in range(0, keys, BATCH):
             client.pipeline(*[("SET", f"key:{number}", "x" * 16) for number in range(first, first + BATCH)])
+
+
+def count_keys(port: int, pattern: str) -> int:
+    """How many keys KEYS answers. They are only counted: two busy processes would leave the GETs no core."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(f"*2\r\n$4\r\nKEYS\r\n${len(pattern)}\r\n{pattern}\r\n".encode())
+        with client.makefile("rb", buffering=0) as head:
+            keys = int(head.readline()[1:])
+        left = 2 * keys
+        while left:
+            left -= client.recv(1 << 20).count(b"\n")
+    return keys
 
 
 def scan_all(client: Resp, *options: str) -> None:
@@ -77,26 +106,56 @@ def scan_all(client: Resp, *options: str) -> None:
             return
 
 
-def row(name: str, waits: list[float], took_s: float) -> str:
+@attrs.frozen
+class Round:
+    """What GETs met beside one work."""
+
+    took_s: float
+    waits: list[float]
+    """Of each GET, in ms, the shortest first."""
+    machine_ms: float
+    """The most that a process which only sleeps was late meanwhile."""
+
+    @classmethod
+    def beside(cls, port: int, work: Callable[[], object]) -> "Round":
+        """Do `work`, and look."""
+        machine, gets = Clock(sleep_steadily, port), Clock(ask_steadily, port)
+        began = time.perf_counter()
+        work()
+        took_s = time.perf_counter() - began
+        return cls(took_s, sorted(gets.end()), max(machine.end()))
+
+    def at(self, part: float) -> float:
+        """The wait that this part of all GETs did not exceed."""
+        return self.waits[min(len(self.waits) - 1, int(len(self.waits) * part))]
+
+
+def row(name: str, rounds: list[Round]) -> str:
     """One line of the table."""
-    ordered = sorted(waits)
-    p999 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.999))]
-    figures = " | ".join(f"{one:.2f}" for one in (ordered[len(ordered) // 2], p999, ordered[-1]))
-    return f"| {name} | {took_s:.2f} s | {len(ordered)} | {figures} |"
+    each = [
+        f"{median(one.took_s for one in rounds):.1f} s",
+        f"{median(len(one.waits) for one in rounds):.0f}",
+        *(f"{median(one.at(part) for one in rounds):.1f}" for part in (0.5, 0.999)),
+        least_median_most([one.waits[-1] for one in rounds]),
+        least_median_most([one.machine_ms for one in rounds]),
+    ]
+    return f"| {name} | {' | '.join(each)} |"
 
 
-def main(keys: int) -> None:
-    """Print the table."""
+def least_median_most(figures: list[float]) -> str:
+    """The median, and between which bounds the others are."""
+    return f"{median(figures):.1f} ({min(figures):.1f}-{max(figures):.1f})"
+
+
+def main(keys: int, rounds: int) -> None:
+    """Print medians of the rounds, and of the worst waits also the least and the most of a round."""
+    found: dict[str, list[Round]] = {}
     with tempfile.TemporaryDirectory() as directory, Single(Path(directory), *NEW_MEMORY) as node:
         node.wait_until_it_leads()
-        fill(node.port, keys)
-        sys.stdout.write("| beside a GET each ms | takes | GETs | p50 ms | p99.9 ms | worst ms |\n")
-        sys.stdout.write("|---|---|---|---|---|---|\n")
         with Resp(node.port, wait_s=120) as client:
 
-            def all_keys(pattern: str) -> None:
-                found = client.call("KEYS", pattern)
-                assert len(found) == keys
+            def all_keys(pattern: str, expected: int) -> None:
+                assert count_keys(node.port, pattern) == expected
 
             def flush() -> None:
                 client.call("FLUSHALL")
@@ -104,19 +163,26 @@ def main(keys: int) -> None:
 
             works: list[tuple[str, Callable[[], object]]] = [
                 ("nothing", partial(time.sleep, REST_S)),
-                ("KEYS *", lambda: all_keys("*")),
-                ("KEYS key:*", lambda: all_keys("key:*")),
-                ("KEYS *9", lambda: client.call("KEYS", "*9")),
+                ("KEYS *", lambda: all_keys("*", keys)),
+                ("KEYS key:*", lambda: all_keys("key:*", keys)),
+                ("KEYS *9", lambda: all_keys("*9", keys // 10)),
                 ("SCAN, 100 keys a call", lambda: scan_all(client, "COUNT", "100")),
                 ("SCAN, 1,000 keys a call", lambda: scan_all(client, "COUNT", "2000")),
                 ("BACKUP", lambda: client.call("BACKUP")),
                 ("FLUSHALL, and 5 s after it", flush),
-                ("nothing", partial(time.sleep, REST_S)),
+                ("nothing, in the empty node", partial(time.sleep, REST_S)),
             ]
-            for name, work in works:
-                sys.stdout.write(row(name, *waits_during(node.port, work)) + "\n")
-                sys.stdout.flush()
+            for _ in range(rounds):
+                fill(node.port, keys)
+                for name, work in works:
+                    found.setdefault(name, []).append(Round.beside(node.port, work))
+    sys.stdout.write(
+        "| beside a GET each ms | takes | GETs | p50 ms | p99.9 ms | worst ms | asleep, worst ms |\n"
+    )
+    sys.stdout.write("|---|---|---|---|---|---|---|\n")
+    sys.stdout.writelines(row(name, each) + "\n" for name, each in found.items())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else KEYS)
+    given = [int(argument) for argument in sys.argv[1:]]
+    main(*given, *(KEYS, ROUNDS)[len(given) :])

@@ -159,6 +159,13 @@ class Database:
         deadline = deadline_of(one)
         return not deadline or deadline > self.account.now
 
+    def live(self, keys: list[bytes]) -> Iterable[bytes]:
+        """Those of `keys`, which are all there, that are live."""
+        if not self.deadlines:
+            return keys
+        buckets = self.buckets
+        return (key for key in keys if self.is_live(buckets[crc32(key) >> BUCKET_SHIFT][key]))
+
     def mean_ttl_ms(self, now_ms: int) -> int:
         """The mean time to live of the keys with a deadline, in ms; 0 if there are none."""
         return max(0, self._deadlines_total_ms // len(self.deadlines) - now_ms) if self.deadlines else 0

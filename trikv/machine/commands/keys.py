@@ -186,13 +186,8 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     if refused is not None:
         return refused
     following, found = page_of(db, position % (1 << 64), count)
-    matches = matcher(pattern)
-    shown: list[Reply] = [
-        key
-        for key in found
-        if (name := db.type_name(key)) is not None and (wanted is None or name == wanted) and matches(key)
-    ]
-    return [b"%d" % following, shown]
+    shown = db.live(found) if wanted is None else [key for key in found if db.type_name(key) == wanted]
+    return [b"%d" % following, [*filter(matcher(pattern), shown)]]
 
 
 @COMMANDS.command(

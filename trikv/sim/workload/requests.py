@@ -81,7 +81,7 @@ class Step:
     ends: bool = False
     """Whether the node closes the connection behind it."""
     may_be_refused: bool = False
-    """Whether the node may refuse it before it submits it (PROTOCOL 64): what follows is numbered otherwise."""
+    """Whether it may be refused before it is submitted (PROTOCOL 64): then what follows has other numbers."""
 
     @property
     def is_last(self) -> bool:
