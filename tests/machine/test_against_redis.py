@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -52,6 +53,13 @@ def agree(args: tuple[bytes, ...], ours: object, real: object) -> bool:
     if name in DURATIONS and isinstance(ours, int) and isinstance(real, int):
         return ours == real if ours < 0 or real < 0 else abs(ours - real) <= DURATIONS[name]
     return ours == real
+
+
+def is_rounded(args: tuple[bytes, ...], ours: object, real: object) -> bool:
+    """Whether Redis has rounded a sum to the 64 bits of a long double; ours is in decimal."""
+    if args[0].upper() != b"INCRBYFLOAT" or not (isinstance(ours, bytes) and isinstance(real, bytes)):
+        return False
+    return ours != real and abs(Decimal(ours.decode()) / Decimal(real.decode()) - 1) < Decimal(2) ** -63
 
 
 KEYS = st.sampled_from([b"a", b"b", b"c", b"long:key"])
@@ -192,4 +200,6 @@ def test_same_replies(redis: RedisConnection, commands: list[tuple[bytes, ...]])
             # Redis stores a key whose deadline has passed and counts it until someone looks; we never do.
             redis.call(b"EXISTS", b"a", b"b", b"c", b"long:key")
         ours, real = plain(reply), theirs(redis.call(*args))
+        if is_rounded(args, ours, real):
+            return  # from here on the key holds another text
         assert agree(args, ours, real), (args, ours, real)

@@ -47,12 +47,11 @@ FIELDS: dict[type, dict[str, str | Own]] = {
     Database: {
         "_changed": Own("buckets to be hashed: all of them"),
         "_deadlines_total_ms": SAME,
-        "_hashes": Own("made anew by whoever wants a digest of a fork"),
-        "_hashing": Own("the steps of a digest of the base"),
         "account": Own("the keyspace's"),
         "awaited": Own("who waits is told of what happens"),
         "buckets": SHARED,
         "deadlines": Own("an overlay"),
+        "hashes": Own("made anew by whoever wants a digest of a fork"),
         "number": SAME,
         "size": SAME,
     },

@@ -7,15 +7,15 @@ instead (`trikv.machine.split`). What a bucket holds is never changed in place: 
 not encoded ahead.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
 from zlib import crc32
 
 from sortedcontainers import SortedList
 
 from trikv.machine import runs
 from trikv.machine.account import Account
+from trikv.machine.bucket_hashes import BucketHashes
 from trikv.machine.deadline_index import DeadlineIndex
 from trikv.machine.effects import EXPIRED, NOTHING, REMOVED, WRITTEN
 from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
@@ -47,17 +47,11 @@ STRING: Final = "string"
 
 _NO_BUCKETS: list[Bucket] = [{}] * BUCKETS
 """The buckets of an empty database. They are only read: the first write replaces them."""
-ALL = 2**62
-"""More than there can be."""
 _CHANGES_MAX = 2**59
 """No change counter gets so far. A version from there on might not be packed."""
 
 
 V = TypeVar("V", bound=Value)
-
-Hasher: TypeAlias = Callable[[Bucket], Iterator[bytes | None]]
-"""Hashes one bucket, the order of its keys included: None after each part of the work, and at last the hash,
-which is the same for equal keys and entries in one order."""
 
 
 def _string_of(value: bytes | Value) -> bytes:
@@ -67,17 +61,16 @@ def _string_of(value: bytes | Value) -> bytes:
 
 
 class Database:
-    """One numbered database. Methods up to `bucket_hashes` change no state; those from `store` on do."""
+    """One numbered database. Methods up to `growth` change no state; those from `store` on do."""
 
     __slots__ = (
         "_changed",
         "_deadlines_total_ms",
-        "_hashes",
-        "_hashing",
         "account",
         "awaited",
         "buckets",
         "deadlines",
+        "hashes",
         "number",
         "size",
     )
@@ -93,13 +86,9 @@ class Database:
         self.deadlines: DeadlineIndex = SortedList()
         self._deadlines_total_ms = 0
         """The sum of all deadlines."""
-        self._hashes: dict[int, bytes] = {}
-        """Hashes of the filled buckets, as they were when last asked for."""
-        self._hashing: tuple[int, Iterator[bytes | None]] | None = None
-        """The bucket whose hash was begun, and its steps. A write to it makes them void."""
-        self._changed = bytearray(BUCKETS)
-        """1 for each bucket that may have changed since, or since its hash was begun. No set: that would not
-        stay in the processor's cache."""
+        self.hashes = BucketHashes(BUCKETS)
+        """For the digest."""
+        self._changed = self.hashes.changed
 
     def find(self, key: bytes) -> Stored | None:
         """The live entry of `key`, or None. This, `string` and `is_live` judge if it is due (PROTOCOL 21)."""
@@ -190,44 +179,6 @@ class Database:
         if len(key) > KEY_BYTES_MAX:
             return KEY_TOO_LONG
         return None
-
-    def hash_some(self, hasher: Hasher, parts: int) -> int:
-        """Hash up to `parts` parts of changed buckets ahead of `bucket_hashes`; return how many."""
-        hashed = 0
-        while hashed < parts and (begun := self._begun_hash(hasher)) is not None:
-            number, steps = begun
-            for made in islice(steps, parts - hashed):
-                hashed += 1
-                if made is not None:
-                    self._hashes[number] = made
-                    self._hashing = None
-        return hashed
-
-    def _begun_hash(self, hasher: Hasher) -> tuple[int, Iterator[bytes | None]] | None:
-        """That of the bucket that was begun, unless a write has changed it since; or else of another one."""
-        last = -1 if self._hashing is None else self._hashing[0]
-        if last < 0 or self._changed[last]:
-            self._hashing = None
-            # From there on: a bucket that changes all the time must not keep the others waiting.
-            number = self._next_changed(last + 1)
-            while number >= 0 and not self.buckets[number]:
-                self._changed[number] = 0
-                self._hashes.pop(number, None)
-                number = self._next_changed(number + 1)
-            if number >= 0:
-                self._changed[number] = 0
-                self._hashing = number, hasher(self.buckets[number])
-        return self._hashing
-
-    def _next_changed(self, start: int) -> int:
-        """The first changed bucket from `start` on, round the end; -1 for none."""
-        number = self._changed.find(1, start)
-        return number if number >= 0 else self._changed.find(1, 0, start)
-
-    def bucket_hashes(self, hasher: Hasher) -> dict[int, bytes]:
-        """Hashes of all filled buckets by number; only those changed since the last call are computed."""
-        self.hash_some(hasher, ALL)
-        return self._hashes
 
     def store(self, key: bytes, value: bytes, deadline: int = 0) -> CommandError | None:
         """Set `key`, or return why not: its limits, or the cap. A `deadline` must be in the future.
@@ -426,9 +377,8 @@ class Database:
         self.deadlines = SortedList()
         self._deadlines_total_ms = 0
         self.size = 0
-        self._hashes = {}
-        self._hashing = None
-        self._changed = bytearray(BUCKETS)
+        self.hashes = BucketHashes(BUCKETS)
+        self._changed = self.hashes.changed
 
     def _set_aside(self) -> None:
         """Have the contents freed in slices."""

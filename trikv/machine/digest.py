@@ -108,7 +108,7 @@ def hash_some(space: Keyspace, parts: int) -> bool:
     True while more are left.
     """
     for db in space.databases:
-        parts -= db.hash_some(_hash_bucket, parts)
+        parts -= db.hashes.some(db.buckets, _hash_bucket, parts)
         if parts <= 0:
             return True
     return False
@@ -119,7 +119,7 @@ def state_digest(space: Keyspace, settings: msgspec.Struct) -> str:
     # JSON, because MessagePack has no integers above 2**64.
     whole = blake2b(msgspec.json.encode(settings), digest_size=16)
     for db in space.databases:
-        for number, bucket_hash in sorted(db.bucket_hashes(_hash_bucket).items()):
+        for number, bucket_hash in sorted(db.hashes.of_all(db.buckets, _hash_bucket).items()):
             whole.update(b"%d %d " % (db.number, number))
             whole.update(bucket_hash)
     return whole.hexdigest()

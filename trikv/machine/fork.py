@@ -9,9 +9,9 @@ drops it. All that it alone holds is freed at that moment, in a part of the time
 """
 
 from copy import copy
-from typing import Final
 
 from trikv.machine.account import DATABASES, Account
+from trikv.machine.bucket_hashes import BucketHashes
 from trikv.machine.database import BUCKETS, Database
 from trikv.machine.deadline_index import forked
 from trikv.machine.discarded import Discarded
@@ -19,8 +19,6 @@ from trikv.machine.effects import NOTHING, Effects
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.split import Bucket
 from trikv.machine.tally import Tally
-
-_ALL_CHANGED: Final = b"\1" * BUCKETS
 
 
 class _Base:
@@ -49,9 +47,8 @@ class ForkedDatabase(Database):
         self.deadlines = forked(base.deadlines)
         self._deadlines_total_ms = base._deadlines_total_ms  # noqa: SLF001 - it is a database itself
         # Hashes are left behind, and all buckets are hashed again: only tests ask a fork for a digest.
-        self._hashes = {}
-        self._hashing = None
-        self._changed = bytearray(_ALL_CHANGED)
+        self.hashes = BucketHashes(BUCKETS, hashed=False)
+        self._changed = self.hashes.changed
 
     def _changing(self, number: int, key: bytes) -> Bucket:
         if self.buckets is self._shared:

@@ -20,7 +20,7 @@ Streamed      array that is made while it is sent: the only reply that is no val
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Protocol, TypeAlias, Union
+from typing import Any, Protocol, TypeAlias, Union
 
 import msgspec
 
@@ -143,12 +143,17 @@ def weight(replies: Iterable[Reply]) -> int:
     """About how many bytes `replies` take, for a bound that is checked before they are copied."""
     total = 0
     for reply in replies:
-        if isinstance(reply, bytes):
-            total += len(reply)
-        elif isinstance(reply, list | tuple):
-            total += weight(reply)
-        elif isinstance(reply, dict):
-            total += weight(chain(reply, reply.values()))
-        elif isinstance(reply, Verbatim):
-            total += len(reply.text)
+        measure = _WEIGHTS.get(type(reply))
+        if measure is not None:
+            total += measure(reply)
     return total
+
+
+_WEIGHTS: dict[type, Callable[[Any], int]] = {
+    bytes: len,
+    list: weight,
+    tuple: weight,
+    dict: lambda pairs: weight(chain(pairs, pairs.values())),
+    Verbatim: lambda reply: len(reply.text),
+}
+"""For each type of reply whose length has no bound. One look at a table: most replies have no weight."""

@@ -1,0 +1,74 @@
+"""Which buckets of a database have changed, and the hashes of those that have not: the digest's memory.
+
+None of it is state. A bucket is hashed in parts, because it may be long: whoever prepares a digest does some
+of them at a time. A write to a bucket makes void what was begun of it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
+
+from trikv.machine.split import Bucket
+
+Hasher: TypeAlias = Callable[[Bucket], Iterator[bytes | None]]
+"""Hashes one bucket, the order of its keys included: None after each part of the work, and at last the hash,
+which is the same for equal keys and entries in one order."""
+
+ALL: Final = 2**62
+"""More parts than there can be."""
+
+
+class BucketHashes:
+    """The hashes of the buckets of one database."""
+
+    __slots__ = ("_begun", "_known", "changed")
+
+    def __init__(self, buckets: int, *, hashed: bool = True) -> None:
+        """Of so many buckets, which are empty; or, if they are not `hashed`, hold anything."""
+        self.changed = bytearray(buckets) if hashed else bytearray(b"\1") * buckets
+        """1 for each bucket that was written to since its hash was begun; writes put it there. No set: that
+        would not stay in the processor's cache."""
+        self._known: dict[int, bytes] = {}
+        """Of the filled buckets, as they were when last asked for."""
+        self._begun: tuple[int, Iterator[bytes | None]] | None = None
+        """The bucket that is being hashed, and the parts that are left."""
+
+    def of_all(self, buckets: Sequence[Bucket], hasher: Hasher) -> dict[int, bytes]:
+        """Those of all filled `buckets` by number. Only what has changed since the last call is hashed."""
+        self.some(buckets, hasher, ALL)
+        return self._known
+
+    def some(self, buckets: Sequence[Bucket], hasher: Hasher, parts: int) -> int:
+        """Hash up to `parts` parts of changed `buckets` ahead of `of_all`; return how many it were."""
+        done = 0
+        while done < parts and (begun := self._going_on(buckets, hasher)) is not None:
+            number, rest = begun
+            for made in islice(rest, parts - done):
+                done += 1
+                if made is not None:
+                    self._known[number] = made
+                    self._begun = None
+        return done
+
+    def _going_on(
+        self, buckets: Sequence[Bucket], hasher: Hasher
+    ) -> tuple[int, Iterator[bytes | None]] | None:
+        """The bucket that was begun, unless a write has changed it since; or else the next changed one."""
+        last = -1 if self._begun is None else self._begun[0]
+        if last < 0 or self.changed[last]:
+            self._begun = None
+            # From there on: a bucket that changes all the time must not keep the others waiting.
+            number = self._next_changed(last + 1)
+            while number >= 0 and not buckets[number]:
+                self.changed[number] = 0
+                self._known.pop(number, None)
+                number = self._next_changed(number + 1)
+            if number >= 0:
+                self.changed[number] = 0
+                self._begun = number, hasher(buckets[number])
+        return self._begun
+
+    def _next_changed(self, start: int) -> int:
+        """The first changed bucket from `start` on, round the end; -1 for none."""
+        number = self.changed.find(1, start)
+        return number if number >= 0 else self.changed.find(1, 0, start)
