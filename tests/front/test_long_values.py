@@ -31,6 +31,41 @@ def test_a_pipeline_is_carried_out_in_short_steps(client: Client, command: tuple
     assert client.wire.take().count(b"\r\n") == 20
 
 
+@pytest.mark.parametrize(
+    "maker",
+    [("SETRANGE", "new", str(len(BIG) - 1), "x"), ("RENAME", "big", "new"), ("RENAMENX", "big", "new")],
+    ids=["offset", "renamed", "renamed unless there"],
+)
+def test_what_a_command_makes_long_counts_for_those_behind_it(client: Client, maker: tuple[str, ...]) -> None:
+    """Though its value is short, or not there at all, when the step is put together."""
+    client.receive(resp(*maker) + resp("APPEND", "new", "x") * 20)
+    steps = 0
+    while client.service.works:
+        assert len(client.service.works[0].commands) <= 5
+        steps += 1
+        client.service.pump_one()
+    assert steps >= 5
+    client.wire.take()
+    client.ask("SET", "again", BIG)
+    client.ask("MULTI")
+    client.ask(*(part.replace("big", "again").replace("new", "newer") for part in maker))
+    refused = [client.ask("APPEND", "newer", "x").startswith(b"-ERR too many") for _ in range(20)]
+    assert refused.count(True) > 10
+
+
+def test_a_pipeline_of_new_long_values_is_carried_out_in_short_steps(client: Client) -> None:
+    """An offset makes megabytes of a few bytes, each time for another key."""
+    client.receive(
+        b"".join(resp("SETRANGE", f"new:{number}", str(len(BIG) - 1), "x") for number in range(20))
+    )
+    steps = 0
+    while client.service.works:
+        assert len(client.service.works[0].commands) <= 2
+        steps += 1
+        client.service.pump_one()
+    assert steps >= 5
+
+
 def test_a_transaction_copies_no_more_than_a_step_may(client: Client) -> None:
     """It cannot be cut: too many are refused when they are queued, whatever database a SELECT names."""
     client.ask("SELECT", "0")

@@ -106,7 +106,7 @@ def test_nothing_is_made_while_the_client_does_not_take_it() -> None:
     client = _filled()
     outflow = _until_it_waits(client)
     first = client.wire.take()
-    assert outflow.awaits_reader
+    assert outflow.waits
     assert not outflow.pour()
     client.receive(resp("PING") * 100_000)
     assert client.wire.paused
@@ -210,14 +210,27 @@ def test_a_reader_below_the_rate_is_closed_and_counted() -> None:
     assert not outflow.is_too_slow(1)
     assert not outflow.is_too_slow(WINDOW_MS - 1)
     client.wire.stuck_bytes = 0
+    assert outflow.pour()
     assert not outflow.is_too_slow(WINDOW_MS), "nobody waits for the client"
     client.wire.stuck_bytes = AHEAD_BYTES + 1
+    assert not outflow.pour()
     assert outflow.is_too_slow(1)
     outflow.give_up("its client reads too slowly")
     outflow.give_up("twice")
     assert client.wire.is_closed
     assert client.connections.closed_for_output_count == 1
     assert _observers(client) == 0
+
+
+@pytest.mark.parametrize("left_bytes", [1, AHEAD_BYTES // 2, AHEAD_BYTES])
+def test_a_reader_that_stops_with_little_left_is_closed(left_bytes: int) -> None:
+    """Nothing more is made until it has taken all of it, so it is waited for until then."""
+    client = _filled()
+    outflow = _until_it_waits(client)
+    assert not outflow.is_too_slow(WINDOW_MS - 1)
+    client.wire.stuck_bytes = left_bytes
+    outflow._made_bytes = left_bytes  # all that it has taken came before the window
+    assert outflow.is_too_slow(1)
 
 
 class Gives:
@@ -338,7 +351,7 @@ def test_a_client_far_behind_is_asked_to_take_first() -> None:
     assert client.ask("PING") == b"+PONG\r\n"
     assert client.ask("PING", "again") == b""
     (outflow,) = {outflow for outflow in [client.conversation._outflow] if outflow}
-    assert outflow.awaits_reader
+    assert outflow.waits
     client.wire.stuck_bytes = 0
     client.conversation.drained()
     service.pump()

@@ -92,9 +92,8 @@ def test_a_step_is_bounded() -> None:
     """Sparse buckets are gathered, a long one is divided."""
     driver = _filled(1000)
     database = driver.machine.space.databases[0]
-    crowded = database.buckets[7]
-    assert isinstance(crowded, dict)
-    crowded.update({b"crowded:%d" % number: held(b"v", 1) for number in range(1000)})
+    crowded = {b"crowded:%d" % number: held(b"v", 1) for number in range(1000)}
+    database.buckets[7] = dict(database.buckets[7].items()) | crowded
     cut = Cut([database])
     sizes = [len(step) for _, step in cut.entries()]
     cut.close()

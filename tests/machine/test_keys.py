@@ -244,6 +244,18 @@ def test_keys_and_scan_filter() -> None:
     ]
 
 
+@pytest.mark.parametrize("options", ["", " TYPE string", " MATCH s*"])
+def test_scan_shows_no_key_that_is_due(options: str) -> None:
+    """Though it is still there: it is reaped by the next entry."""
+    driver = Driver()
+    driver.run("SET stays a", "SET soon b PX 50", "SET sometime c PX 90")
+    driver.machine.space.account.now += 60
+    page = driver.read(f"SCAN 0 COUNT 100{options}")
+    assert isinstance(page, list)
+    assert page[0] == b"0"
+    assert page[1] in ([b"stays", b"sometime"], [b"sometime", b"stays"])
+
+
 def test_a_pattern_that_is_too_long_is_refused() -> None:
     """To prepare one of megabytes stops a node for minutes."""
     driver = Driver()

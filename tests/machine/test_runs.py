@@ -66,7 +66,7 @@ def test_only_a_part_in_c_that_fits_is_used() -> None:
     assert reloaded(SimpleNamespace(set_run=runs.set_run)) is None
     assert reloaded(SimpleNamespace(VERSION=runs.VERSION + 1, set_run=runs.set_run)) is None
     assert reloaded(SimpleNamespace(VERSION=runs.VERSION, set_run=_raises)) is None
-    assert reloaded(SimpleNamespace(VERSION=runs.VERSION, set_run=lambda *_: (2, 14, 1))) is None
+    assert reloaded(SimpleNamespace(VERSION=runs.VERSION, set_run=lambda *_: (3, 25, 2))) is None
 
 
 def test_trikv_works_without_it() -> None:
@@ -75,7 +75,7 @@ def test_trikv_works_without_it() -> None:
         assert begun().run(*[f"SET k{number} v" for number in range(20)]) == [OK] * 20
 
 
-SOURCE_OF_VERSION = (4, "86a4681d0e4b656c35a64a04e078d5b10b69a754641dfe375810e49dcfede037")
+SOURCE_OF_VERSION = (5, "361c4546427e6e766746096e20e4be7f48bf1343411b90db11d2ba5a1f686e32")
 
 
 def test_the_version_counts_up_with_the_source() -> None:
@@ -247,13 +247,18 @@ class Shelf:
     """Buckets, and `set_run` on them."""
 
     def __init__(self, buckets: int = BUCKETS) -> None:
-        self.buckets: list[Bucket] = [{} for _ in range(buckets)]
+        self.empty: Bucket = {}
+        self.buckets: list[Bucket] = [self.empty] * buckets
         self.changed = bytearray(buckets)
 
     def run(self, commands: Any, *, changes: int = 0, room: int = ROOM) -> tuple[int, int, int]:
         """(done, grown, fresh)."""
         assert runs.set_run is not None
-        return runs.set_run(commands, self.buckets, self.changed, changes, room, ENTRY_BYTES, LEAF_KEYS_MAX)
+        done = runs.set_run(
+            commands, self.buckets, self.changed, changes, room, ENTRY_BYTES, LEAF_KEYS_MAX, self.empty
+        )
+        assert not self.empty, "it is shared"
+        return done
 
     def keys(self) -> dict[bytes, Held]:
         """All keys and what is held."""
@@ -369,7 +374,7 @@ def test_arguments_of_another_shape_are_refused() -> None:
         with pytest.raises(ValueError, match="2, 4, 8"):
             Shelf(count).run(sets(3))
     with pytest.raises(ValueError, match="a flag for each"):
-        runs.set_run(sets(3), shelf.buckets, bytearray(1), 0, ROOM, 0, 9)
+        runs.set_run(sets(3), shelf.buckets, bytearray(1), 0, ROOM, 0, 9, {})
     with pytest.raises(OverflowError):
         shelf.run(sets(3), room=2**63)
     for changes, room in ((-1, 0), (0, -1), (2**59 + 1, 0), (0, 2**62 + 1)):

@@ -73,6 +73,23 @@ def test_a_command_stops_and_goes_on_where_it_was() -> None:
     assert machine.read(0, [(b"STRLEN", b"k"), (b"GET", b"a")]) == [3, b"2"]
 
 
+def test_an_entry_stops_between_two_submissions() -> None:
+    """Where it is told to; the same comes of it as at once. Behind the last one it is never asked."""
+    items = [submission(f"SET k{number} {number}", "INCR n", sequence=number + 1) for number in range(4)]
+    plain, sliced = driver().machine, driver().machine
+    whole = plain.apply(3, payload(NOW, *items), origin=NODE)
+    assert isinstance(whole, Whole)
+    suspended = sliced.apply(3, payload(NOW, *items), origin=NODE, is_over=lambda: True)
+    assert isinstance(suspended, Suspended)
+    assert sliced.value_bytes(b"k0") == 1
+    assert sliced.value_bytes(b"k1") == 0
+    slices, outcomes = steps_of(suspended)
+    assert (slices, outcomes) == (4, whole.outcomes)
+    assert sliced.digest() == plain.digest()
+    only = sliced.apply(4, payload(NOW, submission("INCR n", sequence=5)), origin=NODE, is_over=lambda: True)
+    assert isinstance(only, Whole)
+
+
 def test_a_slice_ends_when_it_is_told_to() -> None:
     """One step at least is done in a slice: otherwise a clock that jumps would hold up an entry for ever."""
     machine = driver().machine

@@ -6,7 +6,7 @@ import pytest
 
 from tests.machine.driving import NODE, Driver, reborn
 from trikv.machine import evaluation
-from trikv.machine.database import BUCKETS
+from trikv.machine.database import AT_ONCE_BYTES, BUCKETS
 from trikv.machine.errors import EXEC_OOM, OOM
 from trikv.machine.machine import Machine
 from trikv.machine.replies import OK, CommandError
@@ -125,8 +125,9 @@ def test_another_tally_counts_from_then_on() -> None:
 def test_what_flush_threw_away_is_counted_as_it_is_freed() -> None:
     """Pending first, freed in slices then."""
     driver = Driver()
-    driver.run(*(f"SET k{number} v EX 100" for number in range(50)), "FLUSHALL")
-    driver.run(*(f"SET k{number} v" for number in range(30)), "FLUSHDB", "SET k v")
+    long = "v" * 2 * AT_ONCE_BYTES
+    driver.run(f"SET long {long}", *(f"SET k{number} v EX 100" for number in range(49)), "FLUSHALL")
+    driver.run(f"SET long {long}", *(f"SET k{number} v" for number in range(29)), "FLUSHDB", "SET k v")
     assert driver.machine.space.pending_keys() == 80
     assert driver.machine.tally.freed_keys == 0
     while driver.machine.release(7):
@@ -145,10 +146,18 @@ def test_to_tell_what_is_pending_costs_the_same_however_much_it_is() -> None:
             raise AssertionError("what was set aside is walked")
 
     driver = Driver()
-    driver.run(*(f"SET k{number} v EX 100" for number in range(50)))
+    driver.run(*(f"SET k{number} {'v' * 4000} EX 100" for number in range(100)))
     driver.machine.space.databases[0].buckets[:] = [Unwalked() for _ in range(BUCKETS)]
     driver.one("FLUSHALL")
-    assert driver.machine.space.pending_keys() == 50
+    assert driver.machine.space.pending_keys() == 100
+
+
+def test_what_is_freed_at_once_is_counted_too() -> None:
+    """A small database is never pending."""
+    driver = Driver()
+    driver.run("SET a 1", "SET b 2 EX 100", "FLUSHALL")
+    assert driver.machine.space.pending_keys() == 0
+    assert driver.machine.tally.freed_keys == 2
 
 
 def test_refusals() -> None:

@@ -135,6 +135,20 @@ CALLED: tuple[Mutant, ...] = (
 
 INSIDE: tuple[Mutant, ...] = (
     mutant(
+        "an entry of many submissions is one step",
+        "trikv.machine.machine",
+        "            if number < progress.count and is_over():\n",
+        "            if False:\n",
+        "machine/test_suspended.py::test_an_entry_stops_between_two_submissions",
+    ),
+    mutant(
+        "the applier never says that a slice is over",
+        "trikv.node.state.applier",
+        "self._apply_one(order, lambda: boot_ms() >= stop_ms)",
+        "self._apply_one(order, lambda: False)",
+        "node/state/test_applier.py::test_an_entry_of_many_submissions_takes_several_slices",
+    ),
+    mutant(
         "growth judged after the first change",
         "trikv.machine.evaluation",
         "        if would_not_fit(account, [(command, args)]):\n",

@@ -4,6 +4,27 @@ from tests.mutants.mutant import Mutant, mutant
 
 CONVERSATIONS: tuple[Mutant, ...] = (
     mutant(
+        "a value made long in the same step is copied as if it were short",
+        "trikv.front.intake",
+        "            turn.made_bytes += route.made_bytes(self.caller, args)\n",
+        "",
+        "front/test_long_values.py::test_what_a_command_makes_long_counts_for_those_behind_it[offset]",
+    ),
+    mutant(
+        "a renamed value is copied as if it were short",
+        "trikv.front.dispatch",
+        "        if self.moves_value:\n",
+        "        if False:\n",
+        "front/test_long_values.py::test_what_a_command_makes_long_counts_for_those_behind_it[renamed]",
+    ),
+    mutant(
+        "what an offset makes costs nothing itself",
+        "trikv.front.dispatch",
+        "self._value_bytes(caller, args) + self.command.more_bytes(args)",
+        "self._value_bytes(caller, args)",
+        "front/test_long_values.py::test_a_pipeline_of_new_long_values_is_carried_out_in_short_steps",
+    ),
+    mutant(
         "reply order swapped inside a pipeline",
         "trikv.front.conversation",
         "encode_many(replies, self.connection.resp_version)",

@@ -11,6 +11,13 @@ _GOES = "front/test_outflow.py::test_a_client_that_goes_ends_its_cut"
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
+        "who stops reading with little left is waited for without end",
+        "trikv.front.outflow",
+        "        if not self.waits:\n",
+        "        if self._wire.unsent_bytes() <= self._ahead_bytes:\n",
+        "front/test_outflow.py::test_a_reader_that_stops_with_little_left_is_closed[1]",
+    ),
+    mutant(
         "what FLUSH frees is taken from under a cut",
         "trikv.machine.cut",
         "list(db.buckets) for db in filled}",

@@ -4,6 +4,20 @@ from tests.mutants.mutant import Mutant, mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     mutant(
+        "the first write to a database makes all its buckets",
+        "trikv.machine.database",
+        "            self.buckets = _NO_BUCKETS.copy()\n",
+        "            self.buckets = [{} for _ in range(BUCKETS)]\n",
+        "machine/test_keyspace.py::test_flushes_and_writes_in_turns_take_no_memory",
+    ),
+    mutant(
+        "a small database is set aside by a flush",
+        "trikv.machine.database",
+        "        if freed_bytes > AT_ONCE_BYTES:\n",
+        "        if freed_bytes >= 0:\n",
+        "machine/test_keyspace.py::test_flushes_and_writes_in_turns_take_no_memory",
+    ),
+    mutant(
         "a write changes a part that a cut holds",
         "trikv.machine.values.value",
         "        if self.owners[place] < self.own_from:\n",
@@ -100,6 +114,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "elif len(value) < PART_BYTES:",
         "elif True:",
         "machine/test_digest.py::test_a_part_has_so_many_bytes",
+    ),
+    mutant(
+        "SCAN shows keys that are due",
+        "trikv.machine.database",
+        "        if not self.deadlines:\n            return keys\n",
+        "        if keys:\n            return keys\n",
+        "machine/test_keys.py::test_scan_shows_no_key_that_is_due[]",
     ),
     mutant(
         "a part of a bucket's hash counts keys alone",

@@ -72,6 +72,8 @@ class Route:
     connection_us: int
     copies_value: bool
     """Whether it copies its value: `trikv.machine.declaration.Cost`."""
+    moves_value: bool
+    """Whether it gives a value to another key, as there."""
     is_long: bool
     """Its answer may be made while it is sent, so it travels alone."""
     for_cluster: bool
@@ -79,18 +81,31 @@ class Route:
     refused: Callable[[Caller], None] | None
     """Called after such a refusal."""
 
+    def made_bytes(self, caller: Caller, args: Args) -> int:
+        """By how much a value may be longer behind it than its key's is now, its own arguments left out."""
+        made_bytes = self.command.more_bytes(args)
+        if self.moves_value:
+            made_bytes += self._value_bytes(caller, args)
+        return made_bytes
+
     def cost_us(self, caller: Caller, args: Args, before_bytes: int) -> int:
-        """About how long it keeps a node busy; `before_bytes` of arguments come before it in its step."""
+        """About how long it keeps a node busy.
+
+        What comes before it in its step has `before_bytes` of arguments, and of what `made_bytes` says.
+        """
         cost_us = self.constant_us
         if self.connection_us:
             cost_us += self.connection_us * len(caller.connections)
         if self.copies_value:
-            keys = self.command.keys.among(args)
-            copied_bytes = max(map(caller.service.value_bytes, keys), default=0)
+            copied_bytes = self._value_bytes(caller, args) + self.command.more_bytes(args)
             if before_bytes > _SHORT_BYTES:  # they may have made the value longer by as much
                 copied_bytes += before_bytes
             cost_us += copied_bytes // COPIED_BYTES_PER_US
         return cost_us
+
+    def _value_bytes(self, caller: Caller, args: Args) -> int:
+        """The length of the longest value of its keys."""
+        return max(map(caller.service.value_bytes, self.command.keys.among(args)), default=0)
 
 
 class Routes:
@@ -143,6 +158,7 @@ def _route(command: Command) -> Route:
         constant_us=cost.us,
         connection_us=cost.connection_us,
         copies_value=cost.copies_value,
+        moves_value=cost.moves_value,
         is_long=command.long is not None,
         for_cluster=command.by is not By.NODE or treatment is not None,
         refused=treatment.refused if treatment is not None else None,

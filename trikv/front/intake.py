@@ -284,7 +284,8 @@ class Intake:
             self._push_back(request)
             return
         if not route.is_plain:  # the number and bytes of plain ones already bound their cost
-            turn.cost_us += route.cost_us(self.caller, args, turn.argument_bytes())
+            turn.cost_us += route.cost_us(self.caller, args, turn.argument_bytes() + turn.made_bytes)
+            turn.made_bytes += route.made_bytes(self.caller, args)
         if not route.travels:
             self._do(turn, request, route, route.take(self.caller, turn, request))
             return
@@ -344,12 +345,14 @@ class Intake:
             self._refuse(turn, request, queued)
             return
         if isinstance(queued.slot, Local) or (route.travels and not route.is_plain):
-            cost_us = route.cost_us(self.caller, args, transactions.argument_bytes)
+            before_bytes = transactions.argument_bytes + transactions.made_bytes
+            cost_us = route.cost_us(self.caller, args, before_bytes)
             # The first may exceed the limit, as it may outside of MULTI: INFO does, with many connections.
             if transactions.cost_us and transactions.cost_us + cost_us > limits.turn_cost_us_max:
                 self._refuse(turn, request, TOO_MUCH_COPIED if route.copies_value else TOO_MUCH_LOCAL)
                 return
             transactions.cost_us += cost_us
+            transactions.made_bytes += route.made_bytes(self.caller, args)
         transactions.decides |= route.decides
         transactions.queue(queued.command, queued.slot, size, writes=queued.writes)
         turn.cost_us += QUICK_US
@@ -365,6 +368,7 @@ class Intake:
         # Only the answer tells whether a SELECT inside took place; until then the next cannot be read.
         self._cut = transactions.decides
         turn.cost_us += transactions.cost_us
+        turn.made_bytes += transactions.made_bytes
         turn.add_transaction(transactions.take(), name=route.command.name, typed=request.typed)
 
     def _take_other(self, turn: Turn, event: ClientEvent) -> None:

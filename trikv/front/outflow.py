@@ -64,6 +64,7 @@ class Outflow:
         "ends_reply",
         "is_over",
         "streamed",
+        "waits",
     )
 
     def __init__(
@@ -81,18 +82,19 @@ class Outflow:
         self._ahead_bytes = ahead_bytes
         self._replies_bytes = weight(replies)
         self._made_bytes = 0
+        self.waits = False
+        """Whether nothing is made until the client has taken all that was sent and `pour` is called again."""
         self._waited_ms = 0
         self._taken_bytes = -wire.unsent_bytes()
         """How much had been taken when the window began; what had waited before this answer counts, too."""
 
-    @property
-    def awaits_reader(self) -> bool:
-        """Whether the client has to take more before anything is made."""
-        return self._wire.unsent_bytes() > self._ahead_bytes
-
     def pour(self) -> bool:
-        """Make and send the next part. False if there is nothing more to do now."""
-        if self.is_over or self.awaits_reader:
+        """Make and send the next part. False if there is nothing more to do now.
+
+        It is called again when the client has taken everything, not as soon as less than that is ahead.
+        """
+        self.waits = not self.is_over and self._wire.unsent_bytes() > self._ahead_bytes
+        if self.is_over or self.waits:
             return False
         try:
             data = self._next()
@@ -122,7 +124,7 @@ class Outflow:
 
     def is_too_slow(self, passed_ms: int) -> bool:
         """Whether the client takes too little, now that `passed_ms` more have passed."""
-        if not self.awaits_reader:
+        if not self.waits:
             return False
         self._waited_ms += passed_ms
         if self._waited_ms < WINDOW_MS:

@@ -61,6 +61,7 @@ class Transactions:
         "cost_us",
         "decides",
         "inner",
+        "made_bytes",
         "open",
         "spoiled",
         "watched",
@@ -94,6 +95,8 @@ class Transactions:
         self.after_count = 0
         """Queued commands whose reply an `After` changes."""
         self.cost_us = 0
+        self.made_bytes = 0
+        """By how much they may make a value longer, besides their arguments: `Route.made_bytes`."""
 
     def reset(self) -> None:
         """Leave MULTI and drop all watches: for DISCARD, RESET and the end of EXEC."""

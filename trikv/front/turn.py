@@ -35,6 +35,8 @@ class Turn(msgspec.Struct):
     """A command's name and what it asks this node to carry out; such a turn holds nothing else."""
     cost_us: int = 0
     """About how long the turn will keep this node busy."""
+    made_bytes: int = 0
+    """By how much its commands may make a value longer, besides their arguments: `Route.made_bytes`."""
     writes: bool = False
     reads: bool = False
     """Whether some command only reads; not maintained once the turn is `mixed`."""

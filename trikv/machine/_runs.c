@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define CHUNK 64 /* what is asked for ahead fits into the first cache: 64 keys, some 400 lines of 64 bytes */
-#define VERSION 4
+#define VERSION 5
 #define LARGE (1LL << 62) /* no sum of what is below overflows */
 #define CHANGES_MAX (1LL << 59)
 #define SHORT_KEY_BYTES 1024
@@ -37,6 +37,7 @@
 /* The state that a run changes, and what it has done to it so far. */
 typedef struct {
     PyObject *buckets; /* a list, its length a power of two; nearly all are dicts */
+    PyObject *empty;   /* the dict that a bucket begins as: many share it, so the first write puts another there */
     char *changed;     /* a flag for each of them */
     int shift;         /* crc32 >> shift is a key's bucket */
     long long entry_bytes, changes, room, grown;
@@ -86,7 +87,7 @@ static int is_short_set(PyObject *command, PyObject *name, Set *set) {
     return PyBytes_GET_SIZE(set->key) <= SHORT_KEY_BYTES && PyBytes_GET_SIZE(set->value) <= PACKED_BYTES_MAX;
 }
 
-/* Look at up to `count` commands; how many of them, from the first on, are short SETs. */
+/* Look at up to `count` commands; how many of them, from the first on, are short SETs. -1: an exception. */
 static Py_ssize_t gather(const Run *run, PyObject **commands, Py_ssize_t count, PyObject *name, Set *sets) {
     for (Py_ssize_t i = 0; i < count; i++) {
         Set *set = &sets[i];
@@ -94,6 +95,11 @@ static Py_ssize_t gather(const Run *run, PyObject **commands, Py_ssize_t count, 
             return i;
         set->number = crc32_of(set->key) >> run->shift;
         set->bucket = PyList_GET_ITEM(run->buckets, set->number);
+        if (set->bucket == run->empty) {
+            if ((set->bucket = PyDict_New()) == NULL)
+                return -1;
+            PyList_SetItem(run->buckets, set->number, set->bucket); /* takes the reference; cannot fail */
+        }
         PREFETCH(set->bucket);
     }
     return count;
@@ -181,8 +187,7 @@ static int carry_out(Run *run, PyObject *commands, PyObject *name) {
     while (run->done < count) {
         Py_ssize_t wanted = count - run->done < CHUNK ? count - run->done : CHUNK;
         Py_ssize_t found = gather(run, ((PyTupleObject *)commands)->ob_item + run->done, wanted, name, sets);
-        found = fetch(sets, found);
-        if (found < 0)
+        if (found < 0 || (found = fetch(sets, found)) < 0)
             return -1;
         for (Py_ssize_t i = 0; i < found; i++) {
             int is_put = put(run, &sets[i]);
@@ -204,13 +209,13 @@ static int shift_of(Py_ssize_t buckets) {
 
 PyDoc_STRVAR(
     set_run_doc,
-    "set_run(commands, buckets, changed, changes, room, entry_bytes, keys_max, /)\n--\n\n"
+    "set_run(commands, buckets, changed, changes, room, entry_bytes, keys_max, empty, /)\n--\n\n"
     "Carry out as many of `commands`, a tuple of tuples, as can be; from the first on.\n\n"
     "They are taken for SETs where they are spelled as the first one is, with a key and a value. `buckets`\n"
     "are dicts from keys to what is held (it stops at any other), `changed` their flags, `changes` the change\n"
     "counter so far, up to 2**59, `room` what the account may still grow, `entry_bytes` what a new key is\n"
     "charged besides its bytes, both up to 2**62; none of the three is below 0. No dict gets more than\n"
-    "`keys_max` keys.\n\n"
+    "`keys_max` keys, and none is put into `empty`: where that is a bucket, another dict takes its place.\n\n"
     "Returns (how many were carried out, each to be answered OK; by how much the account has grown; how\n"
     "many keys are new). Raises TypeError or ValueError for arguments of another shape, and MemoryError;\n"
     "after it the buckets may be half changed.");
@@ -219,8 +224,9 @@ static PyObject *set_run(PyObject *module, PyObject *args) {
     Run run = {0};
     PyObject *commands, *changed;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!O!LLLn", &PyTuple_Type, &commands, &PyList_Type, &run.buckets,
-                          &PyByteArray_Type, &changed, &run.changes, &run.room, &run.entry_bytes, &run.keys_max))
+    if (!PyArg_ParseTuple(args, "O!O!O!LLLnO", &PyTuple_Type, &commands, &PyList_Type, &run.buckets,
+                          &PyByteArray_Type, &changed, &run.changes, &run.room, &run.entry_bytes, &run.keys_max,
+                          &run.empty))
         return NULL;
     run.shift = shift_of(PyList_GET_SIZE(run.buckets));
     if (run.changes < 0 || run.changes > CHANGES_MAX || run.room < 0 || run.room > LARGE || run.entry_bytes < 0 ||

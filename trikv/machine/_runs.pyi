@@ -12,5 +12,6 @@ def set_run(
     room: int,
     entry_bytes: int,
     keys_max: int,
+    empty: Bucket,
     /,
 ) -> tuple[int, int, int]: ...

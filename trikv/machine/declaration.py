@@ -81,6 +81,8 @@ class Cost:
     """As much more for each connection of the node, because it goes over all of them."""
     copies_value: bool = False
     """It copies the value of its key, whose length then decides: every replica does so."""
+    moves_value: bool = False
+    """It gives the value of one key to another: what follows in the same turn may copy it there."""
 
 
 @attrs.frozen
@@ -179,12 +181,15 @@ class Command:
     """Takes a few microseconds, whatever it is called with."""
     told: Told
 
+    def more_bytes(self, args: Sequence[bytes]) -> int:
+        """Bytes that this call may add to a value beyond those of its arguments."""
+        return 0 if self.grows_more is None else self.grows_more(args)
+
     def growth_bound(self, args: Sequence[bytes], charges: Charges) -> int:
         """Bytes that this call adds at most to an account with those `charges`."""
         if not self.grows:
             return 0
-        more_bytes = 0 if self.grows_more is None else self.grows_more(args)
-        return charges.growth_bound(args, len(self.keys.among(args)), more_bytes)
+        return charges.growth_bound(args, len(self.keys.among(args)), self.more_bytes(args))
 
 
 @attrs.frozen

@@ -1,11 +1,11 @@
 """The machine: entries in, outcomes out. `Machine.apply` is a function of state and entry alone."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 import msgspec
 
-from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Item, Submission, Transaction
+from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Transaction
 from trikv.machine.call import ORIGIN, READER, REPLICA, Steps, at_once
 from trikv.machine.codec import Settings
 from trikv.machine.commands import TABLE
@@ -22,7 +22,7 @@ from trikv.machine.outcomes import Applied, OriginRow, Origins, Outcome, Skipped
 from trikv.machine.quick_reads import Question, QuickReads
 from trikv.machine.replies import Reply
 from trikv.machine.statistics import DatabaseStatistics, MachineStatistics
-from trikv.machine.suspended import Suspended
+from trikv.machine.suspended import Progress, Stopped, Suspended, a_pause, never
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 from trikv.machine.walk import Walk
@@ -219,11 +219,14 @@ class Machine:
 
     # What changes it.
 
-    def apply(self, index: int, payload: bytes, *, origin: int = 0) -> Whole | Suspended:
+    def apply(
+        self, index: int, payload: bytes, *, origin: int = 0, is_over: Callable[[], bool] = never
+    ) -> Whole | Suspended:
         """Apply the batch at `index`. Outcomes are given for the items of `origin` only, in order.
 
-        Effects are given for all items. If a command takes long, returns what is left to be done of the
-        entry, which gives both in the end.
+        Effects are given for all items. If a command takes long, or `is_over` says between two submissions
+        that it is time to let others work, returns what is left to be done of the entry, which gives both in
+        the end. Where it stops changes nothing of what comes of it.
         Raises msgspec.DecodeError for bytes that are no batch, and FeatureLevelError.
         """
         # What cannot be read stops the node: a release that can read it would apply it, and skipping it here
@@ -240,20 +243,18 @@ class Machine:
         effects.index, effects.item, effects.room = index, 0, len(payload)
         self.space.expire(EXPIRED_PER_BATCH_MAX)
         outcomes: list[Outcome] = []
-        items = enumerate(batch.items, 1)
-        stopped = self._carry_out(items, outcomes, origin)
+        progress = Progress(enumerate(batch.items, 1), len(batch.items), origin, outcomes, is_over)
+        stopped = self._carry_out(progress)
         if stopped is None:
             return Whole(outcomes, effects.take())
         self.suspended = True
-        return Suspended(self._rest(stopped, items, outcomes, origin))
+        return Suspended(self._rest(stopped, progress))
 
-    def _carry_out(
-        self, items: Iterator[tuple[int, Item]], outcomes: list[Outcome], origin: int
-    ) -> tuple[int, Submission, Steps[list[Reply]]] | None:
-        """Carry out `items` and add to `outcomes`; stop at a submission that is not done at once."""
+    def _carry_out(self, progress: Progress) -> Stopped | None:
+        """Carry out the next items, and stop where the rest is for another slice."""
         outcome: Outcome
-        effects = self.space.account.effects
-        for number, item in items:
+        effects, origin, is_over = self.space.account.effects, progress.origin, progress.is_over
+        for number, item in progress.items:
             match item:
                 case Submission():
                     refused = self._refused(item, number)
@@ -264,7 +265,7 @@ class Machine:
                         view = ORIGIN if item.origin == origin else REPLICA
                         replies = self._evaluator.run(item.db, item.commands, item.transactions, view)
                         if not isinstance(replies, list):
-                            return number, item, replies
+                            return Stopped(number, item, replies)
                         outcome = Applied(item.incarnation, item.sequence, replies, number)
                     else:
                         outcome = refused
@@ -278,25 +279,21 @@ class Machine:
                 case _:
                     assert_never(item)
             if item.origin == origin:  # only this node's clients wait for them
-                outcomes.append(outcome)
+                progress.outcomes.append(outcome)
+            if number < progress.count and is_over():
+                return Stopped(number, None, a_pause())
         return None
 
-    def _rest(
-        self,
-        stopped: tuple[int, Submission, Steps[list[Reply]]] | None,
-        items: Iterator[tuple[int, Item]],
-        outcomes: list[Outcome],
-        origin: int,
-    ) -> Steps[Whole]:
-        """What is left of an entry: that submission first, then the `items` behind it."""
+    def _rest(self, stopped: Stopped | None, progress: Progress) -> Steps[Whole]:
+        """What is left of an entry: of the item that it has stopped at, then all behind it."""
         while stopped is not None:
-            number, item, steps = stopped
-            replies = yield from steps
-            if item.origin == origin:
-                outcomes.append(Applied(item.incarnation, item.sequence, replies, number))
-            stopped = self._carry_out(items, outcomes, origin)
+            item = stopped.item
+            replies = yield from stopped.steps
+            if item is not None and item.origin == progress.origin:
+                progress.outcomes.append(Applied(item.incarnation, item.sequence, replies, stopped.number))
+            stopped = self._carry_out(progress)
         self.suspended = False
-        return Whole(outcomes, self.space.account.effects.take())
+        return Whole(progress.outcomes, self.space.account.effects.take())
 
     def apply_membership(self, index: int, members: Iterable[int]) -> None:
         """Apply a membership entry: `members` are all ids that may propose, learners included."""

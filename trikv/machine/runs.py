@@ -10,25 +10,27 @@ from typing import Final, TypeAlias
 from trikv.machine.split import Bucket
 from trikv.machine.stored import held
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Version of `_runs.c`, which has the same number; a test compares both with the source."""
 
 SetRun: TypeAlias = Callable[
-    [tuple[tuple[bytes, ...], ...], list[Bucket], bytearray, int, int, int, int],
+    [tuple[tuple[bytes, ...], ...], list[Bucket], bytearray, int, int, int, int, Bucket],
     tuple[int, int, int],
 ]
 
 
 def _does_it(set_run: SetRun) -> bool:
-    """Try it: a new key, a longer value for it, and a key with a deadline, before which it must stop."""
+    """Try it: new keys, a longer value for one, and a key with a deadline, before which it must stop."""
     old = held(b"", 1, 5)
-    buckets: list[Bucket] = [{b"old": old}, {}]  # both keys belong to the first
-    commands = ((b"SET", b"k", b"1"), (b"SET", b"k", b"234"), (b"SET", b"old", b""))
+    empty: Bucket = {}
+    buckets: list[Bucket] = [{b"old": old}, empty]  # `k` and `old` belong to the first
+    commands = ((b"SET", b"k", b"1"), (b"SET", b"k", b"234"), (b"SET", b"a", b""), (b"SET", b"old", b""))
     try:
-        result = set_run(commands, buckets, bytearray(2), 7, 100, 10, 9)
+        result = set_run(commands, buckets, bytearray(2), 7, 100, 10, 9, empty)
     except Exception:  # noqa: BLE001 - after any error it is not used
         return False
-    return result == (2, 14, 1) and buckets == [{b"old": old, b"k": held(b"234", 9)}, {}]
+    kept = [{b"old": old, b"k": held(b"234", 9)}, {b"a": held(b"", 10)}]
+    return result == (3, 25, 2) and buckets == kept and not empty
 
 
 set_run: SetRun | None = None

@@ -199,9 +199,9 @@ def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
                     watch.observer.marks.sometimes("long read streamed")
             return done
 
-        def _apply_one(self, entry: Entry) -> None:
+        def _apply_one(self, entry: Entry, is_over: Callable[[], bool]) -> None:
             watch.observer.applied(entry)
-            super()._apply_one(entry)
+            super()._apply_one(entry, is_over)
             if self.inside is None:
                 watch.observer.replicas.check(watch.number, self)
 

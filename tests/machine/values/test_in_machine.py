@@ -10,6 +10,7 @@ from tests.machine.driving import Driver
 from tests.machine.values.commands import WITH_NUMBERS, numbers_under
 from tests.machine.values.numbers import MEAN, NUMBER_BYTES, PART_BYTES, Spelled, Wide
 from trikv.machine import codec
+from trikv.machine.database import AT_ONCE_BYTES
 from trikv.machine.errors import OOM, WRONG_TYPE
 from trikv.machine.machine import Machine
 from trikv.machine.replies import OK, SimpleString
@@ -194,7 +195,7 @@ def test_a_value_that_is_deleted_while_it_is_walked() -> None:
 def test_flushed_values_are_freed_part_by_part() -> None:
     """A bucket that is freed leaves the parts of its values for later slices."""
     driver = begun()
-    driver.run("NUM.ADD n " + " ".join(map(str, range(800))), "FLUSHALL")
+    driver.run(f"SET long {'v' * AT_ONCE_BYTES}", "NUM.ADD n " + " ".join(map(str, range(800))), "FLUSHALL")
     slices = 0
     while driver.machine.release(4 * 256):
         slices += 1

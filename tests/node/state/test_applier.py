@@ -92,6 +92,30 @@ async def test_what_takes_long_goes_on_in_a_task_and_in_order() -> None:
         nursery.cancel_scope.cancel()
 
 
+def test_an_entry_of_many_submissions_takes_several_slices() -> None:
+    """Each may be long, and an entry may have those of many clients: others have their turn between."""
+    clock = count(step=Applier.SLICE_MS)  # every look at the clock finds the slice over
+    bench = Bench(lambda: next(clock))
+    writes = [((b"INCR", b"n"),) for _ in range(3)]
+    bench.log.commit(
+        *(
+            Submission(ORIGIN, bench.incarnation, WRITES + 1 + more, 0, each)
+            for more, each in enumerate(writes)
+        )
+    )
+    applier = bench.applier
+    applier.put(bench.entries[:-1])
+    while not applier._advance():
+        pass
+    applier.put(bench.entries[-1:])
+    lengths = []
+    while not applier._advance():
+        assert applier.inside is not None
+        lengths.append(applier.machine.space.databases[0].find(b"n"))
+    assert [one and one.value for one in lengths] == [b"1", b"2"]
+    assert (applier.inside, applier.position.index) == (None, bench.entries[-1].index)
+
+
 async def test_the_driver_hears_once_of_all_that_applied_in_a_row() -> None:
     """But of a new life only after what the old one had applied: that must not be proposed again."""
     bench = Bench(lambda: 0)
@@ -203,10 +227,12 @@ def test_a_command_that_failed_inside_is_logged_once(monkeypatch: pytest.MonkeyP
     noted: list[Poisoned] = []
     apply = Machine.apply
 
-    def apply_with_a_fault(machine: Machine, index: int, payload: bytes, *, origin: int) -> Whole | Suspended:
+    def apply_with_a_fault(
+        machine: Machine, index: int, payload: bytes, *, origin: int, is_over: Callable[[], bool]
+    ) -> Whole | Suspended:
         if index == 4:
             noted.append(Poisoned(index, "SETNX", "its digest", "KeyError"))
-        return apply(machine, index, payload, origin=origin)
+        return apply(machine, index, payload, origin=origin, is_over=is_over)
 
     monkeypatch.setattr(Machine, "apply", apply_with_a_fault)
     monkeypatch.setattr(Machine, "poisoned", property(lambda _: noted[-1]))

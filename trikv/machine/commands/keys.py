@@ -28,6 +28,7 @@ SCAN_COUNT_MAX = 1_000
 _EACH_KEY = "O(N), N being the number of keys named"
 _SUMMED = "request_policy:multi_shard response_policy:agg_sum"
 _ALL_KEYS = Cost(10_000)
+_MOVES = Cost(moves_value=True)
 """The cost of a KEYS inside a transaction, where it is one step."""
 _SOME_KEYS = Cost(5_000)
 """The cost of a SCAN with the greatest COUNT."""
@@ -89,7 +90,12 @@ def delete(db: Database, key: Key, *keys: Key) -> Reply:
 
 
 @COMMANDS.command(
-    "RENAME", by=By.LOG, group="keys", grows=True, told=Told("1.0.0", ("RW access delete", "OW update"))
+    "RENAME",
+    by=By.LOG,
+    group="keys",
+    grows=True,
+    cost=_MOVES,
+    told=Told("1.0.0", ("RW access delete", "OW update")),
 )
 def rename(db: Database, key: Key, newkey: Key) -> Reply:
     """Give a key another name, replacing what had it."""
@@ -107,6 +113,7 @@ def rename(db: Database, key: Key, newkey: Key) -> Reply:
     group="keys",
     fast=True,
     grows=True,
+    cost=_MOVES,
     told=Told("1.0.0", ("RW access delete", "OW insert")),
 )
 def renamenx(db: Database, key: Key, newkey: Key) -> Reply:
@@ -186,7 +193,9 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     if refused is not None:
         return refused
     following, found = page_of(db, position % (1 << 64), count)
-    shown = db.live(found) if wanted is None else [key for key in found if db.type_name(key) == wanted]
+    shown = db.live(found)
+    if wanted is not None:
+        shown = [key for key in shown if db.type_name(key) == wanted]
     return [b"%d" % following, [*filter(matcher(pattern), shown)]]
 
 

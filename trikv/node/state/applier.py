@@ -227,7 +227,7 @@ class Applier:
         while orders:
             order = orders.popleft()
             if isinstance(order, Entry):
-                self._apply_one(order)
+                self._apply_one(order, lambda: boot_ms() >= stop_ms)
                 if self.inside is not None and not self._go_on(self.inside, stop_ms):
                     return False
                 if self._held:
@@ -261,14 +261,14 @@ class Applier:
             index=poisoned.index,
         )
 
-    def _apply_one(self, entry: Entry) -> None:
+    def _apply_one(self, entry: Entry, is_over: Callable[[], bool]) -> None:
         assert entry.index == self.position.index + 1, "entries apply in order, none twice, none left out"
         machine = self.machine
         membership = self.position.membership
         match entry.kind:
             case EntryKind.BATCH:
                 began_us = self._boot_us()
-                came = machine.apply(entry.index, entry.payload, origin=self._origin)
+                came = machine.apply(entry.index, entry.payload, origin=self._origin, is_over=is_over)
                 spent_us = self._boot_us() - began_us
                 if isinstance(came, Whole):
                     self._applied(entry, came, spent_us)
