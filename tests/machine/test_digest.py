@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.machine.crafted import crafted
 from tests.machine.driving import Driver, reborn
+from trikv.machine.account import DATABASES
 from trikv.machine.digest import PART_BYTES, PART_KEYS, _hash_bucket
 from trikv.machine.split import Leaf
 from trikv.machine.stored import held, stored
@@ -94,6 +95,24 @@ def test_a_flush_makes_void_what_was_begun() -> None:
     assert busy.driver.machine.hash_some(8)
     busy.driver.run("FLUSHDB", "SET a b")
     assert busy.driver.machine.digest() == busy.digest_of_another()
+
+
+def test_a_digest_that_was_prepared_goes_over_no_bucket() -> None:
+    """Sixteen databases have 65,536 of them. What a write changes is put together anew."""
+    busy = Busy()
+    for _ in busy.slices():
+        pass
+    machine = busy.driver.machine
+    joined = [db.hashes._joined for db in machine.space.databases]
+    hashes = [
+        (number, steps_of(dict(machine.space.databases[0].buckets[number].items()))[1])
+        for number in (5, 9, 20)
+    ]
+    assert joined == [b"".join(b"0 %d %b" % one for one in hashes), *[b""] * (DATABASES - 1)]
+    before = machine.digest()
+    busy.driver.one((b"SET", busy.keys[1][7], b"w"))
+    assert machine.digest() != before
+    assert machine.digest() == busy.digest_of_another()
 
 
 def test_a_bucket_that_always_changes_keeps_no_other_waiting() -> None:

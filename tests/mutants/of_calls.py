@@ -212,7 +212,7 @@ INSIDE: tuple[Mutant, ...] = (
     mutant(
         "items behind a suspended submission are left out",
         "trikv.machine.machine",
-        "            stopped = self._carry_out(items, outcomes, origin)\n        self.suspended",
+        "            stopped = self._carry_out(progress)\n        self.suspended",
         "            stopped = None\n        self.suspended",
         "machine/test_suspended.py::test_a_command_stops_and_goes_on_where_it_was",
     ),

@@ -65,8 +65,8 @@ TOLD: tuple[Mutant, ...] = (
     mutant(
         "a suspended entry forgets its effects",
         "trikv.machine.machine",
-        "        self.suspended = False\n        return Whole(outcomes, self.space.account.effects.take())\n",
-        "        self.suspended = False\n        return Whole(outcomes, ())\n",
+        "Whole(progress.outcomes, self.space.account.effects.take())",
+        "Whole(progress.outcomes, ())",
         "machine/test_effects.py::test_effects_come_when_the_entry_is_whole",
     ),
     mutant(

@@ -90,7 +90,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a long answer ignores that its client does not read",
         "trikv.front.outflow",
-        "if self.is_over or self.awaits_reader:",
+        "if self.is_over or self.waits:",
         "if self.is_over:",
         "front/test_outflow.py::test_nothing_is_made_while_the_client_does_not_take_it",
     ),

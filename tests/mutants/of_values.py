@@ -97,7 +97,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a hash that was begun outlives FLUSHDB",
         "trikv.machine.database",
-        "        self.size = 0\n        self.hashes = BucketHashes(BUCKETS)\n",
+        "        self.size = 0\n        self.hashes = BucketHashes(self.number, BUCKETS)\n",
         "        self.size = 0\n        self.hashes._known = {}\n        self._changed[:] = bytes(BUCKETS)\n",
         "machine/test_digest.py::test_a_flush_makes_void_what_was_begun",
     ),
@@ -114,6 +114,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "elif len(value) < PART_BYTES:",
         "elif True:",
         "machine/test_digest.py::test_a_part_has_so_many_bytes",
+    ),
+    mutant(
+        "what was put together for a digest outlives a write",
+        "trikv.machine.bucket_hashes",
+        "                self._joined = None\n                self._begun",
+        "                self._begun",
+        "machine/test_digest.py::test_a_digest_that_was_prepared_goes_over_no_bucket",
     ),
     mutant(
         "SCAN shows keys that are due",

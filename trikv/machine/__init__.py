@@ -33,7 +33,7 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``commands/``   one module a family
 ``cut``         some databases at one instant, read in steps; ``long_reads``: answers that are made from one
 ``codec``       the lines of the JSON document; ``walk`` writes one in steps, ``snapshot`` reads one
-``digest``      the hash of all state, of which only changed buckets are hashed again
+``digest``      the hash of all state, of which only changed buckets are hashed again: ``bucket_hashes``
 ``replies``     what a command answers; ``statistics``: what the machine tells of itself
 ==============  =============================================================================================
 
@@ -66,7 +66,7 @@ bucket's table of references is copied before the first write to it (entries are
 values are shared). It costs about 30 bytes a key at worst besides old values, and any number of cuts may be
 open. Walks write snapshots from one; `long_reads` answer clients from one (PROTOCOL 62). A client that makes
 keys of one crc32 range makes no bucket long: `split` divides one that is full by a secret hash (PROTOCOL 67).
-One thing is not bounded by design: `digest` hashes all that changed since the last one.
+One thing is not bounded: `digest` hashes all that changed and that `hash_some` has not hashed before.
 
 **Rehearsals.** `Machine.fork` gives a machine on which an entry can be tried out (PROTOCOL 66). It shares all
 tables with the machine and copies what it changes, a bucket at a time, so it costs what is changed.

@@ -16,27 +16,36 @@ which is the same for equal keys and entries in one order."""
 
 ALL: Final = 2**62
 """More parts than there can be."""
+JOINED_PARTS: Final = 32
+"""What it counts for to put the hashes of a database together: up to two milliseconds."""
 
 
 class BucketHashes:
     """The hashes of the buckets of one database."""
 
-    __slots__ = ("_begun", "_known", "changed")
+    __slots__ = ("_begun", "_joined", "_known", "_number", "changed")
 
-    def __init__(self, buckets: int, *, hashed: bool = True) -> None:
-        """Of so many buckets, which are empty; or, if they are not `hashed`, hold anything."""
+    def __init__(self, number: int, buckets: int, *, hashed: bool = True) -> None:
+        """Of database `number` with so many buckets, which are empty; or, if not `hashed`, hold anything."""
+        self._number = number
         self.changed = bytearray(buckets) if hashed else bytearray(b"\1") * buckets
         """1 for each bucket that was written to since its hash was begun; writes put it there. No set: that
         would not stay in the processor's cache."""
         self._known: dict[int, bytes] = {}
-        """Of the filled buckets, as they were when last asked for."""
+        """Of the filled buckets that were hashed, as they were then."""
+        self._joined: bytes | None = b""
+        """What `of_all` answers, if all of it is known."""
         self._begun: tuple[int, Iterator[bytes | None]] | None = None
         """The bucket that is being hashed, and the parts that are left."""
 
-    def of_all(self, buckets: Sequence[Bucket], hasher: Hasher) -> dict[int, bytes]:
-        """Those of all filled `buckets` by number. Only what has changed since the last call is hashed."""
+    def of_all(self, buckets: Sequence[Bucket], hasher: Hasher) -> bytes:
+        """Those of all filled `buckets` in order, each behind the numbers of database and bucket.
+
+        Only what has changed since the last call is hashed.
+        """
         self.some(buckets, hasher, ALL)
-        return self._known
+        assert self._joined is not None, "nothing is left to be done"
+        return self._joined
 
     def some(self, buckets: Sequence[Bucket], hasher: Hasher, parts: int) -> int:
         """Hash up to `parts` parts of changed `buckets` ahead of `of_all`; return how many it were."""
@@ -48,6 +57,10 @@ class BucketHashes:
                 if made is not None:
                     self._known[number] = made
                     self._begun = None
+        if self._joined is None and done < parts:
+            done += JOINED_PARTS
+            hashes = sorted(self._known.items())
+            self._joined = b"".join(b"%d %d %b" % (self._number, number, made) for number, made in hashes)
         return done
 
     def _going_on(
@@ -62,9 +75,11 @@ class BucketHashes:
             while number >= 0 and not buckets[number]:
                 self.changed[number] = 0
                 self._known.pop(number, None)
+                self._joined = None
                 number = self._next_changed(number + 1)
             if number >= 0:
                 self.changed[number] = 0
+                self._joined = None
                 self._begun = number, hasher(buckets[number])
         return self._begun
 

@@ -91,7 +91,7 @@ class Database:
         self.deadlines: DeadlineIndex = SortedList()
         self._deadlines_total_ms = 0
         """The sum of all deadlines."""
-        self.hashes = BucketHashes(BUCKETS)
+        self.hashes = BucketHashes(self.number, BUCKETS)
         """For the digest."""
         self._changed = self.hashes.changed
 
@@ -385,7 +385,7 @@ class Database:
         self.deadlines = SortedList()
         self._deadlines_total_ms = 0
         self.size = 0
-        self.hashes = BucketHashes(BUCKETS)
+        self.hashes = BucketHashes(self.number, BUCKETS)
         self._changed = self.hashes.changed
 
     def _set_aside(self) -> None:

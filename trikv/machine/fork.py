@@ -47,7 +47,7 @@ class ForkedDatabase(Database):
         self.deadlines = forked(base.deadlines)
         self._deadlines_total_ms = base._deadlines_total_ms  # noqa: SLF001 - it is a database itself
         # Hashes are left behind, and all buckets are hashed again: only tests ask a fork for a digest.
-        self.hashes = BucketHashes(BUCKETS, hashed=False)
+        self.hashes = BucketHashes(self.number, BUCKETS, hashed=False)
         self._changed = self.hashes.changed
 
     def _changing(self, number: int, key: bytes) -> Bucket:
