@@ -326,6 +326,17 @@ def test_a_write_to_an_empty_database_makes_no_buckets_but_one() -> None:
     assert not any(machine.space.databases[3].buckets)
 
 
+def test_a_write_behind_a_flush_makes_a_bucket_of_the_forks_own() -> None:
+    """Where the base has never had one: there is one empty bucket for all, of all machines."""
+    machine = begun().machine
+    applied(machine, submitted("SET a 1")(1), NOW)
+    fork = machine.fork()
+    applied(fork, submitted("FLUSHALL", "SET b 1")(2), NOW)
+    assert sum(map(len, fork.space.databases[0].buckets)) == 1
+    assert sum(map(len, machine.space.databases[0].buckets)) == 1
+    assert not any(Machine().space.databases[0].buckets)
+
+
 def test_forks_leave_nothing_for_the_collector() -> None:
     """Each is freed when it is dropped, with all that it alone holds: it is in no cycle."""
     driver = full()

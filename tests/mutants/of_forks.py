@@ -14,6 +14,13 @@ MUTANTS: tuple[Mutant, ...] = (
         f"{_LEFT}[SET k4148 2-True]",
     ),
     mutant(
+        "a fork that was flushed writes into the buckets of all empty databases",
+        "trikv.machine.fork",
+        " and bucket is not EMPTY:\n",
+        ":\n",
+        "machine/test_fork.py::test_a_write_behind_a_flush_makes_a_bucket_of_the_forks_own",
+    ),
+    mutant(
         "a fork writes into the base: the list of buckets",
         "trikv.machine.fork",
         "            self.buckets = self._shared.copy()\n",

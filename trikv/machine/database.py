@@ -45,9 +45,9 @@ BUCKET_SHIFT = 32 - 12
 STRING: Final = "string"
 """What TYPE calls a string."""
 
-_EMPTY: Final[Bucket] = {}
+EMPTY: Final[Bucket] = {}
 """A bucket that nothing was ever written to. It is only read: the first write puts another in its place."""
-_NO_BUCKETS: Final = [_EMPTY] * BUCKETS
+_NO_BUCKETS: Final = [EMPTY] * BUCKETS
 """The buckets of an empty database, in the same way."""
 AT_ONCE_BYTES: Final = 256 << 10
 """A database that is charged no more is freed at once by a flush, in a fraction of a millisecond: a client
@@ -227,7 +227,7 @@ class Database:
             room,
             account.charges.entry_bytes,
             LEAF_KEYS_MAX,
-            _EMPTY,
+            EMPTY,
         )
         if done:
             account.dirty = True
@@ -450,7 +450,7 @@ class Database:
         if self.buckets is _NO_BUCKETS:
             self.buckets = _NO_BUCKETS.copy()
         bucket = self.buckets[number]
-        if bucket is _EMPTY:
+        if bucket is EMPTY:
             bucket = self.buckets[number] = {}
         self._changed[number] = 1
         for observer in account.observers:

@@ -12,7 +12,7 @@ from copy import copy
 
 from trikv.machine.account import DATABASES, Account
 from trikv.machine.bucket_hashes import BucketHashes
-from trikv.machine.database import BUCKETS, Database
+from trikv.machine.database import BUCKETS, EMPTY, Database
 from trikv.machine.deadline_index import forked
 from trikv.machine.discarded import Discarded
 from trikv.machine.effects import NOTHING, Effects
@@ -54,7 +54,7 @@ class ForkedDatabase(Database):
         if self.buckets is self._shared:
             self.buckets = self._shared.copy()
         bucket = self.buckets[number]
-        if bucket is self._shared[number]:
+        if bucket is self._shared[number] and bucket is not EMPTY:
             self.buckets[number] = bucket.copy()
         return super()._changing(number, key)
 
