@@ -23,6 +23,7 @@ from tests.machine.entries import (
 from trikv.machine.account import DATABASES
 from trikv.machine.batch import Hello, Submission
 from trikv.machine.cut import Cut
+from trikv.machine.database import AT_ONCE_BYTES
 from trikv.machine.deadline_index import ForkedIndex
 from trikv.machine.effects import Awaited
 from trikv.machine.evaluation import Evaluator
@@ -181,6 +182,7 @@ def full() -> Driver:
         driver.db = number
         driver.run(*(f"SET {key} 1" for key in KEYS), f"EXPIRE {KEYS[0]} 5", "SET later 1 PX 99000")
         driver.run("NUM.ADD n " + " ".join(map(str, range(100))), "SET long " + "y" * 5000)
+        driver.run("SET longest " + "z" * AT_ONCE_BYTES)  # so much that a flush sets it aside
     return driver
 
 
