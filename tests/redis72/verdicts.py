@@ -153,7 +153,8 @@ REFUSED: Final = (
     Refusal(
         "DEBUG",
         "It reaches into one node's state, clock or life past the log: replicas would differ. Only"
-        " `DEBUG WORK` is there, a write that goes through the log, where `enable_debug_command` allows it.",
+        " `DEBUG WORK` is there, a write that goes through the log, where `enable_debug_command` allows it"
+        " (any other subcommand is then told so).",
         "ERR DEBUG command not allowed.",
     ),
     Refusal(
