@@ -43,6 +43,7 @@ KNOWN = (
     "long read streamed",
     "between two slices of an entry",
     "inside an entry longer than a client waits",
+    "stopped between two submissions of an entry",
     "read waited for the end of an entry",
     "node crashed inside an entry",
     "node stopped inside an entry",

@@ -6,6 +6,7 @@ its methods also tell the observer what went in or came out, and change nothing.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import trio
 
@@ -180,9 +181,16 @@ def watched_reads(watch: Watch) -> type[ReadQuestions]:
     return Watched
 
 
+PAUSE_ITEMS = 16
+"""Of so many submissions one has a slice of its own on nodes whose slices take time: so much for each of them
+would be a machine on which no cluster can live."""
+
+
 def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
     """The applier: observes every entry, and the state after it. The knobs say what its slices are like."""
     slice_ms = knobs.inside_slice_ms[watch.number - 1] if knobs.inside_slice_ms else 0
+
+    pause_items = PAUSE_ITEMS if slice_ms else 1
 
     class Watched(Applier):
         SLICE_MS = knobs.slice_ms
@@ -201,7 +209,15 @@ def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
 
         def _apply_one(self, entry: Entry, is_over: Callable[[], bool]) -> None:
             watch.observer.applied(entry)
-            super()._apply_one(entry, is_over)
+            items = count(entry.index)
+
+            def is_over_between() -> bool:
+                if not is_over() or next(items) % pause_items:
+                    return False
+                watch.observer.marks.sometimes("stopped between two submissions of an entry")
+                return True
+
+            super()._apply_one(entry, is_over_between)
             if self.inside is None:
                 watch.observer.replicas.check(watch.number, self)
 
