@@ -32,6 +32,7 @@ from trikv.raft.types import DiskId, Entry, NodeId, ReadId
 from trikv.sim.checkers.rules import Before
 from trikv.sim.history import Effect
 from trikv.sim.knobs import Knobs
+from trikv.sim.marks import Marks
 from trikv.sim.observe import Observer
 
 
@@ -209,15 +210,7 @@ def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
 
         def _apply_one(self, entry: Entry, is_over: Callable[[], bool]) -> None:
             watch.observer.applied(entry)
-            items = count(entry.index)
-
-            def is_over_between() -> bool:
-                if not is_over() or next(items) % pause_items:
-                    return False
-                watch.observer.marks.sometimes("stopped between two submissions of an entry")
-                return True
-
-            super()._apply_one(entry, is_over_between)
+            super()._apply_one(entry, _sometimes(is_over, entry, pause_items, watch.observer.marks))
             if self.inside is None:
                 watch.observer.replicas.check(watch.number, self)
 
@@ -310,6 +303,19 @@ def _steps_of(work: Work) -> list[bool]:
         steps.append(position in starts or work.commands[position][0] != b"SELECT")
         position += starts.get(position, 1)
     return steps
+
+
+def _sometimes(is_over: Callable[[], bool], entry: Entry, items: int, marks: Marks) -> Callable[[], bool]:
+    """`is_over`, but only behind one in so many submissions."""
+    asked = count(entry.index)
+
+    def is_over_there() -> bool:
+        if next(asked) % items or not is_over():
+            return False
+        marks.sometimes("stopped between two submissions of an entry")
+        return True
+
+    return is_over_there
 
 
 def _appends(event: Event) -> bool:
