@@ -18,16 +18,21 @@ def client() -> Client:
     return client
 
 
+def _carried_out(client: Client, most: int) -> int:
+    """In how many steps all that was sent is carried out, each of at most so many commands."""
+    steps = 0
+    while client.service.works:
+        assert len(client.service.works[0].commands) <= most
+        steps += 1
+        client.service.pump_one()
+    return steps
+
+
 @pytest.mark.parametrize("command", [("SETRANGE", "big", "5", "x"), ("APPEND", "big", "x")])
 def test_a_pipeline_is_carried_out_in_short_steps(client: Client, command: tuple[str, ...]) -> None:
     """Each submission copies some tens of megabytes at most, so that others come between."""
     client.receive(resp(*command) * 20)
-    steps = 0
-    while client.service.works:
-        assert len(client.service.works[0].commands) <= 4
-        steps += 1
-        client.service.pump_one()
-    assert steps >= 5
+    assert _carried_out(client, 4) >= 5
     assert client.wire.take().count(b"\r\n") == 20
 
 
@@ -39,12 +44,7 @@ def test_a_pipeline_is_carried_out_in_short_steps(client: Client, command: tuple
 def test_what_a_command_makes_long_counts_for_those_behind_it(client: Client, maker: tuple[str, ...]) -> None:
     """Though its value is short, or not there at all, when the step is put together."""
     client.receive(resp(*maker) + resp("APPEND", "new", "x") * 20)
-    steps = 0
-    while client.service.works:
-        assert len(client.service.works[0].commands) <= 5
-        steps += 1
-        client.service.pump_one()
-    assert steps >= 5
+    assert _carried_out(client, 5) >= 5
     client.wire.take()
     client.ask("SET", "again", BIG)
     client.ask("MULTI")
@@ -58,12 +58,7 @@ def test_a_pipeline_of_new_long_values_is_carried_out_in_short_steps(client: Cli
     client.receive(
         b"".join(resp("SETRANGE", f"new:{number}", str(len(BIG) - 1), "x") for number in range(20))
     )
-    steps = 0
-    while client.service.works:
-        assert len(client.service.works[0].commands) <= 2
-        steps += 1
-        client.service.pump_one()
-    assert steps >= 5
+    assert _carried_out(client, 2) >= 5
 
 
 def test_a_transaction_copies_no_more_than_a_step_may(client: Client) -> None:
