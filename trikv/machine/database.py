@@ -366,7 +366,7 @@ class Database:
         self.account.tally.expired_keys += 1
 
     def flush(self) -> None:
-        """Empty the database in constant time: the contents are set aside for `Keyspace.release`."""
+        """Empty the database at once: the contents, unless they are few, are left to `Keyspace.release`."""
         account = self.account
         if self.buckets is _NO_BUCKETS:
             return

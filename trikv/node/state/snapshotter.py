@@ -25,7 +25,7 @@ from trikv.storage.errors import OPERATORS_DOING, NoRoom, StorageCorrupt
 from trikv.storage.snapshots import SnapshotStore
 
 PIECE_BYTES = 16 * 1024
-"""About two milliseconds: a client's GET needs several turns of the node, and meets as many pieces."""
+"""About a millisecond: a client's GET needs several turns of the node, and meets as many pieces."""
 STOP_PIECE_BYTES = 256 * 1024
 """Larger pieces take a fifth less processor time. At a stop there are no clients to notice longer steps."""
 DURABLE_POLL_S = 0.01
