@@ -1,6 +1,7 @@
 """A node that lost its disk, or whose disk lies, comes back by itself or by one command (PROTOCOL 14, 16)."""
 
 import shutil
+from pathlib import Path
 
 from tests.e2e.cluster import STOP_S, Cluster, eventually
 
@@ -76,3 +77,26 @@ def test_two_processes_do_not_share_a_disk(cluster: Cluster) -> None:
     assert "in use by another process" in cluster.log(3).splitlines()[-1]
     cluster.processes[3] = first
     cluster.wait_for_leader()
+
+
+def test_an_older_copy_of_a_disk_is_named_and_refilled(cluster: Cluster, tmp_path: Path) -> None:
+    """A follower whose data was put back to an earlier state gets nothing; its leader says what to do."""
+    victim = next(node for node in (1, 2, 3) if node != cluster.wait_for_leader())
+    cluster.kill(victim)
+    shutil.copytree(cluster.data(victim), tmp_path / "older")
+    cluster.start(victim)
+    leader = cluster.wait_for_leader()
+    fill(cluster)
+    cluster.wait_until_caught_up()
+    cluster.kill(victim)
+    shutil.rmtree(cluster.data(victim))
+    shutil.copytree(tmp_path / "older", cluster.data(victim))
+    cluster.start(victim)
+    told = "a follower has lost entries that it acknowledged"
+    eventually(lambda: told in cluster.log(leader), within_s=30, what=f"a word of node{leader}")
+    line = next(line for line in cluster.log(leader).splitlines() if told in line)
+    assert "--refill" in line
+    assert f"peer={victim}" in line
+    cluster.kill(victim)
+    cluster.start(victim, "--refill")
+    wait_until_member(cluster, victim)

@@ -202,6 +202,27 @@ MUTANTS: tuple[Mutant, ...] = (
         _HELD,
     ),
     mutant(
+        "a string that is given up by one of its holders counts no more",
+        "trikv.node.held_replies",
+        "            if min(before, before + change) == 0:\n",
+        "            if change < 0 or before == 0:\n",
+        "node/test_held_replies.py::test_what_is_let_go_stays_for_others",
+    ),
+    mutant(
+        "strings that were let go are looked for among those that others hold",
+        "trikv.front.outflow",
+        "            if room_bytes < 0:\n                return\n",
+        "",
+        "node/test_held_replies.py::test_what_was_made_holds_nothing",
+    ),
+    mutant(
+        "who shares what waits is closed as if each held it alone",
+        "trikv.node.outflows",
+        "            if held.total_bytes <= held_bytes_max:\n                return\n",
+        "",
+        "node/test_outflows.py::test_readers_of_the_same_values_hold_them_once",
+    ),
+    mutant(
         "replies that were sent still count",
         "trikv.front.outflow",
         "max(0, self._replies_bytes - self._made_bytes)",

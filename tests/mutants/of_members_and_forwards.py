@@ -128,6 +128,29 @@ MEMBERS: tuple[Mutant, ...] = (
         "        hard_state=type(opened.hard_state)(opened.hard_state.term),\n",
         "node/test_promise_members.py::test_a_vote_given_is_remembered_by_the_next_life",
     ),
+    mutant(
+        "a follower that lost what it acknowledged is asked in a circle, and nobody says it",
+        "trikv.raft.leader",
+        "        if message.prev_index == progress.match:\n"
+        "            progress.denied(shared.now_ms)\n"
+        "            return\n",
+        "",
+        "raft/test_replication.py::test_a_follower_that_lost_what_it_acknowledged_gets_no_more",
+    ),
+    mutant(
+        "nobody says that a follower has lost what it acknowledged",
+        "trikv.node.consensus.driver",
+        "            self._lost_entries.look(now, raft.progress)\n",
+        "",
+        "node/consensus/test_driver.py::test_a_follower_that_lost_entries_is_named_by_its_leader",
+    ),
+    mutant(
+        "a late rejection is taken for the loss of a disk",
+        "trikv.raft.progress",
+        "        self.denials = 0\n        inflight",
+        "        inflight",
+        "raft/test_replication.py::test_a_follower_that_lost_what_it_acknowledged_gets_no_more",
+    ),
 )
 
 

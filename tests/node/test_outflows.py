@@ -31,6 +31,7 @@ class Client:
         self.node = node
         self.wire = FakeWire()
         self.said: list[str] = []
+        self.held = held  # as parts do that are made from it
         steps: Iterator[int] = iter([0])
         streamed = None if kept is None else Streamed(steps, kept, lambda _: CommandError("ERR"))
         coming = ((b"x" * 100_000, False) for _ in range(parts))
@@ -185,9 +186,9 @@ async def test_replies_that_wait_for_their_clients_are_bounded(autojump_clock: M
     del autojump_clock
     node = Node()
     node.cap = cap
-    half = bytes(max(HELD_BYTES_MIN, cap // CAP_PARTS) // 2)
+    half_bytes = max(HELD_BYTES_MIN, cap // CAP_PARTS) // 2
     async with node.running():
-        clients = [Client(node, 9, held=half) for _ in range(2)]
+        clients = [Client(node, 9, held=bytes(half_bytes)) for _ in range(2)]
         for client, stuck in zip(clients, (2, 1), strict=True):
             client.wire.stuck_bytes = AHEAD_BYTES + stuck
         small, other = Client(node, 9), Client(node, 9, Kept(0))
@@ -203,6 +204,20 @@ async def test_replies_that_wait_for_their_clients_are_bounded(autojump_clock: M
         assert "replies wait, and it is the slowest" in clients[0].said[0]
         assert small.said == other.said == [], "they hold nothing"
         assert node.outflows.closed_count == 1
+
+
+async def test_readers_of_the_same_values_hold_them_once(autojump_clock: MockClock) -> None:
+    """Any number of them may take their time with one value of the greatest size that is allowed."""
+    del autojump_clock
+    node = Node()
+    value = bytes(HELD_BYTES_MIN)
+    async with node.running():
+        clients = [Client(node, 9, held=value) for _ in range(5)]
+        for client in clients:
+            client.wire.stuck_bytes = AHEAD_BYTES + 1
+            client.outflow._made_bytes = 0
+        await _a_while(3 * LOOK_MS)
+        assert [client.said for client in clients] == [[]] * 5
 
 
 async def test_a_stop_ends_long_reads_alone(autojump_clock: MockClock) -> None:

@@ -234,6 +234,31 @@ def test_late_rejections_are_recognised() -> None:
     assert raft.progress[2].next == 3
 
 
+def test_a_follower_that_lost_what_it_acknowledged_gets_no_more() -> None:
+    """It is asked once a heartbeat, whatever it says, and named when it has denied three times in a row."""
+    group = led()
+    group.propose(1)
+    group.flow()
+    raft = leader_of(group)
+    progress = raft.progress[2]
+    assert progress.match == 2
+    raft.unreachable(2)
+    raft.reachable(2)
+    for times in (1, 2, 3, 4):
+        probes = [message for peer, message in raft.ready().messages if peer == 2]
+        assert [message.prev_index for message in probes if isinstance(message, AppendEntries)] == [2]
+        raft.receive(2, disk_of(2), AppendReject(1, 2, 1, 1))
+        assert (progress.state, progress.next) == (ProgressState.PROBE, 3)
+        assert progress.has_lost_entries == (times >= 3)
+        assert raft.ready().messages == (), "no more before the next heartbeat"
+        group.now_ms += group.settings.heartbeat_interval_ms
+        raft = leader_of(group)
+        raft.receive(2, disk_of(2), HeartbeatAck(1, 0, 0))
+    raft.receive(2, disk_of(2), AppendAck(1, 2))
+    assert progress.state is ProgressState.REPLICATE
+    assert not progress.has_lost_entries
+
+
 def stale() -> Raft:
     """Node 1 with three entries of term 1 that nobody else may have, none known to be committed."""
     group = Cluster(3)

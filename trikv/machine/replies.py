@@ -149,6 +149,18 @@ def weight(replies: Iterable[Reply]) -> int:
     return total
 
 
+def long_strings(replies: Iterable[Reply], least_bytes: int) -> Iterator[bytes]:
+    """The strings of at least `least_bytes` in `replies`, in order: others may hold them, too."""
+    for reply in replies:
+        if isinstance(reply, bytes):
+            if len(reply) >= least_bytes:
+                yield reply
+        elif isinstance(reply, list | tuple):
+            yield from long_strings(reply, least_bytes)
+        elif isinstance(reply, dict):
+            yield from long_strings(chain.from_iterable(reply.items()), least_bytes)
+
+
 _WEIGHTS: dict[type, Callable[[Any], int]] = {
     bytes: len,
     list: weight,

@@ -22,7 +22,7 @@ back: a reply to its waiter, effects to those who wait for them, and the waterma
 `state`           the machine, the log, snapshots, dumps
 `peers`           links, their first words, calls to the leader
 what all share    `audience`, `barrier`, `leader_question`, `waiters`, `drain`, `descriptors`,
-                  `configuration_check`, `events`, `mailbox`
+                  `configuration_check`, `events`, `mailbox`, `outflows`, `held_replies`
 ================  ============================================================================
 
 **Owners.** One task owns one thing, so there are no locks:

@@ -23,6 +23,7 @@ from trikv.node.consensus.forwarding import Forwarding
 from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.consensus.log_time import LogTime
+from trikv.node.consensus.lost_entries import LostEntries
 from trikv.node.consensus.parts import DriverParts, Parts
 from trikv.node.consensus.proposals import Proposals
 from trikv.node.consensus.read_exchange import ReadExchange
@@ -279,6 +280,7 @@ def _make_driver_parts(
         retention=Retention(settings.retention),
         calls=calls,
         clock_watch=ClockWatch(),
+        lost_entries=LostEntries(),
     )
 
 

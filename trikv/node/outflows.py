@@ -16,6 +16,7 @@ import trio
 from trikv.front.figures import OutflowStatistics
 from trikv.front.outflow import Outflow
 from trikv.machine.replies import Streamed
+from trikv.node.held_replies import HeldReplies
 from trikv.node.mailbox import Mailbox
 
 SLICE_US: Final = 250
@@ -126,14 +127,15 @@ class Outflows:
     def _bound_held(self) -> None:
         """Give up the slowest until the replies of the others are no more than they may be."""
         held_bytes_max = max(HELD_BYTES_MIN, self._cap() // CAP_PARTS)
-        held_bytes = sum(map(Outflow.held_bytes, self._all))
+        if sum(map(Outflow.held_bytes, self._all)) <= held_bytes_max:
+            return  # nearly always, and without a look at what they share
+        held = HeldReplies(self._all)
         for outflow in sorted(filter(Outflow.held_bytes, self._all), key=Outflow.taken_bytes):
-            if held_bytes <= held_bytes_max:
+            if held.total_bytes <= held_bytes_max:
                 return
-            self._give_up(
-                outflow, f"{held_bytes} of {held_bytes_max} bytes of replies wait, and it is the slowest"
-            )
-            held_bytes = sum(map(Outflow.held_bytes, self._all))
+            waiting = f"{held.total_bytes} of {held_bytes_max} bytes of replies wait"
+            held.let_go(outflow)
+            self._give_up(outflow, f"{waiting}, and it is the slowest")
 
     def _give_up(self, outflow: Outflow, reason: str) -> None:
         self.closed_count += 1

@@ -198,6 +198,9 @@ class Leader:
         )
         if progress.state is ProgressState.SNAPSHOT or not expected:
             return  # late: its question has been settled since, and going back would send entries again
+        if message.prev_index == progress.match:
+            progress.denied(shared.now_ms)
+            return
         agreed = shared.log.last_not_above(message.hint_index, message.hint_term)
         progress.to_probe(max(progress.match, min(agreed, message.prev_index - 1)) + 1)
 

@@ -6,6 +6,9 @@ from enum import Enum, auto
 from trikv.raft.lease import NEVER_MS
 from trikv.raft.settings import RaftSettings
 
+DENIALS_MIN = 3
+"""One or two may be rejections that come late; a probe leaves once a heartbeat."""
+
 
 class ProgressState(Enum):
     """How entries go to a peer."""
@@ -32,6 +35,7 @@ class Progress:
     __slots__ = (
         "awaited",
         "commit_sent",
+        "denials",
         "inflight",
         "inflight_bytes",
         "is_probing",
@@ -54,6 +58,8 @@ class Progress:
     """When it last answered in this term."""
     awaited: int
     """A client there waits for the commit of this index: the peer is told at once, by a heartbeat."""
+    denials: int
+    """How often, one after another, it has said that it lacks what it had acknowledged."""
     inflight: deque[tuple[int, int]]
     """(last index, payload bytes) of each AppendEntries not yet acknowledged."""
     slow_ms: int
@@ -73,6 +79,7 @@ class Progress:
         self.promise_ends_ms = NEVER_MS
         self.commit_sent = 0
         self.awaited = 0
+        self.denials = 0
         self.inflight = deque()
         self.inflight_bytes = 0
         self.is_probing = False
@@ -112,6 +119,20 @@ class Progress:
         self.is_probing = True
         self.probed_ms = now_ms
 
+    def denied(self, now_ms: int) -> None:
+        """The peer lacks `match`, which it had acknowledged: ask again after a heartbeat, and nothing else.
+
+        Going back further would fill the gap, and hide that a copy which commits were counted on was gone.
+        """
+        self.denials += 1
+        self.to_probe(self.match + 1)
+        self.probed(now_ms)
+
+    @property
+    def has_lost_entries(self) -> bool:
+        """Whether the peer's disk has lost entries that it acknowledged in this term."""
+        return self.denials >= DENIALS_MIN
+
     def sent(self, last_index: int, payload_bytes: int, now_ms: int) -> None:
         """Entries up to `last_index` leave in REPLICATE."""
         if not self.inflight:
@@ -122,6 +143,7 @@ class Progress:
 
     def acked(self, match_index: int, now_ms: int) -> bool:
         """The peer holds all entries up to `match_index`; True if `match` moved."""
+        self.denials = 0
         inflight = self.inflight
         while inflight and inflight[0][0] <= match_index:
             self.inflight_bytes -= inflight.popleft()[1]

@@ -1,8 +1,9 @@
 """What the driver does when links and leaders come and go, turn by turn (PROTOCOL 2, 3)."""
 
 import msgspec
+import structlog
 
-from tests.node.driver_rig import LEADER, NODE, OTHER, Desk, elected, following
+from tests.node.driver_rig import LEADER, NODE, OTHER, Desk, elected, following, leading
 from tests.node.recorded_work import Asked
 from tests.raft.cluster import disk_of
 from trikv.front.seam import Work
@@ -13,6 +14,7 @@ from trikv.node.events import LinkDown, LinkUp, PeerSaid
 from trikv.node.state.applier import Inside
 from trikv.protocol.messages import Forward
 from trikv.raft.messages import AppendAck, AppendReject, Heartbeat, HeartbeatAck
+from trikv.raft.progress import DENIALS_MIN
 from trikv.raft.roles import Role
 from trikv.raft.types import Entry, EntryKind
 
@@ -94,6 +96,19 @@ def test_an_answer_of_a_follower_leaves_while_its_disk_is_busy() -> None:
     assert desk.links.take(HeartbeatAck) == []
     desk.sync()
     assert len(desk.links.take(HeartbeatAck)) == 1
+
+
+def test_a_follower_that_lost_entries_is_named_by_its_leader() -> None:
+    """Which sends it nothing but a question for each heartbeat; a follower's driver has nobody to name."""
+    desk = leading()
+    with structlog.testing.capture_logs() as lines:
+        desk.turn(LinkDown(OTHER), LinkUp(OTHER, disk_of(OTHER)))
+        for _ in range(DENIALS_MIN + 12):
+            desk.hear(OTHER, AppendReject(2, 3, 2, 1))
+            desk.host.now_ms += 100
+            desk.hear(OTHER, HeartbeatAck(2, 0, 0))
+    errors = [line for line in lines if line["log_level"] == "error"]
+    assert [(line["peer"], line["acknowledged"]) for line in errors] == [(OTHER, 3)]
 
 
 def test_a_transaction_of_one_command_travels_alone() -> None:

@@ -14,7 +14,7 @@ A turn, from left to right::
   can be asked. `lease_reads` answers before all that, if it may.
 - `leading` is what a leader adds to the log; `swap` replaces a disk, `log_time` is the machine's clock.
 - `retention` bounds the log in memory, `voters_holding` counts whose disks have an index.
-- `clock_watch` warns.
+- `clock_watch` and `lost_entries` warn.
 
 All but `driver`, `turns` and `alarm` know no Trio, and are told the time.
 """

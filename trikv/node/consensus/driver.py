@@ -54,6 +54,7 @@ class Driver:
         self._retention = own.retention
         self._calls = own.calls
         self._clock_watch = own.clock_watch
+        self._lost_entries = own.lost_entries
         self._seen: tuple[int, NodeId | None, Role] = (0, None, Role.FOLLOWER)
         self._housekeeping_due_ms = 0
         self._clients_due_ms = 0
@@ -166,6 +167,7 @@ class Driver:
         self._clock_watch.look(now, raft.peer_clocks)
         if raft.role is Role.LEADER:
             self._leading.slew(now)
+            self._lost_entries.look(now, raft.progress)
             is_alone = sum(member.voter for member in raft.membership.members) == 1
             if self._admission.no_room and not raft.is_transferring and not is_alone:
                 raft.step_down()  # nobody took over in a second: a leader that cannot write is none

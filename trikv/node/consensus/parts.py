@@ -12,6 +12,7 @@ from trikv.node.consensus.clock_watch import ClockWatch
 from trikv.node.consensus.forwarding import Forwarding
 from trikv.node.consensus.leading import Leading
 from trikv.node.consensus.log_time import LogTime
+from trikv.node.consensus.lost_entries import LostEntries
 from trikv.node.consensus.proposals import Proposals
 from trikv.node.consensus.read_exchange import ReadExchange
 from trikv.node.consensus.read_questions import ReadQuestions
@@ -69,3 +70,4 @@ class DriverParts:
     retention: Retention
     calls: LeaderCalls
     clock_watch: ClockWatch
+    lost_entries: LostEntries
