@@ -171,6 +171,16 @@ def test_a_directory_in_the_place_of_a_file_is_refused_in_one_line(single: Singl
     assert (single.data / name).is_dir()
 
 
+@pytest.mark.parametrize("name", ["wal/00000000000000000009.wal", "identity.json"])
+def test_a_pipe_in_the_place_of_a_file_is_refused_in_one_line(single: Single, name: str) -> None:
+    """And at once: nobody waits for its writer."""
+    (single.data / name).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(single.data / name)
+    line = single.refusal()
+    assert f"{name} in the data directory is not trikv's: it is a pipe, a socket or a device" in line
+    assert (single.data / name).is_fifo()
+
+
 def test_an_identity_of_another_program_is_refused_without_a_refill(single: Single) -> None:
     """A data directory that was somebody else's: nothing of it may be carried off."""
     single.data.mkdir()

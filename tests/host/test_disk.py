@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.kernel import descriptors, target_of
 from trikv.host.disk import RealDisk
 
 
@@ -78,6 +79,19 @@ async def test_a_name_may_be_a_file_or_a_directory_or_nothing(disk: RealDisk) ->
     assert await disk.names("a") == ["b", "file"]
     assert await disk.names("c") == []
     assert await disk.names("") == ["a"], "the lock is not shown"
+
+
+async def test_only_a_file_can_be_opened(disk: RealDisk, tmp_path: Path) -> None:
+    """A pipe nobody writes to, or a device, is refused at once, and its descriptor is closed."""
+    root = tmp_path / "data"
+    os.mkfifo(root / "pipe")
+    (root / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.raises(OSError, match="No such device or address") as caught:
+            await disk.open(name)
+        assert caught.value.errno == errno.ENXIO
+    if Path("/proc/self/fd").exists():  # noqa: ASYNC240 - no disk is asked
+        assert {target_of(fd) for fd in descriptors()}.isdisjoint({str(root / "pipe"), "/dev/zero"})
 
 
 async def test_a_closed_file_is_used_no_more(disk: RealDisk) -> None:

@@ -1,5 +1,6 @@
 """Which names in the data directory are trikv's own, and how all others are treated."""
 
+import errno
 import re
 
 import pytest
@@ -104,6 +105,14 @@ def test_a_link_that_leads_nowhere_is_refused() -> None:
     """Its name is listed, and it cannot be opened."""
     with pytest.raises(StrayName, match="leads nowhere"), layout.own_file("wal/x"):
         raise FileNotFoundError("wal/x")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused() -> None:
+    """Nothing can be read back from it. Any other failure is the disk's, and stays what it is."""
+    with pytest.raises(StrayName, match="it is a pipe, a socket or a device"), layout.own_file("wal/x"):
+        raise OSError(errno.ENXIO, "No such device or address", "wal/x")
+    with pytest.raises(OSError, match="Input/output error"), layout.own_file("wal/x"):
+        raise OSError(errno.EIO, "Input/output error", "wal/x")
 
 
 @settings(max_examples=60, deadline=None)

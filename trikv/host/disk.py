@@ -15,6 +15,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -219,7 +220,7 @@ class RealDisk:
         worker = Worker(f"disk {path}")
         await worker.start()
         try:
-            fd = await worker.run(os.open, self._at(path), flags | os.O_CLOEXEC, FILE_MODE)
+            fd = await worker.run(_open_file, self._at(path), flags)
         except BaseException:
             worker.close()
             raise
@@ -243,6 +244,15 @@ class RealDisk:
         assert not relative.is_absolute(), path
         assert ".." not in relative.parts, path
         return self._root / relative
+
+
+def _open_file(path: Path, flags: int) -> int:
+    """A descriptor of a file. Raises OSError: ENXIO for a pipe, a socket or a device."""
+    fd = os.open(path, flags | os.O_CLOEXEC, FILE_MODE)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
+    return fd
 
 
 def _write(fd: int, offset: int, data: bytes) -> None:

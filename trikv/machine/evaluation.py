@@ -225,7 +225,7 @@ class Evaluator:
                 tally.failed(command.name, reply)
             else:
                 tally.ran[command.name] += 1
-                if reads:
+                if reads and reply is not None:  # nearly always a string, or none
                     call.shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
             replies.append(reply)
         return replies

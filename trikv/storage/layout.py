@@ -6,10 +6,11 @@ beside a segment, somebody puts notes beside the backups. Three rules:
 1. Only a file whose name has one of our patterns, in the directory of that pattern, is removed or replaced.
 2. A file of any other name is left alone. A start names it in the log (`strangers`).
 3. Two things are refused (`StrayName`), with the advice to move them away: a `*.wal` of another name, because
-   it may be a renamed segment, and a directory in the place of a file. A file under a name of ours is ours,
-   and anything wrong in it is corruption.
+   it may be a renamed segment, and a directory, a pipe or a device in the place of a file. A file under a
+   name of ours is ours, and anything wrong in it is corruption.
 """
 
+import errno
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -125,3 +126,7 @@ def own_file(path: str) -> Iterator[None]:
         raise StrayName(path, "it is a directory") from None
     except FileNotFoundError:
         raise StrayName(path, "it is a link that leads nowhere") from None
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise StrayName(path, "it is a pipe, a socket or a device") from None
