@@ -53,6 +53,28 @@ def test_what_a_command_makes_long_counts_for_those_behind_it(client: Client, ma
     assert refused.count(True) > 10
 
 
+def test_what_came_before_multi_counts_inside(client: Client) -> None:
+    """It may be carried out in one step with the transaction."""
+    queued = resp("APPEND", "new", "x") * 20
+    client.receive(resp("SETRANGE", "new", str(len(BIG) - 1), "x") + resp("MULTI") + queued)
+    client.service.pump()
+    assert client.wire.take().count(b"-ERR too many") > 10
+
+
+def test_ranges_that_are_answered_cost_what_they_copy(client: Client) -> None:
+    """Long ones of a pipeline come in several steps, and few fit a transaction; short ones cost nothing."""
+    client.receive(resp("GETRANGE", "big", "1", "-1") * 20)
+    assert [len(work.commands) for work in client.service.works] == [3]
+    client.service.pump()
+    assert client.wire.take() == b"$%d\r\n%b\r\n" % (len(BIG) - 1, BIG[1:]) * 20
+    client.receive((resp("GETRANGE", "big", "-5", "-1") + resp("GETRANGE", "big", "9", "3")) * 50)
+    assert _carried_out(client, 100) == 1
+    client.wire.take()
+    client.ask("MULTI")
+    refused = [client.ask("SUBSTR", "big", "0", "-1").startswith(b"-ERR too many") for _ in range(9)]
+    assert refused == [False] * 2 + [True] * 7
+
+
 def test_a_pipeline_of_new_long_values_is_carried_out_in_short_steps(client: Client) -> None:
     """An offset makes megabytes of a few bytes, each time for another key."""
     client.receive(
@@ -68,7 +90,7 @@ def test_a_transaction_copies_no_more_than_a_step_may(client: Client) -> None:
     client.ask("SELECT", "3")
     replies = [client.ask("SETRANGE", "big", "5", "x") for _ in range(10)]
     assert replies[0] == b"+QUEUED\r\n"
-    assert replies[-1].startswith(b"-ERR too many APPEND or SETRANGE of long values")
+    assert replies[-1].startswith(b"-ERR too many APPEND, SETRANGE or GETRANGE of long values")
     assert client.ask("EXEC").startswith(b"-EXECABORT")
     client.ask("MULTI")
     client.ask("SET", "new", MEGABYTE)

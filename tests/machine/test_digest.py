@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.machine.crafted import crafted
 from tests.machine.driving import Driver, reborn
 from trikv.machine.account import DATABASES
+from trikv.machine.bucket_hashes import BucketHashes
 from trikv.machine.digest import PART_BYTES, PART_KEYS, _hash_bucket
-from trikv.machine.split import Leaf
+from trikv.machine.split import Bucket, Leaf
 from trikv.machine.stored import held, stored
 
 VALUE_LENGTHS = st.sampled_from(
@@ -55,6 +56,10 @@ def test_a_part_has_so_many_bytes() -> None:
     assert steps_of({b"k": held(bytes(8 << 20), 1)})[0] >= (8 << 20) // PART_BYTES
     leaf = {b"%d" % place: held(bytes(PART_BYTES // 4), 1) for place in range(40)}
     assert steps_of(leaf)[0] == 10
+    assert (
+        steps_of({bytes(PART_BYTES // 4 - 2) + b"%02d" % place: held(b"v", 1) for place in range(40)})[0]
+        == 10
+    )
 
 
 class Busy:
@@ -115,12 +120,54 @@ def test_a_digest_that_was_prepared_goes_over_no_bucket() -> None:
     assert machine.digest() == busy.digest_of_another()
 
 
+def test_a_digest_ends_beside_a_key_that_is_written_to_all_the_time() -> None:
+    """A bucket that is void again and again is hashed in fewer and fewer slices, at last in one."""
+    busy = Busy()
+    parts = sum(-(-len(keys) // PART_KEYS) for keys in busy.keys)
+    for number in busy.slices():
+        busy.driver.one((b"SET", busy.keys[0][0], b"%d" % number))
+        assert number < 2 * parts // 8
+    assert busy.driver.machine.digest() == busy.digest_of_another()
+
+
+def test_the_slice_that_ends_the_work_says_so() -> None:
+    """Of any number of databases; a write behind it leaves one bucket, and that is one slice."""
+    driver = Driver()
+    for driver.db in range(DATABASES):
+        driver.run(*((b"SET", b"%d" % number, b"v") for number in range(100)))
+    slices = 0
+    while driver.machine.hash_some(8):
+        slices += 1
+        driver.one((b"SET", b"0", b"%d" % slices))  # in the last database
+    driver.db = 0
+    assert slices <= DATABASES * 100 // 7
+    driver.one("SET 0 w")
+    assert not driver.machine.hash_some(1)
+
+
+def test_a_hash_that_fails_is_begun_again() -> None:
+    """Whoever survives the exception gets the right digest from the next one."""
+    failures = [RuntimeError("a bug"), None]
+
+    def hasher(bucket: Bucket) -> Iterator[bytes | None]:
+        yield None
+        failure = failures.pop(0)
+        if failure is not None:
+            raise failure
+        yield b"hash of %d" % len(bucket)
+
+    hashes = BucketHashes(3, 2)
+    hashes.changed[1] = 1
+    with pytest.raises(RuntimeError, match="a bug"):
+        hashes.some([{}, {b"k": b"v"}], hasher, 9)
+    assert not hashes.is_known
+    assert hashes.of_all([{}, {b"k": b"v"}], hasher) == b"3 1 hash of 1"
+
+
 def test_a_bucket_that_always_changes_keeps_no_other_waiting() -> None:
-    """The others are hashed in slices meanwhile, and only that one is left."""
+    """The others are hashed meanwhile, and that one is the last."""
     busy = Busy()
     db = busy.driver.machine.space.databases[0]
     for number in busy.slices():
         busy.driver.one((b"SET", busy.keys[0][0], b"%d" % number))
-        if number == 40:
-            break
-    assert len(db.hashes._known) == len(busy.keys) - 1
+    assert list(db.hashes._known) == [9, 20, 5]

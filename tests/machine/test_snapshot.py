@@ -4,6 +4,7 @@ import base64
 import json
 import re
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from trikv.machine.features import FEATURE_LEVEL, FeatureLevelError
 from trikv.machine.machine import Machine
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
-from trikv.machine.stored import Stored
+from trikv.machine.stored import Stored, held
 
 KEYS = st.binary(max_size=4)
 WRITES = st.one_of(
@@ -137,6 +138,39 @@ def test_one_key_a_line_however_many_there_are(count: int, odd: bytes) -> None:
     for line, (key, entry) in zip(lines, items, strict=True):
         (alone,) = codec.encode_keys(3, [(key, entry)])
         assert alone == line + b",\n"
+
+
+_PATTERNS = [
+    b"text",
+    b"\0",
+    b"\xff\xfe",
+    b'"v":""',
+    "\u00e9".encode(),
+    "\u20ac\U0001f600".encode(),
+    b"ok\xff",
+]
+
+
+@given(
+    st.sampled_from(_PATTERNS),
+    st.integers(0, 5),
+    st.integers(codec.PIECE_BYTES + 1, 4 * codec.LONG_PIECE_BYTES),
+    st.sampled_from([b"", b"name", b'"v":""', b'"v":{"b64":""}', b"\xff"]),
+    st.sampled_from([0, 1_700_000_000_000]),
+)
+def test_a_long_string_is_written_in_pieces(
+    pattern: bytes, shift: int, size: int, key: bytes, deadline: int
+) -> None:
+    """Together they are the line that a short one would have, wherever a character is cut."""
+    text = b"a" * shift + pattern * (size // len(pattern))
+    neighbour = (b"k", held(b"v", 1))
+    pieces = list(codec.encode_keys(3, [neighbour, (key, held(text, 7, deadline)), neighbour]))
+    lines = b"".join(pieces).split(b",\n")
+    texts = [codec._to_text(one) for one in (key, text)]
+    assert lines[1] == msgspec.json.encode(codec.KeyLine(3, texts[0], "string", texts[1], 7, deadline))
+    assert lines[0] == lines[2]
+    assert lines[3:] == [b""]
+    assert max(map(len, pieces)) <= 6 * codec.LONG_PIECE_BYTES + 100
 
 
 def test_a_walk_tells_how_far_it_is() -> None:

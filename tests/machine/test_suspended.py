@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.machine.driving import NODE, NOW, Driver, came_of, collect, payload, restored, words
 from tests.machine.long_work import LONG
 from trikv.front.seam import Work
+from trikv.machine import evaluation
 from trikv.machine.account import DATABASES
 from trikv.machine.batch import Batch, Item, Submission, Transaction, Watch
 from trikv.machine.declaration import By, declared
@@ -123,7 +125,19 @@ def test_a_refusal_after_a_while_is_a_reply() -> None:
 
 
 _LINES = st.one_of(
-    st.sampled_from(["SET a 1", "INCR n", "APPEND k x", "GET k", "DEL k", "WORK x y", "REFUSE k", "NOSUCH"]),
+    st.sampled_from(
+        [
+            "SET a 1",
+            "INCR n",
+            "APPEND k xyz",
+            "GETRANGE k 0 9",
+            "GET k",
+            "DEL k",
+            "WORK x y",
+            "REFUSE k",
+            "NOSUCH",
+        ]
+    ),
     st.builds(
         "{} {} {}".format,
         st.sampled_from(["WORK", "NEST", "DRAWN", "HASTE"]),
@@ -174,8 +188,9 @@ def test_wherever_it_is_cut_it_is_the_same(
         data = payload(NOW + 3 * number, *items, seed=number)
         index = at_once.machine.index + 1
         expected = came_of(at_once.machine.apply(index, data, origin=NODE))
-        assert _in_slices(cut.machine.apply(index, data, origin=NODE), over) == expected
-        came = _in_slices(elsewhere.machine.apply(index, data, origin=2), over)
+        with patch.object(evaluation, "COPIED_BYTES_MAX", 2):
+            assert _in_slices(cut.machine.apply(index, data, origin=NODE), over) == expected
+            came = _in_slices(elsewhere.machine.apply(index, data, origin=2), over)
         assert came == Whole([], expected.effects)
     assert at_once.machine.digest() == cut.machine.digest() == elsewhere.machine.digest()
     assert cut.machine.used_memory == cut.machine.recount()
@@ -339,6 +354,43 @@ def test_what_is_given_up_can_only_be_retired() -> None:
     while machine.release(1):
         pass
     assert machine.keys() == 0
+
+
+@pytest.mark.parametrize("copies", ["APPEND k x", "SETRANGE k 9 x", "GETRANGE k 0 -2"])
+@pytest.mark.parametrize("inside", [False, True], ids=["pipeline", "transaction"])
+def test_an_entry_stops_where_much_was_copied(
+    monkeypatch: pytest.MonkeyPatch, copies: str, *, inside: bool
+) -> None:
+    """Between two commands of a submission, too: a few of them may copy a value of megabytes each."""
+    lines = [f"SET k {0:0100}", *[copies] * 40, "DRAWN d 9", *[copies] * 40, "DRAWN e 9"]
+    item = submission(*lines, transactions=(Transaction(0, len(lines)),) if inside else ())
+    at_once, sliced, elsewhere = driver().machine, driver().machine, driver().machine
+    whole = begun(at_once, item).resume(lambda: False)
+    assert whole is not None
+    monkeypatch.setattr(evaluation, "COPIED_BYTES_MAX", 1000)
+    slices, outcomes = steps_of(begun(sliced, item))
+    assert outcomes == whole.outcomes
+    assert slices - 2 * 9 >= 80 * 100 // 1000 - 2, "besides those of DRAWN"
+    steps_of(begun(elsewhere, item, origin=2))
+    assert sliced.digest() == at_once.digest() == elsewhere.digest()
+
+
+def test_short_values_cause_no_pause() -> None:
+    """A hundred APPENDs to one are a submission like any other."""
+    machine = driver().machine
+    item = submission(*["APPEND k x"] * 100, *["GETRANGE k 0 -1"] * 100)
+    assert isinstance(machine.apply(3, payload(NOW, item), origin=NODE), Whole)
+
+
+def test_a_read_outside_of_the_log_makes_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does what it copies count for the entry behind it to the end."""
+    monkeypatch.setattr(evaluation, "COPIED_BYTES_MAX", 10)
+    one = driver()
+    one.one("SET k 0123456789")
+    ranges = [(b"GETRANGE", b"k", b"0", b"-1")] * 5
+    assert one.machine.read(0, ranges) == [b"0123456789"] * 5
+    assert one.machine.read(0, ranges, 0, (Transaction(0, 5),)) == [[b"0123456789"] * 5]
+    assert one.run("APPEND k x", "APPEND k x") == [11, 12]
 
 
 def test_a_read_is_never_resumable() -> None:

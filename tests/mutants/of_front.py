@@ -25,6 +25,20 @@ CONVERSATIONS: tuple[Mutant, ...] = (
         "front/test_long_values.py::test_a_pipeline_of_new_long_values_is_carried_out_in_short_steps",
     ),
     mutant(
+        "a transaction does not see what its own turn has made long before it",
+        "trikv.front.intake",
+        "*(turn.argument_bytes(), turn.made_bytes),",
+        "*(0, 0),",
+        "front/test_long_values.py::test_what_came_before_multi_counts_inside",
+    ),
+    mutant(
+        "a range that is answered costs nothing",
+        "trikv.front.dispatch",
+        "        if copied is not None:\n",
+        "        if False:\n",
+        "front/test_long_values.py::test_ranges_that_are_answered_cost_what_they_copy",
+    ),
+    mutant(
         "reply order swapped inside a pipeline",
         "trikv.front.conversation",
         "encode_many(replies, self.connection.resp_version)",

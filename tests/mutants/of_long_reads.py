@@ -195,10 +195,10 @@ MUTANTS: tuple[Mutant, ...] = (
         _HELD,
     ),
     mutant(
-        "of replies that wait those of the fastest client are given up",
+        "of replies that wait those of the slowest client are given up, which may have just begun",
         "trikv.node.outflows",
+        "filter(Outflow.held_bytes, self._all), key=Outflow.held_bytes, reverse=True)",
         "filter(Outflow.held_bytes, self._all), key=Outflow.taken_bytes)",
-        "filter(Outflow.held_bytes, self._all), key=Outflow.taken_bytes, reverse=True)",
         _HELD,
     ),
     mutant(

@@ -139,6 +139,20 @@ MEMORY: tuple[Mutant, ...] = (
         "machine/test_memory.py::test_a_restored_snapshot_is_charged_the_same[3]",
     ),
     mutant(
+        "a long string is cut in the middle of a character",
+        "trikv.machine.codec",
+        "            while last < len(value) and value[last] & 0xC0 == 0x80:",
+        "            while False:",
+        "machine/test_snapshot.py::test_a_long_string_is_written_in_pieces",
+    ),
+    mutant(
+        "a long string is written in one piece",
+        "trikv.machine.codec",
+        "        if len(value) > PIECE_BYTES:\n",
+        "        if False:\n",
+        "machine/test_snapshot.py::test_a_long_string_is_written_in_pieces",
+    ),
+    mutant(
         "a deadline in a damaged document ends the node",
         "trikv.machine.codec",
         "_Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]\n",
@@ -313,10 +327,10 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a failing handler that has changed something is an error reply",
         "trikv.machine.evaluation",
-        "                        return replies\n"
+        "args[command.words :])\n"
         "            except Exception as problem:\n"
         "                if account.dirty or isinstance(problem, OF_PROCESS):\n",
-        "                        return replies\n"
+        "args[command.words :])\n"
         "            except Exception as problem:\n"
         "                if isinstance(problem, OF_PROCESS):\n",
         "machine/test_machine.py::test_poison_in_the_mutation_crashes",

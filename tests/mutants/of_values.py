@@ -116,6 +116,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "machine/test_digest.py::test_a_part_has_so_many_bytes",
     ),
     mutant(
+        "a bucket that a write makes void has as few parts in a slice as ever",
+        "trikv.machine.bucket_hashes",
+        "(parts - done) << self._voids.get(number, 0)",
+        "parts - done",
+        "machine/test_digest.py::test_a_digest_ends_beside_a_key_that_is_written_to_all_the_time",
+    ),
+    mutant(
+        "who prepares a digest is told that some is left when all is done",
+        "trikv.machine.digest",
+        "    if not all(db.hashes.is_known for db in space.databases):\n",
+        "    if parts <= 0 or not all(db.hashes.is_known for db in space.databases):\n",
+        "machine/test_digest.py::test_the_slice_that_ends_the_work_says_so",
+    ),
+    mutant(
         "what was put together for a digest outlives a write",
         "trikv.machine.bucket_hashes",
         "                self._joined = None\n                self._begun",
@@ -132,7 +146,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a part of a bucket's hash counts keys alone",
         "trikv.machine.digest",
-        "            room -= len(value)\n",
+        "            room -= len(key) + len(value)\n",
         "",
         "machine/test_digest.py::test_a_part_has_so_many_bytes",
     ),

@@ -182,14 +182,14 @@ async def test_kept_memory_is_bounded(autojump_clock: MockClock, cap: int) -> No
 
 @pytest.mark.parametrize("cap", [0, 1 << 20, 2 * HELD_BYTES_MIN * CAP_PARTS])
 async def test_replies_that_wait_for_their_clients_are_bounded(autojump_clock: MockClock, cap: int) -> None:
-    """256 MiB, or an eighth of the cap: beyond it the slowest are closed, as few as will do."""
+    """256 MiB, or an eighth of the cap: beyond it those with the most are closed, as few as will do."""
     del autojump_clock
     node = Node()
     node.cap = cap
     half_bytes = max(HELD_BYTES_MIN, cap // CAP_PARTS) // 2
     async with node.running():
-        clients = [Client(node, 9, held=bytes(half_bytes)) for _ in range(2)]
-        for client, stuck in zip(clients, (2, 1), strict=True):
+        clients = [Client(node, 9, held=bytes(half_bytes + more)) for more in (1, -1)]
+        for client, stuck in zip(clients, (1, 2), strict=True):
             client.wire.stuck_bytes = AHEAD_BYTES + stuck
         small, other = Client(node, 9), Client(node, 9, Kept(0))
         for client in (small, other):
@@ -201,7 +201,7 @@ async def test_replies_that_wait_for_their_clients_are_bounded(autojump_clock: M
         late.outflow._made_bytes = 0
         await _a_while(2 * LOOK_MS)
         assert [bool(client.said) for client in (*clients, late)] == [True, False, False]
-        assert "replies wait, and it is the slowest" in clients[0].said[0]
+        assert "replies wait, and its own are the most" in clients[0].said[0]
         assert small.said == other.said == [], "they hold nothing"
         assert node.outflows.closed_count == 1
 

@@ -25,7 +25,7 @@ from trikv.front.decisions import (
 )
 from trikv.front.slots import PLAIN_STEP, Args
 from trikv.front.turn import Turn
-from trikv.machine.declaration import By, Command, Cost, Inside, When
+from trikv.machine.declaration import By, Command, Copied, Cost, Inside, When
 from trikv.machine.replies import CommandError
 from trikv.machine.table import CommandTable
 from trikv.protocol.events import Request
@@ -72,6 +72,8 @@ class Route:
     connection_us: int
     copies_value: bool
     """Whether it copies its value: `trikv.machine.declaration.Cost`."""
+    copied_bytes: Copied | None
+    """How much of it its answer copies, as there."""
     moves_value: bool
     """Whether it gives a value to another key, as there."""
     is_long: bool
@@ -96,6 +98,9 @@ class Route:
         cost_us = self.constant_us
         if self.connection_us:
             cost_us += self.connection_us * len(caller.connections)
+        copied = self.copied_bytes
+        if copied is not None:
+            cost_us += copied(args, self._value_bytes(caller, args) + before_bytes) // COPIED_BYTES_PER_US
         if self.copies_value:
             copied_bytes = self._value_bytes(caller, args) + self.command.more_bytes(args)
             if before_bytes > _SHORT_BYTES:  # they may have made the value longer by as much
@@ -158,6 +163,7 @@ def _route(command: Command) -> Route:
         constant_us=cost.us,
         connection_us=cost.connection_us,
         copies_value=cost.copies_value,
+        copied_bytes=cost.copied_bytes,
         moves_value=cost.moves_value,
         is_long=command.long is not None,
         for_cluster=command.by is not By.NODE or treatment is not None,

@@ -345,11 +345,15 @@ class Intake:
             self._refuse(turn, request, queued)
             return
         if isinstance(queued.slot, Local) or (route.travels and not route.is_plain):
-            before_bytes = transactions.argument_bytes + transactions.made_bytes
-            cost_us = route.cost_us(self.caller, args, before_bytes)
+            # What came before MULTI may be carried out together with it.
+            before_bytes = (
+                *(turn.argument_bytes(), turn.made_bytes),
+                *(transactions.argument_bytes, transactions.made_bytes),
+            )
+            cost_us = route.cost_us(self.caller, args, sum(before_bytes))
             # The first may exceed the limit, as it may outside of MULTI: INFO does, with many connections.
             if transactions.cost_us and transactions.cost_us + cost_us > limits.turn_cost_us_max:
-                self._refuse(turn, request, TOO_MUCH_COPIED if route.copies_value else TOO_MUCH_LOCAL)
+                self._refuse(turn, request, TOO_MUCH_COPIED if route.command.stops else TOO_MUCH_LOCAL)
                 return
             transactions.cost_us += cost_us
             transactions.made_bytes += route.made_bytes(self.caller, args)

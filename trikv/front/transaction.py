@@ -32,7 +32,7 @@ WATCHED_TOO_MUCH = CommandError(
 )
 TOO_MUCH_LOCAL = CommandError("ERR too many commands about this node inside a transaction")
 TOO_MUCH_COPIED = CommandError(
-    "ERR too many APPEND or SETRANGE of long values inside a transaction: each copies the whole value"
+    "ERR too many APPEND, SETRANGE or GETRANGE of long values inside a transaction: each copies"
 )
 NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
 

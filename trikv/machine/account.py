@@ -45,6 +45,7 @@ class Account:
         "cap",
         "changes",
         "charges",
+        "copied_bytes",
         "dirty",
         "discarded",
         "effects",
@@ -88,6 +89,8 @@ class Account:
         """It rises by one for each changed key, and becomes the key's version (PROTOCOL 23)."""
         self.dirty = False
         """Set by every mutation; the machine clears it to see whether a failing command had begun one."""
+        self.copied_bytes = 0
+        """What commands that copy values have copied since the evaluator last let others work. Not state."""
         self.soonest = NEVER
         """No deadline is earlier than this, so most batches need not ask every database. Not state."""
         self.tally = Tally()

@@ -65,6 +65,7 @@ class Call:
         "seed",
         "sequence",
         "shown_bytes",
+        "shown_bytes_max",
         "shown_ms",
         "space",
         "view",
@@ -78,7 +79,10 @@ class Call:
         self.shown_ms = 0
         """The time that TTL and TIME show: log time, or the leader's for a read (PROTOCOL 21)."""
         self.shown_bytes = 0
-        """The bytes that the reads of the submission have copied; only its origin counts them."""
+        """The bytes that the reads of the entry so far have answered to clients of this node; or those of a
+        reader's commands."""
+        self.shown_bytes_max = 0
+        """From here on the reads of the submission are refused, or a reader's wait."""
         self.index = 0
         """The entry; for a read, the last applied."""
         self.seed = 0

@@ -25,6 +25,7 @@ text, others as base64. The checksum covers every byte before the closing line. 
 database, bucket, and place within the bucket: read back in that order, they give the same state.
 """
 
+from binascii import b2a_base64
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -45,6 +46,8 @@ LINE_BYTES_MAX = 64 * 1024 * 1024
 """A value of 8 MiB takes at most six times that as JSON text (\\u0001)."""
 PIECE_BYTES = 32 * 1024
 """Bytes of values that are encoded together, which takes a fraction of a millisecond."""
+LONG_PIECE_BYTES = 24 * 1024
+"""Of a longer value: a multiple of three, as base64 has it."""
 LINE_OVERHEAD_BYTES = 64
 NUMBER_BYTES = 8
 """What an element counts for besides the bytes in it."""
@@ -235,6 +238,12 @@ def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]
                 lines, size = [], 0
             yield from _value_lines(db, key, entry, value)
             continue
+        if len(value) > PIECE_BYTES:
+            if lines:
+                yield _ended_by_commas(lines)
+                lines, size = [], 0
+            yield from _long_line(db, key, entry, value)
+            continue
         try:  # nearly always both are text, and two calls of `_to_text` would take a third of all the time
             line = KeyLine(db, key.decode(), "string", value.decode(), entry.version, entry.deadline)
         except UnicodeDecodeError:
@@ -246,6 +255,26 @@ def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]
             lines, size = [], 0
     if lines:
         yield _ended_by_commas(lines)
+
+
+def _long_line(db: int, key: bytes, entry: Stored, value: bytes) -> Iterator[bytes]:
+    """The line of a long string, in pieces: JSON may be six times as long, and took half a second at once."""
+    is_text = value.isascii() or isinstance(_to_text(value), str)  # the second takes some milliseconds
+    opening, empty = (b'"v":"', "") if is_text else (b'"v":{"b64":"', _Binary(b""))
+    line = _encoder.encode(KeyLine(db, _to_text(key), "string", empty, entry.version, entry.deadline))
+    before, found, behind = line.partition(opening)  # it is there once: quotes in a name are escaped
+    yield before + found
+    first = 0
+    while first < len(value):
+        last = first + LONG_PIECE_BYTES
+        if is_text:
+            while last < len(value) and value[last] & 0xC0 == 0x80:  # in the middle of a character
+                last -= 1
+            yield _encoder.encode(value[first:last].decode())[1:-1]
+        else:
+            yield b2a_base64(value[first:last], newline=False)
+        first = last
+    yield behind + LINE_END
 
 
 def _value_lines(db: int, key: bytes, entry: Stored, value: Value) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from trikv.machine.memory import Charges
 Handler: TypeAlias = Callable[..., Any]
 Run: TypeAlias = Callable[[Any, Sequence[Sequence[bytes]]], int]
 Extra: TypeAlias = Callable[[Sequence[bytes]], int]
+Copied: TypeAlias = Callable[[Sequence[bytes], int], int]
 
 
 class By(enum.Enum):
@@ -81,6 +82,9 @@ class Cost:
     """As much more for each connection of the node, because it goes over all of them."""
     copies_value: bool = False
     """It copies the value of its key, whose length then decides: every replica does so."""
+    copied_bytes: Copied | None = None
+    """Its answer copies a part of its key's value: how many bytes, from the arguments (name included) and the
+    length of the value."""
     moves_value: bool = False
     """It gives the value of one key to another: what follows in the same turn may copy it there."""
 
@@ -160,10 +164,12 @@ class Command:
     """Says what a long read will answer; `handler` then makes that answer in one step."""
     resumable: bool
     """The handler is a generator: it works in slices, between which the node does other things."""
+    stops: bool
+    """It is resumable, or copies values: what comes before it in its entry may be a slice of its own."""
     whole: bool
     """The handler takes the context of its call, not the selected database."""
     plain: bool
-    """Neither a subcommand nor `whole` nor `resumable`: the selected database, then all behind the name."""
+    """Neither a subcommand nor `whole` nor `stops`: the selected database, then all behind the name."""
     denies_oom: bool
     """Refused outright while the account is over the cap."""
     grows: bool
@@ -265,6 +271,8 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
     denies_oom = said.get("denies_oom", False)
     resumable = inspect.isgeneratorfunction(handler)
     assert by is By.LOG or not resumable, f"{name}: only writes stop inside an entry; a long read has a cut"
+    cost = said.get("cost", None if of_machine else Cost(QUICK_US if fast else TEXT_US))
+    stops = resumable or (cost is not None and (cost.copies_value or cost.copied_bytes is not None))
     one = Command(
         name=name,
         arity=shape.arity,
@@ -281,15 +289,16 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         inside=said.get("inside", Inside.REFUSED if by is By.OPERATION else Inside.QUEUED),
         before_auth=said.get("before_auth", False),
         is_checked=said.get("checked", False),
-        cost=said.get("cost", None if of_machine else Cost(QUICK_US if fast else TEXT_US)),
+        cost=cost,
         treatment=None,
         handler=handler,
         of_key=said.get("of_key"),
         of_run=said.get("of_run"),
         long=long,
         resumable=resumable,
+        stops=stops,
         whole=shape.whole,
-        plain=shape.words == 1 and not shape.whole and not resumable,
+        plain=shape.words == 1 and not shape.whole and not stops,
         denies_oom=denies_oom,
         grows=said.get("grows", denies_oom),
         grows_more=said.get("grows_more"),

@@ -25,7 +25,7 @@ _encode = msgspec.msgpack.Encoder().encode
 PART_KEYS: Final = 32
 """The most keys of a part."""
 PART_BYTES: Final = 1 << 16
-"""The bytes of values at which a part ends. From here on MessagePack has one form of head for a string."""
+"""The bytes of keys and values at which a part ends. From here on MessagePack has one head for a string."""
 
 
 def _hash_bucket(bucket: Bucket) -> Iterator[bytes | None]:
@@ -63,7 +63,7 @@ def _hash_leaf(leaf: Leaf) -> Iterator[bytes | None]:
             some[key] = (value.digest(), value.type_name, entry.version, entry.deadline)
         elif len(value) < PART_BYTES:
             some[key] = entry
-            room -= len(value)
+            room -= len(key) + len(value)
         else:
             running.update(_of_map(some))
             some = {}
@@ -110,7 +110,11 @@ def hash_some(space: Keyspace, parts: int) -> bool:
     for db in space.databases:
         parts -= db.hashes.some(db.buckets, _hash_bucket, parts)
         if parts <= 0:
-            return True
+            break
+    if not all(db.hashes.is_known for db in space.databases):
+        return True
+    for db in space.databases:
+        db.hashes.joined()
     return False
 
 

@@ -24,6 +24,12 @@ from trikv.machine.tally import Tally
 SHOWN_BYTES_MAX = 64 * 1024 * 1024
 """The most bytes that the reads of one submission may answer, before they are encoded: 40 KB of input could
 ask for 8 GB."""
+ENTRY_SHOWN_BYTES_MAX = 4 * SHOWN_BYTES_MAX
+"""And those of all submissions of one entry together: their replies are held until all of it is done."""
+SHOWN_BYTES_LEAST = 64 * 1024
+"""What a submission may answer all the same, when others have used up the entry's share."""
+COPIED_BYTES_MAX = 4 * 1024 * 1024
+"""What commands of an entry copy between two pauses, and what the last of them does besides: milliseconds."""
 SLICE_COMMANDS = 256
 """Commands of a transaction, which may have any number, between two pauses: about half a millisecond of short
 ones. One that takes long, as MGET of many keys does, takes its own time for each."""
@@ -57,6 +63,7 @@ class Evaluator:
         "_elsewhere",
         "_is_inside",
         "_others",
+        "_pauses",
         "_space",
         "_table",
         "_tally",
@@ -75,6 +82,8 @@ class Evaluator:
         """The context of the running command; whoever begins an entry or a read says there which it is."""
         self._begun: tuple[Command, Sequence[bytes], Steps[Reply]] | None = None
         """A resumable command that `_run` has stopped at."""
+        self._pauses = False
+        """`_run` has stopped to let others work."""
         self._elsewhere = Tally()
         """The tally for submissions whose client is at another node: nobody asks for it."""
         self._others = 0
@@ -130,11 +139,17 @@ class Evaluator:
             self._change_view(view)
         call.db = self._space.databases[db]
         call.position = 0
-        call.shown_bytes = 0
+        if view is READER:
+            call.shown_bytes = 0
+        if call.shown_bytes:
+            left_bytes = min(SHOWN_BYTES_MAX, ENTRY_SHOWN_BYTES_MAX - call.shown_bytes)
+            call.shown_bytes_max = call.shown_bytes + max(left_bytes, SHOWN_BYTES_LEAST)
+        else:
+            call.shown_bytes_max = SHOWN_BYTES_MAX
         self._is_inside = False
         if not transactions:
             replies = self._run(commands)
-            return replies if self._begun is None else self._rest(commands, replies)
+            return replies if self._begun is None and not self._pauses else self._rest(commands, replies)
         steps = self._with(commands, transactions)
         try:
             next(steps)
@@ -163,7 +178,7 @@ class Evaluator:
 
     def _is_full(self) -> bool:
         """Whether a reader has to take what there is before it gets more."""
-        return self.call.view is READER and self.call.shown_bytes > SHOWN_BYTES_MAX
+        return self.call.view is READER and self.call.shown_bytes > self.call.shown_bytes_max
 
     def _change_view(self, view: View) -> None:
         """Evaluate and count for `view` until told otherwise: most submissions have the view of the last."""
@@ -172,7 +187,7 @@ class Evaluator:
         self._tally = account.lookups = self._elsewhere if view is REPLICA else account.tally
 
     def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
-        """The innermost loop: a reply for each command, up to a resumable one (`_begun`; `_rest` goes on)."""
+        """The innermost loop: a reply for each command, up to one that it stops at (`_rest` goes on)."""
         # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
         replies = self._run_quickly(commands)
         if len(replies) == len(commands):
@@ -194,7 +209,7 @@ class Evaluator:
                 if not has_client:
                     replies.append(None)
                     continue
-                if call.shown_bytes > SHOWN_BYTES_MAX:
+                if call.shown_bytes > call.shown_bytes_max:
                     if call.view is READER and not self._is_inside:
                         break  # the client asks for the rest when it has taken these
                     replies.append(tally.rejected(command.name, TOO_MUCH_SHOWN))
@@ -211,10 +226,9 @@ class Evaluator:
                     reply = command.handler(call.db, args[1])
                 else:
                     call.drawn = None
-                    reply = command.handler(call if command.whole else call.db, *args[command.words :])
-                    if command.resumable:
-                        self._begun = command, args, reply
+                    if command.stops and self._stops_at(command, args):
                         return replies
+                    reply = command.handler(call if command.whole else call.db, *args[command.words :])
             except Exception as problem:
                 if account.dirty or isinstance(problem, OF_PROCESS):
                     raise
@@ -230,13 +244,36 @@ class Evaluator:
             replies.append(reply)
         return replies
 
+    def _stops_at(self, command: Command, args: Sequence[bytes]) -> bool:
+        """Whether `_run` ends before `command`: it works in slices, or those before it have copied much."""
+        call = self.call
+        if command.resumable:
+            steps = command.handler(call if command.whole else call.db, *args[command.words :])
+            self._begun = command, args, steps
+            return True
+        account = self._space.account
+        # What a reader copies at once was bounded before it came here: it is no part of an entry.
+        if call.view is READER or account.copied_bytes < COPIED_BYTES_MAX:
+            return False
+        account.copied_bytes = 0
+        call.position -= 1  # the loop meets it again
+        self._pauses = True
+        return True
+
     def _rest(self, commands: Sequence[Sequence[bytes]], replies: list[Reply]) -> Steps[list[Reply]]:
         """All replies to `commands`, of which `_run` has answered the first with `replies`.
 
-        Without a resumable command `_run` stops only because a reader has to take these first (`_is_full`).
+        If it stopped neither at a resumable command nor for others' sake, a reader has to take these first
+        (`_is_full`).
         """
-        while len(replies) < len(commands) and self._begun is not None:
-            replies.append((yield from self._resumable()))
+        while len(replies) < len(commands):
+            if self._pauses:
+                self._pauses = False
+                yield
+            elif self._begun is not None:
+                replies.append((yield from self._resumable()))
+            else:
+                break
             replies += self._run(commands[len(replies) :])
         return replies
 

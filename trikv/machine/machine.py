@@ -239,6 +239,7 @@ class Machine:
         call = self._call
         call.shown_ms = account.now
         call.seed = batch.seed
+        call.shown_bytes = 0
         effects = account.effects
         effects.index, effects.item, effects.room = index, 0, len(payload)
         self.space.expire(EXPIRED_PER_BATCH_MAX)

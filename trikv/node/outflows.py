@@ -3,8 +3,8 @@
 One task makes the parts of all of them, a slice of one after another, with a round of the loop between two
 slices: so no other client waits for more than a slice, however many long answers there are. A second one
 looks at those that wait for their clients. It closes who reads too slowly. And it bounds the memory that is
-held for them: by the cuts of long reads, and by replies that are still to be sent. Beyond the limit of each
-the slowest are closed.
+held for them: by the cuts of long reads, of which the slowest are closed beyond a limit, and by replies that
+are still to be sent, of which the longest are.
 """
 
 from collections.abc import Callable
@@ -125,17 +125,18 @@ class Outflows:
             )
 
     def _bound_held(self) -> None:
-        """Give up the slowest until the replies of the others are no more than they may be."""
+        """Give up the largest until the replies of the others are no more than they may be."""
         held_bytes_max = max(HELD_BYTES_MIN, self._cap() // CAP_PARTS)
         if sum(map(Outflow.held_bytes, self._all)) <= held_bytes_max:
             return  # nearly always, and without a look at what they share
         held = HeldReplies(self._all)
-        for outflow in sorted(filter(Outflow.held_bytes, self._all), key=Outflow.taken_bytes):
+        # Not the slowest: one client could have those closed that have only just begun to read.
+        for outflow in sorted(filter(Outflow.held_bytes, self._all), key=Outflow.held_bytes, reverse=True):
             if held.total_bytes <= held_bytes_max:
                 return
             waiting = f"{held.total_bytes} of {held_bytes_max} bytes of replies wait"
             held.let_go(outflow)
-            self._give_up(outflow, f"{waiting}, and it is the slowest")
+            self._give_up(outflow, f"{waiting}, and its own are the most")
 
     def _give_up(self, outflow: Outflow, reason: str) -> None:
         self.closed_count += 1

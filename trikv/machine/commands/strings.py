@@ -300,6 +300,7 @@ def append(db: Database, key: Key, value: bytes) -> Reply:
     """Append to the value of a key and answer its new length."""
     old = db.string(key)
     value = value if old is None else old + value
+    db.account.copied_bytes += len(value)
     return replace(db, key, value) or len(value)
 
 
@@ -309,27 +310,45 @@ def strlen(db: Database, key: Key) -> Reply:
     return len(read_value(db, key) or b"")
 
 
+def _range(start: int, end: int, size: int) -> tuple[int, int]:
+    """Where GETRANGE begins, and behind which byte it ends, in a value of `size` bytes."""
+    if start < 0 and end < 0 and start > end:
+        return 0, 0
+    first = start if start >= 0 else max(start + size, 0)
+    last = end if end >= 0 else max(end + size, 0)
+    return first, min(last + 1, size)
+
+
+def _range_bytes(args: Sequence[bytes], size: int) -> int:
+    """What GETRANGE copies."""
+    first, behind = _range(parse_integer(args[2]) or 0, parse_integer(args[3]) or 0, size)
+    return max(behind - first, 0)
+
+
+_COPIES_RANGE = Cost(copied_bytes=_range_bytes)
+
+
 @COMMANDS.command(
     "SUBSTR",
     by=By.READ,
     group="string",
+    cost=_COPIES_RANGE,
     complexity=_ANSWERED,
     told=Told("1.0.0", deprecated="2.0.0", instead="`GETRANGE`"),
 )
-@COMMANDS.command("GETRANGE", by=By.READ, group="string", complexity=_ANSWERED, told=Told("2.4.0"))
+@COMMANDS.command(
+    "GETRANGE", by=By.READ, group="string", cost=_COPIES_RANGE, complexity=_ANSWERED, told=Told("2.4.0")
+)
 def getrange(db: Database, key: Key, start: bytes, end: bytes) -> Reply:
     """The bytes of a value from start to end, both included; negative counts from the end."""
     first, last = parse_integer(start), parse_integer(end)
     if first is None or last is None:
         return NOT_INTEGER
     value = read_value(db, key) or b""
-    if first < 0 and last < 0 and first > last:
-        return b""
-    if first < 0:
-        first = max(first + len(value), 0)
-    if last < 0:
-        last = max(last + len(value), 0)
-    return value[first : last + 1]
+    first, behind = _range(first, last, len(value))
+    answer = value[first:behind]
+    db.account.copied_bytes += len(answer)
+    return answer
 
 
 def _offset_bytes(args: Sequence[bytes]) -> int:
@@ -363,4 +382,5 @@ def setrange(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
     parts = memoryview(old)
     before, after = parts[:start], parts[start + len(value) :]
     changed = b"".join((before, bytes(start - len(before)), value, after))
+    db.account.copied_bytes += len(changed)
     return replace(db, key, changed) or len(changed)
