@@ -92,6 +92,8 @@ def test_peers_are_a_table_in_a_file(tmp_path: Path) -> None:
     [
         ({"flags": {"prot": "1"}}, "--prot is no setting; did you mean --port?"),
         ({"environment": {"TRIKV_PROT": "1"}}, "TRIKV_PROT is no setting; did you mean TRIKV_PORT?"),
+        ({"environment": {"TRIKV_MAX_VOLUME": "1"}}, "did you mean TRIKV_MAXMEMORY?"),
+        ({"flags": {"max-volume": "1"}}, "--max-volume is no setting; did you mean --maxmemory?"),
         ({"flags": {"zzzzzz": "1"}}, "--zzzzzz is no setting; 'trikv serve --help' lists the settings"),
         ({"flags": {"port": "x"}}, "--port: 'x' is not a whole number"),
         ({"flags": {"port": "65536"}}, "--port: 65536 is not between 0 and 65535"),
@@ -144,6 +146,15 @@ def test_nonsense_is_refused_in_one_line(sources: dict[str, object], expected: s
     ("text", "expected"),
     [
         ("prot = 1", "prot is no setting; did you mean port?"),
+        ("node-id = 1", "node-id is no setting; did you mean node_id?"),
+        ("PORT = 1", "PORT is no setting; did you mean port?"),
+        ('max-volume = "1mb"', "max-volume is no setting; did you mean maxmemory?"),
+        ('bind = "::1"', "bind is no setting; did you mean listen?"),
+        (
+            "enable_debug_command = true",
+            "enable_debug_command: true is not one of: no, local, yes; write one of them in quotes",
+        ),
+        ("reads = 1", "reads: 1 is not one of: linearizable, lease; write one of them in quotes"),
         ("port = ", "not valid TOML"),
         ("port = true", "port: expected text or a whole number, found bool"),
         ("port = [1]", "port: expected text or a whole number, found list"),

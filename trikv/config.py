@@ -26,6 +26,9 @@ ENVIRONMENT_PREFIX: Final = "TRIKV_"
 ENVIRONMENT_OF_SCRIPTS: Final = frozenset({"TRIKV_CONFIG", "TRIKV_DATA", "TRIKV_REWRITE", "TRIKV_STRICT"})
 """Variables of the scripts and tests around a node. They are known, but are no settings."""
 
+_ELSEWHERE: Final = {"max_volume": "maxmemory", "bind": "listen", "dir": "data_directory"}
+"""What `run_cluster.sh` and redis.conf call a setting that has no similar name here."""
+
 PEER_PORT_OFFSET: Final = 10_000
 """What `trikv cluster` adds to a client port for the peer port (PROTOCOL 16)."""
 
@@ -355,8 +358,9 @@ def _known(key: str, where: str, spell: Callable[[str], str]) -> str:
     names = [setting.name for setting in settings()]
     if key in names:
         return key
-    near = difflib.get_close_matches(key, names, n=1)
-    advice = f"did you mean {spell(near[0])}?" if near else "'trikv serve --help' lists the settings"
+    typed = key.lower().replace("-", "_")
+    near = _ELSEWHERE.get(typed) or next(iter(difflib.get_close_matches(typed, names, n=1)), "")
+    advice = f"did you mean {spell(near)}?" if near else "'trikv serve --help' lists the settings"
     raise ConfigError(f"{where}{spell(key)} is no setting; {advice}")
 
 
@@ -366,6 +370,9 @@ def _read(setting: NamedSetting, value: Any, source: str) -> Any:
         value = ",".join(f"{node_id}={address}" for node_id, address in value.items())
     if isinstance(value, list) and setting.name == "listen":
         value = " ".join(map(str, value))
+    if setting.about.choices and isinstance(value, int):  # a boolean, too: TOML has no bare words
+        shown, words = notation.shorten(value).lower(), ", ".join(setting.about.choices)
+        raise ConfigError(f"{source}: {shown} is not one of: {words}; write one of them in quotes")
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ConfigError(f"{source}: expected text or a whole number, found {type(value).__name__}")
     if value == "" and not setting.about.may_be_empty:
