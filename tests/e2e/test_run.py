@@ -60,6 +60,37 @@ def test_it_leaves_nothing_behind(words: tuple[str, ...], halves: int, checkout:
     assert list((checkout / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_runs_nothing(word: str, checkout: Path) -> None:
+    """It shows the comment at the script's head, with all there is to say, and none of the script."""
+    with start(checkout, word) as run:
+        shown = run.communicate(timeout=PATIENCE_S)[0]
+    assert run.returncode == 0
+    assert [line.partition("  ")[0] for line in shown.splitlines()][:2] == [
+        "All checks, as CI runs them:",
+        "The fast ones:",
+    ]
+    assert "tests/run quick" in shown
+    assert len(shown.splitlines()) == 3
+    assert (
+        (ROOT / "tests" / "run")
+        .read_text(encoding="utf-8")
+        .startswith("#!/bin/sh\n" + "".join(f"# {line}\n" for line in shown.splitlines()))
+    )
+
+
+@pytest.mark.parametrize("words", [("quik",), ("quick", "tests/sim"), ("",), ("--", "quick")])
+def test_what_it_does_not_know_is_refused(words: tuple[str, ...], checkout: Path) -> None:
+    """At once, with what there is: it was half an hour of everything."""
+    with start(checkout, *words) as run:
+        shown = run.communicate(timeout=PATIENCE_S)[0]
+    assert run.returncode == 2
+    assert shown == (
+        f"tests/run: not understood: {' '.join(words)}; "
+        "there is 'tests/run', 'tests/run quick' and 'tests/run --help'\n"
+    )
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_both_halves(number: signal.Signals, checkout: Path) -> None:
     """What runs behind ignores Ctrl-C by itself: it would go on for minutes, unseen."""
