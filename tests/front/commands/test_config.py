@@ -12,6 +12,7 @@ from tests.front.doubles import Client, resp
 from tests.redis_server import RedisConnection, RedisServer
 from trikv.client.replies import ErrorReply
 from trikv.machine.memory import CAP_BYTES_MAX
+from trikv.protocol.events import LONGEST_REQUEST_BYTES
 
 ODD_NUMBERS: Final = (
     *(
@@ -103,6 +104,36 @@ def test_numbers(redis: RedisConnection, name: str, value: str) -> None:
     )
     ours, real = answers(redis, name, value)
     assert ours == real
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("32mb", 32 << 20),
+        ("32MB", 32 << 20),
+        ("1g", 10**9),
+        ("33554432", 32 << 20),
+        ("1tb", None),
+        ("-1", None),
+    ],
+)
+def test_a_size_is_read_as_that_of_maxmemory_is(value: str, meant: int | None) -> None:
+    """Whoever may write 32mb in one of two settings for bytes tries it in the other; also inside MULTI."""
+    client = Client()
+    before = client.service.settings.input_bytes_max
+    answer = client.ask("CONFIG", "SET", "input-bytes-max", value)
+    if meant is None:
+        assert answer.endswith(b"'input-bytes-max') - argument must be a memory value\r\n")
+        assert client.service.settings.input_bytes_max == before
+        return
+    assert answer == b"+OK\r\n"
+    assert client.ask("CONFIG", "GET", "input-bytes-max").endswith(b"\r\n%d\r\n" % meant)
+    client = Client()
+    client.say(resp("MULTI") + resp("CONFIG", "SET", "timeout", "7", "input-bytes-max", value) + resp("EXEC"))
+    assert (client.service.settings.timeout_s, client.service.settings.input_bytes_max) == (7, meant)
+    assert client.ask("CONFIG", "SET", "input-bytes-max", "1mb").endswith(
+        b"- argument must be between %d and %d inclusive\r\n" % (LONGEST_REQUEST_BYTES, 1 << 40)
+    )
 
 
 def test_help_names_every_setting_that_can_be_set() -> None:

@@ -32,8 +32,19 @@ class _Setting:
     """The attribute of `RuntimeSettings`; empty if it cannot be set."""
     least: int = 0
     most: int = 0
-    unreadable: str = "argument couldn't be parsed into an integer"
-    """Redis' error for a value that is no valid number."""
+    is_size: bool = False
+    """People may write ``32mb``, as for maxmemory."""
+
+    def parse(self, value: bytes) -> int | None:
+        """The number that is meant; None if it is none."""
+        return parse_memory(value) if self.is_size else parse_integer(value)
+
+    @property
+    def unreadable(self) -> str:
+        """Redis' error for a value that is no valid number."""
+        if self.is_size:
+            return "argument must be a memory value"
+        return "argument couldn't be parsed into an integer"
 
 
 def _cap_bytes(caller: Caller) -> int:
@@ -47,7 +58,7 @@ _SETTINGS: Final = {
     b"maxmemory": _Setting(
         lambda caller: str(_cap_bytes(caller)),
         most=CAP_BYTES_MAX,
-        unreadable="argument must be a memory value",
+        is_size=True,
     ),
     b"maxmemory-policy": _Setting(lambda _: "noeviction"),
     b"timeout": _Setting(lambda caller: str(caller.service.settings.timeout_s), "timeout_s", 0, _INT_MAX),
@@ -62,6 +73,7 @@ _SETTINGS: Final = {
         "input_bytes_max",
         LONGEST_REQUEST_BYTES,
         1 << 40,
+        is_size=True,
     ),
     b"appendonly": _Setting(lambda _: "yes"),
     b"appendfsync": _Setting(lambda _: "always"),
@@ -106,9 +118,9 @@ def _set_here(caller: Caller, *words: bytes) -> Reply:
     if error is not None:
         return error
     for name, value in pairs(words):
-        field = _SETTINGS[name].field
-        if field:
-            setattr(caller.service.settings, field, int(value))
+        setting = _SETTINGS[name]
+        if setting.field:
+            setattr(caller.service.settings, setting.field, setting.parse(value))
     return OK
 
 
@@ -183,7 +195,7 @@ def check(caller: Caller, words: Sequence[bytes]) -> CommandError | None:
         seen.add(name)
         if not (setting.field or name == b"maxmemory"):
             return _failed(name, "can't set immutable config")
-        number = parse_memory(value) if name == b"maxmemory" else parse_integer(value)
+        number = setting.parse(value)
         if number is None:
             return _failed(name, setting.unreadable)
         if not setting.least <= number <= setting.most:
