@@ -411,14 +411,31 @@ def test_what_goes_over_all_connections_costs_more_the_more_there_are(command: l
     service.pump()
     assert (first + client.wire.take()).count(b"\r\n$") + 1 == 20
     assert client.say(resp("MULTI") + resp(*command) + resp("EXEC")).startswith(b"+OK\r\n+QUEUED\r\n*1\r\n$")
-    assert b"-ERR too many commands about this node" in client.say(resp("MULTI") + resp(*command) * 20)
+    refused = f"-ERR {' '.join(command)} and what is queued before it would take too long".encode()
+    assert refused in client.say(resp("MULTI") + resp(*command) * 20)
 
 
 def test_costly_commands_inside_a_transaction_are_bounded(client: Client) -> None:
     """EXEC evaluates them at once, so only so many may be queued."""
     answer = client.say(resp("MULTI") + resp("INFO") * 100 + resp("EXEC"))
-    assert b"-ERR too many commands about this node inside a transaction\r\n" in answer
+    assert (
+        b"-ERR INFO and what is queued before it would take too long in one transaction: DISCARD, " in answer
+    )
     assert answer.endswith(b"-EXECABORT Transaction discarded because of previous errors.\r\n")
+
+
+@pytest.mark.parametrize("second", ["KEYS *", "SCAN 0", "CLIENT LIST"])
+def test_what_goes_over_many_keys_is_refused_beside_keys_by_its_name(client: Client, second: str) -> None:
+    """KEYS is no command about this node, and who sent it is told what to do instead."""
+    name = second.removesuffix(" *").removesuffix(" 0")
+    refused = (
+        f"-ERR {name} and what is queued before it would take too long in one transaction: DISCARD, then "
+        f"send {name} outside of MULTI, or in a transaction with less\r\n"
+    )
+    answer = client.say(resp("MULTI") + resp("KEYS", "*") + resp(*second.split()))
+    assert answer.decode() == "+OK\r\n+QUEUED\r\n" + refused
+    assert client.ask("DISCARD") == b"+OK\r\n"
+    assert client.ask("KEYS", "*") == b"*0\r\n"
 
 
 def test_nothing_is_left_for_the_cyclic_collector() -> None:

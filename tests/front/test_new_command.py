@@ -80,8 +80,8 @@ def test_it_is_queued_inside_a_transaction(client: NewClient) -> None:
     assert client.say(b"".join(lines) + resp("EXEC")) == (
         b"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n:1\r\n$15\r\n127.0.0.1:50001\r\n"
     )
-    refused = b"-ERR too many commands about this node inside a transaction\r\n"
-    assert client.say(resp("MULTI") + resp("WHOAMI") + resp("WHOAMI")) == b"+OK\r\n+QUEUED\r\n" + refused
+    refused = b"+OK\r\n+QUEUED\r\n-ERR WHOAMI and what is queued before it would take too long"
+    assert client.say(resp("MULTI") + resp("WHOAMI") + resp("WHOAMI")).startswith(refused)
 
 
 def test_its_cost_ends_a_turn(client: NewClient) -> None:

@@ -30,11 +30,21 @@ WATCH_INSIDE_MULTI = CommandError("ERR WATCH inside MULTI is not allowed")
 WATCHED_TOO_MUCH = CommandError(
     f"ERR too many watched keys (at most {WATCHED_KEYS_MAX} and {WATCHED_BYTES_MAX} bytes); UNWATCH first"
 )
-TOO_MUCH_LOCAL = CommandError("ERR too many commands about this node inside a transaction")
 TOO_MUCH_COPIED = CommandError(
-    "ERR too many APPEND, SETRANGE or GETRANGE of long values inside a transaction: each copies"
+    "ERR too many APPEND, SETRANGE or GETRANGE of long values inside a transaction: each copies; "
+    "DISCARD, then send them in smaller transactions"
 )
 NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
+"""In Redis' words; `trikv.front.commands.hints` tells a person more."""
+
+
+def too_much_time(name: str) -> CommandError:
+    """Refuses the command `name` (``CLIENT|LIST``), which is to be evaluated in one step with all others."""
+    shown = name.replace("|", " ")
+    return CommandError(
+        f"ERR {shown} and what is queued before it would take too long in one transaction: DISCARD, then "
+        f"send {shown} outside of MULTI, or in a transaction with less"
+    )
 
 
 @attrs.frozen

@@ -38,6 +38,17 @@ def test_a_wrong_number_of_words_shows_the_usage(client: Client, line: str, hint
     assert hint in client.type(line)
 
 
+@pytest.mark.parametrize("line", ["backup", "WAIT 1 0"])
+def test_what_no_transaction_may_hold_is_named(client: Client, line: str) -> None:
+    """With the way out: the transaction is spoiled, and a second try inside it would be refused as well."""
+    client.type("multi")
+    name = line.partition(" ")[0].upper()
+    assert client.type(line) == (
+        "(error) ERR Command not allowed inside a transaction; "
+        f"type discard, then {name} outside of multi\r\n"
+    )
+
+
 @pytest.mark.parametrize("word", ["x" * 25, "zzzzzz"])
 def test_what_resembles_no_command_is_told_where_to_look(client: Client, word: str) -> None:
     """Nothing that long is a command, and a far-fetched guess helps nobody."""

@@ -4,6 +4,7 @@ Only typed commands get a hint; programs get Redis' exact text.
 """
 
 from trikv.front.slots import Args
+from trikv.front.transaction import NOT_INSIDE
 from trikv.machine.errors import text_of
 from trikv.machine.replies import CommandError
 from trikv.machine.table import CommandTable
@@ -21,6 +22,9 @@ def explain(table: CommandTable, args: Args, error: CommandError) -> CommandErro
         return error
     if error.text.startswith("ERR unknown command"):
         return _did_you_mean(table, args)
+    if error == NOT_INSIDE:
+        name = table.name_of(args).replace("|", " ")
+        return CommandError(f"{error.text}; type discard, then {name} outside of multi")
     is_arity = error.text.startswith("ERR wrong number of arguments")
     if not (is_arity or error.text == "ERR syntax error"):
         return error
