@@ -50,7 +50,16 @@ def test_a_command_with_subcommands_shows_them_too(client: Client) -> None:
     assert all(line.startswith("COMMAND ") for line in subcommands)
 
 
-@pytest.mark.parametrize("topic", ["nonsense", "x" * 200])
+def test_a_word_that_is_no_subcommand_is_found_behind_its_command(client: Client) -> None:
+    """DEBUG is one command to the log; a person sees two words, and is told what allows them."""
+    shown = client.type("help debug work")
+    assert shown == client.type("help DEBUG")
+    usage, summary = shown.splitlines()
+    assert usage == "DEBUG WORK steps key"
+    assert "enable_debug_command" in summary
+
+
+@pytest.mark.parametrize("topic", ["nonsense", "x" * 200, "debug sleep", "set name"])
 def test_what_there_is_no_help_on_is_said(client: Client, topic: str) -> None:
     """With the way to what there is, and no more of a long word than fits a line."""
     assert client.type(f"help {topic}") == f"(error) ERR no help on '{topic[:128]}'; type help groups\r\n"

@@ -62,6 +62,11 @@ def test_other_errors_are_left_as_they_are(client: Client, line: str) -> None:
     assert client.type(line) == "(error) ERR value is not an integer or out of range\r\n"
 
 
-def test_a_container_alone_has_no_usage_of_its_own(client: Client) -> None:
-    """Its subcommands have; Redis' error stands as it is."""
-    assert client.type("config") == "(error) ERR wrong number of arguments for 'config' command\r\n"
+@pytest.mark.parametrize("line", ["config", "CLIENT", "memory"])
+def test_a_container_alone_has_no_usage_of_its_own(client: Client, line: str) -> None:
+    """Its subcommands have, and the way to them is named; a program gets Redis' error as it stands."""
+    name = line.lower()
+    error = f"ERR wrong number of arguments for '{name}' command"
+    assert client.type(line) == f"(error) {error}; help {name} shows what may follow\r\n"
+    assert client.type(f"help {name}").startswith(f"{name.upper()} ")
+    assert Client().ask(line) == f"-{error}\r\n".encode()

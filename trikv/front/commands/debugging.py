@@ -29,7 +29,12 @@ def _queue(caller: Caller, request: Request) -> Queued | CommandError:
     return _refusal(caller, request.args) or Queued(PLAIN_STEP, request.args, writes=True)
 
 
-@treats("DEBUG", queue=_queue)
+@treats(
+    "DEBUG",
+    queue=_queue,
+    summary="Work for about as many milliseconds as there are steps, if enable_debug_command allows it; the "
+    "key shows how far it has come.",
+)
 def take_debug(caller: Caller, _turn: Turn, request: Request) -> Decision:
     """Send it to the log, if it is allowed and every replica knows it."""
     error = _refusal(caller, request.args)

@@ -35,7 +35,7 @@ def help_(caller: Caller, *topics: bytes) -> Reply:
         ]
         return _text([*lines, "", "help set shows one command, help string shows a group."])
     # A word may name a command and a group, as keys does, or a command and its subcommands: all is shown.
-    one = caller.table.get(topic.replace(" ", "|"))
+    one = caller.table.get(topic.replace(" ", "|")) or _begins_with(caller, topic)
     members = by_group.get(topic.lower()) or caller.table.subcommands(topic.upper())
     if one is None and not members:
         return CommandError(f"ERR no help on '{topic[:128]}'; type help groups")
@@ -43,6 +43,12 @@ def help_(caller: Caller, *topics: bytes) -> Reply:
     if lines and members:
         lines.append("")
     return _text([*lines, *_columns([(command.usage, command.summary) for command in members])])
+
+
+def _begins_with(caller: Caller, topic: str) -> Command | None:
+    """The command whose usage begins with `topic`: ``debug work`` is a word of DEBUG's, and no subcommand."""
+    one = caller.table.get(topic.partition(" ")[0])
+    return one if one is not None and one.usage.startswith(topic.upper()) else None
 
 
 def _by_group(caller: Caller) -> dict[str, list[Command]]:

@@ -30,7 +30,9 @@ def explain(table: CommandTable, args: Args, error: CommandError) -> CommandErro
         return error
     command = table.get(text_of(args[0])) or table.get(b"|".join(args[:2]).decode("latin-1"))
     if command is None:
-        return error
+        container = text_of(args[0]).lower()
+        known = len(args) == 1 and table.container(container) is not None
+        return CommandError(f"{error.text}; help {container} shows what may follow") if known else error
     words = command.usage.split()
     extra = args[words.index("value") + 1 :] if "value" in words else ()
     if extra and not any(arg.upper() in _OPTIONS for arg in extra):
