@@ -68,3 +68,20 @@ def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
         with pytest.raises(NotADirectoryError, match="file is no directory; give another path"):
             demand_writable_directory(tmp_path / path)
     demand_writable_directory(tmp_path / "a" / "b")
+
+
+@pytest.mark.parametrize("target", ["unmounted", "link"])
+def test_a_link_that_leads_nowhere_is_refused(target: str, tmp_path: Path) -> None:
+    """Its target is named, a disk that is not mounted perhaps, or the link itself."""
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    for path in (link, link / "node1"):
+        with pytest.raises(NotADirectoryError) as caught:
+            demand_writable_directory(path)
+        assert caught.value.strerror == (
+            f"{link} is a link to {target}, which is not there; mount or make that directory, "
+            "or give another path"
+        )
+    (tmp_path / "unmounted").mkdir()
+    if target == "unmounted":
+        demand_writable_directory(link / "node1")

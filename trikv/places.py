@@ -8,9 +8,16 @@ from pathlib import Path
 def demand_directory(path: Path) -> Path:
     """Raise OSError if `path` is, or would have to be below, a file that is no directory.
 
-    Returns the part of `path` that is there.
+    A link that leads nowhere is one: nothing can be made under its name. Returns the part of `path` that is
+    there.
     """
     while not path.exists() and path != path.parent:
+        if path.is_symlink():
+            raise NotADirectoryError(
+                errno.ENOTDIR,
+                f"{path} is a link to {path.readlink()}, which is not there; mount or make that directory, "
+                "or give another path",
+            )
         path = path.parent
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, f"{path} is no directory; give another path")

@@ -22,6 +22,7 @@ from trikv import file_limit, logs, secret, streams
 from trikv.config import ConfigError, NodeConfig
 from trikv.errors import first_line, leaves
 from trikv.host import allocator
+from trikv.host.disk import DataDirectoryUnusable
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
 from trikv.machine.features import FeatureLevelError
@@ -39,7 +40,7 @@ OK: Final = 0
 FAILED: Final = 1
 """Exit code for trouble outside of us: a taken port, a corrupt disk. Also for our bugs, with a traceback."""
 MISCONFIGURED: Final = 2
-"""Exit code for a missing secret or a data directory of another node: nothing was started."""
+"""Exit code for a missing secret, or a data directory that is another node's or can be none."""
 
 OUT_OF_MEMORY: Final = (
     "this process got no more memory; the log has everything that was acknowledged. Lower maxmemory, or "
@@ -91,7 +92,7 @@ def serve(
         exit_code = FAILED
     except* (OSError, StorageError, ConfigError, FeatureLevelError) as group:
         sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
-        refusals = ConfigError, TooFewDescriptors
+        refusals = ConfigError, TooFewDescriptors, DataDirectoryUnusable
         exit_code = MISCONFIGURED if isinstance(next(leaves(group)), refusals) else FAILED
     return exit_code
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.host.kernel import descriptors, target_of
-from trikv.host.disk import RealDisk
+from tests.tools import needs
+from trikv.host.disk import DataDirectoryUnusable, RealDisk
 
 
 @pytest.fixture
@@ -115,6 +116,28 @@ def test_a_file_in_the_place_of_the_data_directory_is_told(tmp_path: Path, made:
     with pytest.raises(NotADirectoryError, match="is not a directory"):
         RealDisk(str(place if made == "file" else place / "below"))
     assert place.read_text() == "somebody's"
+
+
+@needs(Path("/proc/self").exists(), "looks at /proc")
+@pytest.mark.parametrize("place", ["/proc", "/proc/trikv", "/proc/trikv/node1", "/sys/trikv"])
+def test_a_place_for_no_data_is_told(place: str) -> None:
+    """In one line, with what to do: root may write everywhere, and not there."""
+    with pytest.raises(DataDirectoryUnusable) as caught:
+        RealDisk(place)
+    assert str(caught.value.strerror).startswith(f"data directory {place} cannot be made or written (")
+    assert "give another path" in str(caught.value)
+
+
+def test_a_full_disk_is_no_wrong_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another path would not mend it: it stays the error that it is."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        RealDisk(str(tmp_path / "data"))
+    assert not isinstance(caught.value, DataDirectoryUnusable)
 
 
 def test_a_data_directory_may_be_closed_twice(tmp_path: Path) -> None:

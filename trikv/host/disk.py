@@ -41,6 +41,21 @@ class DataDirectoryBusy(OSError):  # noqa: N818 - a state of the world, told to 
         super().__init__(errno.EWOULDBLOCK, f"data directory {directory} is in use by another process")
 
 
+class DataDirectoryUnusable(OSError):  # noqa: N818 - as above
+    """The data directory cannot be made, or nothing in it: below /proc, say, whatever the permissions are."""
+
+    def __init__(self, directory: str, error: OSError) -> None:
+        super().__init__(
+            error.errno,
+            f"data directory {directory} cannot be made or written ({error.strerror}); look at its "
+            "permissions (ls -ld) and its file system, or give another path (data_directory)",
+        )
+
+
+_NO_PLACE = frozenset({errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTSUP})
+"""What a place for no data answers, as opposed to a device that fails or is full."""
+
+
 class RealFile:
     """An open file: `trikv.storage.disk.DiskFile`."""
 
@@ -135,11 +150,19 @@ class RealDisk:
     """A locked data directory: `trikv.storage.disk.Disk`."""
 
     def __init__(self, directory: str) -> None:
-        """Make the directory if needed and lock it. Raises DataDirectoryBusy if another process holds it."""
+        """Make the directory if needed and lock it.
+
+        Raises DataDirectoryBusy if another process holds it, DataDirectoryUnusable if there can be none.
+        """
         self._root = Path(directory)
-        _make_directory(self._root)
-        _sync_parent(self._root)  # even if it was there: an earlier life may have been killed before the sync
-        self._lock_fd = os.open(self._root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            _make_directory(self._root)
+            _sync_parent(self._root)  # even if it was there: an earlier life may have been killed before that
+            self._lock_fd = os.open(self._root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            if error.errno in _NO_PLACE:
+                raise DataDirectoryUnusable(directory, error) from error
+            raise
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -87,8 +87,8 @@ class RealNetwork:
 class RealHost:
     """`trikv.host.seam.Host`. A context manager: it holds the lock of its data directory until closed.
 
-    Raises OSError if the directory cannot be made or locked, `trikv.host.disk.DataDirectoryBusy` (an
-    OSError) if another process has it: both say so in one line.
+    Raises OSError if the directory cannot be made or locked: `trikv.host.disk.DataDirectoryBusy` if another
+    process has it, `DataDirectoryUnusable` if it is a place for none. All say so in one line.
     """
 
     def __init__(
