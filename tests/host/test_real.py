@@ -233,6 +233,8 @@ def test_second_process_is_refused(tmp_path: Path) -> None:
     disk = RealDisk(directory)
     assert other_process().startswith("DataDirectoryBusy")
     assert directory in other_process()
+    known = f" (pid {os.getpid()})" if Path("/proc/locks").is_file() else ""
+    assert f"is in use by another process{known}; stop that, or give " in other_process()
     with pytest.raises(DataDirectoryBusy):
         RealDisk(directory)
     disk.close()

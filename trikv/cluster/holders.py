@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trikv.cluster.plan import PlannedNode
 from trikv.host.disk import LOCK_NAME
+from trikv.host.locks import locking_pid
 
 
 def holder_of(nodes: Iterable[PlannedNode]) -> str | None:
@@ -24,25 +25,10 @@ def holder_of(nodes: Iterable[PlannedNode]) -> str | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return f"{node.name}: {_process_with(lock)}"
+            pid = locking_pid(lock)
+            return f"{node.name}: {'another process' if pid is None else f'pid {pid}'}"
         except OSError:
             continue  # a file system without locks
         finally:
             os.close(lock)
     return None
-
-
-def _process_with(lock: int) -> str:
-    """The process that has locked an open file, if the system tells. Linux does, for its own devices."""
-    status = os.fstat(lock)
-    major, minor = os.major(status.st_dev), os.minor(status.st_dev)
-    file = f"{major:02x}:{minor:02x}:{status.st_ino}"
-    try:
-        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:  # 3: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
-        match line.split():
-            case [_, "FLOCK", _, "WRITE", pid, held, *_] if held == file and int(pid) > 0:
-                return f"pid {pid}"
-    return "another process"

@@ -29,12 +29,12 @@ few and long-lived connections, whose code is easier as a task that reads. They 
 from the middle of a synchronous step. The caller of `listen` says how many accepted ones are handled at once:
 a few for each peer, and room for strangers.
 
-**The disk** (`disk.py`) locks its data directory. Each open file has a thread of its own (`worker.py`), so
-the log's sync never waits for a slow snapshot. All that a file will need (thread, pipe, watch, its
-directory's descriptor) is taken when it is created or opened, so that a shortage is met before anything
-depends on it. No operation is abandoned: a cancelled task learns of it before its operation starts or after
-it is over, never while a thread still writes. The price is that a device that hangs holds the task that uses
-it; a second stop signal ends the process all the same.
+**The disk** (`disk.py`) locks its data directory (`locks.py` finds who else has). Each open file has a
+thread of its own (`worker.py`), so the log's sync never waits for a slow snapshot. All that a file will need
+(thread, pipe, watch, its directory's descriptor) is taken when it is created or opened, so that a shortage
+is met before anything depends on it. No operation is abandoned: a cancelled task learns of it before its
+operation starts or after it is over, never while a thread still writes. The price is that a device that
+hangs holds the task that uses it; a second stop signal ends the process all the same.
 
 `trikv.node.descriptors` divides the process's descriptors, which `Host.descriptors` counts.
 

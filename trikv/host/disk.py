@@ -22,6 +22,7 @@ from typing import TypeVar
 
 import trio
 
+from trikv.host.locks import locking_pid
 from trikv.host.worker import Worker
 
 T = TypeVar("T")
@@ -37,8 +38,14 @@ _fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 class DataDirectoryBusy(OSError):  # noqa: N818 - a state of the world, told to the operator
     """Another process uses the data directory."""
 
-    def __init__(self, directory: str) -> None:
-        super().__init__(errno.EWOULDBLOCK, f"data directory {directory} is in use by another process")
+    def __init__(self, directory: str, pid: int | None) -> None:
+        """`pid`: that process, if the system tells which it is."""
+        who = "another process" if pid is None else f"another process (pid {pid})"
+        super().__init__(
+            errno.EWOULDBLOCK,
+            f"data directory {directory} is in use by {who}; stop that, or give this node another directory "
+            "(data_directory)",
+        )
 
 
 class DataDirectoryUnusable(OSError):  # noqa: N818 - as above
@@ -166,8 +173,9 @@ class RealDisk:
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            pid = locking_pid(self._lock_fd)
             os.close(self._lock_fd)
-            raise DataDirectoryBusy(directory) from None
+            raise DataDirectoryBusy(directory, pid) from None
         self._directories = _Directories()
         self._names_worker = Worker(f"disk {directory}")
         self._names_lock = trio.Lock()
