@@ -20,7 +20,7 @@ import trio
 
 from trikv import file_limit, logs, secret, streams
 from trikv.config import ConfigError, NodeConfig
-from trikv.errors import first_line, leaves
+from trikv.errors import leaves
 from trikv.host import allocator
 from trikv.host.disk import DataDirectoryUnusable
 from trikv.host.real import RealHost
@@ -31,6 +31,7 @@ from trikv.node.descriptors import TooFewDescriptors
 from trikv.node.node import Node
 from trikv.notation import shorten
 from trikv.places import demand_directory, demand_writable_directory
+from trikv.refusals import refusal
 from trikv.remarks import Remark
 from trikv.storage.disk import Disk
 from trikv.storage.errors import StorageError
@@ -91,7 +92,7 @@ def serve(
         sys.stderr.write(f"trikv: node{config.node_id}: {OUT_OF_MEMORY}\n")
         exit_code = FAILED
     except* (OSError, StorageError, ConfigError, FeatureLevelError) as group:
-        sys.stderr.write(f"trikv: node{config.node_id}: {first_line(group)}\n")
+        sys.stderr.write(f"trikv: node{config.node_id}: {refusal(group, config)}\n")
         refusals = ConfigError, TooFewDescriptors, DataDirectoryUnusable
         exit_code = MISCONFIGURED if isinstance(next(leaves(group)), refusals) else FAILED
     return exit_code
