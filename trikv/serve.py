@@ -65,7 +65,10 @@ def serve(
     processes in worker threads that end when idle.)
     """
     if refill and not config.peers:
-        raise ConfigError("--refill: a single node has no peers to take a copy from; give --peers")
+        raise ConfigError(
+            "--refill: a single node has no peers to take a copy from; give --peers, or a new data directory "
+            "and --load a backup or dump"
+        )
     check_files(config)
     load = open_load(config.load) if config.load else None
     gc.disable()  # before a node exists: a full collection stops it for longer than an election timeout
