@@ -3,6 +3,10 @@
 import errno
 import os
 from pathlib import Path
+from typing import Final
+
+NO_PLACE: Final = frozenset({errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTSUP})
+"""What a place for no data answers, such as /proc, as opposed to a device that fails or is full."""
 
 
 def demand_directory(path: Path) -> Path:

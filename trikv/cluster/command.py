@@ -17,8 +17,11 @@ from trikv.cluster.plan import Plan, make_plan
 from trikv.cluster.probe import Probe
 from trikv.cluster.processes import NodeProcess, bound_log, taken_port
 from trikv.cluster.watch import Departure, Status, Watch, table
+from trikv.config import ConfigError
 from trikv.errors import first_line
 from trikv.host.signals import ECHO_S, watch_stop_signals
+from trikv.notation import shorten
+from trikv.places import NO_PLACE
 
 POLL_S: Final = 0.1
 """About a heartbeat's interval: a leader is reported as fast as the nodes themselves learn of it."""
@@ -71,13 +74,26 @@ def run_cluster(
     file_limit.check_file_limit(peers=len(plan.nodes) - 1, listeners=1)
     exit_code = 1
     try:
-        if secret.make(plan.secret_file):
+        if _make_secret(plan):
             _say(f"made {plan.shown(plan.secret_file)}: what the nodes trust each other by; keep it private")
         secret.read(plan.secret_file, node_id=1)
         exit_code = trio.run(Supervisor(plan).run)
     except* OSError as group:
         _fail(first_line(group))
     return exit_code
+
+
+def _make_secret(plan: Plan) -> bool:
+    """Make the secret and the directory that it is in; True if it was made. Raises ConfigError, OSError."""
+    try:
+        return secret.make(plan.secret_file)
+    except OSError as error:
+        if error.errno in NO_PLACE:  # below /proc, say: no permission told so before
+            raise ConfigError(
+                f"TRIKV_DATA: {shorten(plan.secret_file)}: cannot be made ({error.strerror}); give another "
+                "directory"
+            ) from error
+        raise
 
 
 def _say(line: str) -> None:

@@ -24,6 +24,7 @@ import trio
 
 from trikv.host.locks import locking_pid
 from trikv.host.worker import Worker
+from trikv.places import NO_PLACE
 
 T = TypeVar("T")
 
@@ -57,10 +58,6 @@ class DataDirectoryUnusable(OSError):  # noqa: N818 - as above
             f"data directory {directory} cannot be made or written ({error.strerror}); look at its "
             "permissions (ls -ld) and its file system, or give another path (data_directory)",
         )
-
-
-_NO_PLACE = frozenset({errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTSUP})
-"""What a place for no data answers, as opposed to a device that fails or is full."""
 
 
 class RealFile:
@@ -167,7 +164,7 @@ class RealDisk:
             _sync_parent(self._root)  # even if it was there: an earlier life may have been killed before that
             self._lock_fd = os.open(self._root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
-            if error.errno in _NO_PLACE:
+            if error.errno in NO_PLACE:
                 raise DataDirectoryUnusable(directory, error) from error
             raise
         try:
