@@ -21,7 +21,7 @@ ALL: Final = 2**62
 class BucketHashes:
     """The hashes of the buckets of one database."""
 
-    __slots__ = ("_begun", "_joined", "_known", "_number", "_voids", "changed")
+    __slots__ = ("_begun", "_is_new", "_joined", "_known", "_number", "_voids", "changed")
 
     def __init__(self, number: int, buckets: int, *, hashed: bool = True) -> None:
         """Of database `number` with so many buckets, which are empty; or, if not `hashed`, hold anything."""
@@ -29,6 +29,8 @@ class BucketHashes:
         self.changed = bytearray(buckets) if hashed else bytearray(b"\1") * buckets
         """1 for each bucket that was written to since its hash was begun; writes put it there. No set: that
         would not stay in the processor's cache."""
+        self._is_new = not hashed
+        """No bucket was looked at. Then an empty one is as if it had not changed."""
         self._known: dict[int, bytes] = {}
         """Of filled buckets that were hashed, as they were, behind the numbers of database and bucket."""
         self._joined: bytes | None = b""
@@ -63,6 +65,9 @@ class BucketHashes:
         They are more of a bucket that a write has made void again and again.
         """
         done = 0
+        if self._is_new:  # or each empty one would be looked at by itself, which takes a millisecond
+            self._is_new = False
+            self.changed[:] = bytes(map(bool, buckets))
         while done < parts and (begun := self._going_on(buckets, hasher)) is not None:
             number, rest = begun
             # Twice as many each time, or a long bucket with a key that is written to all the time never ends.
