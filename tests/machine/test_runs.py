@@ -75,7 +75,30 @@ def test_trikv_works_without_it() -> None:
         assert begun().run(*[f"SET k{number} v" for number in range(20)]) == [OK] * 20
 
 
-SOURCE_OF_VERSION = (5, "361c4546427e6e766746096e20e4be7f48bf1343411b90db11d2ba5a1f686e32")
+@needs_it
+def test_no_python_code_runs_inside() -> None:
+    """The collector waits until the run is done: what it calls would see half of a bucket."""
+    set_run = runs.set_run
+    seen: list[int] = []
+    assert set_run is not None
+    commands = tuple((b"SET", b"key:%d" % number, b"v") for number in range(2000))
+    empty: Bucket = {}
+    buckets: list[Bucket] = [empty] * 4096
+    watch = seen.append
+    old = gc.get_threshold()
+    gc.set_threshold(10)
+    gc.callbacks.append(lambda *_: watch(sum(map(len, buckets))))
+    try:
+        done, _, _ = set_run(commands, buckets, bytearray(4096), 0, ROOM, ENTRY_BYTES, LEAF_KEYS_MAX, empty)
+    finally:
+        gc.callbacks.pop()
+        gc.set_threshold(*old)
+    assert done == 2000
+    assert set(seen) <= {0, done}
+    assert gc.isenabled()
+
+
+SOURCE_OF_VERSION = (6, "41e14088ad7e56819621614784118cabf3bb2ba448aa6eac27277ae4b4c6f18d")
 
 
 def test_the_version_counts_up_with_the_source() -> None:

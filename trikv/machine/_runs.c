@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define CHUNK 64 /* what is asked for ahead fits into the first cache: 64 keys, some 400 lines of 64 bytes */
-#define VERSION 5
+#define VERSION 6
 #define LARGE (1LL << 62) /* no sum of what is below overflows */
 #define CHANGES_MAX (1LL << 59)
 #define SHORT_KEY_BYTES 1024
@@ -243,7 +243,11 @@ static PyObject *set_run(PyObject *module, PyObject *args) {
         first && PyTuple_CheckExact(first) && PyTuple_GET_SIZE(first) ? PyTuple_GET_ITEM(first, 0) : NULL;
     if (name != NULL && PyBytes_CheckExact(name)) {
         run.changed = PyByteArray_AS_STRING(changed);
-        if (carry_out(&run, commands, name) < 0)
+        int collects = PyGC_Disable(); /* a new dict may start the cyclic collector, which calls Python code */
+        int end = carry_out(&run, commands, name);
+        if (collects)
+            PyGC_Enable();
+        if (end < 0)
             return NULL;
     }
     return Py_BuildValue("nLn", run.done, run.grown, run.fresh);

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from trikv.machine.split import Bucket
 from trikv.machine.stored import held
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Version of `_runs.c`, which has the same number; a test compares both with the source."""
 
 SetRun: TypeAlias = Callable[
