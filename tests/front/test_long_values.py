@@ -4,6 +4,7 @@ import pytest
 
 from tests.front.doubles import Client, resp
 
+TOO_LONG = b" and what is queued before it would take too long in one transaction"
 MEGABYTE = b"v" * (1 << 20)
 BIG = b"v" * ((8 << 20) - 100)
 
@@ -49,7 +50,7 @@ def test_what_a_command_makes_long_counts_for_those_behind_it(client: Client, ma
     client.ask("SET", "again", BIG)
     client.ask("MULTI")
     client.ask(*(part.replace("big", "again").replace("new", "newer") for part in maker))
-    refused = [client.ask("APPEND", "newer", "x").startswith(b"-ERR too many") for _ in range(20)]
+    refused = [client.ask("APPEND", "newer", "x").find(TOO_LONG) > 0 for _ in range(20)]
     assert refused.count(True) > 10
 
 
@@ -58,7 +59,7 @@ def test_what_came_before_multi_counts_inside(client: Client) -> None:
     queued = resp("APPEND", "new", "x") * 20
     client.receive(resp("SETRANGE", "new", str(len(BIG) - 1), "x") + resp("MULTI") + queued)
     client.service.pump()
-    assert client.wire.take().count(b"-ERR too many") > 10
+    assert client.wire.take().count(TOO_LONG) > 10
 
 
 def test_ranges_that_are_answered_cost_what_they_copy(client: Client) -> None:
@@ -71,7 +72,7 @@ def test_ranges_that_are_answered_cost_what_they_copy(client: Client) -> None:
     assert _carried_out(client, 100) == 1
     client.wire.take()
     client.ask("MULTI")
-    refused = [client.ask("SUBSTR", "big", "0", "-1").startswith(b"-ERR too many") for _ in range(9)]
+    refused = [client.ask("SUBSTR", "big", "0", "-1").find(TOO_LONG) > 0 for _ in range(9)]
     assert refused == [False] * 2 + [True] * 7
 
 
@@ -90,11 +91,11 @@ def test_a_transaction_copies_no_more_than_a_step_may(client: Client) -> None:
     client.ask("SELECT", "3")
     replies = [client.ask("SETRANGE", "big", "5", "x") for _ in range(10)]
     assert replies[0] == b"+QUEUED\r\n"
-    assert replies[-1].startswith(b"-ERR too many APPEND, SETRANGE or GETRANGE of long values")
+    assert replies[-1].startswith(b"-ERR SETRANGE and what is queued before it would take too long in one")
     assert client.ask("EXEC").startswith(b"-EXECABORT")
     client.ask("MULTI")
     client.ask("SET", "new", MEGABYTE)
-    refused = [client.ask("APPEND", "new", "x").startswith(b"-ERR too many") for _ in range(100)]
+    refused = [client.ask("APPEND", "new", "x").find(TOO_LONG) > 0 for _ in range(100)]
     assert refused.count(True) > 50, "a value that the transaction itself has made is as long"
 
 

@@ -275,6 +275,18 @@ def test_short_parts_leave_together() -> None:
 VALUE = "x" * (4 << 20)
 
 
+def test_what_was_sent_at_once_is_held_no_more() -> None:
+    """The first part of a long answer leaves with its turn; of what comes nothing was made."""
+    client = Client()
+    client.ask("SET", "k", VALUE)
+    client.receive(resp("GET", "k") * 3)
+    client.service.pump_one()
+    outflow = client.conversation._outflow
+    assert outflow is not None
+    assert 2 * len(VALUE) < outflow.held_bytes() <= 3 * len(VALUE) - AHEAD_BYTES
+    assert outflow.shared.bytes == 2 * len(VALUE)
+
+
 def test_a_pipeline_of_long_values_is_answered_whole() -> None:
     """As Redis does, to a client that reads: 68 MiB, which is more than may wait for one client."""
     client = Client()

@@ -5,7 +5,7 @@ import pytest
 from tests.machine.driving import NODE, Driver
 from trikv.machine import evaluation
 from trikv.machine.batch import Submission, Transaction
-from trikv.machine.evaluation import TOO_MUCH_SHOWN
+from trikv.machine.evaluation import NO_ROOM_TO_SHOW, TOO_MUCH_SHOWN
 from trikv.machine.outcomes import Applied
 
 
@@ -25,24 +25,27 @@ def test_reads_of_one_submission_may_not_copy_without_end(monkeypatch: pytest.Mo
 def test_reads_of_one_entry_may_not_answer_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """All replies are held until an entry is done. What is left of its share is for who comes first.
 
-    A little is for everyone, whatever others have asked for; the next entry has a share of its own.
+    A little is for everyone, whatever others have asked for, but no reply that passes it. The next entry has
+    a share of its own.
     """
     monkeypatch.setattr(evaluation, "SHOWN_BYTES_MAX", 100)
-    monkeypatch.setattr(evaluation, "ENTRY_SHOWN_BYTES_MAX", 150)
+    monkeypatch.setattr(evaluation, "ENTRY_SHOWN_BYTES_MAX", 120)
     monkeypatch.setattr(evaluation, "SHOWN_BYTES_LEAST", 10)
     driver = Driver()
     driver.one((b"SET", b"k", b"x" * 60))
     part = (b"GETRANGE", b"k", b"0", b"-2")
-    many, one = (b"INCR n".split(), part, part, part), (b"INCR n".split(), (b"GET", b"n"), part, part)
+    get = (b"GET", b"n")
+    many, few = (b"INCR n".split(), part, part, part), (b"INCR n".split(), get, part, get)
     for first in (2, 7):
         items = [
             Submission(NODE, 2, first + place, 0, tuple(map(tuple, lines)))
-            for place, lines in enumerate((many, many, one, one))
+            for place, lines in enumerate((many, many, few, few))
         ]
         replies = [outcome.replies for outcome in driver.batch(*items) if isinstance(outcome, Applied)]
         sizes = [[len(each) for each in some[1:] if isinstance(each, bytes)] for some in replies]
-        assert sizes == [[59, 59], [59], [1, 59], [1, 59]]
-        assert [some.count(TOO_MUCH_SHOWN) for some in replies] == [1, 2, 1, 1]
+        assert sizes == [[59, 59], [], [1, 1], [1, 1]]
+        assert [some.count(TOO_MUCH_SHOWN) for some in replies] == [1, 0, 0, 0]
+        assert [some.count(NO_ROOM_TO_SHOW) for some in replies] == [0, 3, 1, 1]
         driver._sequence = first + 3
         driver.one("SET n 0")
 

@@ -170,4 +170,20 @@ def test_a_bucket_that_always_changes_keeps_no_other_waiting() -> None:
     db = busy.driver.machine.space.databases[0]
     for number in busy.slices():
         busy.driver.one((b"SET", busy.keys[0][0], b"%d" % number))
+        assert number < 100
     assert list(db.hashes._known) == [9, 20, 5]
+
+
+def test_a_bucket_that_always_changes_keeps_no_other_database_waiting() -> None:
+    """Each slice begins with another one: those that change least are known first."""
+    busy = Busy()
+    busy.driver.db = 1
+    busy.driver.one("SET k v")
+    busy.driver.db = 0
+    other = busy.driver.machine.space.databases[1]
+    slices = 0
+    while not other.hashes.is_known:
+        busy.driver.machine.hash_some(8)
+        busy.driver.one((b"SET", busy.keys[0][0], b"%d" % slices))
+        slices += 1
+        assert slices < 5

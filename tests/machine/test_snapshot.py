@@ -19,6 +19,7 @@ from trikv.machine.database import Database
 from trikv.machine.declaration import By
 from trikv.machine.features import FEATURE_LEVEL, FeatureLevelError
 from trikv.machine.machine import Machine
+from trikv.machine.memory import KEY_BYTES_MAX
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
 from trikv.machine.stored import Stored, held
@@ -171,6 +172,13 @@ def test_a_long_string_is_written_in_pieces(
     assert lines[0] == lines[2]
     assert lines[3:] == [b""]
     assert max(map(len, pieces)) <= 6 * codec.LONG_PIECE_BYTES + 100
+
+
+def test_long_names_are_written_in_pieces() -> None:
+    """A piece counts the bytes of names, too: each may be 64 KiB."""
+    items = [(bytes(KEY_BYTES_MAX - 1) + b"%d" % number, held(b"", 1)) for number in range(9)]
+    pieces = list(codec.encode_keys(0, items))
+    assert len(pieces) == len(items)
 
 
 def test_a_walk_tells_how_far_it_is() -> None:

@@ -158,8 +158,8 @@ INSIDE: tuple[Mutant, ...] = (
     mutant(
         "a pause for others is forgotten where it is the first of a submission",
         "trikv.machine.evaluation",
-        "replies if self._begun is None and not self._pauses else",
-        "replies if self._begun is None else",
+        "return replies if self._stopped is None else",
+        "return replies if self._stopped is None or self._stopped[2] is None else",
         "machine/test_suspended.py::test_an_entry_stops_where_much_was_copied[pipeline-APPEND k x]",
     ),
     mutant(
@@ -174,6 +174,13 @@ INSIDE: tuple[Mutant, ...] = (
         "trikv.machine.evaluation",
         "        if call.shown_bytes:\n",
         "        if False:\n",
+        "machine/test_bounds.py::test_reads_of_one_entry_may_not_answer_without_end",
+    ),
+    mutant(
+        "a submission may show one reply of any length, whatever others have taken",
+        "trikv.machine.evaluation",
+        "                    if call.shown_bytes > call.shown_bytes_end:\n",
+        "                    if False:\n",
         "machine/test_bounds.py::test_reads_of_one_entry_may_not_answer_without_end",
     ),
     mutant(

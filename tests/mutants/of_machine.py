@@ -146,6 +146,13 @@ MEMORY: tuple[Mutant, ...] = (
         "machine/test_snapshot.py::test_a_long_string_is_written_in_pieces",
     ),
     mutant(
+        "long names are written in one piece",
+        "trikv.machine.codec",
+        "        size += len(key) + len(value) + LINE_OVERHEAD_BYTES\n",
+        "        size += len(value) + LINE_OVERHEAD_BYTES\n",
+        "machine/test_snapshot.py::test_long_names_are_written_in_pieces",
+    ),
+    mutant(
         "a long string is written in one piece",
         "trikv.machine.codec",
         "        if len(value) > PIECE_BYTES:\n",

@@ -116,6 +116,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "machine/test_digest.py::test_a_part_has_so_many_bytes",
     ),
     mutant(
+        "each slice of a digest begins with the first database",
+        "trikv.machine.digest",
+        "            space.hashed_next = (db.number + 1) % len(space.databases)\n",
+        "",
+        "machine/test_digest.py::test_a_bucket_that_always_changes_keeps_no_other_database_waiting",
+    ),
+    mutant(
         "a bucket that a write makes void has as few parts in a slice as ever",
         "trikv.machine.bucket_hashes",
         "(parts - done) << self._voids.get(number, 0)",

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from tests.front.doubles import FakeWire
-from trikv.front.outflow import AHEAD_BYTES, PART_BYTES, SHARED_BYTES_MIN, SHARED_MAX, Outflow
+from trikv.front.outflow import AHEAD_BYTES, PART_BYTES, Outflow
+from trikv.front.shared_strings import SHARED_BYTES_MIN
 from trikv.machine.replies import Reply
-from trikv.node.held_replies import HeldReplies
+from trikv.node.held_replies import held_bytes, to_give_up
 
 LONG = SHARED_BYTES_MIN
 HEAD = 16
@@ -28,7 +29,7 @@ class Taker:
         raise AssertionError(reason)
 
 
-def outflow(*replies: Reply, part_bytes: int = PART_BYTES) -> Outflow:
+def outflow(*replies: Reply, part_bytes: int = PART_BYTES, sent_bytes: int = 0) -> Outflow:
     """One that is made from `replies`, `part_bytes` at a time."""
     held = list(replies)
 
@@ -36,7 +37,9 @@ def outflow(*replies: Reply, part_bytes: int = PART_BYTES) -> Outflow:
         while held:
             yield bytes(part_bytes), True
 
-    return Outflow(parts(), Taker(), FakeWire(), AHEAD_BYTES, held)
+    made = Outflow(parts(), Taker(), FakeWire(), AHEAD_BYTES, held)
+    made.goes_on_behind(sent_bytes, ends_reply=True)
+    return made
 
 
 def test_a_string_that_many_have_asked_for_counts_once() -> None:
@@ -47,34 +50,31 @@ def test_a_string_that_many_have_asked_for_counts_once() -> None:
         outflow([first, (second,), {b"k": second}], 1),
         outflow(bytes(bytearray(LONG)), short),
     ]
-    held = HeldReplies(outflows)
-    assert held.total_bytes == LONG + (LONG + 1) + 1 + LONG + 2 * (LONG - 1)
-
-
-def test_what_is_let_go_stays_for_others() -> None:
-    """The last holder lets it go for good; one that asked for it twice holds it twice."""
-    value = bytes(LONG)
-    both = [outflow(value, value, b"x" * 10), outflow(value)]
-    held = HeldReplies(both)
-    assert held.total_bytes == LONG + 10
-    held.let_go(both[0])
-    assert held.total_bytes == LONG
-    held.let_go(both[1])
-    assert held.total_bytes == 0
+    assert held_bytes(outflows) == LONG + (LONG + 1) + 1 + LONG + 2 * (LONG - 1)
 
 
 def test_what_was_made_holds_nothing() -> None:
-    """From the front: what may have been let go is not looked for, and what is under way counts alone."""
+    """From the front; what is under way counts alone."""
     values = [bytes(LONG) for _ in range(4)]
     under_way, waiting = outflow(*values, part_bytes=LONG + HEAD), outflow(*values)
     assert under_way.pour()
-    held = HeldReplies([under_way])
-    assert held.total_bytes == 3 * LONG - HEAD
-    assert [identity for identity, _ in under_way.held_strings()] == [id(values[3]), id(values[2])]
-    assert HeldReplies([under_way, waiting]).total_bytes == 4 * LONG + (LONG - HEAD)
+    assert held_bytes([under_way]) == 3 * LONG - HEAD
+    assert held_bytes([under_way, waiting]) == 4 * LONG + (LONG - HEAD)
+    begun = outflow(*values, sent_bytes=LONG + HEAD)
+    assert held_bytes([begun]) == 3 * LONG - HEAD
+    assert held_bytes([begun, waiting]) == 4 * LONG + (LONG - HEAD)
 
 
-def test_only_the_last_strings_are_looked_for() -> None:
-    """The others count for each who has asked for them: a bound on the time, and clients go too early."""
-    values = [bytes(LONG) for _ in range(SHARED_MAX + 1)]
-    assert HeldReplies([outflow(*values), outflow(*values)]).total_bytes == (SHARED_MAX + 2) * LONG
+def test_who_frees_the_most_is_given_up() -> None:
+    """What others hold as well is not freed, and who holds nothing else stays as long as it can."""
+    value, short = bytes(10 * LONG), bytes(LONG - 1)
+    sharing = [outflow(value), outflow(value, short)]
+    alone = [outflow(bytes(LONG)), outflow(bytes(2 * LONG))]
+    outflows = [*sharing, *alone, outflow(1)]
+    total = held_bytes(outflows)
+    assert total == 10 * LONG + (LONG - 1) + 3 * LONG
+    assert to_give_up(outflows, total) == []
+    assert to_give_up(outflows, total - 1) == [(alone[1], total)]
+    found = to_give_up(outflows, 0)
+    assert [one for one, _ in found] == [alone[1], alone[0], sharing[1], sharing[0]]
+    assert [before for _, before in found] == [total, total - 2 * LONG, total - 3 * LONG, 10 * LONG]

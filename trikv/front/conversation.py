@@ -413,20 +413,20 @@ class Conversation(Figures):
                 self._out.append(encode_many(replies, self.connection.resp_version))
             return
         coming = parts(self.caller, turn, replies)
-        ends_reply = True
+        ends_reply, sent_bytes = True, 0
         if rest is None and streamed_of(replies) is None:
             ahead_bytes = self.caller.connections.ahead_bytes
             for data, ends in coming:
                 self._out.append(data)
                 ends_reply = ends
-                ahead_bytes -= len(data)
-                if ahead_bytes < 0 and not self._leaving:
+                sent_bytes += len(data)
+                if sent_bytes > ahead_bytes and not self._leaving:
                     break
             else:
                 return
         self._begin_outflow(turn, coming, replies, rest)
         if self._outflow is not None:
-            self._outflow.ends_reply = ends_reply
+            self._outflow.goes_on_behind(sent_bytes, ends_reply=ends_reply)
 
     def _put(self, reply: Reply, typed: bool, args: Args) -> None:  # noqa: FBT001 - unpacked from a slot
         self._out.append(shown(self.caller, reply, args, typed=typed))

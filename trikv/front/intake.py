@@ -26,7 +26,7 @@ from trikv.front.dispatch import ARGUMENTS_MAX, TOO_MANY_ARGUMENTS, Route, Route
 from trikv.front.info.sections import banner
 from trikv.front.inputs import DISCARDED
 from trikv.front.slots import PLAIN_STEP, Args, Comment, Known, Local, Raw, Step
-from trikv.front.transaction import NOT_INSIDE, TOO_MUCH_COPIED, too_much_time
+from trikv.front.transaction import NOT_INSIDE, too_much_time
 from trikv.front.turn import Turn
 from trikv.host.wire import Wire
 from trikv.machine.declaration import QUICK_US
@@ -352,8 +352,8 @@ class Intake:
             )
             cost_us = route.cost_us(self.caller, args, sum(before_bytes))
             # The first may exceed the limit, as it may outside of MULTI: INFO does, with many connections.
-            if transactions.cost_us and transactions.cost_us + cost_us > limits.turn_cost_us_max:
-                error = TOO_MUCH_COPIED if route.command.stops else too_much_time(route.command.name)
+            if cost_us and transactions.cost_us and transactions.cost_us + cost_us > limits.turn_cost_us_max:
+                error = too_much_time(route.command.name)
                 self._refuse(turn, request, error)
                 return
             transactions.cost_us += cost_us

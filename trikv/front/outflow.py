@@ -10,12 +10,12 @@ Who takes less than `RATE_BYTES_MIN` a second is closed, because an outflow keep
 cut that a long read is made from, or the values that a pipeline has asked for.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Final, Protocol, TypeAlias
 
+from trikv.front.shared_strings import SharedStrings
 from trikv.host.wire import Wire
-from trikv.machine.replies import Reply, long_strings, streamed_of, weight
+from trikv.machine.replies import Reply, streamed_of, weight
 
 AHEAD_BYTES: Final = 1 << 20
 """What may wait for a client before the next part is made: as much as a fast one takes in a millisecond."""
@@ -25,10 +25,6 @@ RATE_BYTES_MIN: Final = 64 << 10
 """The least that a client has to take in a second of waiting for it."""
 WINDOW_MS: Final = 10_000
 """The time over which that is judged: a reader may pause for some seconds."""
-SHARED_BYTES_MIN: Final = 64 << 10
-"""A string of this length may be a value that others have asked for, too: then it is held once for all."""
-SHARED_MAX: Final = 64
-"""Of the replies to one client only so many, the last ones, are looked for among those of others."""
 
 Part: TypeAlias = tuple[bytes, bool]
 """Bytes to send, perhaps none yet, and whether a reply ends with them."""
@@ -62,13 +58,14 @@ class Outflow:
         "_made_bytes",
         "_parts",
         "_replies_bytes",
-        "_shared",
+        "_sent_bytes",
         "_taken_bytes",
         "_taker",
         "_waited_ms",
         "_wire",
         "ends_reply",
         "is_over",
+        "shared",
         "streamed",
         "waits",
     )
@@ -87,14 +84,21 @@ class Outflow:
         self._wire = wire
         self._ahead_bytes = ahead_bytes
         self._replies_bytes = weight(replies)
-        last = deque(long_strings(replies, SHARED_BYTES_MIN), SHARED_MAX)
-        self._shared = tuple((id(string), len(string)) for string in reversed(last))
+        self._sent_bytes = 0
+        """What of them was sent before it began."""
+        self.shared = SharedStrings(replies)
         self._made_bytes = 0
         self.waits = False
         """Whether nothing is made until the client has taken all that was sent and `pour` is called again."""
         self._waited_ms = 0
         self._taken_bytes = -wire.unsent_bytes()
         """How much had been taken when the window began; what had waited before this answer counts, too."""
+
+    def goes_on_behind(self, sent_bytes: int, *, ends_reply: bool) -> None:
+        """So much of the replies was sent before it began."""
+        self.ends_reply = ends_reply
+        self._sent_bytes = sent_bytes
+        self.shared.passed(sent_bytes)
 
     def pour(self) -> bool:
         """Make and send the next part. False if there is nothing more to do now.
@@ -115,6 +119,7 @@ class Outflow:
             return False
         if data:
             self._made_bytes += len(data)
+            self.shared.passed(self._sent_bytes + self._made_bytes)
             self._taker.send_part(data)
         return not self.is_over
 
@@ -148,19 +153,7 @@ class Outflow:
 
     def held_bytes(self) -> int:
         """About the memory of the replies that are still to be made."""
-        return 0 if self.is_over else max(0, self._replies_bytes - self._made_bytes)
-
-    def held_strings(self) -> Iterator[tuple[int, int]]:
-        """Identity and length of long strings among the replies still to be made, the last one first.
-
-        It ends at the first that may be under way: if one was let go, its identity may be another string's.
-        """
-        room_bytes = self.held_bytes()
-        for identity, length in self._shared:
-            room_bytes -= length
-            if room_bytes < 0:
-                return
-            yield identity, length
+        return 0 if self.is_over else max(0, self._replies_bytes - self._sent_bytes - self._made_bytes)
 
     def give_up(self, reason: str) -> None:
         """Close the connection: there is no way to say an error in the middle of an array."""

@@ -30,10 +30,6 @@ WATCH_INSIDE_MULTI = CommandError("ERR WATCH inside MULTI is not allowed")
 WATCHED_TOO_MUCH = CommandError(
     f"ERR too many watched keys (at most {WATCHED_KEYS_MAX} and {WATCHED_BYTES_MAX} bytes); UNWATCH first"
 )
-TOO_MUCH_COPIED = CommandError(
-    "ERR too many APPEND, SETRANGE or GETRANGE of long values inside a transaction: each copies; "
-    "DISCARD, then send them in smaller transactions"
-)
 NOT_INSIDE = CommandError("ERR Command not allowed inside a transaction")
 """In Redis' words; `trikv.front.commands.hints` tells a person more."""
 

@@ -90,7 +90,7 @@ class Account:
         self.dirty = False
         """Set by every mutation; the machine clears it to see whether a failing command had begun one."""
         self.copied_bytes = 0
-        """What commands that copy values have copied since the evaluator last let others work. Not state."""
+        """What commands that copy values have copied since the evaluator last paused for that. Not state."""
         self.soonest = NEVER
         """No deadline is earlier than this, so most batches need not ask every database. Not state."""
         self.tally = Tally()

@@ -65,6 +65,7 @@ class Call:
         "seed",
         "sequence",
         "shown_bytes",
+        "shown_bytes_end",
         "shown_bytes_max",
         "shown_ms",
         "space",
@@ -82,7 +83,9 @@ class Call:
         """The bytes that the reads of the entry so far have answered to clients of this node; or those of a
         reader's commands."""
         self.shown_bytes_max = 0
-        """From here on the reads of the submission are refused, or a reader's wait."""
+        """Past this the reads of the submission are refused, or a reader's wait."""
+        self.shown_bytes_end = 0
+        """No reply of the submission may pass this."""
         self.index = 0
         """The entry; for a read, the last applied."""
         self.seed = 0

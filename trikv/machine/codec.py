@@ -45,7 +45,7 @@ VERSION: Final = 2
 LINE_BYTES_MAX = 64 * 1024 * 1024
 """A value of 8 MiB takes at most six times that as JSON text (\\u0001)."""
 PIECE_BYTES = 32 * 1024
-"""Bytes of values that are encoded together, which takes a fraction of a millisecond."""
+"""Bytes of keys and values that are encoded together, which takes a fraction of a millisecond."""
 LONG_PIECE_BYTES = 24 * 1024
 """Of a longer value: a multiple of three, as base64 has it."""
 LINE_OVERHEAD_BYTES = 64
@@ -249,7 +249,7 @@ def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]
         except UnicodeDecodeError:
             line = KeyLine(db, _to_text(key), "string", _to_text(value), entry.version, entry.deadline)
         lines.append(line)
-        size += len(value) + LINE_OVERHEAD_BYTES
+        size += len(key) + len(value) + LINE_OVERHEAD_BYTES
         if size >= PIECE_BYTES:
             yield _ended_by_commas(lines)
             lines, size = [], 0

@@ -107,9 +107,12 @@ def hash_some(space: Keyspace, parts: int) -> bool:
 
     True while more are left.
     """
-    for db in space.databases:
+    first = space.hashed_next
+    # Each slice begins with another one: a bucket that changes all the time must not keep the others waiting.
+    for db in space.databases[first:] + space.databases[:first]:
         parts -= db.hashes.some(db.buckets, _hash_bucket, parts)
         if parts <= 0:
+            space.hashed_next = (db.number + 1) % len(space.databases)
             break
     if not all(db.hashes.is_known for db in space.databases):
         return True

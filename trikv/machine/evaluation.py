@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from trikv.machine.account import NO_LIMIT
 from trikv.machine.batch import Transaction, Watch
 from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, would_not_fit
 from trikv.machine.cut import Cut
@@ -26,8 +27,8 @@ SHOWN_BYTES_MAX = 64 * 1024 * 1024
 ask for 8 GB."""
 ENTRY_SHOWN_BYTES_MAX = 4 * SHOWN_BYTES_MAX
 """And those of all submissions of one entry together: their replies are held until all of it is done."""
-SHOWN_BYTES_LEAST = 64 * 1024
-"""What a submission may answer all the same, when others have used up the entry's share."""
+SHOWN_BYTES_LEAST = 256 * 1024
+"""What a submission may answer all the same, when others have taken the entry's share."""
 COPIED_BYTES_MAX = 4 * 1024 * 1024
 """What commands of an entry copy between two pauses, and what the last of them does besides: milliseconds."""
 SLICE_COMMANDS = 256
@@ -35,6 +36,9 @@ SLICE_COMMANDS = 256
 ones. One that takes long, as MGET of many keys does, takes its own time for each."""
 OF_PROCESS = (MemoryError, RecursionError)
 """What depends on this process and not on the log is never an error reply: other replicas may not have it."""
+NO_ROOM_TO_SHOW = CommandError(
+    "ERR no memory for this reply, because other clients ask for too much at once; it was done all the same"
+)
 TOO_MUCH_SHOWN = CommandError("ERR the replies of this pipeline are too large together; ask in smaller parts")
 
 
@@ -57,14 +61,13 @@ class Evaluator:
     """A long read of so many keys is answered by a stream."""
 
     __slots__ = (
-        "_begun",
         "_by_spelling",
         "_cut",
         "_elsewhere",
         "_is_inside",
         "_others",
-        "_pauses",
         "_space",
+        "_stopped",
         "_table",
         "_tally",
         "call",
@@ -80,10 +83,9 @@ class Evaluator:
         """The cut of the last long read, perhaps closed by now."""
         self.call = Call(space, table)
         """The context of the running command; whoever begins an entry or a read says there which it is."""
-        self._begun: tuple[Command, Sequence[bytes], Steps[Reply]] | None = None
-        """A resumable command that `_run` has stopped at."""
-        self._pauses = False
-        """`_run` has stopped to let others work."""
+        self._stopped: tuple[Command, Sequence[bytes], Steps[Reply] | None] | None = None
+        """The command that `_run` has stopped in front of, to go on with its steps; without steps, to meet it
+        again after a pause. None if it has not stopped, or because a reader has to take what there is."""
         self._elsewhere = Tally()
         """The tally for submissions whose client is at another node: nobody asks for it."""
         self._others = 0
@@ -142,14 +144,13 @@ class Evaluator:
         if view is READER:
             call.shown_bytes = 0
         if call.shown_bytes:
-            left_bytes = min(SHOWN_BYTES_MAX, ENTRY_SHOWN_BYTES_MAX - call.shown_bytes)
-            call.shown_bytes_max = call.shown_bytes + max(left_bytes, SHOWN_BYTES_LEAST)
+            self._share()
         else:
-            call.shown_bytes_max = SHOWN_BYTES_MAX
+            call.shown_bytes_max, call.shown_bytes_end = SHOWN_BYTES_MAX, NO_LIMIT
         self._is_inside = False
         if not transactions:
             replies = self._run(commands)
-            return replies if self._begun is None and not self._pauses else self._rest(commands, replies)
+            return replies if self._stopped is None else self._rest(commands, replies)
         steps = self._with(commands, transactions)
         try:
             next(steps)
@@ -179,6 +180,19 @@ class Evaluator:
     def _is_full(self) -> bool:
         """Whether a reader has to take what there is before it gets more."""
         return self.call.view is READER and self.call.shown_bytes > self.call.shown_bytes_max
+
+    def _share(self) -> None:
+        """Bound what a submission may show that is not the first of its entry to show anything."""
+        call = self.call
+        left_bytes = ENTRY_SHOWN_BYTES_MAX - call.shown_bytes
+        call.shown_bytes_max = call.shown_bytes + SHOWN_BYTES_MAX
+        if left_bytes < SHOWN_BYTES_MAX:
+            call.shown_bytes_end = call.shown_bytes + max(left_bytes, SHOWN_BYTES_LEAST)
+
+    def _took_back(self, reply: Reply) -> CommandError:
+        """What is answered instead of `reply`, for which the entry has no room: others have taken it."""
+        self.call.shown_bytes -= weight([reply])
+        return NO_ROOM_TO_SHOW
 
     def _change_view(self, view: View) -> None:
         """Evaluate and count for `view` until told otherwise: most submissions have the view of the last."""
@@ -226,7 +240,7 @@ class Evaluator:
                     reply = command.handler(call.db, args[1])
                 else:
                     call.drawn = None
-                    if command.stops and self._stops_at(command, args):
+                    if command.stops and self._stop_before(command, args):
                         return replies
                     reply = command.handler(call if command.whole else call.db, *args[command.words :])
             except Exception as problem:
@@ -241,15 +255,17 @@ class Evaluator:
                 tally.ran[command.name] += 1
                 if reads and reply is not None:  # nearly always a string, or none
                     call.shown_bytes += len(reply) if type(reply) is bytes else weight([reply])
+                    if call.shown_bytes > call.shown_bytes_end:
+                        reply = self._took_back(reply)
             replies.append(reply)
         return replies
 
-    def _stops_at(self, command: Command, args: Sequence[bytes]) -> bool:
-        """Whether `_run` ends before `command`: it works in slices, or those before it have copied much."""
+    def _stop_before(self, command: Command, args: Sequence[bytes]) -> bool:
+        """Have `_run` stop if `command` works in slices, or those before it have copied much. Tells it."""
         call = self.call
         if command.resumable:
             steps = command.handler(call if command.whole else call.db, *args[command.words :])
-            self._begun = command, args, steps
+            self._stopped = command, args, steps
             return True
         account = self._space.account
         # What a reader copies at once was bounded before it came here: it is no part of an entry.
@@ -257,31 +273,26 @@ class Evaluator:
             return False
         account.copied_bytes = 0
         call.position -= 1  # the loop meets it again
-        self._pauses = True
+        self._stopped = command, args, None
         return True
 
     def _rest(self, commands: Sequence[Sequence[bytes]], replies: list[Reply]) -> Steps[list[Reply]]:
         """All replies to `commands`, of which `_run` has answered the first with `replies`.
 
-        If it stopped neither at a resumable command nor for others' sake, a reader has to take these first
-        (`_is_full`).
+        Where nothing says why it has stopped, a reader has to take these first (`_is_full`).
         """
-        while len(replies) < len(commands):
-            if self._pauses:
-                self._pauses = False
+        while len(replies) < len(commands) and self._stopped is not None:
+            command, args, steps = self._stopped
+            self._stopped = None
+            if steps is None:
                 yield
-            elif self._begun is not None:
-                replies.append((yield from self._resumable()))
             else:
-                break
+                replies.append((yield from self._resumable(command, args, steps)))
             replies += self._run(commands[len(replies) :])
         return replies
 
-    def _resumable(self) -> Steps[Reply]:
-        """The reply of the resumable command that `_run` has stopped at. Nothing of it has run yet."""
-        assert self._begun is not None, "a loop that ends early has stopped at such a command"
-        command, args, steps = self._begun
-        self._begun = None
+    def _resumable(self, command: Command, args: Sequence[bytes], steps: Steps[Reply]) -> Steps[Reply]:
+        """The reply of a resumable command that `_run` has stopped in front of. Nothing of it has run yet."""
         account, tally = self._space.account, self._tally
         reply: Reply
         # Its growth is judged whole, before its first change: a command that met the cap in its middle could

@@ -70,6 +70,7 @@ class ForkedKeyspace(Keyspace):
     def __init__(self, base: Keyspace) -> None:
         self.account = account = _forked_account(base.account)
         self.databases = [ForkedDatabase(db, account) for db in base.databases]
+        self.hashed_next = 0
 
 
 def _forked_account(base: Account) -> Account:

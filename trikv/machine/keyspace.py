@@ -10,11 +10,13 @@ __all__ = ["DATABASES", "Keyspace"]
 class Keyspace:
     """All databases, and what concerns more than one of them."""
 
-    __slots__ = ("account", "databases")
+    __slots__ = ("account", "databases", "hashed_next")
 
     def __init__(self) -> None:
         self.account = Account()
         self.databases = [Database(number, self.account) for number in range(DATABASES)]
+        self.hashed_next = 0
+        """The database with which the next slice of a digest begins. Not state."""
 
     def keys(self) -> int:
         """Keys in all databases, those due but not yet reaped included."""

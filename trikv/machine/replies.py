@@ -149,16 +149,20 @@ def weight(replies: Iterable[Reply]) -> int:
     return total
 
 
-def long_strings(replies: Iterable[Reply], least_bytes: int) -> Iterator[bytes]:
-    """The strings of at least `least_bytes` in `replies`, in order: others may hold them, too."""
+def long_strings(replies: Iterable[Reply], least_bytes: int, at: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The strings of at least `least_bytes` in `replies`, in order, each behind the `weight` in front of it.
+
+    `at`: the weight in front of the first reply.
+    """
     for reply in replies:
         if isinstance(reply, bytes):
             if len(reply) >= least_bytes:
-                yield reply
+                yield at, reply
         elif isinstance(reply, list | tuple):
-            yield from long_strings(reply, least_bytes)
+            yield from long_strings(reply, least_bytes, at)
         elif isinstance(reply, dict):
-            yield from long_strings(chain.from_iterable(reply.items()), least_bytes)
+            yield from long_strings(chain.from_iterable(reply.items()), least_bytes, at)
+        at += weight((reply,))
 
 
 _WEIGHTS: dict[type, Callable[[Any], int]] = {

@@ -27,7 +27,7 @@ class Walk:
         self.keys = cut.keys
         """How many keys the document holds."""
         self.keys_passed = 0
-        """How many of them have been written."""
+        """How many of them have been met: of the last one a part may still be to come."""
         cut.lets_go = True
         self._cut = cut
         self._checksum = Checksum()

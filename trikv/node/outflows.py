@@ -16,7 +16,7 @@ import trio
 from trikv.front.figures import OutflowStatistics
 from trikv.front.outflow import Outflow
 from trikv.machine.replies import Streamed
-from trikv.node.held_replies import HeldReplies
+from trikv.node.held_replies import to_give_up
 from trikv.node.mailbox import Mailbox
 
 SLICE_US: Final = 250
@@ -129,13 +129,8 @@ class Outflows:
         held_bytes_max = max(HELD_BYTES_MIN, self._cap() // CAP_PARTS)
         if sum(map(Outflow.held_bytes, self._all)) <= held_bytes_max:
             return  # nearly always, and without a look at what they share
-        held = HeldReplies(self._all)
-        # Not the slowest: one client could have those closed that have only just begun to read.
-        for outflow in sorted(filter(Outflow.held_bytes, self._all), key=Outflow.held_bytes, reverse=True):
-            if held.total_bytes <= held_bytes_max:
-                return
-            waiting = f"{held.total_bytes} of {held_bytes_max} bytes of replies wait"
-            held.let_go(outflow)
+        for outflow, waiting_bytes in to_give_up(self._all, held_bytes_max):
+            waiting = f"{waiting_bytes} of {held_bytes_max} bytes of replies wait"
             self._give_up(outflow, f"{waiting}, and its own are the most")
 
     def _give_up(self, outflow: Outflow, reason: str) -> None:

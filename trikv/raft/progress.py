@@ -122,7 +122,9 @@ class Progress:
     def denied(self, now_ms: int) -> None:
         """The peer lacks `match`, which it had acknowledged: ask again after a heartbeat, and nothing else.
 
-        Going back further would fill the gap, and hide that a copy which commits were counted on was gone.
+        Going back further would fill the gap before anybody has heard that a copy was gone on which commits
+        were counted. It is filled all the same by another leader, who knows of no acknowledgement, or by a
+        snapshot once this log is compacted beyond `match`.
         """
         self.denials += 1
         self.to_probe(self.match + 1)

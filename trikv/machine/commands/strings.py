@@ -320,9 +320,13 @@ def _range(start: int, end: int, size: int) -> tuple[int, int]:
 
 
 def _range_bytes(args: Sequence[bytes], size: int) -> int:
-    """What GETRANGE copies."""
-    first, behind = _range(parse_integer(args[2]) or 0, parse_integer(args[3]) or 0, size)
-    return max(behind - first, 0)
+    """What GETRANGE copies at most of a value of up to `size` bytes: of a shorter one it may be more."""
+    start, end = parse_integer(args[2]) or 0, parse_integer(args[3]) or 0
+    if start >= 0:
+        copied = (end if end >= 0 else end + size) - start + 1
+    else:
+        copied = end - start + 1 if end < 0 else min(-start, end + 1)
+    return max(min(copied, size), 0)
 
 
 _COPIES_RANGE = Cost(copied_bytes=_range_bytes)

@@ -1,7 +1,7 @@
 """Says now and then that a follower's disk has lost entries which it acknowledged (PROTOCOL 9).
 
 No crash does that: an older copy of the data directory was put in its place, or the disk lied about a sync.
-What it acknowledged counts for commits, so the leader does not fill the gap behind the operator's back.
+What it acknowledged counts for commits, so the leader fills no gap before this was said (`Progress.denied`).
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,7 @@ class LostEntries:
         for peer, progress in sorted(followers.items()):
             if progress.has_lost_entries:
                 log.error(
-                    "a follower has lost entries that it acknowledged, and gets no more: "
-                    "stop it, then start it with --refill",
+                    "a follower has lost entries that it acknowledged: stop it, then start it with --refill",
                     peer=peer,
                     acknowledged=progress.match,
                 )
