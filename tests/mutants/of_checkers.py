@@ -20,6 +20,13 @@ MUTANTS: tuple[Mutant, ...] = (
         _TESTS + "test_an_entry_that_only_lost_disks_held_is_lost",
     ),
     mutant(
+        "a node that works inside an entry is taken for one that hangs",
+        "trikv.sim.run",
+        "if waited == PATIENCE or not _is_inside(cluster):",
+        "if True:",
+        "sim/runs/test_runs.py::test_seed_that_once_failed_does_not_fail_again[long-commands-behind-slow-slices]",
+    ),
+    mutant(
         "what a disk held when the budget took it is forgotten",
         "trikv.sim.losses",
         "        self._lost[held.disk] = held\n",

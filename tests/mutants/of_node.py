@@ -76,6 +76,13 @@ PROPOSALS: tuple[Mutant, ...] = (
 
 JOINING: tuple[Mutant, ...] = (
     mutant(
+        "a bit that makes of a node another is taken for the operator's mistake",
+        "trikv.node.state.opening",
+        "        if owner is not None and owner.node == node_id:",
+        "        if False:",
+        "node/state/test_opening.py::test_an_identity_that_the_log_contradicts_is_corrupt",
+    ),
+    mutant(
         "joined commands get each other's replies",
         "trikv.node.consensus.proposals",
         "        work.answered(replies[start:end])\n",

@@ -83,6 +83,20 @@ async def recover(disk: Disk, settings: WalSettings) -> Recovered:
     return Recovered(wal, replay.identity, replay.hard_state, replay.base, replay.entries, repaired)
 
 
+async def whose_log(disk: Disk) -> WalIdentity | None:
+    """Whom the log says that it belongs to, by its first segment; None if there is none. It changes nothing.
+
+    Raises as `recover` does.
+    """
+    try:
+        sequences = await _sequences(disk)
+    except LogMissing:
+        return None
+    replay = LogReplay()
+    await _read(disk, replay, [], sequences[0], None, last=len(sequences) == 1)
+    return replay.identity
+
+
 async def _sequences(disk: Disk) -> list[int]:
     sequences = []
     for name in await names_in(disk, WAL):

@@ -145,6 +145,19 @@ async def test_another_nodes_directory_is_refused_in_words_that_help() -> None:
         await open_identity(host.host, 1)
 
 
+async def test_an_identity_that_the_log_contradicts_is_corrupt() -> None:
+    """One bit of its file may make of a node another: the log beside it knows better."""
+    rig = Rig()
+    await rig.create()
+    known = await identity_files.load(rig.disk)
+    assert known is not None
+    await identity_files.save(rig.disk, attrs.evolve(known, node=ORIGIN + 1))
+    with pytest.raises(StorageCorrupt, match=f"names node {ORIGIN + 1}, and the log beside it node {ORIGIN}"):
+        await open_identity(rig.host.host, ORIGIN)
+    with pytest.raises(ConfigError, match=f"belongs to node {ORIGIN + 1}, not to node {ORIGIN + 2}"):
+        await open_identity(rig.host.host, ORIGIN + 2)
+
+
 async def test_a_blank_disk_has_no_log_and_a_lost_one_is_no_blank_disk() -> None:
     """Votes that were given are forgotten with the log: such a disk must not start as if it had none."""
     rig = Rig()

@@ -16,7 +16,7 @@ from trikv.storage.errors import LogMissing, StorageCorrupt
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.layout import BACKUPS, strangers
 from trikv.storage.records import WalIdentity
-from trikv.storage.recovery import plan, recover
+from trikv.storage.recovery import plan, recover, whose_log
 from trikv.storage.snapshots import SnapshotStore, StoredSnapshot
 from trikv.storage.wal import Wal, WalSettings
 
@@ -61,12 +61,20 @@ async def tidy_up(host: Host) -> None:
 
 
 async def open_identity(host: Host, node_id: int) -> DiskIdentity:
-    """Read the disk's identity, or give a new disk one. Raises ConfigError if it is another node's."""
+    """Read the disk's identity, or give a new disk one.
+
+    Raises ConfigError if it is another node's, and StorageError if its log says that it is not.
+    """
     known = await identity_files.load(host.disk)
     if known is None:
         known = DiskIdentity(node=node_id, disk=host.entropy.bytes(16), cluster=None)
         await identity_files.save(host.disk, known)
     if known.node != node_id:
+        owner = await whose_log(host.disk)
+        if owner is not None and owner.node == node_id:  # one bit may make of a node another
+            raise StorageCorrupt(
+                identity_files.FILE, 0, f"it names node {known.node}, and the log beside it node {node_id}"
+            )
         raise ConfigError(
             f"node_id: this data directory belongs to node {known.node}, not to node {node_id}; start it "
             f"with --node-id {known.node}, or give node {node_id} a --data-directory of its own"
