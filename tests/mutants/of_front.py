@@ -27,8 +27,8 @@ CONVERSATIONS: tuple[Mutant, ...] = (
     mutant(
         "a transaction does not see what its own turn has made long before it",
         "trikv.front.intake",
-        "*(turn.argument_bytes(), turn.made_bytes),",
-        "*(0, 0),",
+        "            before_bytes = turn.argument_bytes() + turn.made_bytes\n",
+        "            before_bytes = 0\n",
         "front/test_long_values.py::test_what_came_before_multi_counts_inside",
     ),
     mutant(

@@ -346,15 +346,12 @@ class Intake:
             return
         if isinstance(queued.slot, Local) or (route.travels and not route.is_plain):
             # What came before MULTI may be carried out together with it.
-            before_bytes = (
-                *(turn.argument_bytes(), turn.made_bytes),
-                *(transactions.argument_bytes, transactions.made_bytes),
-            )
-            cost_us = route.cost_us(self.caller, args, sum(before_bytes))
+            before_bytes = turn.argument_bytes() + turn.made_bytes
+            before_bytes += transactions.argument_bytes + transactions.made_bytes
+            cost_us = route.cost_us(self.caller, args, before_bytes)
             # The first may exceed the limit, as it may outside of MULTI: INFO does, with many connections.
             if cost_us and transactions.cost_us and transactions.cost_us + cost_us > limits.turn_cost_us_max:
-                error = too_much_time(route.command.name)
-                self._refuse(turn, request, error)
+                self._refuse(turn, request, too_much_time(route.command.name))
                 return
             transactions.cost_us += cost_us
             transactions.made_bytes += route.made_bytes(self.caller, args)

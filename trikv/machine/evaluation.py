@@ -261,7 +261,7 @@ class Evaluator:
         return replies
 
     def _stop_before(self, command: Command, args: Sequence[bytes]) -> bool:
-        """Have `_run` stop if `command` works in slices, or those before it have copied much. Tells it."""
+        """Have `_run` stop if `command` works in slices, or those before it have copied much. True if so."""
         call = self.call
         if command.resumable:
             steps = command.handler(call if command.whole else call.db, *args[command.words :])
