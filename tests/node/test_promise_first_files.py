@@ -123,7 +123,7 @@ def test_an_identity_of_another_disk_is_refused() -> None:
         await cluster.leader()
         cluster.kill(1, 2)
         put(cluster, 1, "identity.json", cluster.file(2, "identity.json"))
-        assert "belongs to node 2, not to node 1" in await refusal(cluster, 1)
+        assert "it names node 2, and the log beside it node 1" in await refusal(cluster, 1)
         document = json.loads(cluster.file(2, "identity.json"))
         document["disk"] = "00" * 16
         put(cluster, 2, "identity.json", json.dumps(document).encode())
