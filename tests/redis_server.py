@@ -1,12 +1,12 @@
 """A redis-server of a test's own, and connections to it: what trikv is compared with."""
 
-import socket
 import subprocess
 import tempfile
 import time
 from types import TracebackType
 from typing import Any, Self
 
+from tests.e2e.ports import PortBlock
 from tests.tools import require_tool
 from trikv.client.blocking import BlockingClient
 from trikv.client.endpoint import Address
@@ -31,9 +31,8 @@ class RedisServer:
 
     def __init__(self, *options: str) -> None:
         server = require_tool("redis-server")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self._block = PortBlock(1)
+        self.port = self._block.first
         self._directory = tempfile.TemporaryDirectory()
         command = [server, "--port", str(self.port), "--save", "", "--bind", "127.0.0.1"]
         command += ["--dir", self._directory.name, *options]
@@ -57,4 +56,5 @@ class RedisServer:
     ) -> None:
         self._process.terminate()
         self._process.wait()
+        self._block.release()
         self._directory.cleanup()

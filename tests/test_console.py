@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.e2e.ports import unanswered_port
 from trikv.client.commands import encode_command
 from trikv.console import Typed
 from trikv.protocol.requests import NEED_DATA, ClientWire, Request
@@ -101,9 +102,8 @@ def test_an_empty_input_is_no_command(serve: Callable[[Behaviour], int]) -> None
 
 def test_a_node_that_is_not_there_is_one_line() -> None:
     """Exit code 1, with the address and what to try."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        done = talk(str(unused.getsockname()[1]), b"ping\n")
+    with unanswered_port() as port:
+        done = talk(str(port), b"ping\n")
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
     assert b"is a node running there?" in done.stderr

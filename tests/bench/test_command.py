@@ -3,16 +3,13 @@
 import json
 import os
 import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.e2e.ports import unanswered_port
 from tests.fake_server import FakeServer, honest
-from tests.tools import require_tool
+from tests.redis_server import RedisServer
 from trikv.bench.command import bench
 from trikv.bench.options import COMMANDS
 from trikv.client.endpoint import Address
@@ -73,17 +70,10 @@ def test_bad_options_are_one_line_and_exit_code_two(call: "type[int]", capsys: C
     assert err.count("\n") == 1
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def test_nothing_answering_is_one_line_and_exit_code_one(capsys: Capture) -> None:
     """With nobody there the line says where it was tried and why it failed."""
-    port = _free_port()
-    assert bench(nodes=f"127.0.0.1:{port}") == 1
+    with unanswered_port() as port:
+        assert bench(nodes=f"127.0.0.1:{port}") == 1
     assert bench(nodes="no-such-host.invalid:1") == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -111,8 +101,8 @@ def test_a_run_in_which_every_reply_is_an_error_fails() -> None:
 
 def test_a_named_node_that_is_down_does_not_stop_the_run(capsys: Capture) -> None:
     """One of the named nodes is down from the start: the others carry the load."""
-    with FakeServer(honest({})) as server:
-        nodes = f"127.0.0.1:{_free_port()},{server.address}"
+    with FakeServer(honest({})) as server, unanswered_port() as port:
+        nodes = f"127.0.0.1:{port},{server.address}"
         assert bench(requests=200, connections=4, nodes=nodes, json=True) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["answered"] == 200
@@ -138,19 +128,10 @@ def test_ctrl_c_ends_the_run_with_its_report(capsys: Capture) -> None:
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Address]:
-    """Debian's redis-server on a free loopback port."""
-    program = require_tool("redis-server")
-    port = _free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with subprocess.Popen([program, *options, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as process:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield Address("127.0.0.1", port)
-        process.terminate()
+def redis() -> Iterator[Address]:
+    """Debian's redis-server, which serves."""
+    with RedisServer() as server, server.connect():
+        yield Address("127.0.0.1", server.port)
 
 
 def test_against_the_real_redis(redis: Address, capsys: Capture) -> None:

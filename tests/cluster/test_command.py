@@ -17,21 +17,21 @@ def _limits_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_limit, "raise_file_limit", lambda: None)
 
 
-def start(data: Path) -> int:
+def start(data: Path, first_port: int) -> int:
     """Start a cluster on those data; it does not come to its nodes here."""
     environment = {"TRIKV_DATA": str(data)}
-    return command.run_cluster(port="45010", max_volume=None, timeout=None, environment=environment)
+    return command.run_cluster(port=str(first_port), max_volume=None, timeout=None, environment=environment)
 
 
 @needs(Path("/proc/self").exists(), "looks at /proc")
-def test_a_place_for_no_data_is_refused() -> None:
+def test_a_place_for_no_data_is_refused(first_port: int) -> None:
     """As a setting that is wrong, in one line: below /proc even root can make nothing."""
     with pytest.raises(ConfigError, match=r"^TRIKV_DATA: '/proc/trikv[^\n]* give another (directory|path)$"):
-        start(Path("/proc/trikv"))
+        start(Path("/proc/trikv"), first_port)
 
 
 def test_a_full_disk_is_no_wrong_setting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, first_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another directory might be on the same one: the error stands as it is, exit code 1."""
 
@@ -39,5 +39,5 @@ def test_a_full_disk_is_no_wrong_setting(
         raise OSError(errno.ENOSPC, "No space left on device", path)
 
     monkeypatch.setattr(secret, "make", fail)
-    assert start(tmp_path) == 1
+    assert start(tmp_path, first_port) == 1
     assert capsys.readouterr().err == f"trikv: {tmp_path}/cluster.secret: No space left on device\n"

@@ -16,11 +16,10 @@ KNOWN = Path("/proc/locks").is_file()
 
 
 @pytest.fixture
-def planned(tmp_path: Path) -> Plan:
+def planned(tmp_path: Path, first_port: int) -> Plan:
     """Three nodes with data below a directory."""
-    return make_plan(
-        port="45000", max_volume=None, timeout=None, environment={"TRIKV_DATA": str(tmp_path / "data")}
-    )
+    environment = {"TRIKV_DATA": str(tmp_path / "data")}
+    return make_plan(port=str(first_port), max_volume=None, timeout=None, environment=environment)
 
 
 @pytest.fixture
@@ -60,9 +59,8 @@ def test_a_file_system_without_locks_says_nothing(held: Plan, monkeypatch: pytes
 def test_a_cluster_on_data_in_use_is_one_line(held: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1; it names the directory, and starts and writes nothing."""
     before = sorted(held.data.rglob("*"))
-    code = command.run_cluster(
-        port="45000", max_volume=None, timeout=None, environment={"TRIKV_DATA": str(held.data)}
-    )
+    port, environment = str(held.ports()[0][0]), {"TRIKV_DATA": str(held.data)}
+    code = command.run_cluster(port=port, max_volume=None, timeout=None, environment=environment)
     shown = capsys.readouterr()
     assert (code, shown.out) == (1, "")
     assert shown.err.startswith(f"trikv: the data in {held.data} are in use by a running cluster (node2: ")

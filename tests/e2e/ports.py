@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from trikv.torture.ports import Claim
 
@@ -39,6 +41,14 @@ class PortBlock:
         if self._claimed is not None:
             self._claimed.release()
             self._claimed = None
+
+
+@contextmanager
+def unanswered_port() -> Iterator[int]:
+    """A port at which connections are refused, ours until the end: nobody else can come to listen there."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield int(bound.getsockname()[1])
 
 
 def _free(port: int) -> bool:

@@ -2,14 +2,12 @@
 
 import random
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.front.doubles import Client, resp
-from tests.tools import require_tool
+from tests.redis_server import RedisServer
 
 _END = b"<end of the pipeline>"
 _COMMANDS = """
@@ -27,27 +25,12 @@ COMMAND FOO|READONLY|SHUTDOWN foo|ROLE x|WATCH|
 @pytest.fixture(scope="module")
 def redis() -> Iterator[socket.socket]:
     """A connection to a redis-server of our own."""
-    server = require_tool("redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        with _connected(port) as connection:
-            yield connection
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _connected(port: int) -> socket.socket:
-    deadline = time.perf_counter() + 10
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=5)
-        except ConnectionRefusedError:
-            assert time.perf_counter() < deadline
+    with (
+        RedisServer() as server,
+        server.connect(),  # which waits until it serves
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection,
+    ):
+        yield connection
 
 
 def _asked(redis: socket.socket, data: bytes) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.ports import unanswered_port
+
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
@@ -22,8 +24,7 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def first_free_port() -> int:
+def silent_port() -> Iterator[int]:
     """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with unanswered_port() as port:
+        yield port

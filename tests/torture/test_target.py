@@ -61,11 +61,11 @@ async def test_a_person_may_end_it_early() -> None:
     assert result.findings.problems in ([], ["no command was answered"])
 
 
-def test_a_target_that_is_not_there(capsys: pytest.CaptureFixture[str], first_free_port: int) -> None:
+def test_a_target_that_is_not_there(capsys: pytest.CaptureFixture[str], silent_port: int) -> None:
     """One line, exit code 1, before any load."""
-    assert cli.main(["torture", "--target", f"redis://127.0.0.1:{first_free_port}", "--seconds", "1"]) == 1
+    assert cli.main(["torture", "--target", f"redis://127.0.0.1:{silent_port}", "--seconds", "1"]) == 1
     captured = capsys.readouterr()
-    assert f"127.0.0.1:{first_free_port} does not answer" in captured.err
+    assert f"127.0.0.1:{silent_port} does not answer" in captured.err
     assert captured.err.count("\n") == 1
 
 
