@@ -3,12 +3,17 @@
 A build is a Python with trikv installed. ``--against`` takes a revision of this repository, which is checked
 out and installed aside, or the path of such a Python: so are two Pythons compared too. What counts is
 processor time a command, the leader's and the followers': throughput on two cores depends on who else ran.
+
+A build differs from itself by a tenth from one start of its servers to the next, and a shared machine changes
+from one second to the next. So every round has new servers, and drives both builds in short turns.
 """
 
+import math
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import attrs
@@ -18,6 +23,8 @@ from tests.perf.generator import Work, fill
 from tests.perf.servers import Trikv
 
 HELP = "a revision, or a Python that has trikv: drive it and this one in turns, and compare processor times"
+TURNS = 5
+"""How often a round drives each row on each build. Neighbours in time are compared."""
 _REPOSITORY = Path(__file__).parents[2]
 
 
@@ -45,16 +52,31 @@ ROWS = (
 
 @attrs.frozen
 class Turns:
-    """What both builds gave for one row, round by round."""
+    """What both builds gave for one row."""
 
     row: Row
-    base: list[Run] = attrs.Factory(list)
-    ours: list[Run] = attrs.Factory(list)
+    rounds: list[list[tuple[Run, Run]]] = attrs.Factory(list)
+    """By round, the base's run and ours of each turn."""
 
     @property
     def ratios(self) -> list[float]:
-        """Processor time a command of all three nodes, ours over the base's, of each round."""
-        return [cost(ours) / cost(base) for base, ours in zip(self.base, self.ours, strict=True)]
+        """Processor time a command of all three nodes, ours over the base's: the mean of each round's."""
+        return [
+            statistics.geometric_mean([cost(ours) / cost(base) for base, ours in turns])
+            for turns in self.rounds
+        ]
+
+    @property
+    def mean(self) -> float:
+        """The geometric mean of `ratios`."""
+        return statistics.geometric_mean(self.ratios)
+
+    @property
+    def error(self) -> float:
+        """The standard error of `mean`, by how far the rounds are apart; infinite after a single one."""
+        if len(self.rounds) < 2:
+            return math.inf
+        return self.mean * statistics.stdev(map(math.log, self.ratios)) / math.sqrt(len(self.rounds))
 
 
 def cost(run: Run) -> float:
@@ -94,7 +116,7 @@ def python_of(against: str, directory: Path) -> Path:
 def duel(
     base: Path, directory: Path, port: int, *, seconds: float, rounds: int, say: Callable[[str], None]
 ) -> list[Turns]:
-    """Drive every row on both builds, in turns: new servers each round, which begins with the other build."""
+    """Drive every row on both builds, for `seconds` on each in a round, which has new servers."""
     results = [Turns(row) for row in ROWS]
     for number in range(rounds):
         for reads in dict.fromkeys(row.reads for row in ROWS):
@@ -105,40 +127,50 @@ def duel(
             with builds[0], builds[1]:
                 for servers in builds:
                     fill(servers.leader())
-                for turns in results:
-                    if turns.row.reads == reads:
-                        _turn(turns, builds, seconds, first=number % 2)
-                        ratio = turns.ratios[-1]
-                        say(
-                            f"round {number + 1}, {turns.row.title}: {ratio:.3f} of the base's processor time"
-                        )
+                for result in results:
+                    if result.row.reads != reads:
+                        continue
+                    turns = _round(result.row, builds, seconds / TURNS, first=number % 2)
+                    result.rounds.append(turns)
+                    of_base = f"{result.ratios[-1]:.3f} of the base's processor time"
+                    say(f"round {number + 1}, {result.row.title}: {of_base}")
     return results
 
 
-def _turn(turns: Turns, builds: tuple[Trikv, Trikv], seconds: float, *, first: int) -> None:
-    sides = [(builds[0], turns.base), (builds[1], turns.ours)]
-    for servers, runs in (sides[first], sides[1 - first]):
-        run = measured(servers, turns.row.work, seconds, everywhere=turns.row.everywhere)
-        if run.outcome.errors:
-            raise SystemExit(
-                f"{turns.row.title}: {run.outcome.errors} errors, first: {run.outcome.first_error}"
-            )
-        runs.append(run)
+def _round(row: Row, builds: tuple[Trikv, Trikv], seconds: float, *, first: int) -> list[tuple[Run, Run]]:
+    """The turns of a row. Each begins with the other build than the one before; `first` begins the first."""
+    turns = []
+    for turn in range(TURNS):
+        begins = (first + turn) % 2
+        runs = {side: _driven(row, builds[side], seconds) for side in (begins, 1 - begins)}
+        turns.append((runs[0], runs[1]))
+    return turns
+
+
+def _driven(row: Row, servers: Trikv, seconds: float) -> Run:
+    run = measured(servers, row.work, seconds, everywhere=row.everywhere)
+    if run.outcome.errors:
+        raise SystemExit(f"{row.title}: {run.outcome.errors} errors, first: {run.outcome.first_error}")
+    return run
 
 
 def table(results: Sequence[Turns]) -> Iterator[str]:
-    """The lines of a Markdown table."""
+    """The lines of a Markdown table: means with their standard errors, the least and the greatest round."""
     yield "| work | base, us a command (leader + others) | ours | processor time, ours / base | throughput |"
     yield "|---|---|---|---|---|"
-    for turns in results:
-        ratios = turns.ratios
-        faster = statistics.median(
-            ours.outcome.rate / base.outcome.rate for base, ours in zip(turns.base, turns.ours, strict=True)
-        )
+    for result in results:
+        ratios = result.ratios
+        base, ours = zip(*chain.from_iterable(result.rounds), strict=True)
+        faster = statistics.median(map(_faster, base, ours))
         yield (
-            f"| {turns.row.title} | {_costs(turns.base)} | {_costs(turns.ours)} "
-            f"| {statistics.median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f}) | {faster:.2f} |"
+            f"| {result.row.title} | {_costs(base)} | {_costs(ours)} "
+            f"| {result.mean:.3f} +- {result.error:.3f} ({min(ratios):.3f}-{max(ratios):.3f}) "
+            f"| {faster:.2f} |"
         )
+
+
+def _faster(base: Run, ours: Run) -> float:
+    return ours.outcome.rate / base.outcome.rate
 
 
 def _costs(runs: Sequence[Run]) -> str:
