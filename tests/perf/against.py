@@ -12,6 +12,7 @@ import math
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -25,6 +26,8 @@ from tests.perf.servers import Trikv
 HELP = "a revision, or a Python that has trikv: drive it and this one in turns, and compare processor times"
 TURNS = 5
 """How often a round drives each row on each build. Neighbours in time are compared."""
+_SETTLE_S = 3.0
+"""From the last fill to the first turn: what it has left to do would be counted as the first row's."""
 _REPOSITORY = Path(__file__).parents[2]
 
 
@@ -60,11 +63,10 @@ class Turns:
 
     @property
     def ratios(self) -> list[float]:
-        """Processor time a command of all three nodes, ours over the base's: the mean of each round's."""
-        return [
-            statistics.geometric_mean([cost(ours) / cost(base) for base, ours in turns])
-            for turns in self.rounds
-        ]
+        """Processor time a command of all three nodes, ours over the base's, of each round."""
+        base = [cost([base for base, _ in turns]) for turns in self.rounds]
+        ours = [cost([ours for _, ours in turns]) for turns in self.rounds]
+        return [mine / its for its, mine in zip(base, ours, strict=True)]
 
     @property
     def mean(self) -> float:
@@ -79,9 +81,14 @@ class Turns:
         return self.mean * statistics.stdev(map(math.log, self.ratios)) / math.sqrt(len(self.rounds))
 
 
-def cost(run: Run) -> float:
-    """Microseconds of processor time that all three nodes took for a command."""
-    return run.leader_us + run.others_us
+def cost(runs: Sequence[Run]) -> float:
+    """Microseconds of processor time that all three nodes took for a command of `runs`, which are as long.
+
+    By all commands together: a turn in which the disk stood still has hardly any, and must not count as much
+    as the others.
+    """
+    spent = sum((run.leader_us + run.others_us) * run.outcome.rate for run in runs)
+    return spent / sum(run.outcome.rate for run in runs)
 
 
 class Build(Trikv):
@@ -125,8 +132,9 @@ def duel(
                 Build(directory / "ours-data", port + 3, Path(sys.executable), reads=reads),
             )
             with builds[0], builds[1]:
-                for servers in builds:
+                for servers in builds if number % 2 else builds[::-1]:
                     fill(servers.leader())
+                time.sleep(_SETTLE_S)
                 for result in results:
                     if result.row.reads != reads:
                         continue
