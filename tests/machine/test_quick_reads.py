@@ -39,18 +39,29 @@ class Asked:
 )
 def test_what_is_read_quickly_is_answered_and_counted_as_by_the_loop(texts: list[str], count: int) -> None:
     """Up to the first question that is anything else than one GET; that one and all behind it wait."""
-    quick, slow = Driver(), Driver()
-    for driver in (quick, slow):
+    quick, one_by_one, slow = Driver(), Driver(), Driver()
+    for driver in (quick, one_by_one, slow):
         driver.run("SET a 1", "SET b 2")
         driver.machine.tally.reset()
     asked = [Asked.of(text) for text in texts]
     answers = quick.machine.read_quickly(iter(asked))
     assert answers == [slow.machine.read(0, one.commands) for one in asked[:count]]
-    for tallies in (quick.machine.tally, slow.machine.tally):
-        tallies.spent(0.0)
-    assert calls(quick.machine) == calls(slow.machine)
-    assert quick.machine.tally.hits == slow.machine.tally.hits
-    assert quick.machine.tally.misses == slow.machine.tally.misses
+    assert answers == [one_by_one.machine.read_one_quickly(one) for one in asked[:count]]
+    for machine in (quick.machine, one_by_one.machine, slow.machine):
+        machine.tally.spent(0.0)
+        assert calls(machine) == calls(slow.machine)
+        assert machine.tally.hits == slow.machine.tally.hits
+        assert machine.tally.misses == slow.machine.tally.misses
+
+
+@pytest.mark.parametrize("text", ["GET a;GET b", "GET", "GET a b", "Get a", "TTL a", "SET a 2", "nope a"])
+def test_what_is_no_lone_get_is_not_read_quickly(text: str) -> None:
+    """Nothing is counted: that is left to the plain way."""
+    driver = Driver()
+    driver.machine.tally.reset()
+    assert driver.machine.read_one_quickly(Asked.of(text)) is None
+    assert driver.machine.read_quickly([Asked.of(text)]) == []
+    assert (driver.machine.tally.commands(), driver.machine.tally.misses) == ({}, 0)
 
 
 def test_a_question_is_about_its_database() -> None:
@@ -60,6 +71,7 @@ def test_a_question_is_about_its_database() -> None:
     driver.machine.space.databases[3].store(b"a", b"3")
     asked = Asked.of("GET a")
     assert driver.machine.read_quickly([asked, attrs.evolve(asked, db=3)]) == [[b"1"], [b"3"]]
+    assert driver.machine.read_one_quickly(attrs.evolve(asked, db=3)) == [b"3"]
 
 
 def test_a_transaction_is_not_read_quickly() -> None:
@@ -67,3 +79,4 @@ def test_a_transaction_is_not_read_quickly() -> None:
     driver = Driver()
     asked = attrs.evolve(Asked.of("GET a"), transactions=(Transaction(0, 1, ()),))
     assert driver.machine.read_quickly([asked]) == []
+    assert driver.machine.read_one_quickly(asked) is None

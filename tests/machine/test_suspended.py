@@ -306,6 +306,7 @@ _GET = Work(0, ((b"GET", b"k"),), (), False, lambda _: None, lambda _: None)
 ASK: dict[str, Callable[[Machine], object]] = {
     "read": lambda machine: machine.read(0, [(b"GET", b"k")]),
     "read_quickly": lambda machine: machine.read_quickly([_GET]),
+    "read_one_quickly": lambda machine: machine.read_one_quickly(_GET),
     "walk": lambda machine: machine.walk({}),
     "digest": lambda machine: machine.digest(),
     "hash_some": lambda machine: machine.hash_some(5),

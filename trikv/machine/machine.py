@@ -203,6 +203,11 @@ class Machine:
         assert not self.suspended, INSIDE
         return self._quick_reads.answer(questions)
 
+    def read_one_quickly(self, question: Question) -> list[Reply] | None:
+        """`QuickReads.answer_one`: the answer to `question` if it is one GET, else None."""
+        assert not self.suspended, INSIDE
+        return self._quick_reads.answer_one(question)
+
     # What it counts; none of it is state.
 
     def spent(self, usec: float) -> None:

@@ -32,8 +32,8 @@ class LeaseReads:
         self.works = 0
         """Submissions answered so."""
         self._timed_ms = 0
-        self._untimed = 0
-        """Submissions since one was timed."""
+        self._timed = 0
+        """`works` when one was timed last."""
 
     def answer(self, work: Work) -> list[Reply] | None:
         """The replies to `work`; None if it writes, or the lease or the log does not allow it now."""
@@ -46,12 +46,12 @@ class LeaseReads:
         if index is None or applier.position.index < index:
             return None
         self.works += 1
-        self._untimed += 1
         machine = applier.machine
-        quick = machine.read_quickly((work,))
-        replies = quick[0] if quick else applier.read(work, self._log_time_ms(now_ms))
+        replies = machine.read_one_quickly(work)
+        if replies is None:
+            replies = applier.read(work, self._log_time_ms(now_ms))
         if now_ms != self._timed_ms:
             # One in a millisecond is timed and stands for those since: to time each costs a tenth of a GET.
-            machine.spent((self._boot_us() - now_us) * self._untimed)
-            self._timed_ms, self._untimed = now_ms, 0
+            machine.spent((self._boot_us() - now_us) * (self.works - self._timed))
+            self._timed_ms, self._timed = now_ms, self.works
         return replies
