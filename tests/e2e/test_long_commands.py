@@ -24,10 +24,15 @@ WAIT_S = 120.0
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """Three nodes that allow DEBUG to clients of this machine, and have a leader."""
+    """Three nodes with a leader, which allow DEBUG to clients of this machine.
+
+    Each knows its cluster's level: one that has not applied that yet refuses DEBUG (PROTOCOL 64).
+    """
     with Cluster(tmp_path, enable_debug_command="local") as started:
         started.start_all()
         started.wait_for_leader()
+        for node in NODE_IDS:
+            eventually(lambda: level(started, node) > 0, within_s=WAIT_S, what=f"node{node} founded")  # noqa: B023
         yield started
 
 
@@ -61,10 +66,20 @@ def applying_ms(cluster: Cluster, node: int) -> int:
     return int(cluster.info(node).get("raft_applying_ms", 0))
 
 
-def wait_until_inside(cluster: Cluster, *nodes: int) -> None:
-    """Wait until these nodes have been at the work for a while."""
+def level(cluster: Cluster, node: int) -> int:
+    """The level that the cluster was founded at, as far as a node has applied that; else 0."""
+    return int(cluster.info(node).get("raft_feature_level", 0))
+
+
+def wait_until_inside(cluster: Cluster, work: Asking, *nodes: int) -> None:
+    """Wait until these nodes have been at the `work` for a while. It fails if that was refused."""
+
+    def is_inside(node: int) -> bool:
+        assert work.is_alive() or work.answer == b"OK", work.answer
+        return applying_ms(cluster, node) > 100
+
     for node in nodes:
-        eventually(lambda: applying_ms(cluster, node) > 100, within_s=WAIT_S, what=f"node{node} inside")  # noqa: B023
+        eventually(lambda: is_inside(node), within_s=WAIT_S, what=f"node{node} inside")  # noqa: B023
 
 
 def terms(cluster: Cluster) -> set[tuple[str, str]]:
@@ -90,7 +105,7 @@ def test_everything_else_goes_on_and_whoever_needs_the_state_waits(cluster: Clus
         assert [client.call("INCR", "n") for _ in range(10)] == [*range(1, 11)]
     pings: list[float] = []
     with Asking(cluster, 1, "DEBUG", "WORK", str(STEPS), "worked") as work:
-        wait_until_inside(cluster, *NODE_IDS)
+        wait_until_inside(cluster, work, *NODE_IDS)
         waiting = [
             Asking(cluster, node, *words) for node in NODE_IDS for words in (("GET", "worked"), ("INCR", "n"))
         ]
@@ -121,12 +136,12 @@ def test_a_node_that_is_killed_inside_it_does_all_of_it_again(cluster: Cluster) 
     leader = cluster.wait_for_leader()
     follower, other = (node for node in NODE_IDS if node != leader)
     with Asking(cluster, other, "DEBUG", "WORK", str(SHORTER), "first") as work:
-        wait_until_inside(cluster, follower)
+        wait_until_inside(cluster, work, follower)
         cluster.kill(follower)
         cluster.start(follower)
     assert work.answer == b"OK"
     with Asking(cluster, leader, "DEBUG", "WORK", str(SHORTER), "second") as work:
-        wait_until_inside(cluster, *NODE_IDS)
+        wait_until_inside(cluster, work, *NODE_IDS)
         cluster.kill_all()
     assert isinstance(work.answer, OSError)
     cluster.start_all()
