@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.tools import needs
-from trikv.host import allocator
+from trikv.host import allocator, hub_wire, peer_socket, stream_server
+from trikv.node.peers import incoming
 
 BURST = """
 import ctypes, os, sys
@@ -77,3 +78,12 @@ def test_all_three_settings_are_made_or_it_is_told(monkeypatch: pytest.MonkeyPat
 def test_threads_can_end_without_loading_anything() -> None:
     """It is loaded before address space runs out."""
     assert allocator.load_what_ends_threads()
+
+
+@pytest.mark.parametrize(
+    "buffer_bytes",
+    [hub_wire.RECV_BYTES, incoming.RECEIVE_BYTES, peer_socket.RECEIVE_BYTES, stream_server.READ_BYTES],
+)
+def test_what_a_socket_is_read_into_is_no_mapping_of_its_own(buffer_bytes: int) -> None:
+    """A mapping made and taken back for every read cost a SET a twentieth, all of it in the kernel."""
+    assert buffer_bytes <= allocator.MAPPED_BYTES_MIN // 2

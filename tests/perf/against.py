@@ -99,7 +99,7 @@ class Build(Trikv):
         self._python = python
 
     def _program(self, port: int) -> list[str]:  # noqa: ARG002 - every node is of one build
-        return [str(self._python), "-P", "-m", "trikv"]
+        return [str(self._python), "-I", "-m", "trikv"]
 
 
 def python_of(against: str, directory: Path) -> Path:

@@ -13,7 +13,8 @@ from trikv.protocol.events import NeedData
 from trikv.protocol.handshake import Established
 from trikv.raft.types import NodeId
 
-RECEIVE_BYTES = 256 * 1024
+RECEIVE_BYTES = 128 * 1024
+"""Read at once. From the size that is a mapping of its own (`host.allocator`) every read would make one."""
 STRANGER_WARNING_S = 10.0
 
 log = structlog.get_logger()
