@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from tests.tools import require_tool
 from trikv.client.blocking import BlockingClient
 from trikv.client.endpoint import Address
@@ -36,7 +36,11 @@ class RedisServer:
         self._directory = tempfile.TemporaryDirectory()
         command = [server, "--port", str(self.port), "--save", "", "--bind", "127.0.0.1"]
         command += ["--dir", self._directory.name, *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        except OSError:
+            self._give_back()
+            raise
 
     def connect(self) -> RedisConnection:
         """A new connection, as soon as it serves."""
@@ -56,5 +60,8 @@ class RedisServer:
     ) -> None:
         self._process.terminate()
         self._process.wait()
+        self._give_back()
+
+    def _give_back(self) -> None:
         self._block.release()
         self._directory.cleanup()

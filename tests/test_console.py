@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.e2e.ports import unanswered_port
+from tests.ports import unanswered_port
 from trikv.client.commands import encode_command
 from trikv.console import Typed
 from trikv.protocol.requests import NEED_DATA, ClientWire, Request

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.ports import unanswered_port
 from tests.fake_server import FakeServer, honest
+from tests.ports import unanswered_port
 from tests.redis_server import RedisServer
 from trikv.bench.command import bench
 from trikv.bench.options import COMMANDS

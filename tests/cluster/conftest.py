@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.e2e.clients import Resp, Typist
-from tests.e2e.ports import PEER_PORT_OFFSET, PortBlock
+from tests.ports import PEER_PORT_OFFSET, PortBlock
 from trikv.client.info import parse_info
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from tests.e2e.cluster import Cluster
-from tests.e2e.ports import PEER_PORT_OFFSET
+from tests.ports import PEER_PORT_OFFSET
 
 CONNECT_S = 10.0
 REFUSAL = b"-ERR max number of clients reached\r\n"

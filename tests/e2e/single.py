@@ -12,7 +12,7 @@ from typing import IO, Any, Self, TypeAlias
 
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import START_S, STOP_S, eventually
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from trikv.client.info import parse_info
 
 Stream: TypeAlias = int | IO[Any] | None

@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.clients import Typist
 from tests.e2e.cluster import START_S, STOP_S, eventually, now_s, pause
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from trikv.host.signals import ECHO_S
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import NODE_IDS, START_S, STOP_S, Cluster, eventually, now_s, pause
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from tests.tools import needs_of_machine, skip_without
 from trikv.host.signals import ECHO_S
 

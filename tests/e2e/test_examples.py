@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from tests.e2e.cluster import NODE_IDS, Cluster
-from tests.e2e.ports import PortBlock
 from tests.e2e.single import bare_environment
+from tests.ports import PortBlock
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

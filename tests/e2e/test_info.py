@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import START_S, STOP_S, eventually
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from tests.tools import require_tool
 from trikv.client.info import parse_info
 

@@ -11,7 +11,7 @@ import attrs
 
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import STOP_S, eventually
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from tests.tools import require_tool
 
 CALLS = (

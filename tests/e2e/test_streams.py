@@ -16,8 +16,8 @@ import pytest
 
 from tests.e2e.clients import Resp
 from tests.e2e.cluster import START_S, eventually
-from tests.e2e.ports import PortBlock
 from tests.e2e.single import Program, Single, bare_environment
+from tests.ports import PortBlock
 
 PATIENCE_S = 120
 

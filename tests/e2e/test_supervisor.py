@@ -14,7 +14,7 @@ import attrs
 import pytest
 import trio
 
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from trikv.cluster import command, processes
 from trikv.cluster.command import Supervisor
 from trikv.cluster.plan import Plan, make_plan

@@ -9,8 +9,8 @@ import pytest
 
 from tests.e2e.clients import Resp, Typist
 from tests.e2e.cluster import START_S, eventually
-from tests.e2e.ports import PortBlock
 from tests.e2e.single import Program, Single, bare_environment, words
+from tests.ports import PortBlock
 from trikv.config import settings
 
 PATIENCE_S = 120

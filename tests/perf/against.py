@@ -25,7 +25,7 @@ from tests.perf.servers import Trikv
 
 HELP = "a revision, or a Python that has trikv: drive it and this one in turns, and compare processor times"
 TURNS = 5
-"""How often a round drives each row on each build. Neighbours in time are compared."""
+"""How often a round drives each row on each build: a machine changes, and both have to meet the same one."""
 _SETTLE_S = 3.0
 """From the last fill to the first turn: what it has left to do would be counted as the first row's."""
 _REPOSITORY = Path(__file__).parents[2]
@@ -82,13 +82,13 @@ class Turns:
 
 
 def cost(runs: Sequence[Run]) -> float:
-    """Microseconds of processor time that all three nodes took for a command of `runs`, which are as long.
+    """Microseconds of processor time that all three nodes took for a command of `runs`.
 
-    By all commands together: a turn in which the disk stood still has hardly any, and must not count as much
-    as the others.
+    All time by all commands: the mean of the turns would be that of one in which the disk stood still, with
+    few commands and each of them dear.
     """
-    spent = sum((run.leader_us + run.others_us) * run.outcome.rate for run in runs)
-    return spent / sum(run.outcome.rate for run in runs)
+    spent = sum((run.leader_us + run.others_us) * run.outcome.answered for run in runs)
+    return spent / sum(run.outcome.answered for run in runs)
 
 
 class Build(Trikv):
@@ -120,16 +120,42 @@ def python_of(against: str, directory: Path) -> Path:
     return tree / ".venv/bin/python"
 
 
+def installed(python: Path) -> Path:
+    """Where the trikv is that this Python runs, whatever the environment and the directory say.
+
+    Raises SystemExit if it has none.
+    """
+    ask = [str(python), "-I", "-c", "import trikv; print(trikv.__file__)"]
+    told = subprocess.run(ask, capture_output=True, text=True, check=False)
+    if told.returncode:
+        raise SystemExit(f"{python} has no trikv: {told.stderr[-500:]}")
+    return Path(told.stdout.strip())
+
+
+def _demand_two(base: Path, ours: Path) -> None:
+    """Raises SystemExit if these Pythons do not run another trikv and the one of this repository."""
+    here = installed(ours)
+    if not here.is_relative_to(_REPOSITORY):
+        raise SystemExit(f"{ours} runs {here}, not the trikv of {_REPOSITORY}: call it by that one's Python")
+    if installed(base) == here and base == ours:
+        raise SystemExit(f"both builds are {here} by {ours}")
+
+
 def duel(
     base: Path, directory: Path, port: int, *, seconds: float, rounds: int, say: Callable[[str], None]
 ) -> list[Turns]:
-    """Drive every row on both builds, for `seconds` on each in a round, which has new servers."""
+    """Drive every row on both builds, for `seconds` on each in a round, which has new servers.
+
+    Raises SystemExit if a build is not what it should be, or answers nothing or errors.
+    """
+    ours = Path(sys.executable)
+    _demand_two(base, ours)
     results = [Turns(row) for row in ROWS]
     for number in range(rounds):
         for reads in dict.fromkeys(row.reads for row in ROWS):
             builds = (
                 Build(directory / "base-data", port, base, reads=reads),
-                Build(directory / "ours-data", port + 3, Path(sys.executable), reads=reads),
+                Build(directory / "ours-data", port + 3, ours, reads=reads),
             )
             with builds[0], builds[1]:
                 for servers in builds if number % 2 else builds[::-1]:
@@ -152,6 +178,8 @@ def _round(row: Row, builds: tuple[Trikv, Trikv], seconds: float, *, first: int)
         begins = (first + turn) % 2
         runs = {side: _driven(row, builds[side], seconds) for side in (begins, 1 - begins)}
         turns.append((runs[0], runs[1]))
+    if not all(any(run.outcome.answered for run in side) for side in zip(*turns, strict=True)):
+        raise SystemExit(f"{row.title}: nothing was answered in {TURNS} turns of {seconds} s")
     return turns
 
 
@@ -169,7 +197,7 @@ def table(results: Sequence[Turns]) -> Iterator[str]:
     for result in results:
         ratios = result.ratios
         base, ours = zip(*chain.from_iterable(result.rounds), strict=True)
-        faster = statistics.median(map(_faster, base, ours))
+        faster = statistics.median(map(_faster, result.rounds))
         yield (
             f"| {result.row.title} | {_costs(base)} | {_costs(ours)} "
             f"| {result.mean:.3f} +- {result.error:.3f} ({min(ratios):.3f}-{max(ratios):.3f}) "
@@ -177,8 +205,9 @@ def table(results: Sequence[Turns]) -> Iterator[str]:
         )
 
 
-def _faster(base: Run, ours: Run) -> float:
-    return ours.outcome.rate / base.outcome.rate
+def _faster(turns: Sequence[tuple[Run, Run]]) -> float:
+    base = sum(base.outcome.rate for base, _ in turns)
+    return sum(ours.outcome.rate for _, ours in turns) / base
 
 
 def _costs(runs: Sequence[Run]) -> str:

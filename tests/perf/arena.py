@@ -14,7 +14,7 @@ from tests.perf.rows import Contender, Side
 from tests.perf.servers import Redis, Servers, Trikv
 
 _BREATH_S = 0.3
-"""Between two runs, for what the first has left to do."""
+"""Before a run, for what the last has left to do, and for the new connections."""
 
 
 @attrs.frozen
@@ -76,11 +76,12 @@ class Arena:
 def measured(servers: Servers, work: Work, seconds: float, *, everywhere: bool) -> Run:
     """Drive `servers` for so long; on all three if `everywhere`, else on the leader alone."""
     leader = servers.leader()
-    time.sleep(_BREATH_S)
-    before = _spent_us(servers)
-    outcome = Load(servers.ports if everywhere else [leader], work).run(seconds)
-    spent = {port: after - before[port] for port, after in _spent_us(servers).items()}
-    commands = max(1.0, outcome.rate * seconds)
+    with Load(servers.ports if everywhere else [leader], work) as load:
+        time.sleep(_BREATH_S)
+        before = _spent_us(servers)
+        outcome = load.run(seconds)
+        spent = {port: after - before[port] for port, after in _spent_us(servers).items()}
+    commands = max(1, outcome.answered)
     return Run(
         outcome=outcome,
         leader_us=spent[leader] / commands,

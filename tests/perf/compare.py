@@ -130,7 +130,8 @@ class Comparison:
         return SoloResult(rows.GREEDY, figure, ratios, note)
 
     def _load(self, work: Work, seconds: float) -> Outcome:
-        return Load([self._arena.trikv().leader()], work).run(seconds)
+        with Load([self._arena.trikv().leader()], work) as load:
+            return load.run(seconds)
 
     def curve(self) -> None:
         """The points of the plot: one run each, both sides in turns."""

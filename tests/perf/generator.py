@@ -17,6 +17,8 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 import attrs
 
@@ -53,8 +55,10 @@ class Work:
 class Outcome:
     """What a run gave. Latencies are milliseconds from a request's send to its last reply."""
 
+    answered: int
+    """Commands; a WAIT is none."""
     rate: float
-    """Commands answered a second; a WAIT is no command."""
+    """Commands answered a second."""
     p50_ms: float
     p99_ms: float
     worst_ms: float
@@ -103,7 +107,10 @@ def requests_of(work: Work, seed: int = 1) -> list[bytes]:
 
 
 class Load:
-    """One run: `run` returns its outcome. Every port gets its equal share of the connections."""
+    """One run: `run` returns its outcome. Every port gets its equal share of the connections.
+
+    A context manager: it connects, and closes at the end. Raises ConnectionError where a server hangs up.
+    """
 
     def __init__(self, ports: Sequence[int], work: Work) -> None:
         self._work = work
@@ -123,18 +130,31 @@ class Load:
         self._first_error = ""
         self._missed_waits = 0
 
+    def __enter__(self) -> Self:
+        try:
+            for number in range(self._work.connections):
+                link = _Link(self._ports[number % len(self._ports)])
+                self._links[link.socket.fileno()] = link
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        for link in self._links.values():
+            link.socket.close()
+
     def run(self, seconds: float) -> Outcome:
-        """Drive for `seconds`. Raises ConnectionError where a server hangs up."""
+        """Drive for `seconds`, or little more. Raises ConnectionError where a server hangs up."""
         with select.epoll() as epoll, _no_collector():
-            try:
-                for number in range(self._work.connections):
-                    link = _Link(self._ports[number % len(self._ports)])
-                    self._links[link.socket.fileno()] = link
-                    epoll.register(link.socket, select.EPOLLIN)
-                return self._drive(epoll, seconds)
-            finally:
-                for link in self._links.values():
-                    link.socket.close()
+            for link in self._links.values():
+                epoll.register(link.socket, select.EPOLLIN)
+            return self._drive(epoll, seconds)
 
     def _drive(self, epoll: select.epoll, seconds: float) -> Outcome:
         clock, links = time.perf_counter, self._links
@@ -186,8 +206,10 @@ class Load:
     def _outcome(self, start: float, seconds: float, cpu_s: float) -> Outcome:
         latencies = sorted(latency for _, latency in self._samples)
         worst_at, worst = max(self._samples, key=lambda sample: sample[1], default=(start, float("nan")))
+        answered = len(latencies) * self._work.depth
         return Outcome(
-            rate=len(latencies) * self._work.depth / seconds,
+            answered=answered,
+            rate=answered / seconds,
             p50_ms=1e3 * quantile(latencies, 0.5),
             p99_ms=1e3 * quantile(latencies, 0.99),
             worst_ms=1e3 * worst,

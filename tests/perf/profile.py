@@ -105,14 +105,16 @@ def profile(cluster: SampledTrikv, work: Work, seconds: float) -> Profile:
     """Put `work` on the leader and see where the time goes, there and on a follower."""
     leader = cluster.leader()
     follower = cluster.followers()[0]
-    Load([leader], work).run(_WARM_S)
+    with Load([leader], work) as load:
+        load.run(_WARM_S)
     for port in (leader, follower):
         cluster.stages_ns(port)
-    before = {port: _account(cluster.processes[port].pid) for port in (leader, follower)}
-    log_before = _log_of(leader)
-    outcome = Load([leader], work).run(seconds)
-    log_after = _log_of(leader)
-    after = {port: _account(cluster.processes[port].pid) for port in (leader, follower)}
+    with Load([leader], work) as load:
+        before = {port: _account(cluster.processes[port].pid) for port in (leader, follower)}
+        log_before = _log_of(leader)
+        outcome = load.run(seconds)
+        log_after = _log_of(leader)
+        after = {port: _account(cluster.processes[port].pid) for port in (leader, follower)}
     spent = {}
     for port in (leader, follower):
         main_ns, others_ns, kernel_ns = (
@@ -122,7 +124,7 @@ def profile(cluster: SampledTrikv, work: Work, seconds: float) -> Profile:
     return Profile(
         work=work,
         outcome=outcome,
-        commands=outcome.rate * seconds,
+        commands=outcome.answered,
         leader=spent[leader],
         follower=spent[follower],
         log={name: log_after[name] - log_before[name] for name in log_after},

@@ -10,11 +10,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.perf.against import ROWS, Build, Turns, cost
+import trikv
+from tests.perf import against
+from tests.perf.against import ROWS, Build, Turns, cost, duel, installed, table
 from tests.perf.arena import Run
 from tests.perf.generator import Outcome
 
 NOTHING = Outcome(
+    answered=0,
     rate=0,
     p50_ms=1,
     p99_ms=1,
@@ -27,14 +30,40 @@ NOTHING = Outcome(
 )
 
 
-def run(rate: float, leader_us: float, others_us: float) -> Run:
+def run(answered: int, leader_us: float, others_us: float) -> Run:
     """What one turn gave."""
-    return Run(attrs.evolve(NOTHING, rate=rate), leader_us, others_us)
+    return Run(attrs.evolve(NOTHING, answered=answered, rate=2 * answered), leader_us, others_us)
 
 
-def test_a_turn_in_which_the_disk_stood_still_hardly_counts() -> None:
-    """Ten commands took long each; the thousand others decide."""
+def test_a_turn_counts_by_its_commands_and_its_time() -> None:
+    """Ten of a turn in which the disk stood still took long: the mean of both turns would be 1,515 us."""
     assert cost([run(1000, 20, 10), run(10, 2000, 1000)]) == pytest.approx((30_000 + 30_000) / 1010)
+
+
+def test_a_table_has_the_throughput_of_whole_rounds() -> None:
+    """In one turn of the base nothing was answered: it still has a line."""
+    turns = Turns(ROWS[0])
+    turns.rounds.append([(run(0, 500, 100), run(100, 10, 10)), (run(200, 10, 10), run(100, 10, 10))])
+    *_, line = table([turns])
+    assert line.endswith("| 1.00 |")
+
+
+def test_a_comparison_is_of_two_builds_and_one_of_them_is_this_one(tmp_path: Path) -> None:
+    """It says so before it drives anything."""
+    ours = Path(sys.executable)
+    for base, problem in ((ours, "both builds are"), (Path("/bin/false"), "/bin/false has no trikv")):
+        with pytest.raises(SystemExit, match=problem):
+            duel(base, tmp_path, 1, seconds=1, rounds=1, say=print)
+    assert installed(ours) == Path(trikv.__file__)
+
+
+def test_a_build_of_another_tree_is_not_taken_for_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever calls this tree's comparison by another tree's Python would measure that one."""
+    monkeypatch.setattr(against, "_REPOSITORY", tmp_path)
+    with pytest.raises(SystemExit, match=f"not the trikv of {tmp_path}"):
+        duel(Path("/bin/false"), tmp_path, 1, seconds=1, rounds=1, say=print)
 
 
 def test_a_row_is_the_geometric_mean_of_its_rounds_with_the_error_that_they_show() -> None:

@@ -42,8 +42,8 @@ def server(answer: list[bytes]) -> Iterator[int]:
 
 def drive(answer: list[bytes], work: Work) -> Outcome:
     """What the generator says of a server that answers so."""
-    with server(answer) as port:
-        return Load([port], work).run(0.3)
+    with server(answer) as port, Load([port], work) as load:
+        return load.run(0.3)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_quantiles() -> None:
 
 
 def _run(rate: float) -> Run:
-    outcome = Outcome(rate, 1.0, 2.0, 3.0, 0.5, 0, "", 0, 0.5)
+    outcome = Outcome(int(rate), rate, 1.0, 2.0, 3.0, 0.5, 0, "", 0, 0.5)
     return Run(outcome, 10.0, 20.0)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.ports import unanswered_port
+from tests.ports import unanswered_port
 
 
 @pytest.fixture

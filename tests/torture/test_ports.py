@@ -7,7 +7,7 @@ from typing import IO
 
 import pytest
 
-from tests.e2e.ports import PortBlock
+from tests.ports import PortBlock
 from trikv.torture.options import PORTS
 from trikv.torture.ports import Claim, Ports
 from trikv.torture.system import TortureError

@@ -204,7 +204,7 @@ class Machine:
         return self._quick_reads.answer(questions)
 
     def read_one_quickly(self, question: Question) -> list[Reply] | None:
-        """`QuickReads.answer_one`: the answer to `question` if it is one GET, else None."""
+        """`QuickReads.answer_one`: the answer to `question`; None if only `read` can answer it."""
         assert not self.suspended, INSIDE
         return self._quick_reads.answer_one(question)
 

@@ -49,10 +49,11 @@ SECRET = b"the secret of a simulated cluster"
 FOUNDING_S = 30.0
 """A new cluster must have a leader within this virtual time."""
 PROGRESS_S = 30.0
-"""Within this virtual time after the heal every node must serve, and all replicas must be equal."""
+"""Within this virtual time after the heal every node must serve, and all replicas must be equal; `PATIENCE`
+times as long while a node is inside an entry."""
 PATIENCE = 10
-"""So often it is waited for a node that is inside an entry when that time is over: there no time counts
-(PROTOCOL 61), and one whose slices take 300 ms may have a minute of long commands before it."""
+"""How many times `PROGRESS_S` is granted while a node is inside an entry, in which no time counts (PROTOCOL
+61). One whose slices take 300 ms may have a minute of long commands before it, and the others wait for it."""
 TICKS_PER_S = 2000
 """Timers, disks and arrivals within half a millisecond meet in one turn of the scheduler."""
 AFTERMATH_S = 1.0
@@ -158,7 +159,7 @@ class Run:
         self._also: list[str] = []
         self._stuck = ""
         self._attempts: dict[int, Iterator[int]] = {}
-        """To be served by each node after the heal; each has another name."""
+        """The numbers of each node's probes after the heal: they go on when it is tried again."""
         self._losses: Losses | None = None
 
     def fail(self, kind: str, problem: str) -> None:

@@ -125,9 +125,12 @@ def test_quick_reads_leave_another_type_alone() -> None:
     driver = begun()
     driver.run("SET s x", "NUM.ADD n 1")
     machine = driver.machine
+    machine.tally.reset()
     assert machine.read_quickly([Asked(b"GET n")]) == []
     assert machine.read_one_quickly(Asked(b"GET n")) is None
+    assert (machine.tally.ran, machine.tally.hits, machine.tally.misses) == ({}, 0, 0)
     assert machine.read_quickly([Asked(b"GET s"), Asked(b"GET n"), Asked(b"GET s")]) == [[b"x"]]
+    assert (machine.tally.ran, machine.tally.hits, machine.tally.misses) == ({"GET": 1}, 1, 0)
     assert machine.read(0, [(b"GET", b"n"), (b"GET", b"s")]) == [WRONG_TYPE, b"x"]
 
 

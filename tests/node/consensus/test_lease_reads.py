@@ -1,6 +1,6 @@
 """``reads = lease`` at the node: who asks for it, who answers by it, and what stays linearizable."""
 
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -9,6 +9,7 @@ from tests.node.driver_rig import leading as desk_of_a_leader
 from tests.node.recorded_work import Asked
 from tests.node.simcluster import SimCluster, run_cluster
 from tests.raft.cluster import disk_of
+from trikv.host.seam import Clock
 from trikv.machine.replies import Reply
 from trikv.node.consensus.lease_reads import LeaseReads
 from trikv.node.drain import StopLimits
@@ -102,6 +103,18 @@ def lease_reads(desk: Desk) -> LeaseReads:
     )
 
 
+class Ticking:
+    """A clock that goes on by 10 us with each look."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.now_us = 1000 * desk.host.now_ms
+
+    def boot_us(self) -> int:
+        """The time, and a look at it."""
+        self.now_us += 10
+        return self.now_us - 10
+
+
 def at_once(desk: Desk, *, writes: bool = False) -> list[Reply] | None:
     """What is answered to a command as it comes in."""
     return lease_reads(desk).answer(
@@ -121,6 +134,27 @@ def test_a_read_is_answered_where_it_comes_in_while_the_lease_holds() -> None:
     assert at_once(desk) == [None]
     desk.host.now_ms += 1
     assert at_once(desk) is None, "the clock is looked at after the read came"
+
+
+def test_one_read_in_a_millisecond_is_timed_for_all_since_the_last() -> None:
+    """Each is counted once, and its time is told once."""
+    desk = leading(by_lease=True)
+    clock, parts = Ticking(desk), desk.parts
+    lease = LeaseReads(
+        clock=cast("Clock", clock),
+        raft=parts.raft,
+        applier=parts.applier,
+        log_time=parts.log_time,
+        drain=parts.drain,
+    )
+    told = []
+    for _ in range(3):
+        for _ in range(3):
+            assert lease.answer(Asked((b"GET", b"k"), writes=False).work) == [None]
+        tally = parts.applier.machine.tally.commands()["GET"]
+        told.append((tally.calls, tally.usec))
+        clock.now_us += 1000
+    assert told == [(3, 10), (6, 40), (9, 70)]
 
 
 def test_no_read_is_answered_at_once_that_could_miss_something() -> None:

@@ -27,7 +27,7 @@ from trikv.node.state.opening import (
 from trikv.raft.ready import WriteJob
 from trikv.raft.types import HardState, Member, Membership, SnapshotMeta
 from trikv.storage import identity as identity_files
-from trikv.storage.errors import IdentityWithoutLog, StorageCorrupt
+from trikv.storage.errors import IdentityWithoutLog, StorageCorrupt, StrayName
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.snapshots import SnapshotStore
 from trikv.storage.wal import WalSettings
@@ -156,6 +156,22 @@ async def test_an_identity_that_the_log_contradicts_is_corrupt() -> None:
         await open_identity(rig.host.host, ORIGIN)
     with pytest.raises(ConfigError, match=f"belongs to node {ORIGIN + 1}, not to node {ORIGIN + 2}"):
         await open_identity(rig.host.host, ORIGIN + 2)
+
+
+@pytest.mark.parametrize("damage", ["a flipped bit", "a stray name"])
+async def test_another_nodes_log_is_nothing_to_mend_whatever_is_wrong_with_it(damage: str) -> None:
+    """Advice to refill would set aside the data of a node that has no part in the mistake."""
+    rig = Rig()
+    await rig.create()
+    (segment,) = [inode for path, inode in rig.disk.names_now.items() if path.startswith("wal/")]
+    if damage == "a flipped bit":
+        segment.cache[140] ^= 1
+    else:
+        await rig.disk.create("wal/copy.wal")
+    with pytest.raises(ConfigError, match=f"belongs to node {ORIGIN}, not to node {ORIGIN + 1}"):
+        await open_identity(rig.host.host, ORIGIN + 1)
+    with pytest.raises((StorageCorrupt, StrayName)):
+        await rig.open()
 
 
 async def test_a_blank_disk_has_no_log_and_a_lost_one_is_no_blank_disk() -> None:

@@ -12,7 +12,7 @@ from trikv.node.state.header import Header, header_of
 from trikv.raft.types import Entry, HardState, SnapshotMeta
 from trikv.storage import identity as identity_files
 from trikv.storage.aside import remove_unfinished
-from trikv.storage.errors import LogMissing, StorageCorrupt
+from trikv.storage.errors import LogMissing, StorageCorrupt, StrayName
 from trikv.storage.identity import DiskIdentity
 from trikv.storage.layout import BACKUPS, strangers
 from trikv.storage.records import WalIdentity
@@ -63,15 +63,14 @@ async def tidy_up(host: Host) -> None:
 async def open_identity(host: Host, node_id: int) -> DiskIdentity:
     """Read the disk's identity, or give a new disk one.
 
-    Raises ConfigError if it is another node's, and StorageError if its log says that it is not.
+    Raises ConfigError if it is another node's, and StorageCorrupt if the log says that it is this one's.
     """
     known = await identity_files.load(host.disk)
     if known is None:
         known = DiskIdentity(node=node_id, disk=host.entropy.bytes(16), cluster=None)
         await identity_files.save(host.disk, known)
     if known.node != node_id:
-        owner = await whose_log(host.disk)
-        if owner is not None and owner.node == node_id:  # one bit may make of a node another
+        if await _log_belongs_to(host, node_id):  # one bit may make of a node another
             raise StorageCorrupt(
                 identity_files.FILE, 0, f"it names node {known.node}, and the log beside it node {node_id}"
             )
@@ -80,6 +79,14 @@ async def open_identity(host: Host, node_id: int) -> DiskIdentity:
             f"with --node-id {known.node}, or give node {node_id} a --data-directory of its own"
         )
     return known
+
+
+async def _log_belongs_to(host: Host, node_id: int) -> bool:
+    try:
+        owner = await whose_log(host.disk)
+    except (StorageCorrupt, StrayName):
+        return False  # what is wrong with another node's log is not to be told, let alone mended, by this one
+    return owner is not None and owner.node == node_id
 
 
 async def open_log(host: Host, identity: DiskIdentity, settings: WalSettings) -> OpenedLog | None:

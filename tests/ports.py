@@ -14,7 +14,7 @@ _HIGHEST = 22_700
 
 
 class PortBlock:
-    """Ports `first` to `first + 2` and their peer ports, ours until released.
+    """`count` ports from `first` on and their peer ports, ours until released.
 
     A lock file keeps other test processes away from the block; a trial bind shows that no stranger is there.
     """
