@@ -16,6 +16,7 @@ from tests.mutants import (
     of_machine,
     of_members_and_forwards,
     of_node,
+    of_quick_reads,
     of_raft,
     of_split_buckets,
     of_stops_and_snapshots,
@@ -36,6 +37,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_effects.MUTANTS
     + of_forks.MUTANTS
     + of_node.MUTANTS
+    + of_quick_reads.MUTANTS
     + of_front.MUTANTS
     + of_dumps.MUTANTS
     + of_workload.MUTANTS

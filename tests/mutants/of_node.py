@@ -449,63 +449,6 @@ TURNS: tuple[Mutant, ...] = (
         "        batch",
         "node/consensus/test_leading.py::test_a_clock_entry_that_is_refused_is_tried_again_at_its_distance",
     ),
-    mutant(
-        "a read answered at once misses a committed entry",
-        "trikv.node.consensus.lease_reads",
-        "if index is None or applier.position.index < index:",
-        "if index is None:",
-        "node/consensus/test_lease_reads.py::test_no_read_is_answered_at_once_that_could_miss_something",
-    ),
-    mutant(
-        "a read answered at once without a lease",
-        "trikv.node.consensus.lease_reads",
-        "index = self._lease_index(now_ms)",
-        "index = self._applier.position.index",
-        "node/consensus/test_lease_reads.py::test_a_read_is_answered_where_it_comes_in_while_the_lease_holds",
-    ),
-    mutant(
-        "the time of reads answered at once is told again with each",
-        "trikv.node.consensus.lease_reads",
-        "self._timed_ms, self._timed = now_ms, self.works",
-        "self._timed_ms = now_ms",
-        "node/consensus/test_lease_reads.py::test_one_read_in_a_millisecond_is_timed_for_all_since_the_last",
-    ),
-    mutant(
-        "a read that is left to the plain way is counted twice",
-        "trikv.machine.quick_reads",
-        "        except WrongTypeError:\n            return None\n",
-        "        except WrongTypeError:\n"
-        "            self._account.tally.ran[command.name] += 1\n"
-        "            return None\n",
-        "machine/values/test_in_machine.py::test_quick_reads_leave_another_type_alone",
-    ),
-    mutant(
-        "a read that is left to the plain way is counted twice: in a row",
-        "trikv.machine.quick_reads",
-        "            except WrongTypeError:\n                break\n",
-        "            except WrongTypeError:\n"
-        "                self._account.tally.ran[command.name] += 1\n"
-        "                break\n",
-        "machine/values/test_in_machine.py::test_quick_reads_leave_another_type_alone",
-    ),
 )
 
-IDENTITY: tuple[Mutant, ...] = (
-    mutant(
-        "a bit that makes of a node another is taken for the operator's mistake",
-        "trikv.node.state.opening",
-        "    return owner is not None and owner.node == node_id\n",
-        "    return False\n",
-        "node/state/test_opening.py::test_an_identity_that_the_log_contradicts_is_corrupt",
-    ),
-    mutant(
-        "an operator's mistake is taken for damage of the other node's log",
-        "trikv.node.state.opening",
-        "    except (StorageCorrupt, StrayName):\n",
-        "    except StrayName:\n",
-        "node/state/test_opening.py::test_another_nodes_log_is_nothing_to_mend_whatever_is_wrong_with_it"
-        "[a flipped bit]",
-    ),
-)
-
-MUTANTS = IDENTITY + PROPOSALS + JOINING + APPLYING + LINKS + READS + TIME + SNAPSHOTS + TURNS
+MUTANTS = PROPOSALS + JOINING + APPLYING + LINKS + READS + TIME + SNAPSHOTS + TURNS

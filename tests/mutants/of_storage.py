@@ -1,4 +1,4 @@
-"""Mistakes in the write-ahead log, its recovery, and the files of snapshots."""
+"""Mistakes in the write-ahead log, its recovery, the files of snapshots, and whose they are."""
 
 from tests.mutants.mutant import Mutant, mutant
 
@@ -184,5 +184,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._hard_state = job.hard_state\n"
         "            self._record(RecordKind.HARD_STATE, encode(job.hard_state))\n",
         "storage/test_wal_crashes.py::test_a_segment_begins_with_what_was_written_before_it",
+    ),
+    mutant(
+        "a bit that makes of a node another is taken for the operator's mistake",
+        "trikv.node.state.opening",
+        "    return owner is not None and owner.node == node_id\n",
+        "    return False\n",
+        "node/state/test_opening.py::test_an_identity_that_the_log_contradicts_is_corrupt",
+    ),
+    mutant(
+        "an operator's mistake is taken for damage of the other node's log",
+        "trikv.node.state.opening",
+        "    except (StorageCorrupt, StrayName):\n",
+        "    except StrayName:\n",
+        "node/state/test_opening.py::test_another_nodes_log_is_nothing_to_mend_whatever_is_wrong_with_it"
+        "[a flipped bit]",
     ),
 )

@@ -75,20 +75,6 @@ DATABASES: tuple[Mutant, ...] = (
         "front/test_transaction.py::test_select_inside_holds_only_if_the_transaction_took_place",
     ),
     mutant(
-        "a read is answered from the first database",
-        "trikv.machine.quick_reads",
-        "of_key(databases[question.db], key)",
-        "of_key(databases[0], key)",
-        "node/test_whole_commands.py::test_every_database_is_served_by_every_node",
-    ),
-    mutant(
-        "a read is answered from the first database: a lone one, by a lease",
-        "trikv.machine.quick_reads",
-        "of_key(self._databases[question.db], key)",
-        "of_key(self._databases[0], key)",
-        "machine/test_quick_reads.py::test_a_question_is_about_its_database",
-    ),
-    mutant(
         "a read is answered from the first database: of more than one key",
         "trikv.node.state.applier",
         "read(work.db, work.commands, at_ms",
