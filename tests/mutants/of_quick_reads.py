@@ -1,4 +1,4 @@
-"""Mistakes in reads that are answered where they come in, or without a call's preparations."""
+"""Mistakes in reads: where they come in, without a call's preparations, or behind in the log."""
 
 from tests.mutants.mutant import Mutant, mutant
 
@@ -55,5 +55,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "                self._account.tally.ran[command.name] += 1\n"
         "                break\n",
         "machine/values/test_in_machine.py::test_quick_reads_leave_another_type_alone",
+    ),
+    mutant(
+        "a read that waited for the log is told that no leader was reached",
+        "trikv.node.consensus.driver",
+        "            work.failed(self._admission.behind)\n",
+        "            work.failed(CLUSTERDOWN)\n",
+        "node/consensus/test_read_exchange.py::test_a_read_whose_index_the_log_does_not_reach_is_told_why",
     ),
 )

@@ -53,8 +53,13 @@ def test_a_log_without_room_takes_no_writes() -> None:
         "CLUSTERDOWN this node cannot write: the disk is full; the command was not executed, use another node"
     )
     assert door.read.outcomes == []
+    assert door.admission.behind.text == (
+        "CLUSTERDOWN this node cannot follow: the disk is full; "
+        "the command was not executed, use another node"
+    )
     door.admission.room_changed(LogRoom(there=True))
     assert not door.admission.no_room
+    assert door.admission.behind.text.startswith("CLUSTERDOWN this node is behind in the log;")
     assert door.knock() == (1, 2)
 
 

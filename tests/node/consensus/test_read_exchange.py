@@ -2,6 +2,8 @@
 
 from tests.node.driver_rig import LEADER, OTHER, Desk, elected, following, leading
 from tests.node.recorded_work import Asked
+from trikv.machine.replies import CommandError
+from trikv.node.events import LogRoom
 from trikv.protocol.messages import ReadRejected, ReadReply, ReadRequest
 from trikv.raft.messages import AppendAck, Heartbeat, HeartbeatAck
 from trikv.raft.types import ReadId
@@ -74,3 +76,21 @@ def test_what_is_confirmed_twice_is_served_once() -> None:
     desk.hear(LEADER, ReadReply(request.reads, 2, 0))
     assert asked.outcomes == [[None]]
     assert not desk.applier.has_orders
+
+
+def test_a_read_whose_index_the_log_does_not_reach_is_told_why() -> None:
+    """A leader was reached, and the answer does not deny it: this node is behind, or has no room."""
+    for lack, why in (("", "is behind in the log"), ("the disk is full", "cannot follow: the disk is full")):
+        desk = following()
+        if lack:
+            desk.turn(LogRoom(there=False, lack=lack))
+        asked = read(desk)
+        ((_, request),) = desk.links.take(ReadRequest)
+        desk.hear(LEADER, ReadReply(request.reads, 9, 0))
+        for waited_ms in (9_000, 2_000):
+            assert asked.outcomes == []
+            desk.host.now_ms += waited_ms
+            desk.hear(LEADER, Heartbeat(1, 2, 0))
+        (error,) = asked.outcomes
+        assert isinstance(error, CommandError)
+        assert error.text.startswith(f"CLUSTERDOWN this node {why}; the command was not executed,")

@@ -12,6 +12,9 @@ from trikv.node.events import LogRoom
 STOPPING = CommandError(
     "CLUSTERDOWN this node is shutting down; the command was not executed, use another node"
 )
+_BEHIND = CommandError(
+    "CLUSTERDOWN this node is behind in the log; the command was not executed, try again or use another node"
+)
 
 log = structlog.get_logger()
 
@@ -27,6 +30,8 @@ class Admission:
         """The log's next segment cannot be made."""
         self._refusal = STOPPING
         """What a write is refused with while `no_room`."""
+        self.behind = _BEHIND
+        """What a read is refused with if the log does not reach its index in time."""
         self.works = 0
         """Taken or refused since the start."""
 
@@ -53,5 +58,7 @@ class Admission:
             log.error("no write is accepted or acknowledged until there is room", lack=event.lack)
             what = "the command was not executed, use another node"
             self._refusal = CommandError(f"CLUSTERDOWN this node cannot write: {event.lack}; {what}")
+            self.behind = CommandError(f"CLUSTERDOWN this node cannot follow: {event.lack}; {what}")
         else:
+            self.behind = _BEHIND
             log.info("there is room again: writes are accepted")

@@ -162,7 +162,7 @@ class Driver:
         raft, identity = self._raft, self._identity
         self._trim_log(now)
         for work in self._applier.lapsed_reads(now - self._reads.patience_ms):
-            work.failed(CLUSTERDOWN)
+            work.failed(self._admission.behind)
         self._calls.expire(now)
         self._clock_watch.look(now, raft.peer_clocks)
         if raft.role is Role.LEADER:
