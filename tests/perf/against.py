@@ -132,13 +132,17 @@ def installed(python: Path) -> Path:
     return Path(told.stdout.strip())
 
 
-def _demand_two(base: Path, ours: Path) -> None:
-    """Raises SystemExit if these Pythons do not run another trikv and the one of this repository."""
-    here = installed(ours)
+def _two(base: Path, ours: Path) -> str:
+    """Which trikv each of these Pythons runs.
+
+    Raises SystemExit if that of `ours` is not this repository's, or both are one.
+    """
+    there, here = installed(base), installed(ours)
     if not here.is_relative_to(_REPOSITORY):
         raise SystemExit(f"{ours} runs {here}, not the trikv of {_REPOSITORY}: call it by that one's Python")
-    if installed(base) == here and base == ours:
+    if (there, base) == (here, ours):
         raise SystemExit(f"both builds are {here} by {ours}")
+    return f"base: {there} by {base}; ours: {here} by {ours}"
 
 
 def duel(
@@ -149,7 +153,7 @@ def duel(
     Raises SystemExit if a build is not what it should be, or answers nothing or errors.
     """
     ours = Path(sys.executable)
-    _demand_two(base, ours)
+    say(_two(base, ours))
     results = [Turns(row) for row in ROWS]
     for number in range(rounds):
         for reads in dict.fromkeys(row.reads for row in ROWS):

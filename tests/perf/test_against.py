@@ -63,7 +63,18 @@ def test_a_build_of_another_tree_is_not_taken_for_this_one(
     """Whoever calls this tree's comparison by another tree's Python would measure that one."""
     monkeypatch.setattr(against, "_REPOSITORY", tmp_path)
     with pytest.raises(SystemExit, match=f"not the trikv of {tmp_path}"):
-        duel(Path("/bin/false"), tmp_path, 1, seconds=1, rounds=1, say=print)
+        duel(Path(sys.executable), tmp_path, 1, seconds=1, rounds=1, say=print)
+
+
+def test_a_comparison_says_which_builds_it_drives(tmp_path: Path) -> None:
+    """First of all, and the same trikv by another Python is another build."""
+    other = tmp_path / "python"
+    said: list[str] = []
+    other.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    other.chmod(0o755)
+    assert duel(other, tmp_path, 1, seconds=1, rounds=0, say=said.append)
+    where = trikv.__file__
+    assert said == [f"base: {where} by {other}; ours: {where} by {sys.executable}"]
 
 
 def test_a_row_is_the_geometric_mean_of_its_rounds_with_the_error_that_they_show() -> None:
