@@ -159,13 +159,53 @@ def test_shutdown_stops_the_node_that_is_asked(cluster: Cluster) -> None:
     cluster.wait_for_leader()
 
 
+READS = {
+    "string": "GET",
+    "hash": "HGETALL",
+    "list": "LRANGE {} 0 -1",
+    "set": "SMEMBERS",
+    "zset": "ZRANGE {} 0 -1 WITHSCORES",
+}
+
+
+def everything(connection: Resp) -> dict[str, Any]:
+    """By key, all that is in it, and its deadline; the order of a list is kept, the others are sorted."""
+    found = {}
+    for key in sorted(connection.call("KEYS", "*")):
+        kind = str(connection.call("TYPE", key), "ascii")
+        command, *more = READS[kind].split()
+        value = connection.call(command, key, *more[1:])
+        if kind in ("hash", "zset"):
+            value = sorted(zip(value[::2], value[1::2], strict=True))
+        elif kind == "set":
+            value = sorted(value)
+        found[str(key, "ascii")] = kind, value, connection.call("PEXPIRETIME", key)
+    return found
+
+
 def test_a_backup_fills_a_new_cluster(cluster: Cluster, tmp_path: Path) -> None:
-    """BACKUP here, --load there: the same keys."""
+    """BACKUP here, --load there: the same keys, of all types, small ones and such of 100,000 elements."""
     with cluster.resp(1) as connection:
         for number in range(300):
             connection.call("SET", f"k{number}", number)
+        for start in range(0, 100_000, 2000):
+            names = [b"%d\xff" % number for number in range(start, start + 2000)]
+            connection.call("HSET", "hash", *(each for name in names for each in (name, name[::-1])))
+            connection.call("RPUSH", "list", *names)
+            connection.call("SADD", "set", *names)
+            connection.call(
+                "ZADD", "zset", *(each for at, name in enumerate(names) for each in (str(at / 7), name))
+            )
+        connection.call("HSET", "small hash", "f", "v")
+        connection.call("RPUSH", "small list", "b", "a", "b")
+        connection.call("SADD", "small set", "1", "2")
+        connection.call("ZADD", "small zset", "-inf", "a", "inf", "b", "0.1", "c")
+        for key in ("k7", "hash", "zset", "small set"):
+            connection.call("PEXPIRE", key, 10_000_000)
         answer = connection.call("BACKUP")
-    assert not isinstance(answer, Exception), answer
+        assert not isinstance(answer, Exception), answer
+        expected = everything(connection)
+    assert len(expected) == 308
     [backup] = (cluster.data(1) / "backups").glob("*.json")
     (tmp_path / "other").mkdir()
     with Cluster(tmp_path / "other") as other:
@@ -173,6 +213,7 @@ def test_a_backup_fills_a_new_cluster(cluster: Cluster, tmp_path: Path) -> None:
         other.start(2)
         other.start(3)
         other.wait_for_leader()
+        eventually(lambda: "loaded keys=308" in other.log(1).replace("  ", ""), within_s=60, what="all keys")
+        other.wait_until_caught_up()
         with other.resp(2) as connection:
-            eventually(lambda: connection.call("DBSIZE") == 300, within_s=30, what="all keys")
-            assert connection.call("GET", "k299") == b"299"
+            assert everything(connection) == expected

@@ -25,12 +25,18 @@ waits.
 
 _DEPENDS = {
     "CONFIG|SET": "log for maxmemory, else node",
+    "DEBUG": "log for WORK, read for OBJECT, action for SLEEP, else node",
     "EXEC": "log, or read where nothing in it writes",
 }
 """Who answers those of which the call decides: their treatment does not say it in words."""
 
 _TITLES = {
     "string": "Strings and counters",
+    "bitmap": "Bits",
+    "hash": "Hashes",
+    "list": "Lists",
+    "set": "Sets",
+    "sorted-set": "Sorted sets",
     "keys": "Keys",
     "expiry": "Expiry",
     "transactions": "Transactions",

@@ -10,7 +10,7 @@ from trikv.front.answers import parts, shown
 from trikv.front.outflow import PART_BYTES, CutShort
 from trikv.front.slots import Exec, Step
 from trikv.front.turn import Turn
-from trikv.machine.replies import OK, PONG, CommandError, Reply, Streamed
+from trikv.machine.replies import OK, PONG, CommandError, Form, Reply, Streamed
 from trikv.protocol.resp import encode
 
 
@@ -120,6 +120,41 @@ def test_a_bug_after_the_head_cuts_the_answer_short() -> None:
     assert next(coming) == (b"", False)
     with pytest.raises(CutShort):
         next(coming)
+
+
+def _first(*steps: int | Sequence[Reply], fails: bool = False) -> Streamed:
+    def taken() -> Iterator[int | Sequence[Reply]]:
+        yield from steps
+        if fails:
+            raise ValueError
+
+    return Streamed(
+        taken(), Kept(), lambda problem: CommandError(f"ERR {type(problem).__name__}"), Form.FIRST
+    )
+
+
+@pytest.mark.parametrize(
+    ("streamed", "reply"),
+    [
+        (_first(0), b"$-1\r\n"),
+        (_first([], [], 1, [], [b"a"], [b"never asked for"]), b"$1\r\na\r\n"),
+        (_first(1, fails=True), b"-ERR ValueError\r\n"),
+    ],
+)
+def test_of_some_long_reads_only_the_first_row_is_the_reply(streamed: Streamed, reply: bytes) -> None:
+    """LPOS and LCS: a value or null, and an error in its place if a bug stops the search."""
+    kept = streamed.kept
+    assert isinstance(kept, Kept)
+    made = _in_parts(Client(), [streamed])
+    assert b"".join(data for data, _ in made) == reply
+    assert made[-1][1]
+    assert kept.closed == 1
+
+
+def test_the_first_row_is_shown_to_a_person() -> None:
+    """As any other value."""
+    made = _in_parts(Client(), [_first(1, [b"a"])], typed=True)
+    assert b"".join(data for data, _ in made) == b'"a"\r\n'
 
 
 def test_a_cut_short_answer_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:

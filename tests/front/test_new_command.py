@@ -63,7 +63,7 @@ def test_it_is_evaluated(client: NewClient) -> None:
     assert client.ask("SWAP", "a") == b"-ERR wrong number of arguments for 'swap' command\r\n"
     person = NewClient()
     assert person.type("swap a").endswith("usage: SWAP key other [_option ...]\r\n")
-    assert person.type("swop a b").endswith("did you mean swap?\r\n")
+    assert person.type("swapp a b").endswith("did you mean swap?\r\n")
 
 
 def test_it_is_counted(client: NewClient) -> None:

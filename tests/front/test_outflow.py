@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.front.doubles import Client, FakeService, resp
+from trikv.client.replies import NEED_DATA, new_reader
 from trikv.front.connections import Connections
 from trikv.front.outflow import AHEAD_BYTES, PART_BYTES, RATE_BYTES_MIN, WINDOW_MS, Outflow
 from trikv.machine import evaluation
-from trikv.machine.long_reads import WHOLE_KEYS_MAX
+from trikv.machine.long_reads import WHOLE_MAX
 from trikv.machine.replies import CommandError
 
-KEYS = WHOLE_KEYS_MAX + 500
+KEYS = WHOLE_MAX + 500
 
 
 def _filled() -> Client:
@@ -56,18 +57,45 @@ def test_a_long_read_has_its_place_among_the_replies(version: str) -> None:
     assert client.connections.in_flight() == 0
 
 
-def test_a_long_read_travels_alone() -> None:
-    """Behind a write it would be evaluated inside an entry, where it cannot be a stream."""
+@pytest.mark.parametrize("version", [2, 3])
+def test_long_reads_travel_with_the_commands_around_them(version: int) -> None:
+    """One turn may hold several, beside writes and short reads: each reply has its place and its form."""
     client = _filled()
-    client.receive(resp("SET", "a", "1") + resp("KEYS", "*") + resp("DBSIZE"))
-    sent = []
-    while client.service.works or client.service.outflows:
-        sent += [work.commands for work in client.service.works]
-        if client.service.works:
-            client.service.pump_one()
-        else:
-            client.service.pour_one()
-    assert sent == [((b"SET", b"a", b"1"),), ((b"KEYS", b"*"),), ((b"DBSIZE",),)]
+    client.ask("HELLO", str(version))
+    fields = [f"f:{number}" for number in range(KEYS)]
+    client.ask("HSET", "hash", *[word for field in fields for word in (field, "v")])
+    client.ask("SADD", "set", *fields)
+    client.receive(
+        resp("SET", "key:1", "w")
+        + resp("HGETALL", "hash")
+        + resp("PING")
+        + resp("SMEMBERS", "set")
+        + resp("KEYS", "key:*")  # its cost ends the turn
+        + resp("DEL", "key:2", "hash", "set")
+        + resp("SMEMBERS", "set")
+        + resp("KEYS", "key:2*")
+        + resp("GET", "key:1")
+    )
+    (work,) = client.service.works
+    assert [args[0] for args in work.commands] == [b"SET", b"HGETALL", b"SMEMBERS", b"KEYS"]
+    assert work.writes
+    client.service.pump_one()
+    (outflow,) = client.service.outflows
+    assert len(outflow.streams) == 3
+    client.service.pump()
+    reader = new_reader()
+    reader.feed(client.wire.take())
+    found = [reader.gets() for _ in range(9)]
+    assert reader.gets() is NEED_DATA, "there is nothing behind the last"
+    assert [found[place] for place in (0, 2, 5, 6, 8)] == [b"OK", b"PONG", 3, [], b"w"]
+    pairs = {field.encode(): b"v" for field in fields}
+    map_ = found[1] if version == 3 else dict(zip(found[1][::2], found[1][1::2], strict=True))
+    assert map_ == pairs
+    assert sorted(found[3]) == sorted(pairs)
+    assert sorted(found[4]) == ALL
+    assert sorted(found[7]) == [key for key in ALL if key.startswith(b"key:2") and key != b"key:2"]
+    assert _observers(client) == 0
+    assert client.connections.in_flight() == 0
 
 
 def test_a_person_gets_a_numbered_list() -> None:
@@ -388,7 +416,7 @@ def test_the_end_of_an_answer_that_is_not_sent_yet() -> None:
         service.machine.space.databases[0].store(b"key:%d" % number, b"v")
     client.receive(resp("PING") + resp("KEYS", "*"))
     client.wire.stuck_bytes = 1001
-    client.conversation._out.append(b"+PONG\r\n")
+    client.conversation._out.pieces.append(b"+PONG\r\n")
     service.pump()
     assert client.wire.is_closed
     assert service.outflows == []

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trikv.front.shared_strings import SHARED_BYTES_MIN, SHARED_MAX, SharedStrings
-from trikv.machine.replies import Reply, Verbatim, weight
+from trikv.machine.replies import Pairs, Reply, Verbatim, long_strings, weight
 
 LONG = SHARED_BYTES_MIN
 LONG_STRINGS = [bytes(LONG + number) for number in range(3)]
@@ -59,3 +59,9 @@ def test_the_last_ones_are_looked_for() -> None:
     shared = SharedStrings(list(values))
     assert list(shared.lengths) == [id(value) for value in values[1:]]
     assert shared.bytes == SHARED_MAX * LONG
+
+
+def test_strings_in_pairs_are_found() -> None:
+    """A long member of a sorted set as well as any other value."""
+    long = b"x" * SHARED_BYTES_MIN
+    assert list(long_strings([Pairs([(b"a", 1.0), (long, 2.0)])], SHARED_BYTES_MIN)) == [(1, long)]

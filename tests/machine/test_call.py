@@ -225,3 +225,13 @@ def test_a_machine_begins_with_an_empty_context() -> None:
     call = Call(Keyspace(), TABLE)
     assert (call.drawn, call.position, call.origin, call.sequence, call.index) == (None, 0, 0, 0, 0)
     assert call.db.number == 0
+
+
+def test_what_a_called_command_shows_of_many_is_made_at_once() -> None:
+    """There is nobody who could take it in steps; as in a transaction, there is a limit."""
+    driver = Driver(table=TESTED)
+    driver.run(*(f"SADD s m{number}" for number in range(1_500)))
+    replies = driver.one("RUN SMEMBERS s")
+    assert isinstance(replies, list)
+    assert isinstance(replies[0], tuple), "a set"
+    assert set(replies[0]) == {b"m%d" % number for number in range(1_500)}

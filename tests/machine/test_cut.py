@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from tests.machine.driving import NOW, Driver, collect
 from trikv.machine.cut import STEP_KEYS, Cut
 from trikv.machine.keyspace import Keyspace
-from trikv.machine.stored import deadline_of, held, value_of
-from trikv.machine.values.value import Value
+from trikv.machine.stored import AnyValue, deadline_of, held, value_of
 
 _STEP = st.one_of(
     st.tuples(st.just("SET"), st.integers(0, 9), st.integers(1, 3)),
@@ -42,7 +41,7 @@ def _do(driver: Driver, what: str, key: int, number: int) -> None:
             driver.machine.retire()  # as for an installed snapshot: only `release` and cuts go on
 
 
-def _shown(cut: Cut) -> list[tuple[int, bytes, bytes | Value, int]]:
+def _shown(cut: Cut) -> list[tuple[int, bytes, AnyValue, int]]:
     return [(db, key, value_of(one), deadline_of(one)) for db, step in cut.entries() for key, one in step]
 
 
@@ -60,7 +59,7 @@ def test_a_step_ends_with_its_database() -> None:
 def test_a_cut_shows_its_instant(steps: list[tuple[str, int, int]]) -> None:
     """Whatever is written, expires, is flushed, replaced or freed after it; several cuts at once."""
     driver = Driver()
-    cuts: list[tuple[Cut, list[tuple[int, bytes, bytes | Value, int]], list[bytes]]] = []
+    cuts: list[tuple[Cut, list[tuple[int, bytes, AnyValue, int]], list[bytes]]] = []
     for what, key, number in steps:
         if what == "cut":
             cut = Cut(driver.machine.space.databases)

@@ -11,6 +11,7 @@ from trikv.machine.cut import Cut
 from trikv.machine.discarded import KEY_BYTES, Discarded
 from trikv.machine.machine import Machine
 from trikv.machine.stored import Stored
+from trikv.machine.values.value import Packed
 
 KEYS = 3_000
 LONG = 5_000
@@ -220,3 +221,10 @@ def test_a_bucket_that_a_cut_lets_go_is_freed_in_slices(change: str, *, is_freed
     left = freed_in_slices(machine, values)
     assert left[-1] == 0
     assert max(before - after for before, after in zip([held, *left], left, strict=False)) <= 400
+
+
+def test_what_is_packed_is_freed_with_its_key() -> None:
+    """It is as short as a short string."""
+    discarded = Discarded()
+    discarded.add_value(Packed(1, b"x"))
+    assert not discarded

@@ -132,7 +132,7 @@ def test_a_rehearsal_is_what_comes(history: list[Entry], sizes: list[int], acts:
     machine, idle = begun().machine, begun().machine
     beside, acting, now_ms = Beside(machine), iter(acts), NOW
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Evaluator, "STREAMED_FROM_KEYS", 1)
+        patch.setattr(Evaluator, "WHOLE_MAX", 0)
         while history:
             size = sizes.pop()
             some, history = history[:size], history[size:]
@@ -165,7 +165,7 @@ def test_a_rehearsal_is_what_comes(history: list[Entry], sizes: list[int], acts:
 def test_every_command_is_rehearsed() -> None:
     """The lines that histories are made of call every command there is."""
     filled = {"k": "k", "l": "l", "v": "v", "some": "1", "if": ""}
-    others = dict.fromkeys(("n", "ms", "at", "at_s", "cap", "cursor", "db"), 0)
+    others = dict.fromkeys(("n", "ms", "at", "at_s", "cap", "cursor", "db", "m", "o"), 0)
     texts = f"{LINES} | {RARE_LINES}".replace("\n", "|").split("|")
     lines = [words(text.format_map({**filled, **others})) for text in texts]
     named = {EVERYTHING.name_of(line) for line in lines}
@@ -182,6 +182,7 @@ def full() -> Driver:
         driver.db = number
         driver.run(*(f"SET {key} 1" for key in KEYS), f"EXPIRE {KEYS[0]} 5", "SET later 1 PX 99000")
         driver.run("NUM.ADD n " + " ".join(map(str, range(100))), "SET long " + "y" * 5000)
+        driver.run("HSET h a 1 b 2 c 3", "HEXPIRE h 5 FIELDS 2 a b")
         driver.run("SET longest " + "z" * AT_ONCE_BYTES)  # so much that a flush sets it aside
     return driver
 
@@ -206,6 +207,11 @@ CHANGES: dict[str, Callable[[int], Entry]] = {
         "DEL n",
         "RENAME n m",
         "APPEND long x",
+        "HPEXPIRE h 50 FIELDS 1 c",
+        "HPERSIST h FIELDS 1 a",
+        "HDEL h a",
+        "DEL h",
+        "COPY h g",
         "FLUSHDB",
         "FLUSHALL",
         "CONFIG SET maxmemory 0",

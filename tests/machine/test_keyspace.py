@@ -368,7 +368,7 @@ def test_digest_covers_order() -> None:
 class Watching:
     """A walk that has seen nothing yet."""
 
-    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
+    def before_write(self, db: object, number: int, bucket: Bucket, key: bytes) -> None:
         """Nothing to keep."""
 
 

@@ -11,15 +11,16 @@ from trikv.machine.cut import Cut
 from trikv.machine.database import Database
 from trikv.machine.declaration import By
 from trikv.machine.errors import INTERNAL
-from trikv.machine.long_reads import WHOLE_KEYS_MAX, LongRead
-from trikv.machine.replies import CommandError, Reply, Streamed, drop, streamed_of
+from trikv.machine.evaluation import LOOKED_MAX
+from trikv.machine.long_reads import WHOLE_MAX, LongRead
+from trikv.machine.replies import CommandError, Reply, Streamed, drop, streams_of
 from trikv.machine.table import CommandTable
 
 OWN = CommandTable()
 
 
-@OWN.command("LENGTHS", by=By.READ, group="keys", long=True)
-def lengths(_db: Database, fails: bytes) -> LongRead | CommandError:
+@OWN.command("LENGTHS", by=By.READ, group="keys")
+def lengths(db: Database, fails: bytes) -> LongRead | CommandError:
     """How long each key is: the next long read is one function."""
     if fails == b"now":
         raise ValueError
@@ -34,10 +35,10 @@ def lengths(_db: Database, fails: bytes) -> LongRead | CommandError:
                 raise MemoryError
             yield [len(key) for key in keys]
 
-    return CommandError("ERR no") if fails == b"error" else LongRead(elements)
+    return CommandError("ERR no") if fails == b"error" else LongRead.of_keys(db, elements)
 
 
-def _filled(keys: int = WHOLE_KEYS_MAX + 500) -> Driver:
+def _filled(keys: int = WHOLE_MAX + 500) -> Driver:
     driver = Driver(table=commands.TABLE.merged_with(OWN))
     for number in range(keys):
         driver.machine.space.databases[0].store(b"key:%d" % number, b"v")
@@ -45,8 +46,7 @@ def _filled(keys: int = WHOLE_KEYS_MAX + 500) -> Driver:
 
 
 def _read(driver: Driver, *args: bytes) -> Streamed:
-    streamed = streamed_of(driver.machine.read(0, (args,)))
-    assert streamed is not None
+    (streamed,) = streams_of(driver.machine.read(0, (args,)))
     return streamed
 
 
@@ -63,10 +63,10 @@ def _taken(streamed: Streamed) -> list[Reply]:
 
 def test_few_keys_are_answered_at_once() -> None:
     """Up to a thousand: a list, as ever."""
-    driver = _filled(WHOLE_KEYS_MAX)
+    driver = _filled(WHOLE_MAX)
     (reply,) = driver.machine.read(0, ((b"KEYS", b"*"),))
     assert isinstance(reply, list)
-    assert len(reply) == WHOLE_KEYS_MAX
+    assert len(reply) == WHOLE_MAX
 
 
 @pytest.mark.parametrize("pattern", [b"*", b"key:1*", b"no*", b"[k]ey:?"])
@@ -106,7 +106,7 @@ def test_the_number_is_known_at_once_if_nothing_can_be_due() -> None:
     driver = _filled()
     streamed = _read(driver, b"KEYS", b"*")
     streamed.step()
-    assert streamed.count == WHOLE_KEYS_MAX + 500
+    assert streamed.count == WHOLE_MAX + 500
     streamed.close()
     streamed.close()
     assert streamed.is_over
@@ -121,7 +121,7 @@ def test_reads_that_nothing_separates_share_a_cut() -> None:
     driver.one("SET key:1 w")
     third = _read(driver, b"KEYS", b"*")
     assert third.kept is not second.kept
-    assert len(_taken(first)) == len(_taken(second)) == len(_taken(third)) == WHOLE_KEYS_MAX + 500
+    assert len(_taken(first)) == len(_taken(second)) == len(_taken(third)) == WHOLE_MAX + 500
     assert driver.machine.space.account.observers == []
 
 
@@ -133,13 +133,14 @@ def test_inside_a_transaction_it_is_one_step_and_bounded(monkeypatch: pytest.Mon
     (keys,) = reply
     assert isinstance(keys, list)
     assert {*keys} == {b"key:1%d" % number for number in range(10)}
-    monkeypatch.setattr(long_reads, "INSIDE_KEYS_MAX", WHOLE_KEYS_MAX)
+    monkeypatch.setattr(long_reads, "INSIDE_MAX", WHOLE_MAX)
     commands_ = ((b"KEYS", b"*"), (b"DBSIZE",))
     refused = CommandError(
-        "ERR inside MULTI this looks at 1000 keys at most and there are 1500: call it outside, or use SCAN"
+        "ERR inside MULTI this looks at 1000 keys at most and there are 1500: call it outside, or use SCAN "
+        "or a relative of it"
     )
     answer = driver.machine.read(0, commands_, 0, transactions=(Transaction(0, 2),))
-    assert answer == [[refused, WHOLE_KEYS_MAX + 500]]
+    assert answer == [[refused, WHOLE_MAX + 500]]
     assert driver.machine.space.account.observers == []
 
 
@@ -150,7 +151,7 @@ def test_a_mistaken_call_is_answered_as_any_other() -> None:
     assert driver.machine.read(0, ((b"LENGTHS", b"error"),)) == [CommandError("ERR no")]
     assert driver.machine.read(0, ((b"LENGTHS", b"now"),)) == [INTERNAL]
     assert driver.machine.poison_count == 1
-    assert len(_taken(_read(driver, b"kEyS", b"*"))) == WHOLE_KEYS_MAX + 500
+    assert len(_taken(_read(driver, b"kEyS", b"*"))) == WHOLE_MAX + 500
     assert isinstance(driver.machine.read(0, ((),))[0], CommandError)
     assert driver.machine.space.account.observers == []
 
@@ -159,7 +160,7 @@ def test_the_next_long_read_is_one_function() -> None:
     """`LENGTHS` above: counted, streamed, and in one step inside MULTI."""
     driver = _filled()
     assert sum(one for one in _taken(_read(driver, b"LENGTHS", b"")) if isinstance(one, int)) == sum(
-        len(b"key:%d" % number) for number in range(WHOLE_KEYS_MAX + 500)
+        len(b"key:%d" % number) for number in range(WHOLE_MAX + 500)
     )
 
 
@@ -205,3 +206,25 @@ def test_it_counts_as_a_command() -> None:
     driver = _filled()
     _read(driver, b"KEYS", b"*").close()
     assert driver.machine.tally.commands()["KEYS"].calls == 1
+
+
+def test_a_number_of_many_shows_no_rows() -> None:
+    """They are counted in steps, and whoever goes on finds none."""
+    driver = Driver()
+    for key in ("one", "other"):
+        driver.run(*(f"SADD {key} m{number}" for number in range(2 * WHOLE_MAX)))
+    reply = driver.read("SINTERCARD 2 one other")
+    assert isinstance(reply, Streamed)
+    assert [row for _ in iter(lambda: reply.is_over, True) for row in reply.step()] == []
+    assert reply.count == 2 * WHOLE_MAX
+
+
+def test_many_reads_of_many_are_answered_a_few_at_a_time() -> None:
+    """Each is short enough for one step, all together are not: the rest is asked for again."""
+    driver = Driver()
+    driver.run(*(f"SADD s m{number}" for number in range(WHOLE_MAX)))
+    commands = [(b"SMEMBERS", b"s")] * 256
+    replies = driver.machine.read(0, commands)
+    assert len(replies) == LOOKED_MAX // WHOLE_MAX + 1
+    assert all(isinstance(reply, tuple) and len(reply) == WHOLE_MAX for reply in replies)
+    assert len(driver.machine.read(0, commands[:5])) == 5

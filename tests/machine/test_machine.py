@@ -113,12 +113,34 @@ def test_bootstrap_is_obeyed_once() -> None:
 
 def test_a_level_of_a_newer_release_stops_the_node() -> None:
     """Whoever does not know the rules would disagree with the other replicas: by the log, by a snapshot."""
-    with pytest.raises(FeatureLevelError, match="feature level 4 and this release knows 3; start"):
+    later = FEATURE_LEVEL + 1
+    with pytest.raises(
+        FeatureLevelError, match=f"level {later} and this release knows {FEATURE_LEVEL}; start"
+    ):
         Driver(level=FEATURE_LEVEL + 1)
     driver = Driver()
     driver.machine.space.account.feature_level = FEATURE_LEVEL + 1
     with pytest.raises(FeatureLevelError):
         reborn(driver.machine)
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_what_a_cluster_of_an_older_level_does_not_know_changes_nothing(level: int) -> None:
+    """Its other replicas may be of an older release, to which these are unknown commands (PROTOCOL 22)."""
+    driver = Driver(level=level)
+    driver.one("SET a 1")
+    changes = driver.machine.changes
+    needs = CommandError(
+        f"ERR HSET needs feature level 4; this cluster was founded at level {level}, by an older release"
+    )
+    for _ in range(2):
+        assert driver.run("hset h f v", "SETBIT a 1 1", "COPY a b", "SWAPDB 0 1", "GET a")[0] == needs
+        assert driver.execute("SET a 2", "HSET h f v") == EXEC_ERRORS
+        assert driver.machine.fork().digest() == driver.machine.digest()
+        assert driver.run("GET a", "DBSIZE") == [b"1", 1]
+        driver.machine = reborn(driver.machine)
+    assert driver.machine.changes == changes
+    assert Driver().one("HSET h f v") == 1
 
 
 def test_config_set_before_bootstrap_wins() -> None:

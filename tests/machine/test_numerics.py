@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trikv.machine.numerics import FLOAT_DIGITS_MAX, add_floats, parse_float, parse_integer
+from trikv.machine.numerics import (
+    FLOAT_DIGITS_MAX,
+    add_floats,
+    double_text,
+    parse_double,
+    parse_float,
+    parse_integer,
+)
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
@@ -70,3 +77,36 @@ def test_sum_out_of_range() -> None:
     largest = add_floats(Decimal("9e4931"), Decimal("-0.00000000000000001"))
     assert largest is not None
     assert len(largest) <= FLOAT_DIGITS_MAX
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (3.0, "3"),
+        (-0.0, "-0"),
+        (-2.5, "-2.5"),
+        (0.1, "0.1"),
+        (12345.678, "12345.678"),
+        (0.00001, "0.00001"),
+        (0.0000001, "1e-7"),
+        (-0.00012345, "-1.2345e-4"),
+        (4503599627370498.0, "4503599627370498"),
+        (6e15, "6e+15"),
+        (123456789012345680.0, "123456789012345680"),
+        (1e21, "1e+21"),
+        (1.5e300, "1.5e+300"),
+        (5e-324, "5e-324"),
+        (float("inf"), "inf"),
+        (float("-inf"), "-inf"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_a_double_is_printed_as_redis_prints_it(number: float, text: str) -> None:
+    """In the form of Redis 7.2, whose digits are the fewest that read back as the number."""
+    assert double_text(number) == text.encode()
+
+
+@given(st.floats(allow_nan=False))
+def test_a_double_reads_back_as_itself(number: float) -> None:
+    """Whatever its size: nothing is lost."""
+    assert parse_double(double_text(number)) == number

@@ -21,7 +21,7 @@ from trikv.machine.features import FEATURE_LEVEL, FeatureLevelError
 from trikv.machine.machine import Machine
 from trikv.machine.memory import KEY_BYTES_MAX
 from trikv.machine.replies import CommandError, Reply
-from trikv.machine.snapshot import Restore, SnapshotError, import_keys, node_of
+from trikv.machine.snapshot import Restore, SnapshotError, node_of
 from trikv.machine.stored import Stored, held
 
 KEYS = st.binary(max_size=4)
@@ -369,26 +369,6 @@ def test_endless_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     restore.feed(b"x" * 1000)
     with pytest.raises(SnapshotError, match="longer"):
         restore.feed(b"x")
-
-
-def test_import_gives_commands() -> None:
-    """Keys become SETs with absolute deadlines; loading them gives the same keys."""
-    driver = small()
-    document = document_of_small()
-    commands = list(import_keys([document[:100], document[100:]]))
-    assert (7, (b"SET", b"name", b"other")) in commands
-    deadline = driver.machine.next_deadline_ms()
-    assert (0, (b"SET", b"soon", b"v", b"PXAT", b"%d" % (deadline or 0))) in commands
-    copy = Driver()
-    for db, command in commands:
-        copy.db = db
-        copy.call(*command)
-    assert copy.machine.keys() == 5
-    assert copy.machine.used_memory == driver.machine.used_memory
-    with pytest.raises(SnapshotError):
-        list(import_keys([document[:-30]]))
-    with pytest.raises(SnapshotError, match="database 16"):
-        list(import_keys([replaced(b'"db":7', b'"db":16')]))
 
 
 GOLDEN = (

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from tests.machine.driving import NOW, Driver, words
 from trikv.machine.errors import (
+    KEY_TOO_LONG,
     NOT_FLOAT,
     NOT_INTEGER,
     OFFSET_RANGE,
+    OOM,
     OVERFLOW,
     SYNTAX,
     invalid_expire,
@@ -281,3 +283,27 @@ def test_getex() -> None:
 def test_words_helper_splits_lines() -> None:
     """Commands in tests are lines where they can be."""
     assert words("SET a 1") == (b"SET", b"a", b"1")
+
+
+def test_mget_answers_none_for_what_is_no_string() -> None:
+    """As Redis does; the other keys are answered, and it counts as found."""
+    driver = Driver()
+    driver.run("SET a 1", "RPUSH list x", "HSET hash f v")
+    hits = driver.machine.tally.hits
+    assert driver.one("MGET a list absent hash a") == [b"1", None, None, None, b"1"]
+    assert driver.machine.tally.hits - hits == 4
+
+
+@pytest.mark.parametrize("cap", [0, 300_000])
+def test_mset_of_long_values_and_a_full_memory(cap: int) -> None:
+    """All of it or nothing, whether the pairs are long, packed or refused."""
+    driver = Driver(cap=cap)
+    long = b"x" * 70_000
+    assert driver.call(b"MSET", b"a", long, b"b", b"short", b"c", long) == OK
+    assert driver.one("MGET a b c") == [long, b"short", long]
+    assert driver.call(b"MSETNX", b"c", b"1", b"d", long) == 0
+    reply = driver.call(b"MSET", b"d", long, b"e", long, b"f", long, b"a", b"2", b"g", long)
+    assert reply == (OOM if cap else OK)
+    assert driver.one("MGET a d") == ([long, None] if cap else [b"2", long])
+    assert driver.call(b"MSET", b"h", b"1", b"i" * 70_000, b"2") == KEY_TOO_LONG
+    assert driver.one("EXISTS h") == 0

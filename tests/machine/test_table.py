@@ -162,6 +162,31 @@ def test_a_container_is_told_of_and_is_no_command() -> None:
     assert merged.container("memory") == TABLE.container("MEMORY")
     assert merged.container("other") == Container("OTHER", "", "connection", "")
     assert merged.container("GET") is None
-    assert {one.name for one in merged.containers()} == {"MEMORY", "CONFIG", "OTHER"}
+    assert {one.name for one in merged.containers()} == {"MEMORY", "CONFIG", "OBJECT", "OTHER"}
     assert [one.name for one in merged.subcommands("MEMORY")] == ["MEMORY|HELP", "MEMORY|USAGE"]
     assert merged.get("MEMORY") is None
+
+
+def test_what_a_level_knows() -> None:
+    """Names of later commands are told of what they need, subcommands too; all else is as it was."""
+    table = CommandTable(2)
+
+    @table.command("OLD", by=By.READ, group="test", level=1)
+    @table.command("NEW", by=By.READ, group="test")
+    @table.command("MEMORY|NEW", by=By.READ, group="test", level=3)
+    def handler(_db: Database) -> Reply:
+        return None
+
+    table.add_container(Container("MEMORY", "Tells.", "server", ""))
+    assert table.at_level(3) is table
+    known = table.at_level(1)
+    assert [one.name for one in known] == ["OLD"]
+    assert known.container("MEMORY") == table.container("MEMORY")
+    for args, name, level in (((b"new", b"x"), "NEW", 2), ((b"memory", b"new"), "MEMORY NEW", 3)):
+        error = known.find(args)
+        assert isinstance(error, CommandError)
+        assert error.text.startswith(
+            f"ERR {name} needs feature level {level}; this cluster was founded at level 1"
+        )
+    assert known.find((b"other",)) == table.find((b"other",))
+    assert isinstance(table.at_level(2).find((b"NEW",)), Command)

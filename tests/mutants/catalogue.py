@@ -7,6 +7,7 @@ name, or stands in `ABSENT` with the reason. Mutants of other names were added b
 from tests.mutants import (
     of_calls,
     of_checkers,
+    of_collections,
     of_dumps,
     of_effects,
     of_forks,
@@ -32,6 +33,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_machine.MUTANTS
     + of_calls.MUTANTS
     + of_values.MUTANTS
+    + of_collections.MUTANTS
     + of_split_buckets.MUTANTS
     + of_long_reads.MUTANTS
     + of_effects.MUTANTS
@@ -104,6 +106,18 @@ LISTED: tuple[str, ...] = (
     "empty disk votes under its old id",
     "dump written before the last acknowledged entry applied",
     "heartbeat starved by a slow sync",
+    "a part missed by a first-write copy",
+    "a split at another size on a restored replica",
+    "SPOP by set order",
+    "a score compared as text",
+    "-0.0",
+    "a zset index not updated by ZADD CH of an equal score",
+    "account drift by HSET of an existing field",
+    "account drift by LREM",
+    "account drift by SPOP count",
+    "account drift by ZREMRANGE",
+    "RENAME of a collection over another that is not released",
+    "a write to a copy that changes the original",
 )
 
 ABSENT: dict[str, str] = {}

@@ -24,7 +24,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "trikv.sim.run",
         "if waited == PATIENCE or not _is_inside(cluster):",
         "if True:",
-        "sim/runs/test_runs.py::test_seed_that_once_failed_does_not_fail_again[long-commands-behind-slow-slices]",
+        "sim/runs/test_runs.py::test_a_node_that_works_inside_an_entry_is_waited_for[True]",
     ),
     mutant(
         "what a disk held when the budget took it is forgotten",

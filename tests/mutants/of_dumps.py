@@ -102,10 +102,24 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a cluster that was emptied is filled again",
-        "trikv.node.state.own_writes",
+        "trikv.node.state.loading",
         "    if applier.machine.changes:\n",
         "    if applier.machine.keys():\n",
-        "node/state/test_own_writes.py::test_what_was_deleted_does_not_come_back[CLEAN-False]",
+        "node/state/test_loading.py::test_what_was_deleted_does_not_come_back[CLEAN-False]",
+    ),
+    mutant(
+        "a value is filled whatever a client has made of its key meanwhile",
+        "trikv.node.state.loading",
+        "(Watch(piece.db, piece.key, version),)",
+        "()",
+        "node/state/test_loading_values.py::test_what_a_client_has_written_meanwhile_stays[None-True]",
+    ),
+    mutant(
+        "a client's elements are taken for those that were to be put",
+        "trikv.node.state.loading",
+        "if is_there and (is_put or (may_have_been_put and has_changed)):",
+        "if is_there:",
+        "node/state/test_loading_values.py::test_as_many_elements_of_a_client_are_not_taken_for_what_was_put",
     ),
     mutant(
         "a cluster's directory is started without its peers",

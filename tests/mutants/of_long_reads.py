@@ -76,14 +76,14 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "the second pass goes over a later cut",
         "trikv.machine.long_reads",
-        "    yield from asked.elements(cut)\n",
-        "    yield from asked.elements(Cut(one.database for one in cut._databases.values()))\n",
+        "        yield from asked.rows(*source)\n",
+        "        yield from asked.rows(Cut(one.database for one in held._databases.values()))\n",
         _STREAM,
     ),
     mutant(
         "a long answer is made in one go",
         "trikv.front.outflow",
-        "if room_bytes <= 0 or self.streamed is not None:",
+        "if room_bytes <= 0 or self.streams:",
         "if room_bytes <= 0:",
         "front/test_outflow.py::test_others_have_their_turn_between_two_steps",
     ),
@@ -116,11 +116,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "front/test_outflow.py::test_an_answer_for_a_client_that_has_gone_is_closed",
     ),
     mutant(
-        "a long read travels with others",
-        "trikv.front.intake",
-        "        if route.is_long and len(turn):\n",
-        "        if route.is_long and len(turn) > 1:\n",
-        "front/test_outflow.py::test_a_long_read_travels_alone",
+        "long reads of one turn change places with the replies around them",
+        "trikv.front.answers",
+        "    items = _items(caller, turn, _taken(replies))\n",
+        "    items = _items(caller, turn, _taken(replies[::-1]))\n",
+        "front/test_outflow.py::test_long_reads_travel_with_the_commands_around_them[2]",
     ),
     mutant(
         "the rest of a pipeline's reads asks in the database of its beginning",
@@ -239,8 +239,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "each holder of a cut counts what it keeps again",
         "trikv.node.outflows",
-        "cuts = {id(one.kept): one.kept for",
-        "cuts = {id(one): one.kept for",
+        "{id(stream.kept): stream.kept for",
+        "{id(stream): stream.kept for",
         "node/test_outflows.py::test_kept_memory_is_bounded",
     ),
     mutant(
@@ -303,10 +303,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "a bug in a long read inside a transaction leaves its cut open",
         "trikv.machine.long_reads",
         "        try:\n"
-        "            return [element for step in asked.elements(cut) for element in step]\n"
+        "            return in_one(self.form, [row for step in self.rows(cut) for row in step])\n"
         "        finally:\n"
         "            cut.close()\n",
-        "        answer = [element for step in asked.elements(cut) for element in step]\n"
+        "        answer = in_one(self.form, [row for step in self.rows(cut) for row in step])\n"
         "        cut.close()\n"
         "        return answer\n",
         "machine/test_long_reads.py::test_a_bug_in_one_inside_a_transaction_leaves_no_cut_open",

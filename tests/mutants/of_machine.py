@@ -88,7 +88,7 @@ TIME: tuple[Mutant, ...] = (
     ),
     mutant(
         "live() differs between two commands",
-        "trikv.machine.database",
+        "trikv.machine.lookups",
         "        return not deadline or deadline > self.account.now\n",
         "        return not deadline or deadline >= self.account.now\n",
         "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
@@ -203,7 +203,7 @@ MEMORY: tuple[Mutant, ...] = (
     ),
     mutant(
         "GET finds a key that is due",
-        "trikv.machine.database",
+        "trikv.machine.lookups",
         "        return None if deadline and deadline <= self.account.now else _string_of(value_of(one))\n",
         "        return _string_of(value_of(one))\n",
         "machine/test_mutant_order.py::test_every_command_agrees_on_the_instant_of_expiry",
@@ -246,9 +246,9 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "WATCH checked at propose time: versions do not rise",
         "trikv.machine.database",
-        "            value.charged = value.charge\n"
+        "            self._index_fields(before, soonest, key)\n"
         "        bucket[key] = held(value, account.changes, deadline)\n",
-        "            value.charged = value.charge\n"
+        "            self._index_fields(before, soonest, key)\n"
         "        bucket[key] = held(value, stored(old).version if old else account.changes, deadline)\n",
         "machine/test_machine.py::test_watch_sees_whatever_changes_a_key",
     ),
@@ -334,10 +334,10 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a failing handler that has changed something is an error reply",
         "trikv.machine.evaluation",
-        "args[command.words :])\n"
+        "reply = self._long(command, args, reply)\n"
         "            except Exception as problem:\n"
         "                if account.dirty or isinstance(problem, OF_PROCESS):\n",
-        "args[command.words :])\n"
+        "reply = self._long(command, args, reply)\n"
         "            except Exception as problem:\n"
         "                if isinstance(problem, OF_PROCESS):\n",
         "machine/test_machine.py::test_poison_in_the_mutation_crashes",

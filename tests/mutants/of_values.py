@@ -27,8 +27,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a write changes the header that a cut holds",
         "trikv.machine.database",
-        "        return value.at_epoch(account.epoch) if account.observers else value.alone()\n",
-        "        return value.alone()\n",
+        "        if account.observers or account.holds:\n            return value.at_epoch(account.epoch)\n",
+        "        if account.holds:\n            return value.at_epoch(account.epoch)\n",
         "machine/values/test_in_machine.py::test_two_walks_of_one_value",
     ),
     mutant(
@@ -41,7 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a deleted value is emptied while it is read",
         "trikv.machine.discarded",
-        "        self._parts.append(value.parts.copy())\n",
+        "        self._parts.append(value.released())\n",
         "        self._parts.append(value.parts)\n",
         "machine/values/test_in_machine.py::test_a_value_that_is_deleted_while_it_is_walked",
     ),
@@ -62,7 +62,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "an entry frees the long strings that it drops",
         "trikv.machine.database",
-        "        if isinstance(value, Value) or made < len(value):\n",
+        "        if isinstance(value, Value) or made < size_of(value):\n",
         "        if isinstance(value, Value):\n",
         "machine/test_discarded.py::test_long_strings_are_freed_by_their_bytes",
     ),
@@ -145,7 +145,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "SCAN shows keys that are due",
-        "trikv.machine.database",
+        "trikv.machine.lookups",
         "        if not self.deadlines:\n            return keys\n",
         "        if keys:\n            return keys\n",
         "machine/test_keys.py::test_scan_shows_no_key_that_is_due[]",
@@ -181,8 +181,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a document ends in the middle of a value, and is restored",
         "trikv.machine.snapshot",
-        "        if value.place + 1 != value.line.parts:\n",
-        "        if False:\n",
+        "    if place + 1 != value.parts:\n",
+        "    if False:\n",
         "machine/values/test_in_machine.py::test_an_edited_document_is_refused[fewer]",
     ),
     mutant(
@@ -194,10 +194,66 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a string command answers another type's value",
-        "trikv.machine.database",
-        "    if isinstance(value, Value):\n        raise WrongTypeError\n",
-        "    if isinstance(value, Value):\n        return b''\n",
+        "trikv.machine.lookups",
+        "    if not isinstance(value, bytes):\n        raise WrongTypeError\n",
+        "    if not isinstance(value, bytes):\n        return b''\n",
         "machine/values/test_in_machine.py::test_a_string_command_on_another_type",
+    ),
+    mutant(
+        "a field that is due is shown",
+        "trikv.machine.values.hash",
+        "        return behind.value if behind.deadline > now else None\n",
+        "        return behind.value\n",
+        "machine/test_hash_fields.py::test_a_field_that_is_due_is_absent_to_every_command[HGET h a]",
+    ),
+    mutant(
+        "a long read shows fields that are due",
+        "trikv.machine.values.hash",
+        "        if type(behind) is not Timed or behind.deadline > now\n",
+        "        if type(behind) is not Timed or behind.deadline\n",
+        "machine/values/test_hash_due.py::test_a_long_read_shows_its_instant[HGETALL h]",
+    ),
+    mutant(
+        "a copy of a hash shares the index of its deadlines",
+        "trikv.machine.values.value",
+        "            fork.deadlines = self.deadlines.twin()\n",
+        "            fork.deadlines = self.deadlines\n",
+        "machine/test_fork.py::test_nothing_of_a_rehearsal_is_left[HPERSIST h FIELDS 1 a-True]",
+    ),
+    mutant(
+        "the deadlines in a value that goes stay in the index",
+        "trikv.machine.database",
+        "            self._index_fields(indexed_of(old), 0, key)\n",
+        "            pass\n",
+        "machine/values/test_hash_deadlines.py::test_a_hash_is_put_over_one_that_is_due",
+    ),
+    mutant(
+        "any number of fields is reaped in one entry",
+        "trikv.machine.keyspace",
+        "db.reap_fields(-(-room // FIELD_KEYS))",
+        "db.reap_fields(1 << 60)",
+        "machine/values/test_hash_deadlines.py::test_reaping_is_bounded",
+    ),
+    mutant(
+        "the digest does not see a field's deadline",
+        "trikv.machine.values.hash",
+        "each if type(each) is bytes else [each.value, each.deadline]",
+        "each if type(each) is bytes else [each.value, 2**40]",
+        "machine/values/test_hash_deadlines.py::test_the_digest_covers_deadlines",
+    ),
+    mutant(
+        "a restored hash does not know its deadlines",
+        "trikv.machine.database",
+        "            self._index_fields(0, entry.value.indexed, key)\n",
+        "",
+        "machine/values/test_hash_deadlines.py::test_a_deadline_is_in_the_document_behind_its_value",
+    ),
+    mutant(
+        "what is written over a field keeps its deadline",
+        "trikv.machine.commands.hashes",
+        "Hash.put if hash_.deadlines is not None else Members.put",
+        "Members.put",
+        "machine/test_hash_fields.py::test_what_a_deadline_is_charged",
     ),
     mutant(
         "a part that is replaced keeps its hash",
@@ -211,8 +267,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a value gives back what it would be charged now",
         "trikv.machine.stored",
-        "        return len(one.value) if isinstance(one.value, bytes) else one.value.charged\n",
-        "        return len(one.value) if isinstance(one.value, bytes) else one.value.charge\n",
+        "    return one.value.charged if isinstance(one.value, Value) else size_of(one.value)\n",
+        "    return size_of(one.value)\n",
         "machine/values/test_in_machine.py::test_a_value_that_is_dropped_in_the_middle_of_a_change_leaves_no_charge",
     ),
 )

@@ -9,7 +9,7 @@ from trikv.client.on_trio import TrioClient
 from trikv.config import NodeConfig
 from trikv.node.assembly import SHIPPED, Ports
 from trikv.node.node import Node
-from trikv.node.state.own_writes import Document
+from trikv.node.state.loading import Document
 from trikv.raft.roles import Role
 from trikv.sim.determinism import simulate
 from trikv.sim.host import SimHost

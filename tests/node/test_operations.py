@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.node.counting import until
 from tests.node.simcluster import Client, SimCluster, run_cluster
-from trikv.front.seam import Asked, Digest, Operation, Save, Wait
-from trikv.machine.replies import CommandError, Reply
+from trikv.front.seam import Asked, Digest, Held, Operation, Save, Sleep, Wait, WaitAof
+from trikv.machine.replies import OK, CommandError, Reply
 from trikv.node.events import Barrier, Event
 from trikv.node.mailbox import Mailbox
 from trikv.node.operations import DIGEST_SLICES_MAX, Operations, OperationSettings
@@ -306,6 +306,69 @@ async def test_a_digest_is_made_in_slices_and_ends(unhashed: int, late: int) -> 
     parts = Parts()
     parts.unhashed = unhashed
     assert await parts.carry_out(Digest()) == [7, b"%d buckets late" % late]
+
+
+def test_waitaof_tells_of_this_disk_and_of_the_others() -> None:
+    """At each node, whether it leads or not: its own disk apart from the others', none counted twice."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        await cluster_client(cluster)
+        for number in (1, 2, 3):
+            client = await cluster.connect(number)
+            assert await client.call("WAITAOF", 1, 2, 0) == [1, 2]
+            assert await client.call("SET", "k", "v") == b"OK"
+            assert await client.call("WAITAOF", 1, 2, 0) == [1, 2]
+            began = trio.current_time()
+            assert await client.call("WAITAOF", 0, 3, 300) == [1, 2]
+            assert 0.3 <= trio.current_time() - began < 2
+
+    run_cluster(scenario)
+
+
+def test_waitaof_on_a_node_that_is_cut_off_knows_its_own_disk() -> None:
+    """Only the leader hears acknowledgements; that the write is on this disk needs nobody else."""
+
+    async def scenario(cluster: SimCluster) -> None:
+        cluster.start()
+        leader = await cluster.leader()
+        number = next(number for number in (1, 2, 3) if number != leader)
+        client = await cluster.connect(number)
+        assert await client.call("SET", "k", "v") == b"OK"
+        cluster.isolate(number)
+        await trio.sleep(5)
+        assert await client.call("WAITAOF", 1, 0, 0) == [1, 0]
+        assert await client.call("WAITAOF", 1, 1, 200) == [1, 0]
+
+    run_cluster(scenario)
+
+
+async def test_waitaof_before_the_cluster_is_known_counts_nobody() -> None:
+    """As with WAIT."""
+    assert await Parts().carry_out(WaitAof(1, 2, 1)) == [1, 0]
+
+
+async def test_a_sleep_ends_by_itself_or_when_its_client_has_gone(autojump_clock: MockClock) -> None:
+    """It delays nobody else: it is a task that waits."""
+    parts = Parts()
+    replies: list[tuple[float, Reply]] = []
+    for abandons in (False, True):
+        began = autojump_clock.current_time()
+        operation = Operation("SOME", Sleep(1500), lambda reply: replies.append((trio.current_time(), reply)))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(parts.operations.run)
+            parts.operations.put(operation)
+            await trio.sleep(0.25)
+            operation.abandoned = abandons
+            await trio.sleep(2)
+            nursery.cancel_scope.cancel()
+        ended, reply = replies.pop()
+        assert (round(ended - began, 3), reply) == (0.3 if abandons else 1.5, OK)
+
+
+async def test_what_is_held_back_never_reaches_the_node() -> None:
+    """The register of connections keeps it: there is nothing that a node could do for it."""
+    with pytest.raises(ExceptionGroup):
+        await Parts().carry_out(Held())
 
 
 async def test_wait_before_the_cluster_is_known_counts_nobody() -> None:

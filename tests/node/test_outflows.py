@@ -171,8 +171,8 @@ async def test_kept_memory_is_bounded(autojump_clock: MockClock, cap: int) -> No
         assert [client.said for client in clients] == [[], [], [], [], []]
         assert node.outflows.statistics().long_reads == 4
         assert node.outflows.statistics().kept_bytes == 2 * (limit // 2)
-        clients[3].outflow.streamed.kept.kept_bytes = 2  # type: ignore[misc,union-attr]
-        clients[2].outflow.streamed.kept.kept_bytes -= 1  # type: ignore[misc,union-attr]
+        clients[3].outflow.streams[0].kept.kept_bytes = 2  # type: ignore[misc]
+        clients[2].outflow.streams[0].kept.kept_bytes -= 1  # type: ignore[misc]
         clients[0].wire.stuck_bytes += 100
         await _a_while(2 * LOOK_MS)
         closed = [bool(client.said) for client in clients]

@@ -20,7 +20,8 @@ from pathlib import Path
 import attrs
 
 from tests.perf.arena import Run, measured
-from tests.perf.generator import Work, fill
+from tests.perf.generator import Work
+from tests.perf.operations import fill
 from tests.perf.servers import Trikv
 
 HELP = "a revision, or a Python that has trikv: drive it and this one in turns, and compare processor times"

@@ -9,7 +9,8 @@ from typing import Self
 import attrs
 
 from tests.perf import cpu
-from tests.perf.generator import Load, Outcome, Work, fill
+from tests.perf.generator import Load, Outcome, Work
+from tests.perf.operations import LASTING, fill, prepare
 from tests.perf.rows import Contender, Side
 from tests.perf.servers import Redis, Servers, Trikv
 
@@ -69,7 +70,8 @@ class Arena:
 
     def drive(self, contender: Contender, seconds: float) -> Run:
         """Put the contender's load on its servers, which `have` started."""
-        servers = self._alive[contender.side]
+        servers, work = self._alive[contender.side], contender.work
+        prepare(servers.leader(), work.operation, LASTING * (1 + work.depth // 4))
         return measured(servers, contender.work, seconds, everywhere=contender.everywhere)
 
 

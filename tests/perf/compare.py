@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -159,6 +160,24 @@ class Comparison:
                     self.report.results.append(self._skipped(solo, str(reason)))
 
 
+@contextmanager
+def on_a_disk(above: Path) -> Iterator[tuple[Path, machine.Machine]]:
+    """A directory of one's own below `above`, and the machine. Raises SystemExit if it is no disk's."""
+    with tempfile.TemporaryDirectory(prefix="trikv-perf-", dir=above) as name:
+        directory = Path(name)
+        here = machine.describe(directory)
+        if here.file_system.startswith("tmpfs"):
+            raise SystemExit(f"{above} is in memory: syncs there cost nothing; give --directory")
+        yield directory, here
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the servers are to be."""
+    parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="a real disk (%(default)s)")
+    parser.add_argument("--port", type=int, default=18400, help="first of trikv's three (%(default)s)")
+    parser.add_argument("--redis-port", type=int, default=19400, help="first of Redis' (%(default)s)")
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.perf.compare", description=__doc__)
     parser.add_argument("--rows", default=",".join(rows.KEYS), help="which, of: %(default)s")
@@ -172,13 +191,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--against", help=against.HELP)
     parser.add_argument("--json", type=Path, help="write everything measured into this file")
     parser.add_argument("--document", action="store_true", help=document.HELP)
-    parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="a real disk (%(default)s)")
-    parser.add_argument("--port", type=int, default=18400, help="first of trikv's three (%(default)s)")
-    parser.add_argument("--redis-port", type=int, default=19400, help="first of Redis' (%(default)s)")
+    add_places(parser)
     return parser.parse_args()
 
 
-def _note(line: str) -> None:
+def note(line: str) -> None:
+    """Tell how far it has come: on standard error, so that the table stands alone."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command line prints
 
 
@@ -191,21 +209,17 @@ def main() -> None:
     effort = Effort.quick() if asked.quick else Effort(asked.seconds, asked.rounds)
     if asked.ahead:
         machine.go_ahead()
-    with tempfile.TemporaryDirectory(prefix="trikv-perf-", dir=asked.directory) as name:
-        directory = Path(name)
-        here = machine.describe(directory)
-        if here.file_system.startswith("tmpfs"):
-            raise SystemExit(f"{asked.directory} is in memory: syncs there cost nothing; give --directory")
+    with on_a_disk(asked.directory) as (directory, here):
         if asked.against:
             base = against.python_of(asked.against, directory)
             turns = against.duel(
-                base, directory, asked.port, seconds=effort.seconds, rounds=effort.rounds, say=_note
+                base, directory, asked.port, seconds=effort.seconds, rounds=effort.rounds, say=note
             )
             print(here, *against.table(turns), sep="\n")  # noqa: T201 - a command line prints
             return
         report = Report(here, effort.seconds, effort.rounds)
         with Arena(directory, asked.port, asked.redis_port) as arena:
-            comparison = Comparison(arena, effort, report, _note)
+            comparison = Comparison(arena, effort, report, note)
             comparison.run(keys)
             if asked.curve:
                 comparison.curve()

@@ -2,8 +2,8 @@
 
 One thread, one epoll, requests encoded before the clock starts. A reply that is byte for byte the expected
 one (nearly all are: keys are filled in beforehand, so that a GET always finds 64 bytes) is counted without
-being parsed; only what differs or comes in pieces goes through a reader. What is left is the kernel's send
-and recv.
+being parsed, and so is one that comes in pieces; only what differs goes through a reader. What is left is
+the kernel's send and recv.
 
 The loop is closed: a connection that waits asks nothing. So throughputs are comparable and the worst
 latency is seen once for every connection that waited, but percentiles of an overloaded server look better
@@ -22,19 +22,14 @@ from typing import Self
 
 import attrs
 
-from trikv.client.blocking import BlockingClient
+from tests.perf.operations import OPERATIONS
 from trikv.client.commands import encode_command
-from trikv.client.endpoint import Address
 from trikv.client.replies import NEED_DATA, ErrorReply, new_reader
 
-VALUE = b"v" * 64
-KEYS = 100_000
-"""The issue's key space: random keys of 16 bytes, values of 64."""
 _PREPARED = 20_000
 """Requests made beforehand; sent in turn."""
-_FILL_KEYS = 1000
-"""Keys in one MSET of the filling."""
 _RECEIVE_BYTES = 16_384
+_RECEIVE_BYTES_MAX = 65_536
 _WAIT_MS = b"1000"
 """A WAIT that takes a second has failed; it is counted and makes the row void."""
 
@@ -44,7 +39,7 @@ class Work:
     """What is asked: `depth` commands in one write, by each of `connections`."""
 
     operation: str
-    """``set`` or ``get``."""
+    """One of `tests.perf.operations.OPERATIONS`."""
     connections: int
     depth: int = 1
     wait: bool = False
@@ -75,7 +70,7 @@ class Outcome:
 class _Link:
     """One connection, and what has come of the replies it waits for."""
 
-    __slots__ = ("asked_at", "count", "parsing", "reader", "socket")
+    __slots__ = ("asked_at", "count", "parsing", "pieces", "reader", "socket")
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -83,24 +78,21 @@ class _Link:
         self.socket.setblocking(False)
         self.reader = new_reader()
         self.parsing = False
-        """An answer has come in part, or not as expected: the reader has it."""
+        """An answer has come, whole or in part, that is not the expected one: the reader has it."""
+        self.pieces = b""
+        """The beginning of the expected answer, if it came in pieces."""
         self.count = 0
         """Its replies so far."""
         self.asked_at = 0.0
 
 
-def key_of(number: int) -> bytes:
-    """The name of key `number`."""
-    return b"key:%012d" % number
-
-
 def requests_of(work: Work, seed: int = 1) -> list[bytes]:
     """Encoded requests for `work`, random keys."""
     draw = random.Random(seed)
+    operation = OPERATIONS[work.operation]
 
     def command() -> bytes:
-        key = key_of(draw.randrange(KEYS))
-        return encode_command((b"SET", key, VALUE) if work.operation == "set" else (b"GET", key))
+        return encode_command(operation.command(draw))
 
     end = encode_command((b"WAIT", b"1", _WAIT_MS)) if work.wait else b""
     return [b"".join(command() for _ in range(work.depth)) + end for _ in range(_PREPARED // work.depth + 1)]
@@ -117,11 +109,14 @@ class Load:
         self._ports = ports
         self._requests = requests_of(work)
         self._next = 0
-        unit = b"+OK\r\n" if work.operation == "set" else b"$%d\r\n%s\r\n" % (len(VALUE), VALUE)
-        replies = unit * work.depth
-        self._expected = (
-            frozenset({replies + b":1\r\n", replies + b":2\r\n"}) if work.wait else frozenset({replies})
-        )
+        operation = OPERATIONS[work.operation]
+        replies = operation.reply * work.depth
+        ends = (b":1\r\n", b":2\r\n") if work.wait else (b"",)
+        self._expected = frozenset(replies + end for end in ends if replies)
+        """Empty if replies differ."""
+        self._beginning = replies
+        self._receive_bytes = min(max(len(replies), _RECEIVE_BYTES), _RECEIVE_BYTES_MAX)
+        self._takes = operation.takes
         self._replies = work.depth + work.wait
         self._links: dict[int, _Link] = {}
         self._samples: list[tuple[float, float]] = []
@@ -177,8 +172,14 @@ class Load:
             raise BufferError("a request did not fit the socket's buffer: too deep a pipeline")
 
     def _hear(self, link: _Link) -> None:
-        data = link.socket.recv(_RECEIVE_BYTES)
+        data = link.socket.recv(self._receive_bytes)
+        if link.pieces and data:
+            data = link.pieces + data
+            link.pieces = b""
         if link.parsing or data not in self._expected:
+            if data and not link.parsing and self._beginning.startswith(data):
+                link.pieces = data
+                return
             link.parsing = not self._parse(link, data)
             if link.parsing:
                 return
@@ -187,7 +188,7 @@ class Load:
         self._ask(link, now)
 
     def _parse(self, link: _Link, data: bytes) -> bool:
-        """The slow way: a piece, an error, a WAIT in vain. True when the last reply is in."""
+        """The slow way: replies that differ, an error, a WAIT in vain. True when the last reply is in."""
         if not data:
             raise ConnectionError("the server hung up")
         link.reader.feed(data)
@@ -196,8 +197,11 @@ class Load:
             if isinstance(reply, ErrorReply):
                 self._errors += 1
                 self._first_error = self._first_error or str(reply)
-            elif self._work.wait and link.count == self._replies and reply == 0:
-                self._missed_waits += 1
+            elif self._work.wait and link.count == self._replies:
+                self._missed_waits += reply == 0
+            elif self._takes and not reply:
+                self._errors += 1
+                self._first_error = self._first_error or "the collection is empty: nothing was taken"
         if link.count < self._replies:
             return False
         link.count = 0
@@ -224,16 +228,6 @@ class Load:
 def quantile(ordered: Sequence[float], part: float) -> float:
     """The value at `part` (0 to 1) of an ordered sequence; NaN of nothing."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else float("nan")
-
-
-def fill(port: int) -> None:
-    """Write every key once, so that a GET always finds a value. Raises RuntimeError where one is refused."""
-    with BlockingClient(Address("127.0.0.1", port), timeout_s=30) as client:
-        for first in range(0, KEYS, _FILL_KEYS):
-            pairs = (word for n in range(first, first + _FILL_KEYS) for word in (key_of(n), VALUE))
-            reply = client.call(b"MSET", *pairs)
-            if reply != b"OK":
-                raise RuntimeError(f"port {port}: {reply}")
 
 
 @contextmanager

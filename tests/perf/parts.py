@@ -32,7 +32,7 @@ class Longest:
 
 def filled(longest: Longest) -> Wide:
     """The value."""
-    value = Wide(0)
+    value = Wide(0, b"")
     for number in range(ELEMENTS):
         longest.note("insert", partial(value.add, number))
     return value

@@ -23,6 +23,7 @@ import attrs
 
 from tests.e2e.clients import Resp
 from tests.e2e.single import Single
+from trikv.client.commands import encode_command
 
 KEYS: Final = 1_000_000
 ROUNDS: Final = 5
@@ -36,6 +37,12 @@ def ask_steadily(port: int, pipe: Connection) -> None:
     """GET a key each millisecond until told to end; then give the waits in ms."""
     with Resp(port, wait_s=60) as client:
         time_steadily(lambda: client.call("GET", "key:1"), pipe)
+
+
+def ping_steadily(port: int, pipe: Connection) -> None:
+    """PING each millisecond: what long work of the node may not hold up, whatever it does with the state."""
+    with Resp(port, wait_s=60) as client:
+        time_steadily(lambda: client.call("PING"), pipe)
 
 
 def sleep_steadily(_port: int, pipe: Connection) -> None:
@@ -85,16 +92,22 @@ def fill(port: int, keys: int) -> None:
             client.pipeline(*[("SET", f"key:{number}", "x" * 16) for number in range(first, first + BATCH)])
 
 
-def count_keys(port: int, pattern: str) -> int:
-    """How many keys KEYS answers. They are only counted: two busy processes would leave the GETs no core."""
+def count_elements(port: int, *command: str | bytes) -> int:
+    """How many elements an array of strings has that answers `command`; RuntimeError if it is an error.
+
+    They are only counted: two busy processes would leave the GETs no core.
+    """
     with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
-        client.sendall(f"*2\r\n$4\r\nKEYS\r\n${len(pattern)}\r\n{pattern}\r\n".encode())
+        client.sendall(encode_command(command))
         with client.makefile("rb", buffering=0) as head:
-            keys = int(head.readline()[1:])
-        left = 2 * keys
+            first = head.readline()
+        if first[:1] != b"*":
+            raise RuntimeError(f"{command[0]!r}: {first!r}")
+        elements = int(first[1:])
+        left = 2 * elements
         while left:
             left -= client.recv(1 << 20).count(b"\n")
-    return keys
+    return elements
 
 
 def scan_all(client: Resp, *options: str) -> None:
@@ -108,18 +121,23 @@ def scan_all(client: Resp, *options: str) -> None:
 
 @attrs.frozen
 class Round:
-    """What GETs met beside one work."""
+    """What GETs, or PINGs, met beside one work."""
 
     took_s: float
     waits: list[float]
-    """Of each GET, in ms, the shortest first."""
+    """Of each one, in ms, the shortest first."""
     machine_ms: float
     """The most that a process which only sleeps was late meanwhile."""
 
     @classmethod
-    def beside(cls, port: int, work: Callable[[], object]) -> "Round":
+    def beside(
+        cls,
+        port: int,
+        work: Callable[[], object],
+        asks: Callable[[int, Connection], None] = ask_steadily,
+    ) -> "Round":
         """Do `work`, and look."""
-        machine, gets = Clock(sleep_steadily, port), Clock(ask_steadily, port)
+        machine, gets = Clock(sleep_steadily, port), Clock(asks, port)
         began = time.perf_counter()
         work()
         took_s = time.perf_counter() - began
@@ -155,7 +173,7 @@ def main(keys: int, rounds: int) -> None:
         with Resp(node.port, wait_s=120) as client:
 
             def all_keys(pattern: str, expected: int) -> None:
-                assert count_keys(node.port, pattern) == expected
+                assert count_elements(node.port, "KEYS", pattern) == expected
 
             def flush() -> None:
                 client.call("FLUSHALL")

@@ -19,7 +19,8 @@ from pathlib import Path
 import attrs
 
 from tests.perf import cpu, document, machine
-from tests.perf.generator import Load, Outcome, Work, fill
+from tests.perf.generator import Load, Outcome, Work
+from tests.perf.operations import LASTING, OPERATIONS, fill, prepare
 from tests.perf.servers import Trikv, info_of
 
 STAGES = (
@@ -189,6 +190,7 @@ def main() -> None:
     """Profile each kind of work and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.perf.profile", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5, help="of each load (%(default)s)")
+    parser.add_argument("--operations", default="set,get", help=f"of: {', '.join(OPERATIONS)}")
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--ahead", action="store_true", help=machine.AHEAD_HELP)
     parser.add_argument("--document", action="store_true", help=document.HELP)
@@ -197,7 +199,8 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.ahead:
         machine.go_ahead()
-    works = [Work(operation, asked.connections, depth) for operation in ("set", "get") for depth in (1, 16)]
+    operations = asked.operations.split(",")
+    works = [Work(operation, asked.connections, depth) for operation in operations for depth in (1, 16)]
     with tempfile.TemporaryDirectory(prefix="trikv-perf-", dir=asked.directory) as name:
         directory = Path(name)
         lines = [str(machine.describe(directory)), ""]
@@ -205,6 +208,7 @@ def main() -> None:
             fill(cluster.leader())
             time.sleep(_WARM_S)
             for work in works:
+                prepare(cluster.leader(), work.operation, LASTING * work.depth)
                 lines += table(profile(cluster, work, asked.seconds))
     print("\n".join(lines))  # noqa: T201 - a command line prints
     if asked.document:

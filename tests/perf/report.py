@@ -98,26 +98,27 @@ def table(report: Report) -> Iterator[str]:
 
 def _duel_line(result: DuelResult) -> str:
     duel, pairs = result.duel, result.pairs
-    verdict = _verdict(result.ratio >= duel.must, result.ratio >= duel.aim)
+    reached = verdict(result.ratio >= duel.must, result.ratio >= duel.aim)
     return (
         f"| {duel.title} | {_runs(result.base)} | {_runs(result.ours)} "
         f"| {result.ratio:.2f} ({min(pairs):.2f}-{max(pairs):.2f}; {result.ratio_of_best:.2f}) "
-        f"| {duel.must:g} | {duel.aim:g} | {verdict} |"
+        f"| {duel.must:g} | {duel.aim:g} | {reached} |"
     )
 
 
 def _solo_line(result: SoloResult) -> str:
     solo, values = result.solo, result.values
-    verdict = _verdict(result.figure <= solo.must, result.figure <= solo.aim)
+    reached = verdict(result.figure <= solo.must, result.figure <= solo.aim)
     spread = f"{min(values):.3g}-{statistics.median(values):.3g}-{max(values):.3g} {solo.unit}"
     note = f"; {result.note}" if result.note else ""
     return (
         f"| {solo.title} | | {result.figure:.3g} {solo.unit} ({spread}{note}) | "
-        f"| {solo.must:g} | {solo.aim:g} | {verdict} |"
+        f"| {solo.must:g} | {solo.aim:g} | {reached} |"
     )
 
 
-def _verdict(must: bool, aim: bool) -> str:  # noqa: FBT001 - two facts in the order of the columns
+def verdict(must: bool, aim: bool) -> str:  # noqa: FBT001 - two facts in the order of the columns
+    """Which bar a figure has reached: the one that is hoped for, the one that must be, or none."""
     return "aim" if aim else "must" if must else "BELOW"
 
 

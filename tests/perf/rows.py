@@ -5,6 +5,7 @@ import enum
 import attrs
 
 from tests.perf.generator import Work
+from tests.perf.operations import OPERATIONS
 
 
 class Side(enum.Enum):
@@ -49,9 +50,9 @@ class Solo:
     aim: float
 
 
-def _redis(work: Work) -> Contender:
+def redis(work: Work) -> Contender:
     """Redis at trikv's durability: a write is answered when a second disk has it."""
-    return Contender(Side.REDIS, attrs.evolve(work, wait=work.operation == "set"))
+    return Contender(Side.REDIS, attrs.evolve(work, wait=OPERATIONS[work.operation].writes))
 
 
 SET_50, SET_256, SET_PIPELINED = Work("set", 50), Work("set", 256), Work("set", 50, depth=16)
@@ -61,7 +62,7 @@ DUELS = (
     Duel(
         key="set50",
         title="SET c=50 on the leader / Redis SET+WAIT",
-        base=_redis(SET_50),
+        base=redis(SET_50),
         ours=Contender(Side.TRIKV, SET_50),
         must=1.0,
         aim=1.15,
@@ -69,7 +70,7 @@ DUELS = (
     Duel(
         key="set256",
         title="SET c=256 on the leader / Redis SET+WAIT",
-        base=_redis(SET_256),
+        base=redis(SET_256),
         ours=Contender(Side.TRIKV, SET_256),
         must=1.15,
         aim=1.3,
@@ -77,7 +78,7 @@ DUELS = (
     Duel(
         key="set50p16",
         title="SET c=50, 16 in a pipeline / Redis 16 SET+WAIT",
-        base=_redis(SET_PIPELINED),
+        base=redis(SET_PIPELINED),
         ours=Contender(Side.TRIKV, SET_PIPELINED),
         must=0.75,
         aim=1.0,
@@ -85,7 +86,7 @@ DUELS = (
     Duel(
         key="get50",
         title="GET c=50 on the leader, linearizable / Redis GET",
-        base=_redis(GET_50),
+        base=redis(GET_50),
         ours=Contender(Side.TRIKV, GET_50),
         must=0.35,
         aim=0.45,
@@ -93,7 +94,7 @@ DUELS = (
     Duel(
         key="lease",
         title="GET c=50 on the leader, reads=lease / Redis GET",
-        base=_redis(GET_50),
+        base=redis(GET_50),
         ours=Contender(Side.LEASE, GET_50),
         must=0.6,
         aim=0.8,

@@ -11,13 +11,16 @@ import pytest
 
 from tests.perf import document, plot, report, rows
 from tests.perf.arena import Run
-from tests.perf.generator import VALUE, Load, Outcome, Work, quantile, requests_of
+from tests.perf.generator import Load, Outcome, Work, quantile, requests_of
 from tests.perf.machine import Machine
+from tests.perf.operations import OPERATIONS, VALUE, bulk, fill, prepare
 from tests.perf.profile import TRIO, stage_of
 from tests.perf.rows import Duel
 from tests.perf.sampled import _place
+from tests.redis_server import RedisServer
 
-VALUE_REPLY = b"$%d\r\n%s\r\n" % (len(VALUE), VALUE)
+VALUE_REPLY = bulk(VALUE)
+RANGE_REPLY = OPERATIONS["lrange_100"].reply
 
 
 @contextmanager
@@ -54,6 +57,9 @@ def drive(answer: list[bytes], work: Work) -> Outcome:
         (Work("get", 1, depth=3), [VALUE_REPLY, VALUE_REPLY * 2]),
         (Work("set", 1, depth=2, wait=True), [b"+OK\r\n+OK\r\n:2\r\n"]),
         (Work("set", 1, depth=2, wait=True), [b"+OK\r\n", b"+O", b"K\r\n:1\r\n"]),
+        (Work("lrange_100", 1, depth=2), [RANGE_REPLY, RANGE_REPLY[:700], RANGE_REPLY[700:]]),
+        (Work("incr", 1, depth=2, wait=True), [b":7\r\n:", b"1200\r\n:2\r\n"]),
+        (Work("zpopmin", 1), [b"*2\r\n$1\r\na\r\n", b"$1\r\n1\r\n"]),
     ],
 )
 def test_answers_count_whole_or_in_pieces(work: Work, answer: list[bytes]) -> None:
@@ -69,8 +75,31 @@ def test_errors_and_waits_in_vain_are_seen() -> None:
     refused = drive([b"-OOM full\r\n"], Work("set", 1))
     assert refused.errors > 0
     assert refused.first_error == "OOM full"
-    alone = drive([b"+OK\r\n:0\r\n"], Work("set", 1, wait=True))
-    assert alone.missed_waits > 0
+    for operation, reply in (("set", b"+OK\r\n"), ("incr", b":0\r\n")):
+        alone = drive([reply, b":0\r\n"], Work(operation, 1, wait=True))
+        assert (alone.missed_waits > 0, alone.errors) == (True, 0)
+
+
+@pytest.mark.parametrize(("operation", "reply"), [("lpop", b"$-1\r\n"), ("zpopmin", b"*0\r\n")])
+def test_a_pop_of_nothing_is_no_success(operation: str, reply: bytes) -> None:
+    """Else a collection that ran empty would look quick."""
+    outcome = drive([reply], Work(operation, 1))
+    assert outcome.errors > 0
+    assert "empty" in outcome.first_error
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_is_prepared_is_what_is_asked_for(operation: str) -> None:
+    """Redis answers each command as the load expects, with what was put there before."""
+    with RedisServer() as server:
+        server.connect().close()
+        if operation == "get":
+            fill(server.port)
+        prepare(server.port, operation, 50_000)
+        with Load([server.port], Work(operation, 2, depth=3)) as load:
+            outcome = load.run(0.05)
+    assert outcome.answered > 0
+    assert (outcome.errors, outcome.first_error) == (0, "")
 
 
 def test_requests_are_of_the_depth_that_was_asked() -> None:

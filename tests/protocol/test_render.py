@@ -1,12 +1,24 @@
 """Replies for people: redis-cli's layout, and nothing but printable text."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.test_resp import REPLIES
-from trikv.machine.replies import OK, CommandError, Reply, SimpleString, Verbatim
-from trikv.protocol.render import printable, quote, render
+from trikv.machine.replies import (
+    OK,
+    CommandError,
+    Form,
+    NullArray,
+    Pairs,
+    Reply,
+    SimpleString,
+    Verbatim,
+    in_one,
+)
+from trikv.protocol.render import printable, quote, render, render_rows
 
 
 @pytest.mark.parametrize(
@@ -18,21 +30,30 @@ from trikv.protocol.render import printable, quote, render
         (None, ["(nil)"]),
         (True, ["(true)"]),
         (False, ["(false)"]),
-        (1.5, ["(double) 1.5"]),
+        (1.5, ["1.5"]),
+        (0.1, ["0.1"]),
+        (3.0, ["3"]),
+        (-1e300, ["-1e+300"]),
+        (float("inf"), ["inf"]),
+        (NullArray(), ["(nil)"]),
         (CommandError("ERR no"), ["(error) ERR no"]),
         (CommandError("ERR a\r\nb"), ["(error) ERR a  b"]),
         ([], ["(empty array)"]),
         ((), ["(empty set)"]),
         ({}, ["(empty hash)"]),
         ([b"a", 1], ['1) "a"', "2) (integer) 1"]),
-        ((b"a", b"b"), ['1~ "a"', '2~ "b"']),
-        ({b"k": 1, b"l": [b"x", b"y"]}, ['1# "k" => (integer) 1', '2# "l" => ', '   1) "x"', '   2) "y"']),
-        ({b"k": {b"l": [1]}}, ['1# "k" => 1# "l" => 1) (integer) 1']),
+        (Pairs([]), ["(empty array)"]),
+        ((b"a", b"b"), ['1) "a"', '2) "b"']),
+        (Pairs([(b"a", 1.5), (b"a", 2.0)]), ['1) "a": 1.5', '2) "a": 2']),
+        ({b"k": 1, b"l": [b"x", b"y"]}, ['1) "k": (integer) 1', '2) "l":', '   1) "x"', '   2) "y"']),
+        ({b"k": {b"l": [1]}}, ['1) "k": 1) "l": 1) (integer) 1']),
+        ([b"a", Pairs([(b"b", 1.0), (b"c", 2.0)])], ['1) "a"', '2) 1) "b": 1', '   2) "c": 2']),
+        ([[], ()], ["1) (empty array)", "2) (empty set)"]),
         ([[b"a", [b"b", b"c"]], b"d"], ['1) 1) "a"', '   2) 1) "b"', '      2) "c"', '2) "d"']),
         ([b"x"] * 10, [f'{n:>2}) "x"' for n in range(1, 11)]),
         (Verbatim(b"# Server\r\nrole:master\r\n\r\n# x\n"), ["# Server", "role:master", "", "# x"]),
         (Verbatim(b"a\x1b[2J"), ["a\\x1b[2J"]),
-        ({(b"a", b"b"): 1}, ['1# 1~ "a"', '   2~ "b" => (integer) 1']),
+        ({(b"a", b"b"): 1}, ['1) 1) "a"', '   2) "b": (integer) 1']),
     ],
 )
 def test_layout(reply: Reply, lines: list[str]) -> None:
@@ -62,6 +83,22 @@ def test_plain_shows_a_bulk_as_text() -> None:
     """INFO is text, not a quoted string; other replies do not change."""
     assert render(b"a:1\r\nb:2\r\n", plain=True) == b"a:1\r\nb:2\r\n"
     assert render(OK, plain=True) == b"OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "rows"),
+    [
+        (Form.ARRAY, [b"a", 1.5]),
+        (Form.SET, [b"a", b"b"]),
+        (Form.MAP, [(b"k", b"v"), (b"l", [b"x", b"y"])]),
+        (Form.PAIRS, [(b"m", 1.5), (b"n", 2.0)]),
+    ],
+)
+def test_rows_look_as_they_do_in_one_reply(form: Form, rows: list[Any]) -> None:
+    """Some at a time: only the first number, and the width of the last, are told."""
+    reply = in_one(form, rows)
+    assert render_rows(form, rows[:1], 1, 2) + render_rows(form, rows[1:], 2, 2) == render(reply)
+    assert render_rows(form, rows[:1], 9, 10).startswith(b" 9) ")
 
 
 def test_printable_keeps_quotes() -> None:

@@ -12,7 +12,7 @@ _OUTCOME: Final = re.compile(
     r"|(?P<failure>(?:nothing is loaded|loading stopped|loading was cut short)\b.*))$",
     re.MULTILINE,
 )
-"""The last lines of `trikv.node.state.own_writes`: one of them ends every load."""
+"""The last lines of `trikv.node.state.loading`: one of them ends every load."""
 _PIECE_BYTES: Final = 1 << 20
 
 

@@ -11,7 +11,8 @@ and a contract of the import linter forbids Trio here. It knows two seams and no
 ================  =============================================================================
 conversation      one connection: hands a turn to the node, sends the answers in order;
                   `conversation_figures` tells how it stands
-answers           replies as bytes, at once or in parts
+answers           replies as bytes, at once or in parts; `layouts` of some of them for people
+output            what leaves the connection, collected and sent together
 outflow           an answer that is made while the client takes it
 intake            bytes become the next `Turn`: each request is found, checked and given a slot
 dispatch          from a declaration (`trikv.machine.declaration`) to where, when, and at what cost it runs
@@ -20,6 +21,7 @@ turn              the commands that travel together; `slots`: one for every repl
 transaction       the commands queued since MULTI and the keys under WATCH
 caller            what a command of this node may read and change
 connections       every client of this node: limits, idle times, CLIENT LIST
+pausing           CLIENT PAUSE: what waits for its end
 runtime_settings  what CONFIG SET may change while the node runs
 inputs            one total of the memory that all clients' requests take
 counters          the node's counts: where they are kept, their resets and rates

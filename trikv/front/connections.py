@@ -13,6 +13,7 @@ import attrs
 from trikv.front.figures import ConnectionStatistics
 from trikv.front.inputs import SMALL_BYTES, InputTotal, bytes_max
 from trikv.front.outflow import AHEAD_BYTES
+from trikv.front.pausing import Pause
 from trikv.front.runtime_settings import RuntimeSettings
 from trikv.machine.replies import CommandError
 
@@ -30,6 +31,8 @@ BASE_BYTES: Final = 4096
 """The memory of an idle connection, as measured."""
 
 MAXCLIENTS_ERROR = b"-ERR max number of clients reached\r\n"
+MUTED: Final = -1
+"""CLIENT REPLY OFF: see `Connection.muted_turns`."""
 NOAUTH = CommandError("NOAUTH Authentication required.")
 LOCKED = CommandError(
     "NOAUTH this node was started without the password that its peers require; nothing was done, "
@@ -120,6 +123,12 @@ class Connection:
     heard: bool = False
     """It sent something since the last sweep. To read the clock at each `recv` would cost ten times as much.
     The price is that idle connections live up to a second longer."""
+    muted_turns: int = 0
+    """CLIENT REPLY: of how many turns, the present one included, no reply is sent; `MUTED` until it is ON."""
+    is_spared: bool = False
+    """CLIENT NO-EVICT: its input is given up only when that of all others was not enough."""
+    touches_nothing: bool = False
+    """CLIENT NO-TOUCH, which only CLIENT LIST shows: no read makes a key younger here."""
     closing: bool = False
     """Set by a command (CLIENT KILL of itself): closes when the commands under way have been answered."""
 
@@ -147,9 +156,14 @@ class Connection:
         output_bytes = control.unsent_bytes() if control is not None else 0
         queued_count = control.queued_count() if control is not None else -1
         is_blocked = control is not None and control.blocked_ms() is not None
-        flags = (
-            ("x" if queued_count >= 0 else "") + ("b" if is_blocked else "") + ("c" if self.closing else "")
-        )
+        marks = {
+            "x": queued_count >= 0,
+            "b": is_blocked,
+            "c": self.closing,
+            "e": self.is_spared,
+            "T": self.touches_nothing,
+        }
+        flags = "".join(mark for mark, is_set in marks.items() if is_set)
         return (
             f"id={self.id} addr={self.remote} laddr={self.local} fd=-1 name={_text(self.name)}"
             f" age={(now_ms - self.created_ms) // 1000}"
@@ -192,6 +206,9 @@ class Connections:
         """Called whenever no submission is in flight any more: the phases of a stop wait for that."""
         self.stopping: str | None = None
         """Why new commands for the cluster are refused; None while the node serves."""
+        self.pause = Pause(self._look)
+        self.is_open = True
+        """Whether no request is refused or held back because of how this node stands."""
         self.refusal = NOAUTH
         """The answer to a connection that has not given the password; `LOCKED` if no password will do."""
         self.accepted_count = 0
@@ -270,6 +287,9 @@ class Connections:
         """How many submissions and operations have not come back."""
         return self._in_flight
 
+    def _look(self) -> None:
+        self.is_open = self.stopping is None and not self.pause.is_on
+
     # Limits.
 
     def expire_idle(self, now_boot_ms: int) -> int:
@@ -312,7 +332,7 @@ class Connections:
         goal = self.input.goal(self.input_bytes_max())
         if goal is None:
             return
-        for number in self.input.largest_first():
+        for number in sorted(self.input.largest_first(), key=lambda number: self._live[number].is_spared):
             if self.input.total <= goal:
                 break
             self._give_up_input(number)
@@ -385,9 +405,11 @@ class Connections:
     def stop_commands(self, reason: str) -> None:
         """Refuse commands for the cluster from now on, as safe to retry elsewhere; local ones go on.
 
-        Without this a busy client would keep the stop from ever finishing what is in flight.
+        Without this a busy client would keep the stop from ever finishing what is in flight. What CLIENT
+        PAUSE holds back is refused, too.
         """
         self.stopping = reason
+        self.pause.end()
 
     def close_all(self, reason: str = "node is stopping") -> None:
         """End every connection. Commands in flight get an error first: never a bare close (PROTOCOL 3)."""

@@ -18,7 +18,7 @@ garbage collector is off in a node.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from trikv.front.answers import parts, shown
+from trikv.front.answers import parts
 from trikv.front.caller import Caller
 from trikv.front.commands import TABLE
 from trikv.front.connections import MAXCLIENTS_ERROR, Connection, Connections
@@ -27,14 +27,17 @@ from trikv.front.dispatch import Routes
 from trikv.front.inputs import CLOSED, REFUSED, SMALL_BYTES
 from trikv.front.intake import ConversationLimits, Intake
 from trikv.front.outflow import AHEAD_BYTES, Outflow, Part
+from trikv.front.output import Output
+from trikv.front.pausing import HELD
 from trikv.front.seam import Asked, Operation, Service, Work
-from trikv.front.slots import Args
 from trikv.front.transaction import Transactions
 from trikv.front.turn import SINGLE_READ, SINGLE_WRITE, Turn
 from trikv.host.wire import Wire
-from trikv.machine.replies import CommandError, Reply, drop, streamed_of, weight
+from trikv.machine.replies import CommandError, Pairs, Reply, Streamed, drop, weight
 from trikv.protocol.resp import encode, encode_many, encode_push
 
+_OF_MANY: Final = frozenset({list, tuple, dict, Pairs, Streamed})
+"""The types of replies that may be long."""
 _LOST_READ: Final = CommandError("CLUSTERDOWN the connection is being closed; nothing was read or written")
 _LOST_WRITE: Final = CommandError("INDETERMINATE the write may or may not have happened")
 _LOST_REPLIES: Final = CommandError(
@@ -61,7 +64,6 @@ class Conversation(Figures):
         "_paused",
         "_refusal",
         "_rest",
-        "_slow",
         "_tally",
     )
 
@@ -88,7 +90,7 @@ class Conversation(Figures):
         self._tally = service.counters.tally
         self._limits = limits
         self._intake = Intake(wire, self.caller, routes, limits)
-        self._out: list[bytes] = []
+        self._out = Output(self.caller, wire)
         self._callbacks: tuple[Callable[[list[Reply]], None], Callable[[CommandError], None]]
         self._callbacks = (self._answered, self._failed)
         """The callbacks of every work, made once: this saves two objects for each command."""
@@ -109,8 +111,6 @@ class Conversation(Figures):
         """The last reply before the connection closes: the rest of the input was given up."""
         self._last_write: object = None
         self._paused = False
-        self._slow = False
-        """Whether the peer had not taken everything when something was last sent."""
         self._ended = False
         """Whether the peer has said that it sends no more."""
         self._leaving = False
@@ -146,7 +146,7 @@ class Conversation(Figures):
             self.caller.connections.began()
         else:
             self._emit(turn, at_once)
-            self._flush()
+            self._out.flush()
 
     def _hold_back(self, data: bytes) -> None:
         """Keep `data` until what is in flight has been answered; pause the peer beyond the limit."""
@@ -178,9 +178,10 @@ class Conversation(Figures):
         self._stop_outflow()
         self._turn = None
         if self._operation is not None:
-            self._operation.abandoned = True
-            self._operation = None
-        self._out.clear()
+            operation, self._operation = self._operation, None
+            operation.abandoned = True
+            self.caller.connections.pause.forget(operation)
+        self._out.pieces.clear()
         self.caller.transactions.reset()
         self.caller.connections.forget(self.connection)
 
@@ -232,16 +233,16 @@ class Conversation(Figures):
                 self._close()
                 return
             if turn is not None and len(turn):
-                lost = _LOST_REPLIES if outflow.streamed is None else _LOST_READ
+                lost = _LOST_READ if outflow.streams else _LOST_REPLIES
                 self._tally.note_error(lost)
-                self._put(lost, self.connection.is_typed(), ())
+                self._out.put(lost)
         elif turn is not None:
             self._refuse(turn, _LOST_WRITE if turn.writes else _LOST_READ)
         elif self._operation is not None:
             lost = _LOST_WRITE if self._operation.asked.writes else _LOST_READ
             self._tally.failed(self._operation.name, lost)
-            self._put(lost, self.connection.is_typed(), ())
-        self._flush()
+            self._out.put(lost)
+        self._out.flush()
         if not self._over:
             self.warn(f"closing: {reason}")
             self._close()
@@ -286,9 +287,10 @@ class Conversation(Figures):
 
     def _acted(self, reply: Reply) -> None:
         if not self._over and self._operation is not None:
-            self._tally.answered(self._operation.name, reply)
-            self._operation = None
-            self._put(reply, self.connection.is_typed(), ())
+            operation, self._operation = self._operation, None
+            if operation.asked is not HELD:
+                self._tally.answered(operation.name, reply)
+                self._out.put(reply)
             self._go_on()
         self.caller.connections.finished()
 
@@ -299,7 +301,7 @@ class Conversation(Figures):
         if self._intake.has_more():
             self._proceed()
         else:
-            self._flush()
+            self._out.flush()
             if (self._ended or self.connection.closing) and not self._over:
                 self._close()
             elif self._is_counted or self.caller.transactions.watched_count:
@@ -317,9 +319,7 @@ class Conversation(Figures):
         connection, transactions = self.connection, self.caller.transactions
         spent_us = 0
         while self._intake.has_more() and not self._is_done():
-            if self._slow and self._wire.unsent_bytes() > self.caller.connections.behind_bytes:
-                # The client is behind: what it asks next may be long.
-                self.caller.connections.note_unsent(connection, self._wire.unsent_bytes())
+            if self._out.is_behind():  # what it asks next may be long
                 self._begin_outflow(Turn(connection.database), iter(()), [])
                 break
             turn = Turn(connection.database)
@@ -331,7 +331,7 @@ class Conversation(Figures):
                 self._emit(turn, at_once)
                 if self._turn is not None:
                     break
-                self._flush()
+                self._out.flush()
                 # One turn, then others have theirs: as if it had been waited for.
                 goes_round = self._intake.has_more()
             elif turn.operation is not None:
@@ -347,7 +347,7 @@ class Conversation(Figures):
                 # Other clients first: a submission without commands comes back after the node's next round.
                 self._submit(Turn(connection.database))
                 break
-        self._flush()
+        self._out.flush()
         if (connection.closing or self._ended) and not (self._over or self.is_busy()):
             self._close()
         elif self._is_counted or self._intake.holds_any() or transactions.open or transactions.watched_count:
@@ -397,27 +397,37 @@ class Conversation(Figures):
     def _act(self, name: str, asked: Asked) -> None:
         self._operation = Operation(name, asked, self._acted, self._last_write)
         self.caller.connections.began()
-        self.caller.service.act(self._operation)
+        if asked is HELD:
+            self.caller.connections.pause.keep(self._operation)
+        else:
+            self.caller.service.act(self._operation)
 
     # Output.
 
     def _emit(self, turn: Turn, replies: list[Reply]) -> None:
         """Turn the replies of `turn` into bytes; if they are long, begin to."""
-        if len(replies) == 1 == len(turn.commands) and not turn.mixed and type(replies[0]) is not list:
+        is_muted = self.connection.muted_turns
+        if (
+            not is_muted
+            and len(replies) == 1 == len(turn.commands)
+            and not turn.mixed
+            and type(replies[0]) not in _OF_MANY
+        ):
             # Nearly always. One value is not weighed: the longest is an eighth of the output limit.
-            self._out.append(encode(replies[0], self.connection.resp_version))
+            self._out.pieces.append(encode(replies[0], self.connection.resp_version))
             return
         rest = turn.cut(len(replies))
-        if rest is None and not turn.mixed and weight(replies) <= AHEAD_BYTES:
+        has_streams = Streamed in map(type, replies)
+        if rest is None and not (turn.mixed or has_streams or is_muted) and weight(replies) <= AHEAD_BYTES:
             if replies:
-                self._out.append(encode_many(replies, self.connection.resp_version))
+                self._out.pieces.append(encode_many(replies, self.connection.resp_version))
             return
         coming = parts(self.caller, turn, replies)
         ends_reply, sent_bytes = True, 0
-        if rest is None and streamed_of(replies) is None:
+        if rest is None and not has_streams:
             ahead_bytes = self.caller.connections.ahead_bytes
             for data, ends in coming:
-                self._out.append(data)
+                self._out.pieces.append(data)
                 ends_reply = ends
                 sent_bytes += len(data)
                 if sent_bytes > ahead_bytes and not self._leaving:
@@ -428,15 +438,12 @@ class Conversation(Figures):
         if self._outflow is not None:
             self._outflow.goes_on_behind(sent_bytes, ends_reply=ends_reply)
 
-    def _put(self, reply: Reply, typed: bool, args: Args) -> None:  # noqa: FBT001 - unpacked from a slot
-        self._out.append(shown(self.caller, reply, args, typed=typed))
-
     # What an outflow calls, and what becomes of it.
 
     def _begin_outflow(
         self, turn: Turn, coming: Iterator[Part], replies: list[Reply], rest: Turn | None = None
     ) -> None:
-        self._flush()
+        self._out.flush()
         if self._over:  # the flush has found that the client does not read
             drop(replies)
             return
@@ -447,8 +454,8 @@ class Conversation(Figures):
 
     def send_part(self, data: bytes) -> None:
         """Send a part of the answer; this may end the conversation."""
-        self._out.append(data)
-        self._flush()
+        self._out.pieces.append(data)
+        self._out.flush()
 
     def poured(self) -> None:
         """The outflow has ended: ask for the rest of its turn, or go on."""
@@ -473,22 +480,11 @@ class Conversation(Figures):
             outflow.close()
             self.caller.connections.finished()
 
-    def _flush(self) -> None:
-        out = self._out
-        if not out:
-            return
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        unsent_bytes = self._wire.send(data)
-        if unsent_bytes or self._slow:
-            self._slow = unsent_bytes > 0
-            self.caller.connections.note_unsent(self.connection, unsent_bytes)
-
     def _close(self) -> None:
         self._leaving = True
         if self._refusal is not None:
-            self._put(self._refusal, self.connection.is_typed(), ())
-            self._flush()
+            self._out.put(self._refusal)
+            self._out.flush()
         self._over = True
         self._wire.close()
 

@@ -76,8 +76,6 @@ class Route:
     """How much of it its answer copies, as there."""
     moves_value: bool
     """Whether it gives a value to another key, as there."""
-    is_long: bool
-    """Its answer may be made while it is sent, so it travels alone."""
     for_cluster: bool
     """A node that is stopping refuses it."""
     refused: Callable[[Caller], None] | None
@@ -165,7 +163,6 @@ def _route(command: Command) -> Route:
         copies_value=cost.copies_value,
         copied_bytes=cost.copied_bytes,
         moves_value=cost.moves_value,
-        is_long=command.long is not None,
         for_cluster=command.by is not By.NODE or treatment is not None,
         refused=treatment.refused if treatment is not None else None,
     )

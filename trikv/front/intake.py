@@ -25,6 +25,7 @@ from trikv.front.decisions import (
 from trikv.front.dispatch import ARGUMENTS_MAX, TOO_MANY_ARGUMENTS, Route, Routes
 from trikv.front.info.sections import banner
 from trikv.front.inputs import DISCARDED
+from trikv.front.pausing import HELD
 from trikv.front.slots import PLAIN_STEP, Args, Comment, Known, Local, Raw, Step
 from trikv.front.transaction import NOT_INSIDE, too_much_time
 from trikv.front.turn import Turn
@@ -75,6 +76,7 @@ class Intake:
 
     __slots__ = (
         "_bytes",
+        "_commands_max",
         "_cut",
         "_limits",
         "_plain",
@@ -100,6 +102,8 @@ class Intake:
         """A request that was read, but can be decided only after what is in flight has been answered."""
         self._cut = False
         """Whether the turn being gathered takes no more requests."""
+        self._commands_max = limits.turn_commands_max
+        """How many it takes at most."""
 
     @property
     def buffered_bytes(self) -> int:
@@ -151,7 +155,8 @@ class Intake:
             or not route.least <= len(args) <= route.most
             or not connection.authenticated
             or caller.transactions.open
-            or caller.connections.stopping is not None
+            or not caller.connections.is_open
+            or connection.muted_turns
         ):
             self._bytes.put_back([args], len(data))
             return None
@@ -160,15 +165,32 @@ class Intake:
 
     def gather(self, turn: Turn) -> None:
         """Read requests into `turn` until none is left or something cuts it."""
+        connection = self.caller.connection
+        if connection.muted_turns > 0:
+            self._gather_muted(turn)
+        else:
+            self._gather(turn, self._limits.turn_commands_max)
+
+    def _gather_muted(self, turn: Turn) -> None:
+        """After CLIENT REPLY SKIP the next request is a turn of its own, and the last that is muted."""
+        connection = self.caller.connection
+        connection.muted_turns -= 1
+        is_last = connection.muted_turns > 0
+        self._gather(turn, 1 if is_last else self._limits.turn_commands_max)
+        if is_last and not len(turn) and (turn.operation is None or turn.operation[1] is HELD):
+            connection.muted_turns += 1  # it has not come yet, or is held back
+
+    def _gather(self, turn: Turn, commands_max: int) -> None:
         incoming, connection = self._bytes, self.caller.connection
         incoming.authenticated = connection.authenticated
         self._cut = False
+        self._commands_max = commands_max
         while True:
             event: ClientEvent | NeedData
             if self._pushed_back is not None:
                 event, self._pushed_back = self._pushed_back, None
             else:
-                run, size = incoming.run(self._limits.turn_commands_max)
+                run, size = incoming.run(commands_max)
                 event = NEED_DATA if run else incoming.next_event()
                 if run:
                     self._take_run(turn, run, size)
@@ -182,8 +204,7 @@ class Intake:
                 break
 
     def _is_full(self, turn: Turn) -> bool:
-        limits = self._limits
-        return len(turn) >= limits.turn_commands_max or turn.cost_us >= limits.turn_cost_us_max
+        return len(turn) >= self._commands_max or turn.cost_us >= self._limits.turn_cost_us_max
 
     def _take_run(self, turn: Turn, run: list[Args], size: int) -> None:
         """Arrays as they were sent, `size` bytes of them.
@@ -193,7 +214,7 @@ class Intake:
         """
         limits, connection, commands = self._limits, self.caller.connection, turn.commands
         turn.received_bytes += size
-        if commands or turn.mixed or len(run) > limits.turn_commands_max or size > limits.turn_bytes_max:
+        if commands or turn.mixed or len(run) > self._commands_max or size > limits.turn_bytes_max:
             run = self._part_of(turn, run, size)
         find = self._routes.by_spelling.get
         is_plain = self._takes_plain()
@@ -227,7 +248,7 @@ class Intake:
         A command that has no room even in an empty turn goes alone, by `_take_long`.
         """
         room_bytes = self._limits.turn_bytes_max - turn.argument_bytes()
-        part = run[: self._limits.turn_commands_max - len(turn)]
+        part = run[: self._commands_max - len(turn)]
         for at, args in enumerate(part):
             room_bytes -= sum(map(len, args))
             if room_bytes < 0:
@@ -241,11 +262,7 @@ class Intake:
     def _takes_plain(self) -> bool:
         """Whether a command for the machine needs no check but that of its arity."""
         caller = self.caller
-        return (
-            caller.connection.authenticated
-            and not caller.transactions.open
-            and caller.connections.stopping is None
-        )
+        return caller.connection.authenticated and not caller.transactions.open and caller.connections.is_open
 
     def _take_long(self, turn: Turn, request: Request, route: Route, size: int) -> None:
         """A command that would make `turn` too long: refuse it, leave it for the next turn, or take it."""
@@ -269,6 +286,10 @@ class Intake:
             self._refuse(turn, request, TOO_MANY_ARGUMENTS)
         elif not (self.caller.connection.authenticated or route.command.before_auth):
             self._refuse(turn, request, self.caller.connections.refusal)
+        elif self._is_held(route):
+            self._push_back(request)
+            if not len(turn):
+                turn.operation = (route.command.name, HELD)
         elif self.caller.transactions.open and not route.acts_inside:
             self._queue(turn, request, route)
         elif stopping is not None and route.for_cluster:
@@ -278,11 +299,16 @@ class Intake:
         else:
             self._decide(turn, request, route)
 
+    def _is_held(self, route: Route) -> bool:
+        """Whether CLIENT PAUSE holds a call back. Of EXEC the transaction tells whether it writes."""
+        pause, command = self.caller.connections.pause, route.command
+        if not pause.is_on:
+            return False
+        writes = command.writes or (command.name == "EXEC" and self.caller.transactions.writes)
+        return pause.holds(command, writes=writes)
+
     def _decide(self, turn: Turn, request: Request, route: Route) -> None:
         args, typed = request.args, request.typed
-        if route.is_long and len(turn):
-            self._push_back(request)
-            return
         if not route.is_plain:  # the number and bytes of plain ones already bound their cost
             turn.cost_us += route.cost_us(self.caller, args, turn.argument_bytes() + turn.made_bytes)
             turn.made_bytes += route.made_bytes(self.caller, args)
@@ -294,7 +320,6 @@ class Intake:
             self._take_long(turn, request, route, size)
         else:
             turn.add_command(args, Step(typed, args), writes=route.writes)
-            self._cut |= route.is_long
 
     def _do(self, turn: Turn, request: Request, route: Route, decision: Decision) -> None:
         """Do what was decided for a command that does not travel unchanged."""

@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from trikv.front.shared_strings import SharedStrings
 from trikv.host.wire import Wire
-from trikv.machine.replies import Reply, streamed_of, weight
+from trikv.machine.replies import Reply, drop, streams_of, weight
 
 AHEAD_BYTES: Final = 1 << 20
 """What may wait for a client before the next part is made: as much as a fast one takes in a millisecond."""
@@ -66,7 +66,7 @@ class Outflow:
         "ends_reply",
         "is_over",
         "shared",
-        "streamed",
+        "streams",
         "waits",
     )
 
@@ -74,8 +74,8 @@ class Outflow:
         self, parts: Iterator[Part], taker: Taker, wire: Wire, ahead_bytes: int, replies: list[Reply]
     ) -> None:
         """`replies`: what `parts` are made from. They are not kept: `parts` let go of them one by one."""
-        self.streamed = streamed_of(replies)
-        """The long read that it sends, if it is one."""
+        self.streams = streams_of(replies)
+        """The long reads that it sends."""
         self.is_over = False
         self.ends_reply = True
         """Whether what was sent so far ends with a whole reply, so that another one may follow."""
@@ -131,7 +131,7 @@ class Outflow:
             self.ends_reply = ends
             made.append(data)
             room_bytes -= len(data)
-            if room_bytes <= 0 or self.streamed is not None:
+            if room_bytes <= 0 or self.streams:
                 break
         return b"".join(made) if made else None
 
@@ -165,5 +165,4 @@ class Outflow:
         if not self.is_over:
             self.is_over = True
             self._parts = iter(())
-            if self.streamed is not None:
-                self.streamed.close()
+            drop(self.streams)

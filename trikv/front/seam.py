@@ -83,6 +83,42 @@ class Wait:
 
 
 @attrs.frozen
+class WaitAof:
+    """Answer whether the connection's last write is on this node's disk, and on how many other voters'."""
+
+    writes: ClassVar = False
+    local: int
+    """1 if the wait also goes on until this node's disk holds it."""
+    replicas: int
+    """The wait ends when so many others hold the write."""
+    timeout_ms: int
+    """The wait also ends after this time; 0 means no limit."""
+
+    @property
+    def blocked_ms(self) -> int:
+        """Its client waits for other nodes."""
+        return self.timeout_ms
+
+
+@attrs.frozen
+class Sleep:
+    """Answer OK after a time. Nothing else waits for it."""
+
+    writes: ClassVar = False
+    blocked_ms: ClassVar = None
+    ms: int
+
+
+@attrs.frozen
+class Held:
+    """Nothing: the next request waits until CLIENT PAUSE ends. The node is never asked for it."""
+
+    writes: ClassVar = False
+    blocked_ms: ClassVar = None
+    """As in Redis, which does not count these among the blocked."""
+
+
+@attrs.frozen
 class Shutdown:
     """Stop this node in order."""
 
@@ -90,7 +126,7 @@ class Shutdown:
     blocked_ms: ClassVar = None
 
 
-Asked: TypeAlias = Backup | Save | Digest | Wait | Shutdown
+Asked: TypeAlias = Backup | Save | Digest | Wait | WaitAof | Sleep | Held | Shutdown
 """The requests that a node carries out off the hot path, for one client.
 
 `writes` says whether one that got no answer may have left something behind: a file, or a node that stops.

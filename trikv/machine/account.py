@@ -34,8 +34,11 @@ SEED_BYTES: Final = 8
 class Observer(Protocol):
     """What must hear of a bucket before it changes: an open cut."""
 
-    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
-        """`key` of bucket `number` of database `db` is about to change."""
+    def before_write(self, db: object, number: int, bucket: Bucket, key: bytes) -> None:
+        """`key` of bucket `number` of database `db` is about to change.
+
+        The database itself, because SWAPDB gives it another number.
+        """
 
 
 class Account:
@@ -51,6 +54,7 @@ class Account:
         "effects",
         "epoch",
         "feature_level",
+        "holds",
         "is_founded",
         "is_over",
         "limit",
@@ -104,7 +108,9 @@ class Account:
         self.effects = Effects(DATABASES)
         """What the present entry did that somebody waits to hear. Not state."""
         self.epoch = 0
-        """Rises with every cut (`trikv.machine.values.value`). Not state."""
+        """Rises with every cut and every hold (`trikv.machine.values.value`). Not state."""
+        self.holds = 0
+        """How many values are held by readers (`trikv.machine.hold`). Not state."""
 
     def grow(self, database: int, grown: int) -> None:
         """Let the account change by `grown` bytes, which belong to that database. Only this changes it."""

@@ -48,6 +48,13 @@ class BucketHashes:
         self.some(buckets, hasher, ALL)
         return self.joined()
 
+    def renumber(self, number: int) -> None:
+        """They are those of database `number` from now on."""
+        self._number = number
+        self._joined = None
+        for bucket, known in self._known.items():
+            self._known[bucket] = b"%d %b" % (number, known.partition(b" ")[2])
+
     @property
     def is_known(self) -> bool:
         """Whether no bucket is left to be hashed."""

@@ -11,6 +11,7 @@ not counted apart, and what they draw goes on in the caller's row of draws.
 
 from collections.abc import Generator, Sequence
 from enum import Enum
+from types import GeneratorType
 from typing import Final, TypeAlias, TypeVar
 
 from trikv.machine.account import Account
@@ -18,6 +19,7 @@ from trikv.machine.declaration import Command
 from trikv.machine.draws import Draws
 from trikv.machine.errors import OOM, WRONG_TYPE, WrongTypeError
 from trikv.machine.keyspace import Keyspace
+from trikv.machine.long_reads import LongRead
 from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable
 
@@ -56,10 +58,10 @@ class Call:
 
     __slots__ = (
         "_depth",
-        "_table",
         "db",
         "drawn",
         "index",
+        "looked",
         "origin",
         "position",
         "seed",
@@ -69,6 +71,7 @@ class Call:
         "shown_bytes_max",
         "shown_ms",
         "space",
+        "table",
         "view",
     )
 
@@ -86,6 +89,8 @@ class Call:
         """Past this the reads of the submission are refused, or a reader's wait."""
         self.shown_bytes_end = 0
         """No reply of the submission may pass this."""
+        self.looked = 0
+        """Keys and elements that a reader's long reads have gone over."""
         self.index = 0
         """The entry; for a read, the last applied."""
         self.seed = 0
@@ -98,7 +103,8 @@ class Call:
         """The command's place in the submission, from 1. It counts reads on every replica, shown or not."""
         self.drawn: Draws | None = None
         """`draws`, once something is drawn. The evaluator drops it before each command that takes a call."""
-        self._table = table
+        self.table = table
+        """What other commands are looked up in."""
         self._depth = 0
         """How many commands have called one another, down to the present one."""
 
@@ -130,7 +136,7 @@ class Call:
 
         A database that it selects stays selected.
         """
-        command = self._table.find(args)
+        command = self.table.find(args)
         if isinstance(command, CommandError):
             return command
         if command.writes and self.view is READER:
@@ -145,8 +151,10 @@ class Call:
         self._depth += 1
         try:
             reply = command.handler(self if command.whole else self.db, *args[command.words :])
-            if command.resumable:
+            if isinstance(reply, GeneratorType):
                 reply = yield from reply
+            elif isinstance(reply, LongRead):
+                reply = reply.inside()
         except WrongTypeError:  # it has changed nothing, and is no exception of the caller's
             return WRONG_TYPE
         finally:
@@ -165,9 +173,24 @@ def would_not_fit(account: Account, found: Sequence[tuple[Command, Sequence[byte
     if not account.cap:  # nothing is refused then, and the bounds take time
         return False
     growth = sum(command.growth_bound(args, account.charges) for command, args in found)
+    growth += _growth_once(found)
     if any(command.denies_oom for command, _ in found):
         return account.is_over or account.refusal(growth) is not None
     return account.refusal(growth, is_spared=True) is not None
+
+
+def _growth_once(found: Sequence[tuple[Command, Sequence[bytes]]]) -> int:
+    """What keys may add once, whatever is done to them by those commands."""
+    growth = 0
+    once: dict[bytes, int] = {}
+    for command, args in found:
+        if command.name == "SELECT":  # names that follow are those of other keys
+            growth += sum(once.values())
+            once = {}
+        elif command.grows_once:
+            for key in command.keys.among(args):
+                once[key] = max(once.get(key, 0), command.grows_once)
+    return growth + sum(once.values())
 
 
 def at_once(steps: Steps[T]) -> T:

@@ -7,11 +7,12 @@
     {"db":0,"k":{"b64":"/w=="},"t":"string","v":"","n":7,"x":1700000000000}
     ],"count":2,"checksum":"blake2b:..."}
 
-A value in parts is a line that says how many, followed by its parts in order, each in one or more lines. Such
-documents have version 2.
+A small value of another type is one line with its elements. One in parts is a line that says how many,
+followed by its parts in order, each in one or more lines. Such documents have version 2.
 
 ::
 
+    {"t":"hash","db":0,"k":"name","e":["field","value"],"n":7},
     {"parts":2,"db":0,"k":"name","t":"hash","s":[0,1],"n":8},
     {"part":0,"e":["field","value"]},
     {"part":1,"e":[{"b64":"/w=="},"value"]},
@@ -36,7 +37,7 @@ from trikv.machine.account import SEED_BYTES
 from trikv.machine.features import VALUES_IN_PARTS
 from trikv.machine.replies import weight
 from trikv.machine.stored import Held, Stored, stored
-from trikv.machine.values.value import Value
+from trikv.machine.values.value import Packed, Value, type_of
 
 FORMAT: Final = "trikv-snapshot"
 STRINGS_ALONE: Final = 1
@@ -57,6 +58,7 @@ for the ends of lines costs more than a call for each."""
 LINE_END = b",\n"
 OPENING_END = b',"keys":['
 CLOSING_START = b"]"
+SMALL_START = b'{"t":'
 VALUE_START = b'{"parts":'
 PART_START = b'{"part":'
 SPLIT_START = b'{"split":'
@@ -121,6 +123,21 @@ class KeyLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Its deadline in ms; left out if it has none."""
 
 
+class SmallLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The line of a key whose value is small, and no string."""
+
+    t: str
+    """Its type's name."""
+    db: int
+    k: _Text
+    e: list[Any]
+    """Its elements: numbers, text for bytes."""
+    n: _Number
+    """The key's version."""
+    x: _Number = 0
+    """Its deadline in ms; left out if it has none."""
+
+
 class ValueLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The line of a key whose value is in parts, which follow."""
 
@@ -157,7 +174,7 @@ class SplitLine(msgspec.Struct, frozen=True, gc=False):
     """Its number."""
 
 
-Line: TypeAlias = KeyLine | ValueLine | PartLine | SplitLine
+Line: TypeAlias = KeyLine | SmallLine | ValueLine | PartLine | SplitLine
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -180,6 +197,7 @@ class Closing(msgspec.Struct, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 _decode_line = msgspec.json.Decoder(KeyLine).decode
+_decode_small = msgspec.json.Decoder(SmallLine).decode
 _decode_value = msgspec.json.Decoder(ValueLine).decode
 _decode_part = msgspec.json.Decoder(PartLine).decode
 _decode_split = msgspec.json.Decoder(SplitLine).decode
@@ -232,11 +250,14 @@ def encode_keys(db: int, items: Iterable[tuple[bytes, Held]]) -> Iterator[bytes]
     for key, held in items:
         entry = stored(held)
         value = entry.value
-        if isinstance(value, Value):
+        if not isinstance(value, bytes):
             if lines:
                 yield _ended_by_commas(lines)
                 lines, size = [], 0
-            yield from _value_lines(db, key, entry, value)
+            if isinstance(value, Packed):
+                yield _small_line(db, key, entry, value)
+            else:
+                yield from _value_lines(db, key, entry, value)
             continue
         if len(value) > PIECE_BYTES:
             if lines:
@@ -275,6 +296,15 @@ def _long_line(db: int, key: bytes, entry: Stored, value: bytes) -> Iterator[byt
             yield b2a_base64(value[first:last], newline=False)
         first = last
     yield behind + LINE_END
+
+
+def _small_line(db: int, key: bytes, entry: Stored, value: Packed) -> bytes:
+    """The line of a key whose value is packed."""
+    kind = type_of(value)
+    opened = kind.opened(value.body, 0, b"")
+    elements = _to_json(opened.elements(opened.parts[0]))
+    line = SmallLine(kind.type_name, db, _to_text(key), elements, entry.version, entry.deadline)
+    return _encoder.encode(line) + LINE_END
 
 
 def _value_lines(db: int, key: bytes, entry: Stored, value: Value) -> Iterator[bytes]:
@@ -410,6 +440,8 @@ class Reader:
         if line.startswith(SPLIT_START):
             return _decode_split(line)
         self._count += 1
+        if line.startswith(SMALL_START):
+            return _decode_small(line)
         return _decode_value(line) if line.startswith(VALUE_START) else _decode_line(line)
 
     def _close(self, closing: Closing) -> None:

@@ -55,6 +55,7 @@ class Cut:
         "_copies",
         "_databases",
         "_holders",
+        "_numbers",
         "_passed",
         "_was_shared",
         "changes",
@@ -77,6 +78,8 @@ class Cut:
         # Lists of its own: what FLUSH sets aside is freed by emptying the database's list (`release`).
         self._buckets = {db.number: list(db.buckets) for db in filled}
         self._databases = {db.number: _Origin(db) for db in filled}
+        self._numbers: dict[object, int] = {db: db.number for db in filled}
+        """Their numbers of that instant, whatever SWAPDB does."""
         self._copies: dict[tuple[int, int], int] = {}
         """By database and bucket: the memory of a copy, and of its values that are gone elsewhere."""
         self._passed: list[Bucket] = []
@@ -108,6 +111,7 @@ class Cut:
             self._account = None  # breaks the cycle: a database refers to the account, the account to the cut
         self._buckets.clear()
         self._databases.clear()
+        self._numbers.clear()
         self._copies.clear()
 
     def _discard_kept(self, account: Account) -> None:
@@ -138,14 +142,15 @@ class Cut:
         flushed = sum(one.used for one in self._databases.values() if one.was_flushed)
         return _TABLE_BYTES * len(self._databases) + sum(self._copies.values()) + flushed
 
-    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
+    def before_write(self, db: object, number: int, bucket: Bucket, key: bytes) -> None:
         """`key` of this live bucket is about to change: keep the bucket as it was.
 
         Nothing is kept if it was let go already, or belongs to a database that was flushed since.
         """
-        held = self._buckets.get(db)
-        if held is None:
+        of = self._numbers.get(db)
+        if of is None:
             return
+        held = self._buckets[of]
         kept = held[number]
         grown = 0
         if kept is bucket:
@@ -157,7 +162,7 @@ class Cut:
         if old is not None and bucket.get(key) is old:  # nobody else keeps this value from now on
             grown += value_bytes_of(old)
         if grown:
-            self._copies[db, number] = self._copies.get((db, number), 0) + grown
+            self._copies[of, number] = self._copies.get((of, number), 0) + grown
 
     def shapes(self) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
         """The buckets that were split: database, number, `Split.shape`."""

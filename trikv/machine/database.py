@@ -8,7 +8,7 @@ not encoded ahead.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 from zlib import crc32
 
 from sortedcontainers import SortedList
@@ -17,33 +17,28 @@ from trikv.machine import runs
 from trikv.machine.account import Account
 from trikv.machine.bucket_hashes import BucketHashes
 from trikv.machine.deadline_index import DeadlineIndex
-from trikv.machine.effects import EXPIRED, NOTHING, REMOVED, WRITTEN
-from trikv.machine.errors import KEY_TOO_LONG, STRING_TOO_LONG, WrongTypeError
+from trikv.machine.effects import EXPIRED, NOTHING, REMOVED, WRITTEN, Names
 from trikv.machine.features import SPLIT_BUCKETS
+from trikv.machine.lookups import BUCKET_SHIFT, BUCKETS, Lookups, V
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.replies import CommandError
 from trikv.machine.split import LEAF_KEYS_MAX, SHRINK_KEYS, Bucket, Split
 from trikv.machine.stored import (
-    HAS_DEADLINE,
     PACKED_BYTES_MAX,
-    PLAIN_BYTES,
+    AnyValue,
     Held,
     Stored,
     deadline_of,
     held,
+    indexed_of,
+    is_in_parts,
     size_of,
     stored,
-    value_bytes_of,
     value_of,
 )
 from trikv.machine.values.value import Value
 
-BUCKETS = 4096
-"""A million keys make 250 a bucket: copying one for a walk takes microseconds."""
-BUCKET_SHIFT = 32 - 12
-"""crc32 >> BUCKET_SHIFT is the bucket: buckets are consecutive ranges of the hash."""
-STRING: Final = "string"
-"""What TYPE calls a string."""
+__all__ = ["AT_ONCE_BYTES", "BUCKETS", "BUCKET_SHIFT", "EMPTY", "Database"]
 
 EMPTY: Final[Bucket] = {}
 """A bucket that nothing was ever written to. It is only read: the first write puts another in its place."""
@@ -56,25 +51,13 @@ _CHANGES_MAX = 2**59
 """No change counter gets so far. A version from there on might not be packed."""
 
 
-V = TypeVar("V", bound=Value)
-
-
-def _string_of(value: bytes | Value) -> bytes:
-    if isinstance(value, Value):
-        raise WrongTypeError
-    return value
-
-
-class Database:
-    """One numbered database. Methods up to `growth` change no state; those from `store` on do."""
+class Database(Lookups):
+    """One numbered database. What it inherits changes no state."""
 
     __slots__ = (
         "_changed",
-        "_deadlines_total_ms",
-        "account",
         "awaited",
-        "buckets",
-        "deadlines",
+        "field_deadlines",
         "hashes",
         "number",
         "size",
@@ -88,100 +71,13 @@ class Database:
         self.buckets = _NO_BUCKETS
         self.size = 0
         """Keys, those due but not yet reaped included."""
-        self.deadlines: DeadlineIndex = SortedList()
+        self.deadlines = SortedList()
         self._deadlines_total_ms = 0
-        """The sum of all deadlines."""
+        self.field_deadlines: DeadlineIndex = SortedList()
+        """Of keys in whose value an element has a deadline: the earliest of these."""
         self.hashes = BucketHashes(self.number, BUCKETS)
         """For the digest."""
         self._changed = self.hashes.changed
-
-    def find(self, key: bytes) -> Stored | None:
-        """The live entry of `key`, or None. This, `string` and `is_live` judge if it is due (PROTOCOL 21)."""
-        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        if one is None:
-            return None
-        entry = stored(one)
-        if entry.deadline and entry.deadline <= self.account.now:
-            return None
-        return entry
-
-    def string(self, key: bytes) -> bytes | None:
-        """The live string under `key`, in half the time of `find`; None if there is no such key.
-
-        Raises WrongTypeError if it holds another type.
-        """
-        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        if one is None:
-            return None
-        if type(one) is bytes and not one[0] & HAS_DEADLINE:  # nearly always
-            return one[PLAIN_BYTES:]
-        deadline = deadline_of(one)
-        return None if deadline and deadline <= self.account.now else _string_of(value_of(one))
-
-    def string_until(self, key: bytes) -> tuple[bytes | None, int]:
-        """`string`, and the deadline that it has; 0 if there is none, or no such key."""
-        entry = self.find(key)
-        return (None, 0) if entry is None else (_string_of(entry.value), entry.deadline)
-
-    def value_bytes(self, key: bytes) -> int:
-        """The length of the string under `key`; 0 if it is absent or holds another type."""
-        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        if one is None or not self.is_live(one):
-            return 0
-        value = value_of(one)
-        return 0 if isinstance(value, Value) else len(value)
-
-    def type_name(self, key: bytes) -> str:
-        """What TYPE calls the value of `key`, which is there."""
-        one = self.buckets[crc32(key) >> BUCKET_SHIFT][key]
-        value = value_of(one) if type(one) is not bytes else one
-        return value.type_name if isinstance(value, Value) else STRING
-
-    def look(self, key: bytes) -> Stored | None:
-        """`find` for commands that read: Redis counts what they find and miss."""
-        entry = self.find(key)
-        if entry is None:
-            self.account.lookups.misses += 1
-        else:
-            self.account.lookups.hits += 1
-        return entry
-
-    def is_live(self, one: Held) -> bool:
-        """Whether the deadline of what is held has not come. A key that is due is not live, reaped or not."""
-        deadline = deadline_of(one)
-        return not deadline or deadline > self.account.now
-
-    def live(self, keys: list[bytes]) -> Iterable[bytes]:
-        """Those of `keys`, which are all there, that are live."""
-        if not self.deadlines:
-            return keys
-        buckets = self.buckets
-        return (key for key in keys if self.is_live(buckets[crc32(key) >> BUCKET_SHIFT][key]))
-
-    def mean_ttl_ms(self, now_ms: int) -> int:
-        """The mean time to live of the keys with a deadline, in ms; 0 if there are none."""
-        return max(0, self._deadlines_total_ms // len(self.deadlines) - now_ms) if self.deadlines else 0
-
-    def growth(self, key: bytes, value_bytes: int, deadline: int) -> int:
-        """By how many bytes the account would change if `key` were stored like this; may be negative."""
-        grown = self.account.charges.key(len(key), value_bytes, deadline)
-        return grown - self.charged(key)
-
-    def charged(self, key: bytes) -> int:
-        """The bytes that `key` is charged, due or not; 0 if it is not there."""
-        one = self.buckets[crc32(key) >> BUCKET_SHIFT].get(key)
-        return 0 if one is None else self._charge(key, one)
-
-    def _charge(self, key: bytes, one: Held) -> int:
-        return self.account.charges.key(len(key), value_bytes_of(one), deadline_of(one))
-
-    def refusal(self, key: bytes, value_bytes: int) -> CommandError | None:
-        """Why such a key or value cannot be stored at any fill of memory; None if it can."""
-        if value_bytes > VALUE_BYTES_MAX:
-            return STRING_TOO_LONG
-        if len(key) > KEY_BYTES_MAX:
-            return KEY_TOO_LONG
-        return None
 
     def store(self, key: bytes, value: bytes, deadline: int = 0) -> CommandError | None:
         """Set `key`, or return why not: its limits, or the cap. A `deadline` must be in the future.
@@ -247,7 +143,7 @@ class Database:
             self._put(crc32(key) >> BUCKET_SHIFT, key, entry, entry.value, deadline, grown)
         return refused
 
-    def put_unchecked(self, key: bytes, value: bytes | Value, deadline: int = 0) -> None:
+    def put_unchecked(self, key: bytes, value: AnyValue, deadline: int = 0) -> None:
         """Set `key` without any check: for handlers that have checked their whole change already."""
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
@@ -258,7 +154,7 @@ class Database:
         number: int,
         key: bytes,
         old: Held | None,
-        value: bytes | Value,
+        value: AnyValue,
         deadline: int,
         grown: int,
     ) -> None:
@@ -271,6 +167,7 @@ class Database:
             account.tally.expired_keys += 1
             grown += self._charge(key, old)
             old, indexed = None, 0
+        before = soonest = 0
         if self._changed[number] and not account.observers:  # nearly always: this saves a call
             account.dirty = True
             bucket = self.buckets[number]
@@ -282,11 +179,15 @@ class Database:
                 bucket = self._divided(number)
         elif type(old) is not bytes:  # what is packed is freed at once
             self._discard(old, value)
+            before = indexed_of(old)
         if grown > PACKED_BYTES_MAX:
             account.discarded.make_room(grown)
         account.changes += 1
-        if not isinstance(value, bytes):
+        if isinstance(value, Value):
             value.charged = value.charge
+            soonest = value.indexed = value.soonest
+        if before != soonest:
+            self._index_fields(before, soonest, key)
         bucket[key] = held(value, account.changes, deadline)
         account.grow(self.number, grown)
         if indexed != deadline:
@@ -300,20 +201,81 @@ class Database:
     def changing(self, key: bytes, value: V) -> V:
         """The header to change, which is `value` of the live `key` or a fork of it. Then call `changed`.
 
-        From here on the command has changed something, whatever it does.
+        If it is in parts, the command has changed something from here on, whatever it does, so it looks and
+        refuses before. A small one is its own copy, of which nobody else knows.
         """
+        if value.is_small:
+            return value
         self._changing(crc32(key) >> BUCKET_SHIFT, key)
         account = self.account
-        return value.at_epoch(account.epoch) if account.observers else value.alone()
+        if account.observers or account.holds:
+            return value.at_epoch(account.epoch)
+        return value.alone()
 
-    def changed(self, key: bytes, value: Value) -> None:
-        """`value` of the live `key` is changed: the account and the key's version follow."""
-        account, bucket = self.account, self.buckets[crc32(key) >> BUCKET_SHIFT]
-        charges, deadline = account.charges, deadline_of(bucket[key])
+    def twin(self, key: bytes, value: V) -> V:
+        """A value for another key that shares the parts of `value`, which is that of the live `key`.
+
+        The key's own is made ready for that, which is no change of it.
+        """
+        mine = self.changing(key, value)
+        number = crc32(key) >> BUCKET_SHIFT
+        if mine is not value:
+            entry = stored(self.buckets[number][key])
+            self.buckets[number][key] = held(mine, entry.version, entry.deadline)
+        return mine.twin(self.account.epoch)
+
+    def changed(self, key: bytes, value: Value, *, is_spared: bool = False) -> CommandError | None:
+        """`value` of `key` is changed, or new: the account and the key's version follow.
+
+        It keeps the key's deadline. An empty value goes, with its key. Returns OOM if there is no room for
+        one that was small or new; then it is as if nothing had happened. `is_spared`: see `Account.refusal`.
+        """
+        number = crc32(key) >> BUCKET_SHIFT
+        old = self.buckets[number].get(key)
+        if not value.count:
+            # It lost its last element, which is a change of its own, before it goes.
+            if self.awaited and old is not None and self.is_live(old):
+                self.account.effects.touched(self.number, key, WRITTEN)
+            self.drop(key)
+            return None
+        if old is not None and not isinstance(old, bytes) and is_in_parts(old.value) and self.is_live(old):
+            self._went_on(number, key, old, value)
+            return None
+        form = value.packed() or value
+        deadline = deadline_of(old) if old is not None and self.is_live(old) else 0
+        grown = self.growth(key, size_of(form), deadline)
+        refused = self.account.refusal(grown, is_spared=is_spared)
+        if refused is None:
+            self._put(number, key, old, form, deadline, grown)
+        return refused
+
+    def replace(self, key: bytes, value: Value) -> CommandError | None:
+        """Give `key` a value that nobody else has, without a deadline, in place of whatever it holds.
+
+        An empty one deletes the key. Returns why not: the key's limit, or OOM.
+        """
+        if not value.count:
+            self.drop(key)
+            return None
+        number = crc32(key) >> BUCKET_SHIFT
+        form = value.packed() or value
+        grown = self.growth(key, size_of(form), 0)
+        refused = self.refusal(key, 0) or self.account.refusal(grown)
+        if refused is None:
+            self._put(number, key, self.buckets[number].get(key), form, 0, grown)
+        return refused
+
+    def _went_on(self, number: int, key: bytes, old: Held, value: Value) -> None:
+        """The value in parts of the live `key` is changed; the parts that it lost are nobody's concern."""
+        account, charges = self.account, self.account.charges
         grown = charges.value(value.charge) - charges.value(value.charged)
         value.charged = value.charge
+        if value.deadlines is not None or value.indexed:
+            before, value.indexed = value.indexed, value.soonest
+            if before != value.indexed:
+                self._index_fields(before, value.indexed, key)
         account.changes += 1
-        bucket[key] = held(value, account.changes, deadline)
+        self.buckets[number][key] = held(value, account.changes, deadline_of(old))
         account.grow(self.number, grown)
         if self.awaited:
             account.effects.touched(self.number, key, WRITTEN)
@@ -328,6 +290,8 @@ class Database:
             return False
         if isinstance(entry.value, Value):
             entry.value.charged = entry.value.charge
+            entry.value.indexed = entry.value.soonest
+            self._index_fields(0, entry.value.indexed, key)
         one = held(entry.value, entry.version, entry.deadline)
         if isinstance(bucket, dict):
             bucket[key] = one
@@ -365,6 +329,34 @@ class Database:
         self._remove(number, key, self.buckets[number][key])
         self.account.tally.expired_keys += 1
 
+    def reap_fields(self, most: int) -> int:
+        """Remove due fields of the key in which one has the earliest deadline; there must be one.
+
+        Up to `most` of them go together, as one change of the key, the earliest first. Returns how many. A
+        key that is due itself goes whole, and counts for one.
+        """
+        account = self.account
+        _, key = self.field_deadlines[0]
+        old = self.buckets[crc32(key) >> BUCKET_SHIFT][key]
+        if not self.is_live(old):
+            self.drop(key)
+            return 1
+        value = value_of(old)
+        assert isinstance(value, Value), "nothing else is in the index"
+        value = self.changing(key, value)
+        gone = value.reap(account.now, most)
+        self.note_expired(gone)
+        self.changed(key, value)
+        return len(gone)
+
+    def note_expired(self, strings: Sequence[bytes]) -> None:
+        """Fields with these values were taken out because they were due: count them, free long ones later."""
+        account = self.account
+        account.tally.expired_fields += len(strings)
+        for each in strings:
+            if len(each) > PACKED_BYTES_MAX:
+                account.discarded.add_value(each)
+
     def flush(self) -> None:
         """Empty the database at once: the contents, unless they are few, are left to `Keyspace.release`."""
         account = self.account
@@ -384,14 +376,23 @@ class Database:
         self.buckets = _NO_BUCKETS
         self.deadlines = SortedList()
         self._deadlines_total_ms = 0
+        self.field_deadlines = SortedList()
         self.size = 0
         self.hashes = BucketHashes(self.number, BUCKETS)
         self._changed = self.hashes.changed
 
+    def renumber(self, number: int, awaited: Names) -> None:
+        """Be database `number` from now on, with all keys; `awaited` is what is awaited there."""
+        self.number = number
+        self.awaited = awaited
+        self.hashes.renumber(number)
+
     def _set_aside(self) -> None:
         """Have the contents freed in slices."""
         assert isinstance(self.deadlines, SortedList), "only a fork has another, and it frees nothing"
-        self.account.discarded.add_database(self.buckets, self.deadlines, self.size)
+        assert isinstance(self.field_deadlines, SortedList), "the same"
+        indexes = self.deadlines, self.field_deadlines
+        self.account.discarded.add_database(self.buckets, indexes, self.size)
 
     def _index(self, deadline: int, key: bytes) -> None:
         self.deadlines.add((deadline, key))
@@ -401,6 +402,14 @@ class Database:
     def _forget_deadline(self, deadline: int, key: bytes) -> None:
         self.deadlines.remove((deadline, key))
         self._deadlines_total_ms -= deadline
+
+    def _index_fields(self, before: int, soonest: int, key: bytes) -> None:
+        """The earliest deadline in the value of `key` was `before` and is `soonest` now; 0: there is none."""
+        if before:
+            self.field_deadlines.remove((before, key))
+        if soonest:
+            self.field_deadlines.add((soonest, key))
+            self.account.soonest = min(self.account.soonest, soonest)
 
     def _remove(self, number: int, key: bytes, old: Held) -> None:
         account = self.account
@@ -413,6 +422,7 @@ class Database:
             self.buckets[number] = bucket.copy()
         if type(old) is not bytes:
             self._discard(old, None)
+            self._index_fields(indexed_of(old), 0, key)
         deadline = deadline_of(old)
         if deadline:
             self._forget_deadline(deadline, key)
@@ -422,7 +432,7 @@ class Database:
         if self.awaited:
             account.effects.touched(self.number, key, REMOVED if self.is_live(old) else EXPIRED)
 
-    def _discard(self, old: Held, new: bytes | Value | None) -> None:
+    def _discard(self, old: Held, new: AnyValue | None) -> None:
         """Have a value that goes freed in slices, unless the same value comes again.
 
         A string is freed at once if the new value is as long: that took longer to make.
@@ -431,7 +441,7 @@ class Database:
         if value is new:
             return
         made = 0 if new is None else size_of(new)
-        if isinstance(value, Value) or made < len(value):
+        if isinstance(value, Value) or made < size_of(value):
             discarded = self.account.discarded
             discarded.add_value(value)
             discarded.make_room(made)
@@ -454,11 +464,16 @@ class Database:
             bucket = self.buckets[number] = {}
         self._changed[number] = 1
         for observer in account.observers:
-            observer.before_write(self.number, number, bucket, key)
+            observer.before_write(self, number, bucket, key)
         return bucket
 
     def recount(self) -> int:
-        """This database's part of the account, computed from its keys: a check of `Account.shares`."""
+        """This database's part of the account, computed from all elements: a check of `Account.shares`."""
         if self.buckets is _NO_BUCKETS:
             return 0
-        return sum(self._charge(key, one) for bucket in self.buckets for key, one in bucket.items())
+        return sum(self._recount_key(key, one) for bucket in self.buckets for key, one in bucket.items())
+
+    def _recount_key(self, key: bytes, one: Held) -> int:
+        value = value_of(one)
+        size = value.recounted() if isinstance(value, Value) else size_of(value)
+        return self.account.charges.key(len(key), size, deadline_of(one))

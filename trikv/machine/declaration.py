@@ -10,15 +10,13 @@ does not call PUBLISH a write, whoever evaluates it here.
 
 import enum
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Required, TypeAlias, TypedDict
 
 import attrs
 
 from trikv.machine.grammar import Shape
-from trikv.machine.keyspec import Finder, Keys, KeySpec
-from trikv.machine.long_reads import Handler as LongHandler
-from trikv.machine.long_reads import in_one_step
+from trikv.machine.keyspec import Finder, KeyNumber, Keys, KeySpec
 from trikv.machine.memory import Charges
 
 Handler: TypeAlias = Callable[..., Any]
@@ -154,14 +152,14 @@ class Command:
     """How the front takes it, if none of the usual ways will do; nothing to the machine."""
 
     # How it is evaluated.
+    level: int
+    """The feature level from which on a cluster knows it (PROTOCOL 22); 0: every one does."""
     handler: Handler
     of_key: Handler | None
     """Answers a key's value, None if there is none, looks at nothing else and fails only by WrongTypeError:
     what a lone read may call instead, and count."""
     of_run: Run | None
     """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
-    long: LongHandler | None
-    """Says what a long read will answer; `handler` then makes that answer in one step."""
     resumable: bool
     """The handler is a generator: it works in slices, between which the node does other things."""
     stops: bool
@@ -176,6 +174,9 @@ class Command:
     """A call may add to the account."""
     grows_more: Extra | None
     """From the arguments (name included): bytes that a call may add beyond its arguments."""
+    grows_once: int
+    """Bytes that each of its keys may add besides, but once, however often it is called: what a value takes
+    more when it leaves its packed form."""
 
     # What people and clients are told.
     summary: str
@@ -219,6 +220,8 @@ class Said(TypedDict, total=False):
 
     options: str
     """Stands in the usage for the open end of the signature."""
+    choices: Mapping[str, str]
+    """Stand in the usage for parameters that are one of a few words."""
     open_least: int
     """How many arguments the open end must have. Of a command that is queued for EXEC nothing else is judged
     before."""
@@ -240,14 +243,15 @@ class Said(TypedDict, total=False):
     """The machine's commands have none, and others `QUICK_US` if they are fast or `TEXT_US`, unless said."""
     fast: bool
 
+    level: int
+    """`Command.level`; that of its table unless said."""
     denies_oom: bool
     grows: bool
     """Adds to the account without being refused outright over the cap."""
     grows_more: Extra
+    grows_once: int
     of_key: Handler
     of_run: Run
-    long: bool
-    """The handler answers a `trikv.machine.long_reads.LongRead`, which a client may take in steps."""
 
     complexity: str
     told: Told
@@ -265,9 +269,6 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         access=_access(by, told),
     )
     of_machine = by in (By.LOG, By.READ)
-    long = handler if said.get("long", False) else None
-    if long is not None:
-        handler = in_one_step(long)
     denies_oom = said.get("denies_oom", False)
     resumable = inspect.isgeneratorfunction(handler)
     assert by is By.LOG or not resumable, f"{name}: only writes stop inside an entry; a long read has a cut"
@@ -280,7 +281,7 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         least=abs(shape.arity),
         most=shape.arity if shape.arity > 0 else _MANY,
         keys=Keys.of(said.get("specs", shape.specs), said.get("finder")),
-        key_names=shape.key_names,
+        key_names=(*shape.key_names, *_counted_names(said.get("specs", ()))),
         usage="",
         by=by,
         writes=by is By.LOG,
@@ -291,10 +292,10 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         is_checked=said.get("checked", False),
         cost=cost,
         treatment=None,
+        level=said.get("level", 0),
         handler=handler,
         of_key=said.get("of_key"),
         of_run=said.get("of_run"),
-        long=long,
         resumable=resumable,
         stops=stops,
         whole=shape.whole,
@@ -302,15 +303,24 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
         denies_oom=denies_oom,
         grows=said.get("grows", denies_oom),
         grows_more=said.get("grows_more"),
+        grows_once=said.get("grows_once", 0),
         summary=shape.summary,
         complexity=said.get("complexity", "O(1)"),
         group=said["group"],
         fast=fast,
         told=told,
     )
+    choices = said.get("choices", {})
+    assert choices.keys() <= set(shape.fixed), f"{name}: a choice for no parameter"
+    fixed = [choices.get(word, word) for word in shape.fixed]
     for each in (name, *said.get("aliases", ())):
-        parts = (each.replace("|", " "), *shape.fixed, said.get("options", shape.open))
+        parts = (each.replace("|", " "), *fixed, said.get("options", shape.open))
         yield attrs.evolve(one, name=each, usage=" ".join(filter(None, parts)))
+
+
+def _counted_names(specs: Sequence[KeySpec]) -> tuple[str, ...]:
+    """What the usage calls the keys of an open end that an argument counts; those are no parameters."""
+    return ("key",) if any(isinstance(spec.find, KeyNumber) for spec in specs) else ()
 
 
 def _access(by: By, told: Told) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import msgspec
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.split import Bucket, Leaf
 from trikv.machine.stored import Stored, stored
+from trikv.machine.values.value import Packed
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -57,7 +58,10 @@ def _hash_leaf(leaf: Leaf) -> Iterator[bytes | None]:
     for key, held in leaf.items():
         entry = stored(held)
         value = entry.value
-        if not isinstance(value, bytes):
+        if isinstance(value, Packed):
+            some[key] = (value.body, value.code, entry.version, entry.deadline)
+            room -= len(key) + len(value.body)
+        elif not isinstance(value, bytes):
             for _ in value.hash_parts():
                 yield None
             some[key] = (value.digest(), value.type_name, entry.version, entry.deadline)

@@ -6,12 +6,13 @@ Whatever is given here is dropped reference by reference. It is never emptied in
 may go on to hold the same objects; then nothing is freed until that is closed.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 from sortedcontainers import SortedList
 
 from trikv.machine.split import Bucket
-from trikv.machine.stored import Held, value_of
+from trikv.machine.stored import AnyValue, Held, value_of
 from trikv.machine.tally import Tally
 from trikv.machine.values.value import Value
 
@@ -44,10 +45,10 @@ class Discarded:
         """Whether anything is left to be freed."""
         return bool(self._strings or self._buckets or self._indexes or self._parts or self._kept)
 
-    def add_database(self, buckets: Buckets, index: Index, keys: int) -> None:
+    def add_database(self, buckets: Buckets, indexes: Iterable[Index], keys: int) -> None:
         """The contents of a database that has `keys` keys. Nobody else changes the lists from now on."""
         self._buckets.append(buckets)
-        self._indexes.append(index)
+        self._indexes += indexes
         self.pending_keys += keys
 
     def add_kept(self, buckets: Buckets) -> None:
@@ -61,13 +62,17 @@ class Discarded:
         self._buckets.clear()
         self.pending_keys = 0
 
-    def add_value(self, value: bytes | Value) -> None:
-        """What a key does not hold any more: a long string, or the parts of a value."""
+    def add_value(self, value: AnyValue) -> None:
+        """What a key does not hold any more: a long string, or the parts of a value; not what is packed."""
         if isinstance(value, Value):
             # A list of its own: a cut, or another key if it was renamed, goes on to hold the value's.
-            self._parts.append(value.parts.copy())
-        else:
+            self._parts.append(value.released())
+        elif isinstance(value, bytes):
             self._strings.append(value)
+
+    def add_parts(self, parts: list[Any]) -> None:
+        """Parts that a value has dropped. Nobody else changes the list from now on."""
+        self._parts.append(parts)
 
     def make_room(self, made: int) -> None:
         """Free long strings of about as many bytes as were `made`, which took longer than to free them.

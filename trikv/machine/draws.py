@@ -6,6 +6,7 @@ command's place, so that every replica draws the same, and so does a replay. It 
 """
 
 from hashlib import blake2b
+from struct import Struct, pack
 from typing import Final
 
 DRAW_BITS: Final = 64
@@ -14,6 +15,13 @@ BOUND_MAX: Final = 1 << 48
 _BLOCK_BYTES: Final = 64
 _NUMBER_BYTES: Final = DRAW_BITS // 8
 _PLACE_BYTES: Final = 8
+_COMMAND_PARTS: Final = 5
+"""As many numbers name a command."""
+_COMMAND: Final = Struct(f">{_COMMAND_PARTS}Q")
+
+
+def _packed(place: tuple[int, ...]) -> bytes:
+    return _COMMAND.pack(*place) if len(place) == _COMMAND_PARTS else pack(f">{len(place)}Q", *place)
 
 
 class Draws:
@@ -23,7 +31,7 @@ class Draws:
 
     def __init__(self, *place: int) -> None:
         """`place`: up to eight numbers, each of 64 bits, that together name one command and nothing else."""
-        self._key = b"".join([part.to_bytes(_PLACE_BYTES, "big") for part in place])
+        self._key = _packed(place)
         self._counter = 0
         """Blocks made so far."""
         self._block = b""

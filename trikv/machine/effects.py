@@ -40,6 +40,8 @@ class Change(enum.Enum):
     """Its deadline had come, and an entry has reaped it."""
     EMPTIED = "emptied"
     """All keys of the database went at once; told to those who await the whole of it."""
+    SWAPPED = "swapped"
+    """The database has all keys of another one, and none of its own; told to the same."""
 
 
 # Bound once, because to look a member up in its class takes as long as a call.
@@ -47,6 +49,7 @@ WRITTEN: Final = Change.WRITTEN
 REMOVED: Final = Change.REMOVED
 EXPIRED: Final = Change.EXPIRED
 EMPTIED: Final = Change.EMPTIED
+SWAPPED: Final = Change.SWAPPED
 
 
 class Touched(msgspec.Struct, frozen=True, gc=False):
@@ -55,7 +58,7 @@ class Touched(msgspec.Struct, frozen=True, gc=False):
     place: Place
     db: int
     key: bytes | None
-    """None for EMPTIED."""
+    """None for EMPTIED and SWAPPED."""
     change: Change
 
 
@@ -70,8 +73,8 @@ class Published(msgspec.Struct, frozen=True, gc=False):
 Effect: TypeAlias = Touched | Published
 
 
-class Emptied(Protocol):
-    """A database that is being emptied."""
+class Keys(Protocol):
+    """A database of which all keys change."""
 
     @property
     def number(self) -> int:
@@ -129,7 +132,7 @@ class Effects:
             if key in awaited or ALL in awaited:
                 self._note(Touched((self.index, self.item), db, key, WRITTEN))
 
-    def emptied(self, db: Emptied) -> None:
+    def emptied(self, db: Keys) -> None:
         """All keys of `db` are about to go. The awaited ones are looked for: all may be millions."""
         place = self.index, self.item
         for key in self.awaited.keys[db.number]:
@@ -139,6 +142,18 @@ class Effects:
                 self._note(Touched(place, db.number, key, REMOVED))
             elif db.charged(key):
                 self._note(Touched(place, db.number, key, EXPIRED))
+
+    def swapped(self, one: Keys, other: Keys) -> None:
+        """The keys of both databases are about to be exchanged."""
+        place = self.index, self.item
+        for db, follows in ((one, other), (other, one)):
+            for key in self.awaited.keys[db.number]:
+                if key is ALL:
+                    self._note(Touched(place, db.number, None, SWAPPED))
+                elif follows.find(key) is not None:
+                    self._note(Touched(place, db.number, key, WRITTEN))
+                elif db.find(key) is not None:
+                    self._note(Touched(place, db.number, key, REMOVED))
 
     def _note(self, effect: Touched) -> None:
         happened = self._happened

@@ -7,6 +7,7 @@ This module keeps a bug in a handler from stopping a cluster (PROTOCOL 24): hand
 from collections.abc import Sequence
 from functools import partial
 from hashlib import blake2b
+from types import GeneratorType
 
 import msgspec
 
@@ -16,9 +17,10 @@ from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, w
 from trikv.machine.cut import Cut
 from trikv.machine.declaration import Command
 from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM, WRONG_TYPE, WrongTypeError
+from trikv.machine.hold import Hold
 from trikv.machine.keyspace import DATABASES, Keyspace
-from trikv.machine.long_reads import WHOLE_KEYS_MAX, streamed
-from trikv.machine.replies import OK, CommandError, Reply, Streamed, weight
+from trikv.machine.long_reads import WHOLE_MAX, LongRead, streamed
+from trikv.machine.replies import OK, CommandError, Reply, weight
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 
@@ -29,6 +31,9 @@ ENTRY_SHOWN_BYTES_MAX = 4 * SHOWN_BYTES_MAX
 """And those of all submissions of one entry together: their replies are held until all of it is done."""
 SHOWN_BYTES_LEAST = 256 * 1024
 """What a submission may answer all the same, when others have taken the entry's share."""
+LOOKED_MAX = 20_000
+"""Keys and elements that the long reads of one submission go over before its client is asked to take what it
+has: about 10 ms."""
 COPIED_BYTES_MAX = 4 * 1024 * 1024
 """What commands of an entry copy between two pauses, and what the last of them does besides: milliseconds."""
 SLICE_COMMANDS = 256
@@ -36,6 +41,8 @@ SLICE_COMMANDS = 256
 ones. One that takes long, as MGET of many keys does, takes its own time for each."""
 OF_PROCESS = (MemoryError, RecursionError)
 """What depends on this process and not on the log is never an error reply: other replicas may not have it."""
+_UNFINISHED = frozenset({LongRead, GeneratorType})
+"""What a handler may return instead of a reply: what it will answer, or work that is to be done in slices."""
 NO_ROOM_TO_SHOW = CommandError(
     "ERR no memory for this reply, because other clients ask for too much at once; it was done all the same"
 )
@@ -57,8 +64,8 @@ class Poisoned(msgspec.Struct, frozen=True, gc=False):
 class Evaluator:
     """Runs commands against a keyspace."""
 
-    STREAMED_FROM_KEYS = WHOLE_KEYS_MAX + 1
-    """A long read of so many keys is answered by a stream."""
+    WHOLE_MAX = WHOLE_MAX
+    """A long read of more keys or elements is answered by a stream."""
 
     __slots__ = (
         "_by_spelling",
@@ -98,30 +105,10 @@ class Evaluator:
         """How many since this object was made; not state."""
         self._change_view(REPLICA)
 
-    def stream(self, db: int, args: Sequence[bytes]) -> Streamed | None:
-        """The answer to a long read over a cut of now; None if `run` has to give it, and at once."""
-        usual = self._by_spelling(args[0]) if args else None
-        if usual is not None and usual.long is None:
-            return None
-        command = self._table.find(args)
-        if isinstance(command, CommandError) or command.long is None:
-            return None
-        database = self._space.databases[db]
-        if database.size < self.STREAMED_FROM_KEYS:
-            return None
-        try:
-            asked = command.long(database, *args[command.words :])
-        except (MemoryError, RecursionError):
-            raise
-        except Exception:  # noqa: BLE001 - a bug of the handler's
-            return None  # `run` meets it again, and notes it
-        if isinstance(asked, CommandError):
-            return None
-        self._space.account.tally.ran[command.name] += 1
-        # Reads that nothing separates share a cut, so that a write copies for all of them once.
-        last = self._cut
-        self._cut = last.share() if last is not None and last.is_of(database) else Cut((database,))
-        return streamed(asked, self._cut, partial(self._note, command, args))
+    def know(self, feature_level: int) -> None:
+        """Evaluate what a cluster of that level knows, and nothing later."""
+        self._table = self.call.table = self._table.at_level(feature_level)
+        self._by_spelling = self._table.by_spelling.get
 
     def run(
         self,
@@ -142,7 +129,7 @@ class Evaluator:
         call.db = self._space.databases[db]
         call.position = 0
         if view is READER:
-            call.shown_bytes = 0
+            call.shown_bytes = call.looked = 0
         if call.shown_bytes:
             self._share()
         else:
@@ -200,15 +187,19 @@ class Evaluator:
         account = self._space.account
         self._tally = account.lookups = self._elsewhere if view is REPLICA else account.tally
 
-    def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:  # noqa: PLR0915 - as it says
-        """The innermost loop: a reply for each command, up to one that it stops at (`_rest` goes on)."""
+    def _run(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
+        """A reply for each command, up to one that it stops at (`_rest` goes on)."""
         # Only once, not after each run: a client that varies the spelling of SET would cause a try for each.
         replies = self._run_quickly(commands)
-        if len(replies) == len(commands):
-            return replies
+        if len(replies) < len(commands):
+            self._run_each(commands[len(replies) :] if replies else commands, replies)
+        return replies
+
+    def _run_each(self, commands: Sequence[Sequence[bytes]], replies: list[Reply]) -> None:  # noqa: PLR0915
+        """The innermost loop of `_run`: it puts a reply of each command behind those that there are."""
         call, account, tally = self.call, self._space.account, self._tally
         has_client = call.view is not REPLICA
-        for args in commands[len(replies) :] if replies else commands:
+        for args in commands:
             count = len(args)
             command = self._by_spelling(args[0]) if count else None
             if command is None or not command.least <= count <= command.most:
@@ -241,8 +232,13 @@ class Evaluator:
                 else:
                     call.drawn = None
                     if command.stops and self._stop_before(command, args):
-                        return replies
+                        return
                     reply = command.handler(call if command.whole else call.db, *args[command.words :])
+                if type(reply) in _UNFINISHED:
+                    if type(reply) is not LongRead:
+                        self._stopped = command, args, reply
+                        return
+                    reply = self._long(command, args, reply)
             except Exception as problem:
                 if account.dirty or isinstance(problem, OF_PROCESS):
                     raise
@@ -258,7 +254,28 @@ class Evaluator:
                     if call.shown_bytes > call.shown_bytes_end:
                         reply = self._took_back(reply)
             replies.append(reply)
-        return replies
+
+    def _long(self, command: Command, args: Sequence[bytes], asked: LongRead) -> Reply:
+        """The answer to a long read: at once, or from what is held from now on."""
+        if self._is_inside:
+            return asked.inside()
+        call, is_whole = self.call, asked.size <= self.WHOLE_MAX
+        if call.view is READER:
+            call.looked += asked.size
+            if not is_whole or call.looked > LOOKED_MAX:
+                # As if it had shown all that it may: the client takes it before it asks for more.
+                call.shown_bytes = call.shown_bytes_max + 1
+        if is_whole:
+            return asked.at_once()
+        return streamed(asked, self._held(asked), partial(self._note, command, args))
+
+    def _held(self, asked: LongRead) -> Cut | Hold:
+        if asked.over is not None:
+            return Hold(asked.db, asked.over)
+        # Reads that nothing separates share a cut, so that a write copies for all of them once.
+        last = self._cut
+        self._cut = last.share() if last is not None and last.is_of(asked.db) else Cut((asked.db,))
+        return self._cut
 
     def _stop_before(self, command: Command, args: Sequence[bytes]) -> bool:
         """Have `_run` stop if `command` works in slices, or those before it have copied much. True if so."""

@@ -6,7 +6,7 @@ releases never disagree about an entry. Code whose rule has changed compares wit
 
 from typing import Final
 
-FEATURE_LEVEL: Final = 3
+FEATURE_LEVEL: Final = 4
 """The level at which this release founds new clusters, and the highest whose rules it knows."""
 
 SPARE_ROOM: Final = 2
@@ -23,6 +23,10 @@ SPLIT_BUCKETS: Final = 3
 
 LONG_WORK: Final = 3
 """From this level on, there is DEBUG WORK."""
+
+COLLECTIONS: Final = 4
+"""From this level on, there are the commands of hashes, lists, sets, sorted sets and bits, and some of keys:
+each declares it (`trikv.machine.declaration.Command.level`)."""
 
 
 class FeatureLevelError(Exception):

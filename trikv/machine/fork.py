@@ -2,7 +2,7 @@
 
 A fork begins with what its base has and copies it before it changes it: the list of a database's buckets at
 the first write to the database, a bucket at the first write to that bucket. Values in parts are copied as
-under a cut, by the account's epoch. The index of deadlines is an overlay. Numbers are copied at once.
+under a cut, by the account's epoch. The indexes of deadlines are overlays. Numbers are copied at once.
 
 The base must not change while the fork is used. Nothing of the fork is left in the base: who needs it no more
 drops it. All that it alone holds is freed at that moment, in a part of the time that it took to make it.
@@ -28,7 +28,7 @@ class _Base:
     is changed. A fork needs just that, from the quick ways that there are and from those to come.
     """
 
-    def before_write(self, db: int, number: int, bucket: Bucket, key: bytes) -> None:
+    def before_write(self, db: object, number: int, bucket: Bucket, key: bytes) -> None:
         """Nothing is left to do: the bucket is the fork's own by now."""
 
 
@@ -46,6 +46,7 @@ class ForkedDatabase(Database):
         self.size = base.size
         self.deadlines = forked(base.deadlines)
         self._deadlines_total_ms = base._deadlines_total_ms  # noqa: SLF001 - it is a database itself
+        self.field_deadlines = forked(base.field_deadlines)
         # Hashes are left behind, and all buckets are hashed again: only tests ask a fork for a digest.
         self.hashes = BucketHashes(self.number, BUCKETS, hashed=False)
         self._changed = self.hashes.changed

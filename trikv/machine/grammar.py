@@ -37,7 +37,8 @@ class Shape:
         """Read `handler`. `access`: of all keys together, or of each."""
         context, *parameters = inspect.signature(handler).parameters.values()
         open_end = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
-        fixed = tuple(p.name for p in parameters if p.kind is not p.VAR_POSITIONAL)
+        # An underscore at the end keeps a name apart from one of Python's.
+        fixed = tuple(p.name.rstrip("_") for p in parameters if p.kind is not p.VAR_POSITIONAL)
         places = [words + i for i, p in enumerate(parameters) if p.annotation is Key]
         is_open = bool(open_end) and parameters[-1].annotation is Key
         assert open_end or not open_least, "only an open end may hold more"

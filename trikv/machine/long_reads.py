@@ -1,76 +1,106 @@
-"""Reads whose answer may be long: what their handlers say, and how an answer is made in steps over a cut.
+"""Reads whose answer may be long: what their handlers say, and how an answer is made in steps.
 
-A command that is declared ``long=True`` answers a `LongRead` (or, as any other, an error): not the elements,
-but a function that makes them from a cut, some at a time, as often as it is asked. A RESP array says its
-length first, so the function is gone through twice if nobody knows the length: the first pass counts. Both go
-over the same cut, because a second look at the live database would find another number.
+A handler that may have much to answer returns a `LongRead`: not the elements, but a function that makes them
+some at a time, as often as it is asked, from what was held at the instant of the call: a cut of the database,
+or a value. A RESP array says its length first, so the function is gone through twice if nobody knows the
+length: the first pass counts. Both go over the same, because a second look at the live data would find
+another number.
 
-Three ways lead from there. A database of few keys is answered in one step. Inside a transaction it is always
-one step, since nothing may come between two commands of it, so a large database is refused there. Any other
-is answered by a `Streamed`, which the client's connection takes as fast as the client reads.
+Three ways lead from there. Of few keys or elements the answer is made in one step. Inside a transaction it is
+always one step, since nothing may come between two commands of it, so there are limits. Any other is a
+`Streamed`, which the client's connection takes as fast as the client reads.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from trikv.machine.cut import Cut
 from trikv.machine.database import Database
-from trikv.machine.replies import CommandError, Reply, Streamed
+from trikv.machine.hold import Hold
+from trikv.machine.replies import CommandError, Form, Reply, Streamed, in_one
+from trikv.machine.values.value import Value
 
-WHOLE_KEYS_MAX: Final = 1_000
-"""A database of so many keys is answered in one step, of about half a millisecond."""
-INSIDE_KEYS_MAX: Final = 20_000
-"""Inside a transaction the answer is made in one step, whoever waits: this many keys take about 8 ms."""
+WHOLE_MAX: Final = 1_000
+"""What goes over so many keys or elements is answered in one step, of about half a millisecond."""
+INSIDE_MAX: Final = 20_000
+"""Inside a transaction the answer is made in one step, whoever waits: this many take about 8 ms."""
 
-Handler: TypeAlias = Callable[..., "LongRead | CommandError"]
+Rows: TypeAlias = Iterator[Sequence[Any]]
 
 
 @attrs.frozen
 class LongRead:
     """What a long read will answer, before any of it is made."""
 
-    elements: Callable[[Cut], Iterator[Sequence[Reply]]]
-    """One pass over the cut, in steps: each gives the elements that it has found, perhaps none."""
+    db: Database
+    over: Mapping[bytes, Value] | None
+    """The values that it goes over, by their keys; None if it goes over all keys."""
+    rows: Callable[..., Rows]
+    """One pass over the cut, or the values as they were, in steps: each gives some rows, perhaps none."""
+    size: int
+    """How many keys or elements that is."""
     count: int | None = None
-    """How many elements that will be, if it is known at once."""
+    """How many rows that will be, if it is known at once."""
+    form: Form = Form.ARRAY
 
+    @classmethod
+    def of_keys(cls, db: Database, rows: Callable[[Cut], Rows], count: int | None = None) -> "LongRead":
+        """It looks at all keys of `db`."""
+        return cls(db, None, rows, db.size, count)
 
-def in_one_step(handler: Handler) -> Callable[..., Reply]:
-    """What evaluates the command where its answer is one step, as that of any other command."""
+    @classmethod
+    def of_values(
+        cls,
+        db: Database,
+        over: Mapping[bytes, Value],
+        rows: Callable[[], Rows],
+        *,
+        size: int,
+        count: int | None = None,
+        form: Form = Form.ARRAY,
+    ) -> "LongRead":
+        """It looks at `size` elements of the values of these keys, which `rows` goes over as they are now."""
+        return cls(db, over, rows, size, count, form)
 
-    def evaluate(db: Database, *args: bytes) -> Reply:
-        asked = handler(db, *args)
-        if isinstance(asked, CommandError):
-            return asked
-        if db.size > INSIDE_KEYS_MAX:
-            return CommandError(
-                f"ERR inside MULTI this looks at {INSIDE_KEYS_MAX} keys at most and there are {db.size}: "
-                "call it outside, or use SCAN"
-            )
-        cut = Cut((db,))
+    def at_once(self) -> Reply:
+        """The answer, in one step."""
+        if self.over is not None:
+            return in_one(self.form, [row for step in self.rows() for row in step])
+        cut = Cut((self.db,))
         try:
-            return [element for step in asked.elements(cut) for element in step]
+            return in_one(self.form, [row for step in self.rows(cut) for row in step])
         finally:
             cut.close()
 
-    return evaluate
+    def inside(self) -> Reply:
+        """The answer as part of a transaction or of another command; an error if that would take too long."""
+        if self.size <= INSIDE_MAX:
+            return self.at_once()
+        what = "keys" if self.over is None else "elements"
+        return CommandError(
+            f"ERR inside MULTI this looks at {INSIDE_MAX} {what} at most and there are {self.size}: "
+            "call it outside, or use SCAN or a relative of it"
+        )
 
 
-def streamed(asked: LongRead, cut: Cut, note: Callable[[Exception], CommandError]) -> Streamed:
-    """The answer to `asked` over `cut`, which belongs to it from now on. `note` takes what a bug raises."""
-    return Streamed(_steps(asked, cut), cut, note)
+def streamed(asked: LongRead, held: Cut | Hold, note: Callable[[Exception], CommandError]) -> Streamed:
+    """The answer to `asked` from what is `held`, its own from now on. `note` takes what a bug raises."""
+    return Streamed(_steps(asked, held), held, note, asked.form)
 
 
-def _steps(asked: LongRead, cut: Cut) -> Iterator[int | Sequence[Reply]]:
-    """For `Streamed`: the steps of counting find no element, then comes the number, then the elements."""
+def _steps(asked: LongRead, held: Cut | Hold) -> Iterator[int | Sequence[Any]]:
+    """For `Streamed`: the steps of counting find no row, then comes the number, then the rows."""
+    source = (held,) if isinstance(held, Cut) else ()
     count = asked.count
     if count is None:
         count = 0
-        for step in asked.elements(cut):
+        for step in asked.rows(*source):
             count += len(step)
             yield []
     yield count
-    cut.lets_go = True
-    yield from asked.elements(cut)
+    if isinstance(held, Cut):
+        held.lets_go = True
+    if asked.form is not Form.NUMBER:
+        yield from asked.rows(*source)

@@ -180,17 +180,13 @@ class Machine:
     ) -> list[Reply]:
         """Evaluate read-only commands, one reply a step. TTL and TIME show `at_ms` if it is later.
 
-        There are fewer replies if the first ones are long: ask again for the rest. A long read that is alone
-        is answered by a `Streamed`, which the caller has to close or take whole.
+        There are fewer replies if the first ones are long: ask again for the rest. The last may be a
+        `Streamed`, which the caller has to close or take whole.
 
         `seed`: 64 bits that decide what they draw, another number for each call.
         """
         assert not self.suspended, INSIDE
         assert 0 <= db < DATABASES, db
-        if len(commands) == 1 and not transactions:
-            answer = self._evaluator.stream(db, commands[0])
-            if answer is not None:
-                return [answer]
         call = self._call
         now_ms = self.space.account.now
         call.shown_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136 - a call less for each read
@@ -356,6 +352,7 @@ class Machine:
         if account.feature_level == 0:
             check_level(item.feature_level)
             account.set_level(item.feature_level, self._call.seed)
+            self._evaluator.know(item.feature_level)
         if not account.is_founded:
             account.is_founded = True
             account.set_cap(item.maxmemory)
@@ -413,6 +410,7 @@ class Machine:
         account.set_cap(settings.maxmemory)
         account.is_founded = settings.is_founded
         account.changes = settings.changes
+        self._evaluator.know(account.feature_level)
         self._origins.members = settings.members
         self._origins.rows = {origin: OriginRow(*row) for origin, row in settings.rows.items()}
 

@@ -8,6 +8,8 @@ mantissa.
 
 import decimal
 import re
+from math import copysign, inf, isinf, isnan
+from typing import Final
 
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
@@ -24,6 +26,19 @@ _CONTEXT = decimal.Context(
 )
 _SEVENTEEN_PLACES = decimal.Decimal("1e-17")
 _FLOAT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DOUBLE_TEXT_BYTES_MAX: Final = 5 * 1024
+_DOUBLE = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NOT_ZERO = re.compile(rb"[+-]?(?:[0.]*[1-9]|0x[0.]*[1-9a-f])", re.IGNORECASE)
+_INFINITE = re.compile(rb"[+-]?inf(?:inity)?", re.IGNORECASE)
+_HEXADECIMAL = re.compile(rb"[+-]?0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?", re.IGNORECASE)
+_BLANKS: Final = b" \t\n\v\f\r"
+"""What C's strtod passes over in front of a number."""
+_WHOLE_MAX: Final = 2.0**52
+"""Doubles below this that are whole are printed as integers."""
+_ZEROS: Final = 7
+"""A double is printed without an exponent if it needs fewer zeros than this at either end."""
+_NEAR_ONE: Final = 4
+"""Or if its exponent is less."""
 _FLOAT_TEXT_BYTES_MAX = 5 * 1024
 
 
@@ -46,6 +61,74 @@ def parse_float(text: bytes) -> decimal.Decimal | None:
         return None
     number = _CONTEXT.create_decimal(text.decode("ascii"))
     return number if number.is_finite() else None
+
+
+def is_infinite(text: bytes) -> bool:
+    """Whether `text` denotes an infinity, as C reads it: a number to begin with, but no sum."""
+    return _INFINITE.fullmatch(text) is not None
+
+
+def parse_double(text: bytes) -> float | None:
+    """The double that `text` denotes as C's strtod reads it, infinities included; None for NaN and no number.
+
+    None also for what is too large or too small for a double.
+    """
+    number = _nearest_double(text)
+    if number is None or _INFINITE.fullmatch(text) is not None:
+        return number
+    is_out_of_range = isinf(number) or (number == 0 and _NOT_ZERO.match(text) is not None)
+    return None if is_out_of_range else number
+
+
+def parse_bound(text: bytes) -> float | None:
+    """The double that `text`, an end of a range of scores, denotes; None for NaN and no number.
+
+    It is less strict than `parse_double`, as in Redis: nothing is 0, blanks may be in front, a NUL ends the
+    text, and what is too large is infinite.
+    """
+    shown = text.partition(b"\0")[0]
+    return _nearest_double(shown.lstrip(_BLANKS)) if shown else 0.0
+
+
+def _nearest_double(text: bytes) -> float | None:
+    """What `text` denotes, infinite if it is too large for a double; None for NaN and no number."""
+    if len(text) > _DOUBLE_TEXT_BYTES_MAX:
+        return None
+    if _DOUBLE.fullmatch(text) is not None:
+        return float(text)
+    if _INFINITE.fullmatch(text) is not None:
+        return -inf if text.startswith(b"-") else inf
+    if _HEXADECIMAL.fullmatch(text) is not None:
+        try:
+            return float.fromhex(text.decode("ascii"))
+        except OverflowError:
+            return -inf if text.startswith(b"-") else inf
+    return None
+
+
+def double_text(number: float) -> bytes:
+    """A double in the shortest text that reads back as itself, as Redis 7.2 prints it.
+
+    Small whole numbers are printed as such. Any other has the fewest digits that tell it from its neighbours,
+    with a point or zeros among them if few are needed, else with an exponent.
+    """
+    if abs(number) < _WHOLE_MAX and number == int(number):
+        return b"-0" if number == 0 and copysign(1, number) < 0 else b"%d" % number
+    if isinf(number) or isnan(number):
+        return repr(number).encode("ascii")
+    sign, row, scale = decimal.Decimal(repr(number)).normalize().as_tuple()
+    assert isinstance(scale, int), "it is finite"
+    digits, minus = "".join(map(str, row)), "-" * sign
+    exponent = scale + len(digits) - 1
+    if scale >= 0 and abs(exponent) < len(digits) + _ZEROS:
+        text = digits + "0" * scale
+    elif scale < 0 and (scale > -_ZEROS or abs(exponent) < _NEAR_ONE):
+        text = digits.rjust(1 - scale, "0")
+        text = f"{text[:scale]}.{text[scale:]}"
+    else:
+        point = "." if len(digits) > 1 else ""
+        text = f"{digits[0]}{point}{digits[1:]}e{exponent:+d}"
+    return (minus + text).encode("ascii")
 
 
 def add_floats(left: decimal.Decimal, right: decimal.Decimal) -> bytes | None:

@@ -8,19 +8,22 @@ CommandError  error (``-ERR ...``): a value, returned by handlers, never raised 
 int           integer
 bytes         bulk string
 None          null
+NullArray     null (RESP3), else an array of length -1
 float         double (RESP3), else a bulk string
 bool          boolean (RESP3), else integer 1 or 0
 list          array
 tuple         array whose elements are a set (RESP3 ``~``), else an array
 dict          map (RESP3), else a flat array
+Pairs         array of arrays of two (RESP3), else a flat array
 Verbatim      verbatim string (RESP3), else a bulk string
-Streamed      array that is made while it is sent: the only reply that is no value
+Streamed      any of these of many elements, made while it is sent: the only reply that is no value
 ============  =======================================================================
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from itertools import chain
-from typing import Any, Protocol, TypeAlias, Union
+from typing import Any, Protocol, TypeAlias, Union, assert_never
 
 import msgspec
 
@@ -44,6 +47,29 @@ class Verbatim(msgspec.Struct, frozen=True, gc=False):
     format: str = "txt"
 
 
+class NullArray(msgspec.Struct, frozen=True, gc=False):
+    """RESP2's other null, where Redis says that there is no array rather than no string."""
+
+
+class Pairs(msgspec.Struct, frozen=True, gc=False):
+    """Pairs in an order, such as members with their scores."""
+
+    pairs: list[tuple["Reply", "Reply"]]
+
+
+class Form(Enum):
+    """What the rows that are found make together. A row is an element, or a pair in a map and in pairs."""
+
+    ARRAY = "array"
+    SET = "set"
+    MAP = "map"
+    PAIRS = "pairs"
+    NUMBER = "number"
+    """How many there are; they are not shown."""
+    FIRST = "first"
+    """The first one, or null."""
+
+
 class Kept(Protocol):
     """What a streamed reply is made from, as far as others must know of it: a cut."""
 
@@ -56,33 +82,35 @@ class Kept(Protocol):
 
 
 class Streamed:
-    """An array that is made while it is sent, because it may be too long to be held or made at once.
+    """A reply that is made while it is sent, because it may be too long to be held or made at once.
 
     Whoever is handed one calls `step` until `is_over`, or `close`: until then the machine keeps what it
     needs.
     """
 
-    __slots__ = ("_note", "_steps", "count", "error", "is_over", "kept")
+    __slots__ = ("_note", "_steps", "count", "error", "form", "is_over", "kept")
 
     def __init__(
         self,
-        steps: Iterator["int | Sequence[Reply]"],
+        steps: Iterator["int | Sequence[Any]"],
         kept: Kept,
         note: Callable[[Exception], CommandError],
+        form: Form = Form.ARRAY,
     ) -> None:
-        """`steps` give the number of elements once, before the first of them."""
+        """`steps` give the number of rows once, before the first of them."""
+        self.form = form
         self.count: int | None = None
-        """How many elements it has; None until they have been counted."""
+        """How many rows it has; None until they have been counted."""
         self.is_over = False
-        """Whether the last element was given, or `close` was called."""
+        """Whether the last row was given, or `close` was called."""
         self.error: CommandError | None = None
-        """Why it is over before its last element: a bug."""
+        """Why it is over before its last row: a bug."""
         self.kept = kept
         self._steps = steps
         self._note = note
 
-    def step(self) -> Sequence["Reply"]:
-        """Do a small part of the work, and return the elements that came of it; often none."""
+    def step(self) -> Sequence[Any]:
+        """Do a small part of the work, and return the rows that came of it; often none."""
         assert not self.is_over
         try:
             found = next(self._steps, None)
@@ -111,6 +139,8 @@ Reply: TypeAlias = Union[
     SimpleString,
     CommandError,
     Verbatim,
+    NullArray,
+    Pairs,
     Streamed,
     int,
     bytes,
@@ -122,21 +152,53 @@ Reply: TypeAlias = Union[
     None,
 ]
 
+NULL_ARRAY = NullArray()
 OK = SimpleString("OK")
 PONG = SimpleString("PONG")
 QUEUED = SimpleString("QUEUED")
 
 
-def streamed_of(replies: list[Reply]) -> Streamed | None:
-    """The one reply, if it is made while it is sent: a long read is always answered alone."""
-    return replies[0] if len(replies) == 1 and isinstance(replies[0], Streamed) else None
+def in_one(form: Form, rows: list[Any]) -> Reply:
+    """The reply with these rows, made at once."""
+    match form:
+        case Form.ARRAY:
+            return rows
+        case Form.SET:
+            return tuple(rows)
+        case Form.MAP:
+            return dict(rows)
+        case Form.PAIRS:
+            return Pairs(rows)
+        case Form.NUMBER:
+            return len(rows)
+        case Form.FIRST:
+            return rows[0] if rows else None
+        case _:
+            assert_never(form)
 
 
-def drop(replies: list[Reply]) -> None:
+def rows_of(reply: Reply) -> tuple[Form, list[Any]] | None:
+    """The rows of a reply of many, in a list of its own but for an array's; None of any other reply."""
+    if isinstance(reply, list):
+        return Form.ARRAY, reply
+    if isinstance(reply, tuple):
+        return Form.SET, list(reply)
+    if isinstance(reply, dict):
+        return Form.MAP, list(reply.items())
+    if isinstance(reply, Pairs):
+        return Form.PAIRS, list(reply.pairs)
+    return None
+
+
+def streams_of(replies: Iterable[Reply]) -> list[Streamed]:
+    """Those that are made while they are sent."""
+    return [reply for reply in replies if type(reply) is Streamed]
+
+
+def drop(replies: Iterable[Reply]) -> None:
     """Nobody takes `replies` any more."""
-    for reply in replies:
-        if isinstance(reply, Streamed):
-            reply.close()
+    for streamed in streams_of(replies):
+        streamed.close()
 
 
 def weight(replies: Iterable[Reply]) -> int:
@@ -162,14 +224,18 @@ def long_strings(replies: Iterable[Reply], least_bytes: int, at: int = 0) -> Ite
             yield from long_strings(reply, least_bytes, at)
         elif isinstance(reply, dict):
             yield from long_strings(chain.from_iterable(reply.items()), least_bytes, at)
+        elif isinstance(reply, Pairs):
+            yield from long_strings(chain.from_iterable(reply.pairs), least_bytes, at)
         at += weight((reply,))
 
 
+_STRINGS = {bytes}
 _WEIGHTS: dict[type, Callable[[Any], int]] = {
     bytes: len,
-    list: weight,
+    list: lambda replies: sum(map(len, replies)) if set(map(type, replies)) == _STRINGS else weight(replies),
     tuple: weight,
     dict: lambda pairs: weight(chain(pairs, pairs.values())),
     Verbatim: lambda reply: len(reply.text),
+    Pairs: lambda reply: weight(chain.from_iterable(reply.pairs)),
 }
 """For each type of reply whose length has no bound. One look at a table: most replies have no weight."""

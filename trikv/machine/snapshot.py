@@ -1,7 +1,6 @@
-"""Reading snapshots: a machine restored whole, or only keys imported into a running cluster."""
+"""Reading snapshots: a machine restored whole."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -9,6 +8,7 @@ from trikv.machine.codec import (
     KeyLine,
     PartLine,
     Reader,
+    SmallLine,
     SnapshotError,
     SplitLine,
     ValueLine,
@@ -18,11 +18,13 @@ from trikv.machine.codec import (
 from trikv.machine.commands import TABLE
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.machine import Machine
-from trikv.machine.stored import Stored
+from trikv.machine.stored import AnyValue, Stored
 from trikv.machine.table import CommandTable
-from trikv.machine.values.value import Value
+from trikv.machine.values.value import Packed, Value
 
-__all__ = ["Restore", "SnapshotError", "import_keys", "node_of"]
+__all__ = ["Restore", "SnapshotError", "node_of"]
+
+NO_PART: Final = "a part of no key, or out of order"
 
 
 class _Parts:
@@ -57,11 +59,13 @@ class Restore:
                 continue
             self._begin()
             self._end_value()
-            _check_db(line, self._reader)
+            check_db(line, self._reader)
             if isinstance(line, SplitLine):
                 self._split(line)
             elif isinstance(line, ValueLine):
                 self._value = _Parts(line, self._begun(line))
+            elif isinstance(line, SmallLine):
+                self._put(line, self._small(line))
             else:
                 self._put(line, to_bytes(line.v))
 
@@ -80,7 +84,7 @@ class Restore:
         except ValueError as problem:
             raise SnapshotError(str(problem), self._reader.line) from None
 
-    def _put(self, line: KeyLine | ValueLine, value: bytes | Value) -> None:
+    def _put(self, line: KeyLine | SmallLine | ValueLine, value: AnyValue) -> None:
         try:
             is_new = self._space.databases[line.db].restore(to_bytes(line.k), Stored(value, line.n, line.x))
         except ValueError as problem:
@@ -89,23 +93,25 @@ class Restore:
             raise SnapshotError("a key stands there twice", self._reader.line)
 
     def _begun(self, line: ValueLine) -> Value:
-        made = self._table.values.get(line.t)
-        if made is None:
-            raise SnapshotError(f"this release knows no values of type {line.t}", self._reader.line)
+        account = self._space.account
         try:
-            return made.begun(self._space.account.epoch, line.s)
+            return type_named(line.t, self._table, self._reader).begun(account.epoch, account.secret, line.s)
         except ValueError as problem:
             raise SnapshotError(str(problem), self._reader.line) from None
+
+    def _small(self, line: SmallLine) -> Packed:
+        made = type_named(line.t, self._table, self._reader)
+        try:
+            return made.packed_of(of_json(line.e))
+        except (ValueError, TypeError, RecursionError) as problem:  # msgspec's errors are ValueErrors
+            raise SnapshotError(f"no value: {problem}", self._reader.line) from None
 
     def _add(self, line: PartLine) -> None:
         """Take in elements of a part: the next one's, or more of the same."""
         value = self._value
-        if value is None or line.part not in (value.place, value.place + 1) or line.part >= value.line.parts:
-            raise SnapshotError("a part of no key, or out of order", self._reader.line)
-        try:
-            elements = [of_json(element) for element in line.e]
-        except (msgspec.ValidationError, RecursionError) as problem:
-            raise SnapshotError(f"no part of a value: {problem}", self._reader.line) from None
+        if value is None or not is_next(line, value.place, value.line):
+            raise SnapshotError(NO_PART, self._reader.line)
+        elements = elements_of(line, self._reader)
         if line.part == value.place:
             value.elements += elements
             return
@@ -125,8 +131,7 @@ class Restore:
         if value is None:
             return
         self._end_part(value)
-        if value.place + 1 != value.line.parts:
-            raise SnapshotError(f"{value.line.parts} parts were written, fewer are here", self._reader.line)
+        check_parts(value.place, value.line, self._reader)
         try:
             value.made.finish()
         except ValueError as problem:
@@ -153,26 +158,37 @@ def node_of(line: bytes) -> dict[str, object]:
     return reader.opening.node
 
 
-def import_keys(chunks: Iterable[bytes]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
-    """The keys of a document as (database, command), each a SET with its deadline as PXAT.
-
-    Settings, rows and versions are left out. Raises SnapshotError if a line cannot be read, or at the end,
-    because the checksum can only be compared there. To load nothing of a damaged file, read all of it once
-    before.
-    """
-    reader = Reader()
-    for chunk in chunks:
-        for line in reader.feed(chunk):
-            if isinstance(line, SplitLine):
-                continue  # the cluster has a secret and buckets of its own
-            if not isinstance(line, KeyLine):
-                raise SnapshotError("only strings can be imported, and this is no string", reader.line)
-            _check_db(line, reader)
-            command = (b"SET", to_bytes(line.k), to_bytes(line.v))
-            yield line.db, (*command, b"PXAT", b"%d" % line.x) if line.x else command
-    reader.finish()
+# What is checked in every document, whatever is made of it.
 
 
-def _check_db(line: KeyLine | ValueLine | SplitLine, reader: Reader) -> None:
+def check_db(line: KeyLine | SmallLine | ValueLine | SplitLine, reader: Reader) -> None:
+    """Raise SnapshotError if no cluster has the line's database."""
     if not 0 <= line.db < DATABASES:
         raise SnapshotError(f"there is no database {line.db}", reader.line)
+
+
+def type_named(name: str, table: CommandTable, reader: Reader) -> type[Value]:
+    """The type of a key in the line that was read last. Raises SnapshotError."""
+    found = table.values.get(name)
+    if found is None:
+        raise SnapshotError(f"this release knows no values of type {name}", reader.line)
+    return found
+
+
+def is_next(line: PartLine, place: int, value: ValueLine) -> bool:
+    """Whether `line` goes on with the part at `place` of that value, or begins the next one."""
+    return line.part in (place, place + 1) and line.part < value.parts
+
+
+def check_parts(place: int, value: ValueLine, reader: Reader) -> None:
+    """Raise SnapshotError if the part at `place` is not the value's last one."""
+    if place + 1 != value.parts:
+        raise SnapshotError(f"{value.parts} parts were written, fewer are here", reader.line)
+
+
+def elements_of(line: PartLine | SmallLine, reader: Reader) -> list[Any]:
+    """The elements in that line. Raises SnapshotError."""
+    try:
+        return [of_json(element) for element in line.e]
+    except (msgspec.ValidationError, RecursionError) as problem:
+        raise SnapshotError(f"no part of a value: {problem}", reader.line) from None

@@ -19,8 +19,12 @@ _SHOWN_BYTES_MAX: Final = 128
 class CommandTable:
     """Commands by name, subcommands under their full name (``CONFIG|SET``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, level: int = 0) -> None:
+        """`level`: `Command.level` of those that are declared here and say no other."""
+        self._level = level
         self._commands: dict[str, Command] = {}
+        self._later: dict[str, CommandError] = {}
+        """The names of commands that a cluster does not know, and what it says of them."""
         self.by_spelling: dict[bytes, Command] = {}
         """Plain commands by the usual spellings, all upper and all lower case: the hot paths' one lookup."""
         self._containers: dict[str, Container] = {}
@@ -72,6 +76,24 @@ class CommandTable:
         named = [self.get("|".join(words)), self.get(words[0] if words else "")]
         return next((command.name for command in named if command is not None), "")
 
+    def at_level(self, feature_level: int) -> "CommandTable":
+        """What a cluster of that level knows of this table; it says of the others what they need.
+
+        To a replica of an older release those are unknown, so they must change nothing anywhere.
+        """
+        later = [command for command in self if command.level > feature_level]
+        if not later:
+            return self
+        known = CommandTable()
+        for command in self:
+            if command.level <= feature_level:
+                known.add(command)
+        for container in self.containers():
+            known.add_container(container)
+        known.values = self.values
+        known._later = {command.name: _needs(command, feature_level) for command in later}
+        return known
+
     def merged_with(self, other: "CommandTable") -> "CommandTable":
         """A new table with the commands of both; if both declare a name, the `other`'s counts."""
         merged = CommandTable()
@@ -109,7 +131,7 @@ class CommandTable:
         """Declare the decorated handler as `name`, and as its aliases."""
 
         def register(handler: Handler) -> Handler:
-            for command in declared(name, handler, said):
+            for command in declared(name, handler, {"level": self._level, **said}):
                 self.add(command)
             return handler
 
@@ -119,15 +141,24 @@ class CommandTable:
         """`find` for a name in mixed case, a container, or an unknown name."""
         name = args[0].upper().decode("latin-1")
         if name in self._containers and len(args) > 1:
-            found = self._commands.get(f"{name}|{args[1].upper().decode('latin-1')}")
+            full = f"{name}|{args[1].upper().decode('latin-1')}"
+            found = self._commands.get(full) or self._later.get(full)
             if found is None:
                 shown = text_of(args[1][:_SHOWN_BYTES_MAX])
                 return CommandError(f"ERR unknown subcommand '{shown}'. Try {name} HELP.")
             return found
-        found = self._commands.get(name)
+        found = self._commands.get(name) or self._later.get(name)
         if found is not None:
             return found
         return wrong_arity(name) if name in self._containers else _unknown(args)
+
+
+def _needs(command: Command, feature_level: int) -> CommandError:
+    """What a cluster of that level answers to a command of a later one."""
+    return CommandError(
+        f"ERR {command.name.replace('|', ' ')} needs feature level {command.level}; this cluster was founded "
+        f"at level {feature_level}, by an older release"
+    )
 
 
 def _unknown(args: Sequence[bytes]) -> CommandError:

@@ -47,6 +47,7 @@ class Tally:
         "_commands",
         "errors",
         "errors_total",
+        "expired_fields",
         "expired_keys",
         "expiry_stops",
         "freed_keys",
@@ -75,8 +76,10 @@ class Tally:
         """Keys that reading commands looked up and did not find."""
         self.expired_keys = 0
         """Keys removed because their deadline had come."""
+        self.expired_fields = 0
+        """Fields of hashes removed because theirs had come."""
         self.expiry_stops = 0
-        """Entries that left due keys to the next one, because they had reaped as many as one entry may."""
+        """Entries that left due keys or fields to the next one, having reaped as many as one entry may."""
         self.freed_keys = 0
         """Keys whose memory was freed some time after FLUSHALL had removed them."""
 

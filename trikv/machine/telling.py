@@ -19,7 +19,12 @@ _FLAGS: Final = (
     *("skip_monitor", "skip_slowlog", "asking", "fast", "no_auth", "no_mandatory_keys", "no_async_loading"),
     *("no_multi", "movablekeys", "allow_busy"),
 )
-_CATEGORY_OF_GROUP: Final = {"keys": "keyspace", "expiry": "keyspace", "transactions": "transaction"}
+_CATEGORY_OF_GROUP: Final = {
+    "keys": "keyspace",
+    "expiry": "keyspace",
+    "transactions": "transaction",
+    "sorted-set": "sortedset",
+}
 _REDIS_GROUP: Final = {"keys": "generic", "expiry": "generic"}
 _IMPLIED: Final = {"write": ("write",), "readonly": ("read",), "admin": ("admin", "dangerous")}
 """Categories that follow from a flag, as Redis has it."""
@@ -62,4 +67,9 @@ def categories_of(command: Command) -> tuple[str, ...]:
 
 def group_of(command: Command) -> str:
     """Redis' group, by which redis-cli's help is sorted."""
-    return command.told.group or _REDIS_GROUP.get(command.group, command.group)
+    return command.told.group or redis_group(command.group)
+
+
+def redis_group(group: str) -> str:
+    """What Redis calls a group of ours."""
+    return _REDIS_GROUP.get(group, group)

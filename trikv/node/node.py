@@ -12,8 +12,9 @@ from trikv.node.client_ports import serve_clients, share_descriptors, sweep_conn
 from trikv.node.consensus.parts import Parts
 from trikv.node.joining import Joining, refuse_other_peers
 from trikv.node.peers.links import Identity
+from trikv.node.state.loading import Document, load_keys
 from trikv.node.state.opening import open_identity, open_log, tidy_up
-from trikv.node.state.own_writes import Document, load_keys, send_maxmemory, warn_of_cap
+from trikv.node.state.own_writes import send_maxmemory, warn_of_cap
 from trikv.node.state.writer import watch_log_directory
 from trikv.node.stopping import Stopping
 from trikv.storage.wal import Wal

@@ -1,4 +1,4 @@
-"""Commands that this node carries out itself: BACKUP, SAVE, BGSAVE, DIGEST, WAIT, SHUTDOWN.
+"""Commands that this node carries out itself: those that write files, wait or sleep, DIGEST and SHUTDOWN.
 
 None of them is a log entry (PROTOCOL 6). A command that writes a file first waits for a barrier, which is a
 quorum's read round: so the file holds every write that was acknowledged before, on whichever node.
@@ -12,7 +12,7 @@ import attrs
 import structlog
 import trio
 
-from trikv.front.seam import Backup, Digest, Operation, Save, Shutdown, Wait
+from trikv.front.seam import Backup, Digest, Held, Operation, Save, Shutdown, Sleep, Wait, WaitAof
 from trikv.host.seam import Host
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 from trikv.node.barrier import barrier
@@ -111,6 +111,12 @@ class Operations:
                 reply = await self._digest()
             case Wait(replicas, timeout_ms):
                 reply = await self._wait(operation, replicas, timeout_ms)
+            case WaitAof() as asked:
+                reply = await self._wait_aof(operation, asked)
+            case Sleep(ms):
+                reply = await self._sleep(operation, ms)
+            case Held():
+                raise AssertionError("the register of connections keeps it")
             case Shutdown():
                 self._stop()
                 reply = OK
@@ -169,23 +175,60 @@ class Operations:
             log.warning("an old backup stays: it cannot be removed", reason=str(error))
         await disk.sync_directory(BACKUPS)
 
+    async def _sleep(self, operation: Operation, ms: int) -> Reply:
+        """OK after so many milliseconds, or soon after its client has gone."""
+        with trio.move_on_after(ms / 1000):
+            while not operation.abandoned:  # noqa: ASYNC110 - set by a conversation, which knows no Trio
+                await trio.sleep(WAIT_POLL_S_MAX)
+        return OK
+
     async def _wait(self, operation: Operation, wanted: int, timeout_ms: int) -> Reply:
         """How many voters hold the connection's last write, less one."""
         index = operation.last_write
         if not isinstance(index, int):
-            # A blank disk that still waits for the cluster knows of no member at all.
-            return max(0, sum(member.voter for member in self._raft.membership.members) - 1)
+            return self._other_voters()
+        held = await self._holders(operation, index, lambda held: held - 1 >= wanted, timeout_ms)
+        return max(0, held - 1)
+
+    async def _wait_aof(self, operation: Operation, asked: WaitAof) -> Reply:
+        """Whether this node's disk holds the connection's last write, and how many other voters' disks do."""
+        index = operation.last_write
+        if not isinstance(index, int):
+            return [1, self._other_voters()]
+
+        def counts(held: int) -> tuple[int, int]:
+            local = self._raft.durable_index >= index
+            # The leader may not have heard of this disk yet: then one too few is counted, never one too many.
+            return int(local), max(0, held - (local and self._is_voter()))
+
+        def is_enough(held: int) -> bool:
+            local, others = counts(held)
+            return local >= asked.local and others >= asked.replicas
+
+        return list(counts(await self._holders(operation, index, is_enough, asked.timeout_ms)))
+
+    def _other_voters(self) -> int:
+        """All but one; a blank disk that still waits for the cluster knows of no member at all."""
+        return max(0, sum(member.voter for member in self._raft.membership.members) - 1)
+
+    def _is_voter(self) -> bool:
+        return any(one.voter and one.id == self._raft.node_id for one in self._raft.membership.members)
+
+    async def _holders(
+        self, operation: Operation, index: int, is_enough: Callable[[int], bool], timeout_ms: int
+    ) -> int:
+        """How many voters hold `index` on disk, as soon as that is enough or the time is up."""
         # A leader's own knowledge comes before the time limit, however short the client's limit is.
         held = voters_holding(self._raft, index)
         question = LeaderQuestion(self._inbox, lambda number: DurableRequest(number, index))
         with trio.move_on_after(timeout_ms / 1000 if timeout_ms else float("inf")):
             poll_s = WAIT_POLL_S
-            while held - 1 < wanted and not operation.abandoned:
+            while not is_enough(held) and not operation.abandoned:
                 ask_again_at = trio.current_time() + poll_s
                 answer = await question.ask(poll_s)
                 if answer is not None:
                     held = max(held, answer.voters)  # a new leader may so far have heard of fewer
-                if held - 1 < wanted:
+                if not is_enough(held):
                     await trio.sleep_until(ask_again_at)
                     poll_s = min(WAIT_POLL_S_MAX, poll_s * 1.5)
-        return max(0, held - 1)
+        return held

@@ -15,7 +15,6 @@ import trio
 
 from trikv.front.figures import OutflowStatistics
 from trikv.front.outflow import Outflow
-from trikv.machine.replies import Streamed
 from trikv.node.held_replies import to_give_up
 from trikv.node.mailbox import Mailbox
 
@@ -143,14 +142,10 @@ class Outflows:
             del self._all[outflow]
 
     def _long_reads(self) -> list[Outflow]:
-        return [one for one in self._all if one.streamed is not None and not one.is_over]
+        return [one for one in self._all if one.streams and not one.is_over]
 
     def _kept_bytes(self) -> int:
-        """What all cuts of long reads keep, each counted once."""
-        cuts = {id(one.kept): one.kept for one in map(_streamed, self._long_reads())}
-        return sum(cut.kept_bytes for cut in cuts.values())
-
-
-def _streamed(outflow: Outflow) -> Streamed:
-    assert outflow.streamed is not None, "it is one of the long reads"
-    return outflow.streamed
+        """What all long reads keep, each cut counted once."""
+        streams = (stream for one in self._long_reads() for stream in one.streams if not stream.is_over)
+        kept = {id(stream.kept): stream.kept for stream in streams}
+        return sum(one.kept_bytes for one in kept.values())

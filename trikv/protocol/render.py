@@ -1,19 +1,30 @@
-r"""Replies for people at a terminal, laid out as redis-cli lays them out.
+r"""Replies for people at a terminal, laid out much as redis-cli lays them out.
 
-There are two differences. Printable UTF-8 is shown, not escaped. Everything else is escaped as ``\xNN`` per
-byte: control characters of either range, bidirectional overrides, zero-width characters, line separators,
-private and unassigned code points. So no stored value can move a cursor, hide text or type an answer into
-somebody's terminal.
+Rows are numbered: ``1) "element"`` in a list or a set, ``1) "field": "value"`` in a hash, and
+``1) "member": 1.5`` in a sorted set. A double is written as it would be typed.
+
+Printable UTF-8 is shown, not escaped. Everything else is escaped as ``\xNN`` per byte: control characters of
+either range, bidirectional overrides, zero-width characters, line separators, private and unassigned code
+points. So no stored value can move a cursor, hide text or type an answer into somebody's terminal.
 """
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
-from trikv.machine.replies import CommandError, Reply, SimpleString, Streamed, Verbatim
-from trikv.protocol.resp import format_double, one_line
+from trikv.machine.numerics import double_text
+from trikv.machine.replies import (
+    CommandError,
+    Form,
+    NullArray,
+    Pairs,
+    Reply,
+    SimpleString,
+    Streamed,
+    Verbatim,
+)
+from trikv.protocol.resp import one_line
 
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\a": "\\a", "\b": "\\b"}
-_EMPTY: Final = {")": "(empty array)", "#": "(empty hash)", "~": "(empty set)"}
 
 
 def render(reply: Reply, *, plain: bool = False) -> bytes:
@@ -27,9 +38,10 @@ def render(reply: Reply, *, plain: bool = False) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def render_part(elements: Sequence[Reply], first: int, count: int) -> bytes:
-    """Some elements of an array of `count`, the first of which has that number; `render` if it is empty."""
-    lines = _rows([(element,) for element in elements], ")", "", first, len(str(count)))
+def render_rows(form: Form, rows: Sequence[Any], first: int, count: int) -> bytes:
+    """Some rows of a reply of `count`, the first of which has that number."""
+    cells = [(row,) for row in rows] if form in (Form.ARRAY, Form.SET) else list(rows)
+    lines = _rows(cells, "", first, len(str(count)))
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
@@ -64,7 +76,7 @@ def _lines(reply: Reply, prefix: str) -> list[str]:
     match reply:
         case bytes():
             return [quote(reply)]
-        case None:
+        case None | NullArray():
             return ["(nil)"]
         case SimpleString():
             return [printable(one_line(reply.text))]
@@ -75,30 +87,32 @@ def _lines(reply: Reply, prefix: str) -> list[str]:
         case int():
             return [f"(integer) {reply}"]
         case float():
-            return [f"(double) {format_double(reply).decode()}"]
+            return [double_text(reply).decode()]
         case Verbatim():
             return [
                 printable(line.removesuffix(b"\r")) for line in reply.text.removesuffix(b"\n").split(b"\n")
             ]
         case list():
-            return _numbered([(element,) for element in reply], ")", prefix)
+            return _numbered([(element,) for element in reply], "array", prefix)
         case tuple():
-            return _numbered([(element,) for element in reply], "~", prefix)
+            return _numbered([(element,) for element in reply], "set", prefix)
         case dict():
-            return _numbered(list(reply.items()), "#", prefix)
+            return _numbered(list(reply.items()), "hash", prefix)
+        case Pairs():
+            return _numbered(reply.pairs, "array", prefix)
         case Streamed():
-            raise AssertionError("a streamed reply is shown in parts: `render_part`")
+            raise AssertionError("a streamed reply is shown in parts: `render_rows`")
         case _:
             assert_never(reply)
 
 
-def _numbered(rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], mark: str, prefix: str) -> list[str]:
-    """Rows ``1) value``, ``1~ value`` or ``1# key => value``, nested ones indented by the number's width."""
-    return _rows(rows, mark, prefix, 1, len(str(len(rows)))) if rows else [_EMPTY[mark]]
+def _numbered(rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], kind: str, prefix: str) -> list[str]:
+    """Rows ``1) value`` or ``1) key: value``, nested ones indented by the number's width."""
+    return _rows(rows, prefix, 1, len(str(len(rows)))) if rows else [f"(empty {kind})"]
 
 
 def _rows(
-    rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], mark: str, prefix: str, first: int, width: int
+    rows: list[tuple[Reply]] | list[tuple[Reply, Reply]], prefix: str, first: int, width: int
 ) -> list[str]:
     """Numbered from `first` on; numbers are `width` characters wide."""
     inner = prefix + " " * (width + 2)
@@ -108,11 +122,11 @@ def _rows(
         joined = cells[0]
         for value in cells[1:]:
             if len(value) == 1:
-                joined[-1] += f" => {value[0]}"
+                joined[-1] += f": {value[0]}"
             else:
-                joined[-1] += " => "
+                joined[-1] += ":"
                 joined += [inner + value[0], *value[1:]]
         indent = prefix if number > first else ""
-        lines.append(f"{indent}{number:>{width}}{mark} {joined[0]}")
+        lines.append(f"{indent}{number:>{width}}) {joined[0]}")
         lines += joined[1:]
     return lines

@@ -1,25 +1,44 @@
 """Replies to bytes, in RESP2 and RESP3.
 
 The mapping from Python values is the table in `trikv.machine.replies`. Source: the Redis protocol
-specification; number formats as Redis 7.0 prints them.
+specification; number formats as Redis 7.2 prints them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal, TypeAlias, assert_never
+from itertools import chain
+from typing import Any, Final, Literal, TypeAlias, assert_never
 
-from trikv.machine.replies import OK, PONG, QUEUED, CommandError, Reply, SimpleString, Streamed, Verbatim
+from trikv.machine.numerics import double_text
+from trikv.machine.replies import (
+    OK,
+    PONG,
+    QUEUED,
+    CommandError,
+    Form,
+    NullArray,
+    Pairs,
+    Reply,
+    SimpleString,
+    Streamed,
+    Verbatim,
+)
 
 Version: TypeAlias = Literal[2, 3]
 """The protocol version a connection has chosen with HELLO."""
 
 _NULL: Final = {2: b"$-1\r\n", 3: b"_\r\n"}
+_NULL_ARRAY: Final = {2: b"*-1\r\n", 3: b"_\r\n"}
 _TRUE: Final = {2: b":1\r\n", 3: b"#t\r\n"}
 _FALSE: Final = {2: b":0\r\n", 3: b"#f\r\n"}
 _SET_MARK: Final = {2: b"*", 3: b"~"}
+_PAIR: Final = {2: b"", 3: b"*2\r\n"}
+"""In front of each pair of `Pairs`."""
 _SMALL_INTS: Final = tuple(b":%d\r\n" % number for number in range(256))
 _STATUSES: Final = {status.text: b"+%b\r\n" % status.text.encode() for status in (OK, PONG, QUEUED)}
 _OK_LINE: Final = _STATUSES[OK.text]
 _BULK_LINES: Final = tuple(b"$%d\r\n" % length for length in range(1024))
+_NEXT_LINES: Final = tuple(b"\r\n" + line for line in _BULK_LINES)
+"""The same with the end of the line before."""
 _LINE_BREAKS: Final = str.maketrans("\r\n", "  ")
 
 
@@ -54,9 +73,30 @@ def encode_many(replies: Iterable[Reply], version: Version) -> bytes:
     return b"".join(parts)
 
 
-def array_head(count: int) -> bytes:
-    """What comes before the elements of an array."""
-    return b"*%d\r\n" % count
+def head(form: Form, count: int, version: Version) -> bytes:
+    """What comes before the rows of a reply of `count` rows."""
+    if form is Form.SET:
+        return b"%b%d\r\n" % (_SET_MARK[version], count)
+    if form is Form.ARRAY or (form is Form.PAIRS and version == 3):
+        return b"*%d\r\n" % count
+    return b"%%%d\r\n" % count if version == 3 else b"*%d\r\n" % (2 * count)
+
+
+def encode_rows(form: Form, rows: Sequence[Any], version: Version) -> bytes:
+    """Some rows of a reply, to be sent behind its `head`."""
+    if form in (Form.ARRAY, Form.SET):
+        return _encode_all(rows, version)
+    mark = _PAIR[version] if form is Form.PAIRS else b""
+    if not mark:
+        return _encode_all(list(chain.from_iterable(rows)), version)
+    return b"".join([mark + encode_many(pair, version) for pair in rows])
+
+
+def _encode_all(replies: Sequence[Reply], version: Version) -> bytes:
+    """`encode_many` of rows of many."""
+    parts: list[bytes] = []
+    _append_all(parts.append, replies, version)
+    return b"".join(parts)
 
 
 def encode_push(kind: str, values: Sequence[Reply]) -> bytes:
@@ -68,14 +108,26 @@ def encode_push(kind: str, values: Sequence[Reply]) -> bytes:
     return b"".join(parts)
 
 
-def format_double(value: float) -> bytes:
-    """A double as Redis 7.0 prints it (``%.17g``); infinities are ``inf``, ``-inf``, else ``nan``."""
-    return b"%.17g" % value
-
-
 def one_line(text: str) -> bytes:
-    """`text` as bytes that cannot end the line they stand in. Surrogate escapes become their bytes again."""
-    return text.translate(_LINE_BREAKS).encode("utf-8", "surrogateescape")
+    """`text` as bytes that cannot end the line they stand in: line ends around it go, others become blanks.
+
+    Surrogate escapes become their bytes again.
+    """
+    return text.strip("\r\n").translate(_LINE_BREAKS).encode("utf-8", "surrogateescape")
+
+
+def _append_all(add: Callable[[bytes], object], replies: Sequence[Reply], version: Version) -> None:
+    """`_append` for each. Nearly always all are short strings, which take a sixth of the time together."""
+    try:
+        heads = map(_NEXT_LINES.__getitem__, map(len, replies))  # type: ignore[arg-type]
+        lines = b"".join(chain.from_iterable(zip(heads, replies, strict=True)))  # type: ignore[arg-type]
+    except (TypeError, IndexError):  # no strings, or long ones: nothing was added yet
+        for reply in replies:
+            _append(add, reply, version)
+        return
+    if lines:
+        add(lines[2:])
+        add(b"\r\n")
 
 
 def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> None:
@@ -93,12 +145,11 @@ def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> N
             add(_SMALL_INTS[reply] if 0 <= reply < len(_SMALL_INTS) else b":%d\r\n" % reply)
         case list():
             add(b"*%d\r\n" % len(reply))
-            for element in reply:
-                _append(add, element, version)
+            _append_all(add, reply, version)
         case CommandError():
             add(b"-%b\r\n" % one_line(reply.text))
         case float():
-            text = format_double(reply)
+            text = double_text(reply)
             add(b",%b\r\n" % text if version == 3 else b"$%d\r\n%b\r\n" % (len(text), text))
         case Verbatim():
             if version == 3:
@@ -108,14 +159,19 @@ def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> N
                 add(b"$%d\r\n%b\r\n" % (len(reply.text), reply.text))
         case tuple():
             add(b"%b%d\r\n" % (_SET_MARK[version], len(reply)))
-            for element in reply:
-                _append(add, element, version)
+            _append_all(add, reply, version)
         case dict():
-            add(b"%%%d\r\n" % len(reply) if version == 3 else b"*%d\r\n" % (2 * len(reply)))
-            for key, value in reply.items():
-                _append(add, key, version)
-                _append(add, value, version)
+            add(head(Form.MAP, len(reply), version))
+            _append_all(add, list(chain.from_iterable(reply.items())), version)
+        case NullArray():
+            add(_NULL_ARRAY[version])
+        case Pairs():
+            add(head(Form.PAIRS, len(reply.pairs), version))
+            for first, second in reply.pairs:
+                add(_PAIR[version])
+                _append(add, first, version)
+                _append(add, second, version)
         case Streamed():
-            raise AssertionError("a streamed reply is encoded in parts: `array_head`, then its elements")
+            raise AssertionError("a streamed reply is encoded in parts: `head`, then its rows")
         case _:
             assert_never(reply)

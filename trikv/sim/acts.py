@@ -6,20 +6,18 @@ A SAVE has left a snapshot. The last write of a WAIT's connection is on as many 
 more. A DIGEST equals that of every node at its index.
 """
 
-import json
 import re
-from base64 import b64decode
 from collections.abc import Callable
-from typing import Any
 
 from trikv.front.seam import Backup, Digest, Operation, Save, Shutdown, Wait
 from trikv.machine.replies import OK, Reply
 from trikv.notation import counted
 from trikv.raft.types import SnapshotMeta
+from trikv.sim.checkers.documents import parse
 from trikv.sim.checkers.durability import Durability, read
 from trikv.sim.checkers.platters import files_of
 from trikv.sim.checkers.replicas import Replicas
-from trikv.sim.checkers.state import Contents, Sighting
+from trikv.sim.checkers.state import Sighting
 from trikv.sim.cluster import Cluster
 from trikv.sim.marks import Marks
 from trikv.storage.wal import WalSettings
@@ -127,7 +125,7 @@ class Acts:
         """Check that a document is on the platters, whole, and not older than entry `acked`; its contents."""
         data = self._file(number, path)
         try:
-            index, contents = _parse(data or b"")
+            index, contents = parse(data or b"")
         except (KeyError, TypeError, ValueError) as error:
             if not self._cluster.rotten.get(number):
                 self._fail("document", f"{path} of node {number} cannot be read: {error!r}")
@@ -142,20 +140,3 @@ class Acts:
         volume = self._cluster.machine(number).volume
         content = files_of(volume, cached=volume.lied).get(path)
         return bytes(content) if content is not None else None
-
-
-def _parse(data: bytes) -> tuple[int, Contents]:
-    """Index and keys of a document. Raises ValueError, KeyError or TypeError if it is not whole."""
-    document = json.loads(data)
-    contents: Contents = {
-        (line["db"], _bytes(line["k"])): (_bytes(line["v"]), line.get("x", 0)) for line in document["keys"]
-    }
-    if not len(document["keys"]) == len(contents) == document["count"]:
-        raise ValueError(f"it has {counted(len(document['keys']), 'key')} and says {document['count']}")
-    if document["node"]["index"] != document["machine"]["index"]:
-        raise ValueError(f"it is of {document['node']['index']} and of {document['machine']['index']}")
-    return document["node"]["index"], contents
-
-
-def _bytes(text: Any) -> bytes:
-    return text.encode() if isinstance(text, str) else b64decode(text["b64"])

@@ -5,7 +5,8 @@ asked" never depends on two equal times of a virtual clock.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 import attrs
 
@@ -14,6 +15,16 @@ from trikv.machine.replies import Reply
 Args = tuple[bytes, ...]
 Key = tuple[int, bytes]
 """A database and a name in it."""
+
+
+class Untold(Enum):
+    """The type of `UNTOLD`."""
+
+    UNTOLD = "untold"
+
+
+UNTOLD: Final = Untold.UNTOLD
+"""The answer of a command that nobody was told."""
 
 
 @attrs.define(eq=False)
@@ -49,6 +60,15 @@ class Operation:
             if args[0] == b"SELECT":
                 database = int(args[1])
             yield database, args
+
+    def told(self, place: int) -> Any:
+        """What the command at that place was answered, or `UNTOLD`."""
+        if not self.is_known:
+            return UNTOLD
+        if not self.is_transaction:
+            return self.reply
+        replies = self.reply if isinstance(self.reply, list) else []
+        return replies[place] if place < len(replies) else UNTOLD
 
     @property
     def is_known(self) -> bool:

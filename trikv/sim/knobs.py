@@ -76,7 +76,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     `slice_ms` of 0 each of its steps is one."""
     aims_inside: bool = False
     """What aims at the leader hits a follower that is inside an entry, if there is any."""
-    streamed_from_keys: int = 1001
+    whole_max: int = 1000
     """From how many keys on a long read is answered by a stream."""
     caps: tuple[int, ...] = ()
     """maxmemory in the files, node by node; empty: all the same."""
@@ -171,7 +171,7 @@ def draw_knobs(
     }
     drawn["in_step_ms"] = source.choice((0, 0, 200))
     drawn["slice_ms"] = source.choice((5, 5, 0))
-    drawn["streamed_from_keys"] = source.choice((1001, 1, 3))
+    drawn["whole_max"] = source.choice((1000, 0, 2))
     for name, values in theme.knobs.items():
         value = source.choice(values)
         if name != "profile" or value in profiles:

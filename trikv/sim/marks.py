@@ -25,6 +25,7 @@ KNOWN = (
     "command refused as not executed",
     "expiry at a leader change",
     "key expired",
+    "field of a hash expired",
     "transaction aborted by a watch",
     "read served by a follower",
     "read answered at once by a lease",
@@ -41,6 +42,7 @@ KNOWN = (
     "backup looked at",
     "count of WAIT looked up on platters",
     "long read streamed",
+    "rest of a turn asked for later",
     "between two slices of an entry",
     "inside an entry longer than a client waits",
     "stopped between two submissions of an entry",
@@ -50,7 +52,7 @@ KNOWN = (
     "install overtook an entry",
 )
 """All marks: a table shows those that were never reached, too."""
-CONTAINERS = frozenset({b"CLIENT", b"CONFIG", b"COMMAND", b"MEMORY"})
+CONTAINERS = frozenset({b"CLIENT", b"CONFIG", b"COMMAND", b"MEMORY", b"OBJECT"})
 """Commands that have subcommands."""
 
 

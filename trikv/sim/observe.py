@@ -70,6 +70,10 @@ class Observer:
         self._steps[connection] = first + steps
         return first
 
+    def withdrawn(self, connection: str, steps: int) -> None:
+        """The last steps that a connection submitted were not answered: it is about to submit them again."""
+        self._steps[connection] -= steps
+
     def turned(self, number: int, parts: Parts) -> None:
         """A driver's turn is over: check the invariants of its Raft and what it promises."""
         raft = parts.raft

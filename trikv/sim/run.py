@@ -119,7 +119,7 @@ def execute(plan: Plan) -> Result:
     """Run `plan` in virtual time. Equal plans give equal results, except for `processor_s`."""
     run = Run(plan)
     begun = time.process_time()
-    streaming = Overrides().put(Evaluator, "STREAMED_FROM_KEYS", plan.knobs.streamed_from_keys)
+    streaming = Overrides().put(Evaluator, "WHOLE_MAX", plan.knobs.whole_max)
     with _logs_to(run.logged), streaming:
         simulate(plan.seed, run.main, ticks_per_s=TICKS_PER_S)
     result = run.result()

@@ -13,7 +13,7 @@ import trio
 from trikv.front.conversation import Conversation
 from trikv.front.seam import Operation, Work
 from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Skipped
-from trikv.machine.replies import Reply, streamed_of
+from trikv.machine.replies import Reply, streams_of
 from trikv.node.assembly import Assembly, Ports
 from trikv.node.consensus.driver import Driver
 from trikv.node.consensus.parts import Parts
@@ -123,7 +123,12 @@ class Watch:
             observer.marks.sometimes("read served by a follower")
         identity = self._current if work.writes else None
         inside = self._steps_answered if work.writes else 0
-        for step, (reply, counts) in enumerate(zip(replies, steps, strict=True)):
+        if len(replies) < len(steps):
+            # The first answers are long. The node asks for the others when the client has taken these.
+            assert not work.writes, "only a reader gets fewer"
+            observer.withdrawn(connection, sum(steps[len(replies) :]))
+            observer.marks.sometimes("rest of a turn asked for later")
+        for step, (reply, counts) in enumerate(zip(replies, steps, strict=False)):
             if counts:
                 effect = Effect(position.index, identity, inside + step, reply)
                 observer.effects[connection, ordinal] = effect
@@ -204,7 +209,7 @@ def watched_applier(watch: Watch, knobs: Knobs) -> type[Applier]:
         def _read_some(self, works: deque[Work], at_ms: int) -> list[list[Reply]]:
             done = super()._read_some(works, at_ms)
             for replies in done:
-                if streamed_of(replies) is not None:
+                if streams_of(replies):
                     watch.observer.marks.sometimes("long read streamed")
             return done
 

@@ -5,8 +5,9 @@ import re
 import attrs
 import pytest
 
-from tests.front.doubles import Client, FakeService, resp
-from trikv.front.commands.debugging import NOT_ALLOWED
+from tests.front.doubles import CLUSTERDOWN, Client, FakeService, resp
+from trikv.front.commands.debugging import NOT_ALLOWED, PATTERN_BYTES_MAX, TEXT_BYTES_MAX
+from trikv.front.seam import Sleep
 from trikv.machine.commands.debugging import ONLY_WORK
 from trikv.machine.features import LONG_WORK
 
@@ -59,7 +60,8 @@ def test_the_setting_says_who_may_use_it(enabled: str, remote: str, *, allowed: 
     """Nobody, clients of this machine, or all: as in Redis, and refused with its text."""
     one = client(enabled, remote=remote)
     assert one.ask(*WORK) == (b"+OK\r\n" if allowed else REFUSED)
-    assert one.ask("DEBUG", "SLEEP", "1") == (ONLY if allowed else REFUSED)
+    assert one.ask("DEBUG", "SEGFAULT") == (ONLY if allowed else REFUSED)
+    assert one.ask("DEBUG", "SLEEP", "1") == (b"+done DEBUG\r\n" if allowed else REFUSED)
 
 
 def test_nobody_may_use_it_unless_it_is_asked_for() -> None:
@@ -87,9 +89,12 @@ def test_replicas_that_may_not_know_it_are_not_sent_it(level: int | None, error:
 
 
 def test_a_wrong_call_is_refused_before_it_is_sent() -> None:
-    """Only WORK with steps and a key is there."""
+    """What is there needs its own number of words."""
     one = client()
-    assert one.ask("DEBUG", "WORK", "2") == one.ask("DEBUG", "OBJECT", "k") == ONLY
+    assert one.ask("DEBUG", "WORK", "2") == one.ask("DEBUG", "OBJECT") == one.ask("DEBUG", "JMAP") == ONLY
+    for seconds in ("x", "nan", "inf", "1e10", ""):
+        assert one.ask("DEBUG", "SLEEP", seconds) == b"-ERR seconds must be a number\r\n"
+    assert one.service.operations == []
     assert one.ask("DEBUG", "WORK", "x", "k") == b"-ERR value is not an integer or out of range\r\n"
     assert one.ask("DEBUG") == b"-ERR wrong number of arguments for 'debug' command\r\n"
     assert not one.service.works
@@ -111,3 +116,83 @@ def test_what_is_refused_spoils_a_transaction(one: Client) -> None:
     assert one.ask("EXEC").startswith(b"-EXECABORT")
     assert one.service.machine.keys() == 0
     assert one.service.counters.tally.commands()["DEBUG"].rejected == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ms"), [("0.25", 250), ("3", 3000), ("0", 0), ("-1", 0), ("-inf", 0), ("1e9", 10**12)]
+)
+def test_a_sleep_is_the_nodes_operation(seconds: str, ms: int) -> None:
+    """It waits for what is before it in the pipeline, and what is behind waits for it; nobody else does."""
+    one = client()
+    one.receive(resp("SET", "a", "1") + resp("DEBUG", "SLEEP", seconds) + resp("GET", "a"))
+    assert one.service.operations == []
+    one.service.pump_one()
+    (operation,) = one.service.operations
+    assert operation.asked == Sleep(ms)
+    assert one.service.works == []
+    assert one.say(b"") == b"+OK\r\n+done DEBUG\r\n$1\r\n1\r\n"
+
+
+def test_object_tells_the_encoding() -> None:
+    """A read like any other: nothing is sent to the log; of no key there is Redis' error."""
+    one = client()
+    one.say(resp("SET", "number", "1") + resp("HSET", "hash", "f", "v"))
+    for key, encoding in (("number", "int"), ("hash", "listpack")):
+        one.receive(resp("debug", "object", key))
+        (work,) = one.service.works
+        assert not work.writes
+        assert one.say(b"") == (
+            f"+Value at:0x0 refcount:1 encoding:{encoding} lru:0 lru_seconds_idle:0\r\n".encode()
+        )
+    assert one.ask("DEBUG", "OBJECT", "nope") == b"-ERR no such key\r\n"
+    one.receive(resp("DEBUG", "OBJECT", "number"))
+    one.service.works.pop().failed(CLUSTERDOWN)
+    assert one.wire.take() == b"-CLUSTERDOWN no leader; nothing was done\r\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("STRINGMATCH-LEN", "h*llo", "hello"), b":1\r\n"),
+        (("STRINGMATCH-LEN", "h*llo", "world"), b":0\r\n"),
+        (("stringmatch-len", "H*LLO", "hello"), b":0\r\n"),
+        (("STRINGMATCH-LEN", "H*LLO", "hello", "nocase"), b":1\r\n"),
+        (("STRINGMATCH-LEN", "H*LLO", "hello", "nonsense"), b"-ERR syntax error\r\n"),
+        (("STRINGMATCH-LEN", "*" * PATTERN_BYTES_MAX, "a" * TEXT_BYTES_MAX), b":1\r\n"),
+        (("SET-ACTIVE-EXPIRE", "0"), b"+OK\r\n"),
+        (("SET-ACTIVE-EXPIRE", "1"), b"+OK\r\n"),
+    ],
+)
+def test_what_this_node_answers_by_itself(words: tuple[str, ...], answer: bytes) -> None:
+    """Alone, and inside a transaction."""
+    one = client()
+    assert one.ask("DEBUG", *words) == answer
+    assert one.service.works == []
+    one.say(resp("MULTI") + resp("DEBUG", *words))
+    assert one.ask("EXEC") == b"*1\r\n" + answer
+
+
+def test_a_match_is_bounded() -> None:
+    """A longer pattern, or a longer string, would hold up others."""
+    one = client()
+    for pattern, text in (("a" * (PATTERN_BYTES_MAX + 1), "a"), ("a", "a" * (TEXT_BYTES_MAX + 1))):
+        assert one.ask("DEBUG", "STRINGMATCH-LEN", pattern, text).startswith(
+            b"-ERR a pattern of at most 128 "
+        )
+
+
+def test_help_names_what_there_is() -> None:
+    """Each subcommand has its usage and a line."""
+    shown = client().ask("DEBUG", "HELP").decode()
+    for word in ("WORK", "OBJECT", "SLEEP", "STRINGMATCH-LEN", "SET-ACTIVE-EXPIRE", "HELP"):
+        assert f"\r\n+{word}" in shown
+
+
+def test_a_transaction_may_look_and_not_sleep() -> None:
+    """A transaction is one step, and an operation takes its time."""
+    one = client()
+    one.say(resp("SET", "a", "1") + resp("MULTI") + resp("DEBUG", "OBJECT", "a"))
+    assert one.ask("EXEC").startswith(b"*1\r\n+Value at:0x0 refcount:1 encoding:int ")
+    one.ask("MULTI")
+    assert one.ask("DEBUG", "SLEEP", "1") == b"-ERR Command not allowed inside a transaction\r\n"
+    assert one.ask("EXEC").startswith(b"-EXECABORT")

@@ -155,7 +155,7 @@ def test_docs_of_a_container_hold_those_of_its_parts(client: Client) -> None:
     assert list(told) == ["memory", "get", "debug", "memory|usage"]
     assert told["memory"][:2] == ["summary", "Tells of memory: subcommands."]
     assert told["memory"][-2] == "subcommands"
-    assert told["memory"][-1][2:] == ["memory|usage", told["memory|usage"]]
+    assert told["memory"][-1][-2:] == ["memory|usage", told["memory|usage"]]
     assert ["syscmd"] in told["debug"]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.front.doubles import Client, FakeService, resp
 from trikv.front.connections import Connections
-from trikv.front.seam import Asked, Backup, Digest, Save, Shutdown, Wait
+from trikv.front.seam import Asked, Backup, Digest, Save, Shutdown, Wait, WaitAof
 
 
 @pytest.fixture
@@ -24,6 +24,8 @@ def client() -> Client:
         (("SHUTDOWN",), Shutdown()),
         (("SHUTDOWN", "nosave", "NOW", "force"), Shutdown()),
         (("WAIT", "-1", "0"), Wait(-1, 0)),
+        (("WAITAOF", "0", "0", "0"), WaitAof(0, 0, 0)),
+        (("WAITAOF", "1", "2", "500"), WaitAof(1, 2, 500)),
         (("WAIT", str((1 << 63) - 1), str((1 << 63) - 1)), Wait((1 << 63) - 1, (1 << 63) - 1)),
     ],
 )
@@ -77,6 +79,24 @@ def test_a_wait_has_no_negative_limit(client: Client, timeout: str) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
+        ("x 0 0", "value is not an integer or out of range"),
+        ("2 0 0", "value is out of range, value must between 0 and 1"),
+        ("-1 0 0", "value is out of range, value must between 0 and 1"),
+        ("1 x 0", "value is out of range, must be positive"),
+        ("1 -1 0", "value is out of range, must be positive"),
+        ("1 0 x", "timeout is not an integer or out of range"),
+        ("1 0 -1", "timeout is negative"),
+    ],
+)
+def test_words_of_waitaof_are_judged_as_redis_judges_them(client: Client, words: str, error: str) -> None:
+    """In Redis 7.2's words; there is one local disk, so no more can be asked for."""
+    assert client.ask("WAITAOF", *words.split()) == f"-ERR {error}\r\n".encode()
+    assert client.service.operations == []
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
         ("abort", "ERR No shutdown in progress."),
         ("ABORT ABORT", "ERR No shutdown in progress."),
         ("ABORT NOSAVE", "ERR syntax error"),
@@ -96,7 +116,7 @@ def test_who_waits_for_others_is_blocked_and_who_waits_for_this_node_is_not() ->
     service = FakeService()
     connections = Connections(service.settings)
     clients = [Client(service, connections) for _ in range(4)]
-    for client, words in zip(clients, ("WAIT 9 0", "WAIT 9 50", "BACKUP", "PING"), strict=True):
+    for client, words in zip(clients, ("WAIT 9 0", "WAITAOF 1 9 50", "BACKUP", "PING"), strict=True):
         client.receive(resp(*words.split()))
     figures = connections.statistics()
     assert (figures.blocked, figures.blocked_for_a_time) == (2, 1)

@@ -39,7 +39,7 @@ def add(db: Database, key: Key, *numbers: bytes) -> Reply:
     if refused is not None:
         return refused
     if value is None:
-        value = Numbers(db.account.epoch)
+        value = db.created(Numbers)
         db.put_unchecked(key, value)
     value = db.changing(key, value)
     new = sum(value.add(number) for number in wanted if number is not None)

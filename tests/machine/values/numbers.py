@@ -1,5 +1,6 @@
 """The type that tries the protocol out: a set of numbers in parts that split and merge by linear hashing."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 from trikv.machine.values.value import Elements, Shape, Value
@@ -14,14 +15,14 @@ LEVELS = 40
 class Numbers(Value):
     """A set. Part i holds numbers that are i modulo 2**level, or modulo 2**(level + 1) if it was split."""
 
-    __slots__ = ("count", "level", "split")
+    __slots__ = ("level", "split")
 
     type_name = "numbers"
     mean = MEAN
 
-    def __init__(self, epoch: int) -> None:
-        super().__init__(epoch)
-        self.count = self.level = self.split = 0
+    def __init__(self, epoch: int, secret: bytes) -> None:
+        super().__init__(epoch, secret)
+        self.level = self.split = 0
         self.add_part({})
         self.charge = PART_BYTES
 
@@ -39,9 +40,9 @@ class Numbers(Value):
         return list(part)
 
     @classmethod
-    def begun(cls, epoch: int, shape: Shape) -> Self:
+    def begun(cls, epoch: int, secret: bytes, shape: Shape) -> Self:
         """Without a part yet."""
-        one = cls(epoch)
+        one = cls(epoch, secret)
         one.level, one.split = shape
         if not 0 <= one.level < LEVELS:
             raise ValueError(f"no value has the shape {shape}")
@@ -55,10 +56,23 @@ class Numbers(Value):
         self.count += len(elements)
         self.charge += NUMBER_BYTES * len(elements) + PART_BYTES
 
+    @classmethod
+    def refilling(cls, key: bytes, elements: Elements) -> Iterator[tuple[bytes, ...]]:
+        """As text."""
+        yield b"NUM.ADD", key, *(b"%d" % number for number in elements)
+
     def finish(self) -> None:
         """The number of parts follows from the shape."""
         if len(self.parts) != (1 << self.level) + self.split:
             raise ValueError(f"{len(self.parts)} parts do not make the shape {self.shape()}")
+
+    def growth(self, count: int, size: int) -> int:
+        """As if each were a part of its own."""
+        return (NUMBER_BYTES + PART_BYTES) * count + size
+
+    def recounted(self) -> int:
+        """By the elements."""
+        return NUMBER_BYTES * self.count + PART_BYTES * len(self.parts)
 
     def holds(self, number: int) -> bool:
         """Whether it is there."""
@@ -113,6 +127,19 @@ class Numbers(Value):
         self.drop_part(len(self.parts) - 1)
         self.changing(self.split).update(last)
         self.charge -= PART_BYTES
+
+    @classmethod
+    def opened(cls, body: bytes, epoch: int, secret: bytes) -> Self:
+        """It has no code, so none is packed."""
+        raise AssertionError(body, epoch, secret)
+
+    def pack(self) -> bytes:
+        """The same."""
+        raise AssertionError
+
+    def is_short(self) -> bool:
+        """The same."""
+        raise AssertionError
 
 
 class Wide(Numbers):

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.values.numbers import MEAN, NUMBER_BYTES, PART_BYTES, Numbers
+from trikv.machine.values.score_index import CHUNK_COUNT
+from trikv.machine.values.sorted_set import SortedSet
 from trikv.machine.values.value import Elements, Shape
 
 STEPS = st.lists(
@@ -21,7 +23,7 @@ STEPS = st.lists(
 
 def made(epoch: int, shape: Shape, parts: list[Elements]) -> Numbers:
     """The value that a document with these parts has."""
-    value = Numbers.begun(epoch, shape)
+    value = Numbers.begun(epoch, b"", shape)
     for elements in parts:
         value.restore(elements)
     value.finish()
@@ -42,7 +44,7 @@ def numbers(value: Numbers) -> set[int]:
 @given(STEPS)
 def test_a_cut_keeps_what_it_saw_and_nothing_is_lost(steps: list[tuple[str, int]]) -> None:
     """Against a set: after cuts, hashes and restores at any place, with parts that split and merge."""
-    value, model = Numbers(0), set[int]()
+    value, model = Numbers(0, b""), set[int]()
     cuts: list[tuple[Numbers, set[int], bytes, int]] = []
     epoch = 0
     for what, number in steps:
@@ -74,7 +76,7 @@ def test_a_cut_keeps_what_it_saw_and_nothing_is_lost(steps: list[tuple[str, int]
 
 def filled(count: int) -> Numbers:
     """That many numbers."""
-    value = Numbers(0)
+    value = Numbers(0, b"")
     for number in range(count):
         value.add(number)
     return value
@@ -108,6 +110,16 @@ def test_only_what_changed_is_hashed_again() -> None:
     assert value.digest() == before
 
 
+def test_the_index_of_a_sorted_set_is_freed_piece_by_piece() -> None:
+    """It has as many members as all parts together."""
+    value = SortedSet(0, b"")
+    for number in range(3_000):
+        value.put(b"%d" % number, number % 7)
+    pieces = value.released()
+    assert len(pieces) == len(value.parts) + len(value.index.members) > 10
+    assert max(map(len, pieces)) <= CHUNK_COUNT
+
+
 def test_a_part_that_was_split_or_merged_is_hashed_again() -> None:
     """With every hash known before each change, the digest is that of a value that was restored."""
     value = filled(0)
@@ -120,7 +132,7 @@ def test_a_part_that_was_split_or_merged_is_hashed_again() -> None:
 
 def test_a_digest_is_of_shape_and_order_too() -> None:
     """Equal elements in another order or other parts are another state: what comes next would differ."""
-    first, second = Numbers(0), Numbers(0)
+    first, second = Numbers(0, b""), Numbers(0, b"")
     for number in (1, 2):
         first.add(number)
     for number in (2, 1):

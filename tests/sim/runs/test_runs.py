@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.machine import Machine
@@ -20,10 +21,13 @@ from trikv.raft.leader import Leader
 from trikv.raft.ready import ConfirmedRead, WriteJob
 from trikv.raft.roles import Role
 from trikv.raft.shared import Shared
+from trikv.sim import run
 from trikv.sim.checkers.rules import Rules
+from trikv.sim.cluster import Cluster
 from trikv.sim.faults import LEADER, Cut, Isolate, Kill, SlowDisk, Strike
 from trikv.sim.knobs import PROFILES, Knobs
-from trikv.sim.run import Plan, Result, execute, plan_of
+from trikv.sim.observe import Observer
+from trikv.sim.run import Plan, Result, Run, execute, plan_of
 from trikv.sim.schedule import MAKERS, parse_kinds
 from trikv.sim.workload import profiles
 
@@ -118,6 +122,26 @@ def test_seed_that_once_failed_does_not_fail_again(path: Path) -> None:
         assert result.ok, f"{result.failure}: {result.problem}"
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_node_that_works_inside_an_entry_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, *, inside: bool
+) -> None:
+    """However long that takes, up to a limit; one that does nothing is told after the first wait."""
+    waits = []
+    progress = Run._progress
+
+    async def slow(self: Run, cluster: Cluster, observer: Observer) -> None:
+        waits.append(1)
+        if len(waits) < 3:
+            await trio.sleep_forever()
+        await progress(self, cluster, observer)
+
+    monkeypatch.setattr(Run, "_progress", slow)
+    monkeypatch.setattr(run, "_is_inside", lambda _cluster: inside)
+    result = execute(Plan(seed=1, seconds=1.0, knobs=Knobs()))
+    assert (result.ok, len(waits)) == ((True, 3) if inside else (False, 1))
+
+
 def test_ack_before_the_sync_is_caught_on_the_platters(monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that reports durability before its sync has returned: seen at the instant of an ack."""
     write = Writer._write
@@ -146,7 +170,7 @@ def test_read_without_a_quorum_is_caught_by_both_history_checkers(monkeypatch: p
     monkeypatch.setattr(Rules, "allowed", lambda *_: None)  # it would end the run too early
     strikes = tuple(Strike(at_ms, Isolate(LEADER, 1500)) for at_ms in range(300, 4000, 2000))
     knobs = Knobs(profile="reads", think_ms=20, command_deadline_ms=1000, hop_percent=10)
-    result = execute(Plan(seed=3, seconds=4.5, knobs=knobs, strikes=strikes))
+    result = execute(Plan(seed=1, seconds=4.5, knobs=knobs, strikes=strikes))
     assert {"witness", "linearizability"} <= _classes(result), result.problem
 
 

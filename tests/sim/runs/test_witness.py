@@ -7,7 +7,8 @@ import msgspec
 from trikv.machine.batch import Batch, Hello, Item, Submission, Transaction, Watch
 from trikv.raft.membership import encode_membership
 from trikv.raft.types import Entry, EntryKind, Member, Membership
-from trikv.sim.checkers.state import Sighting
+from trikv.sim.checkers.state import Contents, Sighting
+from trikv.sim.checkers.values import Collection, Fields
 from trikv.sim.checkers.witness import Witness
 from trikv.sim.history import Args, Effect, History, Operation
 
@@ -176,6 +177,57 @@ def test_deadlines_go_by_the_stamps_of_the_log() -> None:
     assert story.problem() == "None"
 
 
+def timed_story() -> tuple[Story, int]:
+    """A hash of two fields, one of which is due at 50 ms, and the index of its last change."""
+    story = Story()
+    story.wrote(b"HSET", b"h", b"a", b"1", b"b", b"2", reply=2)
+    return story, story.wrote(b"HPEXPIRE", b"h", b"50", b"FIELDS", b"1", b"a", reply=[1])
+
+
+def test_deadlines_of_fields_go_by_the_stamps_of_the_log() -> None:
+    """A field is there until an entry's stamp has come to its deadline, and is absent from that entry on."""
+    for late, early, problem in ((2, 1, "None"), (2, 2, "the log says 1"), (1, 1, "the log says 2")):
+        story, _ = timed_story()
+        story.saw(story.call((b"HLEN", b"h")), story.entry(stamp_ms=49), late)
+        story.saw(story.call((b"HLEN", b"h")), story.entry(stamp_ms=50), early)
+        assert problem in story.problem(), (late, early)
+
+
+def test_what_somebody_held_has_the_deadlines_of_fields() -> None:
+    """A node that gave a field another deadline, or kept a field that was due, is seen."""
+    story, index = timed_story()
+    later = story.entry(stamp_ms=50)
+
+    def held(fields: Fields) -> Contents:
+        return {(0, b"h"): (Collection.of(fields, is_large=True), 0)}
+
+    fields = Fields({b"a": b"1", b"b": b"2"}, {b"a": 50})
+    right, left = held(fields), held(Fields({b"b": b"2"}))
+    assert story.problem(Sighting("node 1", index, right), Sighting("node 1", later, left)) == "None"
+    assert "node 1 at 5 holds" in story.problem(Sighting("node 1", later, right))
+    fields.put(b"a", b"1", 51)
+    assert "node 1 at 4 holds" in story.problem(Sighting("node 1", index, held(fields)))
+
+
+def test_a_watch_fails_when_a_field_has_expired() -> None:
+    """The transaction must not be carried out, though no command has changed the hash."""
+    for stamp_ms, reply, problem in (
+        (49, [2], "None"),
+        (49, None, "the log says [2]"),
+        (50, None, "None"),
+        (50, [1], "the log says None"),
+    ):
+        story, index = timed_story()
+        story.saw(story.call((b"WATCH", b"h")), index, b"OK", told=77)
+        look = story.call((b"HLEN", b"h"), is_transaction=True)
+        look.watched = ((0, b"h"),)
+        submission = story.submission(
+            (b"HLEN", b"h"), transactions=(Transaction(0, 1, (Watch(0, b"h", 77),)),)
+        )
+        story.happened(look, story.entry(submission, stamp_ms=stamp_ms), reply)
+        assert problem in story.problem(), (stamp_ms, reply)
+
+
 def test_a_command_takes_effect_in_the_database_that_was_selected() -> None:
     """A submission that begins with another database is seen, and so is one that lacks a SELECT."""
     story = Story()
@@ -235,9 +287,11 @@ def test_what_somebody_held_is_what_the_log_says() -> None:
     index = story.entry(story.submission(operation.commands[0], database=9), stamp_ms=10)
     story.happened(operation, index, b"OK")
     later = story.entry(stamp_ms=60)
-    right = Sighting("node 1", index, {(9, b"k"): (b"a", 60)})
+    held: Contents = {(9, b"k"): (b"a", 60)}
+    right = Sighting("node 1", index, held)
     assert story.problem(right, Sighting("node 2", later, {})) == "None"
-    for contents in ({}, {(0, b"k"): (b"a", 60)}, {(9, b"k"): (b"a", 0)}, {(9, b"k"): (b"b", 60)}):
+    wrong: list[Contents] = [{}, {(0, b"k"): (b"a", 60)}, {(9, b"k"): (b"a", 0)}, {(9, b"k"): (b"b", 60)}]
+    for contents in wrong:
         assert "node 1 at 3 holds" in story.problem(Sighting("node 1", index, contents))
     assert f"node 2 at {later} holds" in story.problem(Sighting("node 2", later, right.contents))
 
@@ -298,3 +352,121 @@ def test_watches_of_several_keys_are_kept_apart() -> None:
     assert "the log says [b'OK']" in story.problem()
     swap.watched = ((0, b"j"), (9, b"k"))
     assert "it had watched" in story.problem()
+
+
+def popped(story: Story, *command: bytes) -> int:
+    """An entry with a draw that nobody was told of; its index."""
+    return story.entry(story.submission(command))
+
+
+def test_what_was_drawn_is_what_the_answer_says() -> None:
+    """What is seen later must agree with it, and it must have been possible."""
+    story = Story()
+    story.wrote(b"SADD", b"s", b"a", b"b", b"c", reply=3)
+    index = story.wrote(b"SPOP", b"s", reply=b"b")
+    story.saw(story.call((b"SMEMBERS", b"s")), index, [b"c", b"a"])
+    assert story.problem() == "None"
+    index = story.wrote(b"SPOP", b"s", b"1", reply=[b"b"])
+    assert "the log says Drawn" in story.problem()
+    story = Story()
+    story.wrote(b"SADD", b"s", b"a", b"b", b"c", reply=3)
+    index = story.wrote(b"SPOP", b"s", reply=b"b")
+    story.saw(story.call((b"SMEMBERS", b"s")), index, [b"b", b"a"])
+    assert "the log says AnyOrder" in story.problem()
+
+
+def test_a_draw_that_nobody_was_told_of_may_have_been_any_but_only_one() -> None:
+    """The first that is seen of it decides."""
+    for seen, last, problem in (
+        ([b"a", b"b"], b"a", "None"),
+        ([b"b", b"c"], b"c", "None"),
+        ([b"b", b"c"], b"a", "the log says"),
+        ([b"a", b"b", b"c"], b"a", "the log says"),
+        ([b"a"], b"a", "the log says"),
+    ):
+        story = Story()
+        story.wrote(b"SADD", b"s", b"a", b"b", b"c", reply=3)
+        index = popped(story, b"SPOP", b"s")
+        story.saw(story.call((b"SCARD", b"s")), index, 2)
+        story.saw(story.call((b"SMEMBERS", b"s")), index, seen)
+        story.wrote(b"SREM", b"s", last, reply=1)
+        assert problem in story.problem(), (seen, last)
+
+
+def test_a_write_behind_an_unknown_draw_tells_of_it() -> None:
+    """One that only some of the possible states allow refutes the others."""
+    story = Story()
+    story.wrote(b"SADD", b"s", b"a", b"b", reply=2)
+    popped(story, b"SPOP", b"s")
+    story.wrote(b"SADD", b"s", b"a", reply=1)  # so it was a that was drawn
+    index = story.wrote(b"SREM", b"s", b"b", reply=1)
+    story.saw(story.call((b"SMEMBERS", b"s")), index, [b"a"])
+    assert story.problem() == "None"
+    story.saw(story.call((b"SMEMBERS", b"s")), index, [b"b"])
+    assert "the log says AnyOrder(items=(b'a',))" in story.problem()
+
+
+def test_what_somebody_held_tells_of_an_unknown_draw() -> None:
+    """Contents at that index leave the states that agree; contents of none of them are wrong."""
+    story = Story()
+    story.wrote(b"SADD", b"s", b"a", b"b", b"c", reply=3)
+    index = popped(story, b"SPOP", b"s", b"2")
+    held: Contents = {(0, b"s"): (Collection.of({b"b"}), 0)}
+    wrong: Contents = {(0, b"s"): (Collection.of({b"d"}), 0)}
+    assert story.problem(Sighting("node 1", index, held), Sighting("node 2", index, held)) == "None"
+    assert "node 1 at 4 holds" in story.problem(Sighting("node 1", index, wrong))
+    other: Contents = {(0, b"s"): (Collection.of({b"a"}), 0)}
+    assert "node 2 at 4" in story.problem(Sighting("node 1", index, held), Sighting("node 2", index, other))
+
+
+def test_a_draw_inside_a_transaction() -> None:
+    """Its answer stands among the others'; an unknown one leaves several states."""
+    for answer, seen, problem in (
+        ([2, b"a"], [b"b"], "None"),
+        ([2, b"a"], [b"a"], "the log says"),
+        (None, [b"a"], "None"),
+        (None, [], "the log says"),
+    ):
+        story = Story()
+        both = ((b"SADD", b"s", b"a", b"b"), (b"SPOP", b"s"))
+        operation = story.call(*both, is_transaction=True)
+        index = story.entry(story.submission(*both, transactions=(Transaction(0, 2),)))
+        if answer is not None:
+            story.happened(operation, index, answer)
+        story.saw(story.call((b"SMEMBERS", b"s")), index, seen)
+        assert problem in story.problem(), (answer, seen)
+
+
+def test_a_large_set_may_be_drawn_from_unseen() -> None:
+    """Hundreds of states are followed until one is seen, and join again when nothing tells them apart."""
+    story = Story()
+    members = [b"%d" % number for number in range(300)]
+    story.wrote(b"SADD", b"s", *members, reply=300)
+    popped(story, b"SPOP", b"s")
+    for number in range(20):
+        story.wrote(b"SADD", b"other", b"%d" % number, reply=1)
+    index = story.wrote(b"DEL", b"s", reply=1)
+    story.saw(story.call((b"EXISTS", b"s")), index, 0)
+    assert story.problem() == "None"
+
+
+def test_a_scan_of_elements_brings_what_stays_at_least_once() -> None:
+    """Of elements that were there at each of its pages. One that went in between may be missed."""
+    members = [b"m%d" % number for number in range(200)]
+    for pages, problem in (
+        ((members[:150], members[150:]), "None"),
+        ((members[:150], members[140:]), "None"),
+        ((members[:150], members[151:]), "b'm150' was there throughout and came 0 times"),
+        ((members[1:150], members[150:]), "None"),
+        ((members[:150], [*members[150:], b"x"]), "the log says ElementPage"),
+    ):
+        story = Story()
+        index = story.wrote(b"SADD", b"s", *members, reply=200)
+        first = story.call((b"SSCAN", b"s", b"0"))
+        story.saw(first, index, [b"7", pages[0]])
+        story.wrote(b"SREM", b"s", b"m0", reply=1)
+        index = story.wrote(b"SADD", b"s", b"x0", reply=1)
+        last = story.call((b"SSCAN", b"s", b"7"))
+        story.saw(last, index, [b"0", pages[1]])
+        story.history.scans.append([first, last])
+        assert problem in story.problem(), problem

@@ -55,13 +55,13 @@ def unsent(commands: set[str], requests: Iterable[Request]) -> set[str]:
 
 def test_every_command_of_the_table_is_sent() -> None:
     """A new command needs a request, of a kind that some profile chooses."""
-    chosen = [one for profile in PROFILES for one in sent_by(profile)]
-    assert unsent(COMMANDS, chosen) == set()
+    chosen = {id(one): one for profile in PROFILES for one in sent_by(profile)}
+    assert unsent(COMMANDS, chosen.values()) == set()
 
 
 def test_a_command_that_nobody_sends_is_named() -> None:
     """Also one whose requests are of a kind that no profile chooses."""
-    assert unsent({*COMMANDS, "LPUSH"}, REQUESTS) == {"LPUSH"}
+    assert unsent({*COMMANDS, "XADD"}, REQUESTS) == {"XADD"}
     assert "FLUSHALL" in unsent(COMMANDS, [one for one in REQUESTS if one.kind != "flush"])
 
 
@@ -181,7 +181,8 @@ def test_all_commands_are_answered_in_one_run_and_judged_right(monkeypatch: pyte
     # Modules enter their requests in the order of imports, which the tests that were collected before decide.
     requests = sorted(REQUESTS, key=lambda one: one.make.__module__)
     lots = [(one, name) for one in requests if one.kind != "small cap" for name in one.names]
-    lots *= 6  # some are lost when a node stops, a client is killed, or another BACKUP is under way
+    # Some are lost when a node stops, a client is killed, or another BACKUP is under way.
+    lots = 3 * lots + 3 * [each for each in lots if each[0].kind in {"disk", "end", "node"}]
     random.Random(1).shuffle(lots)
     waiting = iter(lots)
 
@@ -195,7 +196,7 @@ def test_all_commands_are_answered_in_one_run_and_judged_right(monkeypatch: pyte
 
     monkeypatch.setattr(Client, "_steps_of", next_steps)
     knobs = Knobs(profile="whole", clients=8, think_ms=40)
-    result = execute(Plan(seed=4, seconds=7, knobs=knobs))
+    result = execute(Plan(seed=4, seconds=13, knobs=knobs))
     assert next(waiting, None) is None
     assert result.ok, f"{result.failure}: {result.problem}"
     assert COMMANDS - set(result.commands) - set(LEFT_OUT) == set()

@@ -6,13 +6,16 @@ signature is the grammar, the docstring is the help. A handler takes the `Caller
 a conversation that it may use, and the arguments behind the command's name; it returns a Reply.
 
 ==============  =============================================================================
-connection      HELLO AUTH PING ECHO QUIT EXIT RESET CLIENT
-server          INFO MEMSTATS ROLE LASTSAVE READONLY READWRITE
+connection      HELLO AUTH PING ECHO QUIT EXIT RESET, and CLIENT: who a client is, and who there are
+clients         CLIENT: how a client is treated (REPLY PAUSE UNPAUSE NO-EVICT NO-TOUCH)
+tracking        CLIENT: client-side caching, which there is not
+server          INFO ROLE LASTSAVE READONLY READWRITE, and the help on OBJECT
+memory          MEMSTATS, and MEMORY but for USAGE, which is the machine's
 introspection   COMMAND
-debugging       DEBUG: who may use it (the machine does the work)
+debugging       DEBUG: who may use it, and all of it but WORK, which is the machine's
 config          CONFIG GET, SET, RESETSTAT (SET maxmemory goes to the machine)
 transactions    MULTI EXEC DISCARD UNWATCH, and the answer to WATCH
-operations      BACKUP SAVE BGSAVE DIGEST SHUTDOWN WAIT: only their arguments; the node does the work
+operations      BACKUP SAVE BGSAVE DIGEST SHUTDOWN WAIT WAITAOF: only their arguments; the node does the work
 help            HELP
 ==============  =============================================================================
 
@@ -25,12 +28,15 @@ decisions. A command that goes none of the usual ways has a function that decide
 from typing import Final
 
 from trikv.front.commands import (
+    clients,
     config,
     connection,
     debugging,
     introspection,
+    memory,
     operations,
     server,
+    tracking,
     transactions,
 )
 from trikv.front.commands import help as help_
@@ -42,12 +48,15 @@ TABLE: Final = machine.TABLE.merged_with(COMMANDS)
 
 __all__ = [
     "TABLE",
+    "clients",
     "config",
     "connection",
     "debugging",
     "help_",
     "introspection",
+    "memory",
     "operations",
     "server",
+    "tracking",
     "transactions",
 ]

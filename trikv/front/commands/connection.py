@@ -200,6 +200,8 @@ def reset(caller: Caller) -> Reply:
     connection.database = 0
     connection.resp_version = 2
     connection.name = b""
+    connection.muted_turns = 0
+    connection.is_spared = connection.touches_nothing = False
     connection.authenticated = caller.connections.serves_anybody()
     return SimpleString("RESET")
 

@@ -1,5 +1,6 @@
-"""``help``: the most wanted commands first, then all by group; with a name, that command's usage."""
+"""``help``: the most wanted commands and the groups; with a name, a command's usage or a group's commands."""
 
+import re
 from typing import Final
 
 from trikv.front.caller import Caller
@@ -19,24 +20,44 @@ _FIRST: Final = (
     ("memstats", "how much memory is used"),
     ("exit", "leave"),
 )
+_WORDS: Final = re.compile(r"(?:(?<=[<|])|(?<= ))[A-Z][A-Z-]+")
+_OTHER_NAMES: Final = {
+    "strings": "string",
+    "bits": "bitmap",
+    "bitmaps": "bitmap",
+    "hashes": "hash",
+    "lists": "list",
+    "sets": "set",
+    "zset": "sorted-set",
+    "zsets": "sorted-set",
+    "sorted-sets": "sorted-set",
+}
+"""What else a person may call a group."""
 
 
 @COMMANDS.command("HELP", by=By.NODE, group="server", options="[command | group | groups]")
 def help_(caller: Caller, *topics: bytes) -> Reply:
     """Show what can be typed; of one command, how it is used."""
-    if not topics:
-        return _text([*_columns(list(_FIRST)), "", "help set shows one command, help groups shows all."])
-    topic = " ".join(text_of(word) for word in topics).strip()
     by_group = _by_group(caller)
+    if not topics:
+        more = (
+            ("help set", "how one command is used"),
+            ("help hash", "the commands of a group, with a line each"),
+            ("help groups", "all commands by group"),
+        )
+        groups = f"groups: {', '.join(by_group)}"
+        return _text([*_columns(list(_FIRST)), "", *_columns(list(more)), "", groups])
+    topic = " ".join(text_of(word) for word in topics).strip()
     if topic.lower() == "groups":
         lines = [
             f"{group}: {', '.join(one.name.lower().replace('|', ' ') for one in members)}"
             for group, members in by_group.items()
         ]
-        return _text([*lines, "", "help set shows one command, help string shows a group."])
+        return _text([*lines, "", "help set shows one command, help hash shows a group."])
     # A word may name a command and a group, as keys does, or a command and its subcommands: all is shown.
     one = caller.table.get(topic.replace(" ", "|")) or _begins_with(caller, topic)
-    members = by_group.get(topic.lower()) or caller.table.subcommands(topic.upper())
+    group = "-".join(topic.lower().split())
+    members = by_group.get(_OTHER_NAMES.get(group, group)) or caller.table.subcommands(topic.upper())
     if one is None and not members:
         return CommandError(f"ERR no help on '{topic[:128]}'; type help groups")
     lines = [one.usage, f"    {one.summary}"] if one is not None else []
@@ -46,9 +67,10 @@ def help_(caller: Caller, *topics: bytes) -> Reply:
 
 
 def _begins_with(caller: Caller, topic: str) -> Command | None:
-    """The command whose usage begins with `topic`: ``debug work`` is a word of DEBUG's, and no subcommand."""
-    one = caller.table.get(topic.partition(" ")[0])
-    return one if one is not None and one.usage.startswith(topic.upper()) else None
+    """The command that knows the second word of `topic`: ``debug work`` is DEBUG with one of its words."""
+    name, _, word = topic.upper().partition(" ")
+    one = caller.table.get(name)
+    return one if one is not None and word in _WORDS.findall(one.usage.removeprefix(name)) else None
 
 
 def _by_group(caller: Caller) -> dict[str, list[Command]]:

@@ -12,7 +12,7 @@ from trikv.machine.glob import matcher, too_long
 from trikv.machine.keyspec import Found, Index, KeyNumber, KeySpec, Keyword, Range
 from trikv.machine.replies import CommandError, Reply, SimpleString
 from trikv.machine.table import CommandTable
-from trikv.machine.telling import categories_of, flags_of, group_of
+from trikv.machine.telling import categories_of, flags_of, group_of, redis_group
 from trikv.notation import counted
 
 _DESCRIBES: Final = Cost(8_000)
@@ -238,7 +238,11 @@ def _documented(table: CommandTable, name: str) -> dict[Reply, Reply]:
     if one is not None:
         told = _of_command(one)
     elif container is not None:
-        texts = {"summary": container.summary, "since": container.since, "group": container.group}
+        texts = {
+            "summary": container.summary,
+            "since": container.since,
+            "group": redis_group(container.group),
+        }
         told = _texts({**texts, "complexity": "Depends on subcommand."})
     else:
         return {}

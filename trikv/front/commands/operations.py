@@ -5,7 +5,7 @@ A handler returns the request for the node (`trikv.front.seam.Asked`), or the er
 
 from trikv.front.caller import Caller
 from trikv.front.commands.table import COMMANDS
-from trikv.front.seam import Backup, Digest, Save, Shutdown, Wait
+from trikv.front.seam import Backup, Digest, Save, Shutdown, Wait, WaitAof
 from trikv.machine.declaration import By, Told
 from trikv.machine.errors import NOT_INTEGER, SYNTAX
 from trikv.machine.numerics import parse_integer
@@ -96,11 +96,42 @@ def shutdown(_caller: Caller, *options: bytes) -> Shutdown | CommandError:
 )
 def wait(_caller: Caller, numreplicas: bytes, timeout_ms: bytes) -> Wait | CommandError:
     """Tell how many other voters hold this connection's last write on disk."""
-    replicas, limit_ms = parse_integer(numreplicas), parse_integer(timeout_ms)
+    replicas, limit_ms = parse_integer(numreplicas), timeout_of(timeout_ms)
     if replicas is None:
         return NOT_INTEGER
+    return limit_ms if isinstance(limit_ms, CommandError) else Wait(replicas, limit_ms)
+
+
+@COMMANDS.command(
+    "WAITAOF",
+    by=By.OPERATION,
+    group="server",
+    told=Told(
+        "7.2.0",
+        flags="noscript",
+        categories="connection",
+        group="generic",
+        tips="request_policy:all_shards response_policy:agg_min",
+    ),
+)
+def waitaof(
+    _caller: Caller, numlocal: bytes, numreplicas: bytes, timeout_ms: bytes
+) -> WaitAof | CommandError:
+    """Tell whether this node has this connection's last write on disk, and how many other voters have."""
+    local, replicas = parse_integer(numlocal), parse_integer(numreplicas)
+    if local is None:
+        return NOT_INTEGER
+    if local not in (0, 1):
+        return CommandError("ERR value is out of range, value must between 0 and 1")
+    if replicas is None or replicas < 0:
+        return CommandError("ERR value is out of range, must be positive")
+    limit_ms = timeout_of(timeout_ms)
+    return limit_ms if isinstance(limit_ms, CommandError) else WaitAof(local, replicas, limit_ms)
+
+
+def timeout_of(word: bytes) -> int | CommandError:
+    """The milliseconds that `word` gives, or Redis' error."""
+    limit_ms = parse_integer(word)
     if limit_ms is None:
         return CommandError("ERR timeout is not an integer or out of range")
-    if limit_ms < 0:
-        return CommandError("ERR timeout is negative")
-    return Wait(replicas, limit_ms)
+    return CommandError("ERR timeout is negative") if limit_ms < 0 else limit_ms

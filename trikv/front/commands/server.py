@@ -1,4 +1,4 @@
-"""Commands about this node: INFO, MEMSTATS, ROLE, LASTSAVE, and the help on MEMORY."""
+"""Commands about this node: INFO, ROLE, LASTSAVE, and the help on OBJECT."""
 
 from trikv.front.caller import Caller
 from trikv.front.commands.table import COMMANDS, help_of
@@ -7,7 +7,6 @@ from trikv.front.info.text import info_text
 from trikv.machine.declaration import TEXT_US, By, Cost, Told
 from trikv.machine.errors import text_of
 from trikv.machine.replies import CommandError, Reply, Verbatim
-from trikv.notation import counted
 from trikv.system_text import to_bytes
 
 _NOT_A_CLUSTER = CommandError("ERR This instance has cluster support disabled")
@@ -31,38 +30,6 @@ def info(caller: Caller, *sections: bytes) -> Reply:
     service = caller.service
     found = sections_of(service.figures, service.counters, caller.connections)
     return Verbatim(to_bytes(info_text(found, wanted)))
-
-
-@COMMANDS.command("MEMSTATS", by=By.NODE, group="server", cost=Cost(TEXT_US, connection_us=1))
-def memstats(caller: Caller) -> Reply:
-    """Show memory: used, cap, keys, process, log, buffers."""
-    figures, connections = caller.service.figures, caller.connections.statistics()
-    member = figures.member
-    used = cap = keys = log = 0
-    buffers = connections.input.total + connections.output_bytes
-    if member is not None:
-        machine = member.applier().machine
-        used, cap, keys, log = machine.used_bytes, machine.cap_bytes, machine.keys, member.raft().log_bytes
-        buffers += member.proposals().window_bytes + member.links().queued_bytes
-    rows = (
-        ("used", f"{_readable(used)}  {counted(used, 'byte')} of keys and values"),
-        ("cap", f"{_readable(cap)} ({used * 100 / cap:.1f} % used)" if cap else "none"),
-        ("keys", f"{keys}"),
-        ("process", f"{_readable(figures.host().resident_bytes)}  resident"),
-        ("log", f"{_readable(log)}  entries held in memory"),
-        ("buffers", f"{_readable(buffers)}  requests, proposals and replies waiting"),
-    )
-    return Verbatim("".join(f"{name + ':':<9}{value}\r\n" for name, value in rows).encode())
-
-
-def _readable(count: int) -> str:
-    """``12.3 MiB``."""
-    value = float(count)
-    unit, *larger = "B", "KiB", "MiB", "GiB"
-    while larger and value >= 1024:
-        value /= 1024
-        unit = larger.pop(0)
-    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
 @COMMANDS.command(
@@ -112,7 +79,7 @@ def readonly(_caller: Caller) -> Reply:
     return _NOT_A_CLUSTER
 
 
-@COMMANDS.command("MEMORY|HELP", by=By.NODE, group="server", told=Told("4.0.0"))
-def memory_help(caller: Caller) -> Reply:
-    """Show the subcommands of MEMORY."""
-    return help_of(caller, "MEMORY")
+@COMMANDS.command("OBJECT|HELP", by=By.NODE, group="keys", told=Told("6.2.0"))
+def object_help(caller: Caller) -> Reply:
+    """Show the subcommands of OBJECT."""
+    return help_of(caller, "OBJECT")

@@ -9,14 +9,48 @@ To add a family: write the module, name it here. Arity, key positions, help and 
 signatures (see `trikv.machine.table`).
 """
 
-from trikv.machine.commands import counters, databases, debugging, expiry, keys, strings
+from trikv.machine.commands import (
+    bits,
+    counters,
+    databases,
+    debugging,
+    expiry,
+    hash_fields,
+    hashes,
+    keys,
+    lcs,
+    list_places,
+    lists,
+    sets,
+    sorted_algebra,
+    sorted_ranges,
+    sorted_sets,
+    strings,
+)
 from trikv.machine.declaration import Container
 from trikv.machine.table import CommandTable
 
 TABLE = CommandTable()
 """Every command that the machine evaluates."""
 
-for _family in (databases, keys, expiry, strings, counters, debugging):
+for _family in (
+    databases,
+    keys,
+    expiry,
+    strings,
+    lcs,
+    bits,
+    counters,
+    hashes,
+    hash_fields,
+    lists,
+    list_places,
+    sets,
+    sorted_sets,
+    sorted_ranges,
+    sorted_algebra,
+    debugging,
+):
     TABLE = TABLE.merged_with(_family.COMMANDS)
 
 TABLE.add_container(Container("MEMORY", "Tells of memory: subcommands.", "server", "4.0.0"))

@@ -12,6 +12,7 @@ from trikv.machine.numerics import (
     INT64_MAX,
     INT64_MIN,
     add_floats,
+    is_infinite,
     parse_float,
     parse_integer,
 )
@@ -83,9 +84,11 @@ def _digits(_args: Sequence[bytes]) -> int:
 def incrbyfloat(db: Database, key: Key, increment: bytes) -> Reply:
     """Add a decimal fraction to a number and answer it."""
     old = db.string(key)
-    number, difference = parse_float(b"0" if old is None else old), parse_float(increment)
+    texts = (b"0" if old is None else old, increment)
+    number, difference = map(parse_float, texts)
     if number is None or difference is None:
-        return NOT_FLOAT
+        are_read = all(parse_float(text) is not None or is_infinite(text) for text in texts)
+        return _NOT_FINITE if are_read else NOT_FLOAT
     total = add_floats(number, difference)
     if total is None:
         return _NOT_FINITE

@@ -6,6 +6,7 @@ from trikv.machine.call import Call
 from trikv.machine.database import Database
 from trikv.machine.declaration import TEXT_US, By, Cost, Told
 from trikv.machine.errors import DB_INDEX, NOT_INTEGER, SYNTAX, text_of
+from trikv.machine.features import COLLECTIONS
 from trikv.machine.keyspace import DATABASES
 from trikv.machine.memory import parse_memory
 from trikv.machine.numerics import parse_integer
@@ -22,6 +23,8 @@ _FLUSH = Told(
 )
 _ALL_KEYS = "O(N), N being the number of keys"
 _NOT_32_BITS = CommandError("ERR value is out of range, value must between -2147483648 and 2147483647")
+_NO_FIRST_INDEX = CommandError("ERR invalid first DB index")
+_NO_SECOND_INDEX = CommandError("ERR invalid second DB index")
 _NOT_MEMORY = CommandError(
     "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value"
 )
@@ -86,6 +89,30 @@ def flushall(call: Call, *mode: bytes) -> Reply:
         return SYNTAX
     for db in call.space.databases:
         db.flush()
+    return OK
+
+
+@COMMANDS.command(
+    "SWAPDB",
+    by=By.LOG,
+    level=COLLECTIONS,
+    group="keys",
+    fast=True,
+    told=Told("4.0.0", group="server", categories="dangerous keyspace"),
+)
+def swapdb(call: Call, index1: bytes, index2: bytes) -> Reply:
+    """Let two databases exchange all their keys."""
+    numbers = []
+    for text, refused in ((index1, _NO_FIRST_INDEX), (index2, _NO_SECOND_INDEX)):
+        number = parse_integer(text)
+        if number is None or not -(2**31) <= number < 2**31:
+            return refused
+        numbers.append(number)
+    if not all(0 <= number < DATABASES for number in numbers):
+        return DB_INDEX
+    selected = call.db.number
+    call.space.swap(*numbers)
+    call.db = call.space.databases[selected]
     return OK
 
 

@@ -30,7 +30,8 @@ _KEY_CHARGE_BYTES: Final = 512
 tells of none."""
 
 ONLY_WORK: Final = CommandError(
-    "ERR of DEBUG there is only WORK steps key: nothing else may reach into the machine past the log"
+    "ERR of DEBUG there is only WORK, OBJECT, SLEEP, STRINGMATCH-LEN, SET-ACTIVE-EXPIRE and HELP: nothing "
+    "else may reach into the machine past the log"
 )
 _STEPS: Final = CommandError(f"ERR steps must be between 1 and {STEPS_MAX}")
 
@@ -55,7 +56,8 @@ def _growth(_args: Sequence[bytes]) -> int:
     "DEBUG",
     by=By.LOG,
     group="server",
-    options="WORK steps key",
+    options="<WORK steps key|OBJECT key|SLEEP seconds|STRINGMATCH-LEN pattern string|"
+    "SET-ACTIVE-EXPIRE flag|HELP>",
     open_least=1,
     denies_oom=True,
     grows_more=_growth,

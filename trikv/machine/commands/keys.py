@@ -2,11 +2,15 @@
 
 import re
 
+import attrs
+
 from trikv.machine.call import Call
+from trikv.machine.commands.databases import database_number
 from trikv.machine.cut import Cut
 from trikv.machine.database import Database
-from trikv.machine.declaration import QUICK_US, By, Cost, Inside, Told
+from trikv.machine.declaration import QUICK_US, By, Container, Cost, Inside, Told
 from trikv.machine.errors import INVALID_CURSOR, NO_SUCH_KEY, NOT_INTEGER, SYNTAX, text_of
+from trikv.machine.features import COLLECTIONS
 from trikv.machine.glob import matcher, too_long
 from trikv.machine.grammar import Key
 from trikv.machine.long_reads import LongRead
@@ -14,9 +18,9 @@ from trikv.machine.numerics import parse_integer
 from trikv.machine.picking import pick
 from trikv.machine.replies import OK, CommandError, Reply, SimpleString
 from trikv.machine.scanning import scan as page_of
-from trikv.machine.stored import Stored, size_of
+from trikv.machine.stored import AnyValue, Stored, size_of
 from trikv.machine.table import CommandTable
-from trikv.machine.values.value import Value
+from trikv.machine.values.value import Packed, Value, type_of
 
 COMMANDS = CommandTable()
 
@@ -27,13 +31,22 @@ SCAN_COUNT_MAX = 1_000
 
 _EACH_KEY = "O(N), N being the number of keys named"
 _SUMMED = "request_policy:multi_shard response_policy:agg_sum"
-_ALL_KEYS = Cost(10_000)
 _MOVES = Cost(moves_value=True)
+_ALL_KEYS = Cost(10_000)
 """The cost of a KEYS inside a transaction, where it is one step."""
 _SOME_KEYS = Cost(5_000)
 """The cost of a SCAN with the greatest COUNT."""
+_OF_OBJECT = Told("2.2.3", "RO", tips="nondeterministic_output")
 _CURSOR = re.compile(rb"(?:[+-]?[0-9]{1,20})?")
 """The numbers that C's strtoul accepts: an empty text is 0, and a minus wraps around."""
+SAME_OBJECT = CommandError("ERR source and destination objects are the same")
+_NO_LFU = CommandError(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
+    "Please note that when switching between policies at runtime LRU and LFU data will take some time "
+    "to adjust."
+)
+EMBEDDED_BYTES_MAX = 44
+"""Redis keeps a string of so many bytes together with its header."""
 _STRING = SimpleString("string")
 _NONE = SimpleString("none")
 
@@ -65,7 +78,7 @@ def type_(db: Database, key: Key) -> Reply:
     entry = db.look(key)
     if entry is None:
         return _NONE
-    return SimpleString(entry.value.type_name) if isinstance(entry.value, Value) else _STRING
+    return _STRING if isinstance(entry.value, bytes) else SimpleString(type_of(entry.value).type_name)
 
 
 @COMMANDS.command(
@@ -138,10 +151,125 @@ def _move(db: Database, key: bytes, newkey: bytes, entry: Stored) -> CommandErro
 
 
 @COMMANDS.command(
+    "COPY",
+    by=By.LOG,
+    level=COLLECTIONS,
+    group="keys",
+    denies_oom=True,
+    options="[DB destination-db] [REPLACE]",
+    cost=_MOVES,
+    complexity="O(1), and O(N) for a string of N bytes",
+    told=Told("6.2.0", ("RO access", "OW update")),
+)
+def copy(call: Call, source: Key, destination: Key, *options: bytes) -> Reply:
+    """Give another key the same value and deadline; 1, or 0 if the source is absent or the other taken."""
+    target, replaces, at = call.db, False, 0
+    while at < len(options):
+        word = options[at].upper()
+        if word == b"REPLACE":
+            replaces = True
+        elif word == b"DB" and at + 1 < len(options):
+            at += 1
+            found = _database(call, options[at])
+            if isinstance(found, CommandError):
+                return found
+            target = found
+        else:
+            return SYNTAX
+        at += 1
+    db = call.db
+    if target is db and source == destination:
+        return SAME_OBJECT
+    entry = db.find(source)
+    if entry is None or (target.find(destination) is not None and not replaces):
+        return 0
+    value = entry.value
+    growth = target.growth(destination, size_of(value), entry.deadline)
+    refused = target.refusal(destination, 0) or target.account.refusal(growth)
+    if refused is not None:
+        return refused
+    if isinstance(value, Value):
+        value = db.twin(source, value)
+    target.drop(destination)
+    target.put_unchecked(destination, value, entry.deadline)
+    return 1
+
+
+def _database(call: Call, number: bytes) -> Database | CommandError:
+    place = database_number(number)
+    return place if isinstance(place, CommandError) else call.space.databases[place]
+
+
+@COMMANDS.command(
+    "MOVE",
+    by=By.LOG,
+    level=COLLECTIONS,
+    group="keys",
+    fast=True,
+    grows=True,
+    cost=_MOVES,
+    told=Told("1.0.0", "RW access update"),
+)
+def move(call: Call, key: Key, db: bytes) -> Reply:
+    """Give a key to another database; 1, or 0 if it is absent or the name is taken there."""
+    target = _database(call, db)
+    if isinstance(target, CommandError):
+        return target
+    if target is call.db:
+        return SAME_OBJECT
+    entry = call.db.find(key)
+    if entry is None or target.find(key) is not None:
+        return 0
+    call.db.drop(key)
+    target.put_unchecked(key, entry.value, entry.deadline)
+    return 1
+
+
+@COMMANDS.command("OBJECT|ENCODING", by=By.READ, group="keys", told=_OF_OBJECT)
+def object_encoding(db: Database, key: Key) -> Reply:
+    """How Redis would keep the value of a key."""
+    entry = db.look(key)
+    return None if entry is None else encoding_of(db, entry.value).encode()
+
+
+@COMMANDS.command("OBJECT|REFCOUNT", by=By.READ, group="keys", told=_OF_OBJECT)
+def object_refcount(db: Database, key: Key) -> Reply:
+    """1 for every key: no value is counted."""
+    return None if db.look(key) is None else 1
+
+
+@COMMANDS.command("OBJECT|IDLETIME", by=By.READ, group="keys", told=_OF_OBJECT)
+def object_idletime(db: Database, key: Key) -> Reply:
+    """0 for every key: without eviction nobody counts how long a key was not used."""
+    return None if db.look(key) is None else 0
+
+
+@COMMANDS.command("OBJECT|FREQ", by=By.READ, group="keys", told=attrs.evolve(_OF_OBJECT, since="4.0.0"))
+def object_freq(db: Database, key: Key) -> Reply:
+    """How often a key is used, which only an LFU policy counts."""
+    return None if db.look(key) is None else _NO_LFU
+
+
+COMMANDS.add_container(
+    Container("OBJECT", "Tells how the value of a key is kept: subcommands.", "keys", "2.2.3")
+)
+
+
+def encoding_of(db: Database, value: AnyValue) -> str:
+    """The name that Redis would answer, at its default thresholds."""
+    if isinstance(value, Packed):
+        value = type_of(value).opened(value.body, db.account.epoch, db.account.secret)
+    if isinstance(value, Value):
+        return value.encoding_name
+    if parse_integer(value) is not None:
+        return "int"
+    return "embstr" if len(value) <= EMBEDDED_BYTES_MAX else "raw"
+
+
+@COMMANDS.command(
     "KEYS",
     by=By.READ,
     group="keys",
-    long=True,
     cost=_ALL_KEYS,
     complexity="O(N), N being the number of keys in the database",
     told=Told(
@@ -154,9 +282,17 @@ def keys_(db: Database, pattern: bytes) -> LongRead | CommandError:
     if refused is not None:
         return refused
     if pattern == b"*":
-        return LongRead(Cut.live_keys, None if db.deadlines else db.size)
+        return LongRead.of_keys(db, Cut.live_keys, None if db.deadlines else db.size)
     matches = matcher(pattern)
-    return LongRead(lambda cut: ([*filter(matches, keys)] for keys in cut.live_keys()))
+    return LongRead.of_keys(db, lambda cut: ([*filter(matches, keys)] for keys in cut.live_keys()))
+
+
+def cursor_of(text: bytes) -> int | CommandError:
+    """The position that a cursor names, of 64 bits. A NUL ends it."""
+    text = text.partition(b"\0")[0]
+    if _CURSOR.fullmatch(text) is None or abs(position := int(text or b"0")) >= 1 << 64:
+        return INVALID_CURSOR
+    return position % (1 << 64)
 
 
 @COMMANDS.command(
@@ -170,8 +306,9 @@ def keys_(db: Database, pattern: bytes) -> LongRead | CommandError:
 )
 def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     """List keys a few at a time: start at cursor 0, go on at the one answered until that is 0."""
-    if _CURSOR.fullmatch(cursor) is None or abs(position := int(cursor or b"0")) >= 1 << 64:
-        return INVALID_CURSOR
+    position = cursor_of(cursor)
+    if isinstance(position, CommandError):
+        return position
     count, pattern = SCAN_COUNT, b"*"
     wanted: str | None = None
     for place in range(0, len(options), 2):
@@ -192,7 +329,7 @@ def scan(db: Database, cursor: bytes, *options: bytes) -> Reply:
     refused = too_long(len(pattern))
     if refused is not None:
         return refused
-    following, found = page_of(db, position % (1 << 64), count)
+    following, found = page_of(db, position, count)
     shown = db.live(found)
     if wanted is not None:
         shown = [key for key in shown if db.type_name(key) == wanted]

@@ -5,10 +5,17 @@ from collections.abc import Sequence
 from trikv.machine.commands.deadlines import Deadline, parse_deadline
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Cost, Told
-from trikv.machine.errors import NOT_INTEGER, OFFSET_RANGE, STRING_TOO_LONG, SYNTAX, wrong_arity
+from trikv.machine.errors import (
+    NOT_INTEGER,
+    OFFSET_RANGE,
+    STRING_TOO_LONG,
+    SYNTAX,
+    WrongTypeError,
+    wrong_arity,
+)
 from trikv.machine.grammar import Key
 from trikv.machine.keyspec import Args, Found
-from trikv.machine.memory import VALUE_BYTES_MAX
+from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.numerics import parse_integer
 from trikv.machine.replies import OK, CommandError, Reply
 from trikv.machine.table import CommandTable
@@ -231,8 +238,17 @@ def getex(db: Database, key: Key, *options: bytes) -> Reply:
     told=Told("1.0.0", tips="request_policy:multi_shard"),
 )
 def mget(db: Database, key: Key, *keys: Key) -> Reply:
-    """The values of several keys."""
-    return [read_value(db, each) for each in (key, *keys)]
+    """The values of several keys; none for one that is no string."""
+    return [_read_string(db, each) for each in (key, *keys)]
+
+
+def _read_string(db: Database, key: bytes) -> bytes | None:
+    """`read_value`; None if the key holds another type."""
+    try:
+        return read_value(db, key)
+    except WrongTypeError:
+        db.account.lookups.hits += 1  # as Redis counts it
+        return None
 
 
 @COMMANDS.command(
@@ -275,15 +291,24 @@ def msetnx(db: Database, key: Key, value: bytes, *more: Key) -> Reply:
 def _set_all(db: Database, flat: Sequence[bytes]) -> CommandError | None:
     """Store all pairs; or none, if one cannot be stored or there is no room for all together."""
     pairs = dict(zip(flat[::2], flat[1::2], strict=True))
-    for key, value in pairs.items():
-        refused = db.refusal(key, len(value))
+    account = db.account
+    if sum(map(len, flat)) > KEY_BYTES_MAX:  # or none of them is too long
+        for key, value in pairs.items():
+            refused = db.refusal(key, len(value))
+            if refused is not None:
+                return refused
+    if account.refusal(account.charges.growth_bound(flat, len(pairs))) is None:
+        # There is room for more than that: they may go the quick way of SETs, which can stop anywhere.
+        sets = tuple([(b"SET", key, value) for key, value in pairs.items()])
+        left = sets[db.set_run(sets) :]
+    else:
+        refused = account.refusal(sum(db.growth(key, len(value), 0) for key, value in pairs.items()))
         if refused is not None:
             return refused
-    refused = db.account.refusal(sum(db.growth(key, len(value), 0) for key, value in pairs.items()))
-    if refused is None:
-        for key, value in pairs.items():
-            db.put_unchecked(key, value)
-    return refused
+        left = tuple([(b"SET", key, value) for key, value in pairs.items()])
+    for _, key, value in left:
+        db.put_unchecked(key, value)
+    return None
 
 
 @COMMANDS.command(

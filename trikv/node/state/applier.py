@@ -25,7 +25,7 @@ from trikv.front.figures import ApplierStatistics
 from trikv.front.seam import Work
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, LifeOpened, Outcome, Reason, Skipped, Whole
-from trikv.machine.replies import Reply
+from trikv.machine.replies import Reply, drop
 from trikv.machine.suspended import Suspended
 from trikv.node.audience import Audience
 from trikv.node.events import Event, Installed, OwnApplied, OwnDisowned, OwnHello, OwnSkipped
@@ -331,6 +331,8 @@ class Applier:
                 self._own_next = (incarnation, sequence + 1)
                 if work is not None:
                     work.answered(replies)
+                else:
+                    drop(replies)
             case LifeOpened(nonce=nonce, incarnation=incarnation):
                 self._tell_applied()
                 self._inbox.put(OwnHello(nonce, incarnation))

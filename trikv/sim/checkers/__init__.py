@@ -16,9 +16,13 @@ module              promise                                                     
 
 The witness takes linear time and sees every operation of every run, but believes the applied log. The search
 believes nothing and may run out of its budget. Each checks what the other trusts, and both evaluate commands
-by `model`: plain dictionaries (`state`), and what each command does to them, written from Redis'
-documentation (`meanings`). It shares no code with the machine. `expected` describes answers that may be more
-than one value.
+by `model`: plain dictionaries (`state`) of values (`values`), and what each command does to them, written
+from Redis' documentation (`meanings`). It shares no code with the machine. `expected` describes answers that
+may be more than one value.
+
+What a command draws, SPOP above all, its answer tells. If nobody was told, both follow every way that it may
+have gone (`choices`): the search as steps from one state to several, the witness as several states at once
+(`worlds`), of which later answers leave one. `documents` reads what nodes write, `inside` what they hold.
 
 A checker reports failures by a callback or returns them; none raises. Those that watch running nodes are
 called synchronously and never wait, so that watching changes nothing.

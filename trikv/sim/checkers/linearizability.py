@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from trikv.sim.checkers.meanings import is_timed, meaning_of
+from trikv.sim.checkers.meanings import is_timed, meaning_of, places_of
 from trikv.sim.checkers.search import Move, Search
 from trikv.sim.history import Key, Operation
 
@@ -54,10 +54,10 @@ def _move(one: Operation, keys: list[Key]) -> Move:
 def keys_of(operation: Operation) -> list[Key]:
     """The keys that it touches or has watched; none for WATCH, whose effect shows in its transaction."""
     touched = [
-        (database, key)
+        key
         for database, args in operation.placed()
         if args[0] != b"WATCH"
-        for key in meaning_of(args).keys(args)
+        for key in places_of(database, args)
     ]
     return list(dict.fromkeys([*touched, *(key for key, _ in operation.expected)]))
 

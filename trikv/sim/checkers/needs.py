@@ -9,10 +9,11 @@ once.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from trikv.sim.checkers.meanings import meaning_of
+from trikv.sim.checkers.meanings import meaning_of, places_of
+from trikv.sim.checkers.values import Value
 from trikv.sim.history import Args, Key, Operation
 
-Need = tuple[Key, bytes]
+Need = tuple[Key, Value]
 """A key and the value that it must have."""
 _REPLACING = frozenset(
     {b"SET", b"SETNX", b"GETSET", b"MSET", b"MSETNX", b"DEL", b"UNLINK", b"DELETE", b"GETDEL"}
@@ -32,7 +33,7 @@ def needs_of(one: Operation) -> Iterator[Need]:
             if key not in touched and value is not None:
                 yield key, value
             touched[key] = None
-        touched.update(dict.fromkeys((database, name) for name in _written(args)))
+        touched.update(dict.fromkeys(_written(database, args)))
 
 
 def _found(args: Args, reply: object) -> list[tuple[bytes, bytes | None]]:
@@ -47,9 +48,8 @@ def _found(args: Args, reply: object) -> list[tuple[bytes, bytes | None]]:
             return []
 
 
-def _written(args: Args) -> tuple[bytes, ...]:
-    meaning = meaning_of(args)
-    return tuple(meaning.keys(args)) if meaning.writes else ()
+def _written(database: int, args: Args) -> list[Key]:
+    return places_of(database, args) if meaning_of(args).writes else []
 
 
 def written_once(operations: Iterable[Operation], needs: Iterable[Need]) -> set[Need]:
@@ -58,8 +58,8 @@ def written_once(operations: Iterable[Operation], needs: Iterable[Need]) -> set[
     sets: Counter[Need] = Counter()
     for one in operations:
         for database, args in one.placed():
-            for name in _written(args):
-                kinds.setdefault((database, name), set()).add(b"SET" if args[0] in _REPLACING else args[0])
+            for key in _written(database, args):
+                kinds.setdefault(key, set()).add(b"SET" if args[0] in _REPLACING else args[0])
             match args[0]:
                 case b"SET" | b"SETNX" | b"GETSET":
                     sets[(database, args[1]), args[2]] += 1

@@ -4,25 +4,28 @@ It goes depth first over the operations that may come next: those that were call
 among the ones that are left. A state that was reached before with the same operations done is not tried
 again. Three shortcuts, all sound: an answered operation that may come next and changes nothing is taken at
 once, because later it could only be harder to place. Of several unanswered operations that do the same, only
-the one called first is tried. What an operation does to the values of its keys is computed once.
+the one called first is tried. What an operation does to the values of its keys is computed once. One that
+draws, and whose answer nobody was told, may lead to several states: each is tried.
 
 Unanswered operations are tried last. First among them are those that let an answered one follow: a write of
 unknown fate mostly shows by the read that saw it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeAlias
 
 import attrs
 
+from trikv.sim.checkers.choices import Choices, ways
 from trikv.sim.checkers.expected import agrees
 from trikv.sim.checkers.meanings import meaning_of
 from trikv.sim.checkers.model import Model
 from trikv.sim.checkers.needs import needs_of, written_once
+from trikv.sim.checkers.values import Value
 from trikv.sim.history import Key, Operation
 
-Values: TypeAlias = tuple[bytes | None, ...]
+Values: TypeAlias = tuple[Value | None, ...]
 """The values of a component's keys, in the keys' order; None for an absent one."""
 
 
@@ -33,8 +36,8 @@ class Move:
     operation: Operation
     keys: tuple[Key, ...]
     places: tuple[int, ...]
-    known: dict[Values, Values | None] = attrs.field(factory=dict, eq=False)
-    """The values of its keys after it, by those before it; None if it could not have answered like that."""
+    known: dict[Values, tuple[Values, ...]] = attrs.field(factory=dict, eq=False)
+    """The values that its keys may have after it, by those before it; none if it could not have answered."""
     repeats: bool = attrs.field(init=False)
     """Whether it may write a value that was there before."""
 
@@ -43,32 +46,43 @@ class Move:
         return any(meaning_of(args).repeats for args in self.operation.commands)
 
     def after(self, values: Values) -> Values | None:
-        """The values of the component after it; None if it could not have answered like that."""
-        mine = tuple([values[place] for place in self.places])
-        if mine in self.known:
-            then = self.known[mine]
-        else:
-            then = self.known[mine] = self._work_out(mine)
-        if then is None or then == mine:
-            return None if then is None else values
-        changed = list(values)
-        for place, value in zip(self.places, then, strict=True):
-            changed[place] = value
-        return tuple(changed)
+        """The values of the component after it; None if it could not have answered like that.
 
-    def _work_out(self, mine: Values) -> Values | None:
+        It was answered, and an answer tells what was drawn: there is only one way.
+        """
+        return next(self.outcomes(values), None)
+
+    def outcomes(self, values: Values) -> Iterator[Values]:
+        """The values that the component may have after it: several if it draws and nobody was told what."""
+        mine = tuple([values[place] for place in self.places])
+        if mine not in self.known:
+            self.known[mine] = self._work_out(mine)
+        for then in self.known[mine]:
+            if then == mine:
+                yield values
+                continue
+            changed = list(values)
+            for place, value in zip(self.places, then, strict=True):
+                changed[place] = value
+            yield tuple(changed)
+
+    def _work_out(self, mine: Values) -> tuple[Values, ...]:
         one = self.operation
         before = {key: value for key, value in zip(self.keys, mine, strict=True) if value is not None}
         # A key that is absent now may have been absent when it was watched, and have had the value that the
         # client read only in between. WATCH does not see that (docs/COMMANDS.md).
         if any(before.get(key) not in {value, None} for key, value in one.expected):
-            return None
-        model = Model(is_partial=True)
+            return ()
+        found = ways(lambda choices: self._carried_out(before, choices))
+        return tuple(dict.fromkeys(values for values in found if values is not None))
+
+    def _carried_out(self, before: Mapping[Key, Value], choices: Choices) -> Values | None:
+        one, model = self.operation, Model(is_partial=True)
         for (database, key), value in before.items():
             model.selected = database
             model.put(key, value)
         model.selected = one.database
-        replies = [model.run(args) for args in one.commands]
+        replies = [model.run(args, one.told(place), choices) for place, args in enumerate(one.commands)]
         if one.is_known and not agrees(replies if one.is_transaction else replies[0], one.reply):
             return None
         after = model.contents()
@@ -101,12 +115,12 @@ class Search:
         self._budget = budget
         self.steps = 0
 
-    def _find_readers(self) -> dict[tuple[int, bytes], list[int]]:
+    def _find_readers(self) -> dict[tuple[int, Value], list[int]]:
         """Answered operations by the value that they must find, if it can be there only once."""
         needs = [list(needs_of(move.operation)) for move in self._known]
         every = [move.operation for move in (*self._known, *self._unknown)]
         once = written_once(every, chain.from_iterable(needs))
-        readers: dict[tuple[int, bytes], list[int]] = {}
+        readers: dict[tuple[int, Value], list[int]] = {}
         for number, (move, mine) in enumerate(zip(self._known, needs, strict=True)):
             for key, value in mine:
                 if (key, value) in once:
@@ -212,12 +226,12 @@ class Search:
                 continue
             tried[alike] = None
             self.steps += 1
-            values = move.after(reached.values)
-            if values is None or values == reached.values:
-                continue
-            after = Progress(reached.first, reached.window, reached.unknown | 1 << number, values)
-            if self._is_dead(reached.values, after):
-                continue
-            helps = any(self._known[place].after(values) is not None for place in places)
-            (useful if helps else others).append(after)
+            for values in move.outcomes(reached.values):
+                if values == reached.values:
+                    continue
+                after = Progress(reached.first, reached.window, reached.unknown | 1 << number, values)
+                if self._is_dead(reached.values, after):
+                    continue
+                helps = any(self._known[place].after(values) is not None for place in places)
+                (useful if helps else others).append(after)
         return found + useful + others

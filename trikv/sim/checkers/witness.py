@@ -7,6 +7,9 @@ the rules of proposals (incarnation, sequence), so that a submission that was ap
 shows. So does a command that took effect in another database than its client had selected.
 
 It also compares the contents of nodes and of backups with the model at their index.
+
+A command that draws is answered what it drew. If nobody was told, the witness goes on with every state that
+there may be (`trikv.sim.checkers.worlds`), until answers and contents leave only one.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,14 +18,14 @@ from typing import Any
 import attrs
 import msgspec
 
-from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission, Watch
+from trikv.machine.batch import Batch, Bootstrap, Forgotten, Hello, Submission
 from trikv.raft.types import Entry, EntryKind, Membership
 from trikv.sim.checkers.expected import agrees
 from trikv.sim.checkers.meanings import meaning_of
-from trikv.sim.checkers.model import Model
 from trikv.sim.checkers.scans import Scans
 from trikv.sim.checkers.state import Sighting
-from trikv.sim.history import Args, Effect, Key, Operation
+from trikv.sim.checkers.worlds import Step, Worlds
+from trikv.sim.history import UNTOLD, Args, Effect, Key, Operation
 
 Identity = tuple[int, int, int]
 Place = tuple[int, int, int, int]
@@ -69,14 +72,14 @@ class Witness:
         self._operations = list(operations)
         self._effects = effects
         self._sometimes = sometimes
-        self._model = Model()
+        self._worlds = Worlds()
         self._rows: dict[int, _Row] = {}
         self._members: tuple[int, ...] = ()
         self._written: dict[Identity, list[_Written]] = {}
         self._places: dict[Identity, tuple[int, int]] = {}
         self._read: dict[tuple[str, int], Any] = {}
-        self._watched: dict[tuple[Key, int], int] = {}
-        """From the machine's version of a key, which a WATCH was told, to the model's."""
+        self._answered: dict[tuple[Identity, int], Operation] = {}
+        """Those whose client was told the answer, by submission and step."""
         self._terms: dict[Identity, int] = {}
         self._term = 0
         self._strange = ""
@@ -140,8 +143,11 @@ class Witness:
                 continue
             if effect.identity is None:
                 reads.setdefault(effect.index, []).append((operation, effect))
-            elif _is_watch(operation, effect):
+                continue
+            if _is_watch(operation, effect):
                 watches.setdefault(effect.identity, {})[effect.step] = operation, effect
+            if operation.is_known:
+                self._answered[effect.identity, effect.step] = operation
         self._run_reads(reads.get(0, []))
         for index in range(1, max(self._log) + 1):
             self._apply(self._log[index], watches)
@@ -150,8 +156,8 @@ class Witness:
 
     def _compare(self, index: int) -> None:
         for sighting in self._sightings.get(index, ()):
-            expected = self._model.contents()
-            if sighting.contents != expected and not self._strange:
+            expected = self._worlds.holding(sighting.contents)
+            if expected is not None and not self._strange:
                 held = sighting.contents.items()
                 self._strange = (
                     f"{sighting.whose} at {index} holds {dict(sorted(held - expected.items()))},"
@@ -160,12 +166,13 @@ class Witness:
 
     def _run_reads(self, reads: list[tuple[Operation, Effect]]) -> None:
         for operation, effect in reads:
-            self._model.selected = operation.database
             if _is_watch(operation, effect):
                 self._saw(operation, effect)
             if self._scans.wants(operation):
-                self._scans.saw(operation, self._model.births(operation.database))
-            replies = [self._model.run(args) for args in operation.commands]
+                self._scans.saw(operation, self._worlds)
+            told = operation.reply if operation.is_known else UNTOLD
+            step = Step(operation.database, operation.commands, told, operation.is_transaction)
+            replies, _ = self._worlds.take(step)
             self._read[operation.connection, operation.ordinal] = (
                 replies if operation.is_transaction else replies[0]
             )
@@ -175,8 +182,7 @@ class Witness:
         assert isinstance(effect.reply, list)
         for name, version in zip(operation.commands[0][1:], effect.reply, strict=True):
             assert isinstance(version, int)
-            key = (operation.database, name)
-            self._watched[key, version] = self._model.version(key)
+            self._worlds.watched((operation.database, name), version)
 
     def _apply(self, entry: Entry, watches: dict[Identity, dict[int, tuple[Operation, Effect]]]) -> None:
         if entry.kind is EntryKind.MEMBERSHIP:
@@ -185,8 +191,11 @@ class Witness:
         if entry.kind is not EntryKind.BATCH:
             return
         batch = _batch(entry.payload)
-        if self._model.advance(batch.stamp_ms):
+        keys, fields = self._worlds.advance(batch.stamp_ms)
+        if keys:
             self._sometimes("key expired" if entry.term == self._term else "expiry at a leader change")
+        if fields:
+            self._sometimes("field of a hash expired")
         self._term = entry.term
         for place, item in enumerate(batch.items):
             match item:
@@ -198,7 +207,7 @@ class Witness:
                         self._sometimes("proposal sent under two terms")
                     if self._admits(identity) and isinstance(item, Submission):
                         self._places[identity] = (entry.index, place)
-                        self._written[identity] = self._run(item, watches.get(identity, {}))
+                        self._written[identity] = self._run(identity, item, watches.get(identity, {}))
                 case Bootstrap():
                     pass
 
@@ -216,33 +225,35 @@ class Witness:
         row.next += 1
         return True
 
-    def _run(self, item: Submission, watches: dict[int, tuple[Operation, Effect]]) -> list[_Written]:
-        model = self._model
-        model.selected = item.db
+    def _run(
+        self, identity: Identity, item: Submission, watches: dict[int, tuple[Operation, Effect]]
+    ) -> list[_Written]:
         steps: list[_Written] = []
         starts = {transaction.start: transaction for transaction in item.transactions}
-        position = 0
+        position, database = 0, item.db
         while position < len(item.commands):
             if len(steps) in watches:
                 self._saw(*watches[len(steps)])
-            database, transaction = model.selected, starts.get(position)
+            transaction = starts.get(position)
+            count = 1 if transaction is None else transaction.count
+            commands = item.commands[position : position + count]
+            answered = self._answered.get((identity, len(steps)))
+            told = UNTOLD if answered is None else _of_machine(answered)
+            watched = () if transaction is None else transaction.watches
+            step = Step(
+                database,
+                commands,
+                told,
+                transaction is not None,
+                tuple(((watch.db, watch.key), watch.version) for watch in watched),
+            )
+            expected, selected = self._worlds.take(step)
             if transaction is None:
-                args = item.commands[position]
-                steps.append(_Written(database, (args,), model.run(args)))
-                position += 1
-                continue
-            inner = item.commands[position : position + transaction.count]
-            unchanged = all(map(self._is_unchanged, transaction.watches))
-            expected = [model.run(args) for args in inner] if unchanged else None
-            watched = tuple((watch.db, watch.key) for watch in transaction.watches)
-            steps.append(_Written(database, inner, expected, watched))
-            position += transaction.count
+                expected = expected[0]
+            steps.append(_Written(database, commands, expected, tuple(key for key, _ in step.watched)))
+            database = selected
+            position += count
         return steps
-
-    def _is_unchanged(self, watch: Watch) -> bool:
-        key = (watch.db, watch.key)
-        then = self._watched.get((key, watch.version), 0 if watch.version == 0 else -1)
-        return then == self._model.version(key)
 
 
 def _is_watch(operation: Operation, effect: Effect) -> bool:

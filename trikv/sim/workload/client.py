@@ -14,6 +14,7 @@ from trikv.sim.knobs import CLIENT_PORT, Knobs
 from trikv.sim.marks import Marks
 from trikv.sim.workload.connection import Connection
 from trikv.sim.workload.draw import Draw
+from trikv.sim.workload.of_large import scan_of
 from trikv.sim.workload.of_node import select
 from trikv.sim.workload.profiles import BEHIND, SESSIONS, WEIGHTS, requests_of
 from trikv.sim.workload.requests import Belief, Form, Request, Step, Told
@@ -23,8 +24,8 @@ RECONNECT_S = 0.05
 PATIENCE_S = 2.0
 """Seconds that a client waits beyond the node's own deadline before it hangs up."""
 PIPELINE_MAX = 8
-PAGES_MAX = 40
-"""Most pages of one scan: a database has a dozen keys, a page one or two."""
+PAGES_MAX = 80
+"""Most pages of one scan: a database has dozens of keys, a page one or more."""
 UNKNOWN = ("CLUSTERDOWN", "INDETERMINATE")
 """Errors that may answer any command."""
 
@@ -154,7 +155,9 @@ class Client:
         if self._draw.chance(0.01):
             raise EOFError  # this client leaves while everything is in flight
         for one in asked:
-            self._answered(connection, one, await connection.replies(len(one.step.wire())))
+            self._answered(
+                connection, one, await connection.replies(len(one.step.wire()) - one.step.unanswered)
+            )
 
     async def _see_the_end(self, connection: Connection) -> None:
         """Check that the node closes the connection after its answer, without another word."""
@@ -255,11 +258,11 @@ class Client:
         return None
 
     async def _scan(self, connection: Connection) -> None:
-        """All keys of the database, a page at a time, while others write."""
+        """All keys of the database, or all elements of a key, a page at a time, while others write."""
         cursor, pages = b"0", list[Operation]()
-        count = b"%d" % self._draw.one_of(1, 2, 5)
+        what, count = scan_of(self._draw)
         while len(pages) < PAGES_MAX:
-            page = self._call(connection, Step(((b"SCAN", cursor, b"COUNT", count),), Form.COMMAND))
+            page = self._call(connection, Step(((*what, cursor, b"COUNT", count),), Form.COMMAND))
             await self._exchange(connection, [page])
             operation = page.operation
             if operation is None or not operation.is_known or isinstance(operation.reply, ErrorReply):

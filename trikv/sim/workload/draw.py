@@ -2,25 +2,57 @@
 
 import random
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-REGISTERS: Final = ("r", 6)
-"""A family of keys: its letter, and how many there are. Registers are set and deleted."""
-COUNTERS: Final = ("n", 3)
+Family: TypeAlias = tuple[str, int]
+"""Keys that are used alike: their letter, and how many there are."""
+FAMILIES: Final[list[Family]] = []
+"""All of them."""
+
+
+def _family(letter: str, count: int) -> Family:
+    FAMILIES.append((letter, count))
+    return letter, count
+
+
+REGISTERS: Final = _family("r", 6)
+"""Keys that are set and deleted."""
+COUNTERS: Final = _family("n", 3)
 """Keys that only INCR changes; two registers go with each."""
-SUMS: Final = ("s", 2)
+SUMS: Final = _family("s", 2)
 """Keys with whole numbers that rise and fall."""
-FRACTIONS: Final = ("f", 1)
-TEXTS: Final = ("a", 3)
+FRACTIONS: Final = _family("f", 1)
+TEXTS: Final = _family("a", 3)
 """Keys that only grow, by APPEND."""
-PIECES: Final = ("p", 2)
+PIECES: Final = _family("p", 2)
 """Keys that SETRANGE writes into."""
-MOVED: Final = ("m", 3)
+BITS: Final = _family("b", 2)
+MOVED: Final = _family("m", 3)
 """Keys that get each other's names."""
-MORTALS: Final = ("t", 4)
+MORTALS: Final = _family("t", 4)
 """Keys with deadlines."""
+HASHES: Final = _family("h", 2)
+MORTAL_HASHES: Final = _family("d", 2)
+"""Hashes whose fields have deadlines."""
+LISTS: Final = _family("l", 2)
+SETS: Final = _family("e", 2)
+SORTED: Final = _family("z", 2)
+NAMED: Final = _family("y", 2)
+"""Sorted sets whose members all have the score 0: they are in the order of their names."""
+ANYTHING: Final = _family("x", 3)
+"""Keys of all types, so that commands meet a wrong one; they get each other's names."""
+LARGE_HASHES: Final = _family("gh", 2)
+"""Values of hundreds of elements. Some of them have deadlines, so that the search leaves them alone."""
+LARGE_LISTS: Final = _family("gl", 2)
+LARGE_SETS: Final = _family("ge", 2)
+LARGE_SORTED: Final = _family("gz", 2)
+LARGE: Final = (LARGE_HASHES, LARGE_LISTS, LARGE_SETS, LARGE_SORTED)
+MEMBERS: Final = (b"a", b"b", b"c", b"d", b"e", b"f", b"1", b"-22")
+"""Few, so that sets meet. As few can be drawn from that all draws can be tried."""
+LONG_BYTES: Final = 70
+"""Longer than what is kept in a listpack."""
 DATABASES: Final = {0: 6, 1: 2, 9: 1, 15: 1}
 """The databases that are used, each with its weight."""
 
@@ -33,7 +65,7 @@ class Draw:
         self._number = number
         self._values = 0
 
-    def key(self, family: tuple[str, int]) -> bytes:
+    def key(self, family: Family) -> bytes:
         """The name of one key of the family, each as likely."""
         letter, count = family
         return b"%s%d" % (letter.encode(), self.source.randrange(count))
@@ -47,6 +79,25 @@ class Draw:
         """A value that no other client writes, nor this one again."""
         self._values += 1
         return b"%d.%d" % (self._number, self._values)
+
+    def element(self) -> bytes:
+        """An element: mostly such a value, now and then a long one, or one that is there several times."""
+        value = self.value()
+        return self.one_of(value, value, value, value, self.one_of(*MEMBERS), value.ljust(LONG_BYTES, b"."))
+
+    def members(self, most: int = 3) -> list[bytes]:
+        """From one to `most` of `MEMBERS`."""
+        return self.source.sample(MEMBERS, self.source.randint(1, most))
+
+    def score(self) -> bytes:
+        """A score. Their sums are exact, in any order."""
+        return self.one_of(b"0", b"1", b"-1", b"2.5", b"0.25", b"7", b"-0", b"inf", b"-inf", b"1e3")
+
+    def keys(self, family: Family) -> tuple[bytes, ...]:
+        """All keys of a family, in any order."""
+        letter, count = family
+        names = [f"{letter}{number}".encode() for number in range(count)]
+        return tuple(self.source.sample(names, count))
 
     def database(self) -> int:
         """A database's number, by the weights of `DATABASES`: mostly 0."""

@@ -195,6 +195,11 @@ def _flush(draw: Draw) -> list[Step]:
     return [command(draw.one_of(b"FLUSHDB", b"FLUSHDB", b"FLUSHALL", b"CLEAN"), *mode)]
 
 
+@request("flush", "SWAPDB", weight=0.5)
+def _swapdb(draw: Draw) -> list[Step]:
+    return [command(b"SWAPDB", b"%d" % draw.database(), b"%d" % draw.database())]
+
+
 @request("flush", "DBSIZE", "KEYS", weight=2)
 def _after_flush(draw: Draw) -> list[Step]:
     return [draw.one_of(command(b"DBSIZE"), command(b"KEYS", b"*"))]

@@ -240,7 +240,7 @@ def _refused(draw: Draw) -> list[Step]:
     def is_refused(told: Told) -> bool:
         return told.fails("ERR of DEBUG there is only WORK", "ERR This instance has cluster support disabled")
 
-    return [local(is_refused, draw.one_of((b"DEBUG", b"SLEEP", b"1"), (b"READONLY",), (b"READWRITE",)))]
+    return [local(is_refused, draw.one_of((b"DEBUG", b"SEGFAULT"), (b"READONLY",), (b"READWRITE",)))]
 
 
 # What ends something.

@@ -10,29 +10,31 @@ from trikv.sim.workload.draw import MORTALS, Draw
 from trikv.sim.workload.requests import Step, command, request
 
 
-def _soon_ms(draw: Draw) -> int:
+def soon_ms(draw: Draw) -> int:
+    """An amount of ms that passes within a run."""
     return draw.one_of(1, 50, 300, 2000)
 
 
-def _at_ms(draw: Draw) -> int:
+def at_ms(draw: Draw) -> int:
     """A time in ms: long ago, just past, or still to come."""
     return EPOCH_MS + int(trio.current_time() * 1000) + draw.one_of(-1_600_000_000_000, -3000, 300, 2000)
 
 
-def _at_s(draw: Draw) -> int:
-    return (_at_ms(draw) + 999) // 1000
+def at_s(draw: Draw) -> int:
+    """The same in seconds."""
+    return (at_ms(draw) + 999) // 1000
 
 
-def _until(draw: Draw) -> tuple[bytes, bytes]:
+def until(draw: Draw) -> tuple[bytes, bytes]:
     """EX, PX, EXAT or PXAT, with its number."""
     unit = draw.one_of(b"EX", b"PX", b"PX", b"EXAT", b"PXAT")
-    amounts = {b"EX": draw.one_of(1, 2), b"PX": _soon_ms(draw), b"EXAT": _at_s(draw), b"PXAT": _at_ms(draw)}
+    amounts = {b"EX": draw.one_of(1, 2), b"PX": soon_ms(draw), b"EXAT": at_s(draw), b"PXAT": at_ms(draw)}
     return unit, b"%d" % amounts[unit]
 
 
 @request("mortal", "SET", weight=5)
 def _set(draw: Draw) -> list[Step]:
-    return [command(b"SET", draw.key(MORTALS), draw.value(), *_until(draw))]
+    return [command(b"SET", draw.key(MORTALS), draw.value(), *until(draw))]
 
 
 @request("mortal", "SET", "GETSET", "APPEND", weight=2)
@@ -56,7 +58,7 @@ def _setex(draw: Draw) -> list[Step]:
     return [
         draw.one_of(
             command(b"SETEX", key, b"%d" % draw.one_of(1, 2), value),
-            command(b"PSETEX", key, b"%d" % _soon_ms(draw), value),
+            command(b"PSETEX", key, b"%d" % soon_ms(draw), value),
         )
     ]
 
@@ -67,9 +69,9 @@ def _expire(draw: Draw) -> list[Step]:
     name = draw.one_of(b"EXPIRE", b"PEXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT")
     amounts = {
         b"EXPIRE": draw.one_of(1, 2, -1),
-        b"PEXPIRE": draw.one_of(_soon_ms(draw), _soon_ms(draw), 0),
-        b"EXPIREAT": _at_s(draw),
-        b"PEXPIREAT": _at_ms(draw),
+        b"PEXPIRE": draw.one_of(soon_ms(draw), soon_ms(draw), 0),
+        b"EXPIREAT": at_s(draw),
+        b"PEXPIREAT": at_ms(draw),
     }
     condition = draw.some((b"NX", b"XX", b"GT", b"LT"), 1) if draw.chance(0.5) else []
     return [command(name, draw.key(MORTALS), b"%d" % amounts[name], *condition)]
@@ -81,7 +83,7 @@ def _getex(draw: Draw) -> list[Step]:
     return [
         draw.one_of(
             command(b"GETEX", key),
-            command(b"GETEX", key, *_until(draw)),
+            command(b"GETEX", key, *until(draw)),
             command(b"GETEX", key, b"PERSIST"),
             command(b"PERSIST", key),
         )

@@ -3,10 +3,38 @@
 from typing import Final
 
 # The modules enter their requests when they are imported.
-from trikv.sim.workload import of_disk, of_machine, of_node, of_time
+from trikv.sim.workload import (
+    of_any,
+    of_bits,
+    of_clients,
+    of_disk,
+    of_fields,
+    of_hashes,
+    of_large,
+    of_lists,
+    of_machine,
+    of_node,
+    of_sets,
+    of_sorted_sets,
+    of_time,
+)
 from trikv.sim.workload.requests import REQUESTS, Request, of_kind
 
-MODULES: Final = (of_machine, of_time, of_node, of_disk)
+MODULES: Final = (
+    of_machine,
+    of_time,
+    of_hashes,
+    of_fields,
+    of_lists,
+    of_sets,
+    of_sorted_sets,
+    of_bits,
+    of_any,
+    of_large,
+    of_node,
+    of_clients,
+    of_disk,
+)
 ALWAYS: Final = {
     "look": 1.0,
     "space": 1.0,
@@ -14,10 +42,18 @@ ALWAYS: Final = {
     "sum": 0.8,
     "piece": 0.4,
     "move": 0.8,
+    "hash": 0.9,
+    "field": 2.0,
+    "list": 0.9,
+    "member": 0.9,
+    "sorted": 1.6,
+    "bit": 0.7,
+    "any": 1.0,
+    "large": 0.7,
     "node": 0.3,
     "self": 0.5,
     "disk": 0.7,
-    "scan": 0.1,
+    "scan": 0.2,
     "long": 0.15,
     "end": 0.25,
 }

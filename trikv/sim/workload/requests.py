@@ -80,6 +80,8 @@ class Step:
     then: Then | None = None
     ends: bool = False
     """Whether the node closes the connection behind it."""
+    unanswered: int = 0
+    """How many of its commands get no reply, because CLIENT REPLY says so."""
     may_be_refused: bool = False
     """Whether it may be refused before it is submitted (PROTOCOL 64): then what follows has other numbers."""
 

@@ -1,0 +1,255 @@
+"""Elements that are found by their name, in any number: what hashes, sets and sorted sets are made of.
+
+Each part is a dict. A hash of the element's name, keyed by the cluster's secret, says which part it is in, by
+linear hashing (Litwin, 1980): one insertion splits one part at most, whatever the size. With a hash that has
+no key, anybody could make elements that all belong to one part, which is copied and hashed in one step.
+
+Elements come in the order of parts, and in a part in that of their insertion.
+"""
+
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, ClassVar, Final, Self
+
+from trikv.machine.draws import Draws
+from trikv.machine.values.value import PACKED_COUNT_MAX, PACKED_ELEMENT_BYTES_MAX, Elements, Shape, Value
+
+MEAN: Final = 256
+"""Elements a part, on average, above which a part is split."""
+PART_BYTES: Final = 288
+"""What the account charges for a part: its dict, its places in three lists, its hash."""
+SCAN_END: Final = 0
+"""The cursor that begins and ends a scan."""
+PAGE_BYTES: Final = 1 << 18
+"""Of a page of a scan: no more elements are added when it has so many."""
+_HASH_BYTES: Final = 4
+_LEVELS: Final = 8 * _HASH_BYTES
+_PART_MAX: Final = 704
+"""No part has so many elements: even just before it is split it has 512 on average, give or take 23."""
+
+
+class Members(Value):
+    """Names of elements, each with what belongs to it.
+
+    Part i holds those whose hash is i modulo 2**level, or modulo 2**(level + 1) if that part was split.
+    """
+
+    __slots__ = ("level", "split")
+
+    def __init__(self, epoch: int, secret: bytes) -> None:
+        super().__init__(epoch, secret)
+        self.level = 0
+        """How often all parts have been split."""
+        self.split = 0
+        """The part that is split next; those before it were split once more."""
+        self.add_part({})
+        self.charge = PART_BYTES
+
+    fixed_bytes: ClassVar[int]
+    """What the account charges for an element in parts, besides the bytes of strings."""
+
+    def element_bytes(self, member: bytes, _belonging: Any) -> int:
+        """What the account charges for one element in parts."""
+        return self.fixed_bytes + len(member)
+
+    def belongs_shortly(self, _belonging: Any) -> bool:
+        """Whether what belongs to an element is short enough to be packed."""
+        return True
+
+    def is_short(self) -> bool:
+        """As `Value.is_short`."""
+        return all(self._is_short(*pair) for part in self.parts for pair in part.items())
+
+    def _is_short(self, member: bytes, belonging: Any) -> bool:
+        return len(member) <= PACKED_ELEMENT_BYTES_MAX and self.belongs_shortly(belonging)
+
+    def shape(self) -> Shape:
+        """How far splitting has come."""
+        return self.level, self.split
+
+    @classmethod
+    def begun(cls, epoch: int, secret: bytes, shape: Shape) -> Self:
+        """As `Value.begun`."""
+        one = cls(epoch, secret)
+        one.level, one.split = shape
+        if not (0 <= one.level < _LEVELS and 0 <= one.split < 1 << one.level):
+            raise ValueError(f"no value has the shape {shape}")
+        one.is_small = False
+        one.drop_part(0)
+        one.charge = 0
+        return one
+
+    def restored(self, part: dict[bytes, Any], names: int) -> None:
+        """`Value.restore` of a part that was made from so many names. Raises ValueError."""
+        place = len(self.parts)
+        if len(part) != names or any(self._place_at(self.hashed(member)) != place for member in part):
+            raise ValueError("an element stands twice, or in a part that is not its own")
+        self.add_part(part)
+        self.count += names
+        self.charge += PART_BYTES + sum(map(self.element_bytes, part, part.values()))
+
+    def finish(self) -> None:
+        """As `Value.finish`: the number of parts follows from the shape."""
+        if len(self.parts) != (1 << self.level) + self.split:
+            raise ValueError(f"{len(self.parts)} parts do not make the shape {self.shape()}")
+
+    @classmethod
+    def growth_bound(cls, count: int) -> int:
+        """Bytes that `count` new elements add at most besides their own, to a value in parts."""
+        return cls.fixed_bytes * count + PART_BYTES * (1 + count // MEAN)
+
+    @classmethod
+    def unpacked_bytes(cls) -> int:
+        """Bytes that a packed value takes more at most when it comes to be in parts."""
+        return cls.fixed_bytes * PACKED_COUNT_MAX + PART_BYTES
+
+    def growth(self, count: int, size: int) -> int:
+        """As `Value.growth`."""
+        parts = max(len(self.parts), -(-(self.count + count) // MEAN))
+        return self.fixed_bytes * count + size + PART_BYTES * (parts - len(self.parts))
+
+    def recounted(self) -> int:
+        """As `Value.recounted`."""
+        elements = (sum(map(self.element_bytes, part, part.values())) for part in self.parts)
+        return PART_BYTES * len(self.parts) + sum(elements)
+
+    # What may be asked.
+
+    def hashed(self, member: bytes) -> int:
+        """What decides where `member` is: 32 bits."""
+        return int.from_bytes(blake2b(member, digest_size=_HASH_BYTES, key=self.secret).digest(), "little")
+
+    def _place_at(self, hashed: int) -> int:
+        place = hashed & (1 << self.level) - 1
+        return hashed & (2 << self.level) - 1 if place < self.split else place
+
+    def place_of(self, member: bytes) -> int:
+        """The part that `member` belongs to."""
+        return self._place_at(self.hashed(member)) if len(self.parts) > 1 else 0
+
+    def __contains__(self, member: bytes) -> bool:
+        return member in self.parts[self.place_of(member)]
+
+    def get(self, member: bytes) -> Any:
+        """What belongs to `member`; None if it is not there."""
+        return self.parts[self.place_of(member)].get(member)
+
+    def drawn(self, draws: Draws) -> tuple[bytes, Any]:
+        """Some element, each as likely as any other. There must be one."""
+        while True:
+            part = self.parts[draws.below(len(self.parts))]
+            # As if all parts were as long as the longest can be: what falls into the gap is drawn again.
+            at = draws.below(_PART_MAX if len(self.parts) > 1 else len(part))
+            if at < len(part):
+                member = next(islice(part, at, None))  # not of its items: each would make a pair
+                return member, part[member]
+
+    def page(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, Any]]]:
+        """About `count` elements from `cursor` on, and the cursor to go on at; it ends at `SCAN_END`.
+
+        An element that is there for the whole scan comes at least once. A cursor is a hash with its bits in
+        reverse: in that order each part is a range, and a split or a merger does not change the order.
+        """
+        found: list[tuple[bytes, Any]] = []
+        room_bytes, position = PAGE_BYTES, cursor
+        while True:
+            place = self._place_at(_reversed(position))
+            bits = self.level + (place < self.split or place >= 1 << self.level)
+            start = position >> _LEVELS - bits << _LEVELS - bits
+            part = self.parts[place]
+            is_whole = position == start and len(part) <= max(count, MEAN)
+            size = sum(map(self.element_bytes, part, part.values())) if is_whole else 0
+            if is_whole and size <= PAGE_BYTES:
+                found += part.items()
+                room_bytes -= size
+            else:
+                rest = sorted((_reversed(self.hashed(member)), member) for member in part)
+                for at, member in rest:
+                    if at < position:
+                        continue
+                    if (len(found) >= count or room_bytes <= 0) and at != position:
+                        return at, found
+                    found.append((member, part[member]))
+                    room_bytes -= self.element_bytes(member, part[member])
+                    position = at
+            position = start + (1 << _LEVELS - bits)
+            if position >> _LEVELS:
+                return SCAN_END, found
+            if len(found) >= count or room_bytes <= 0:
+                return position, found
+
+    # What changes it.
+
+    def put(self, member: bytes, belonging: Any) -> bool:
+        """Put an element, or give another thing to one that is there; whether it is new."""
+        return self.put_at(self.place_of(member), member, belonging)
+
+    def put_at(self, place: int, member: bytes, belonging: Any) -> bool:
+        """`put`, for who knows where `member` belongs."""
+        part = self.changing(place)
+        if self.is_small and not self._is_short(member, belonging):
+            self.is_small = False
+            self.charge = self.recounted()
+        is_new = member not in part
+        if is_new:
+            self.count += 1
+        else:
+            self.charge -= self.element_bytes(member, part[member])
+        part[member] = belonging
+        self.charge += self.element_bytes(member, belonging)
+        if self.is_small and self.count > PACKED_COUNT_MAX:
+            self.is_small = False
+            self.charge = self.recounted()
+        if self.count > MEAN * len(self.parts):
+            self._grow()
+        return is_new
+
+    def remove(self, member: bytes) -> Any:
+        """Take an element out, and return what belonged to it; None if it was not there."""
+        place = self.place_of(member)
+        if member not in self.parts[place]:
+            return None
+        belonging = self.changing(place).pop(member)
+        self.count -= 1
+        self.charge -= self.element_bytes(member, belonging)
+        if self.count < MEAN // 4 * len(self.parts) and len(self.parts) > 1:
+            self._shrink()
+        return belonging
+
+    def _grow(self) -> None:
+        """Split the part whose turn it is."""
+        bit, own = 1 << self.level, self.split
+        self.split += 1
+        if self.split == bit:
+            self.level, self.split = self.level + 1, 0
+        stays: dict[bytes, Any] = {}
+        goes: dict[bytes, Any] = {}
+        for member, belonging in self.parts[own].items():
+            (goes if self.hashed(member) & bit else stays)[member] = belonging
+        self.replace_part(own, stays)
+        self.add_part(goes)
+        self.charge += PART_BYTES
+
+    def _shrink(self) -> None:
+        """Undo the last split."""
+        if not self.split:
+            self.level -= 1
+            self.split = 1 << self.level
+        self.split -= 1
+        last = self.parts[-1]
+        self.drop_part(len(self.parts) - 1)
+        # A new dict: one that has lost most of its elements keeps a table of all of them.
+        self.replace_part(self.split, self.parts[self.split] | last)
+        self.charge -= PART_BYTES
+
+
+def pairs(elements: Elements) -> dict[bytes, Any]:
+    """The dict of names and what belongs to them, in turns. Raises ValueError."""
+    if len(elements) % 2 or not all(isinstance(member, bytes) for member in elements[::2]):
+        raise ValueError("no pairs")
+    return dict(zip(elements[::2], elements[1::2], strict=True))
+
+
+def _reversed(number: int) -> int:
+    """Its `_LEVELS` bits in reverse."""
+    return int(f"{number:032b}"[::-1], 2)

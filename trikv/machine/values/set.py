@@ -1,0 +1,65 @@
+"""A set: strings without an order that means anything."""
+
+from collections.abc import Iterator
+from typing import Final, Self
+
+import msgspec
+
+from trikv.machine.numerics import parse_integer
+from trikv.machine.values.members import Members
+from trikv.machine.values.value import Elements
+
+MEMBER_BYTES: Final = 74
+"""What a member in parts is charged besides its bytes: an object and its place in a dict."""
+INTEGERS_MAX: Final = 512
+"""Redis keeps a set of so many integers as an array of numbers."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+class Set(Members):
+    """The value of a key of type set. Nothing belongs to a member."""
+
+    __slots__ = ()
+
+    type_name = "set"
+    code = 3
+    fixed_bytes = MEMBER_BYTES
+
+    @property
+    def encoding_name(self) -> str:
+        """As Redis' would be called."""
+        members = (member for part in self.parts for member in part)
+        if self.count <= INTEGERS_MAX and all(parse_integer(member) is not None for member in members):
+            return "intset"
+        return "listpack" if self.is_small else "hashtable"
+
+    def elements(self, part: dict[bytes, None]) -> Elements:
+        """The members."""
+        return list(part)
+
+    def restore(self, elements: Elements) -> None:
+        """As `Value.restore`."""
+        if not all(isinstance(member, bytes) for member in elements):
+            raise ValueError("a member is no string")
+        self.restored(dict.fromkeys(elements), len(elements))
+
+    @classmethod
+    def refilling(cls, key: bytes, elements: Elements) -> Iterator[tuple[bytes, ...]]:
+        """As `Value.refilling`."""
+        if not all(isinstance(member, bytes) for member in elements):
+            raise ValueError("a member is no string")
+        yield b"SADD", key, *elements
+
+    @classmethod
+    def opened(cls, body: bytes, epoch: int, secret: bytes) -> Self:
+        """As `Value.opened`."""
+        one = cls(epoch, secret)
+        one.parts[0] = part = dict.fromkeys(_decode(body))
+        one.count = len(part)
+        return one
+
+    def pack(self) -> bytes:
+        """As `Value.pack`."""
+        return _encode(list(self.parts[0]))
