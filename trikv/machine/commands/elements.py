@@ -28,9 +28,13 @@ STEP_ELEMENTS: Final = 256
 DRAWN_MAX: Final = 1_000
 """So many different elements are drawn one by one, until there are as many; for more, all are gone over."""
 _NO_COUNT: Final = CommandError("ERR count should be greater than 0")
-_COUNT_RANGE: Final = CommandError(
+NOT_SYMMETRIC: Final = CommandError(
     "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 )
+"""For a number that must have a negative of the same size."""
+NO_KEYS: Final = CommandError("ERR numkeys should be greater than 0")
+NOT_POSITIVE: Final = CommandError("ERR value is out of range, must be positive")
+NEGATIVE_LIMIT: Final = CommandError("ERR LIMIT can't be negative")
 _DRAWN_PART: Final = 3
 """And only if no more than one in so many is wanted, or too many are drawn twice."""
 
@@ -122,7 +126,7 @@ def parse_count(text: bytes, options: Sequence[bytes] = (), word: bytes = b"") -
     if wanted is None:
         return NOT_INTEGER
     if wanted < -INT64_MAX:
-        return _COUNT_RANGE
+        return NOT_SYMMETRIC
     if len(options) > 1 or (options and options[0].upper() != word):
         return SYNTAX
     return wanted if not options or abs(wanted) <= INT64_MAX // 2 else OUT_OF_RANGE

@@ -5,7 +5,12 @@ from functools import partial
 from typing import Final
 
 from trikv.machine.call import Steps
-from trikv.machine.commands.elements import looked, refusal, short
+from trikv.machine.commands.elements import (
+    NOT_SYMMETRIC,
+    looked,
+    refusal,
+    short,
+)
 from trikv.machine.commands.lists import UNPACKED_BYTES, more_bytes
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Told
@@ -25,9 +30,6 @@ _INDEX_RANGE: Final = CommandError("ERR index out of range")
 _ZERO_RANK: Final = CommandError(
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
     "or use negative to start from the end of the list"
-)
-_RANK_RANGE: Final = CommandError(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 )
 _NEGATIVE_COUNT: Final = CommandError("ERR COUNT can't be negative")
 _NEGATIVE_MAXLEN: Final = CommandError("ERR MAXLEN can't be negative")
@@ -234,7 +236,7 @@ def lpos(db: Database, key: Key, element: bytes, *options: bytes) -> Reply | Lon
             if number is None:
                 return NOT_INTEGER
             if number == INT64_MIN:
-                return _RANK_RANGE
+                return NOT_SYMMETRIC
             if not number:
                 return _ZERO_RANK
             rank = number

@@ -4,7 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from trikv.machine.call import Steps
-from trikv.machine.commands.elements import STEP_ELEMENTS, count_of, looked, refusal, short
+from trikv.machine.commands.elements import (
+    NO_KEYS,
+    NOT_POSITIVE,
+    STEP_ELEMENTS,
+    count_of,
+    looked,
+    refusal,
+    short,
+)
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Told
 from trikv.machine.errors import SYNTAX, wrong_arity
@@ -21,8 +29,6 @@ COMMANDS = CommandTable(COLLECTIONS)
 COMMANDS.add_value(List)
 
 _EACH: Final = "O(N), N being the number of elements named"
-_NOT_POSITIVE: Final = CommandError("ERR value is out of range, must be positive")
-_NO_KEYS: Final = CommandError("ERR numkeys should be greater than 0")
 
 Push = Callable[[List, bytes], None]
 Pop = Callable[[List], bytes]
@@ -128,7 +134,7 @@ def _popped(db: Database, name: str, key: bytes, count: Sequence[bytes], pop: Po
         return wrong_arity(name)
     wanted = parse_integer(count[0]) if count else 1
     if wanted is None or wanted < 0:
-        return _NOT_POSITIVE
+        return NOT_POSITIVE
     list_ = looked(db, key, List)
     if list_ is None:
         return NULL_ARRAY if count else None
@@ -199,7 +205,7 @@ def lmpop(db: Database, numkeys: bytes, *rest: bytes) -> Reply | Steps[Reply]:
     """Take elements out of the first of these lists that has any, and answer its key and them."""
     number = parse_integer(numkeys)
     if number is None or number <= 0:
-        return _NO_KEYS
+        return NO_KEYS
     side = _SIDES.get(rest[number].upper()) if number < len(rest) else None
     if side is None:
         return SYNTAX

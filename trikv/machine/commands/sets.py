@@ -7,6 +7,8 @@ from typing import Final
 from trikv.machine.call import Call, Steps
 from trikv.machine.commands.elements import (
     CURSOR_OPTIONS,
+    NEGATIVE_LIMIT,
+    NO_KEYS,
     STEP_ELEMENTS,
     built,
     counted,
@@ -43,9 +45,7 @@ _PAGE: Final = "O(1) for one call, O(N) for all of a set of N members"
 _MANY_SETS: Final = "O(N), N being the number of members of all given sets"
 _SMALLEST: Final = "O(N * M), N being the size of the smallest set and M the number of sets"
 _OUT_OF_RANGE: Final = CommandError("ERR value is out of range, must be positive")
-_NO_KEYS: Final = CommandError("ERR numkeys should be greater than 0")
 _TOO_MANY_KEYS: Final = CommandError("ERR Number of keys can't be greater than number of args")
-_NEGATIVE_LIMIT: Final = CommandError("ERR LIMIT can't be negative")
 _FEW_SETS: Final = 8
 """A union of no more looks for each member in the sets before, and needs no memory."""
 
@@ -463,7 +463,7 @@ def sintercard(db: Database, numkeys: bytes, *rest: bytes) -> Reply | LongRead:
     """How many members all of these sets have; it counts up to a limit, if one is given."""
     number = parse_integer(numkeys)
     if number is None or number <= 0:
-        return _NO_KEYS
+        return NO_KEYS
     if number > len(rest):
         return _TOO_MANY_KEYS
     keys, options = rest[:number], rest[number:]
@@ -473,7 +473,7 @@ def sintercard(db: Database, numkeys: bytes, *rest: bytes) -> Reply | LongRead:
             return SYNTAX
         wanted = parse_integer(options[at + 1])
         if wanted is None or wanted < 0:
-            return _NEGATIVE_LIMIT
+            return NEGATIVE_LIMIT
         limit = wanted
     return _answer(db, keys, partial(_limited, limit), Form.NUMBER)
 

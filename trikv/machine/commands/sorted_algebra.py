@@ -8,7 +8,12 @@ from typing import Final, TypeAlias
 import attrs
 
 from trikv.machine.call import Steps
-from trikv.machine.commands.elements import STEP_ELEMENTS, built, short
+from trikv.machine.commands.elements import (
+    NEGATIVE_LIMIT,
+    STEP_ELEMENTS,
+    built,
+    short,
+)
 from trikv.machine.commands.several import opened, with_target
 from trikv.machine.commands.sorted_sets import more_bytes
 from trikv.machine.database import Database
@@ -28,7 +33,6 @@ COMMANDS = CommandTable(COLLECTIONS)
 
 _ALGEBRA: Final = "O(N log N), N being the number of members of all given sets"
 _NOT_WEIGHT: Final = CommandError("ERR weight value is not a float")
-_NEGATIVE_LIMIT: Final = CommandError("ERR LIMIT can't be negative")
 
 Join: TypeAlias = Callable[[float, float], float]
 """The score of a member that two have."""
@@ -94,7 +98,7 @@ def _asked(
         elif word == b"LIMIT" and at < len(options):
             most = parse_integer(options[at])
             if most is None or most < 0:
-                return _NEGATIVE_LIMIT
+                return NEGATIVE_LIMIT
             limit = most or INT64_MAX
             at += 1
         elif word == b"WITHSCORES":

@@ -7,6 +7,8 @@ from typing import Final
 from trikv.machine.call import Call, Steps
 from trikv.machine.commands.elements import (
     CURSOR_OPTIONS,
+    NO_KEYS,
+    NOT_POSITIVE,
     STEP_ELEMENTS,
     count_of,
     drawn,
@@ -38,8 +40,6 @@ _XX_AND_NX: Final = CommandError("ERR XX and NX options at the same time are not
 _GT_LT_NX: Final = CommandError("ERR GT, LT, and/or NX options at the same time are not compatible")
 _INCR_ONE: Final = CommandError("ERR INCR option supports a single increment-element pair")
 _NAN: Final = CommandError("ERR resulting score is not a number (NaN)")
-_NOT_POSITIVE: Final = CommandError("ERR value is out of range, must be positive")
-_NO_KEYS: Final = CommandError("ERR numkeys should be greater than 0")
 _ADD_WORDS: Final = frozenset({b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"})
 
 Scored = tuple[float, bytes]
@@ -240,7 +240,7 @@ def _pop(db: Database, key: bytes, count: Sequence[bytes], *, is_max: bool) -> R
         return SYNTAX
     wanted = parse_integer(count[0]) if count else 1
     if wanted is None or wanted < 0:
-        return _NOT_POSITIVE
+        return NOT_POSITIVE
     set_ = looked(db, key, SortedSet)
     if set_ is None or not wanted:
         return []
@@ -297,7 +297,7 @@ def zmpop(db: Database, numkeys: bytes, *rest: bytes) -> Reply | Steps[Reply]:
     """Take members out of the first of these sorted sets that has any, and answer its key and them."""
     number = parse_integer(numkeys)
     if number is None or number <= 0:
-        return _NO_KEYS
+        return NO_KEYS
     side = rest[number].upper() if number < len(rest) else b""
     if side not in (b"MIN", b"MAX"):
         return SYNTAX
