@@ -16,6 +16,9 @@ class BuildFresh(build_ext):
 
 
 setup(
-    ext_modules=[Extension("trikv.machine._runs", ["trikv/machine/_runs.c"], optional=True)],
+    ext_modules=[
+        Extension(name, [f"{name.replace('.', '/')}.c"], optional=True)
+        for name in ("trikv.machine._runs", "trikv.machine.values._parts")
+    ],
     cmdclass={"build_ext": BuildFresh},
 )

@@ -32,7 +32,8 @@ from types import FrameType
 ROOT = Path(__file__).resolve().parents[1]
 LINK = ROOT / ".venv"
 ENVIRONMENTS = ROOT / ".venvs"
-SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", "trikv/machine/_runs.c")
+PARTS_IN_C = ("trikv/machine/_runs.c", "trikv/machine/values/_parts.c")
+SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", *PARTS_IN_C)
 
 UP_TO_DATE, FAILED, STALE, INTERRUPTED = 0, 1, 3, 130
 
@@ -141,14 +142,15 @@ def _install(python: str, extra: str, directory: Path) -> bool:
     if not _succeeds([*pip, "--constraint", "constraints.txt", "--editable", what]):
         say(f"the packages could not be installed (above is why){kept}; start again when they can")
         return False
-    for built in (ROOT / "trikv" / "machine").glob("_runs*.so"):
+    for built in (path for part in PARTS_IN_C for path in ROOT.glob(f"{part[:-2]}*.so")):
         if (
             built.stat().st_mtime_ns < begun_ns
         ):  # of an older source or another Python, and could not be built anew
             built.unlink()
-    if not _succeeds([own, "-c", "import trikv.machine._runs"], quiet=True):
+    imports = "import " + ", ".join(part[:-2].replace("/", ".") for part in PARTS_IN_C)
+    if not _succeeds([own, "-c", imports], quiet=True):
         say(
-            "without its part in C, which needs a compiler and Python's headers: all works, writes are slower"
+            "without its parts in C, which need a compiler and Python's headers: all works, writes are slower"
         )
     compiler = "cc" if has_compiler() else "-"
     stamp = f"{fingerprint()} {sys.implementation.cache_tag} {compiler} {extra}\n"

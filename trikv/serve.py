@@ -26,7 +26,7 @@ from trikv.host.disk import DataDirectoryUnusable
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
 from trikv.machine.features import FeatureLevelError
-from trikv.machine.runs import set_run
+from trikv.machine.runs import is_compiled
 from trikv.node.descriptors import TooFewDescriptors
 from trikv.node.node import Node
 from trikv.notation import shorten
@@ -82,8 +82,8 @@ def serve(
     try:
         file_limit.check_file_limit(peers=max(0, len(config.peers) - 1), listeners=len(config.listen))
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
-        if set_run is None:
-            log.info("without the part in C: writes take more of the processor; docs/OPERATION.md, compiled")
+        if not is_compiled():
+            log.info("without the parts in C: writes take more of the processor; docs/OPERATION.md, compiled")
         with RealHost(config.data_directory, lines_dropped=streams.lines_dropped) as host:
             node = Node(config, host, shared, load)
             trio.run(_run, node, host.disk if refill else None, supervised)

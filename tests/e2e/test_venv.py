@@ -14,7 +14,10 @@ from tests.e2e.cluster import START_S, eventually
 from tests.tools import needs_of_machine, require_tool
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", "trikv/machine/_runs.c")
+SOURCES = (
+    *("pyproject.toml", "constraints.txt", "setup.py"),
+    *("trikv/machine/_runs.c", "trikv/machine/values/_parts.c"),
+)
 
 
 class Project:

@@ -65,3 +65,5 @@ def test_strings_in_pairs_are_found() -> None:
     """A long member of a sorted set as well as any other value."""
     long = b"x" * SHARED_BYTES_MIN
     assert list(long_strings([Pairs([(b"a", 1.0), (long, 2.0)])], SHARED_BYTES_MIN)) == [(1, long)]
+    text = Verbatim(b"x" * SHARED_BYTES_MIN)
+    assert list(long_strings([text, long], SHARED_BYTES_MIN)) == [(SHARED_BYTES_MIN, long)]

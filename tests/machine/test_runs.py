@@ -64,9 +64,11 @@ def test_only_a_part_in_c_that_fits_is_used() -> None:
     """None, of another source, or one that does something else here: then the loop does all."""
     assert reloaded(None) is None
     assert reloaded(SimpleNamespace(set_run=runs.set_run)) is None
-    assert reloaded(SimpleNamespace(VERSION=runs.VERSION + 1, set_run=runs.set_run)) is None
-    assert reloaded(SimpleNamespace(VERSION=runs.VERSION, set_run=_raises)) is None
-    assert reloaded(SimpleNamespace(VERSION=runs.VERSION, set_run=lambda *_: (3, 25, 2))) is None
+    both = {"set_run": runs.set_run, "add_run": runs.add_run}
+    assert reloaded(SimpleNamespace(VERSION=runs.VERSION + 1, **both)) is None
+    for name, returned in (("set_run", (3, 25, 2)), ("add_run", ([-1, -235], 14, 1))):
+        for fake in (_raises, lambda *_, returned=returned: returned):
+            assert reloaded(SimpleNamespace(VERSION=runs.VERSION, **{**both, name: fake})) is None
 
 
 def test_trikv_works_without_it() -> None:
@@ -98,7 +100,7 @@ def test_no_python_code_runs_inside() -> None:
     assert gc.isenabled()
 
 
-SOURCE_OF_VERSION = (6, "41e14088ad7e56819621614784118cabf3bb2ba448aa6eac27277ae4b4c6f18d")
+SOURCE_OF_VERSION = (7, "2c1d95501e3053178997e599b8793b2a2f203c41ad0d469a67771859e5ebde59")
 
 
 def test_the_version_counts_up_with_the_source() -> None:
@@ -124,6 +126,7 @@ def without_it() -> Iterator[None]:
     """As if there had been no compiler."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "set_run", None)
+        patch.setattr(runs, "add_run", None)
         yield
 
 
@@ -132,7 +135,16 @@ _KEY = st.sampled_from([b"a", b"b", b"c", b"key:%d", b"", b"\xff" * 1025]) | st.
 )
 _VALUE = st.binary(max_size=12) | st.sampled_from([b"v" * 200, b"v" * 4096, b"v" * 4097])
 _SET = st.tuples(st.sampled_from([b"SET", b"SET", b"SET", b"set", b"Set"]), _KEY, _VALUE)
-_RUN = st.tuples(st.just(b"SET"), _KEY, st.binary(max_size=40))
+_NUMBER = st.integers(-(2**63), 2**63 - 1).map(b"%d".__mod__) | st.sampled_from(
+    [
+        *(b"", b"-", b"0", b"-0", b"00", b"01", b"-01", b"+1", b" 1", b"1 ", b"1.0", b"a", b"1\0", b"-1"),
+        *(b"9223372036854775807", b"9223372036854775808", b"9999999999999999999", b"99999999999999999999"),
+        *(b"-9223372036854775807", b"-9223372036854775808", b"-9223372036854775809"),
+    ]
+)
+_RUN = st.tuples(st.just(b"SET"), _KEY, st.binary(max_size=40) | _NUMBER)
+_ADD = st.tuples(st.sampled_from([b"INCR"] * 9 + [b"incr", b"Incr", b"DECR"]), _KEY)
+_DECR = st.tuples(st.just(b"DECR"), _KEY)
 _OTHER = st.one_of(
     st.tuples(st.just(b"SET"), _KEY, _VALUE, st.just(b"PX"), st.integers(1, 40).map(b"%d".__mod__)),
     st.tuples(st.just(b"GET"), _KEY),
@@ -141,7 +153,11 @@ _OTHER = st.one_of(
     st.tuples(st.just(b"SELECT"), st.sampled_from([b"0", b"1"])),
     st.sampled_from([(b"FLUSHALL",), (b"SET", b"a"), (b"NOSUCH",), ()]),
 )
-_COMMANDS = st.lists(_SET | _SET | _SET | _OTHER, max_size=30) | st.lists(_RUN, max_size=140)
+_COMMANDS = st.one_of(
+    st.lists(_SET | _SET | _SET | _OTHER, max_size=30),
+    st.lists(_ADD | _OTHER, max_size=30),
+    *(st.lists(each, max_size=140) for each in (_RUN, _ADD, _DECR)),
+)
 
 
 def begun() -> Driver:
@@ -189,6 +205,38 @@ def test_a_replica_with_it_and_one_without_are_equal(
         if is_hashed:
             with_it.machine.digest()
         assert everything(with_it) == everything(without)
+
+
+@needs_it
+@settings(deadline=None)
+@given(_NUMBER | st.binary(max_size=30), st.sampled_from([b"INCR", b"DECR"]))
+def test_a_number_is_read_as_by_the_loop(text: bytes, name: bytes) -> None:
+    """Its ends, and what only looks like one."""
+    with_it, without = begun(), begun()
+    commands = [(b"SET", b"n", text), *[(name, b"n")] * 3]
+    replies = [with_it.call(*commands[0]), *with_it.run(*commands[1:])]
+    with without_it():
+        assert without.run(*commands) == replies
+    assert with_it.one("GET n") == without.one("GET n")
+
+
+@needs_it
+def test_what_is_added_is_what_was_asked() -> None:
+    """Many keys, known and new, and one several times; the rest is left to the loop."""
+    shelf = Shelf()
+    shelf.run(((b"SET", b"a", b"9"), (b"SET", b"b", b"x")))
+    assert runs.add_run is not None
+    adds = tuple((b"DECR", key) for key in (b"a", b"c", b"a", b"c", b"b", b"a"))
+    totals, grown, fresh = runs.add_run(
+        adds, shelf.buckets, shelf.changed, 2, ROOM, ENTRY_BYTES, LEAF_KEYS_MAX, shelf.empty, -10
+    )
+    assert (totals, fresh) == ([-1, -10, -11, -20], 1)
+    assert grown == ENTRY_BYTES + len(b"c") + len(b"-11") - len(b"9") + len(b"-20")
+    assert shelf.keys() == {b"a": held(b"-11", 5), b"b": held(b"x", 2), b"c": held(b"-20", 6)}
+    with pytest.raises(ValueError, match="a flag for each"):
+        runs.add_run(adds, shelf.buckets, bytearray(1), 0, ROOM, 0, 9, {}, 1)
+    with pytest.raises(OverflowError):
+        runs.add_run(adds, shelf.buckets, shelf.changed, 0, ROOM, 0, 9, {}, 2**63)
 
 
 @needs_it

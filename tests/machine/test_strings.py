@@ -43,7 +43,7 @@ def model_incrby(data: dict[bytes, bytes], key: bytes, amount: bytes) -> Reply:
 def model_incrbyfloat(data: dict[bytes, bytes], key: bytes, amount: bytes) -> Reply:
     """INCRBYFLOAT on a dict, for the few values used here."""
     old = data.get(key, b"0")
-    if old != b"0" and not old.replace(b".", b"").lstrip(b"-").isdigit():
+    if old != b"0" and not old.replace(b".", b"", 1).lstrip(b"-").isdigit():
         return NOT_FLOAT
     total = Decimal(old.decode()) + Decimal(amount.decode())
     data[key] = (f"{total:f}".rstrip("0").rstrip(".") if "." in f"{total:f}" else f"{total:f}").encode()

@@ -411,3 +411,18 @@ def test_the_seed_of_an_entry_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one.one("DRAWN d 9") == other.one("DRAWN d 9")
     monkeypatch.setattr(other, "seed", 9)
     assert one.one("DRAWN d 9") != other.one("DRAWN d 9")
+
+
+def test_reads_of_many_elements_in_a_transaction_are_slices() -> None:
+    """Each may be a step of some milliseconds, and there may be hundreds: others have their turn between."""
+    one = driver()
+    one.run(*(f"SADD s m{number}" for number in range(5_000)))
+    lines = ["SINTERCARD 2 s s"] * 20
+    suspended = begun(one.machine, submission(*lines, transactions=(Transaction(0, len(lines)),), sequence=2))
+    slices = 1
+    while (came := suspended.resume(lambda: True)) is None:
+        slices += 1
+    (outcome,) = came.outcomes
+    assert isinstance(outcome, Applied)
+    assert outcome.replies == [[5_000] * len(lines)]
+    assert slices >= 20 * 10_000 * evaluation.LOOKED_BYTES // evaluation.COPIED_BYTES_MAX // 2

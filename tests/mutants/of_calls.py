@@ -48,7 +48,7 @@ DRAWS: tuple[Mutant, ...] = (
     mutant(
         "numbers that prefer the small ones",
         "trikv.machine.draws",
-        "            if number < limit:\n",
+        "            if number < _NEVER_ABOVE or number < (1 << DRAW_BITS) // bound * bound:\n",
         "            if True:\n",
         "machine/test_draws.py::test_what_would_prefer_small_numbers_is_drawn_again",
     ),

@@ -5,6 +5,7 @@ from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 _SNAPSHOT = "machine/test_collections.py::test_a_snapshot_shows_its_instant"
 _REPLICA = "machine/test_collections.py::test_a_restored_replica_goes_on_as_the_one_that_replayed_the_log"
 _COPY = "machine/test_collections.py::test_a_copy_and_its_original_part"
+_RUNS = "machine/test_element_runs.py"
 _ACCOUNT = "machine/test_collections.py::test_the_account_is_what_the_elements_are_charged"
 _STREAM = "machine/test_collections.py::test_a_long_read_shows_the_instant_of_its_call"
 _EQUAL = "machine/test_collections.py::test_an_equal_score_changes_nothing"
@@ -78,16 +79,16 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "SPOP by set order",
-        "trikv.machine.commands.sets",
-        "    member, _ = set_.drawn(draws)\n",
-        "    member = next(iter(set(set_.parts[0])))\n",
+        "trikv.machine.values.set",
+        "        place, member = self.drawn_place(draws)\n",
+        "        place, member = 0, next(iter(set(self.parts[0])))\n",
         "machine/test_collections.py::test_a_pop_is_decided_by_the_entry",
     ),
     mutant(
         "a score compared as text",
         "trikv.machine.values.score_index",
-        "        least = bisect_left(scores, score)\n        return",
-        "        least = bisect_left(scores, str(score), key=str)\n        return",
+        "        least = bisect_left(scores, score)\n        if",
+        "        least = bisect_left(scores, str(score), key=str)\n        if",
         _SCORES,
     ),
     mutant(
@@ -116,15 +117,15 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a member that goes stays in the order",
         "trikv.machine.values.sorted_set",
-        "        score = super().remove(member)\n        if score is not None:\n",
-        "        score = super().remove(member)\n        if score:\n",
+        "        self.index.remove(score, member)\n        return score\n",
+        "        if score:\n            self.index.remove(score, member)\n        return score\n",
         f"{_REPLICA}[3000-zset]",
     ),
     mutant(
         "account drift by HSET of an existing field",
         "trikv.machine.values.members",
-        "            self.charge -= self.element_bytes(member, part[member])\n",
-        "            pass\n",
+        "                self.charge += grown + self.fixed_bytes * sum(done)\n",
+        "                self.charge += grown + self.fixed_bytes * len(done)\n",
         f"{_ACCOUNT}[3000-hash]",
     ),
     mutant(
@@ -144,8 +145,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "account drift by SPOP count",
         "trikv.machine.commands.sets",
-        "        gone = [_popped(set_, call.draws) for _ in range(wanted)]\n        db.changed(key, set_)\n",
-        "        gone = [_popped(set_, call.draws) for _ in range(wanted)]\n",
+        "        gone = [set_.pop(call.draws) for _ in range(wanted)]\n        db.changed(key, set_)\n",
+        "        gone = [set_.pop(call.draws) for _ in range(wanted)]\n",
         f"{_ACCOUNT}[3000-set]",
     ),
     mutant(
@@ -187,8 +188,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "a small value grows past the cap",
         "trikv.machine.database",
         "        refused = self.account.refusal(grown, is_spared=is_spared)\n        if refused is None:\n"
-        "            self._put(number, key, old, form",
-        "        refused = None\n        if refused is None:\n            self._put(number, key, old, form",
+        "            self.account.changes",
+        "        refused = None\n        if refused is None:\n            self.account.changes",
         f"{_ROOM}[20-hash]",
     ),
     mutant(
@@ -296,5 +297,75 @@ MUTANTS: tuple[Mutant, ...] = (
         "call.looked > LOOKED_MAX",
         "False",
         "machine/test_long_reads.py::test_many_reads_of_many_are_answered_a_few_at_a_time",
+    ),
+    mutant(
+        "a run counts for one change of its key",
+        "trikv.machine.database",
+        "            self.account.changes += times - 1\n            self._went_on",
+        "            self._went_on",
+        f"{_RUNS}::test_a_run_of_pops_ends_with_the_key[LPOP-RPUSH-l]",
+    ),
+    mutant(
+        "a run of a packed value counts for one change of its key",
+        "trikv.machine.database",
+        "            self.account.changes += times - 1\n            self._put",
+        "            self._put",
+        f"{_RUNS}::test_a_run_does_what_its_commands_do_one_after_another",
+    ),
+    mutant(
+        "all of a run draw as its first command does",
+        "trikv.machine.commands.element_runs",
+        "    places = range(call.position + 1, call.position + 1 + wanted)\n",
+        "    places = [call.position + 1] * wanted\n",
+        f"{_RUNS}::test_a_run_of_pops_ends_with_the_key[SPOP-SADD-s]",
+    ),
+    mutant(
+        "a run is not judged by the cap",
+        "trikv.machine.commands.element_runs",
+        "    return db.account.refusal(value.growth(len(given[0]), size) + SPARE_BYTES) is None\n",
+        "    return True\n",
+        f"{_RUNS}::test_what_might_be_refused_is_carried_out_one_by_one",
+    ),
+    mutant(
+        "a run of pops takes the last element and leaves the key",
+        "trikv.machine.commands.element_runs",
+        "        wanted = min(len(commands), list_.count - 1)\n",
+        "        wanted = min(len(commands), list_.count)\n",
+        f"{_RUNS}::test_a_run_of_pops_ends_with_the_key[LPOP-RPUSH-l]",
+    ),
+    mutant(
+        "a sorted set leaves its packed form within a run",
+        "trikv.machine.commands.element_runs",
+        "(set_.is_small and not set_.stays_small(scores))",
+        "False",
+        f"{_RUNS}::test_a_run_lets_a_value_leave_its_packed_form_and_split[ZADD-z]",
+    ),
+    mutant(
+        "what a run of pops has found is not counted",
+        "trikv.machine.commands.element_runs",
+        "    db.account.lookups.hits += count\n",
+        "",
+        f"{_RUNS}::test_a_run_of_pops_ends_with_the_key[RPOP-RPUSH-l]",
+    ),
+    mutant(
+        "many elements are put into parts that a cut may hold",
+        "trikv.machine.values.value",
+        "        fork.epoch = fork.own_from = epoch\n",
+        "        fork.epoch, fork.own_from = epoch, 0\n",
+        f"{_RUNS}::test_an_open_cut_goes_on_to_see_what_was",
+    ),
+    mutant(
+        "samples are of the same places of all runs",
+        "trikv.machine.values.ordering",
+        "run[len(runs) * _STRIDE % _SAMPLED :: _SAMPLED]",
+        "run[::_SAMPLED]",
+        "machine/values/test_ordering.py::test_many_pairs_come_in_steps",
+    ),
+    mutant(
+        "parts that are expected are one too many",
+        "trikv.machine.values.members",
+        "        parts = -(-count // MEAN)\n        if parts",
+        "        parts = -(-count // MEAN) + 1\n        if parts",
+        "machine/values/test_ordering.py::test_parts_that_are_expected_are_those_that_come",
     ),
 )

@@ -26,15 +26,15 @@ TOLD: tuple[Mutant, ...] = (
     mutant(
         "a run of SETs tells nobody",
         "trikv.machine.database",
-        "                account.effects.set_in_a_row(self.number, commands[:done])\n",
-        "                pass\n",
+        "            account.effects.set_in_a_row(self.number, done)\n",
+        "            pass\n",
         "machine/test_effects.py::test_a_run_in_c_tells_what_the_loop_tells",
     ),
     mutant(
-        "a run of SETs tells of those behind it, too",
+        "a run of SETs counts and tells of those behind it, too",
         "trikv.machine.database",
-        "set_in_a_row(self.number, commands[:done])\n",
-        "set_in_a_row(self.number, commands)\n",
+        "        self._has_run(commands[:done], grown, fresh)\n",
+        "        self._has_run(commands if done else (), grown, fresh)\n",
         "machine/test_effects.py::test_a_run_in_c_tells_what_the_loop_tells",
     ),
     mutant(

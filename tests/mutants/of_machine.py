@@ -262,8 +262,8 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a run of SETs passes the cap",
         "trikv.machine.database",
-        "        room = account.limit - account.used\n",
-        "        room = 2**62\n",
+        "        room, entry_bytes = account.limit - account.used, ",
+        "        room, entry_bytes = 2**62, ",
         "machine/test_runs.py::test_a_replica_with_it_and_one_without_are_equal",
     ),
     mutant(
@@ -276,8 +276,8 @@ COMMANDS: tuple[Mutant, ...] = (
     mutant(
         "a SET that only overwrites leaves the change counter as it was",
         "trikv.machine.database",
-        "            account.changes += done\n",
-        "            account.changes += fresh\n",
+        "        account.changes += len(done)\n",
+        "        account.changes += fresh\n",
         "machine/test_runs.py::test_a_replica_with_it_and_one_without_are_equal",
     ),
     mutant(

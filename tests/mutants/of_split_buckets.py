@@ -84,8 +84,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a run of SETs puts more into a dict than it may hold",
         "trikv.machine.database",
-        "            LEAF_KEYS_MAX,\n            EMPTY,\n        )\n",
-        "            2**62,\n            EMPTY,\n        )\n",
+        "room, entry_bytes, LEAF_KEYS_MAX, EMPTY\n",
+        "room, entry_bytes, 2**62, EMPTY\n",
         "machine/test_split.py::test_a_bucket_is_divided_at_its_limit_by_runs_and_by_single_commands",
     ),
     mutant(

@@ -250,9 +250,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "what is written over a field keeps its deadline",
-        "trikv.machine.commands.hashes",
-        "Hash.put if hash_.deadlines is not None else Members.put",
-        "Members.put",
+        "trikv.machine.values.hash",
+        "        if self.deadlines is None and type(belonging) is bytes:\n",
+        "        if type(belonging) is bytes:\n",
         "machine/test_hash_fields.py::test_what_a_deadline_is_charged",
     ),
     mutant(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from trikv.machine.runs import set_run
+from trikv.machine.runs import is_compiled
 
 _SYNCS = 100
 _BLOCK = b"\0" * 512
@@ -56,7 +56,7 @@ def describe(directory: Path) -> Machine:
         cores=os.cpu_count() or 1,
         kernel=platform.release(),
         python=platform.python_version(),
-        compiled=set_run is not None,
+        compiled=is_compiled(),
         load_before=os.getloadavg(),
         ahead=os.sched_getscheduler(0) == os.SCHED_RR,
         file_system=file_system(directory),

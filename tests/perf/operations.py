@@ -52,6 +52,9 @@ class Operation:
     writes: bool = True
     takes: bool = False
     """Whether it takes an element each time, and so needs a collection that lasts."""
+    once: bool = False
+    """Whether the same command a second time changes nothing. Redis neither writes that down nor waits, so
+    that a load which repeats itself would compare reads with writes."""
     batch: Callable[[Sequence[int]], Command] | None = None
     """The command that puts elements of these numbers where it looks for them."""
 
@@ -62,6 +65,10 @@ def _some_key(draw: random.Random) -> bytes:
 
 def _some_element(draw: random.Random) -> bytes:
     return element_of(draw.randrange(KEYS))
+
+
+def _new_element(draw: random.Random) -> bytes:
+    return element_of(draw.randrange(10**12))
 
 
 def _fill_list(numbers: Sequence[int]) -> Command:
@@ -110,10 +117,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "rpush": Operation(lambda _draw: (b"RPUSH", b"list", DATA)),
     "lpop": Operation(lambda _draw: (b"LPOP", b"list"), reply=bulk(DATA), takes=True, batch=_fill_list),
     "rpop": Operation(lambda _draw: (b"RPOP", b"list"), reply=bulk(DATA), takes=True, batch=_fill_list),
-    "sadd": Operation(lambda draw: (b"SADD", b"set", _some_element(draw))),
+    "sadd": Operation(lambda draw: (b"SADD", b"set", _new_element(draw)), once=True),
     "hset": Operation(lambda draw: (b"HSET", b"hash", _some_element(draw), DATA)),
     "spop": Operation(lambda _draw: (b"SPOP", b"set"), takes=True, batch=partial(add_to_set, b"set")),
-    "zadd": Operation(lambda draw: (b"ZADD", b"zset", b"%d" % draw.randrange(KEYS), _some_element(draw))),
+    "zadd": Operation(
+        lambda draw: (b"ZADD", b"zset", b"%d" % draw.randrange(KEYS), _some_element(draw)), once=True
+    ),
     "zpopmin": Operation(
         lambda _draw: (b"ZPOPMIN", b"zset"), takes=True, batch=partial(add_to_sorted_set, b"zset")
     ),

@@ -208,7 +208,7 @@ def main() -> None:
             fill(cluster.leader())
             time.sleep(_WARM_S)
             for work in works:
-                prepare(cluster.leader(), work.operation, LASTING * work.depth)
+                prepare(cluster.leader(), work.operation, LASTING * (1 + work.depth // 4))
                 lines += table(profile(cluster, work, asked.seconds))
     print("\n".join(lines))  # noqa: T201 - a command line prints
     if asked.document:

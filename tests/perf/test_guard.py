@@ -18,7 +18,7 @@ import pytest
 from tests.perf.counts import Measured
 from tests.tools import needs
 from tests.versions import promised
-from trikv.machine.runs import set_run
+from trikv.machine.runs import is_compiled
 
 RECORD = Path(__file__).with_name("counts.json")
 HEADROOM = 1.1
@@ -36,7 +36,7 @@ def _count(hash_seed: str) -> "subprocess.Popen[bytes]":
     )
 
 
-pytestmark = needs(set_run, "NOT COMPILED: the record is of trikv with its part in C")
+pytestmark = needs(is_compiled(), "NOT COMPILED: the record is of trikv with its parts in C")
 
 
 @pytest.fixture(scope="module")

@@ -15,3 +15,15 @@ def set_run(
     empty: Bucket,
     /,
 ) -> tuple[int, int, int]: ...
+def add_run(
+    commands: tuple[tuple[bytes, ...], ...],
+    buckets: list[Bucket],
+    changed: bytearray,
+    changes: int,
+    room: int,
+    entry_bytes: int,
+    keys_max: int,
+    empty: Bucket,
+    difference: int,
+    /,
+) -> tuple[list[int], int, int]: ...

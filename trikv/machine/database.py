@@ -8,7 +8,7 @@ not encoded ahead.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 from zlib import crc32
 
 from sortedcontainers import SortedList
@@ -104,36 +104,48 @@ class Database(Lookups):
         It does the same as `store` for each; 0 if it cannot. Nothing that a client or a peer can send makes
         it raise.
         """
-        account, set_run = self.account, runs.set_run
-        if (
-            set_run is None
-            or account.is_over
+        if runs.set_run is None or not self._can_run(commands):
+            return 0
+        done, grown, fresh = runs.set_run(*self._for_run(commands))
+        self._has_run(commands[:done], grown, fresh)
+        return done
+
+    def add_run(self, commands: Sequence[Sequence[bytes]], difference: int) -> list[int]:
+        """The same of commands that each add `difference` to a number; returns the totals."""
+        if runs.add_run is None or not self._can_run(commands):
+            return []
+        totals, grown, fresh = runs.add_run(*self._for_run(commands), difference)
+        self._has_run(commands[: len(totals)], grown, fresh)
+        return totals
+
+    def _can_run(self, commands: Sequence[Sequence[bytes]]) -> TypeGuard[tuple[tuple[bytes, ...], ...]]:
+        account = self.account
+        return not (
+            account.is_over
             or account.observers
             or account.changes > _CHANGES_MAX
             or self.buckets is _NO_BUCKETS
             or not isinstance(commands, tuple)
-        ):
-            return 0
-        room = account.limit - account.used
-        done, grown, fresh = set_run(
-            commands,
-            self.buckets,
-            self._changed,
-            account.changes,
-            room,
-            account.charges.entry_bytes,
-            LEAF_KEYS_MAX,
-            EMPTY,
         )
-        if done:
-            account.dirty = True
-            account.changes += done
-            if grown:
-                account.grow(self.number, grown)
-            self.size += fresh
-            if self.awaited:
-                account.effects.set_in_a_row(self.number, commands[:done])
-        return done
+
+    def _for_run(
+        self, commands: tuple[tuple[bytes, ...], ...]
+    ) -> tuple[tuple[tuple[bytes, ...], ...], list[Bucket], bytearray, int, int, int, int, Bucket]:
+        account = self.account
+        room, entry_bytes = account.limit - account.used, account.charges.entry_bytes
+        return commands, self.buckets, self._changed, account.changes, room, entry_bytes, LEAF_KEYS_MAX, EMPTY
+
+    def _has_run(self, done: Sequence[Sequence[bytes]], grown: int, fresh: int) -> None:
+        if not done:
+            return
+        account = self.account
+        account.dirty = True
+        account.changes += len(done)
+        if grown:
+            account.grow(self.number, grown)
+        self.size += fresh
+        if self.awaited:
+            account.effects.set_in_a_row(self.number, done)
 
     def expire_at(self, key: bytes, entry: Stored, deadline: int) -> CommandError | None:
         """Give the live `key` of this `entry` a deadline in the future; OOM if the spare room is full."""
@@ -224,11 +236,14 @@ class Database(Lookups):
             self.buckets[number][key] = held(mine, entry.version, entry.deadline)
         return mine.twin(self.account.epoch)
 
-    def changed(self, key: bytes, value: Value, *, is_spared: bool = False) -> CommandError | None:
+    def changed(
+        self, key: bytes, value: Value, *, is_spared: bool = False, times: int = 1
+    ) -> CommandError | None:
         """`value` of `key` is changed, or new: the account and the key's version follow.
 
         It keeps the key's deadline. An empty value goes, with its key. Returns OOM if there is no room for
         one that was small or new; then it is as if nothing had happened. `is_spared`: see `Account.refusal`.
+        `times`: how many commands have changed it, each once.
         """
         number = crc32(key) >> BUCKET_SHIFT
         old = self.buckets[number].get(key)
@@ -239,6 +254,7 @@ class Database(Lookups):
             self.drop(key)
             return None
         if old is not None and not isinstance(old, bytes) and is_in_parts(old.value) and self.is_live(old):
+            self.account.changes += times - 1
             self._went_on(number, key, old, value)
             return None
         form = value.packed() or value
@@ -246,6 +262,7 @@ class Database(Lookups):
         grown = self.growth(key, size_of(form), deadline)
         refused = self.account.refusal(grown, is_spared=is_spared)
         if refused is None:
+            self.account.changes += times - 1
             self._put(number, key, old, form, deadline, grown)
         return refused
 

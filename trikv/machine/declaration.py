@@ -20,7 +20,7 @@ from trikv.machine.keyspec import Finder, KeyNumber, Keys, KeySpec
 from trikv.machine.memory import Charges
 
 Handler: TypeAlias = Callable[..., Any]
-Run: TypeAlias = Callable[[Any, Sequence[Sequence[bytes]]], int]
+Run: TypeAlias = Callable[[Any, Sequence[Sequence[bytes]]], list[Any]]
 Extra: TypeAlias = Callable[[Sequence[bytes]], int]
 Copied: TypeAlias = Callable[[Sequence[bytes], int], int]
 
@@ -159,11 +159,12 @@ class Command:
     """Answers a key's value, None if there is none, looks at nothing else and fails only by WrongTypeError:
     what a lone read may call instead, and count."""
     of_run: Run | None
-    """Carries out the beginning of commands that start with this one; how many. Each is answered OK."""
+    """Carries out the beginning of commands that start with this one, and returns their replies. None of them
+    answers an error. It gets the context of the first."""
     resumable: bool
     """The handler is a generator: it works in slices, between which the node does other things."""
     stops: bool
-    """It is resumable, or copies values: what comes before it in its entry may be a slice of its own."""
+    """It is resumable, copies values, or looks at many: what comes before it in its entry may be a slice."""
     whole: bool
     """The handler takes the context of its call, not the selected database."""
     plain: bool
@@ -273,7 +274,8 @@ def declared(name: str, handler: Handler, said: Said) -> Iterator[Command]:
     resumable = inspect.isgeneratorfunction(handler)
     assert by is By.LOG or not resumable, f"{name}: only writes stop inside an entry; a long read has a cut"
     cost = said.get("cost", None if of_machine else Cost(QUICK_US if fast else TEXT_US))
-    stops = resumable or (cost is not None and (cost.copies_value or cost.copied_bytes is not None))
+    copies = cost is not None and (cost.copies_value or cost.copied_bytes is not None)
+    stops = resumable or copies or shape.looks
     one = Command(
         name=name,
         arity=shape.arity,

@@ -13,7 +13,10 @@ DRAW_BITS: Final = 64
 """Bits of one number. `Draws.below` takes bounds far below 2**64 only, so that it hardly ever draws twice."""
 BOUND_MAX: Final = 1 << 48
 _BLOCK_BYTES: Final = 64
-_NUMBER_BYTES: Final = DRAW_BITS // 8
+_BLOCK: Final = Struct(">8Q")
+"""The numbers of a block."""
+_NEVER_ABOVE: Final = (1 << DRAW_BITS) - BOUND_MAX
+"""The greatest multiple of a bound is no less than this."""
 _PLACE_BYTES: Final = 8
 _COMMAND_PARTS: Final = 5
 """As many numbers name a command."""
@@ -27,31 +30,29 @@ def _packed(place: tuple[int, ...]) -> bytes:
 class Draws:
     """A row of numbers that only its `place` decides: blake2b over a counter, keyed by the place."""
 
-    __slots__ = ("_block", "_counter", "_key")
+    __slots__ = ("_counter", "_key", "_numbers")
 
     def __init__(self, *place: int) -> None:
         """`place`: up to eight numbers, each of 64 bits, that together name one command and nothing else."""
         self._key = _packed(place)
         self._counter = 0
         """Blocks made so far."""
-        self._block = b""
-        """What is left of the latest."""
+        self._numbers: list[int] = []
+        """What is left of the latest, from the last to the first."""
 
     def below(self, bound: int) -> int:
         """The next number, at least 0 and below `bound`, each as likely as any other."""
         assert 0 < bound <= BOUND_MAX, bound
         # A remainder alone would prefer the small ones. What is over the greatest multiple is drawn again.
-        limit = (1 << DRAW_BITS) // bound * bound
         while True:
             number = self._number()
-            if number < limit:
+            if number < _NEVER_ABOVE or number < (1 << DRAW_BITS) // bound * bound:
                 return number % bound
 
     def _number(self) -> int:
-        if not self._block:
+        if not self._numbers:
             counted = self._counter.to_bytes(_PLACE_BYTES, "big")
-            self._block = blake2b(counted, digest_size=_BLOCK_BYTES, key=self._key).digest()
+            block = blake2b(counted, digest_size=_BLOCK_BYTES, key=self._key).digest()
+            self._numbers = [*_BLOCK.unpack(block)][::-1]
             self._counter += 1
-        number = int.from_bytes(self._block[:_NUMBER_BYTES], "big")
-        self._block = self._block[_NUMBER_BYTES:]
-        return number
+        return self._numbers.pop()

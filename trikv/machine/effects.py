@@ -125,7 +125,7 @@ class Effects:
             self._note(Touched((self.index, self.item), db, key, change))
 
     def set_in_a_row(self, db: int, commands: Sequence[Sequence[bytes]]) -> None:
-        """`commands` are SETs that were carried out."""
+        """`commands` were carried out; each has put another value for its key."""
         awaited = self.awaited.keys[db]
         for args in commands:
             key = args[1]

@@ -20,7 +20,7 @@ from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM, WRONG_TYP
 from trikv.machine.hold import Hold
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.long_reads import WHOLE_MAX, LongRead, streamed
-from trikv.machine.replies import OK, CommandError, Reply, weight
+from trikv.machine.replies import CommandError, Reply, weight
 from trikv.machine.table import CommandTable
 from trikv.machine.tally import Tally
 
@@ -36,6 +36,8 @@ LOOKED_MAX = 20_000
 has: about 10 ms."""
 COPIED_BYTES_MAX = 4 * 1024 * 1024
 """What commands of an entry copy between two pauses, and what the last of them does besides: milliseconds."""
+LOOKED_BYTES = 256
+"""Going over a key or an element takes about as long as copying so many bytes."""
 SLICE_COMMANDS = 256
 """Commands of a transaction, which may have any number, between two pauses: about half a millisecond of short
 ones. One that takes long, as MGET of many keys does, takes its own time for each."""
@@ -258,6 +260,7 @@ class Evaluator:
     def _long(self, command: Command, args: Sequence[bytes], asked: LongRead) -> Reply:
         """The answer to a long read: at once, or from what is held from now on."""
         if self._is_inside:
+            self._space.account.copied_bytes += asked.size * LOOKED_BYTES
             return asked.inside()
         call, is_whole = self.call, asked.size <= self.WHOLE_MAX
         if call.view is READER:
@@ -266,6 +269,7 @@ class Evaluator:
                 # As if it had shown all that it may: the client takes it before it asks for more.
                 call.shown_bytes = call.shown_bytes_max + 1
         if is_whole:
+            self._space.account.copied_bytes += asked.size * LOOKED_BYTES
             return asked.at_once()
         return streamed(asked, self._held(asked), partial(self._note, command, args))
 
@@ -337,13 +341,21 @@ class Evaluator:
         command = self._by_spelling(first[0]) if first else None
         if command is None or command.of_run is None or call.view is READER:
             return []
-        done = command.of_run(call.db, commands)
+        account = self._space.account
+        account.dirty = False
+        try:
+            replies = command.of_run(call, commands)
+        except Exception as problem:
+            if account.dirty or isinstance(problem, OF_PROCESS):
+                raise
+            return []  # each alone meets the same, and says which it was
+        done = len(replies)
         call.position += done
         if call.view is REPLICA:
             self._others += done
         elif done:
             self._tally.ran[command.name] += done
-        return [OK] * done
+        return replies
 
     def spent(self, usec: float) -> None:
         """Commands run since the last call took `usec`; see `Tally`."""

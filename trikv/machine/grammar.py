@@ -7,7 +7,7 @@ makes the arity open. The docstring's first line is the help.
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NewType
+from typing import Any, NewType, get_args
 
 import attrs
 
@@ -29,13 +29,17 @@ class Shape:
     fixed: tuple[str, ...]
     open: str
     summary: str
+    looks: bool
+    """It may return a `LongRead`: what it answers from may be many keys or elements."""
 
     @classmethod
     def of(
         cls, handler: Callable[..., Any], *, words: int, step: int, open_least: int, access: Sequence[str]
     ) -> "Shape":
         """Read `handler`. `access`: of all keys together, or of each."""
-        context, *parameters = inspect.signature(handler).parameters.values()
+        signature = inspect.signature(handler)
+        answers = signature.return_annotation
+        context, *parameters = signature.parameters.values()
         open_end = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
         # An underscore at the end keeps a name apart from one of Python's.
         fixed = tuple(p.name.rstrip("_") for p in parameters if p.kind is not p.VAR_POSITIONAL)
@@ -52,6 +56,7 @@ class Shape:
             fixed=fixed,
             open=f"[{open_end[0].removesuffix('s')} ...]" if open_end else "",
             summary=(inspect.getdoc(handler) or "").partition("\n")[0],
+            looks=any(getattr(each, "__name__", "") == "LongRead" for each in get_args(answers)),
         )
 
 

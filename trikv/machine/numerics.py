@@ -37,6 +37,8 @@ _WHOLE_MAX: Final = 2.0**52
 """Doubles below this that are whole are printed as integers."""
 _ZEROS: Final = 7
 """A double is printed without an exponent if it needs fewer zeros than this at either end."""
+_PLAIN_DIGITS_MAX: Final = 15
+"""So few digits are always a double, and need no other look."""
 _NEAR_ONE: Final = 4
 """Or if its exponent is less."""
 _FLOAT_TEXT_BYTES_MAX = 5 * 1024
@@ -73,6 +75,8 @@ def parse_double(text: bytes) -> float | None:
 
     None also for what is too large or too small for a double.
     """
+    if len(text) <= _PLAIN_DIGITS_MAX and text.isdigit():  # nearly always
+        return float(text)
     number = _nearest_double(text)
     if number is None or _INFINITE.fullmatch(text) is not None:
         return number

@@ -217,16 +217,18 @@ def long_strings(replies: Iterable[Reply], least_bytes: int, at: int = 0) -> Ite
     `at`: the weight in front of the first reply.
     """
     for reply in replies:
-        if isinstance(reply, bytes):
-            if len(reply) >= least_bytes:
-                yield at, reply
+        size = weight((reply,))
+        if size < least_bytes:
+            pass
+        elif isinstance(reply, bytes):
+            yield at, reply
         elif isinstance(reply, list | tuple):
             yield from long_strings(reply, least_bytes, at)
         elif isinstance(reply, dict):
             yield from long_strings(chain.from_iterable(reply.items()), least_bytes, at)
         elif isinstance(reply, Pairs):
             yield from long_strings(chain.from_iterable(reply.pairs), least_bytes, at)
-        at += weight((reply,))
+        at += size
 
 
 _STRINGS = {bytes}

@@ -59,10 +59,11 @@ class Node:
 
     @property
     def works(self) -> int:
-        """How many submissions this node has handled: while the count does not grow, the node is idle."""
+        """How many submissions and slices of long entries it has handled: standing still, it is idle."""
         if self._assembly is None:
             return 0
-        return self._assembly.driver.works + self._ground.service.works
+        slices = self._assembly.parts.applier.slices
+        return self._assembly.driver.works + self._ground.service.works + slices
 
     @property
     def input_bytes(self) -> int:

@@ -182,7 +182,7 @@ def test_all_commands_are_answered_in_one_run_and_judged_right(monkeypatch: pyte
     requests = sorted(REQUESTS, key=lambda one: one.make.__module__)
     lots = [(one, name) for one in requests if one.kind != "small cap" for name in one.names]
     # Some are lost when a node stops, a client is killed, or another BACKUP is under way.
-    lots = 3 * lots + 3 * [each for each in lots if each[0].kind in {"disk", "end", "node"}]
+    lots = 4 * lots + 3 * [each for each in lots if each[0].kind in {"disk", "end", "node"}]
     random.Random(1).shuffle(lots)
     waiting = iter(lots)
 
@@ -196,7 +196,7 @@ def test_all_commands_are_answered_in_one_run_and_judged_right(monkeypatch: pyte
 
     monkeypatch.setattr(Client, "_steps_of", next_steps)
     knobs = Knobs(profile="whole", clients=8, think_ms=40)
-    result = execute(Plan(seed=4, seconds=13, knobs=knobs))
+    result = execute(Plan(seed=4, seconds=18, knobs=knobs))
     assert next(waiting, None) is None
     assert result.ok, f"{result.failure}: {result.problem}"
     assert COMMANDS - set(result.commands) - set(LEFT_OUT) == set()

@@ -13,7 +13,7 @@ from trikv.front.figures import (
 )
 from trikv.front.info.text import Fields, kib, ratio
 from trikv.front.seam import REDIS_VERSION
-from trikv.machine.runs import set_run
+from trikv.machine.runs import is_compiled
 from trikv.machine.tally import CommandTally
 
 
@@ -24,7 +24,7 @@ def server(figures: NodeFigures) -> Fields:
     return [
         ("redis_version", REDIS_VERSION),
         ("trikv_version", __version__),
-        ("compiled", "yes" if set_run else "no"),
+        ("compiled", "yes" if is_compiled() else "no"),
         ("redis_mode", "standalone"),
         ("os", host.system),
         ("arch_bits", 64),

@@ -36,6 +36,8 @@ _PIECE_BYTES: Final = 1 << 16
 """Of a string that is looked through for a bit."""
 _INVERTED: Final = bytes(0xFF - byte for byte in range(256))
 _NOT_ONE: Final = CommandError("ERR BITOP NOT must be called with a single source key.")
+_COUNTED_BITS: Final = 8 * 64 * 1024
+"""Bits that are counted as one number: one of megabytes would need memory from the system each time."""
 _SLICE_BYTES: Final = 1 << 20
 """Bytes of sources that a BITOP joins in one slice."""
 
@@ -132,8 +134,9 @@ def _number(value: bytes, span: _Span) -> int:
     """The bits of `span` as one number."""
     first, last = span.first // 8, -(-span.last // 8)
     number = int.from_bytes(memoryview(value)[first:last], "big")
-    number &= (1 << 8 * last - span.first) - 1
-    return number >> 8 * last - span.last
+    if span.first % 8:  # or each would go over all of it for nothing
+        number &= (1 << 8 * last - span.first) - 1
+    return number >> 8 * last - span.last if span.last % 8 else number
 
 
 @COMMANDS.command(
@@ -159,7 +162,11 @@ def bitcount(db: Database, key: Key, *options: bytes) -> Reply:
     start, end, in_bits = places
     if end < start < 0:
         return 0  # both are before the first byte, perhaps, which would make them one place
-    return _number(value, _Span.of(start, end, len(value), in_bits=in_bits)).bit_count()
+    span = _Span.of(start, end, len(value), in_bits=in_bits)
+    pieces = range(span.first, span.last, _COUNTED_BITS)
+    return sum(
+        [_number(value, _Span(first, min(first + _COUNTED_BITS, span.last))).bit_count() for first in pieces]
+    )
 
 
 @COMMANDS.command(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from trikv.machine.commands.strings import replace
 from trikv.machine.database import Database
-from trikv.machine.declaration import By, Told
+from trikv.machine.declaration import By, Run, Told
 from trikv.machine.errors import NOT_FLOAT, NOT_INTEGER, OVERFLOW
 from trikv.machine.grammar import Key
 from trikv.machine.numerics import (
@@ -37,13 +37,33 @@ def _add(db: Database, key: bytes, difference: int) -> Reply:
     return total if refused is None else refused
 
 
-@COMMANDS.command("INCR", by=By.LOG, group="string", denies_oom=True, fast=True, told=Told("1.0.0"))
+def _adding(difference: int) -> Run:
+    return lambda call, commands: call.db.add_run(commands, difference)
+
+
+@COMMANDS.command(
+    "INCR",
+    by=By.LOG,
+    of_run=_adding(1),
+    group="string",
+    denies_oom=True,
+    fast=True,
+    told=Told("1.0.0"),
+)
 def incr(db: Database, key: Key) -> Reply:
     """Add 1 to a number and answer it."""
     return _add(db, key, 1)
 
 
-@COMMANDS.command("DECR", by=By.LOG, group="string", denies_oom=True, fast=True, told=Told("1.0.0"))
+@COMMANDS.command(
+    "DECR",
+    by=By.LOG,
+    of_run=_adding(-1),
+    group="string",
+    denies_oom=True,
+    fast=True,
+    told=Told("1.0.0"),
+)
 def decr(db: Database, key: Key) -> Reply:
     """Take 1 from a number and answer it."""
     return _add(db, key, -1)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from trikv.machine.call import Call
+from trikv.machine.commands.element_runs import SET_FIELDS
 from trikv.machine.commands.elements import (
     CURSOR_OPTIONS,
     STEP_ELEMENTS,
@@ -35,8 +36,7 @@ from trikv.machine.numerics import (
 )
 from trikv.machine.replies import OK, CommandError, Form, Reply
 from trikv.machine.table import CommandTable
-from trikv.machine.values.hash import Hash, Timed, alive
-from trikv.machine.values.members import Members
+from trikv.machine.values.hash import Behind, Hash, Timed, alive
 
 COMMANDS = CommandTable(COLLECTIONS)
 COMMANDS.add_value(Hash)
@@ -72,13 +72,10 @@ def put_fields(
     hash_ = db.changing(key, hash_)
     if hash_.deadlines is not None:
         db.note_expired(hash_.reap_among(pairs, db.account.now))
+    behind: Mapping[bytes, Behind] = pairs
     if deadlines:
         behind = {f: Timed(value, deadlines[f]) if f in deadlines else value for f, value in pairs.items()}
-        added = sum([hash_.put(*pair) for pair in behind.items()])
-    else:
-        # Without deadlines to be kept in order the second does the same, and quicker.
-        put = Hash.put if hash_.deadlines is not None else Members.put
-        added = sum([put(hash_, field, value) for field, value in pairs.items()])
+    added = sum(hash_.put_each([*behind], [*behind.values()]))
     refused = db.changed(key, hash_)
     return added if refused is None else refused
 
@@ -99,6 +96,7 @@ def _more_bytes(args: Sequence[bytes]) -> int:
 @COMMANDS.command(
     "HSET",
     by=By.LOG,
+    of_run=SET_FIELDS,
     group="hash",
     denies_oom=True,
     fast=True,

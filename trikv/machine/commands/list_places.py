@@ -185,7 +185,7 @@ def _insert(db: Database, key: bytes, list_: List, pivot: bytes, element: bytes,
     elif at + 1 < list_.count:
         list_.insert(at + 1, element)
     else:
-        list_.push_right(element)
+        list_.push_right((element,))
     return db.changed(key, list_) or list_.count
 
 

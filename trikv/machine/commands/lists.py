@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from trikv.machine.call import Steps
+from trikv.machine.commands.element_runs import popping, pushing
 from trikv.machine.commands.elements import (
     NO_KEYS,
     NOT_POSITIVE,
@@ -30,8 +31,8 @@ COMMANDS.add_value(List)
 
 _EACH: Final = "O(N), N being the number of elements named"
 
-Push = Callable[[List, bytes], None]
-Pop = Callable[[List], bytes]
+Push = Callable[[List, Sequence[bytes]], None]
+Pop = Callable[[List, int], list[bytes]]
 _SIDES: Final[dict[bytes, tuple[Push, Pop]]] = {
     b"LEFT": (List.push_left, List.pop_left),
     b"RIGHT": (List.push_right, List.pop_right),
@@ -59,14 +60,14 @@ def _pushed(db: Database, key: bytes, elements: Sequence[bytes], push: Push, *, 
     if refused is not None:
         return refused
     list_ = db.changing(key, list_)
-    for element in elements:
-        push(list_, element)
+    push(list_, elements)
     return db.changed(key, list_) or list_.count
 
 
 @COMMANDS.command(
     "LPUSH",
     by=By.LOG,
+    of_run=pushing(List.push_left),
     group="list",
     denies_oom=True,
     fast=True,
@@ -83,6 +84,7 @@ def lpush(db: Database, key: Key, element: bytes, *elements: bytes) -> Reply:
 @COMMANDS.command(
     "RPUSH",
     by=By.LOG,
+    of_run=pushing(List.push_right),
     group="list",
     denies_oom=True,
     fast=True,
@@ -140,7 +142,7 @@ def _popped(db: Database, name: str, key: bytes, count: Sequence[bytes], pop: Po
         return NULL_ARRAY if count else None
     if not count:
         list_ = db.changing(key, list_)
-        element = pop(list_)
+        (element,) = pop(list_, 1)
         db.changed(key, list_)
         return element
     return short(_pop_some(db, key, list_, wanted, pop), min(wanted, list_.count))
@@ -155,7 +157,7 @@ def _pop_some(db: Database, key: bytes, list_: List, wanted: int, pop: Pop) -> S
     list_ = db.changing(key, list_)
     while left:
         some = min(left, STEP_ELEMENTS)
-        gone += [pop(list_) for _ in range(some)]
+        gone += pop(list_, some)
         left -= some
         if left:
             yield
@@ -166,6 +168,7 @@ def _pop_some(db: Database, key: bytes, list_: List, wanted: int, pop: Pop) -> S
 @COMMANDS.command(
     "LPOP",
     by=By.LOG,
+    of_run=popping(List.pop_left),
     group="list",
     fast=True,
     options="[count]",
@@ -180,6 +183,7 @@ def lpop(db: Database, key: Key, *count: bytes) -> Reply | Steps[Reply]:
 @COMMANDS.command(
     "RPOP",
     by=By.LOG,
+    of_run=popping(List.pop_right),
     group="list",
     fast=True,
     options="[count]",
@@ -230,8 +234,8 @@ def _moved(db: Database, source: bytes, destination: bytes, pop: Pop, push: Push
         return None
     if source == destination:
         one = db.changing(source, one)
-        element = pop(one)
-        push(one, element)
+        (element,) = moved = pop(one, 1)
+        push(one, moved)
         db.changed(source, one)
         return element
     other = db.value(destination, List) or db.created(List)
@@ -240,12 +244,12 @@ def _moved(db: Database, source: bytes, destination: bytes, pop: Pop, push: Push
     if refused is not None:
         return refused
     other = db.changing(destination, other)
-    push(other, element)
+    push(other, (element,))
     refused = db.changed(destination, other)
     if refused is not None:
         return refused
     one = db.changing(source, one)
-    pop(one)
+    pop(one, 1)
     db.changed(source, one)
     return element
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import compress
+from operator import not_
 from typing import Final
 
 from trikv.machine.call import Call, Steps
+from trikv.machine.commands.element_runs import ADD_MEMBERS, TAKE_MEMBERS
 from trikv.machine.commands.elements import (
     CURSOR_OPTIONS,
     NEGATIVE_LIMIT,
@@ -57,6 +60,7 @@ def _more_bytes(args: Sequence[bytes]) -> int:
 @COMMANDS.command(
     "SADD",
     by=By.LOG,
+    of_run=ADD_MEMBERS,
     group="set",
     denies_oom=True,
     fast=True,
@@ -68,15 +72,15 @@ def _more_bytes(args: Sequence[bytes]) -> int:
 def sadd(db: Database, key: Key, member: bytes, *members: bytes) -> Reply:
     """Add members to a set and answer how many are new."""
     set_ = db.value(key, Set) or db.created(Set)
-    fresh = [each for each in dict.fromkeys((member, *members)) if each not in set_]
+    names = list(dict.fromkeys((member, *members)))
+    fresh = list(compress(names, map(not_, set_.has_each(names))))
     if not fresh:
         return 0
     refused = refusal(db, key, set_, fresh)
     if refused is not None:
         return refused
     set_ = db.changing(key, set_)
-    for each in fresh:
-        set_.put(each, None)
+    set_.put_each(fresh)
     return db.changed(key, set_) or len(fresh)
 
 
@@ -181,6 +185,7 @@ def srandmember(call: Call, key: Key, *count: bytes) -> Reply | LongRead:
 @COMMANDS.command(
     "SPOP",
     by=By.LOG,
+    of_run=TAKE_MEMBERS,
     group="set",
     fast=True,
     options="[count]",
@@ -205,15 +210,9 @@ def spop(call: Call, key: Key, *count: bytes) -> Reply | Steps[Reply]:
         db.drop(key)
     else:
         set_ = db.changing(key, set_)
-        gone = [_popped(set_, call.draws) for _ in range(wanted)]
+        gone = [set_.pop(call.draws) for _ in range(wanted)]
         db.changed(key, set_)
     return tuple(gone) if count else gone[0]
-
-
-def _popped(set_: Set, draws: Draws) -> bytes:
-    member, _ = set_.drawn(draws)
-    set_.remove(member)
-    return member
 
 
 def _pop_many(db: Database, key: bytes, set_: Set, wanted: int, draws: Draws) -> Steps[Reply]:
@@ -228,7 +227,7 @@ def _pop_many(db: Database, key: bytes, set_: Set, wanted: int, draws: Draws) ->
     set_ = db.changing(key, set_)
     while wanted:
         some = min(wanted, STEP_ELEMENTS)
-        gone += [_popped(set_, draws) for _ in range(some)]
+        gone += [set_.pop(draws) for _ in range(some)]
         wanted -= some
         yield
     db.changed(key, set_)
@@ -291,7 +290,10 @@ def _intersection(sets: Sequence[Set | None]) -> Iterator[list[bytes]]:
         return
     smallest, *others = there
     for members in _members(smallest, len(others)):
-        yield [member for member in members if all(member in other for other in others)]
+        left = list(members)
+        for other in others:
+            left = list(compress(left, other.has_each(left)))
+        yield left
 
 
 def _union(sets: Sequence[Set | None]) -> Iterator[Sequence[bytes]]:
@@ -321,7 +323,10 @@ def _difference(sets: Sequence[Set | None]) -> Iterator[list[bytes]]:
     there = [one for one in others if one is not None]
     if first is not None:
         for members in _members(first, len(there)):
-            yield [member for member in members if not any(member in other for other in there)]
+            left = list(members)
+            for other in there:
+                left = list(compress(left, map(not_, other.has_each(left))))
+            yield left
 
 
 Algebra = Callable[[Sequence[Set | None]], Iterator[Sequence[bytes]]]
@@ -357,14 +362,15 @@ def _store(db: Database, destination: bytes, keys: Sequence[bytes], algebra: Alg
     if isinstance(found, CommandError):
         return found
     sets, target = _sets(keys, found), db.created(Set)
+    if algebra is _union:
+        target.expect(max((one.count for one in sets if one is not None), default=0))
     steps = built(db, destination, target, _put(target, algebra(sets)))
     return short(steps, _looked_at(sets, 1 if algebra is _union else len(sets)))
 
 
 def _put(target: Set, rows: Iterator[Sequence[bytes]]) -> Iterator[None]:
     for members in rows:
-        for member in members:
-            target.put(member, None)
+        target.put_each(list(members))
         yield
 
 

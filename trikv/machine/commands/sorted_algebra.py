@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import compress
 from math import isnan
+from operator import not_
 from typing import Final, TypeAlias
 
 import attrs
@@ -12,8 +14,12 @@ from trikv.machine.commands.elements import (
     NEGATIVE_LIMIT,
     STEP_ELEMENTS,
     built,
+    in_chunks,
+    in_steps,
+    names_of,
     short,
 )
+from trikv.machine.commands.gathering import Join, Row, gathered_into
 from trikv.machine.commands.several import opened, with_target
 from trikv.machine.commands.sorted_sets import more_bytes
 from trikv.machine.database import Database
@@ -33,9 +39,6 @@ COMMANDS = CommandTable(COLLECTIONS)
 
 _ALGEBRA: Final = "O(N log N), N being the number of members of all given sets"
 _NOT_WEIGHT: Final = CommandError("ERR weight value is not a float")
-
-Join: TypeAlias = Callable[[float, float], float]
-"""The score of a member that two have."""
 
 
 def _sum(one: float, other: float) -> float:
@@ -134,15 +137,13 @@ def _score(score: float | None, weight: float) -> float:
 
 def _weighed(one: Members, weight: float, each: int) -> Iterator[list[tuple[bytes, float]]]:
     """All members with their scores in steps, for each of which so many other sets are looked at."""
-    most = max(1, STEP_ELEMENTS // max(1, each))
-    for part in one.parts:
-        elements = list(part.items())
-        for at in range(0, len(elements), most):
-            yield [(member, _score(score, weight)) for member, score in elements[at : at + most]]
+    is_as_it_is = weight == 1.0 and isinstance(one, SortedSet)  # nearly always
+    for some in in_chunks(in_steps(one), max(1, STEP_ELEMENTS // max(1, each))):
+        yield [*some] if is_as_it_is else [(member, _score(score, weight)) for member, score in some]
 
 
-Scored: TypeAlias = list[tuple[bytes, float]]
-Algebra: TypeAlias = Callable[[_Asked], Iterator[Scored]]
+_ABSENT: Final = object()
+Algebra: TypeAlias = Callable[[_Asked], Iterator[Row]]
 
 
 def _by_size(asked: _Asked) -> list[tuple[Members, float]]:
@@ -154,58 +155,47 @@ def _by_size(asked: _Asked) -> list[tuple[Members, float]]:
     return sorted(there, key=lambda pair: pair[0].count)
 
 
-def _union(asked: _Asked) -> Iterator[Scored]:
-    """Members of each: one that several have comes several times, for `_put` to join its scores."""
+def _union(asked: _Asked) -> Iterator[Row]:
+    """Members of each: one that several have comes several times, and its scores are to be joined."""
     for one, weight in _by_size(asked):
         yield from _weighed(one, weight, 1)
 
 
-def _intersection(asked: _Asked) -> Iterator[Scored]:
+def _intersection(asked: _Asked) -> Iterator[Row]:
     """Members of the smallest that all others have.
 
-    A step looks at so many sets, not members: a key may be named thousands of times, each with its weight.
+    A step looks into one of them: a key may be named thousands of times, each with its weight.
     """
     there = _by_size(asked)
     if len(there) < len(asked.sets):
         return
     (smallest, own_weight), *others = there
-    found: Scored = []
-    looks = 0
     for some in _weighed(smallest, own_weight, 1):
-        for member, own_score in some:
-            score = own_score
-            for other, weight in others:
-                looks += 1
-                if looks > STEP_ELEMENTS:
-                    yield found
-                    found, looks = [], 1
-                if member not in other:
-                    break
-                score = asked.join(score, _product(other.get(member), weight))
-            else:
-                found.append((member, score))
+        found = some
+        for other, weight in others:
+            scores = other.get_each([member for member, _ in found], _ABSENT)
+            found = [
+                (member, asked.join(score, _product(own, weight)))
+                for (member, score), own in zip(found, scores, strict=True)
+                if own is not _ABSENT
+            ]
+            if not found:
+                break
+            yield []
         yield found
-        found, looks = [], 0
 
 
-def _difference(asked: _Asked) -> Iterator[Scored]:
+def _difference(asked: _Asked) -> Iterator[Row]:
     """Members of the first that no other has."""
     first, *others = asked.sets
     there = [one for one in dict.fromkeys(others) if one is not None]
     if first is not None:
         for some in _weighed(first, 1.0, len(there)):
-            yield [pair for pair in some if not any(pair[0] in other for other in there)]
-
-
-def _put(target: SortedSet, rows: Iterator[Scored], join: Join) -> Iterator[None]:
-    """Put members, a step for each of theirs; the scores of one that comes again are joined in this order."""
-    for some in rows:
-        for member, score in some:
-            before = target.get(member)
-            joined = score if before is None else join(before, score)
-            if joined != before:
-                target.put(member, joined)
-        yield
+            found = some
+            for other in there:
+                are_there = other.has_each([member for member, _ in found])
+                found = list(compress(found, map(not_, are_there)))
+            yield found
 
 
 _OF_JOIN: Final = frozenset({b"WEIGHTS", b"AGGREGATE"})
@@ -220,13 +210,21 @@ def _looked_at(asked: _Asked, algebra: Algebra) -> int:
     return sum(one.count for one in asked.sets if one is not None) * each
 
 
+def _gathered(target: SortedSet, algebra: Algebra, asked: _Asked) -> Iterator[None]:
+    """Fill `target` with what comes of the sets, in steps."""
+    if algebra is not _union:
+        return gathered_into(target, algebra(asked), None)
+    least = max((one.count for one in asked.over.values()), default=0)
+    return gathered_into(target, _union(asked), asked.join, least)
+
+
 def _store(
     db: Database, destination: bytes, asked: _Asked | CommandError, algebra: Algebra
 ) -> Reply | Steps[Reply]:
     if isinstance(asked, CommandError):
         return asked
     target = db.created(SortedSet)
-    steps = built(db, destination, target, _put(target, algebra(asked), asked.join))
+    steps = built(db, destination, target, _gathered(target, algebra, asked))
     return short(steps, _looked_at(asked, algebra))
 
 
@@ -235,7 +233,7 @@ def _answer(db: Database, asked: _Asked | CommandError, algebra: Algebra) -> Rep
     if isinstance(asked, CommandError):
         return asked
     target = db.created(SortedSet)
-    fill = _put(target, algebra(asked), asked.join)
+    fill = _gathered(target, algebra, asked)
     return LongRead.of_values(
         db,
         with_target(asked.over, target),
@@ -377,10 +375,18 @@ def zintercard(db: Database, numkeys: bytes, *rest: bytes) -> Reply | LongRead:
     )
 
 
-def _up_to(asked: _Asked) -> Iterator[Scored]:
+def _up_to(asked: _Asked) -> Iterator[Sequence[bytes]]:
+    """Up to so many members of the smallest that all others have."""
     left = asked.limit
-    for some in _intersection(asked):
-        yield some[:left]
-        left -= len(some)
+    there = [one for one, _ in _by_size(asked)]
+    if len(there) < len(asked.sets):
+        return
+    smallest, *others = dict.fromkeys(there)
+    for some in in_chunks(names_of(in_steps(smallest)), max(1, STEP_ELEMENTS // max(1, len(others)))):
+        found = list(some)
+        for other in others:
+            found = list(compress(found, other.has_each(found)))
+        yield found[:left]
+        left -= len(found)
         if left <= 0:
             return

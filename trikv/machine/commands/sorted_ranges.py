@@ -8,6 +8,7 @@ import attrs
 
 from trikv.machine.call import Steps
 from trikv.machine.commands.elements import STEP_ELEMENTS, built, looked, short
+from trikv.machine.commands.gathering import Row, gathered_into
 from trikv.machine.commands.sorted_sets import LOG_N, Scored, more_bytes, removed
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Told
@@ -316,17 +317,14 @@ def zrangestore(
         return 0
     first, last = asked.ranks(set_)
     target = db.created(SortedSet)
-    steps = built(db, dst, target, put_all(target, _scored(set_, asked, (first, last))))
+    rows = _chunks(_scored(set_, asked, (first, last)))
+    steps = built(db, dst, target, gathered_into(target, rows, None, last - first))
     return short(steps, last - first)
 
 
-def put_all(target: SortedSet, rows: Iterator[list[tuple[bytes, float]]]) -> Iterator[None]:
-    """Put members with their scores, in slices."""
-    for some in rows:
-        for at in range(0, len(some), STEP_ELEMENTS):
-            for member, score in some[at : at + STEP_ELEMENTS]:
-                target.put(member, score)
-            yield
+def _chunks(rows: Iterator[Row]) -> Iterator[Row]:
+    """In slices, of members that come once each."""
+    return (some[at : at + STEP_ELEMENTS] for some in rows for at in range(0, len(some), STEP_ELEMENTS))
 
 
 # Counting and removing.

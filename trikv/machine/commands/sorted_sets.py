@@ -5,6 +5,7 @@ from math import isnan
 from typing import Final
 
 from trikv.machine.call import Call, Steps
+from trikv.machine.commands.element_runs import SCORE_MEMBERS, taking
 from trikv.machine.commands.elements import (
     CURSOR_OPTIONS,
     NO_KEYS,
@@ -118,8 +119,7 @@ def _added(db: Database, key: bytes, adding: _Adding, pairs: Sequence[Scored]) -
         if refused is not None:
             return refused
         set_ = db.changing(key, set_)
-        for member, score in fresh.items():
-            set_.put(member, score)
+        set_.put_each([*fresh], [*fresh.values()])
         refused = db.changed(key, set_)
         if refused is not None:
             return refused
@@ -131,6 +131,7 @@ def _added(db: Database, key: bytes, adding: _Adding, pairs: Sequence[Scored]) -
 @COMMANDS.command(
     "ZADD",
     by=By.LOG,
+    of_run=SCORE_MEMBERS,
     group="sorted-set",
     denies_oom=True,
     fast=True,
@@ -213,9 +214,7 @@ def removed(db: Database, key: bytes, set_: SortedSet, first: int, last: int) ->
     for done in range(0, left, STEP_ELEMENTS):
         if done:
             yield
-        some = min(STEP_ELEMENTS, left - done)
-        for member in [member for pairs in set_.index.span(first, first + some) for _, member in pairs]:
-            set_.remove(member)
+        set_.take(first, first + min(STEP_ELEMENTS, left - done))
     db.changed(key, set_)
     return left
 
@@ -258,6 +257,7 @@ def _shown(steps: Steps[list[tuple[Reply, Reply]]], *, flat: bool) -> Steps[Repl
 @COMMANDS.command(
     "ZPOPMIN",
     by=By.LOG,
+    of_run=taking(is_max=False),
     group="sorted-set",
     fast=True,
     options="[count]",
@@ -272,6 +272,7 @@ def zpopmin(db: Database, key: Key, *count: bytes) -> Reply | Steps[Reply]:
 @COMMANDS.command(
     "ZPOPMAX",
     by=By.LOG,
+    of_run=taking(is_max=True),
     group="sorted-set",
     fast=True,
     options="[count]",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from trikv.machine.call import Call
 from trikv.machine.commands.deadlines import Deadline, parse_deadline
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Cost, Told
@@ -54,13 +55,17 @@ def _written_key(args: Args) -> Sequence[Found]:
     return ((1, "RW access update" if reads else "OW update"),)
 
 
+def _set_run(call: Call, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
+    return [OK] * call.db.set_run(commands)
+
+
 @COMMANDS.command(
     "SET",
     by=By.LOG,
     group="string",
     denies_oom=True,
     options=_SET_OPTIONS,
-    of_run=Database.set_run,
+    of_run=_set_run,
     finder=_written_key,
     told=Told("1.0.0", "RW access update variable_flags"),
 )

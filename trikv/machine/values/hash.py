@@ -163,9 +163,9 @@ class Hash(Members):
         super().put(member, belonging)
         return old is None
 
-    def remove(self, member: bytes) -> Behind | None:
-        """As `Members.remove`."""
-        behind: Behind | None = super().remove(member)
+    def remove_at(self, place: int, member: bytes) -> Behind:
+        """As `Members.remove_at`."""
+        behind: Behind = super().remove_at(place, member)
         if type(behind) is Timed:
             self._remove_deadline(member, behind)
         return behind
@@ -177,7 +177,7 @@ class Hash(Members):
             deadline, field = self.deadlines.first()
             if deadline > now:
                 break
-            gone.append(self.remove(field).value)  # type: ignore[union-attr] # the index has no other
+            gone.append(self.remove(field).value)
         return gone
 
     def reap_among(self, fields: Iterable[bytes], now: int) -> list[bytes]:
@@ -185,7 +185,7 @@ class Hash(Members):
         due = [
             field for field in fields if type(behind := self.get(field)) is Timed and behind.deadline <= now
         ]
-        return [self.remove(field).value for field in due]  # type: ignore[union-attr] # looked at above
+        return [self.remove(field).value for field in due]
 
     def _add_deadline(self, field: bytes, timed: Timed) -> None:
         if self.deadlines is None:

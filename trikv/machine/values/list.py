@@ -10,7 +10,7 @@ or a pop changes one number, and an element is found by bisection.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, Self, TypeAlias
 
@@ -171,53 +171,69 @@ class List(Value):
 
     # What changes it.
 
-    def push_right(self, element: bytes) -> None:
-        """Put an element behind the last."""
-        last = len(self.parts) - 1
-        part = self._end(last)
-        if self._is_full(last, len(part), len(element)):
-            self._add(last + 1, self.end, [])
-            self._put(last, part)
-            part, last = self.parts[-1], last + 1
-        part.append(element)
-        self.sizes[last] += len(element)
-        self.end += 1
-        self._added(element)
-
-    def push_left(self, element: bytes) -> None:
-        """Put an element before the first."""
-        part = self._end(0)
-        if self._is_full(0, len(part), len(element)):
-            self._add(0, self.starts[0], [])
-            self._put(1, part)
-            part = self.parts[0]
-        part.insert(0, element)
-        self.sizes[0] += len(element)
-        self.starts[0] -= 1
-        self._added(element)
-
-    def pop_right(self) -> bytes:
-        """Take the last element out; there must be one."""
-        last = len(self.parts) - 1
-        part = self._end(last)
-        element = part.pop()
-        self.end -= 1
-        self._removed(last, element)
-        if not part and last:
-            self._drop(last)
+    def push_right(self, elements: Sequence[bytes]) -> None:
+        """Put elements behind the last, one after another."""
+        done = 0
+        while done < len(elements):
+            last = len(self.parts) - 1
+            part = self._end(last)
+            some = self._fitting(last, elements, done)
+            if some:
+                part += some
+                self.end += len(some)
+                self._added(last, some)
+                done += len(some)
+            else:
+                self._add(last + 1, self.end, [])
+                self._put(last, part)
         self._changed()
-        return element
 
-    def pop_left(self) -> bytes:
-        """Take the first element out; there must be one."""
-        part = self._end(0)
-        element = part.pop(0)
-        self.starts[0] += 1
-        self._removed(0, element)
-        if not part and len(self.parts) > 1:
-            self._drop(0)
+    def push_left(self, elements: Sequence[bytes]) -> None:
+        """Put elements before the first, one after another: the last of them comes to be the first."""
+        done = 0
+        while done < len(elements):
+            part = self._end(0)
+            some = self._fitting(0, elements, done)
+            if some:
+                part[:0] = some[::-1]
+                self.starts[0] -= len(some)
+                self._added(0, some)
+                done += len(some)
+            else:
+                self._add(0, self.starts[0], [])
+                self._put(1, part)
         self._changed()
-        return element
+
+    def pop_right(self, count: int) -> list[bytes]:
+        """Take out that many elements, the last first; there must be as many."""
+        gone: list[bytes] = []
+        while len(gone) < count:
+            last = len(self.parts) - 1
+            part = self._end(last)
+            some = part[: -1 - (count - len(gone)) : -1]
+            del part[-len(some) :]
+            self.end -= len(some)
+            self._removed(last, some)
+            if not part and last:
+                self._drop(last)
+            gone += some
+        self._changed()
+        return gone
+
+    def pop_left(self, count: int) -> list[bytes]:
+        """Take out that many elements, the first first; there must be as many."""
+        gone: list[bytes] = []
+        while len(gone) < count:
+            part = self._end(0)
+            some = part[: count - len(gone)]
+            del part[: len(some)]
+            self.starts[0] += len(some)
+            self._removed(0, some)
+            if not part and len(self.parts) > 1:
+                self._drop(0)
+            gone += some
+        self._changed()
+        return gone
 
     def replace(self, index: int, element: bytes) -> None:
         """Put another element in place of the one at `index`."""
@@ -225,7 +241,7 @@ class List(Value):
         part = self._writable(place)
         self.size += len(element) - len(part[offset])
         part[offset] = element
-        self._note_length(element)
+        self._note_lengths((element,))
         self._put(place, part)
         self._bound(place, part)
         self._changed()
@@ -236,9 +252,11 @@ class List(Value):
         part = self._writable(place)
         part.insert(offset, element)
         self._moved(place + 1, 1)
+        self.size += len(element)
+        self._note_lengths((element,))
         self._put(place, part)
         self._bound(place, part)
-        self._added(element)
+        self._changed()
 
     def remove_each(self, element: bytes, count: int) -> Iterator[int]:
         """Take out the first `count` elements that equal this one, the last if negative, all if 0.
@@ -300,9 +318,19 @@ class List(Value):
 
     # How.
 
-    def _is_full(self, place: int, count: int, coming: int) -> bool:
-        """Whether another element, of `coming` bytes, belongs into a new part."""
-        return count >= PART_COUNT or (count > 0 and self.sizes[place] + coming > PART_SIZE)
+    def _fitting(self, place: int, elements: Sequence[bytes], done: int) -> Sequence[bytes]:
+        """What of `elements`, of which so many are done, the end at that place still takes; none if full."""
+        size, count = self.sizes[place], len(self.parts[place])
+        some = elements[done : done + max(PART_COUNT - count, 0)]
+        if size + sum(map(len, some)) <= PART_SIZE:  # nearly always
+            return some
+        fit = 0
+        for element in some:
+            size += len(element)
+            if size > PART_SIZE and count + fit:
+                break
+            fit += 1
+        return some[:fit]
 
     def _end(self, place: int) -> list[bytes]:
         """The first or the last part, to be changed in place."""
@@ -387,21 +415,25 @@ class List(Value):
         self.starts[place:] = [start + by for start in self.starts[place:]]
         self.end += by
 
-    def _note_length(self, element: bytes) -> None:
-        if len(element) > PACKED_ELEMENT_BYTES_MAX:
+    def _note_lengths(self, elements: Sequence[bytes]) -> None:
+        if self.is_small and max(map(len, elements)) > PACKED_ELEMENT_BYTES_MAX:
             self.is_small = False
 
-    def _added(self, element: bytes) -> None:
-        self.size += len(element)
-        self._note_length(element)
-        self._changed()
-        if self.count > PACKED_COUNT_MAX:
-            self.is_small = False
+    def _added(self, place: int, elements: Sequence[bytes]) -> None:
+        """An end got these elements."""
+        size = sum(map(len, elements))
+        self.sizes[place] += size
+        self.size += size
+        self._note_lengths(elements)
 
-    def _removed(self, place: int, element: bytes) -> None:
-        self.sizes[place] -= len(element)
-        self.size -= len(element)
+    def _removed(self, place: int, elements: Sequence[bytes]) -> None:
+        """An end lost these elements."""
+        size = sum(map(len, elements))
+        self.sizes[place] -= size
+        self.size -= size
 
     def _changed(self) -> None:
         self.count = self.end - self.starts[0]
+        if self.is_small and self.count > PACKED_COUNT_MAX:
+            self.is_small = False
         self.charge = self.size + self._fixed_bytes()

@@ -7,11 +7,12 @@ no key, anybody could make elements that all belong to one part, which is copied
 Elements come in the order of parts, and in a part in that of their insertion.
 """
 
-from hashlib import blake2b
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from math import isqrt
 from typing import Any, ClassVar, Final, Self
 
 from trikv.machine.draws import Draws
+from trikv.machine.values import quick
 from trikv.machine.values.value import PACKED_COUNT_MAX, PACKED_ELEMENT_BYTES_MAX, Elements, Shape, Value
 
 MEAN: Final = 256
@@ -22,10 +23,10 @@ SCAN_END: Final = 0
 """The cursor that begins and ends a scan."""
 PAGE_BYTES: Final = 1 << 18
 """Of a page of a scan: no more elements are added when it has so many."""
-_HASH_BYTES: Final = 4
-_LEVELS: Final = 8 * _HASH_BYTES
-_PART_MAX: Final = 704
-"""No part has so many elements: even just before it is split it has 512 on average, give or take 23."""
+_LEVELS: Final = 8 * quick.HASH_BYTES
+_ABSENT: Final = object()
+_DEVIATIONS: Final = 9
+"""No part has more elements than its mean and so many standard deviations: in 10**18 parts there is one."""
 
 
 class Members(Value):
@@ -117,15 +118,26 @@ class Members(Value):
 
     def hashed(self, member: bytes) -> int:
         """What decides where `member` is: 32 bits."""
-        return int.from_bytes(blake2b(member, digest_size=_HASH_BYTES, key=self.secret).digest(), "little")
+        return quick.hashed(member, self.secret)
 
     def _place_at(self, hashed: int) -> int:
-        place = hashed & (1 << self.level) - 1
-        return hashed & (2 << self.level) - 1 if place < self.split else place
+        return quick.place_at(hashed, self.level, self.split)
 
     def place_of(self, member: bytes) -> int:
         """The part that `member` belongs to."""
         return self._place_at(self.hashed(member)) if len(self.parts) > 1 else 0
+
+    def stays_small(self, fresh: Mapping[bytes, Any]) -> bool:
+        """Whether it is still small with these new elements."""
+        return self.count + len(fresh) <= PACKED_COUNT_MAX and all(map(self._is_short, fresh, fresh.values()))
+
+    def places_of(self, members: Iterable[bytes]) -> list[int]:
+        """`place_of` each, far quicker."""
+        return quick.places(list(members), self.secret, self.level, self.split)
+
+    def is_steady(self, count: int) -> bool:
+        """Whether so many new elements can be put, and no part is split: `place_of` stays as it is."""
+        return self.count + count <= MEAN * len(self.parts)
 
     def __contains__(self, member: bytes) -> bool:
         return member in self.parts[self.place_of(member)]
@@ -134,15 +146,31 @@ class Members(Value):
         """What belongs to `member`; None if it is not there."""
         return self.parts[self.place_of(member)].get(member)
 
+    def has_each(self, members: list[bytes]) -> list[bool]:
+        """For each of these whether it is an element."""
+        return [one is not _ABSENT for one in self.get_each(members, _ABSENT)]
+
+    def get_each(self, members: list[bytes], default: Any = None) -> list[Any]:
+        """What belongs to each of these; `default` for those that are not there."""
+        return quick.get(members, default, self.parts, self.secret, self.level, self.split)
+
     def drawn(self, draws: Draws) -> tuple[bytes, Any]:
         """Some element, each as likely as any other. There must be one."""
+        place, member = self.drawn_place(draws)
+        return member, self.parts[place][member]
+
+    def drawn_place(self, draws: Draws) -> tuple[int, bytes]:
+        """The part and the name of some element."""
+        # As if all parts were as long as the longest can be: what falls into a gap is drawn again.
+        most = self.count
+        if len(self.parts) > 1:
+            mean = (self.count >> self.level) + 1  # of a part whose turn to be split has not come
+            most = mean + _DEVIATIONS * (isqrt(mean) + 1)
         while True:
-            part = self.parts[draws.below(len(self.parts))]
-            # As if all parts were as long as the longest can be: what falls into the gap is drawn again.
-            at = draws.below(_PART_MAX if len(self.parts) > 1 else len(part))
+            place, at = divmod(draws.below(len(self.parts) * most), most)
+            part = self.parts[place]
             if at < len(part):
-                member = next(islice(part, at, None))  # not of its items: each would make a pair
-                return member, part[member]
+                return place, quick.nth(part, at)
 
     def page(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, Any]]]:
         """About `count` elements from `cursor` on, and the cursor to go on at; it ends at `SCAN_END`.
@@ -180,24 +208,68 @@ class Members(Value):
 
     # What changes it.
 
+    def expect(self, count: int) -> None:
+        """Have the parts at once that so many elements will need, which are sure to come; there is none yet.
+
+        It comes to the same, but nothing has to be split.
+        """
+        parts = -(-count // MEAN)
+        if parts > 1:
+            self.is_small = False
+            self.level = parts.bit_length() - 1
+            self.split = parts - (1 << self.level)
+            self.charge = PART_BYTES * parts
+            while len(self.parts) < parts:
+                self.add_part({})
+
     def put(self, member: bytes, belonging: Any) -> bool:
         """Put an element, or give another thing to one that is there; whether it is new."""
         return self.put_at(self.place_of(member), member, belonging)
 
+    def put_each(self, members: list[bytes], belongings: list[Any] | None = None) -> list[bool]:
+        """`put` each; which of them are new. Without `belongings` nothing belongs to them.
+
+        To be overridden by a type that keeps more of strings and numbers than its parts.
+        """
+        fresh: list[bool] = []
+        while len(fresh) < len(members):
+            if not self.is_small:
+                most = MEAN * len(self.parts) - self.count
+                done, grown = quick.put(
+                    members,
+                    belongings,
+                    len(fresh),
+                    self.parts,
+                    self.owners,
+                    self.hashes,
+                    self.own_from,
+                    self.secret,
+                    self.level,
+                    self.split,
+                    max(most, 0),
+                )
+                self.count += sum(done)
+                self.charge += grown + self.fixed_bytes * sum(done)
+                fresh += done
+            at = len(fresh)
+            if at < len(
+                members
+            ):  # it splits a part, or a cut may hold its part, or it is of a kind of its own
+                fresh.append(self.put(members[at], None if belongings is None else belongings[at]))
+        return fresh
+
     def put_at(self, place: int, member: bytes, belonging: Any) -> bool:
         """`put`, for who knows where `member` belongs."""
         part = self.changing(place)
-        if self.is_small and not self._is_short(member, belonging):
-            self.is_small = False
-            self.charge = self.recounted()
+        grown = self.element_bytes(member, belonging)
         is_new = member not in part
         if is_new:
             self.count += 1
         else:
-            self.charge -= self.element_bytes(member, part[member])
+            grown -= self.element_bytes(member, part[member])
         part[member] = belonging
-        self.charge += self.element_bytes(member, belonging)
-        if self.is_small and self.count > PACKED_COUNT_MAX:
+        self.charge += grown
+        if self.is_small and (self.count > PACKED_COUNT_MAX or not self._is_short(member, belonging)):
             self.is_small = False
             self.charge = self.recounted()
         if self.count > MEAN * len(self.parts):
@@ -207,8 +279,34 @@ class Members(Value):
     def remove(self, member: bytes) -> Any:
         """Take an element out, and return what belonged to it; None if it was not there."""
         place = self.place_of(member)
-        if member not in self.parts[place]:
-            return None
+        return self.remove_at(place, member) if member in self.parts[place] else None
+
+    def remove_each(self, members: list[bytes]) -> None:
+        """Take out elements that are there, of which nothing is kept but what the parts hold."""
+        done = 0
+        while done < len(members):
+            least = MEAN // 4 * len(self.parts) if len(self.parts) > 1 else 0
+            count, grown = quick.remove(
+                members,
+                done,
+                self.parts,
+                self.owners,
+                self.hashes,
+                self.own_from,
+                self.secret,
+                self.level,
+                self.split,
+                max(self.count - least, 0),
+            )
+            self.count -= count
+            self.charge += grown - self.fixed_bytes * count
+            done += count
+            if done < len(members):  # parts are joined, or a cut may hold its part
+                Members.remove_at(self, self.place_of(members[done]), members[done])
+                done += 1
+
+    def remove_at(self, place: int, member: bytes) -> Any:
+        """`remove` of an element that is there, for who knows where; to be extended by who keeps more."""
         belonging = self.changing(place).pop(member)
         self.count -= 1
         self.charge -= self.element_bytes(member, belonging)
@@ -224,8 +322,9 @@ class Members(Value):
             self.level, self.split = self.level + 1, 0
         stays: dict[bytes, Any] = {}
         goes: dict[bytes, Any] = {}
-        for member, belonging in self.parts[own].items():
-            (goes if self.hashed(member) & bit else stays)[member] = belonging
+        part = self.parts[own]
+        for place, (member, belonging) in zip(self.places_of(part), part.items(), strict=True):
+            (stays if place == own else goes)[member] = belonging
         self.replace_part(own, stays)
         self.add_part(goes)
         self.charge += PART_BYTES

@@ -13,10 +13,16 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from math import inf
-from typing import Final
+from typing import Final, TypeAlias
+
+from trikv.machine.values import quick
+
+Pair: TypeAlias = tuple[float, bytes]
 
 CHUNK_COUNT: Final = 512
 """A chunk of more elements is divided."""
+_FILLED_COUNT: Final = CHUNK_COUNT // 2
+"""Of a chunk that is made of pairs in order."""
 BLOCK_CHUNKS: Final = 64
 """The chunks of a block; the last block may have fewer."""
 
@@ -29,33 +35,53 @@ class ScoreIndex:
     def __init__(self) -> None:
         self.scores = [array("d")]
         """By chunk."""
-        self.members: list[list[bytes]] = [[]]
+        self.members: list[list[bytes]] = [quick.untrack([])]
         self.counts = [0]
         self.blocks = [0]
         """The sums of `counts` by block."""
-        self.first_scores = [-inf]
-        """By chunk, what it begins with; the first one begins with whatever is least."""
+        self.first_scores = array("d", [-inf])
+        """By chunk, what it begins with; the first one begins with whatever is least. In a list each number
+        would be an object somewhere in memory, and a bisection would wait for a dozen of them."""
         self.first_members = [b""]
         self.own = [True]
         """By chunk: whether no other index has it."""
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[float, bytes]]) -> "ScoreIndex":
+    def of(cls, pairs: Iterable[Pair]) -> "ScoreIndex":
         """Of pairs that are in order."""
         index = cls()
-        index.scores.clear()
-        index.members.clear()
-        row = list(pairs)
-        for at in range(0, len(row), CHUNK_COUNT // 2) or (0,):
-            some = row[at : at + CHUNK_COUNT // 2]
-            index.scores.append(array("d", [score for score, _ in some]))
-            index.members.append([member for _, member in some])
-        index.counts = [len(chunk) for chunk in index.members]
-        index._sum_up(0)
-        index.own = [True] * len(index.counts)
-        index.first_scores = [-inf, *(chunk[0] for chunk in index.scores[1:])]
-        index.first_members = [b"", *(chunk[0] for chunk in index.members[1:])]
+        for _ in index.fill([list(pairs)]):
+            pass
         return index
+
+    def fill(self, rows: Iterable[list[Pair]]) -> Iterator[None]:
+        """Put pairs into an index that has none, a step for each row.
+
+        Each row is in order, and comes before those that were given before it. Nobody may look at the index
+        before the last step.
+        """
+        self.scores.clear()
+        self.members.clear()
+        rest: list[Pair] = []
+        for row in rows:
+            rest = row + rest
+            for end in range(len(rest), _FILLED_COUNT - 1, -_FILLED_COUNT):
+                self._append(rest[end - _FILLED_COUNT : end])
+            del rest[len(rest) % _FILLED_COUNT :]
+            yield
+        if rest or not self.scores:
+            self._append(rest)
+        self.scores.reverse()
+        self.members.reverse()
+        self.counts = [len(chunk) for chunk in self.members]
+        self._sum_up(0)
+        self.own = [True] * len(self.counts)
+        self.first_scores = array("d", [-inf, *(chunk[0] for chunk in self.scores[1:])])
+        self.first_members = [b"", *(chunk[0] for chunk in self.members[1:])]
+
+    def _append(self, pairs: list[Pair]) -> None:
+        self.scores.append(array("d", [score for score, _ in pairs]))
+        self.members.append(quick.untrack([member for _, member in pairs]))
 
     def twin(self) -> "ScoreIndex":
         """Another one, which shares all chunks, until one of both changes them."""
@@ -63,13 +89,13 @@ class ScoreIndex:
         twin = ScoreIndex()
         twin.scores, twin.members, twin.counts = self.scores.copy(), self.members.copy(), self.counts.copy()
         twin.blocks = self.blocks.copy()
-        twin.first_scores, twin.first_members = self.first_scores.copy(), self.first_members.copy()
+        twin.first_scores, twin.first_members = self.first_scores[:], self.first_members.copy()
         twin.own = [False] * len(self.counts)
         return twin
 
     # What may be asked. Ranks count from 0.
 
-    def first(self) -> tuple[float, bytes]:
+    def first(self) -> Pair:
         """The first pair; there must be one."""
         return self.scores[0][0], self.members[0][0]
 
@@ -101,7 +127,7 @@ class ScoreIndex:
                 last = middle
         return first
 
-    def span_back(self, first: int, last: int) -> Iterator[list[tuple[float, bytes]]]:
+    def span_back(self, first: int, last: int) -> Iterator[list[Pair]]:
         """The pairs of `span` from the last to the first."""
         if first >= last:
             return
@@ -115,7 +141,7 @@ class ScoreIndex:
             chunk -= 1
             end = self.counts[chunk] - 1
 
-    def span(self, first: int, last: int) -> Iterator[list[tuple[float, bytes]]]:
+    def span(self, first: int, last: int) -> Iterator[list[Pair]]:
         """The pairs of ranks from `first` to before `last`, in steps, in order."""
         left = last - first
         if left <= 0:
@@ -145,21 +171,23 @@ class ScoreIndex:
     def remove(self, score: float, member: bytes) -> bytes:
         """Take out a pair that is there; returns its member, the object that was put."""
         chunk = self._chunk(score, member)
-        at = self._place(chunk, score, member)
         scores, members = self._writable(chunk)
-        put = members.pop(at)
-        del scores[at]
-        self.counts[chunk] -= 1
-        self.blocks[chunk // BLOCK_CHUNKS] -= 1
-        if members or len(self.counts) == 1:
-            self._begins(chunk, at)
-            return put
-        for row in (self.scores, self.members, self.counts, self.first_scores, self.first_members, self.own):
-            del row[chunk]
-        self._sum_up(chunk)
-        if not chunk:
-            self.first_scores[0], self.first_members[0] = -inf, b""
+        at = bisect_left(scores, score)
+        if members[at] != member:  # others have the same score
+            at = bisect_left(members, member, at, bisect_right(scores, score, at))
+        put = members[at]
+        self._delete(chunk, at, at + 1)
         return put
+
+    def take(self, first: int, last: int) -> list[Pair]:
+        """Take out the pairs of ranks from `first` to before `last`, and return them in order."""
+        taken: list[Pair] = []
+        while len(taken) < last - first:
+            chunk, at = self._find(first)
+            end = at + last - first - len(taken)
+            taken += zip(self.scores[chunk][at:end], self.members[chunk][at:end], strict=True)
+            self._delete(chunk, at, min(end, self.counts[chunk]))
+        return taken
 
     # How.
 
@@ -199,17 +227,35 @@ class ScoreIndex:
         """Where it is there, or would be."""
         scores = self.scores[chunk]
         least = bisect_left(scores, score)
+        if least == len(scores) or scores[least] != score:  # nearly always, if it is new
+            return least
         return bisect_left(self.members[chunk], member, least, bisect_right(scores, score, least))
 
     def _writable(self, chunk: int) -> "tuple[array[float], list[bytes]]":
         if not self.own[chunk]:
-            self.scores[chunk], self.members[chunk] = self.scores[chunk][:], self.members[chunk].copy()
+            self.scores[chunk] = self.scores[chunk][:]
+            self.members[chunk] = quick.untrack(self.members[chunk].copy())
             self.own[chunk] = True
         return self.scores[chunk], self.members[chunk]
 
+    def _delete(self, chunk: int, first: int, last: int) -> None:
+        """Take out what is from `first` to before `last` in a chunk; it goes if nothing is left."""
+        scores, members = self._writable(chunk)
+        del scores[first:last], members[first:last]
+        self.counts[chunk] -= last - first
+        self.blocks[chunk // BLOCK_CHUNKS] -= last - first
+        if members or len(self.counts) == 1:
+            self._begins(chunk, first)
+            return
+        for row in (self.scores, self.members, self.counts, self.first_scores, self.first_members, self.own):
+            del row[chunk]
+        self._sum_up(chunk)
+        if not chunk:
+            self.first_scores[0], self.first_members[0] = -inf, b""
+
     def _begins(self, chunk: int, changed: int) -> None:
         """What is at `changed` in a chunk is another pair now."""
-        if chunk and not changed:
+        if not changed and chunk:
             self.first_scores[chunk], self.first_members[chunk] = (
                 self.scores[chunk][0],
                 self.members[chunk][0],
@@ -220,7 +266,7 @@ class ScoreIndex:
         half = CHUNK_COUNT // 2
         scores, members = self.scores[chunk], self.members[chunk]
         self.scores.insert(chunk + 1, scores[half:])
-        self.members.insert(chunk + 1, members[half:])
+        self.members.insert(chunk + 1, quick.untrack(members[half:]))
         del scores[half:], members[half:]
         self.counts[chunk] = half
         self.counts.insert(chunk + 1, len(self.members[chunk + 1]))

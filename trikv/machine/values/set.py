@@ -5,6 +5,7 @@ from typing import Final, Self
 
 import msgspec
 
+from trikv.machine.draws import Draws
 from trikv.machine.numerics import parse_integer
 from trikv.machine.values.members import Members
 from trikv.machine.values.value import Elements
@@ -51,6 +52,12 @@ class Set(Members):
         if not all(isinstance(member, bytes) for member in elements):
             raise ValueError("a member is no string")
         yield b"SADD", key, *elements
+
+    def pop(self, draws: Draws) -> bytes:
+        """Take some member out, each as likely as any other; there must be one."""
+        place, member = self.drawn_place(draws)
+        self.remove_at(place, member)
+        return member
 
     @classmethod
     def opened(cls, body: bytes, epoch: int, secret: bytes) -> Self:

@@ -8,6 +8,7 @@ import msgspec
 
 from trikv.machine.numerics import double_text
 from trikv.machine.values.members import Members, pairs
+from trikv.machine.values.ordering import in_order
 from trikv.machine.values.score_index import ScoreIndex
 from trikv.machine.values.value import Elements
 
@@ -87,23 +88,53 @@ class SortedSet(Members):
         """As `Value.released`. The index of a million members takes 13 ms to be freed in one piece."""
         return super().released() + self.index.members
 
-    def put(self, member: bytes, belonging: float) -> bool:
-        """As `Members.put`. A negative zero becomes zero: both are equal, and would not be the same bytes."""
+    def put_at(self, place: int, member: bytes, belonging: float) -> bool:
+        """As `Members.put_at`. A negative zero becomes zero: they are equal, but their bytes are not."""
         belonging += 0.0
-        place = self.place_of(member)
         old = self.parts[place].get(member)
-        is_new = self.put_at(place, member, belonging)
+        is_new = super().put_at(place, member, belonging)
         if old is not None:
             member = self.index.remove(old, member)  # the part has the same object, and goes on to have it
         self.index.add(belonging, member)
         return is_new
 
-    def remove(self, member: bytes) -> Any:
-        """As `Members.remove`."""
-        score = super().remove(member)
-        if score is not None:
-            self.index.remove(score, member)
+    def put_each(self, members: list[bytes], belongings: list[Any] | None = None) -> list[bool]:
+        """As `Members.put_each`."""
+        assert belongings is not None, "a member has a score"
+        return [self.put(*pair) for pair in zip(members, belongings, strict=True)]
+
+    def remove_at(self, place: int, member: bytes) -> Any:
+        """As `Members.remove_at`."""
+        score = super().remove_at(place, member)
+        self.index.remove(score, member)
         return score
+
+    def take_over(self, gathered: "Gathered") -> Iterator[None]:
+        """Become the sorted set of what was gathered, in steps. Nobody may look at it before the last."""
+        self.parts, self.owners, self.hashes = gathered.parts, gathered.owners, gathered.hashes
+        self.level, self.split = gathered.level, gathered.split
+        self.count, self.charge, self.is_small = gathered.count, gathered.charge, gathered.is_small
+        rows = ([(score, member) for member, score in part.items()] for part in self.parts)
+        yield from self.index.fill(in_order(rows))
+
+    def take(self, first: int, last: int) -> list[tuple[float, bytes]]:
+        """Take out the members of ranks from `first` to before `last`, and return them with their scores."""
+        taken = self.index.take(first, last)
+        self.remove_each([member for _, member in taken])
+        return taken
+
+
+class Gathered(SortedSet):
+    """What is to become a sorted set: it keeps no order, and so is filled in a part of the time.
+
+    Its scores are no negative zeros.
+    """
+
+    __slots__ = ()
+
+    put_at = Members.put_at
+    put_each = Members.put_each
+    remove_at = Members.remove_at
 
 
 def _score(given: object) -> float:

@@ -16,6 +16,7 @@ module            requests
 `of_fields`       hashes whose fields have deadlines
 `of_any`          keys of all types: commands that meet a wrong one, copies, names, other databases
 `of_large`        values of hundreds of elements
+`of_runs`         commands that put or take elements of one key, one behind another
 `of_node`         commands that a node answers by itself: each with a judge of its answer beside it
 `of_clients`      how clients are treated (CLIENT REPLY, PAUSE), MEMORY, DEBUG, WAITAOF: judged there
 `of_disk`         commands about a node's disk; `trikv.sim.acts` judges what they have left there

@@ -69,7 +69,7 @@ def _tracking(draw: Draw) -> list[Step]:
             case b"GETREDIR":
                 return bool(told.reply == -1)
             case b"TRACKINGINFO":
-                return bool(told.reply[:2] == [b"flags", [b"off"]])
+                return bool(told.fields[b"flags"] == [b"off"])
             case _:
                 is_on = told.commands[0][2] == b"ON"
                 return told.fails("ERR this server keeps no track") if is_on else _is_ok(told)
@@ -94,7 +94,7 @@ def _tracking(draw: Draw) -> list[Step]:
 @request("node", "MEMORY|STATS", "MEMORY|DOCTOR", "MEMORY|PURGE", "MEMORY|MALLOC-STATS", weight=0.5)
 def _memory(draw: Draw) -> list[Step]:
     def tells_figures(told: Told) -> bool:
-        fields = dict(zip(told.reply[::2], told.reply[1::2], strict=True))
+        fields = told.fields
         return int(fields[b"keys.count"]) >= 0 and int(fields[b"total.allocated"]) >= 0
 
     return [

@@ -1,18 +1,11 @@
 """Requests that a node answers by itself, each with the judge of its answer."""
 
-from typing import Any
-
 from trikv.sim.workload.draw import Draw
 from trikv.sim.workload.requests import Belief, Step, Told, local, request
 
 
 def _is_ok(told: Told) -> bool:
     return bool(told.reply == b"OK")
-
-
-def _fields(reply: Any) -> dict[Any, Any]:
-    """A map, which RESP3 has and RESP2 gives as a flat array."""
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 # The connection.
@@ -108,7 +101,7 @@ def _hello(draw: Draw) -> list[Step]:
     version = draw.one_of(2, 2, 3)
 
     def greets(told: Told) -> bool:
-        fields = _fields(told.reply)
+        fields = told.fields
         if told.now.id is None:
             told.now.id = fields[b"id"]
         return bool(
@@ -207,7 +200,7 @@ def _command(draw: Draw) -> list[Step]:
             case (b"INFO", *_):
                 return told.reply[0][:2] == [b"get", 2] and told.reply[1] is None
             case (b"DOCS", *_):
-                return list(_fields(told.reply)) == [b"get"]
+                return list(told.fields) == [b"get"]
             case (b"GETKEYS", *_):
                 return list(told.reply) == [b"a", b"b"]
             case (b"GETKEYSANDFLAGS", *_):
@@ -223,7 +216,7 @@ def _config(draw: Draw) -> list[Step]:
     """CONFIG commands that leave the settings of the node as they are."""
 
     def is_amount(told: Told) -> bool:
-        return int(_fields(told.reply)[b"maxmemory"]) >= 0
+        return int(told.fields[b"maxmemory"]) >= 0
 
     return [
         draw.one_of(

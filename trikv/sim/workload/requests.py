@@ -59,6 +59,12 @@ class Told:
         """The last of the answers, which is the one that most judges need."""
         return self.replies[-1]
 
+    @property
+    def fields(self) -> dict[Any, Any]:
+        """The last answer as a map, which RESP3 has and RESP2 gives as a flat array."""
+        reply = self.reply
+        return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+
     def fails(self, *beginnings: str) -> bool:
         """Whether the last answer is an error that begins like one of these."""
         return isinstance(self.reply, ErrorReply) and str(self.reply).startswith(beginnings)
