@@ -364,8 +364,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "parts that are expected are one too many",
         "trikv.machine.values.members",
-        "        parts = -(-count // MEAN)\n        if parts",
-        "        parts = -(-count // MEAN) + 1\n        if parts",
+        "        parts = min(-(-count // MEAN), _EXPECTED_MAX)\n",
+        "        parts = min(-(-count // MEAN) + 1, _EXPECTED_MAX)\n",
         "machine/values/test_ordering.py::test_parts_that_are_expected_are_those_that_come",
     ),
 )

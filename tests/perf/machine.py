@@ -41,7 +41,7 @@ class Machine:
         load = " ".join(f"{part:.1f}" for part in self.load_before)
         return (
             f"{self.processor}, {self.cores} cores, Linux {self.kernel}, Python {self.python}"
-            f"{'' if self.compiled else ' (trikv without its part in C)'}; "
+            f"{'' if self.compiled else ' (trikv without its parts in C)'}; "
             f"load before {load}{' (we went ahead)' if self.ahead else ''}\n"
             f"data on {self.file_system}; 512 bytes and fdatasync: median {self.sync_ms:.2f} ms, "
             f"worst of {_SYNCS} {self.sync_ms_max:.1f} ms"

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trikv.machine.values import ordering
+from trikv.machine.values import members, ordering
 from trikv.machine.values.ordering import in_order
 from trikv.machine.values.score_index import CHUNK_COUNT, Pair, ScoreIndex
 from trikv.machine.values.set import Set
@@ -91,6 +91,14 @@ def test_parts_that_are_expected_are_those_that_come(count: int, least: int) -> 
     for name in names:
         one.remove(name)
     assert (one.shape(), one.charge, one.count) == (other.shape(), other.charge, other.count)
+
+
+def test_no_step_makes_all_parts_of_very_many() -> None:
+    """What is expected beyond that comes by splitting."""
+    one = Set(0, b"secret")
+    one.expect(10**12)
+    assert len(one.parts) == members._EXPECTED_MAX
+    assert one.charge == one.recounted()
 
 
 @given(st.dictionaries(st.binary(max_size=4), st.integers(-9, 9).map(float), max_size=800))

@@ -25,6 +25,8 @@ PAGE_BYTES: Final = 1 << 18
 """Of a page of a scan: no more elements are added when it has so many."""
 _LEVELS: Final = 8 * quick.HASH_BYTES
 _ABSENT: Final = object()
+_EXPECTED_MAX: Final = 4_096
+"""Parts that are made in one step, before there is an element."""
 _DEVIATIONS: Final = 9
 """No part has more elements than its mean and so many standard deviations: in 10**18 parts there is one."""
 
@@ -209,11 +211,12 @@ class Members(Value):
     # What changes it.
 
     def expect(self, count: int) -> None:
-        """Have the parts at once that so many elements will need, which are sure to come; there is none yet.
+        """Have the parts that so many elements will need, which are sure to come; there is none yet.
 
-        It comes to the same, but nothing has to be split.
+        It comes to the same, but nothing has to be split. Of very many parts the first are made, in a
+        millisecond or two; splitting makes the others.
         """
-        parts = -(-count // MEAN)
+        parts = min(-(-count // MEAN), _EXPECTED_MAX)
         if parts > 1:
             self.is_small = False
             self.level = parts.bit_length() - 1
@@ -252,9 +255,8 @@ class Members(Value):
                 self.charge += grown + self.fixed_bytes * sum(done)
                 fresh += done
             at = len(fresh)
-            if at < len(
-                members
-            ):  # it splits a part, or a cut may hold its part, or it is of a kind of its own
+            # The next one splits a part, or a cut may hold its part, or it is of a kind of its own.
+            if at < len(members):
                 fresh.append(self.put(members[at], None if belongings is None else belongings[at]))
         return fresh
 
