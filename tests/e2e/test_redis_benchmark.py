@@ -14,7 +14,7 @@ def test_its_default_tests_run_clean(cluster: Cluster) -> None:
     program = require_tool("redis-benchmark")
     for node in NODE_IDS:
         done = subprocess.run(
-            [program, "-p", str(cluster.ports[node]), "-q", "-n", "2000", "-c", "50"],
+            [program, "-p", str(cluster.ports[node]), "-q", "-n", "5000", "-c", "50"],
             capture_output=True,
             text=True,
             timeout=120,

@@ -10,7 +10,7 @@ from trikv.machine.effects import Effect
 from trikv.machine.features import FEATURE_LEVEL
 from trikv.machine.machine import Machine
 from trikv.machine.outcomes import Applied, Outcome, Whole
-from trikv.machine.replies import Reply
+from trikv.machine.replies import Reply, Streamed
 from trikv.machine.snapshot import Restore
 from trikv.machine.suspended import Suspended
 from trikv.machine.table import CommandTable
@@ -133,6 +133,15 @@ def restored(document: bytes, chunk_bytes: int = 1 << 20) -> Machine:
     for start in range(0, len(document), chunk_bytes):
         restore.feed(document[start : start + chunk_bytes])
     return restore.finish()[1]
+
+
+def kept_bytes(*replies: Reply) -> int:
+    """What these long reads keep together."""
+    pieces: dict[int, int] = {}
+    for reply in replies:
+        assert isinstance(reply, Streamed)
+        pieces |= reply.kept.kept()
+    return sum(pieces.values())
 
 
 def reborn(machine: Machine) -> Machine:

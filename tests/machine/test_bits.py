@@ -21,6 +21,10 @@ def test_single_bits() -> None:
         SETBIT k x 1 -> ERR bit offset is not an integer or out of range
         SETBIT k 99999999999 1 -> ERR bit offset is not an integer or out of range
         SETBIT k 0 2 -> ERR bit is not an integer or out of range
+        GETBIT k 67108864 -> 0
+        GETBIT k 4294967295 -> 0
+        GETBIT k 4294967296 -> ERR bit offset is not an integer or out of range
+        SETBIT k 67108864 1 -> ERR bit offset is not an integer or out of range
         GETBIT k -1 -> ERR bit offset is not an integer or out of range
         RPUSH l a -> 1
         SETBIT l 0 1 -> WRONGTYPE Operation against a key holding the wrong kind of value
@@ -136,6 +140,11 @@ def test_integers() -> None:
         BITFIELD k GET u64 0 -> ERR Invalid bitfield type. Use something like i16 u8. Note...
         BITFIELD k GET i65 0 -> ERR Invalid bitfield type. Use something like i16 u8. Note...
         BITFIELD k GET x8 0 -> ERR Invalid bitfield type. Use something like i16 u8. Note that...
+        BITFIELD k GET u8 4294967295 -> [0]
+        BITFIELD_RO k GET i64 #67108863 -> [0]
+        BITFIELD k GET u8 4294967296 -> ERR bit offset is not an integer or out of range
+        BITFIELD k SET u8 67108857 1 -> ERR bit offset is not an integer or out of range
+        BITFIELD k INCRBY u8 #8388608 1 -> ERR bit offset is not an integer or out of range
         BITFIELD k GET u8 -1 -> ERR bit offset is not an integer or out of range
         BITFIELD k GET u8 #x -> ERR bit offset is not an integer or out of range
         BITFIELD k GET -> ERR syntax error

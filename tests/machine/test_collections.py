@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from tests.machine.driving import Driver, collect, reborn, restored
+from tests.machine.driving import Driver, collect, kept_bytes, reborn, restored
 from trikv.machine.errors import EXEC_OOM
-from trikv.machine.long_reads import WHOLE_MAX
+from trikv.machine.long_reads import INSIDE_MAX, WHOLE_MAX
 from trikv.machine.replies import OK, CommandError, Reply, Streamed, rows_of
 from trikv.machine.values.value import PACKED_COUNT_MAX, Value
 
@@ -37,6 +37,9 @@ CHANGE: Final = {
     "set": ["SADD {} new", "SREM {} m3 m11", "SPOP {} 2"],
     "zset": ["ZADD {} 2.5 m7 -1 new", "ZREM {} m3 m11", "ZPOPMAX {}", "ZINCRBY {} 40 m1"],
 }
+
+ELSEWHERE: Final = {"hash": "HSET k f{} x", "list": "LSET k {} x", "set": "SREM k m{}", "zset": "ZREM k m{}"}
+"""Of different numbers, changes of different parts."""
 
 kinds = pytest.mark.parametrize("kind", list(FILL))
 sizes = pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -165,14 +168,45 @@ def test_a_long_read_shows_the_instant_of_its_call(kind: str) -> None:
     before = shown(driver, kind)
     reply = driver.read(SHOW[kind].format("k"))
     assert isinstance(reply, Streamed)
-    assert reply.kept.kept_bytes == 0
+    assert kept_bytes(reply) == 0
     for line in CHANGE[kind]:
         driver.one(line.format("k"))
     charge = in_parts(driver).charge
-    assert 0 < reply.kept.kept_bytes < charge // 2, "only the parts that were changed"
+    assert 0 < kept_bytes(reply) < charge // 2, "only the parts that were changed"
     driver.one("DEL k")
-    assert reply.kept.kept_bytes > charge // 2
+    assert kept_bytes(reply) > charge // 2
     assert whole(reply) == before
+    assert driver.machine.space.account.holds == 0
+
+
+@kinds
+def test_what_many_long_reads_keep_is_there_once(kind: str) -> None:
+    """A write between two reads copies a part or two; the reads before it keep the same ones."""
+    driver = filled(kind, LARGE)
+    replies = []
+    for number in range(20):
+        replies.append(driver.read(SHOW[kind].format("k")))
+        driver.one(ELSEWHERE[kind].format(number * LARGE // 20))
+    alone = [kept_bytes(reply) for reply in replies]
+    assert 0.99 * max(alone) < kept_bytes(*replies) < sum(alone) / 2
+    for reply in replies:
+        whole(reply)
+
+
+@pytest.mark.parametrize(
+    ("fill", "ask"),
+    [("hash", "HRANDFIELD k {}"), ("set", "SRANDMEMBER k {}"), ("zset", "ZRANDMEMBER k {}")],
+)
+def test_to_draw_a_few_is_no_long_read(fill: str, ask: str) -> None:
+    """However many there are: it neither keeps anything for itself, nor is it refused in a transaction."""
+    driver = filled(fill, INSIDE_MAX + 1)
+    for count, is_long in ((1, False), (-1, False), (WHOLE_MAX, False), (-WHOLE_MAX - 1, True)):
+        reply = driver.read(ask.format(count))
+        assert isinstance(reply, Streamed) == is_long
+        assert len(whole(reply)) == abs(count)  # type: ignore[arg-type]
+    drawn = driver.execute(ask.format(3))
+    assert isinstance(drawn, list)
+    assert len(whole(drawn[0])) == 3  # type: ignore[arg-type]
     assert driver.machine.space.account.holds == 0
 
 

@@ -108,6 +108,7 @@ def test_what_is_kept_for_a_cut_is_counted() -> None:
     cut = Cut([database])
     empty = cut.kept_bytes
     assert 8 * 4096 <= empty < 10 * 4096
+    assert list(cut.kept().values()) == [empty]
     driver.one("SET other y")
     assert cut.kept_bytes == empty, "its bucket was empty"
     driver.one("SET key:1 y")

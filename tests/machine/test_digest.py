@@ -13,7 +13,7 @@ from tests.machine.driving import Driver, reborn
 from trikv.machine.account import DATABASES
 from trikv.machine.bucket_hashes import BucketHashes
 from trikv.machine.digest import PART_BYTES, PART_KEYS, _hash_bucket
-from trikv.machine.split import Bucket, Leaf
+from trikv.machine.split import LEAF_KEYS_MAX, Bucket, Leaf, Split
 from trikv.machine.stored import held, stored
 
 VALUE_LENGTHS = st.sampled_from(
@@ -187,3 +187,15 @@ def test_a_bucket_that_always_changes_keeps_no_other_database_waiting() -> None:
         busy.driver.one((b"SET", busy.keys[0][0], b"%d" % slices))
         slices += 1
         assert slices < 5
+
+
+def test_after_a_write_one_leaf_alone_is_hashed_again() -> None:
+    """The others keep their hashes, and the digest is that of a replica that knows none."""
+    driver = Driver()
+    keys = crafted(LEAF_KEYS_MAX + 1)
+    driver.run(*((b"SET", key, b"v") for key in keys))
+    driver.machine.digest()
+    driver.call(b"SET", keys[0], b"another")
+    (bucket,) = [one for one in driver.machine.space.databases[0].buckets if isinstance(one, Split)]
+    assert 0 < len(bucket.hashes) < len(bucket.numbers)
+    assert driver.machine.digest() == reborn(driver.machine).digest()

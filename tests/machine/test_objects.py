@@ -61,10 +61,23 @@ def test_encodings() -> None:
         OBJECT ENCODING h -> listpack
         HSET h f v*65 -> 0
         OBJECT ENCODING h -> hashtable
+        HSET g 1..1024 -> 512
+        OBJECT ENCODING g -> listpack
+        HSET g f v -> 1
+        OBJECT ENCODING g -> hashtable
+        HSET t 1..600 -> 300
+        HEXPIRE t 100 FIELDS 1 1 -> [1]
+        OBJECT ENCODING t -> hashtable
         RPUSH r a -> 1
         OBJECT ENCODING r -> listpack
-        RPUSH r 1..200 -> 201
+        RPUSH r a*65 1..200 -> 202
+        OBJECT ENCODING r -> listpack
+        RPUSH r 200 -5000 70000 -9000000 3000000000 a*5000 -> 208
+        OBJECT ENCODING r -> listpack
+        RPUSH r a1..1500 -> 1708
         OBJECT ENCODING r -> quicklist
+        RPUSH q 1..5000 -> 5000
+        OBJECT ENCODING q -> quicklist
         SADD n 1 2 -> 2
         OBJECT ENCODING n -> intset
         SADD n a -> 1

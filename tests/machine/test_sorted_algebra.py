@@ -5,7 +5,7 @@ from types import GeneratorType
 import pytest
 
 from tests.machine.dialogue import check, text, words
-from tests.machine.driving import Driver
+from tests.machine.driving import Driver, kept_bytes
 from trikv.machine.commands.elements import STEP_ELEMENTS
 from trikv.machine.commands.several import KEYS_MAX, TOO_MANY_KEYS
 from trikv.machine.commands.sorted_algebra import zinterstore
@@ -184,11 +184,11 @@ def test_a_union_of_many_looks_for_no_member_in_all(monkeypatch: pytest.MonkeyPa
     assert driver.one("ZSCORE r all") == 100.0
     reply = driver.read([b"ZUNION", b"100", *keys])
     assert isinstance(reply, Streamed)
-    before = reply.kept.kept_bytes
+    before = kept_bytes(reply)
     while reply.count is None:
         reply.step()
     assert reply.count == 2_001
-    assert reply.kept.kept_bytes >= before + 2_001 * SortedSet.fixed_bytes
+    assert kept_bytes(reply) >= before + 2_001 * SortedSet.fixed_bytes
     assert text(reply) == "2001 rows"
     assert len(looks) <= 2 * 2_100 + 1
 

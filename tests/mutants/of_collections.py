@@ -5,6 +5,7 @@ from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 _SNAPSHOT = "machine/test_collections.py::test_a_snapshot_shows_its_instant"
 _REPLICA = "machine/test_collections.py::test_a_restored_replica_goes_on_as_the_one_that_replayed_the_log"
 _COPY = "machine/test_collections.py::test_a_copy_and_its_original_part"
+_DRAWN = "machine/values/test_drawn.py"
 _RUNS = "machine/test_element_runs.py"
 _ACCOUNT = "machine/test_collections.py::test_the_account_is_what_the_elements_are_charged"
 _STREAM = "machine/test_collections.py::test_a_long_read_shows_the_instant_of_its_call"
@@ -87,7 +88,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a score compared as text",
         "trikv.machine.values.score_index",
-        "        least = bisect_left(scores, score)\n        if",
+        "        least = quick.bisect(scores, score, False)\n        if",
         "        least = bisect_left(scores, str(score), key=str)\n        if",
         _SCORES,
     ),
@@ -318,6 +319,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "    places = range(call.position + 1, call.position + 1 + wanted)\n",
         "    places = [call.position + 1] * wanted\n",
         f"{_RUNS}::test_a_run_of_pops_ends_with_the_key[SPOP-SADD-s]",
+    ),
+    mutant(
+        "account drift by a run of SPOP",
+        "trikv.machine.values.set",
+        "            self.charge += grown - self.fixed_bytes * len(some)\n",
+        "            self.charge += grown\n",
+        f"{_DRAWN}::test_popping_many_is_popping_each[100]",
+    ),
+    mutant(
+        "a run of SPOP changes a part that a copy has",
+        "trikv.machine.values.set",
+        "                self.own_from,\n",
+        "                -9,\n",
+        f"{_DRAWN}::test_popping_many_is_popping_each[1500]",
     ),
     mutant(
         "a run is not judged by the cap",

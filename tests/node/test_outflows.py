@@ -18,7 +18,12 @@ class Kept:
 
     def __init__(self, kept_bytes: int) -> None:
         self.kept_bytes = kept_bytes
+        self.also: dict[int, int] = {}
+        """What others keep as well."""
         self.is_closed = False
+
+    def kept(self) -> dict[int, int]:
+        return {id(self): self.kept_bytes} | self.also
 
     def close(self) -> None:
         self.is_closed = True
@@ -164,15 +169,17 @@ async def test_kept_memory_is_bounded(autojump_clock: MockClock, cap: int) -> No
     limit = max(KEPT_BYTES_MIN, cap // CAP_PARTS)
     shared = Kept(limit // 2)
     async with node.running():
-        clients = [Client(node, 9, kept) for kept in (shared, shared, Kept(limit // 2), Kept(0), None)]
+        alone, little = Kept(limit // 2), Kept(0)
+        little.also = shared.kept()
+        clients = [Client(node, 9, kept) for kept in (shared, shared, alone, little, None)]
         for client, stuck in zip(clients, (1, 2, 3, 4, 5), strict=True):
             client.wire.stuck_bytes = AHEAD_BYTES + stuck
         await _a_while(3 * LOOK_MS)
         assert [client.said for client in clients] == [[], [], [], [], []]
         assert node.outflows.statistics().long_reads == 4
         assert node.outflows.statistics().kept_bytes == 2 * (limit // 2)
-        clients[3].outflow.streams[0].kept.kept_bytes = 2  # type: ignore[misc]
-        clients[2].outflow.streams[0].kept.kept_bytes -= 1  # type: ignore[misc]
+        little.kept_bytes = 2
+        alone.kept_bytes -= 1
         clients[0].wire.stuck_bytes += 100
         await _a_while(2 * LOOK_MS)
         closed = [bool(client.said) for client in clients]

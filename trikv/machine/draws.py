@@ -23,7 +23,8 @@ _COMMAND_PARTS: Final = 5
 _COMMAND: Final = Struct(f">{_COMMAND_PARTS}Q")
 
 
-def _packed(place: tuple[int, ...]) -> bytes:
+def key_of(*place: int) -> bytes:
+    """The key of the numbers that a command at that place draws, of at most 64 bytes."""
     return _COMMAND.pack(*place) if len(place) == _COMMAND_PARTS else pack(f">{len(place)}Q", *place)
 
 
@@ -34,11 +35,18 @@ class Draws:
 
     def __init__(self, *place: int) -> None:
         """`place`: up to eight numbers, each of 64 bits, that together name one command and nothing else."""
-        self._key = _packed(place)
+        self._key = key_of(*place)
         self._counter = 0
         """Blocks made so far."""
         self._numbers: list[int] = []
         """What is left of the latest, from the last to the first."""
+
+    @classmethod
+    def keyed(cls, key: bytes) -> "Draws":
+        """Those of the place that has that key."""
+        draws = cls()
+        draws._key = key
+        return draws
 
     def below(self, bound: int) -> int:
         """The next number, at least 0 and below `bound`, each as likely as any other."""

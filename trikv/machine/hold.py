@@ -25,16 +25,16 @@ class Hold:
         db.account.epoch += 1
         db.account.holds += 1
 
-    @property
-    def kept_bytes(self) -> int:
-        """About the memory that is taken only because of this: of parts that were changed or have gone.
+    def kept(self) -> dict[int, int]:
+        """As `trikv.machine.replies.Kept.kept`: about the bytes of parts that were changed or have gone.
 
         A value that has another name by now counts whole.
         """
-        return sum(self._kept_of(key, value) for key, value in self._values.items())
-
-    def _kept_of(self, key: bytes, value: Value) -> int:
-        return value.charge * len(self._unshared(key, value)) // len(value.released())
+        return {
+            id(piece): value.charge // len(value.released())
+            for key, value in self._values.items()
+            for piece in self._unshared(key, value)
+        }
 
     def _unshared(self, key: bytes, value: Value) -> list[Any]:
         """Those pieces of `value` that the key does not have any more."""

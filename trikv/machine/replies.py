@@ -73,9 +73,11 @@ class Form(Enum):
 class Kept(Protocol):
     """What a streamed reply is made from, as far as others must know of it: a cut."""
 
-    @property
-    def kept_bytes(self) -> int:
-        """The memory that is taken only because of it."""
+    def kept(self) -> dict[int, int]:
+        """The memory that is taken only because of this and others like it: bytes by the identity of a piece.
+
+        Several may keep the same piece, which is there once.
+        """
 
     def close(self) -> None:
         """Let it go. Called once by each holder."""

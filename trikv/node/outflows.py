@@ -145,7 +145,12 @@ class Outflows:
         return [one for one in self._all if one.streams and not one.is_over]
 
     def _kept_bytes(self) -> int:
-        """What all long reads keep, each cut counted once."""
+        """What all long reads keep, each piece counted once.
+
+        Many reads of one value between writes to it keep nearly the same pieces.
+        """
         streams = (stream for one in self._long_reads() for stream in one.streams if not stream.is_over)
-        kept = {id(stream.kept): stream.kept for stream in streams}
-        return sum(one.kept_bytes for one in kept.values())
+        pieces: dict[int, int] = {}
+        for kept in {id(stream.kept): stream.kept for stream in streams}.values():
+            pieces |= kept.kept()
+        return sum(pieces.values())

@@ -70,6 +70,11 @@ def encode_many(replies: Iterable[Reply], version: Version) -> bytes:
             add(_BULK_LINES[len(reply)] if len(reply) < len(_BULK_LINES) else b"$%d\r\n" % len(reply))
             add(reply)
             add(b"\r\n")
+        elif type(reply) is int:
+            add(_SMALL_INTS[reply] if 0 <= reply < len(_SMALL_INTS) else b":%d\r\n" % reply)
+        elif type(reply) is list:
+            add(b"*%d\r\n" % len(reply))
+            _append_all(add, reply, version)
         else:
             _append(add, reply, version)
     return b"".join(parts)
@@ -122,7 +127,10 @@ def _append_all(add: Callable[[bytes], object], replies: Sequence[Reply], versio
     """`_append` for each. Nearly always all are short strings, which take a sixth of the time together."""
     if len(replies) < _MANY:
         for reply in replies:
-            _append(add, reply, version)
+            if type(reply) is bytes and len(reply) < len(_BULK_LINES):  # as most are
+                add(b"%b%b\r\n" % (_BULK_LINES[len(reply)], reply))
+            else:
+                _append(add, reply, version)
         return
     try:
         heads = map(_NEXT_LINES.__getitem__, map(len, replies))  # type: ignore[arg-type]
@@ -142,6 +150,9 @@ def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> N
             add(_BULK_LINES[len(reply)] if len(reply) < len(_BULK_LINES) else b"$%d\r\n" % len(reply))
             add(reply)
             add(b"\r\n")
+        case float():
+            text = double_text(reply)
+            add(b",%b\r\n" % text if version == 3 else b"$%d\r\n%b\r\n" % (len(text), text))
         case None:
             add(_NULL[version])
         case SimpleString():
@@ -155,9 +166,6 @@ def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> N
             _append_all(add, reply, version)
         case CommandError():
             add(b"-%b\r\n" % one_line(reply.text))
-        case float():
-            text = double_text(reply)
-            add(b",%b\r\n" % text if version == 3 else b"$%d\r\n%b\r\n" % (len(text), text))
         case Verbatim():
             if version == 3:
                 mark = reply.format.encode()

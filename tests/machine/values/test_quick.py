@@ -3,8 +3,10 @@
 import gc
 import importlib
 import sys
+from array import array
 from collections.abc import Callable
 from hashlib import blake2b, sha256
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,13 +17,15 @@ from hypothesis import strategies as st
 
 from tests.tools import needs
 from trikv.machine.values import quick
+from trikv.machine.values.score_index import ScoreIndex
+from trikv.machine.values.set import Set
 from trikv.machine.values.sorted_set import Gathered, SortedSet
 
 needs_it = needs(
     quick.is_compiled, "NOT COMPILED: the part in C is not tested, nor its speed; install a C compiler"
 )
 
-SOURCE_OF_VERSION = (2, "45b253ee504aa9c7a7b34eab340ca6deafded3270d7b8d4885f9b1c457c778fe")
+SOURCE_OF_VERSION = (3, "f44786f50b6e91fc0668a172c455a336980bde591afbf4ae000f8ab86ce481a8")
 SECRETS = st.sampled_from([b"", b"s", b"12345678", b"k" * 64])
 MEMBERS = st.lists(
     st.binary(max_size=12) | st.integers(0, 40).map(lambda number: b"m" * number * 8), max_size=60
@@ -60,14 +64,15 @@ def reloaded(fake: object) -> bool:
 
 def test_only_a_part_in_c_that_fits_is_used() -> None:
     """None, of another source, or one that does something else here: then Python does all."""
-    fits = {name: getattr(quick, f"_{name}") for name in ("places", "get", "nth", "put", "remove", "untrack")}
+    names = ("places", "get", "nth", "put", "remove", "pop", "bisect", "touch", "untrack")
+    fits = {name: getattr(quick, f"_{name}") for name in names}
     assert not reloaded(None)
     assert not reloaded(SimpleNamespace(**fits))
     assert not reloaded(SimpleNamespace(VERSION=quick.VERSION + 1, **fits))
     assert reloaded(SimpleNamespace(VERSION=quick.VERSION, **fits))
     for name in fits:
         assert not reloaded(SimpleNamespace(VERSION=quick.VERSION, **{**fits, name: _raises}))
-        assert not reloaded(SimpleNamespace(VERSION=quick.VERSION, **{**fits, name: lambda *_: None}))
+        assert not reloaded(SimpleNamespace(VERSION=quick.VERSION, **{**fits, name: lambda *_: 7}))
 
 
 def _raises(*_: object) -> None:
@@ -116,6 +121,11 @@ class Parts:
         self.owners = [3 if at % 5 else 1 for at in range(count)]
         self.hashes: list[bytes | None] = [b"known"] * count
 
+    @property
+    def count(self) -> int:
+        """How many elements they have."""
+        return sum(map(len, self.parts))
+
     def state(self) -> object:
         """All of it, with the order of elements."""
         return [list(part.items()) for part in self.parts], self.owners, self.hashes
@@ -154,10 +164,112 @@ def test_what_is_put_and_removed_is_the_same(
 
 
 @needs_it
+@settings(max_examples=200)
+@given(
+    st.integers(0, 3),
+    MEMBERS,
+    BELONGING,
+    st.lists(st.binary(min_size=1, max_size=64), max_size=30),
+    st.integers(0, 4),
+    st.data(),
+)
+def test_what_is_drawn_and_taken_out_is_the_same(
+    level: int, members: list[bytes], belonging: object, keys: list[bytes], own_from: int, data: st.DataObject
+) -> None:
+    """And where they stop: as for what is put, and when as many are left as are wanted."""
+    split = data.draw(st.integers(0, (1 << level) - 1))
+    one, other = Parts(level, split), Parts(level, split)
+    for parts in (one, other):
+        for at, place in enumerate(quick.places(members, b"s", level, split)):
+            parts.parts[place][members[at]] = belonging
+    least = data.draw(st.integers(0, 9))
+    results = [
+        pop(keys, parts.parts, parts.owners, parts.hashes, own_from, level, parts.count, least)
+        for parts, pop in ((one, quick.pop), (other, quick._pop))
+    ]
+    assert results[0] == results[1]
+    assert repr(one.state()) == repr(other.state())
+    assert one.count >= min(least, len(set(members)))
+
+
+def test_elements_that_are_not_there_are_not_drawn_forever() -> None:
+    """A wrong count is a bug that stops a node; it must not hang."""
+    parts = Parts(2, 1)
+    rows = parts.parts, parts.owners, parts.hashes
+    for pop in (quick.pop, quick._pop):
+        with pytest.raises(RuntimeError, match="than were counted"):
+            pop([b"k"], *rows, 0, 2, 400, 0)
+
+
+DOUBLES = st.floats(allow_nan=False)
+
+
+@needs_it
+@given(st.lists(DOUBLES | st.integers(-3, 3).map(float), max_size=40).map(sorted), DOUBLES)
+def test_the_place_of_a_score_is_the_same(scores: list[float], score: float) -> None:
+    """Of infinities, of zeros of either sign, of many alike."""
+    row = array("d", scores)
+    for wanted in (score, *scores, 7):
+        for is_behind in (False, True):
+            assert quick.bisect(row, wanted, is_behind) == quick._bisect(row, wanted, is_behind)
+
+
+@needs_it
+@given(st.integers(1, 5), st.integers(0, 9), st.lists(DOUBLES, max_size=150))
+def test_a_touch_changes_nothing(chunks: int, each: int, wanted: list[float]) -> None:
+    """Whatever is looked for: in front of all, behind all, in a chunk of none."""
+    scores = [array("d", range(at * each, (at + 1) * each)) for at in range(chunks)]
+    members = [[b"m"] * each for _ in range(chunks)]
+    firsts = array("d", [-inf, *(at * each for at in range(1, chunks))])
+    before = repr((scores, members, firsts))
+    quick.touch(wanted, firsts, scores, members)
+    assert repr((scores, members, firsts)) == before
+
+
+@pytest.mark.parametrize("chunks", [1, 64, 65])
+def test_a_long_index_is_told_what_is_looked_for(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short one is in a cache, and would only lose the time."""
+    index = ScoreIndex.of([(float(at), b"m") for at in range(256 * chunks)])
+    assert len(index.counts) == chunks
+    told: list[object] = []
+    monkeypatch.setattr(quick, "touch", lambda *given: told.append(given))
+    index.touch([1.0])
+    long = [([1.0], index.first_scores, index.scores, index.members)]
+    assert told == (long if chunks > 64 else [])
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_in_python_no_name_is_hashed_again_and_again(
+    is_shared: bool,  # noqa: FBT001 - a parameter
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often it stops: because parts are split or joined, or another value has them, too."""
+    monkeypatch.setattr(quick, "put", quick._put)
+    monkeypatch.setattr(quick, "remove", quick._remove)
+    hashed, count = quick.hashed, 0
+
+    def counted(member: bytes, secret: bytes) -> int:
+        nonlocal count
+        count += 1
+        return hashed(member, secret)
+
+    one = Set(0, b"secret")
+    names = [b"m%d" % at for at in range(10_000)]
+    if is_shared:
+        one.put_each([b"other %d" % at for at in range(10_000)])
+        one = one.twin(1)
+    monkeypatch.setattr(quick, "hashed", counted)
+    one.put_each(names)
+    one.remove_each(names)
+    assert len(names) < count < 5 * len(names)
+
+
+@needs_it
 def test_arguments_of_another_shape_are_refused() -> None:
     """A bug of the caller's is an exception, with nothing changed."""
     parts = Parts(2, 1)
     rows = parts.parts, parts.owners, parts.hashes
+    row, chunk = array("d", [-inf]), [b"a"]
     calls: list[tuple[type[Exception], Callable[[], object]]] = [
         (TypeError, lambda: quick.places(cast("Any", (b"a",)), b"s", 1, 0)),
         (TypeError, lambda: quick.places([cast("Any", "a")], b"s", 1, 0)),
@@ -175,6 +287,27 @@ def test_arguments_of_another_shape_are_refused() -> None:
         (ValueError, lambda: quick.put([b"a"], None, 0, *rows, 0, b"s", 2, 1, -1)),
         (ValueError, lambda: quick.remove([b"a"], 0, parts.parts, [1], parts.hashes, 0, b"s", 2, 1, 9)),
         (ValueError, lambda: quick.remove([b"a"], 0, parts.parts, parts.owners, [None], 0, b"s", 2, 1, 9)),
+        (TypeError, lambda: quick.pop([cast("Any", "a")], *rows, 0, 2, 1, 0)),
+        (TypeError, lambda: quick.pop([b""], *rows, 0, 2, 1, 0)),
+        (TypeError, lambda: quick.pop([b"k" * 65], *rows, 0, 2, 1, 0)),
+        (ValueError, lambda: quick.pop([b"k"], [], [], [], 0, 2, 1, 0)),
+        (ValueError, lambda: quick.pop([b"k"], parts.parts, [1], parts.hashes, 0, 2, 1, 0)),
+        (ValueError, lambda: quick.pop([b"k"], *rows, 0, 32, 1, 0)),
+        (ValueError, lambda: quick.pop([b"k"], *rows, 0, 2, 1, -1)),
+        (ValueError, lambda: quick.pop([b"k"], *rows, 0, 0, 1 << 47, 0)),
+        (ValueError, lambda: quick.pop([b"k"], *rows, 0, 0, 1 << 48, 0)),
+        (TypeError, lambda: quick.bisect(row, cast("Any", "1"), False)),
+        (TypeError, lambda: quick.bisect(row, 1.0, cast("Any", 1))),
+        (OverflowError, lambda: quick.bisect(row, 10**400, False)),
+        (TypeError, lambda: quick.bisect(cast("Any", array("q", [1])), 1.0, False)),
+        (TypeError, lambda: quick.bisect(cast("Any", b"12345678"), 1.0, False)),
+        (TypeError, lambda: quick.bisect(cast("Any", [1.0]), 1.0, False)),
+        (TypeError, lambda: quick.touch([cast("Any", 1)], row, [row], [chunk])),
+        (TypeError, lambda: quick.touch([1.0], row, [cast("Any", b"12345678")], [chunk])),
+        (TypeError, lambda: quick.touch([1.0], row, [row], [cast("Any", ())])),
+        (ValueError, lambda: quick.touch([1.0], row, [row, row], [chunk])),
+        (ValueError, lambda: quick.touch([1.0], row, [row], [])),
+        (ValueError, lambda: quick.touch([1.0], array("d"), [], [])),
     ]
     for kind, call in calls:
         with pytest.raises(kind):
@@ -213,6 +346,9 @@ def test_references_come_out_even() -> None:
         assert quick.put(members, values, 0, *shape, 99)[0] == [True] * 50
         assert quick.put(members, values, 0, *shape, 0)[0] == [False] * 50
         assert quick.get(members, None, parts.parts, b"s", 2, 1) == values
+        rows = parts.parts, parts.owners, parts.hashes
+        assert len(quick.pop([b"a", b"b"], *rows, 0, 2, 50, 48)[0]) == 2
+        quick.put(members, values, 0, *shape, 99)
         assert quick.remove(members, 0, *shape, 99)[0] == 50
         assert quick.get(members, True, parts.parts, b"s", 2, 1) == [True] * 50
         assert len(quick.places(members, b"s", 2, 1)) == 50

@@ -34,28 +34,33 @@ _OVERFLOW: Final = CommandError("ERR Invalid OVERFLOW type specified")
 _ONLY_GET: Final = CommandError("ERR BITFIELD_RO only supports the GET subcommand")
 _PIECE_BYTES: Final = 1 << 16
 """Of a string that is looked through for a bit."""
+_VALUE_BITS: Final = 8 * VALUE_BYTES_MAX
+_READ_BITS: Final = 1 << 32
+"""Redis' limit of a value. No value here has so many; behind it all bits are 0."""
+_OTHERS: Final = tuple(bytes((byte,)) * _PIECE_BYTES for byte in (0xFF, 0))
+"""By the bit that is looked for: a piece without one."""
 _INVERTED: Final = bytes(0xFF - byte for byte in range(256))
 _NOT_ONE: Final = CommandError("ERR BITOP NOT must be called with a single source key.")
-_COUNTED_BITS: Final = 8 * 64 * 1024
-"""Bits that are counted as one number: one of megabytes would need memory from the system each time."""
+_COUNTED_BITS: Final = 8 * 8 * 1024
+"""Bits that are counted as one number: a longer one leaves the processor's first cache."""
 _SLICE_BYTES: Final = 1 << 20
 """Bytes of sources that a BITOP joins in one slice."""
 
 
-def _offset_of(text: bytes, width: int = 0) -> int | None:
-    """A place among bits; behind ``#`` one among integers of `width` bits. None if no value has it."""
+def _offset_of(text: bytes, width: int = 0, *, most: int = _READ_BITS) -> int | None:
+    """A place among bits; behind ``#`` one among integers of `width` bits. None if it is not below `most`."""
     times = 1
     if width and text.startswith(b"#"):
         text, times = text[1:], width
     number = parse_integer(text)
-    if number is None or number < 0 or number * times >= 8 * VALUE_BYTES_MAX:
+    if number is None or number < 0 or number * times >= most:
         return None
     return number * times
 
 
 def _filled(args: Sequence[bytes]) -> int:
     """Bytes of zeros that may be put behind a value, up to the place of a SETBIT."""
-    return (_offset_of(args[2]) or 0) // 8 + 1
+    return (_offset_of(args[2], most=_VALUE_BITS) or 0) // 8 + 1
 
 
 @COMMANDS.command(
@@ -70,7 +75,7 @@ def _filled(args: Sequence[bytes]) -> int:
 )
 def setbit(db: Database, key: Key, offset: bytes, value: bytes) -> Reply:
     """Set or clear a bit and answer what it was. The value is filled up with zero bytes."""
-    at = _offset_of(offset)
+    at = _offset_of(offset, most=_VALUE_BITS)
     if at is None:
         return _OFFSET
     if value not in (b"0", b"1"):
@@ -208,24 +213,26 @@ def bitpos(db: Database, key: Key, bit: bytes, *options: bytes) -> Reply:
 
 def _first(value: bytes, span: _Span, wanted: int) -> int | None:
     """The place of the first bit of `span` that is `wanted`."""
-    first, last = span.first // 8, -(-span.last // 8)
-    some = bytearray(value[first:last])
-    other = 0xFF * (1 - wanted)
-    if span.first % 8:  # bits outside of the span are not those that are looked for
-        mask = 0xFF >> span.first % 8
-        some[0] = some[0] & mask | other & ~mask
-    if span.last % 8:
-        mask = 0xFF << 8 - span.last % 8 & 0xFF
-        some[-1] = some[-1] & mask | other & ~mask & 0xFF
-    skipped, same = 0, bytes((other,)) * _PIECE_BYTES
-    while some[skipped : skipped + _PIECE_BYTES] == same:  # megabytes in a millisecond: `lstrip` takes 25
-        skipped += _PIECE_BYTES
-    rest = some[skipped : skipped + _PIECE_BYTES]
-    skipped += len(rest) - len(rest.lstrip(same[:1]))
-    if skipped == len(some):
-        return None
-    byte = some[skipped] if wanted else some[skipped] ^ 0xFF
-    return 8 * (first + skipped) + 8 - byte.bit_length()
+    first, last = span.first // 8, -(-span.last // 8) - 1
+    other = _OTHERS[wanted]
+
+    def in_byte(at: int) -> int | None:
+        mask = 0xFF
+        if at == first:
+            mask &= 0xFF >> span.first % 8
+        if at == last:
+            mask &= 0xFF << -span.last % 8
+        found = (value[at] ^ other[0]) & mask
+        return 8 * at + 8 - found.bit_length() if found else None
+
+    found = in_byte(first)
+    if found is not None or first == last:
+        return found
+    at = first + 1
+    while value.startswith(other, at, last):  # megabytes in a millisecond: `lstrip` takes 25
+        at += _PIECE_BYTES
+    rest = value[at : min(at + _PIECE_BYTES, last)]
+    return in_byte(at + len(rest) - len(rest.lstrip(other[:1])))
 
 
 # Several values.
@@ -339,7 +346,7 @@ def _field(kind: bytes, offset: bytes) -> _Field | CommandError:
     if kind[:1] not in (b"i", b"u") or width is None or not 1 <= width <= 64 - (kind[:1] == b"u"):
         return _TYPE
     at = _offset_of(offset, width)
-    return _OFFSET if at is None or at + width > 8 * VALUE_BYTES_MAX else _Field(kind[:1] == b"i", width, at)
+    return _OFFSET if at is None else _Field(kind[:1] == b"i", width, at)
 
 
 def _operations(args: Sequence[bytes]) -> list[_Operation] | CommandError:
@@ -359,6 +366,8 @@ def _operations(args: Sequence[bytes]) -> list[_Operation] | CommandError:
         field = _field(args[at + 1], args[at + 2])
         if isinstance(field, CommandError):
             return field
+        if word != b"GET" and field.end > _VALUE_BITS:
+            return _OFFSET
         number = parse_integer(args[at + 3]) if count == 3 else 0
         if number is None:
             return NOT_INTEGER

@@ -10,13 +10,12 @@ one that is not like the first. The evaluator carries out the rest one by one.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from typing import Final, TypeAlias, TypeVar
 
 from trikv.machine.call import Call
 from trikv.machine.database import Database
 from trikv.machine.declaration import Run
-from trikv.machine.draws import Draws
+from trikv.machine.draws import key_of
 from trikv.machine.errors import WrongTypeError
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from trikv.machine.numerics import parse_double
@@ -49,10 +48,12 @@ def run_of(kind: type[V], words: int, inner: Inner[V], *, creates: bool = False)
         if len(commands) < LEAST or len(first) != words or call.db.account.is_over:
             return []
         name, key = first[0], first[1]
-        alike = list(
-            takewhile(lambda args: args[1:2] == (key,) and args[0] == name and len(args) == words, commands)
-        )
-        if len(alike) < LEAST:
+        alike = 0
+        for args in commands:
+            if len(args) != words or args[1] != key or args[0] != name:
+                break
+            alike += 1
+        if alike < LEAST:
             return []
         try:
             value = call.db.value(key, kind)
@@ -62,7 +63,7 @@ def run_of(kind: type[V], words: int, inner: Inner[V], *, creates: bool = False)
             if not creates:
                 return []
             value = call.db.created(kind)
-        return inner(call, key, value, alike)
+        return inner(call, key, value, commands if alike == len(commands) else commands[:alike])
 
     return run
 
@@ -124,7 +125,8 @@ def _taken(db: Database, key: bytes, value: Value, count: int) -> None:
 
 def _add_members(call: Call, key: bytes, set_: Set, commands: Commands) -> list[Reply]:
     db, names = call.db, [name for _, _, name in commands]
-    if all(set_.has_each(names)):
+    # Few runs change nothing, so the first one is looked up alone.
+    if names[0] in set_ and all(set_.has_each(names)):
         return [0] * len(names)
     if not _fits(db, key, set_, names):
         return []
@@ -140,7 +142,7 @@ def _take_members(call: Call, key: bytes, set_: Set, commands: Commands) -> list
         return []
     set_ = call.db.changing(key, set_)
     places = range(call.position + 1, call.position + 1 + wanted)
-    gone = [set_.pop(Draws(call.seed, call.index, call.origin, call.sequence, place)) for place in places]
+    gone = set_.pop_each([key_of(call.seed, call.index, call.origin, call.sequence, at) for at in places])
     _taken(call.db, key, set_, wanted)
     return [*gone]
 
@@ -187,6 +189,7 @@ def _score_members(call: Call, key: bytes, set_: SortedSet, commands: Commands) 
         return []
     set_ = db.changing(key, set_)
     is_steady = set_.is_steady(len(scores))
+    set_.index.touch([score for row in (olds, scores) for score in row.values() if score is not None])
     for name, score in scores.items():
         if olds[name] != score:
             set_.put_at(places[name] if is_steady else set_.place_of(name), name, score)

@@ -153,6 +153,17 @@ def drawn(value: Members, wanted: int, draws: Draws) -> Callable[[], Iterator[li
     return partial(drawn_once, value, wanted, draws)
 
 
+def looked_at(value: Members, wanted: int) -> int:
+    """How many elements `drawn` looks at: of a few, not at all that there are."""
+    if wanted < 0:
+        return -wanted
+    return wanted if _is_few(value, wanted) else value.count
+
+
+def _is_few(value: Members, count: int) -> bool:
+    return count <= DRAWN_MAX and count * _DRAWN_PART <= value.count
+
+
 def drawn_again(value: Members, count: int, draws: Draws) -> Iterator[list[Element]]:
     """`count` elements in steps, each as likely as any other, so that one may come several times."""
     for begun in range(0, count, STEP_ELEMENTS):
@@ -165,7 +176,7 @@ def drawn_once(value: Members, count: int, draws: Draws) -> Iterator[list[Elemen
     Few are drawn until there are enough. Of many it is decided for each element in turn whether it is one of
     them (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S).
     """
-    if count <= DRAWN_MAX and count * _DRAWN_PART <= value.count:
+    if _is_few(value, count):
         found: dict[bytes, Any] = {}
         while len(found) < count:
             name, belonging = value.drawn(draws)

@@ -13,6 +13,7 @@ from trikv.machine.commands.elements import (
     drawn,
     in_steps,
     looked,
+    looked_at,
     names_of,
     page_of,
     parse_count,
@@ -410,7 +411,7 @@ def hrandfield(call: Call, key: Key, *options: bytes) -> Reply | LongRead:
         db,
         {key: hash_},
         rows if has_values else lambda: names_of(rows()),
-        size=max(count, hash_.count),
+        size=looked_at(hash_, wanted) if live == hash_.count else max(count, hash_.count),
         count=count,
         form=Form.PAIRS if has_values else Form.ARRAY,
     )

@@ -19,6 +19,7 @@ from trikv.machine.commands.elements import (
     in_chunks,
     in_steps,
     looked,
+    looked_at,
     names_of,
     page_of,
     parse_count,
@@ -178,7 +179,7 @@ def srandmember(call: Call, key: Key, *count: bytes) -> Reply | LongRead:
     rows = drawn(set_, wanted, draws)
     shown = min(wanted, set_.count) if wanted > 0 else -wanted
     return LongRead.of_values(
-        db, {key: set_}, lambda: names_of(rows()), size=max(shown, set_.count), count=shown
+        db, {key: set_}, lambda: names_of(rows()), size=looked_at(set_, wanted), count=shown
     )
 
 

@@ -14,6 +14,7 @@ from trikv.machine.commands.elements import (
     count_of,
     drawn,
     looked,
+    looked_at,
     names_of,
     page_of,
     parse_count,
@@ -436,7 +437,7 @@ def zrandmember(call: Call, key: Key, *options: bytes) -> Reply | LongRead:
         db,
         {key: set_},
         rows if has_scores else lambda: names_of(rows()),
-        size=max(count, set_.count),
+        size=looked_at(set_, wanted),
         count=count,
         form=Form.PAIRS if has_scores else Form.ARRAY,
     )

@@ -1,4 +1,4 @@
-/* Many elements of a hash or a set at once: where they belong, and how they are put there.
+/* Many elements of a collection at once: where they belong, how they are put there, drawn and looked for.
  *
  * Why in C: in Python, to find the part of one element takes half a microsecond and to put it there one more,
  * and each replica does both for each element that is written. Here both take a tenth. docs/PERFORMANCE.md has
@@ -17,20 +17,22 @@
 #include <Python.h>
 #include <stdint.h>
 
-#define VERSION 2
+#define VERSION 3
 #define CHUNK 64 /* elements whose memory is asked for at once */
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PREFETCH(address) __builtin_prefetch(address)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #else
 #define PREFETCH(address) ((void)(address))
+#define ALWAYS_INLINE inline
 #endif
 
-/* BLAKE2b (RFC 7693), keyed, of which the first four bytes are wanted. */
+/* BLAKE2b (RFC 7693), keyed. */
 
 #define BLOCK_BYTES 128
 #define KEY_BYTES_MAX 64
-#define HASH_BYTES 4
+#define HASH_BYTES 4 /* the first of the digest are wanted */
 
 static const uint64_t IV[8] = {
     0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
@@ -56,15 +58,13 @@ typedef struct {
 } Shape;
 
 static uint64_t word_at(const unsigned char *at) {
-    uint64_t word = 0;
-    for (int i = 7; i >= 0; i--)
-        word = word << 8 | at[i];
-    return word;
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;
 }
 
 static uint64_t rotated(uint64_t word, int bits) { return word >> bits | word << (64 - bits); }
 
-static void mix(uint64_t *v, int a, int b, int c, int d, uint64_t x, uint64_t y) {
+static ALWAYS_INLINE void mix(uint64_t *v, int a, int b, int c, int d, uint64_t x, uint64_t y) {
     v[a] += v[b] + x;
     v[d] = rotated(v[d] ^ v[a], 32);
     v[c] += v[d];
@@ -73,6 +73,17 @@ static void mix(uint64_t *v, int a, int b, int c, int d, uint64_t x, uint64_t y)
     v[d] = rotated(v[d] ^ v[a], 16);
     v[c] += v[d];
     v[b] = rotated(v[b] ^ v[c], 63);
+}
+
+static ALWAYS_INLINE void mix_all(uint64_t *v, const uint64_t *m, const uint8_t *s) {
+    mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
+    mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
+    mix(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
+    mix(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
+    mix(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
+    mix(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
+    mix(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
+    mix(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
 }
 
 /* Section 3.2. `counted`: bytes so far, those of `block` included. */
@@ -87,19 +98,27 @@ static void compress(uint64_t *h, const unsigned char *block, uint64_t counted, 
         v[14] = ~v[14];
     for (int i = 0; i < 16; i++)
         m[i] = word_at(block + 8 * i);
-    for (int round = 0; round < 12; round++) {
-        const uint8_t *s = SIGMA[round % 10];
-        mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
-        mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
-        mix(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
-        mix(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
-        mix(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
-        mix(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
-        mix(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
-        mix(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
-    }
+    /* One by one: then the compiler knows the words of each round, and has the state in registers. */
+    mix_all(v, m, SIGMA[0]);
+    mix_all(v, m, SIGMA[1]);
+    mix_all(v, m, SIGMA[2]);
+    mix_all(v, m, SIGMA[3]);
+    mix_all(v, m, SIGMA[4]);
+    mix_all(v, m, SIGMA[5]);
+    mix_all(v, m, SIGMA[6]);
+    mix_all(v, m, SIGMA[7]);
+    mix_all(v, m, SIGMA[8]);
+    mix_all(v, m, SIGMA[9]);
+    mix_all(v, m, SIGMA[0]);
+    mix_all(v, m, SIGMA[1]);
     for (int i = 0; i < 8; i++)
         h[i] ^= v[i] ^ v[i + 8];
+}
+
+/* The state before any block: `digest_bytes` are wanted, under a key of so many bytes. */
+static void begin(uint64_t *h, uint64_t digest_bytes, Py_ssize_t key_bytes) {
+    memcpy(h, IV, sizeof IV);
+    h[0] ^= 0x01010000 ^ (uint64_t)key_bytes << 8 ^ digest_bytes;
 }
 
 /* `Members.hashed`: the first four bytes, least first. */
@@ -142,8 +161,7 @@ static int is_shape(Shape *shape, PyObject *secret, int level, long long split) 
     shape->split = (uint64_t)split;
     memset(shape->key, 0, sizeof shape->key);
     memcpy(shape->key, PyBytes_AS_STRING(secret), (size_t)PyBytes_GET_SIZE(secret));
-    memcpy(shape->empty, IV, sizeof IV);
-    shape->empty[0] ^= 0x01010000 ^ (uint64_t)PyBytes_GET_SIZE(secret) << 8 ^ HASH_BYTES;
+    begin(shape->empty, HASH_BYTES, PyBytes_GET_SIZE(secret));
     memcpy(shape->keyed, shape->empty, sizeof IV);
     shape->key_bytes = PyBytes_GET_SIZE(secret) ? BLOCK_BYTES : 0;
     if (shape->key_bytes)
@@ -450,13 +468,279 @@ static PyObject *remove_(PyObject *module, PyObject *args) {
     return Py_BuildValue("nL", at - first, put.grown);
 }
 
+/* `trikv.machine.draws.Draws`, of a command that has drawn nothing yet. */
+
+#define BOUND_MAX (1LL << 48)
+#define DEVIATIONS 9 /* as `quick.DEVIATIONS` */
+#define ROW_NUMBERS 8
+#define DRAWS_MAX 10000 /* as `quick.DRAWS_MAX` */
+
+typedef struct {
+    PyObject *key;
+    uint64_t counter;
+    uint64_t row[ROW_NUMBERS];
+    int left; /* of the row */
+} Draws;
+
+static uint64_t reversed(uint64_t word) {
+    uint64_t other = 0;
+    for (int i = 0; i < 8; i++, word >>= 8)
+        other = other << 8 | (word & 255);
+    return other;
+}
+
+static uint64_t next_number(Draws *draws) {
+    if (draws->left == 0) {
+        unsigned char block[BLOCK_BYTES] = {0};
+        Py_ssize_t key_bytes = PyBytes_GET_SIZE(draws->key);
+        begin(draws->row, 8 * ROW_NUMBERS, key_bytes);
+        memcpy(block, PyBytes_AS_STRING(draws->key), (size_t)key_bytes);
+        compress(draws->row, block, BLOCK_BYTES, 0);
+        memset(block, 0, sizeof block);
+        for (int i = 0; i < 8; i++)
+            block[i] = (unsigned char)(draws->counter >> (56 - 8 * i));
+        compress(draws->row, block, BLOCK_BYTES + 8, 1);
+        draws->counter++;
+        draws->left = ROW_NUMBERS;
+    }
+    return reversed(draws->row[ROW_NUMBERS - draws->left--]);
+}
+
+/* `Draws.below`. */
+static uint64_t below(Draws *draws, uint64_t bound) {
+    uint64_t over = (UINT64_MAX % bound + 1) % bound; /* as many of the greatest numbers are drawn again */
+    uint64_t number;
+    do
+        number = next_number(draws);
+    while (number > UINT64_MAX - over);
+    return number % bound;
+}
+
+/* `quick.row_bound`. */
+static uint64_t row_bound(uint64_t count, int level, Py_ssize_t parts) {
+    if (parts == 1)
+        return count;
+    uint64_t mean = (count >> level) + 1, root = 0;
+    for (uint64_t bit = 1ULL << 24; bit; bit >>= 1) /* of less than 2**48 */
+        if ((root + bit) * (root + bit) <= mean)
+            root += bit;
+    return mean + DEVIATIONS * (root + 1);
+}
+
+/* Take out the element that `draws` give. Returns as `put_one`; the name goes to `fresh`. */
+static int pop_one(Put *put, Draws *draws, uint64_t row) {
+    Py_ssize_t parts = PyList_GET_SIZE(put->parts), place, at;
+    PyObject *part, *member, *belonging;
+    int left = DRAWS_MAX;
+    do {
+        if (left-- == 0) {
+            PyErr_SetString(PyExc_RuntimeError, "the parts have far fewer elements than were counted");
+            return -1;
+        }
+        uint64_t drawn = below(draws, (uint64_t)parts * row);
+        place = (Py_ssize_t)(drawn / row);
+        at = (Py_ssize_t)(drawn % row);
+        part = PyList_GET_ITEM(put->parts, place);
+        if (!PyDict_CheckExact(part))
+            return 0;
+    } while (at >= PyDict_GET_SIZE(part));
+    if (!is_own(put, place))
+        return 0;
+    Py_ssize_t position = 0;
+    do
+        PyDict_Next(part, &position, &member, &belonging);
+    while (at--);
+    if (!PyBytes_CheckExact(member) || size_of(belonging) < 0)
+        return 0;
+    long long size = PyBytes_GET_SIZE(member) + size_of(belonging);
+    if (PyList_Append(put->fresh, member) < 0 || PyDict_DelItem(part, member) < 0 ||
+        PyList_SetItem(put->hashes, place, Py_NewRef(Py_None)) < 0)
+        return -1;
+    put->grown -= size;
+    return 1;
+}
+
+PyDoc_STRVAR(pop_doc,
+             "pop(keys, parts, owners, hashes, own_from, level, count, least, /)\n--\n\n"
+             "Take out an element for each of `keys`: the one that a command draws whose numbers have that key.\n\n"
+             "Of the value come `parts` and what belongs to them, as for `put`, `level`, and `count`, which must\n"
+             "be the number of its elements. It stops where `put` stops, and when `least` are left.\n\n"
+             "Returns (the names of those that were taken out; by how many bytes names and belongings have grown,\n"
+             "so no more than 0). Raises as `put`, and RuntimeError if there are far fewer elements than `count`.");
+
+static PyObject *pop(PyObject *module, PyObject *args) {
+    Put put = {.belongings = Py_None};
+    int level;
+    long long count, least;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!LiLL", &PyList_Type, &put.members, &PyList_Type, &put.parts, &PyList_Type,
+                          &put.owners, &PyList_Type, &put.hashes, &put.own_from, &level, &count, &least))
+        return NULL;
+    Py_ssize_t parts = PyList_GET_SIZE(put.parts);
+    if (parts == 0 || PyList_GET_SIZE(put.owners) != parts || PyList_GET_SIZE(put.hashes) != parts || level < 0 ||
+        level > 31 || least < 0 || count < 0 || count >= BOUND_MAX ||
+        row_bound((uint64_t)count, level, parts) > (uint64_t)(BOUND_MAX / parts)) {
+        PyErr_SetString(PyExc_ValueError, "parts and what belongs to them do not match, or are not so many");
+        return NULL;
+    }
+    if ((put.fresh = PyList_New(0)) == NULL)
+        return NULL;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(put.members) && count > least; i++, count--) {
+        Draws draws = {.key = PyList_GET_ITEM(put.members, i)};
+        int is_key = PyBytes_CheckExact(draws.key) && PyBytes_GET_SIZE(draws.key) > 0 &&
+                     PyBytes_GET_SIZE(draws.key) <= KEY_BYTES_MAX;
+        if (!is_key)
+            PyErr_SetString(PyExc_TypeError, "a key is bytes, of 1 to 64");
+        int is_taken = is_key ? pop_one(&put, &draws, row_bound((uint64_t)count, level, parts)) : -1;
+        if (is_taken < 0) {
+            Py_DECREF(put.fresh);
+            return NULL;
+        }
+        if (!is_taken)
+            break;
+    }
+    return Py_BuildValue("NL", put.fresh, put.grown);
+}
+
+/* The doubles of an array: it must not change meanwhile. NULL after an exception. */
+static const double *doubles_of(PyObject *array, Py_ssize_t *count) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(array, &view, PyBUF_FORMAT | PyBUF_ND) < 0)
+        return NULL;
+    int is_of_doubles = view.ndim == 1 && view.itemsize == sizeof(double) && view.format && !strcmp(view.format, "d");
+    const double *doubles = view.buf;
+    *count = view.len / (Py_ssize_t)sizeof(double);
+    PyBuffer_Release(&view);
+    if (!is_of_doubles)
+        PyErr_SetString(PyExc_TypeError, "this is no array of doubles");
+    return is_of_doubles ? doubles : NULL;
+}
+
+static Py_ssize_t bisected(const double *scores, Py_ssize_t last, double score, int is_behind) {
+    Py_ssize_t first = 0;
+    while (first < last) {
+        Py_ssize_t middle = first + (last - first) / 2;
+        if (scores[middle] < score || (is_behind && scores[middle] == score))
+            first = middle + 1;
+        else
+            last = middle;
+    }
+    return first;
+}
+
+PyDoc_STRVAR(bisect_doc, "bisect(scores, score, is_behind, /)\n--\n\n"
+                         "How many of `scores`, an array of doubles in order, are less than `score`; with `is_behind`\n"
+                         "how many are no greater. `score` is a float but no NaN, or an int that is a double, too.\n"
+                         "Raises TypeError or BufferError for arguments of another shape,\n"
+                         "OverflowError for an int that no double is near.");
+
+static PyObject *bisect(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 3 || !(PyFloat_CheckExact(args[1]) || PyLong_CheckExact(args[1])) || !PyBool_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "bisect(array, number, bool)");
+        return NULL;
+    }
+    double score = PyFloat_AsDouble(args[1]);
+    if (score == -1.0 && PyErr_Occurred())
+        return NULL;
+    Py_ssize_t last;
+    const double *scores = doubles_of(args[0], &last);
+    return scores == NULL ? NULL : PyLong_FromSsize_t(bisected(scores, last, score, args[2] == Py_True));
+}
+
+/* What `touch` knows of one score. */
+typedef struct {
+    double score;
+    PyObject *scores, *members; /* of its chunk */
+    const double *doubles;
+    Py_ssize_t count, place; /* of the chunk; where the score is in it */
+} Touched;
+
+#define EIGHTHS 8 /* the first three steps of a bisection look at these */
+
+/* Each step asks for what the next one reads, for all: so they wait together. False after an exception. */
+static int touch_each(Touched *touched, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PREFETCH(touched[i].scores);
+        PREFETCH(touched[i].members);
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Touched *one = &touched[i];
+        if ((one->doubles = doubles_of(one->scores, &one->count)) == NULL)
+            return 0;
+        for (int eighth = 1; eighth < EIGHTHS; eighth++)
+            PREFETCH(one->doubles + one->count * eighth / EIGHTHS);
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Touched *one = &touched[i];
+        one->place = bisected(one->doubles, one->count, one->score, 0);
+        if (one->place < PyList_GET_SIZE(one->members))
+            PREFETCH(((PyListObject *)one->members)->ob_item + one->place);
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (touched[i].place < PyList_GET_SIZE(touched[i].members))
+            PREFETCH(PyList_GET_ITEM(touched[i].members, touched[i].place));
+    return 1;
+}
+
+PyDoc_STRVAR(touch_doc,
+             "touch(wanted, firsts, scores, members, /)\n--\n\n"
+             "Have the memory on its way that is read where the scores `wanted` are looked for, a list of floats.\n\n"
+             "Of the index come `firsts`, an array of doubles: what each chunk begins with; `scores`, a list of\n"
+             "such arrays by chunk; `members`, a list of lists. It does nothing else. Raises TypeError, ValueError\n"
+             "or BufferError for arguments of another shape.");
+
+static PyObject *touch(PyObject *module, PyObject *args) {
+    PyObject *wanted, *firsts, *scores, *members;
+    Touched touched[CHUNK];
+    Py_ssize_t chunks;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!OO!O!", &PyList_Type, &wanted, &firsts, &PyList_Type, &scores, &PyList_Type,
+                          &members))
+        return NULL;
+    const double *begins = doubles_of(firsts, &chunks);
+    if (begins == NULL)
+        return NULL;
+    if (chunks == 0 || PyList_GET_SIZE(scores) != chunks || PyList_GET_SIZE(members) != chunks) {
+        PyErr_SetString(PyExc_ValueError, "these are not as many chunks as they begin");
+        return NULL;
+    }
+    Py_ssize_t held = 0;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(wanted); i++) {
+        PyObject *score = PyList_GET_ITEM(wanted, i);
+        if (!PyFloat_CheckExact(score)) {
+            PyErr_SetString(PyExc_TypeError, "a score is no float");
+            return NULL;
+        }
+        Py_ssize_t chunk = bisected(begins, chunks, PyFloat_AS_DOUBLE(score), 1);
+        chunk -= chunk > 0;
+        Touched *one = &touched[held++];
+        one->score = PyFloat_AS_DOUBLE(score);
+        one->scores = PyList_GET_ITEM(scores, chunk);
+        one->members = PyList_GET_ITEM(members, chunk);
+        if (!PyList_CheckExact(one->members)) {
+            PyErr_SetString(PyExc_TypeError, "a chunk is no list");
+            return NULL;
+        }
+        if (held == CHUNK || i + 1 == PyList_GET_SIZE(wanted)) {
+            if (!touch_each(touched, held))
+                return NULL;
+            held = 0;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"places", places, METH_VARARGS, places_doc},
     {"get", get, METH_VARARGS, get_doc},
     {"nth", nth, METH_VARARGS, nth_doc},
     {"put", put, METH_VARARGS, put_doc},
-    {"untrack", untrack, METH_O, untrack_doc},
     {"remove", remove_, METH_VARARGS, remove_doc},
+    {"pop", pop, METH_VARARGS, pop_doc},
+    {"bisect", (PyCFunction)(void (*)(void))bisect, METH_FASTCALL, bisect_doc},
+    {"touch", touch, METH_VARARGS, touch_doc},
+    {"untrack", untrack, METH_O, untrack_doc},
     {NULL, NULL, 0, NULL},
 };
 

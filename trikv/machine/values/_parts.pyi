@@ -1,3 +1,4 @@
+from array import array
 from typing import Any
 
 VERSION: int
@@ -35,3 +36,18 @@ def untrack(members: list[bytes], /) -> list[bytes]: ...
 def get(
     members: list[bytes], default: Any, parts: list[Any], secret: bytes, level: int, split: int, /
 ) -> list[Any]: ...
+def pop(
+    keys: list[bytes],
+    parts: list[Any],
+    owners: list[int],
+    hashes: list[bytes | None],
+    own_from: int,
+    level: int,
+    count: int,
+    least: int,
+    /,
+) -> tuple[list[bytes], int]: ...
+def bisect(scores: array[float], score: float, is_behind: bool, /) -> int: ...
+def touch(
+    wanted: list[float], firsts: array[float], scores: list[array[float]], members: list[list[bytes]], /
+) -> None: ...

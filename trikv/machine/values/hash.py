@@ -15,7 +15,7 @@ import msgspec
 
 from trikv.machine.values.members import Members, pairs
 from trikv.machine.values.score_index import ScoreIndex
-from trikv.machine.values.value import PACKED_ELEMENT_BYTES_MAX, Elements
+from trikv.machine.values.value import PACKED_COUNT_MAX, PACKED_ELEMENT_BYTES_MAX, Elements
 
 FIELD_BYTES: Final = 112
 """What a field in parts is charged besides its bytes: two objects and its place in a dict."""
@@ -24,6 +24,8 @@ DEADLINE_BYTES: Final = 96
 DEADLINES_BYTES: Final = 1_200
 """What a hash is charged once if any field has a deadline: an index of its own, and its place in that of the
 database."""
+LISTPACK_COUNT_MAX: Final = 512
+"""Redis packs a hash of so many short fields; here it is in parts."""
 DEADLINE_MAX: Final = 2**46 - 1
 """The latest deadline of a field in ms, as in Redis, some 2,200 years from 1970. The index keeps them as
 doubles, which have whole numbers up to 2**53."""
@@ -57,7 +59,10 @@ class Hash(Members):
     @property
     def encoding_name(self) -> str:
         """As Redis' would be called."""
-        return "listpack" if self.is_small else "hashtable"
+        if self.is_small:
+            return "listpack"
+        is_packed = PACKED_COUNT_MAX < self.count <= LISTPACK_COUNT_MAX
+        return "listpack" if is_packed and self.deadlines is None and self.is_short() else "hashtable"
 
     def element_bytes(self, member: bytes, belonging: Behind) -> int:
         """As `Members.element_bytes`."""

@@ -16,6 +16,7 @@ from typing import Final, Self, TypeAlias
 
 import msgspec
 
+from trikv.machine.numerics import parse_integer
 from trikv.machine.values.value import PACKED_COUNT_MAX, PACKED_ELEMENT_BYTES_MAX, Elements, Shape, Value
 
 Part: TypeAlias = list[bytes] | bytes
@@ -30,6 +31,11 @@ ELEMENT_BYTES: Final = 5
 """What it charges for an element besides its bytes: their length."""
 END_BYTES: Final = 51
 """And besides for each that may be an object of its own: as many as two parts have."""
+LISTPACK_BYTES_MAX: Final = 8 * 1024
+"""Redis keeps a list in one listpack if that has so many bytes at most."""
+_HEAD_BYTES: Final = 7
+"""Of a listpack besides its entries."""
+_ENTRY_BYTES_MIN: Final = 2
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[bytes]).decode
@@ -38,6 +44,22 @@ _decode = msgspec.msgpack.Decoder(list[bytes]).decode
 def strings_of(part: Part) -> list[bytes]:
     """Its elements: the part itself, unless it is sealed."""
     return _decode(part) if isinstance(part, bytes) else part
+
+
+def _entry_bytes(element: bytes) -> int:
+    """What it takes in a listpack (antirez, "Listpack, a string list serialization format")."""
+    number = parse_integer(element)
+    if number is None:
+        size = len(element) + (1 if len(element) < 64 else 2 if len(element) < 4096 else 5)
+    elif 0 <= number < 128:
+        size = 1
+    elif -(1 << 12) <= number < 1 << 12:
+        size = 2
+    else:
+        bits = (number if number >= 0 else ~number).bit_length() + 1
+        size = 1 + next(width for width in (2, 3, 4, 8) if bits <= 8 * width)
+    # Behind it stands its own length, seven bits a byte.
+    return size + -(-size.bit_length() // 7)
 
 
 class List(Value):
@@ -64,7 +86,10 @@ class List(Value):
     @property
     def encoding_name(self) -> str:
         """As Redis' would be called."""
-        return "listpack" if self.is_small else "quicklist"
+        if _ENTRY_BYTES_MIN * self.count > LISTPACK_BYTES_MAX:
+            return "quicklist"
+        sizes = (_entry_bytes(element) for part in self.parts for element in strings_of(part))
+        return "listpack" if _HEAD_BYTES + sum(sizes) <= LISTPACK_BYTES_MAX else "quicklist"
 
     def shape(self) -> Shape:
         """The boundaries of the parts are all that there is to say."""

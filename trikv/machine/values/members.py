@@ -8,7 +8,6 @@ Elements come in the order of parts, and in a part in that of their insertion.
 """
 
 from collections.abc import Iterable, Mapping
-from math import isqrt
 from typing import Any, ClassVar, Final, Self
 
 from trikv.machine.draws import Draws
@@ -27,8 +26,6 @@ _LEVELS: Final = 8 * quick.HASH_BYTES
 _ABSENT: Final = object()
 _EXPECTED_MAX: Final = 4_096
 """Parts that are made in one step, before there is an element."""
-_DEVIATIONS: Final = 9
-"""No part has more elements than its mean and so many standard deviations: in 10**18 parts there is one."""
 
 
 class Members(Value):
@@ -95,6 +92,8 @@ class Members(Value):
         """As `Value.finish`: the number of parts follows from the shape."""
         if len(self.parts) != (1 << self.level) + self.split:
             raise ValueError(f"{len(self.parts)} parts do not make the shape {self.shape()}")
+        if self.count < self.count_min:
+            raise ValueError(f"{self.count} elements do not fill {len(self.parts)} parts")
 
     @classmethod
     def growth_bound(cls, count: int) -> int:
@@ -141,6 +140,11 @@ class Members(Value):
         """Whether so many new elements can be put, and no part is split: `place_of` stays as it is."""
         return self.count + count <= MEAN * len(self.parts)
 
+    @property
+    def count_min(self) -> int:
+        """With fewer elements parts are joined."""
+        return MEAN // 4 * len(self.parts) if len(self.parts) > 1 else 0
+
     def __contains__(self, member: bytes) -> bool:
         return member in self.parts[self.place_of(member)]
 
@@ -163,16 +167,8 @@ class Members(Value):
 
     def drawn_place(self, draws: Draws) -> tuple[int, bytes]:
         """The part and the name of some element."""
-        # As if all parts were as long as the longest can be: what falls into a gap is drawn again.
-        most = self.count
-        if len(self.parts) > 1:
-            mean = (self.count >> self.level) + 1  # of a part whose turn to be split has not come
-            most = mean + _DEVIATIONS * (isqrt(mean) + 1)
-        while True:
-            place, at = divmod(draws.below(len(self.parts) * most), most)
-            part = self.parts[place]
-            if at < len(part):
-                return place, quick.nth(part, at)
+        row = quick.row_bound(self.count, self.level, len(self.parts))
+        return quick.drawn_place(draws, self.parts, row)
 
     def page(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, Any]]]:
         """About `count` elements from `cursor` on, and the cursor to go on at; it ends at `SCAN_END`.
@@ -287,7 +283,6 @@ class Members(Value):
         """Take out elements that are there, of which nothing is kept but what the parts hold."""
         done = 0
         while done < len(members):
-            least = MEAN // 4 * len(self.parts) if len(self.parts) > 1 else 0
             count, grown = quick.remove(
                 members,
                 done,
@@ -298,7 +293,7 @@ class Members(Value):
                 self.secret,
                 self.level,
                 self.split,
-                max(self.count - least, 0),
+                max(self.count - self.count_min, 0),
             )
             self.count -= count
             self.charge += grown - self.fixed_bytes * count
@@ -312,7 +307,7 @@ class Members(Value):
         belonging = self.changing(place).pop(member)
         self.count -= 1
         self.charge -= self.element_bytes(member, belonging)
-        if self.count < MEAN // 4 * len(self.parts) and len(self.parts) > 1:
+        if self.count < self.count_min:
             self._shrink()
         return belonging
 

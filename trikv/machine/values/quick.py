@@ -1,19 +1,28 @@
-"""Many elements of a hash or a set at once: in C (`_parts.c` says why), or in Python where that is not there.
+"""Many elements of a collection at once: in C (`_parts.c` says why), or in Python where that is not there.
 
 The part in C is not used if it is of another version than this, or if a try shows that it does something else
 here. Either way the same comes of it, and nobody needs to ask which it is.
 """
 
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
+from math import inf, isqrt
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
-VERSION: Final = 2
+from trikv.machine.draws import Draws
+
+VERSION: Final = 3
 """Version of `_parts.c`, which has the same number; a test compares both with the source."""
 HASH_BYTES: Final = 4
+DEVIATIONS: Final = 9
+"""No part has more elements than its mean and so many standard deviations: in 10**18 parts there is one."""
+DRAWS_MAX: Final = 10_000
+"""Of parts that have as many elements as were counted, one in four draws finds one, or more do."""
 
 Places: TypeAlias = Callable[[list[bytes], bytes, int, int], list[int]]
 Get: TypeAlias = Callable[[list[bytes], Any, list[Any], bytes, int, int], list[Any]]
@@ -38,6 +47,11 @@ Put: TypeAlias = Callable[
 Remove: TypeAlias = Callable[
     [list[bytes], int, list[Any], list[int], list[bytes | None], int, bytes, int, int, int], tuple[int, int]
 ]
+Pop: TypeAlias = Callable[
+    [list[bytes], list[Any], list[int], list[bytes | None], int, int, int, int], tuple[list[bytes], int]
+]
+Bisect: TypeAlias = Callable[["array[float]", float, bool], int]
+Touch: TypeAlias = Callable[[list[float], "array[float]", list["array[float]"], list[list[bytes]]], None]
 
 
 @lru_cache(maxsize=64)
@@ -59,11 +73,13 @@ def place_at(hashed: int, level: int, split: int) -> int:
     return hashed & (2 << level) - 1 if place < split else place
 
 
+def _place(member: bytes, secret: bytes, level: int, split: int) -> int:
+    return place_at(hashed(member, secret), level, split) if level + split else 0
+
+
 def _places(members: list[bytes], secret: bytes, level: int, split: int) -> list[int]:
     """The places of the parts that `members` belong to."""
-    if not level + split:
-        return [0] * len(members)
-    return [place_at(hashed(member, secret), level, split) for member in members]
+    return [_place(member, secret, level, split) for member in members]
 
 
 def _get(
@@ -99,15 +115,16 @@ def _put(
     """Put as many elements into their parts as can be, from the one at `first` on.
 
     `belongings`: None if nothing belongs to an element. Of the value come `parts`, with their `owners` and
-    at `most`. It stops at a part of an older owner than `own_from`, and at what is no string and no score.
+    `hashes`, of which those of parts that change become None, `own_from`, the shape, and how many may be new
     at `most`. It stops at a part of an older owner than `own_from`, and at what is no bytes and no float.
 
     Returns for each that was put whether it is new, and by how many bytes names and belongings have grown.
     """
     fresh: list[bool] = []
     grown = 0
-    for at, place in enumerate(_places(members[first:], secret, level, split), first):
+    for at in range(first, len(members)):
         member, belonging = members[at], None if belongings is None else belongings[at]
+        place = _place(member, secret, level, split)  # each when its turn comes: it may stop at any of them
         part = parts[place]
         old, is_new = part.get(member), member not in part
         sizes = _size(belonging), _size(old)
@@ -140,7 +157,9 @@ def _remove(
     Returns how many were taken out, and by how many bytes names and belongings have grown: no more than 0.
     """
     grown = done = 0
-    for member, place in zip(members[first:], _places(members[first:], secret, level, split), strict=True):
+    for at in range(first, len(members)):
+        member = members[at]
+        place = _place(member, secret, level, split)
         part = parts[place]
         size = _size(part.get(member))
         if done == most or owners[place] < own_from or member not in part or size is None:
@@ -150,6 +169,80 @@ def _remove(
         grown -= size + len(member)
         done += 1
     return done, grown
+
+
+def row_bound(count: int, level: int, parts: int) -> int:
+    """No part of a value has more elements than this: of `count` in so many parts."""
+    if parts == 1:
+        return count
+    mean = (count >> level) + 1  # of a part whose turn to be split has not come
+    return mean + DEVIATIONS * (isqrt(mean) + 1)
+
+
+def drawn_place(draws: Draws, parts: list[Any], row: int) -> tuple[int, bytes]:
+    """The part and the name of some element, each as likely as any other; there must be one.
+
+    As if all parts had `row` elements: what falls into a gap is drawn again. Raises RuntimeError if
+    nearly all of them are gaps, which is a bug and must not go on forever.
+    """
+    for _ in range(DRAWS_MAX):
+        place, at = divmod(draws.below(len(parts) * row), row)
+        part = parts[place]
+        if at < len(part):
+            return place, nth(part, at)
+    raise RuntimeError("the parts have far fewer elements than were counted")
+
+
+def _pop(
+    keys: list[bytes],
+    parts: list[Any],
+    owners: list[int],
+    hashes: list[bytes | None],
+    own_from: int,
+    level: int,
+    count: int,
+    least: int,
+) -> tuple[list[bytes], int]:
+    """Take out an element for each of `keys`: the one that a command draws whose numbers have that key.
+
+    Of the value come `parts` and what belongs to them, as for `put`, `level`, and `count`, which must be the
+    number of its elements. It stops where `put` stops, and when `least` are left.
+
+    Returns the names of those that were taken out, and by how many bytes names and belongings have grown: no
+    more than 0. Raises RuntimeError if there are far fewer elements than `count`.
+    """
+    gone: list[bytes] = []
+    grown = 0
+    for key in keys[: max(count - least, 0)]:
+        row = row_bound(count - len(gone), level, len(parts))
+        place, member = drawn_place(Draws.keyed(key), parts, row)
+        size = _size(parts[place][member])
+        if owners[place] < own_from or size is None:
+            break
+        del parts[place][member]
+        hashes[place] = None
+        grown -= size + len(member)
+        gone.append(member)
+    return gone, grown
+
+
+def _bisect(scores: "array[float]", score: float, is_behind: bool) -> int:  # noqa: FBT001 - as in C
+    """How many of `scores`, which are in order, are less than `score`; with `is_behind` how many no greater.
+
+    `score` is a float but no NaN, or an int that is a double, too: beyond 2**53 few are. In Python each
+    number that is looked at comes to be an object.
+    """
+    return bisect_right(scores, score) if is_behind else bisect_left(scores, score)
+
+
+def _touch(
+    _wanted: list[float], _firsts: "array[float]", _scores: list["array[float]"], _members: list[list[bytes]]
+) -> None:
+    """Have the memory on its way that is read where the scores `_wanted` are looked for in an index.
+
+    In one of a million members each look waits for memory ten times; here they wait together. In Python that
+    cannot be done.
+    """
 
 
 def _untrack(members: list[bytes]) -> list[bytes]:
@@ -168,21 +261,27 @@ def _size(belonging: Any) -> int | None:
     return 0 if belonging is None or type(belonging) is float else None
 
 
-def _all_of(compiled: ModuleType) -> tuple[Places, Get, Nth, Put, Remove, Untrack]:
-    elements = compiled.places, compiled.get, compiled.nth, compiled.put, compiled.remove
-    return *elements, compiled.untrack
+All: TypeAlias = tuple[Places, Get, Nth, Put, Remove, Pop, Bisect, Touch, Untrack]
+
+
+def _all_of(compiled: ModuleType) -> All:
+    elements = compiled.places, compiled.get, compiled.nth, compiled.put, compiled.remove, compiled.pop
+    return *elements, compiled.bisect, compiled.touch, compiled.untrack
+
+
+IN_PYTHON: Final[All] = _places, _get, _nth, _put, _remove, _pop, _bisect, _touch, _untrack
+
+
+_TWO_CHUNKS: Final = array("d", [-inf, 5.0]), [array("d"), array("d", [5.0, 6.0])], [[], [b"a", b"b"]]
 
 
 def _does_it(compiled: ModuleType) -> bool:
-    """Try it on members of several lengths, among parts of which one is not to be touched."""
+    """Try it on members of several lengths, on parts that may be changed and on such that may not."""
     members = [b"%d" % number * (number % 150) for number in range(300)]
     halves = members[150:] + members[:150]
     results = []
     try:
-        for places, get, nth, put, remove, untrack in (
-            (_places, _get, _nth, _put, _remove, _untrack),
-            _all_of(compiled),
-        ):
+        for places, get, nth, put, remove, pop, bisect, touch, untrack in (IN_PYTHON, _all_of(compiled)):
             state: tuple[list[Any], list[int], list[bytes | None]] = (
                 [{} for _ in range(6)],
                 [1] * 6,
@@ -198,7 +297,12 @@ def _does_it(compiled: ModuleType) -> bool:
                     places(halves, b"key", 7, 100),
                     nth(state[0][5], 7),
                     get(halves, b"none", state[0], b"secret", 2, 2),
-                    remove(members, 0, *state, 1, b"secret", 2, 2, 299),
+                    pop(members[1:21], *state, 1, 2, sum(map(len, state[0])), 1),
+                    pop(members[1:21], *state, 2, 2, sum(map(len, state[0])), 1),
+                    bisect(array("d", [0.5, 1, 1, 2]), 1.0, True),
+                    bisect(array("d", [0.5, 1, 1, 2]), 1.0, False),
+                    touch([0.5, 7.0], *_TWO_CHUNKS),
+                    remove([*state[0][1]], 0, *state, 1, b"secret", 2, 2, 299),
                     [*map(list, state[0])],
                 )
             )
@@ -207,12 +311,7 @@ def _does_it(compiled: ModuleType) -> bool:
     return bool(results[0] == results[1])
 
 
-places: Places = _places
-get: Get = _get
-nth: Nth = _nth
-put: Put = _put
-remove: Remove = _remove
-untrack: Untrack = _untrack
+places, get, nth, put, remove, pop, bisect, touch, untrack = IN_PYTHON
 is_compiled = False
 """Whether these are the ones in C."""
 try:
@@ -221,5 +320,5 @@ except ImportError:
     pass
 else:
     if getattr(_parts, "VERSION", None) == VERSION and _does_it(_parts):
-        places, get, nth, put, remove, untrack = _all_of(_parts)
+        places, get, nth, put, remove, pop, bisect, touch, untrack = _all_of(_parts)
         is_compiled = True

@@ -25,6 +25,7 @@ _FILLED_COUNT: Final = CHUNK_COUNT // 2
 """Of a chunk that is made of pairs in order."""
 BLOCK_CHUNKS: Final = 64
 """The chunks of a block; the last block may have fewer."""
+_CACHED_CHUNKS: Final = 64
 
 
 class ScoreIndex:
@@ -106,9 +107,8 @@ class ScoreIndex:
 
     def rank_of_score(self, score: float, *, behind: bool) -> int:
         """How many pairs have a lesser score; with `behind`, or the same one."""
-        find = bisect_right if behind else bisect_left
-        chunk = max(find(self.first_scores, score) - 1, 0)
-        return self._before(chunk) + find(self.scores[chunk], score)
+        chunk = max(quick.bisect(self.first_scores, score, behind) - 1, 0)
+        return self._before(chunk) + quick.bisect(self.scores[chunk], score, behind)
 
     def rank_of_member(self, member: bytes, *, behind: bool) -> int:
         """How many members come before that one, or before what follows it, if all have one score.
@@ -153,6 +153,11 @@ class ScoreIndex:
             left -= len(members)
             chunk, at = chunk + 1, 0
 
+    def touch(self, scores: list[float]) -> None:
+        """These are looked for soon. It is worth its time in an index that is longer than a cache."""
+        if len(self.counts) > _CACHED_CHUNKS:
+            quick.touch(scores, self.first_scores, self.scores, self.members)
+
     # What changes it.
 
     def add(self, score: float, member: bytes) -> None:
@@ -172,9 +177,9 @@ class ScoreIndex:
         """Take out a pair that is there; returns its member, the object that was put."""
         chunk = self._chunk(score, member)
         scores, members = self._writable(chunk)
-        at = bisect_left(scores, score)
+        at = quick.bisect(scores, score, False)
         if members[at] != member:  # others have the same score
-            at = bisect_left(members, member, at, bisect_right(scores, score, at))
+            at = bisect_left(members, member, at, quick.bisect(scores, score, True))
         put = members[at]
         self._delete(chunk, at, at + 1)
         return put
@@ -217,19 +222,19 @@ class ScoreIndex:
     def _chunk(self, score: float, member: bytes) -> int:
         """The chunk that such a pair is in, or would be put into."""
         firsts = self.first_scores
-        chunk = bisect_right(firsts, score) - 1
+        chunk = quick.bisect(firsts, score, True) - 1
         if chunk > 0 and firsts[chunk] == score:  # one score may go over several chunks
-            least = bisect_left(firsts, score)
+            least = quick.bisect(firsts, score, False)
             chunk = max(bisect_right(self.first_members, member, least, chunk + 1) - 1, 0)
         return max(chunk, 0)
 
     def _place(self, chunk: int, score: float, member: bytes) -> int:
         """Where it is there, or would be."""
         scores = self.scores[chunk]
-        least = bisect_left(scores, score)
+        least = quick.bisect(scores, score, False)
         if least == len(scores) or scores[least] != score:  # nearly always, if it is new
             return least
-        return bisect_left(self.members[chunk], member, least, bisect_right(scores, score, least))
+        return bisect_left(self.members[chunk], member, least, quick.bisect(scores, score, True))
 
     def _writable(self, chunk: int) -> "tuple[array[float], list[bytes]]":
         if not self.own[chunk]:

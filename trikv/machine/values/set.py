@@ -7,6 +7,7 @@ import msgspec
 
 from trikv.machine.draws import Draws
 from trikv.machine.numerics import parse_integer
+from trikv.machine.values import quick
 from trikv.machine.values.members import Members
 from trikv.machine.values.value import Elements
 
@@ -58,6 +59,27 @@ class Set(Members):
         place, member = self.drawn_place(draws)
         self.remove_at(place, member)
         return member
+
+    def pop_each(self, keys: list[bytes]) -> list[bytes]:
+        """`pop` for each of these, which are the keys of draws (`trikv.machine.draws.key_of`)."""
+        gone: list[bytes] = []
+        while len(gone) < len(keys):
+            some, grown = quick.pop(
+                keys[len(gone) :],
+                self.parts,
+                self.owners,
+                self.hashes,
+                self.own_from,
+                self.level,
+                self.count,
+                self.count_min,
+            )
+            self.count -= len(some)
+            self.charge += grown - self.fixed_bytes * len(some)
+            gone += some
+            if len(gone) < len(keys):  # parts are joined, or a cut may hold its part
+                gone.append(self.pop(Draws.keyed(keys[len(gone)])))
+        return gone
 
     @classmethod
     def opened(cls, body: bytes, epoch: int, secret: bytes) -> Self:

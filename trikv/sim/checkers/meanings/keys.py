@@ -5,7 +5,14 @@ from typing import Any
 from trikv.sim.checkers.expected import Failure
 from trikv.sim.checkers.meanings.registry import everything, first, means, second, two
 from trikv.sim.checkers.state import Args, Refused, State
-from trikv.sim.checkers.values import Value, kind_of
+from trikv.sim.checkers.values import (
+    PACKED_BYTES_MAX,
+    PACKED_ELEMENTS_MAX,
+    Collection,
+    Value,
+    kind_of,
+    strings_in,
+)
 from trikv.sim.history import Key
 
 NO_SUCH_KEY = Failure("ERR no such key")
@@ -14,6 +21,12 @@ INTEGERS_MAX = 512
 """Redis keeps a set of so many integers as an array of numbers."""
 EMBEDDED_BYTES_MAX = 44
 """And so long a string together with its header."""
+LISTPACK_FIELDS_MAX = 512
+"""And a hash of so many short fields as a listpack,"""
+LISTPACK_BYTES_MAX = 8192
+"""and a list of so many bytes in all,"""
+LISTPACK_HEAD_BYTES = 7
+"""of which these stand in front of its elements."""
 
 
 @means("DEL, UNLINK, DELETE", everything, writes=True)
@@ -104,9 +117,30 @@ def _encoding(value: Value) -> bytes:
         return b"embstr" if len(value) <= EMBEDDED_BYTES_MAX else b"raw"
     if value.kind == "set" and len(value.elements) <= INTEGERS_MAX and all(map(_is_integer, value.elements)):
         return b"intset"
-    if not value.is_large:
+    if value.kind == "list":
+        is_short = LISTPACK_HEAD_BYTES + sum(map(_entry_bytes, value.elements)) <= LISTPACK_BYTES_MAX
+        return b"listpack" if is_short else b"quicklist"
+    if not value.is_large or _is_longer_listpack(value):
         return b"listpack"
-    return {"list": b"quicklist", "zset": b"skiplist"}.get(value.kind, b"hashtable")
+    return b"skiplist" if value.kind == "zset" else b"hashtable"
+
+
+def _is_longer_listpack(value: Collection) -> bool:
+    """Whether this is a hash with more fields than other values have that Redis packs."""
+    is_of_size = PACKED_ELEMENTS_MAX < len(value.elements) <= LISTPACK_FIELDS_MAX
+    is_short = all(len(text) <= PACKED_BYTES_MAX for text in strings_in(value.elements))
+    return value.kind == "hash" and is_of_size and is_short and not value.deadlines
+
+
+def _entry_bytes(element: bytes) -> int:
+    """What an element of a list takes in a listpack, with its length behind it."""
+    if _is_integer(element):
+        number = int(element)
+        limits = ((1 << 12, 2), (1 << 15, 3), (1 << 23, 4), (1 << 31, 5))
+        fitting = (size for limit, size in limits if -limit <= number < limit)
+        return 1 + (1 if 0 <= number <= 127 else next(fitting, 9))
+    size = len(element) + (1 if len(element) <= 63 else 2 if len(element) <= 4095 else 5)
+    return size + (1 if size <= 127 else 2 if size < 1 << 14 else 3 if size < 1 << 21 else 4)
 
 
 def _is_integer(text: object) -> bool:
