@@ -329,7 +329,7 @@ def test_a_pipeline_of_long_values_is_answered_whole() -> None:
 
 
 def test_reads_are_left_until_those_before_them_were_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine answers a part; the rest is asked again, in the database that was selected by then."""
+    """The machine answers a part; the rest is asked again, in the database selected in front of it."""
     monkeypatch.setattr(evaluation, "SHOWN_BYTES_MAX", 100)
     client = Client()
     client.say(
@@ -348,6 +348,12 @@ def test_reads_are_left_until_those_before_them_were_taken(monkeypatch: pytest.M
     assert client.say(resp("GET", "k") * 2 + resp("SELECT", "1") + resp("GET", "k") * 3) == (
         x * 2 + b"+OK\r\n" + y * 3
     )
+    client.say(resp("SELECT", "0"))
+    to = {number: resp("SELECT", str(number)) for number in (0, 1)}
+    for reads in (1, 2, 3, 5):  # what is left is read where it stands, not where the last SELECT leads
+        answer = client.say((resp("GET", "k") * reads + to[1]) + (resp("GET", "k") * reads + to[0]) * 2)
+        assert answer == x * reads + b"+OK\r\n" + y * reads + b"+OK\r\n" + x * reads + b"+OK\r\n"
+    assert client.say(resp("GET", "k") * 3 + to[1]) == x * 3 + b"+OK\r\n"
     client.service.has_lease = True
     assert client.say(resp("GET", "k") * 7) == y * 7
     assert client.connections.in_flight() == 0

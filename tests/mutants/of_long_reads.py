@@ -124,9 +124,16 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "the rest of a pipeline's reads asks in the database of its beginning",
-        "trikv.front.conversation",
-        "            rest.database = self.connection.database  # after a SELECT in the first part\n",
+        "trikv.front.turn",
+        "            database=self._database_behind(commands),\n",
         "",
+        "front/test_outflow.py::test_reads_are_left_until_those_before_them_were_taken",
+    ),
+    mutant(
+        "the rest of a pipeline's reads asks in the database of its end",
+        "trikv.front.turn",
+        "            database=self._database_behind(commands),\n",
+        "            database=self._database_behind(len(self.commands)),\n",
         "front/test_outflow.py::test_reads_are_left_until_those_before_them_were_taken",
     ),
     mutant(

@@ -462,7 +462,6 @@ class Conversation(Figures):
         self._outflow = self._turn = None
         rest, self._rest = self._rest, None
         if rest is not None:
-            rest.database = self.connection.database  # after a SELECT in the first part
             at_once = self._submit(rest)
             if at_once is not None:
                 self._emit(rest, at_once)

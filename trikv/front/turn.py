@@ -23,6 +23,10 @@ _NULL_ARRAY: Final = b"*-1\r\n"
 """RESP2 has two nulls; a refused EXEC is the one place where Redis uses this one."""
 
 
+SELECT: Final = b"SELECT"
+"""The name of a SELECT that travels between the commands of two databases."""
+
+
 class Turn(msgspec.Struct):
     """The commands that travel together, and the slots of their replies."""
 
@@ -144,6 +148,7 @@ class Turn(msgspec.Struct):
             commands = answered
         rest = msgspec.structs.replace(
             self,
+            database=self._database_behind(commands),
             commands=self.commands[commands:],
             slots=self.slots[at:],
             transactions=[msgspec.structs.replace(one, start=one.start - commands) for one in transactions],
@@ -153,6 +158,11 @@ class Turn(msgspec.Struct):
         self.transactions = self.transactions[: len(self.transactions) - len(rest.transactions)]
         self.commands, self.slots = self.commands[:commands], self.slots[:at]
         return rest
+
+    def _database_behind(self, commands: int) -> int:
+        """That of the command behind so many. Behind a transaction with a SELECT a turn has none."""
+        chosen = [int(args[1]) for args in self.commands[:commands] if args[0] == SELECT]
+        return chosen[-1] if chosen else self.database
 
     def refusal(self, error: CommandError) -> list[Reply]:
         """The replies to use if the machine gives none: `error` for each."""

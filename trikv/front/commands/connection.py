@@ -9,7 +9,7 @@ from trikv.front.connections import LOCKED, Connection
 from trikv.front.decisions import Decision, Done, Fail, Queued, Send
 from trikv.front.seam import REDIS_VERSION
 from trikv.front.slots import Args, Step
-from trikv.front.turn import Turn
+from trikv.front.turn import SELECT, Turn
 from trikv.machine.commands.databases import database_number
 from trikv.machine.declaration import TEXT_US, By, Container, Cost, Inside, Told, When
 from trikv.machine.errors import SYNTAX, text_of, wrong_arity
@@ -232,7 +232,7 @@ def take_select(caller: Caller, turn: Turn, request: Request) -> Decision:
         return Fail(database)
     caller.connection.database = database
     if turn.commands:
-        return Send((b"SELECT", word), request.args, _always_ok)
+        return Send((SELECT, word), request.args, _always_ok)
     turn.database = database
     return Done(OK)
 

@@ -152,11 +152,16 @@ def _joined(state: State, name: bytes, keys: Args, options: Args) -> Scores:
         others = set().union(*given[1:])
         return Scores({member: score for member, score in given[0].items() if member not in others})
     joined = Scores()
-    for scores, weight in zip(given, weights, strict=True):
+    is_intersection = name.startswith(b"ZINTER")
+    for scores, weight in sorted(zip(given, weights, strict=True), key=lambda pair: len(pair[0])):
         for member, score in scores.items():
-            weighed = _number(score * weight)
-            joined[member] = _both(how, joined[member], weighed) if member in joined else weighed
-    if name.startswith(b"ZINTER"):
+            weighed = score * weight
+            if member not in joined:
+                joined[member] = _number(weighed)
+            # Of an intersection Redis compares what is no number as it is: nothing is less or greater.
+            elif not (is_intersection and how != b"SUM" and isnan(weighed)):
+                joined[member] = _both(how, joined[member], _number(weighed))
+    if is_intersection:
         return Scores({m: score for m, score in joined.items() if all(m in scores for scores in given)})
     return joined
 
