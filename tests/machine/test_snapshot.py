@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.crafted import crafted, small_limits
-from tests.machine.driving import NODE, Driver, collect, reborn, restored
+from tests.machine.driving import NODE, NOW, Driver, collect, payload, reborn, restored, whole
 from tests.machine.values.commands import WITH_NUMBERS
 from trikv.machine import codec
-from trikv.machine.batch import Hello, Submission
+from trikv.machine.batch import Bootstrap, Hello, Submission
 from trikv.machine.commands import TABLE
 from trikv.machine.database import Database
 from trikv.machine.declaration import By
@@ -409,3 +409,19 @@ def test_a_restored_machine_has_the_table_that_is_named() -> None:
         replies.append(twin.read(0, [(b"TWICE", b"ab")]))
     assert replies[:2] == [[b"abab"], [b"abab"]]
     assert isinstance(replies[2][0], CommandError)
+
+
+def test_a_replica_restored_from_before_the_founding_knows_all_commands() -> None:
+    """Its snapshot has level 0; the entry that founds the cluster comes after it."""
+    entries = (
+        payload(NOW, Bootstrap(0, FEATURE_LEVEL), Hello(NODE, b"life")),
+        payload(NOW, Submission(NODE, 2, 1, 0, ((b"ZADD", b"z", b"1", b"m"), (b"RPUSH", b"l", b"a")))),
+    )
+    replica = Machine(TABLE)
+    replica.apply_membership(1, (NODE,))
+    twin = reborn(replica)
+    for machine in (replica, twin):
+        for index, entry in enumerate(entries, 2):
+            whole(machine.apply(index, entry, origin=NODE))
+    assert twin.digest() == replica.digest()
+    assert twin.space.databases[0].size == 2

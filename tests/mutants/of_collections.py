@@ -321,6 +321,13 @@ MUTANTS: tuple[Mutant, ...] = (
         f"{_RUNS}::test_a_run_of_pops_ends_with_the_key[SPOP-SADD-s]",
     ),
     mutant(
+        "a replica restored from before the founding never knows later commands",
+        "trikv.machine.evaluation",
+        "self._all.at_level(feature_level)",
+        "self._table.at_level(feature_level)",
+        "machine/test_snapshot.py::test_a_replica_restored_from_before_the_founding_knows_all_commands",
+    ),
+    mutant(
         "account drift by a run of SPOP",
         "trikv.machine.values.set",
         "            self.charge += grown - self.fixed_bytes * len(some)\n",

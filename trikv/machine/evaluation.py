@@ -70,6 +70,7 @@ class Evaluator:
     """A long read of more keys or elements is answered by a stream."""
 
     __slots__ = (
+        "_all",
         "_by_spelling",
         "_cut",
         "_elsewhere",
@@ -85,7 +86,7 @@ class Evaluator:
     )
 
     def __init__(self, space: Keyspace, table: CommandTable) -> None:
-        self._table = table
+        self._all = self._table = table
         self._by_spelling = table.by_spelling.get
         self._space = space
         self._cut: Cut | None = None
@@ -109,7 +110,8 @@ class Evaluator:
 
     def know(self, feature_level: int) -> None:
         """Evaluate what a cluster of that level knows, and nothing later."""
-        self._table = self.call.table = self._table.at_level(feature_level)
+        # Of all commands: a replica that was restored from before the founding has known level 0 first.
+        self._table = self.call.table = self._all.at_level(feature_level)
         self._by_spelling = self._table.by_spelling.get
 
     def run(
