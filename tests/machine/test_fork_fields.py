@@ -86,6 +86,7 @@ FIELDS: dict[type, dict[str, str | Own]] = {
     Origins: {"members": SAME, "rows": COPIED},
     OriginRow: {"incarnation": SAME, "nonce": SAME, "next": SAME},
     Evaluator: {
+        "_all": SHARED,
         "_by_spelling": Own("the table's"),
         "_cut": Own("that of a long read of the base"),
         "_elsewhere": COUNTS,
