@@ -32,7 +32,11 @@ from types import FrameType
 ROOT = Path(__file__).resolve().parents[1]
 LINK = ROOT / ".venv"
 ENVIRONMENTS = ROOT / ".venvs"
-PARTS_IN_C = ("trikv/machine/_runs.c", "trikv/machine/values/_parts.c")
+PARTS_IN_C = (
+    "trikv/machine/_runs.c",
+    "trikv/machine/values/_order.c",
+    "trikv/machine/values/_parts.c",
+)
 SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", *PARTS_IN_C)
 
 UP_TO_DATE, FAILED, STALE, INTERRUPTED = 0, 1, 3, 130

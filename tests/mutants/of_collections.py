@@ -85,17 +85,26 @@ MUTANTS: tuple[Mutant, ...] = (
         "        place, member = 0, next(iter(set(self.parts[0])))\n",
         "machine/test_collections.py::test_a_pop_is_decided_by_the_entry",
     ),
-    mutant(
+    Mutant(
         "a score compared as text",
-        "trikv.machine.values.score_index",
-        "        least = quick.bisect(scores, score, False)\n        if",
-        "        least = bisect_left(scores, str(score), key=str)\n        if",
-        _SCORES,
+        (
+            Edit(
+                "trikv.machine.values.quick_order",
+                "bisect_right(scores, score) if is_behind else bisect_left(scores, score)\n",
+                "(bisect_right if is_behind else bisect_left)(scores, str(score), key=str)\n",
+            ),
+            Edit(
+                "trikv.machine.values.quick_order",
+                "== VERSION and _does_it(_order)",
+                "== VERSION and not _does_it(_order)",
+            ),
+        ),
+        ByTest(_SCORES),
     ),
     mutant(
         "-0.0: it is another score than zero",
         "trikv.machine.values.sorted_set",
-        "        belonging += 0.0\n",
+        "        scores = [score + 0.0 for score in scores]\n",
         "",
         _SCORES,
     ),
@@ -104,8 +113,10 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 "trikv.machine.values.sorted_set",
-                "        if old is not None:\n            member = self.index.remove",
-                "        if old is not None and old != belonging:\n            member = self.index.remove",
+                "        self.index.move_each(members, olds, scores)\n",
+                "        pairs = zip(olds, scores, strict=True)\n"
+                "        olds = [None if old == score else old for old, score in pairs]\n"
+                "        self.index.move_each(members, olds, scores)\n",
             ),
             Edit(
                 "trikv.machine.commands.sorted_sets",
@@ -114,6 +125,20 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         ByTest(f"{_EQUAL}[3000]"),
+    ),
+    mutant(
+        "a move in the order that the part in C leaves is not done",
+        "trikv.machine.values.score_index",
+        "            self.move(members[at], olds[at], scores[at])\n",
+        "",
+        "machine/values/test_quick_order.py::test_what_moves_is_the_same",
+    ),
+    mutant(
+        "a move in the order follows that the part in C has done",
+        "trikv.machine.values.score_index",
+        "            at += 1\n\n    def move(",
+        "            at += 2\n\n    def move(",
+        "machine/values/test_quick_order.py::test_what_moves_is_the_same",
     ),
     mutant(
         "a member that goes stays in the order",

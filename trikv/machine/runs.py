@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from trikv.machine.split import Bucket
 from trikv.machine.stored import held
-from trikv.machine.values import quick
+from trikv.machine.values import quick, quick_order
 
 VERSION: Final = 7
 """Version of `_runs.c`, which has the same number; a test compares both with the source."""
@@ -43,8 +43,8 @@ def _do_it(set_run: SetRun, add_run: AddRun) -> bool:
 
 
 def is_compiled() -> bool:
-    """Whether both parts in C are used: this one, and that of `trikv.machine.values.quick`."""
-    return set_run is not None and quick.is_compiled
+    """Whether all parts in C are used: this one, and those of `trikv.machine.values`."""
+    return set_run is not None and quick.is_compiled and quick_order.is_compiled
 
 
 set_run: SetRun | None = None

@@ -3,10 +3,8 @@
 import gc
 import importlib
 import sys
-from array import array
 from collections.abc import Callable
 from hashlib import blake2b, sha256
-from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,7 +15,6 @@ from hypothesis import strategies as st
 
 from tests.tools import needs
 from trikv.machine.values import quick
-from trikv.machine.values.score_index import ScoreIndex
 from trikv.machine.values.set import Set
 from trikv.machine.values.sorted_set import Gathered, SortedSet
 
@@ -25,7 +22,7 @@ needs_it = needs(
     quick.is_compiled, "NOT COMPILED: the part in C is not tested, nor its speed; install a C compiler"
 )
 
-SOURCE_OF_VERSION = (3, "f44786f50b6e91fc0668a172c455a336980bde591afbf4ae000f8ab86ce481a8")
+SOURCE_OF_VERSION = (4, "50aa6c61baebb09b1bba71b0a95fbec53ac01e85d98c3c0e5969d82f11cf1162")
 SECRETS = st.sampled_from([b"", b"s", b"12345678", b"k" * 64])
 MEMBERS = st.lists(
     st.binary(max_size=12) | st.integers(0, 40).map(lambda number: b"m" * number * 8), max_size=60
@@ -64,7 +61,7 @@ def reloaded(fake: object) -> bool:
 
 def test_only_a_part_in_c_that_fits_is_used() -> None:
     """None, of another source, or one that does something else here: then Python does all."""
-    names = ("places", "get", "nth", "put", "remove", "pop", "bisect", "touch", "untrack")
+    names = ("places", "get", "nth", "put", "remove", "pop", "untrack")
     fits = {name: getattr(quick, f"_{name}") for name in names}
     assert not reloaded(None)
     assert not reloaded(SimpleNamespace(**fits))
@@ -201,43 +198,6 @@ def test_elements_that_are_not_there_are_not_drawn_forever() -> None:
             pop([b"k"], *rows, 0, 2, 400, 0)
 
 
-DOUBLES = st.floats(allow_nan=False)
-
-
-@needs_it
-@given(st.lists(DOUBLES | st.integers(-3, 3).map(float), max_size=40).map(sorted), DOUBLES)
-def test_the_place_of_a_score_is_the_same(scores: list[float], score: float) -> None:
-    """Of infinities, of zeros of either sign, of many alike."""
-    row = array("d", scores)
-    for wanted in (score, *scores, 7):
-        for is_behind in (False, True):
-            assert quick.bisect(row, wanted, is_behind) == quick._bisect(row, wanted, is_behind)
-
-
-@needs_it
-@given(st.integers(1, 5), st.integers(0, 9), st.lists(DOUBLES, max_size=150))
-def test_a_touch_changes_nothing(chunks: int, each: int, wanted: list[float]) -> None:
-    """Whatever is looked for: in front of all, behind all, in a chunk of none."""
-    scores = [array("d", range(at * each, (at + 1) * each)) for at in range(chunks)]
-    members = [[b"m"] * each for _ in range(chunks)]
-    firsts = array("d", [-inf, *(at * each for at in range(1, chunks))])
-    before = repr((scores, members, firsts))
-    quick.touch(wanted, firsts, scores, members)
-    assert repr((scores, members, firsts)) == before
-
-
-@pytest.mark.parametrize("chunks", [1, 64, 65])
-def test_a_long_index_is_told_what_is_looked_for(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short one is in a cache, and would only lose the time."""
-    index = ScoreIndex.of([(float(at), b"m") for at in range(256 * chunks)])
-    assert len(index.counts) == chunks
-    told: list[object] = []
-    monkeypatch.setattr(quick, "touch", lambda *given: told.append(given))
-    index.touch([1.0])
-    long = [([1.0], index.first_scores, index.scores, index.members)]
-    assert told == (long if chunks > 64 else [])
-
-
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_in_python_no_name_is_hashed_again_and_again(
     is_shared: bool,  # noqa: FBT001 - a parameter
@@ -269,7 +229,6 @@ def test_arguments_of_another_shape_are_refused() -> None:
     """A bug of the caller's is an exception, with nothing changed."""
     parts = Parts(2, 1)
     rows = parts.parts, parts.owners, parts.hashes
-    row, chunk = array("d", [-inf]), [b"a"]
     calls: list[tuple[type[Exception], Callable[[], object]]] = [
         (TypeError, lambda: quick.places(cast("Any", (b"a",)), b"s", 1, 0)),
         (TypeError, lambda: quick.places([cast("Any", "a")], b"s", 1, 0)),
@@ -296,18 +255,6 @@ def test_arguments_of_another_shape_are_refused() -> None:
         (ValueError, lambda: quick.pop([b"k"], *rows, 0, 2, 1, -1)),
         (ValueError, lambda: quick.pop([b"k"], *rows, 0, 0, 1 << 47, 0)),
         (ValueError, lambda: quick.pop([b"k"], *rows, 0, 0, 1 << 48, 0)),
-        (TypeError, lambda: quick.bisect(row, cast("Any", "1"), False)),
-        (TypeError, lambda: quick.bisect(row, 1.0, cast("Any", 1))),
-        (OverflowError, lambda: quick.bisect(row, 10**400, False)),
-        (TypeError, lambda: quick.bisect(cast("Any", array("q", [1])), 1.0, False)),
-        (TypeError, lambda: quick.bisect(cast("Any", b"12345678"), 1.0, False)),
-        (TypeError, lambda: quick.bisect(cast("Any", [1.0]), 1.0, False)),
-        (TypeError, lambda: quick.touch([cast("Any", 1)], row, [row], [chunk])),
-        (TypeError, lambda: quick.touch([1.0], row, [cast("Any", b"12345678")], [chunk])),
-        (TypeError, lambda: quick.touch([1.0], row, [row], [cast("Any", ())])),
-        (ValueError, lambda: quick.touch([1.0], row, [row, row], [chunk])),
-        (ValueError, lambda: quick.touch([1.0], row, [row], [])),
-        (ValueError, lambda: quick.touch([1.0], array("d"), [], [])),
     ]
     for kind, call in calls:
         with pytest.raises(kind):

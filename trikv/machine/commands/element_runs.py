@@ -161,7 +161,6 @@ def _set_fields(call: Call, key: bytes, hash_: Hash, commands: Commands) -> list
 
 def _score_members(call: Call, key: bytes, set_: SortedSet, commands: Commands) -> list[Reply]:
     db = call.db
-    places: dict[bytes, int] = {}
     olds: dict[bytes, float | None] = {}
     """The scores that the set has."""
     scores: dict[bytes, float] = {}
@@ -169,14 +168,12 @@ def _score_members(call: Call, key: bytes, set_: SortedSet, commands: Commands) 
     replies: list[Reply] = []
     changes = 0
     names = [args[3] for args in commands]
-    looked = zip(commands, set_.places_of(names), set_.get_each(names), strict=True)
-    for (_, _, text, name), place, before in looked:
+    for (_, _, text, name), before in zip(commands, set_.get_each(names), strict=True):
         score = parse_double(text)
         if score is None:
             break
         old: float | None = scores.get(name)
         if old is None:
-            places[name] = place
             olds[name] = old = before
         changes += score != old
         scores[name] = score
@@ -188,11 +185,8 @@ def _score_members(call: Call, key: bytes, set_: SortedSet, commands: Commands) 
     if not _fits(db, key, set_, list(scores)) or (set_.is_small and not set_.stays_small(scores)):
         return []
     set_ = db.changing(key, set_)
-    is_steady = set_.is_steady(len(scores))
-    set_.index.touch([score for row in (olds, scores) for score in row.values() if score is not None])
-    for name, score in scores.items():
-        if olds[name] != score:
-            set_.put_at(places[name] if is_steady else set_.place_of(name), name, score)
+    moved = [name for name, score in scores.items() if olds[name] != score]
+    set_.score_each(moved, [olds[name] for name in moved], [scores[name] for name in moved])
     _changed(db, key, set_, changes)
     return replies
 

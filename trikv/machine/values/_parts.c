@@ -1,4 +1,4 @@
-/* Many elements of a collection at once: where they belong, how they are put there, drawn and looked for.
+/* Many elements of a collection at once: where they belong, how they are put there and drawn.
  *
  * Why in C: in Python, to find the part of one element takes half a microsecond and to put it there one more,
  * and each replica does both for each element that is written. Here both take a tenth. docs/PERFORMANCE.md has
@@ -17,7 +17,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#define VERSION 3
+#define VERSION 4
 #define CHUNK 64 /* elements whose memory is asked for at once */
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -602,135 +602,6 @@ static PyObject *pop(PyObject *module, PyObject *args) {
     return Py_BuildValue("NL", put.fresh, put.grown);
 }
 
-/* The doubles of an array: it must not change meanwhile. NULL after an exception. */
-static const double *doubles_of(PyObject *array, Py_ssize_t *count) {
-    Py_buffer view;
-    if (PyObject_GetBuffer(array, &view, PyBUF_FORMAT | PyBUF_ND) < 0)
-        return NULL;
-    int is_of_doubles = view.ndim == 1 && view.itemsize == sizeof(double) && view.format && !strcmp(view.format, "d");
-    const double *doubles = view.buf;
-    *count = view.len / (Py_ssize_t)sizeof(double);
-    PyBuffer_Release(&view);
-    if (!is_of_doubles)
-        PyErr_SetString(PyExc_TypeError, "this is no array of doubles");
-    return is_of_doubles ? doubles : NULL;
-}
-
-static Py_ssize_t bisected(const double *scores, Py_ssize_t last, double score, int is_behind) {
-    Py_ssize_t first = 0;
-    while (first < last) {
-        Py_ssize_t middle = first + (last - first) / 2;
-        if (scores[middle] < score || (is_behind && scores[middle] == score))
-            first = middle + 1;
-        else
-            last = middle;
-    }
-    return first;
-}
-
-PyDoc_STRVAR(bisect_doc, "bisect(scores, score, is_behind, /)\n--\n\n"
-                         "How many of `scores`, an array of doubles in order, are less than `score`; with `is_behind`\n"
-                         "how many are no greater. `score` is a float but no NaN, or an int that is a double, too.\n"
-                         "Raises TypeError or BufferError for arguments of another shape,\n"
-                         "OverflowError for an int that no double is near.");
-
-static PyObject *bisect(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    (void)module;
-    if (count != 3 || !(PyFloat_CheckExact(args[1]) || PyLong_CheckExact(args[1])) || !PyBool_Check(args[2])) {
-        PyErr_SetString(PyExc_TypeError, "bisect(array, number, bool)");
-        return NULL;
-    }
-    double score = PyFloat_AsDouble(args[1]);
-    if (score == -1.0 && PyErr_Occurred())
-        return NULL;
-    Py_ssize_t last;
-    const double *scores = doubles_of(args[0], &last);
-    return scores == NULL ? NULL : PyLong_FromSsize_t(bisected(scores, last, score, args[2] == Py_True));
-}
-
-/* What `touch` knows of one score. */
-typedef struct {
-    double score;
-    PyObject *scores, *members; /* of its chunk */
-    const double *doubles;
-    Py_ssize_t count, place; /* of the chunk; where the score is in it */
-} Touched;
-
-#define EIGHTHS 8 /* the first three steps of a bisection look at these */
-
-/* Each step asks for what the next one reads, for all: so they wait together. False after an exception. */
-static int touch_each(Touched *touched, Py_ssize_t count) {
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PREFETCH(touched[i].scores);
-        PREFETCH(touched[i].members);
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Touched *one = &touched[i];
-        if ((one->doubles = doubles_of(one->scores, &one->count)) == NULL)
-            return 0;
-        for (int eighth = 1; eighth < EIGHTHS; eighth++)
-            PREFETCH(one->doubles + one->count * eighth / EIGHTHS);
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Touched *one = &touched[i];
-        one->place = bisected(one->doubles, one->count, one->score, 0);
-        if (one->place < PyList_GET_SIZE(one->members))
-            PREFETCH(((PyListObject *)one->members)->ob_item + one->place);
-    }
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (touched[i].place < PyList_GET_SIZE(touched[i].members))
-            PREFETCH(PyList_GET_ITEM(touched[i].members, touched[i].place));
-    return 1;
-}
-
-PyDoc_STRVAR(touch_doc,
-             "touch(wanted, firsts, scores, members, /)\n--\n\n"
-             "Have the memory on its way that is read where the scores `wanted` are looked for, a list of floats.\n\n"
-             "Of the index come `firsts`, an array of doubles: what each chunk begins with; `scores`, a list of\n"
-             "such arrays by chunk; `members`, a list of lists. It does nothing else. Raises TypeError, ValueError\n"
-             "or BufferError for arguments of another shape.");
-
-static PyObject *touch(PyObject *module, PyObject *args) {
-    PyObject *wanted, *firsts, *scores, *members;
-    Touched touched[CHUNK];
-    Py_ssize_t chunks;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "O!OO!O!", &PyList_Type, &wanted, &firsts, &PyList_Type, &scores, &PyList_Type,
-                          &members))
-        return NULL;
-    const double *begins = doubles_of(firsts, &chunks);
-    if (begins == NULL)
-        return NULL;
-    if (chunks == 0 || PyList_GET_SIZE(scores) != chunks || PyList_GET_SIZE(members) != chunks) {
-        PyErr_SetString(PyExc_ValueError, "these are not as many chunks as they begin");
-        return NULL;
-    }
-    Py_ssize_t held = 0;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(wanted); i++) {
-        PyObject *score = PyList_GET_ITEM(wanted, i);
-        if (!PyFloat_CheckExact(score)) {
-            PyErr_SetString(PyExc_TypeError, "a score is no float");
-            return NULL;
-        }
-        Py_ssize_t chunk = bisected(begins, chunks, PyFloat_AS_DOUBLE(score), 1);
-        chunk -= chunk > 0;
-        Touched *one = &touched[held++];
-        one->score = PyFloat_AS_DOUBLE(score);
-        one->scores = PyList_GET_ITEM(scores, chunk);
-        one->members = PyList_GET_ITEM(members, chunk);
-        if (!PyList_CheckExact(one->members)) {
-            PyErr_SetString(PyExc_TypeError, "a chunk is no list");
-            return NULL;
-        }
-        if (held == CHUNK || i + 1 == PyList_GET_SIZE(wanted)) {
-            if (!touch_each(touched, held))
-                return NULL;
-            held = 0;
-        }
-    }
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef methods[] = {
     {"places", places, METH_VARARGS, places_doc},
     {"get", get, METH_VARARGS, get_doc},
@@ -738,8 +609,6 @@ static PyMethodDef methods[] = {
     {"put", put, METH_VARARGS, put_doc},
     {"remove", remove_, METH_VARARGS, remove_doc},
     {"pop", pop, METH_VARARGS, pop_doc},
-    {"bisect", (PyCFunction)(void (*)(void))bisect, METH_FASTCALL, bisect_doc},
-    {"touch", touch, METH_VARARGS, touch_doc},
     {"untrack", untrack, METH_O, untrack_doc},
     {NULL, NULL, 0, NULL},
 };

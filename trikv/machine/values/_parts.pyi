@@ -1,4 +1,3 @@
-from array import array
 from typing import Any
 
 VERSION: int
@@ -47,7 +46,3 @@ def pop(
     least: int,
     /,
 ) -> tuple[list[bytes], int]: ...
-def bisect(scores: array[float], score: float, is_behind: bool, /) -> int: ...
-def touch(
-    wanted: list[float], firsts: array[float], scores: list[array[float]], members: list[list[bytes]], /
-) -> None: ...

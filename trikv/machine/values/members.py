@@ -7,7 +7,7 @@ no key, anybody could make elements that all belong to one part, which is copied
 Elements come in the order of parts, and in a part in that of their insertion.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, Self
 
 from trikv.machine.draws import Draws
@@ -136,10 +136,6 @@ class Members(Value):
         """`place_of` each, far quicker."""
         return quick.places(list(members), self.secret, self.level, self.split)
 
-    def is_steady(self, count: int) -> bool:
-        """Whether so many new elements can be put, and no part is split: `place_of` stays as it is."""
-        return self.count + count <= MEAN * len(self.parts)
-
     @property
     def count_min(self) -> int:
         """With fewer elements parts are joined."""
@@ -230,6 +226,12 @@ class Members(Value):
 
         To be overridden by a type that keeps more of strings and numbers than its parts.
         """
+        return self.put_each_by(self.put, members, belongings)
+
+    def put_each_by(
+        self, put: Callable[[bytes, Any], bool], members: list[bytes], belongings: list[Any] | None
+    ) -> list[bool]:
+        """Put all that can be put quickly; `put` is called for each of the others."""
         fresh: list[bool] = []
         while len(fresh) < len(members):
             if not self.is_small:
@@ -253,7 +255,7 @@ class Members(Value):
             at = len(fresh)
             # The next one splits a part, or a cut may hold its part, or it is of a kind of its own.
             if at < len(members):
-                fresh.append(self.put(members[at], None if belongings is None else belongings[at]))
+                fresh.append(put(members[at], None if belongings is None else belongings[at]))
         return fresh
 
     def put_at(self, place: int, member: bytes, belonging: Any) -> bool:

@@ -4,19 +4,17 @@ The part in C is not used if it is of another version than this, or if a try sho
 here. Either way the same comes of it, and nobody needs to ask which it is.
 """
 
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
-from math import inf, isqrt
+from math import isqrt
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 from trikv.machine.draws import Draws
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of `_parts.c`, which has the same number; a test compares both with the source."""
 HASH_BYTES: Final = 4
 DEVIATIONS: Final = 9
@@ -50,8 +48,6 @@ Remove: TypeAlias = Callable[
 Pop: TypeAlias = Callable[
     [list[bytes], list[Any], list[int], list[bytes | None], int, int, int, int], tuple[list[bytes], int]
 ]
-Bisect: TypeAlias = Callable[["array[float]", float, bool], int]
-Touch: TypeAlias = Callable[[list[float], "array[float]", list["array[float]"], list[list[bytes]]], None]
 
 
 @lru_cache(maxsize=64)
@@ -226,25 +222,6 @@ def _pop(
     return gone, grown
 
 
-def _bisect(scores: "array[float]", score: float, is_behind: bool) -> int:  # noqa: FBT001 - as in C
-    """How many of `scores`, which are in order, are less than `score`; with `is_behind` how many no greater.
-
-    `score` is a float but no NaN, or an int that is a double, too: beyond 2**53 few are. In Python each
-    number that is looked at comes to be an object.
-    """
-    return bisect_right(scores, score) if is_behind else bisect_left(scores, score)
-
-
-def _touch(
-    _wanted: list[float], _firsts: "array[float]", _scores: list["array[float]"], _members: list[list[bytes]]
-) -> None:
-    """Have the memory on its way that is read where the scores `_wanted` are looked for in an index.
-
-    In one of a million members each look waits for memory ten times; here they wait together. In Python that
-    cannot be done.
-    """
-
-
 def _untrack(members: list[bytes]) -> list[bytes]:
     """Let the cyclic collector never look into a list that holds nothing but bytes; returns it.
 
@@ -261,18 +238,15 @@ def _size(belonging: Any) -> int | None:
     return 0 if belonging is None or type(belonging) is float else None
 
 
-All: TypeAlias = tuple[Places, Get, Nth, Put, Remove, Pop, Bisect, Touch, Untrack]
+All: TypeAlias = tuple[Places, Get, Nth, Put, Remove, Pop, Untrack]
 
 
 def _all_of(compiled: ModuleType) -> All:
     elements = compiled.places, compiled.get, compiled.nth, compiled.put, compiled.remove, compiled.pop
-    return *elements, compiled.bisect, compiled.touch, compiled.untrack
+    return *elements, compiled.untrack
 
 
-IN_PYTHON: Final[All] = _places, _get, _nth, _put, _remove, _pop, _bisect, _touch, _untrack
-
-
-_TWO_CHUNKS: Final = array("d", [-inf, 5.0]), [array("d"), array("d", [5.0, 6.0])], [[], [b"a", b"b"]]
+IN_PYTHON: Final[All] = _places, _get, _nth, _put, _remove, _pop, _untrack
 
 
 def _does_it(compiled: ModuleType) -> bool:
@@ -281,7 +255,7 @@ def _does_it(compiled: ModuleType) -> bool:
     halves = members[150:] + members[:150]
     results = []
     try:
-        for places, get, nth, put, remove, pop, bisect, touch, untrack in (IN_PYTHON, _all_of(compiled)):
+        for places, get, nth, put, remove, pop, untrack in (IN_PYTHON, _all_of(compiled)):
             state: tuple[list[Any], list[int], list[bytes | None]] = (
                 [{} for _ in range(6)],
                 [1] * 6,
@@ -299,9 +273,6 @@ def _does_it(compiled: ModuleType) -> bool:
                     get(halves, b"none", state[0], b"secret", 2, 2),
                     pop(members[1:21], *state, 1, 2, sum(map(len, state[0])), 1),
                     pop(members[1:21], *state, 2, 2, sum(map(len, state[0])), 1),
-                    bisect(array("d", [0.5, 1, 1, 2]), 1.0, True),
-                    bisect(array("d", [0.5, 1, 1, 2]), 1.0, False),
-                    touch([0.5, 7.0], *_TWO_CHUNKS),
                     remove([*state[0][1]], 0, *state, 1, b"secret", 2, 2, 299),
                     [*map(list, state[0])],
                 )
@@ -311,7 +282,7 @@ def _does_it(compiled: ModuleType) -> bool:
     return bool(results[0] == results[1])
 
 
-places, get, nth, put, remove, pop, bisect, touch, untrack = IN_PYTHON
+places, get, nth, put, remove, pop, untrack = IN_PYTHON
 is_compiled = False
 """Whether these are the ones in C."""
 try:
@@ -320,5 +291,5 @@ except ImportError:
     pass
 else:
     if getattr(_parts, "VERSION", None) == VERSION and _does_it(_parts):
-        places, get, nth, put, remove, pop, bisect, touch, untrack = _all_of(_parts)
+        places, get, nth, put, remove, pop, untrack = _all_of(_parts)
         is_compiled = True

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Final, TypeAlias
 
-from trikv.machine.values import quick
+from trikv.machine.values import quick, quick_order
 
 Pair: TypeAlias = tuple[float, bytes]
 
@@ -25,7 +25,6 @@ _FILLED_COUNT: Final = CHUNK_COUNT // 2
 """Of a chunk that is made of pairs in order."""
 BLOCK_CHUNKS: Final = 64
 """The chunks of a block; the last block may have fewer."""
-_CACHED_CHUNKS: Final = 64
 
 
 class ScoreIndex:
@@ -107,8 +106,8 @@ class ScoreIndex:
 
     def rank_of_score(self, score: float, *, behind: bool) -> int:
         """How many pairs have a lesser score; with `behind`, or the same one."""
-        chunk = max(quick.bisect(self.first_scores, score, behind) - 1, 0)
-        return self._before(chunk) + quick.bisect(self.scores[chunk], score, behind)
+        chunk = max(quick_order.bisect(self.first_scores, score, behind) - 1, 0)
+        return self._before(chunk) + quick_order.bisect(self.scores[chunk], score, behind)
 
     def rank_of_member(self, member: bytes, *, behind: bool) -> int:
         """How many members come before that one, or before what follows it, if all have one score.
@@ -153,11 +152,6 @@ class ScoreIndex:
             left -= len(members)
             chunk, at = chunk + 1, 0
 
-    def touch(self, scores: list[float]) -> None:
-        """These are looked for soon. It is worth its time in an index that is longer than a cache."""
-        if len(self.counts) > _CACHED_CHUNKS:
-            quick.touch(scores, self.first_scores, self.scores, self.members)
-
     # What changes it.
 
     def add(self, score: float, member: bytes) -> None:
@@ -177,12 +171,28 @@ class ScoreIndex:
         """Take out a pair that is there; returns its member, the object that was put."""
         chunk = self._chunk(score, member)
         scores, members = self._writable(chunk)
-        at = quick.bisect(scores, score, False)
+        at = quick_order.bisect(scores, score, False)
         if members[at] != member:  # others have the same score
-            at = bisect_left(members, member, at, quick.bisect(scores, score, True))
+            at = bisect_left(members, member, at, quick_order.bisect(scores, score, True))
         put = members[at]
         self._delete(chunk, at, at + 1)
         return put
+
+    def move_each(self, members: list[bytes], olds: list[float | None], scores: list[float]) -> None:
+        """Give each of these its score: different members; `olds` are the scores they have, None without one.
+
+        In their order, because it decides where chunks are divided. No score is a negative zero.
+        """
+        at = 0
+        while (at := quick_order.move(self, members, olds, scores, at)) < len(members):
+            self.move(members[at], olds[at], scores[at])
+            at += 1
+
+    def move(self, member: bytes, old: float | None, score: float) -> None:
+        """Give one member its score. `old`: the one that it has, or None if it is not there."""
+        if old is not None:
+            member = self.remove(old, member)  # its part has the same object, and goes on to have it
+        self.add(score, member)
 
     def take(self, first: int, last: int) -> list[Pair]:
         """Take out the pairs of ranks from `first` to before `last`, and return them in order."""
@@ -222,19 +232,19 @@ class ScoreIndex:
     def _chunk(self, score: float, member: bytes) -> int:
         """The chunk that such a pair is in, or would be put into."""
         firsts = self.first_scores
-        chunk = quick.bisect(firsts, score, True) - 1
+        chunk = quick_order.bisect(firsts, score, True) - 1
         if chunk > 0 and firsts[chunk] == score:  # one score may go over several chunks
-            least = quick.bisect(firsts, score, False)
+            least = quick_order.bisect(firsts, score, False)
             chunk = max(bisect_right(self.first_members, member, least, chunk + 1) - 1, 0)
         return max(chunk, 0)
 
     def _place(self, chunk: int, score: float, member: bytes) -> int:
         """Where it is there, or would be."""
         scores = self.scores[chunk]
-        least = quick.bisect(scores, score, False)
+        least = quick_order.bisect(scores, score, False)
         if least == len(scores) or scores[least] != score:  # nearly always, if it is new
             return least
-        return bisect_left(self.members[chunk], member, least, quick.bisect(scores, score, True))
+        return bisect_left(self.members[chunk], member, least, quick_order.bisect(scores, score, True))
 
     def _writable(self, chunk: int) -> "tuple[array[float], list[bytes]]":
         if not self.own[chunk]:

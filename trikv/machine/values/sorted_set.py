@@ -88,20 +88,25 @@ class SortedSet(Members):
         """As `Value.released`. The index of a million members takes 13 ms to be freed in one piece."""
         return super().released() + self.index.members
 
-    def put_at(self, place: int, member: bytes, belonging: float) -> bool:
-        """As `Members.put_at`. A negative zero becomes zero: they are equal, but their bytes are not."""
+    def put(self, member: bytes, belonging: float) -> bool:
+        """As `Members.put`. A negative zero becomes zero: they are equal, but their bytes are not."""
         belonging += 0.0
-        old = self.parts[place].get(member)
-        is_new = super().put_at(place, member, belonging)
-        if old is not None:
-            member = self.index.remove(old, member)  # the part has the same object, and goes on to have it
-        self.index.add(belonging, member)
+        old = self.get(member)
+        is_new = super().put(member, belonging)
+        self.index.move(member, old, belonging)
         return is_new
 
     def put_each(self, members: list[bytes], belongings: list[Any] | None = None) -> list[bool]:
-        """As `Members.put_each`."""
+        """As `Members.put_each`, of different members."""
         assert belongings is not None, "a member has a score"
-        return [self.put(*pair) for pair in zip(members, belongings, strict=True)]
+        return self.score_each(members, self.get_each(members), belongings)
+
+    def score_each(self, members: list[bytes], olds: list[float | None], scores: list[float]) -> list[bool]:
+        """`put_each`, for who knows `olds`: what `get_each` says of these members."""
+        scores = [score + 0.0 for score in scores]
+        fresh = self.put_each_by(super().put, members, scores)
+        self.index.move_each(members, olds, scores)
+        return fresh
 
     def remove_at(self, place: int, member: bytes) -> Any:
         """As `Members.remove_at`."""
@@ -132,7 +137,7 @@ class Gathered(SortedSet):
 
     __slots__ = ()
 
-    put_at = Members.put_at
+    put = Members.put
     put_each = Members.put_each
     remove_at = Members.remove_at
 
