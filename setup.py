@@ -18,7 +18,12 @@ class BuildFresh(build_ext):
 setup(
     ext_modules=[
         Extension(name, [f"{name.replace('.', '/')}.c"], optional=True)
-        for name in ("trikv.machine._runs", "trikv.machine.values._order", "trikv.machine.values._parts")
+        for name in (
+            "trikv.host._lane",
+            "trikv.machine._runs",
+            "trikv.machine.values._order",
+            "trikv.machine.values._parts",
+        )
     ],
     cmdclass={"build_ext": BuildFresh},
 )

@@ -7,12 +7,54 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
 
 from tests.host.rig import descriptors
+from trikv.host import lane
+from trikv.host import worker as module
 from trikv.host.worker import Worker
+
+LANES = list(dict.fromkeys([lane.PythonLane, lane.new_lane]))
+
+
+@pytest.fixture(params=LANES, ids=lambda kind: kind.__name__, autouse=True)
+def new_lane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part in C and the one in Python, where there are both."""
+    monkeypatch.setattr("trikv.host.worker.new_lane", request.param)
+
+
+async def test_writes_go_between_calls(tmp_path: Path) -> None:
+    """In order, in the one thread, at their places; what the kernel refuses is raised, and the next works."""
+    worker = Worker("test")
+    with (tmp_path / "file").open("wb+") as file:
+        fd = file.fileno()
+        await worker.write(fd, 2, b"cde", syncs=True)
+        assert await worker.run(os.pread, fd, 9, 0) == b"\0\0cde"
+        await worker.write(fd, 0, b"ab", syncs=False)
+        await worker.write(fd, 9, b"", syncs=True)
+        assert await worker.run(os.pread, fd, 9, 0) == b"abcde"
+    with pytest.raises(OSError, match="Bad file descriptor") as caught:
+        await worker.write(fd, 0, b"x", syncs=True)
+    assert caught.value.errno == errno.EBADF
+    assert await worker.run(int, "7") == 7
+    worker.close()
+
+
+async def test_a_write_that_began_is_waited_for(tmp_path: Path) -> None:
+    """Cancelled or not, closed or not, it is over when `write` returns."""
+    worker = Worker("test")
+    size = 64 << 20
+    with (tmp_path / "file").open("wb+") as file:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(worker.write, file.fileno(), 0, bytes(size), syncs=False))
+            await trio.testing.wait_all_tasks_blocked()
+            worker.close()
+            nursery.cancel_scope.cancel()
+    assert (tmp_path / "file").stat().st_size == size
 
 
 async def test_runs_elsewhere_and_in_order() -> None:
@@ -41,7 +83,7 @@ async def test_close_ends_the_thread() -> None:
     Worker("never started").close()
 
 
-@pytest.mark.parametrize("lacking", ["pipe", "thread", "watch"])
+@pytest.mark.parametrize("lacking", ["descriptor", "thread", "watch"])
 async def test_a_worker_that_cannot_be_started_leaves_nothing(
     lacking: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,7 +91,7 @@ async def test_a_worker_that_cannot_be_started_leaves_nothing(
 
     def refuse(*_: object) -> None:
         raise {
-            "pipe": OSError(errno.EMFILE, "Too many open files"),
+            "descriptor": OSError(errno.EMFILE, "Too many open files"),
             "thread": RuntimeError("can't start new thread"),
             "watch": OSError(errno.ENOSPC, "No space left on device"),
         }[lacking]
@@ -59,7 +101,7 @@ async def test_a_worker_that_cannot_be_started_leaves_nothing(
         refuse()
 
     what = {
-        "pipe": (os, "pipe", refuse, errno.EMFILE, "Too many open files"),
+        "descriptor": (module, "new_lane", refuse, errno.EMFILE, "Too many open files"),
         "thread": (threading.Thread, "start", refuse, errno.EAGAIN, "no more threads can be started"),
         "watch": (trio.lowlevel, "wait_readable", refuse_later, errno.EAGAIN, "refuses to watch more files"),
     }
@@ -105,7 +147,7 @@ async def test_cancelled_call_is_waited_for() -> None:
 
 
 async def test_closed_in_the_middle_of_a_call_it_leaves_no_descriptor() -> None:
-    """The call ends as it would have, and its pipe is closed after it: by `run` here, by the thread there."""
+    """The call ends as it would have, and its lane is closed behind it."""
     open_before = descriptors()
     worker = Worker("cut short")
     may_end = threading.Event()

@@ -1,34 +1,67 @@
 """Mistakes in what the real host asks of the kernel: flags, order, clocks, options."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 
 DISKS: tuple[Mutant, ...] = (
     mutant(
         "a synced write is not synced",
-        "trikv.host.disk",
-        "    _write(fd, offset, data)\n    _fdatasync(fd)\n",
-        "    _write(fd, offset, data)\n",
+        "trikv.host.lane",
+        "    if what.syncs:\n        sync(what.fd)\n",
+        "",
         "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
     ),
-    mutant(
+    Mutant(
         "a synced write is synced before it is written",
+        (
+            Edit("trikv.host.lane", "    if what.syncs:\n        sync(what.fd)\n", ""),
+            Edit(
+                "trikv.host.lane",
+                "    rest = memoryview(what.data)\n",
+                "    if what.syncs:\n        sync(what.fd)\n    rest = memoryview(what.data)\n",
+            ),
+        ),
+        ByTest("host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced"),
+    ),
+    mutant(
+        "a write that needs no sync is synced",
         "trikv.host.disk",
-        "    _write(fd, offset, data)\n    _fdatasync(fd)\n",
-        "    _fdatasync(fd)\n    _write(fd, offset, data)\n",
+        "offset, data, syncs=False)",
+        "offset, data, syncs=True)",
+        "host/test_kernel_disk.py::test_a_sync_is_one_of_that_file_and_a_write_is_none",
+    ),
+    mutant(
+        "a write that is to be synced is not",
+        "trikv.host.disk",
+        "offset, data, syncs=True)",
+        "offset, data, syncs=False)",
         "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
     ),
     mutant(
         "the rest of a write that the kernel cut is forgotten",
-        "trikv.host.disk",
-        "    if written < len(data):\n",
-        "    if not written:\n",
+        "trikv.host.lane",
+        "        rest = rest[written:]\n",
+        "        rest = rest[len(rest) :]\n",
         "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
+    ),
+    mutant(
+        "a write that failed has not failed",
+        "trikv.host.worker",
+        "        if error:\n",
+        "        if False:\n",
+        "host/test_worker.py::test_writes_go_between_calls",
+    ),
+    mutant(
+        "the error of a write is that of the next one, too",
+        "trikv.host.lane",
+        "        error, self._error = self._error, 0\n",
+        "        error = self._error\n",
+        "host/test_lane.py::test_what_becomes_of_a_write",
     ),
     mutant(
         "a sync is none",
         "trikv.host.disk",
-        "        await self._call(_fdatasync)\n",
-        "        await self._call(os.fstat)\n",
+        "self._worker.run, sync, self._fd)",
+        "self._worker.run, os.fstat, self._fd)",
         "host/test_kernel_disk.py::test_a_sync_is_one_of_that_file_and_a_write_is_none",
     ),
     mutant(
@@ -102,11 +135,10 @@ DISKS: tuple[Mutant, ...] = (
         "host/test_kernel_disk.py::test_a_published_file_is_synced_renamed_and_its_name_synced",
     ),
     mutant(
-        "a thread that is closed in a call keeps its pipe",
+        "a thread that is closed in a call keeps its lane",
         "trikv.host.worker",
-        "        if self._closed:  # while the call ran: `close` has left the descriptor to us\n"
-        "            os.close(self._wake_fd)\n",
-        "",
+        "            self._lane.post_end()\n",
+        "            if not self._busy:\n                self._lane.post_end()\n",
         "host/test_worker.py::test_closed_in_the_middle_of_a_call_it_leaves_no_descriptor",
     ),
     mutant(

@@ -16,12 +16,14 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import trio
 
+from trikv.host.lane import sync
 from trikv.host.locks import locking_pid
 from trikv.host.worker import Worker
 from trikv.places import NO_PLACE
@@ -32,8 +34,6 @@ LOCK_NAME = "lock"
 """The file that is `flock`ed; `names` does not show it."""
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
-
-_fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 
 
 class DataDirectoryBusy(OSError):  # noqa: N818 - a state of the world, told to the operator
@@ -73,19 +73,19 @@ class RealFile:
 
     async def write(self, offset: int, data: bytes) -> None:
         """Write all of `data`, in several calls if the kernel takes only parts."""
-        await self._call(_write, offset, data)
+        await self._use(partial(self._worker.write, self._fd, offset, data, syncs=False))
 
     async def write_and_sync(self, offset: int, data: bytes) -> None:
         """Write and sync in one trip to the thread: a trip costs as much as a small sync."""
-        await self._call(_write_and_sync, offset, data)
+        await self._use(partial(self._worker.write, self._fd, offset, data, syncs=True))
 
     async def sync(self) -> None:
         """``fdatasync``: the data, and the file's length if it changed."""
-        await self._call(_fdatasync)
+        await self._use(partial(self._worker.run, sync, self._fd))
 
     async def read(self, offset: int, size: int) -> bytes:
         """Read up to `size` bytes; fewer only at the end of the file."""
-        return await self._call(_read, offset, size)
+        return await self._use(partial(self._worker.run, _read, self._fd, offset, size))
 
     def size(self) -> int:
         """Length of the file in bytes, by ``fstat``; it does not wait for the thread."""
@@ -102,12 +102,13 @@ class RealFile:
         if not self._running:
             os.close(self._fd)
 
-    async def _call(self, function: Callable[..., T], *args: object) -> T:
+    async def _use(self, job: Callable[[], Awaitable[T]]) -> T:
+        """Let the worker do something with the descriptor."""
         if self._closed:
             raise self._bad()
         self._running = True
         try:
-            return await self._worker.run(function, self._fd, *args)
+            return await job()
         finally:
             self._running = False
             if self._closed:  # while the operation ran: `close` has left the descriptor to us
@@ -281,20 +282,6 @@ def _open_file(path: Path, flags: int) -> int:
         os.close(fd)
         raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
     return fd
-
-
-def _write(fd: int, offset: int, data: bytes) -> None:
-    """Write all of `data`. ``pwrite`` may take only a part (a signal, a full disk), so the rest is tried."""
-    written = os.pwrite(fd, data, offset)
-    if written < len(data):
-        rest = memoryview(data)
-        while written < len(data):
-            written += os.pwrite(fd, rest[written:], offset + written)
-
-
-def _write_and_sync(fd: int, offset: int, data: bytes) -> None:
-    _write(fd, offset, data)
-    _fdatasync(fd)
 
 
 def _read(fd: int, offset: int, size: int) -> bytes:

@@ -2,11 +2,10 @@
 
 Measured here for a 512-byte write and fdatasync (median; 225 us without any thread):
 `trio.to_thread.run_sync` 700 us, a thread that wakes Trio by `TrioToken.run_sync_soon` 530 us, this one
-420 us. It answers through a pipe that the waiting task itself reads: that is one turn of Trio's loop, and the
-token needs two.
+420 us. It answers through a descriptor that the waiting task itself reads: that is one turn of Trio's loop,
+and the token needs two. Writes need no Python in the thread, and do not wait for its interpreter (`lane`).
 """
 
-import contextlib
 import errno
 import os
 import queue
@@ -18,12 +17,13 @@ import attrs
 import trio
 
 from trikv.errors import NO_THREADS
+from trikv.host.lane import Lane, new_lane
 
 T = TypeVar("T")
 
 
 @attrs.define
-class _Job:
+class _Call:
     """One call on its way to the thread and back."""
 
     function: Callable[..., Any]
@@ -45,91 +45,110 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._started = False
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._lane: Lane | None = None
+        """None before it is started, and once it is closed."""
         self._busy = False
         self._closed = False
-        self._wake_fd = -1
 
     async def start(self) -> None:
         """Start the thread. Raises OSError if the system lacks what it needs; then nothing is left behind."""
-        assert not self._started, f"{self._name}: the worker has been started"
+        assert self._lane is None, f"{self._name}: the worker has been started"
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._start()
         try:
-            await self.run(_nothing)  # the kernel watches the pipe from here on; it may refuse that, too
+            await self.run(_nothing)  # the kernel watches the lane from here on; it may refuse that, too
         except OSError as error:
-            self._busy = False
-            self.close()
-            raise OSError(
-                errno.EAGAIN, f"the system refuses to watch more files ({error.strerror})"
-            ) from error
+            if self._lane is None:  # there was no descriptor, or no thread
+                raise
+            refusal = error.strerror
+        else:
+            return
+        # Outside of the handler: a traceback would keep the lane's descriptors open.
+        self.close()
+        raise OSError(errno.EAGAIN, f"the system refuses to watch more files ({refusal})")
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Call ``function(*args)`` in the thread and return its result or raise its exception.
 
-        One call at a time, which the owner ensures: there is no lock.
+        One call or write at a time, which the owner ensures: there is no lock.
         """
+        lane = await self._ready()
+        call = _Call(function, args)
+        self._calls.put(call)
+        lane.post_call()
+        await self._outcome(lane)
+        if call.error is not None:
+            try:
+                raise call.error
+            finally:
+                del call  # its traceback holds this frame: keeping the call here would make a cycle
+        result: T = call.result
+        return result
+
+    async def write(self, fd: int, offset: int, data: bytes, *, syncs: bool) -> None:
+        """Write all of `data` at `offset` of a file, and then ``fdatasync`` it if it `syncs`.
+
+        Raises OSError, of the write or of its sync.
+        """
+        lane = await self._ready()
+        lane.post_write(fd, offset, data, syncs)
+        error = await self._outcome(lane)
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def close(self) -> None:
+        """End the thread, now or after what it is at. Harmless twice."""
+        if self._lane is not None:
+            self._lane.post_end()
+        self._lane = None
+        self._closed = True
+
+    async def _ready(self) -> Lane:
+        """The lane, for one job."""
         assert not self._busy, f"{self._name}: one call must return before the next starts"
         assert not self._closed, f"{self._name}: the worker is closed"
         await trio.lowlevel.checkpoint_if_cancelled()
-        if not self._started:
-            self._start()
-        job = _Job(function, args)
+        return self._lane or self._start()
+
+    async def _outcome(self, lane: Lane) -> int:
+        """Wait until the job is done, whatever is cancelled; what `Lane.take` says."""
         self._busy = True
-        self._jobs.put(job)
         # Not in a shield from the start: a cancel scope for each call was 40 us of the main thread's 145 us.
         try:
-            await trio.lowlevel.wait_readable(self._wake_fd)
+            await trio.lowlevel.wait_readable(lane.fileno())
         except trio.Cancelled:  # Trio delivers it again, at the caller's next checkpoint
             with trio.CancelScope(shield=True):
-                await trio.lowlevel.wait_readable(self._wake_fd)
-        os.read(self._wake_fd, 1)
+                await trio.lowlevel.wait_readable(lane.fileno())
         self._busy = False
-        if self._closed:  # while the call ran: `close` has left the descriptor to us
-            os.close(self._wake_fd)
-        if job.error is not None:
-            try:
-                raise job.error
-            finally:
-                del job  # its traceback holds this frame: keeping the job here would make a cycle
-        result: T = job.result
-        return result
+        return lane.take()
 
-    def close(self) -> None:
-        """End the thread, now or after the call that it is in. Harmless twice."""
-        if self._started and not self._closed:
-            self._jobs.put(None)
-            if not self._busy:
-                os.close(self._wake_fd)
-        self._closed = True
-
-    def _start(self) -> None:
-        self._wake_fd, done_fd = os.pipe()
-        os.set_blocking(self._wake_fd, False)
+    def _start(self) -> Lane:
+        lane = new_lane()
         # A daemon, because a device that hangs must not keep alive a process that has given up on it.
-        thread = threading.Thread(target=_work, args=(self._jobs, done_fd), name=self._name, daemon=True)
+        thread = threading.Thread(target=_work, args=(self._calls, lane), name=self._name, daemon=True)
+        is_started = True
         try:
             thread.start()
-        except RuntimeError as error:
-            os.close(self._wake_fd)
-            os.close(done_fd)
-            raise OSError(errno.EAGAIN, NO_THREADS) from error
-        self._started = True
+        except RuntimeError:
+            is_started = False
+        if not is_started:
+            del lane, thread  # or the traceback would keep its descriptors open
+            raise OSError(errno.EAGAIN, NO_THREADS)
+        self._lane = lane
+        return lane
 
 
 def _nothing() -> None:
     """Do nothing, as the first call of a thread: it shows that the way there and back works."""
 
 
-def _work(jobs: queue.SimpleQueue[_Job | None], done_fd: int) -> None:
-    """Run in the thread. It knows neither its `Worker` nor Trio, and it alone closes its end of the pipe."""
-    while (job := jobs.get()) is not None:
+def _work(calls: queue.SimpleQueue[_Call], lane: Lane) -> None:
+    """Run in the thread. It knows neither its `Worker` nor Trio."""
+    while lane.serve():
+        call = calls.get()
         try:
-            job.result = job.function(*job.args)
+            call.result = call.function(*call.args)
         except BaseException as error:  # noqa: BLE001 - it is raised again, in the task that waits
-            job.error = error
-        del job
-        with contextlib.suppress(BrokenPipeError):
-            os.write(done_fd, b"\0")
-    os.close(done_fd)
+            call.error = error
+        del call
+        lane.ring()
