@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the part in C is optional, so that trikv installs without a compiler."""
+"""What pyproject.toml cannot say: the parts in C are optional, so that trikv installs without a compiler."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ setup(
     ext_modules=[
         Extension(name, [f"{name.replace('.', '/')}.c"], optional=True)
         for name in (
-            "trikv.host._lane",
+            "trikv.host._handoff",
             "trikv.machine._runs",
             "trikv.machine.values._order",
             "trikv.machine.values._parts",

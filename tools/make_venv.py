@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINK = ROOT / ".venv"
 ENVIRONMENTS = ROOT / ".venvs"
 PARTS_IN_C = (
-    "trikv/host/_lane.c",
+    "trikv/host/_handoff.c",
     "trikv/machine/_runs.c",
     "trikv/machine/values/_order.c",
     "trikv/machine/values/_parts.c",

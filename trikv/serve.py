@@ -21,7 +21,7 @@ import trio
 from trikv import file_limit, logs, secret, streams
 from trikv.config import ConfigError, NodeConfig
 from trikv.errors import leaves
-from trikv.host import allocator
+from trikv.host import allocator, handoff
 from trikv.host.disk import DataDirectoryUnusable
 from trikv.host.real import RealHost
 from trikv.host.signals import watch_stop_signals
@@ -82,7 +82,7 @@ def serve(
     try:
         file_limit.check_file_limit(peers=max(0, len(config.peers) - 1), listeners=len(config.listen))
         shared = secret.read(config.secret_file, node_id=config.node_id) if config.peers else b""
-        if not is_compiled():
+        if not (is_compiled() and handoff.is_compiled):
             log.info("without the parts in C: writes take more of the processor; docs/OPERATION.md, compiled")
         with RealHost(config.data_directory, lines_dropped=streams.lines_dropped) as host:
             node = Node(config, host, shared, load)

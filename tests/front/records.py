@@ -34,6 +34,7 @@ def host_record(**changes: Any) -> HostStatistics:
     fields: dict[str, Any] = {
         "system": "Linux 6.1 x86_64",
         "memory_bytes": 8 << 30,
+        "compiled": True,
         "process_id": 77,
         "boot_ms": 90_061_500,
         "wall_ms": 1_700_000_000_000,

@@ -1,6 +1,6 @@
 """Watches what reaches the kernel: the `os` functions are wrapped, and a module is loaded again over them.
 
-The part in C that writes (`trikv.host.lane`) calls none of them, so the one in Python stands in for it.
+The part in C that writes (`trikv.host.handoff`) calls none of them, so the one in Python stands in for it.
 `tests/e2e/test_kernel_calls.py` watches the other from outside.
 
 It is loaded again because a module may have bound a function when it was imported. The copy is made by the
@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 import pytest
 
-from trikv.host.lane import PythonLane
+from trikv.host.handoff import PythonHandoff
 
 WATCHED = (
     *("open", "close", "pwrite", "pwritev", "write", "pread", "ftruncate", "fsync", "fdatasync"),
@@ -45,7 +45,7 @@ class Kernel:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[Call] = []
-        monkeypatch.setattr("trikv.host.worker.new_lane", PythonLane)
+        monkeypatch.setattr("trikv.host.worker.new_handoff", PythonHandoff)
         for name in WATCHED:
             monkeypatch.setattr(os, name, self._watch(name, getattr(os, name)))
         monkeypatch.setattr(fcntl, "flock", self._watch("flock", fcntl.flock))

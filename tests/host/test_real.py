@@ -23,7 +23,7 @@ from tests.host.rig import Echo, descriptors, read_exactly, serving
 from tests.host.serve_contract import ServeContract
 from tests.tools import needs, needs_ipv6
 from trikv.host.disk import DataDirectoryBusy, RealDisk
-from trikv.host.lane import PythonLane
+from trikv.host.handoff import PythonHandoff
 from trikv.host.real import HAS_EPOLL, RealHost
 from trikv.host.seam import UnixAddress
 from trikv.host.sockets import unix_listener
@@ -261,7 +261,7 @@ async def test_modes(tmp_path: Path) -> None:
 
 async def test_partial_system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads and writes that the kernel cuts short are continued to the end."""
-    monkeypatch.setattr("trikv.host.worker.new_lane", PythonLane)
+    monkeypatch.setattr("trikv.host.worker.new_handoff", PythonHandoff)
     pread, pwrite = os.pread, os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, bytes(data[:3]), at))
     monkeypatch.setattr(os, "pread", lambda fd, size, at: pread(fd, min(size, 4), at))
@@ -282,12 +282,12 @@ async def test_failing_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         calls.append(fd)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("trikv.host.worker.new_lane", PythonLane)
+    monkeypatch.setattr("trikv.host.worker.new_handoff", PythonHandoff)
     monkeypatch.setattr(os, "fdatasync", fail)
     disk = RealDisk(str(tmp_path))
     file = await disk.create("a")
     for use in (file.write_and_sync(0, b"x"), file.sync()):
-        with pytest.raises(OSError, match="Input/output"):
+        with pytest.raises(OSError, match="a: Input/output error"):
             await use
     assert len(calls) == 2
     file.close()

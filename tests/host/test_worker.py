@@ -4,6 +4,8 @@ import contextlib
 import errno
 import gc
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,17 +16,17 @@ import pytest
 import trio
 
 from tests.host.rig import descriptors
-from trikv.host import lane
+from trikv.host import handoff
 from trikv.host import worker as module
 from trikv.host.worker import Worker
 
-LANES = list(dict.fromkeys([lane.PythonLane, lane.new_lane]))
+HANDOFFS = list(dict.fromkeys([handoff.PythonHandoff, handoff.new_handoff]))
 
 
-@pytest.fixture(params=LANES, ids=lambda kind: kind.__name__, autouse=True)
-def new_lane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=HANDOFFS, ids=lambda kind: kind.__name__, autouse=True)
+def new_handoff(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The part in C and the one in Python, where there are both."""
-    monkeypatch.setattr("trikv.host.worker.new_lane", request.param)
+    monkeypatch.setattr("trikv.host.worker.new_handoff", request.param)
 
 
 async def test_writes_go_between_calls(tmp_path: Path) -> None:
@@ -42,6 +44,46 @@ async def test_writes_go_between_calls(tmp_path: Path) -> None:
     assert caught.value.errno == errno.EBADF
     assert await worker.run(int, "7") == 7
     worker.close()
+
+
+async def test_whatever_becomes_of_a_write_reaches_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only what the kernel says: without memory the thread goes on, and nobody waits for ever."""
+
+    def fail(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("trikv.host.worker.new_handoff", handoff.PythonHandoff)
+    worker = Worker("test")
+    with (tmp_path / "file").open("wb+") as file, trio.fail_after(5):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", fail)
+            with pytest.raises(MemoryError):
+                await worker.write(file.fileno(), 0, b"x", syncs=True)
+        await worker.write(file.fileno(), 0, b"y", syncs=True)
+        assert file.read() == b"y"
+    worker.close()
+
+
+BROKEN = """
+import trio
+from trikv.host import handoff, worker
+
+class Broken(handoff.PythonHandoff):
+    def serve(self):
+        raise OSError("no more")
+
+worker.new_handoff = Broken
+trio.run(worker.Worker("test").run, int)
+"""
+
+
+async def test_a_thread_that_cannot_answer_ends_the_process() -> None:
+    """Its task would wait for ever, and the node would stay up without a disk."""
+    ended = await trio.run_process([sys.executable, "-c", BROKEN], capture_stderr=True, check=False)
+    assert ended.returncode == -signal.SIGABRT
+    assert b"OSError: no more" in ended.stderr
 
 
 async def test_a_write_that_began_is_waited_for(tmp_path: Path) -> None:
@@ -101,7 +143,7 @@ async def test_a_worker_that_cannot_be_started_leaves_nothing(
         refuse()
 
     what = {
-        "descriptor": (module, "new_lane", refuse, errno.EMFILE, "Too many open files"),
+        "descriptor": (module, "new_handoff", refuse, errno.EMFILE, "Too many open files"),
         "thread": (threading.Thread, "start", refuse, errno.EAGAIN, "no more threads can be started"),
         "watch": (trio.lowlevel, "wait_readable", refuse_later, errno.EAGAIN, "refuses to watch more files"),
     }
@@ -147,7 +189,7 @@ async def test_cancelled_call_is_waited_for() -> None:
 
 
 async def test_closed_in_the_middle_of_a_call_it_leaves_no_descriptor() -> None:
-    """The call ends as it would have, and its lane is closed behind it."""
+    """The call ends as it would have, and its handoff is closed behind it."""
     open_before = descriptors()
     worker = Worker("cut short")
     may_end = threading.Event()

@@ -5,7 +5,7 @@ from tests.mutants.mutant import ByTest, Edit, Mutant, mutant
 DISKS: tuple[Mutant, ...] = (
     mutant(
         "a synced write is not synced",
-        "trikv.host.lane",
+        "trikv.host.handoff",
         "    if what.syncs:\n        sync(what.fd)\n",
         "",
         "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
@@ -13,9 +13,9 @@ DISKS: tuple[Mutant, ...] = (
     Mutant(
         "a synced write is synced before it is written",
         (
-            Edit("trikv.host.lane", "    if what.syncs:\n        sync(what.fd)\n", ""),
+            Edit("trikv.host.handoff", "    if what.syncs:\n        sync(what.fd)\n", ""),
             Edit(
-                "trikv.host.lane",
+                "trikv.host.handoff",
                 "    rest = memoryview(what.data)\n",
                 "    if what.syncs:\n        sync(what.fd)\n    rest = memoryview(what.data)\n",
             ),
@@ -38,7 +38,7 @@ DISKS: tuple[Mutant, ...] = (
     ),
     mutant(
         "the rest of a write that the kernel cut is forgotten",
-        "trikv.host.lane",
+        "trikv.host.handoff",
         "        rest = rest[written:]\n",
         "        rest = rest[len(rest) :]\n",
         "host/test_kernel_disk.py::test_a_synced_write_is_all_written_and_then_synced",
@@ -52,10 +52,31 @@ DISKS: tuple[Mutant, ...] = (
     ),
     mutant(
         "the error of a write is that of the next one, too",
-        "trikv.host.lane",
-        "        error, self._error = self._error, 0\n",
-        "        error = self._error\n",
-        "host/test_lane.py::test_what_becomes_of_a_write",
+        "trikv.host.handoff",
+        "        failure, self._failure = self._failure, None\n",
+        "        failure = self._failure\n",
+        "host/test_handoff.py::test_what_becomes_of_a_write",
+    ),
+    mutant(
+        "a write that runs out of memory has done it",
+        "trikv.host.handoff",
+        "                self._failure = error\n",
+        "                self._failure = error if isinstance(error, OSError) else None\n",
+        "host/test_worker.py::test_whatever_becomes_of_a_write_reaches_its_owner",
+    ),
+    mutant(
+        "what was written is kept while the thread waits",
+        "trikv.host.handoff",
+        "            del posted  # its bytes",
+        "            # its bytes",
+        "host/test_handoff.py::test_what_was_written_is_kept_no_longer",
+    ),
+    mutant(
+        "the error of a file does not say of which",
+        "trikv.host.disk",
+        'f"{self._path}: {error.strerror}") from error',
+        "error.strerror) from error",
+        "host/test_real.py::test_failing_device",
     ),
     mutant(
         "a sync is none",
@@ -135,10 +156,10 @@ DISKS: tuple[Mutant, ...] = (
         "host/test_kernel_disk.py::test_a_published_file_is_synced_renamed_and_its_name_synced",
     ),
     mutant(
-        "a thread that is closed in a call keeps its lane",
+        "a thread that is closed in a call keeps its handoff",
         "trikv.host.worker",
-        "            self._lane.post_end()\n",
-        "            if not self._busy:\n                self._lane.post_end()\n",
+        "            self._handoff.post_end()\n",
+        "            if not self._busy:\n                self._handoff.post_end()\n",
         "host/test_worker.py::test_closed_in_the_middle_of_a_call_it_leaves_no_descriptor",
     ),
     mutant(

@@ -211,7 +211,7 @@ LINKS: tuple[Mutant, ...] = (
         "a cancelled write goes on behind its caller's back",
         "trikv.host.worker",
         "            with trio.CancelScope(shield=True):\n"
-        "                await trio.lowlevel.wait_readable(lane.fileno())\n",
+        "                await trio.lowlevel.wait_readable(handoff.fileno())\n",
         "            self._busy = False\n            raise\n",
         "host/test_worker.py::test_cancelled_call_is_waited_for",
     ),

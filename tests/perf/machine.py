@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from trikv.host import handoff
 from trikv.machine.runs import is_compiled
 
 _SYNCS = 100
@@ -56,7 +57,7 @@ def describe(directory: Path) -> Machine:
         cores=os.cpu_count() or 1,
         kernel=platform.release(),
         python=platform.python_version(),
-        compiled=is_compiled(),
+        compiled=is_compiled() and handoff.is_compiled,
         load_before=os.getloadavg(),
         ahead=os.sched_getscheduler(0) == os.SCHED_RR,
         file_system=file_system(directory),

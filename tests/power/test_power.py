@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 
 NO_SYNC = """
 import os, sys
-sys.modules["trikv.host._lane"] = None  # the part in C calls the kernel itself
+sys.modules["trikv.host._handoff"] = None  # the part in C calls the kernel itself
 real = os.fdatasync
 def fdatasync(fd):
     if not os.readlink(f"/proc/self/fd/{fd}").endswith(".wal"):

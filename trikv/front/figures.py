@@ -25,6 +25,8 @@ class HostStatistics:
     """Kernel, release and processor."""
     memory_bytes: int
     """The main memory of the machine."""
+    compiled: bool
+    """Whether the host's own part in C is used."""
     process_id: int
     boot_ms: int
     """By CLOCK_BOOTTIME; rates are computed with it."""

@@ -6,6 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
+from trikv.host import handoff
 from trikv.host.seam import Descriptors, System, Usage
 
 # CLOCK_BOOTTIME counts the time in which a machine was suspended; leases need that (PROTOCOL 13). A platform
@@ -92,4 +93,4 @@ def system() -> System:
     """Kernel, release and processor of this machine, and its memory in bytes (0 if unknown)."""
     names = os.uname()
     memory_bytes = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES if "SC_PHYS_PAGES" in os.sysconf_names else 0
-    return System(f"{names.sysname} {names.release} {names.machine}", memory_bytes)
+    return System(f"{names.sysname} {names.release} {names.machine}", memory_bytes, handoff.is_compiled)

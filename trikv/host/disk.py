@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import trio
 
-from trikv.host.lane import sync
+from trikv.host.handoff import sync
 from trikv.host.locks import locking_pid
 from trikv.host.worker import Worker
 from trikv.places import NO_PLACE
@@ -109,6 +109,8 @@ class RealFile:
         self._running = True
         try:
             return await job()
+        except OSError as error:
+            raise OSError(error.errno, f"{self._path}: {error.strerror}") from error
         finally:
             self._running = False
             if self._closed:  # while the operation ran: `close` has left the descriptor to us
@@ -175,7 +177,7 @@ class RealDisk:
             os.close(self._lock_fd)
             raise DataDirectoryBusy(directory, pid) from None
         self._directories = _Directories()
-        self._names_worker = Worker(f"disk {directory}")
+        self._names_worker: Worker | None = None
         self._names_lock = trio.Lock()
         self._removals_worker: Worker | None = None
         self._removals_lock = trio.Lock()
@@ -183,9 +185,9 @@ class RealDisk:
     def close(self) -> None:
         """Unlock the directory for the next process. The owner closes open files before. Harmless twice."""
         if self._lock_fd >= 0:
-            self._names_worker.close()
-            if self._removals_worker is not None:
-                self._removals_worker.close()
+            for worker in (self._names_worker, self._removals_worker):
+                if worker is not None:
+                    worker.close()
             self._directories.close()
             os.close(self._lock_fd)
             self._lock_fd = -1
@@ -258,6 +260,10 @@ class RealDisk:
     async def _on_names(self, function: Callable[..., T], *args: object) -> T:
         """Run `function` in the one thread for names, one call at a time."""
         async with self._names_lock:
+            if self._names_worker is None:
+                worker = Worker(f"disk {self._root}")
+                await worker.start()
+                self._names_worker = worker
             return await self._names_worker.run(function, *args)
 
     async def _removals(self) -> Worker:

@@ -51,6 +51,8 @@ class System:
     """Kernel, release and processor, as Redis shows them; empty if unknown."""
     memory_bytes: int = 0
     """All memory that it has; 0 if unknown."""
+    compiled: bool = True
+    """Whether the host's own part in C is used (`trikv.host.handoff`), if it has one."""
 
 
 class PeerStream(trio.abc.Stream):

@@ -3,13 +3,14 @@
 Measured here for a 512-byte write and fdatasync (median; 225 us without any thread):
 `trio.to_thread.run_sync` 700 us, a thread that wakes Trio by `TrioToken.run_sync_soon` 530 us, this one
 420 us. It answers through a descriptor that the waiting task itself reads: that is one turn of Trio's loop,
-and the token needs two. Writes need no Python in the thread, and do not wait for its interpreter (`lane`).
+and the token needs two. Writes need no Python in the thread, and do not wait for its interpreter (`handoff`).
 """
 
 import errno
 import os
 import queue
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ import attrs
 import trio
 
 from trikv.errors import NO_THREADS
-from trikv.host.lane import Lane, new_lane
+from trikv.host.handoff import Handoff, new_handoff
 
 T = TypeVar("T")
 
@@ -46,24 +47,24 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._name = name
         self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
-        self._lane: Lane | None = None
+        self._handoff: Handoff | None = None
         """None before it is started, and once it is closed."""
         self._busy = False
         self._closed = False
 
     async def start(self) -> None:
         """Start the thread. Raises OSError if the system lacks what it needs; then nothing is left behind."""
-        assert self._lane is None, f"{self._name}: the worker has been started"
+        assert self._handoff is None, f"{self._name}: the worker has been started"
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            await self.run(_nothing)  # the kernel watches the lane from here on; it may refuse that, too
+            await self.run(_nothing)  # the kernel watches the handoff from here on; it may refuse that, too
         except OSError as error:
-            if self._lane is None:  # there was no descriptor, or no thread
+            if self._handoff is None:  # there was no descriptor, or no thread
                 raise
             refusal = error.strerror
         else:
             return
-        # Outside of the handler: a traceback would keep the lane's descriptors open.
+        # Outside of the handler: a traceback would keep the handoff's descriptors open.
         self.close()
         raise OSError(errno.EAGAIN, f"the system refuses to watch more files ({refusal})")
 
@@ -72,11 +73,11 @@ class Worker:
 
         One call or write at a time, which the owner ensures: there is no lock.
         """
-        lane = await self._ready()
+        handoff = await self._ready()
         call = _Call(function, args)
         self._calls.put(call)
-        lane.post_call()
-        await self._outcome(lane)
+        handoff.post_call()
+        await self._outcome(handoff)
         if call.error is not None:
             try:
                 raise call.error
@@ -90,65 +91,71 @@ class Worker:
 
         Raises OSError, of the write or of its sync.
         """
-        lane = await self._ready()
-        lane.post_write(fd, offset, data, syncs)
-        error = await self._outcome(lane)
+        handoff = await self._ready()
+        handoff.post_write(fd, offset, data, syncs)
+        error = await self._outcome(handoff)
         if error:
             raise OSError(error, os.strerror(error))
 
     def close(self) -> None:
         """End the thread, now or after what it is at. Harmless twice."""
-        if self._lane is not None:
-            self._lane.post_end()
-        self._lane = None
+        if self._handoff is not None:
+            self._handoff.post_end()
+        self._handoff = None
         self._closed = True
 
-    async def _ready(self) -> Lane:
-        """The lane, for one job."""
+    async def _ready(self) -> Handoff:
+        """The handoff, for one job."""
         assert not self._busy, f"{self._name}: one call must return before the next starts"
         assert not self._closed, f"{self._name}: the worker is closed"
         await trio.lowlevel.checkpoint_if_cancelled()
-        return self._lane or self._start()
+        return self._handoff or self._start()
 
-    async def _outcome(self, lane: Lane) -> int:
-        """Wait until the job is done, whatever is cancelled; what `Lane.take` says."""
+    async def _outcome(self, handoff: Handoff) -> int:
+        """Wait until the job is done, whatever is cancelled; what `Handoff.take` says."""
         self._busy = True
         # Not in a shield from the start: a cancel scope for each call was 40 us of the main thread's 145 us.
         try:
-            await trio.lowlevel.wait_readable(lane.fileno())
+            await trio.lowlevel.wait_readable(handoff.fileno())
         except trio.Cancelled:  # Trio delivers it again, at the caller's next checkpoint
             with trio.CancelScope(shield=True):
-                await trio.lowlevel.wait_readable(lane.fileno())
+                await trio.lowlevel.wait_readable(handoff.fileno())
         self._busy = False
-        return lane.take()
+        return handoff.take()
 
-    def _start(self) -> Lane:
-        lane = new_lane()
+    def _start(self) -> Handoff:
+        handoff = new_handoff()
         # A daemon, because a device that hangs must not keep alive a process that has given up on it.
-        thread = threading.Thread(target=_work, args=(self._calls, lane), name=self._name, daemon=True)
+        thread = threading.Thread(target=_work, args=(self._calls, handoff), name=self._name, daemon=True)
         is_started = True
         try:
             thread.start()
         except RuntimeError:
             is_started = False
         if not is_started:
-            del lane, thread  # or the traceback would keep its descriptors open
+            del handoff, thread  # or the traceback would keep its descriptors open
             raise OSError(errno.EAGAIN, NO_THREADS)
-        self._lane = lane
-        return lane
+        self._handoff = handoff
+        return handoff
 
 
 def _nothing() -> None:
     """Do nothing, as the first call of a thread: it shows that the way there and back works."""
 
 
-def _work(calls: queue.SimpleQueue[_Call], lane: Lane) -> None:
+def _work(calls: queue.SimpleQueue[_Call], handoff: Handoff) -> None:
     """Run in the thread. It knows neither its `Worker` nor Trio."""
-    while lane.serve():
-        call = calls.get()
-        try:
-            call.result = call.function(*call.args)
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the task that waits
-            call.error = error
-        del call
-        lane.ring()
+    try:
+        while handoff.serve():
+            call = calls.get()
+            try:
+                call.result = call.function(*call.args)
+            except BaseException as error:  # noqa: BLE001 - it is raised again, in the task that waits
+                call.error = error
+            del call
+            handoff.ring()
+    except BaseException:  # noqa: BLE001 - it ends the process
+        # A bug, or a kernel that takes back what it has given. Nobody could be told: the task would wait for
+        # ever, and the node would stay up without a disk.
+        traceback.print_exc()
+        os.abort()

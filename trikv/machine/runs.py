@@ -43,7 +43,7 @@ def _do_it(set_run: SetRun, add_run: AddRun) -> bool:
 
 
 def is_compiled() -> bool:
-    """Whether all parts in C are used: this one, and those of `trikv.machine.values`."""
+    """Whether all parts in C of the machine are used: this one, and those of `trikv.machine.values`."""
     return set_run is not None and quick.is_compiled and quick_order.is_compiled
 
 

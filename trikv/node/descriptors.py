@@ -13,7 +13,7 @@ from trikv.host.endings import LINGERING_MAX
 from trikv.host.seam import Descriptors
 
 FILE: Final = 3
-"""An open file of the data directory: its own descriptor, and two for the pipe of its thread's answers."""
+"""An open file of the data directory: its own descriptor, and two that its thread is asked and answers by."""
 LOG_FILES: Final = 3
 """The segment being written, the one being prepared, and one whose thread has not ended yet."""
 WALK_FILES: Final = 3
@@ -21,7 +21,7 @@ WALK_FILES: Final = 3
 DIRECTORIES: Final = 6
 """Kept open for syncs: the data directory, log, snapshots, backups, files set aside, and a refill's."""
 NAMES: Final = 5
-"""The pipes of the threads that rename and remove files, and the directory that is being listed."""
+"""The threads that rename and remove files have two each; and the directory that is being listed."""
 LOOP: Final = 8
 """The epolls of Trio and of the clients' hub, and what wakes them, if they are not open yet."""
 READER: Final = FILE

@@ -60,6 +60,7 @@ def host_statistics(host: Host, started_ms: int) -> HostStatistics:
     return HostStatistics(
         system=system.name,
         memory_bytes=system.memory_bytes,
+        compiled=system.compiled,
         process_id=host.process_id(),
         boot_ms=boot_ms,
         wall_ms=clock.wall_ms(),

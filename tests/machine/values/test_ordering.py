@@ -65,7 +65,7 @@ def test_an_index_of_whole_chunks_and_of_many() -> None:
     for count in (each, 2 * each, 100 * each):
         pairs = [(float(at), b"m%d" % at) for at in range(count)]
         index = ScoreIndex.of(pairs)
-        assert index.counts == [each] * (count // each)
+        assert list(index.counts) == [each] * (count // each)
         for at in (0, count // 2, count - 1):
             assert list(index.span(at, at + 1)) == [[pairs[at]]]
             assert index.rank(*pairs[at]) == at

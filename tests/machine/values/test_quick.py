@@ -22,7 +22,7 @@ needs_it = needs(
     quick.is_compiled, "NOT COMPILED: the part in C is not tested, nor its speed; install a C compiler"
 )
 
-SOURCE_OF_VERSION = (4, "50aa6c61baebb09b1bba71b0a95fbec53ac01e85d98c3c0e5969d82f11cf1162")
+SOURCE_OF_VERSION = (5, "0997ae75d34a5d29d90fc4af5c880c9aeaef3681b6f3fa4ff68bad2d40d2b287")
 SECRETS = st.sampled_from([b"", b"s", b"12345678", b"k" * 64])
 MEMBERS = st.lists(
     st.binary(max_size=12) | st.integers(0, 40).map(lambda number: b"m" * number * 8), max_size=60

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from tests.tools import needs
 from trikv.machine.values import quick_order, score_index
 from trikv.machine.values.score_index import BLOCK_CHUNKS, CHUNK_COUNT, ScoreIndex
+from trikv.machine.values.sorted_set import SortedSet
 
 needs_it = needs(
     quick_order.is_compiled, "NOT COMPILED: the part in C is not tested, nor its speed; install a C compiler"
 )
 
-SOURCE_OF_VERSION = (1, "1a70b0bc1cbbdf021614ede21b4195ba35380d5a12d079bac9b6196c0605f373")
+SOURCE_OF_VERSION = (3, "7bfd3f3a868e79575148c6c07cb643043a86ac6215c40d2b81251e978e1b1bd6")
 DOUBLES = st.floats(allow_nan=False)
 
 
@@ -66,7 +67,7 @@ def reloaded(fake: object) -> bool:
 @needs_it
 def test_only_a_part_in_c_that_fits_is_used() -> None:
     """None, of another source, or one that does something else here: then Python does all."""
-    fits = {"bisect": quick_order.bisect, "move": quick_order.move}
+    fits = {name: getattr(quick_order, name) for name in ("bisect", "total", "find", "move")}
     assert not reloaded(None)
     assert not reloaded(SimpleNamespace(**fits))
     assert not reloaded(SimpleNamespace(VERSION=quick_order.VERSION + 1, **fits))
@@ -90,6 +91,30 @@ def test_the_place_of_a_score_is_the_same(scores: list[float], score: float) -> 
             assert quick_order.bisect(row, wanted, is_behind) == quick_order._bisect(row, wanted, is_behind)
 
 
+@needs_it
+@given(st.lists(st.integers(0, 1 << 50), max_size=80).map(lambda counts: array("q", counts)), st.data())
+def test_a_total_is_the_same(counts: "array[int]", data: st.DataObject) -> None:
+    """Of all, of some, of none."""
+    last = data.draw(st.integers(0, len(counts)))
+    first = data.draw(st.integers(0, last))
+    assert quick_order.total(counts, first, last) == quick_order._total(counts, first, last)
+
+
+@needs_it
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=80), st.data())
+def test_what_is_found_is_the_same(counts: list[int], data: st.DataObject) -> None:
+    """Whatever the rank, from whatever place; none of a count of nothing, none behind the last."""
+    row, first = array("q", counts), data.draw(st.integers(0, len(counts) - 1))
+    last = sum(counts[first:])
+    for rank in range(last):
+        found = quick_order.find(row, first, rank)
+        assert found == quick_order._find(row, first, rank)
+        assert sum(counts[first : found[0]]) + found[1] == rank
+    for find in (quick_order.find, quick_order._find):
+        with pytest.raises(IndexError):
+            find(row, first, last)
+
+
 def state(index: ScoreIndex) -> tuple[object, ...]:
     """All of it."""
     return tuple(getattr(index, name) for name in ScoreIndex.__slots__)
@@ -106,17 +131,22 @@ MOVES = st.dictionaries(st.integers(0, 2_000).map(lambda at: b"m%d" % at), SCORE
 
 
 def all_moved(index: ScoreIndex, held: dict[bytes, float], moves: list[dict[bytes, float]]) -> None:
-    """Do each of `moves`, one after the other."""
+    """Do each of `moves`, one after the other; between them some members go."""
     held = dict(held)
     for wanted in moves:
         index.move_each([*wanted], [held.get(member) for member in wanted], [*wanted.values()])
         held |= wanted
+        for _, member in index.take(len(held) // 3, len(held) // 2):
+            del held[member]
+        for member in [*wanted][:3]:
+            if member in held:
+                index.remove(held.pop(member), member)
 
 
 @needs_it
 @settings(max_examples=100, deadline=None)
 @given(
-    st.sampled_from([0, 1, 300, 511, 1_500]), st.integers(1, 700), st.lists(MOVES, max_size=4), st.booleans()
+    st.sampled_from([0, 1, 255, 300, 1_500]), st.integers(1, 700), st.lists(MOVES, max_size=4), st.booleans()
 )
 def test_what_moves_is_the_same(
     count: int,
@@ -176,13 +206,24 @@ def test_nearly_all_are_moved_in_c() -> None:
     assert len(left) < 50
 
 
+@needs_it
+def test_a_member_that_moves_is_the_object_that_its_part_has() -> None:
+    """Given again, it comes as another object of the same bytes; to keep both would take its bytes twice."""
+    one = SortedSet(0, b"secret")
+    names = [b"member %d" % at for at in range(2_000)]
+    one.put_each(names, [float(at * 7 % 900) for at in range(2_000)])
+    one.put_each([bytes(bytearray(name)) for name in names], [float(at * 13 % 900) for at in range(2_000)])
+    kept = {id(member) for part in one.parts for member in part}
+    assert {id(member) for chunk in one.index.members for member in chunk} == kept
+
+
 def index_of(**others: object) -> Any:
     """An index of two chunks, of which some rows are others."""
     rows: dict[str, object] = {
         "scores": [array("d", [1.0, 2.0]), array("d", [5.0, 6.0])],
         "members": [[b"a", b"b"], [b"c", b"d"]],
-        "counts": [2, 2],
-        "blocks": [4],
+        "counts": array("q", [2, 2]),
+        "blocks": array("q", [4]),
         "first_scores": array("d", [-inf, 5.0]),
         "own": [True, True],
     }
@@ -234,24 +275,36 @@ def test_what_it_leaves_to_python(
 def test_arguments_of_another_shape_are_refused() -> None:
     """A bug of the caller's is an exception, with nothing changed."""
     row: Any = array("d", [-inf])
-    bisect, move = quick_order.bisect, quick_order.move
+    bisect, total, move = quick_order.bisect, quick_order.total, quick_order.move
+    counts: Any = array("q", [1, 2])
     new: Any = ([b"n"], [None], [3.0], 0)
     calls: list[tuple[type[Exception], Callable[[], object]]] = [
         (TypeError, lambda: bisect(row, cast("Any", "1"), False)),
         (TypeError, lambda: bisect(row, 1.0, cast("Any", 1))),
         (OverflowError, lambda: bisect(row, 10**400, False)),
         (TypeError, lambda: bisect(cast("Any", array("q", [1])), 1.0, False)),
-        (TypeError, lambda: bisect(cast("Any", b"12345678"), 1.0, False)),
+        (BufferError, lambda: bisect(cast("Any", b"12345678"), 1.0, False)),
+        (TypeError, lambda: total(row, 0, 1)),
+        (TypeError, lambda: total(counts, 0, cast("Any", "1"))),
+        (TypeError, lambda: total(counts, cast("Any", 0.5), 1)),
+        (IndexError, lambda: total(counts, 0, 3)),
+        (IndexError, lambda: total(counts, -1, 1)),
+        (TypeError, lambda: quick_order.find(row, 0, 0)),
+        (TypeError, lambda: quick_order.find(counts, 0, cast("Any", "1"))),
+        (IndexError, lambda: quick_order.find(counts, -1, 0)),
+        (IndexError, lambda: quick_order.find(counts, 2, 0)),
         (TypeError, lambda: bisect(cast("Any", [1.0]), 1.0, False)),
         (AttributeError, lambda: move(cast("Any", None), *new)),
         (TypeError, lambda: move(index_of(first_scores=[1.0, 2.0]), *new)),
         (ValueError, lambda: move(index_of(scores=()), *new)),
         (ValueError, lambda: move(index_of(members=[[b"a", b"b"]]), *new)),
-        (ValueError, lambda: move(index_of(counts=[2]), *new)),
-        (ValueError, lambda: move(index_of(blocks=[4, 4]), *new)),
+        (ValueError, lambda: move(index_of(counts=array("q", [2])), *new)),
+        (TypeError, lambda: move(index_of(counts=array("d", [2, 2])), *new)),
+        (ValueError, lambda: move(index_of(blocks=array("q", [4, 4])), *new)),
+        (TypeError, lambda: move(index_of(blocks=[4]), *new)),
         (ValueError, lambda: move(index_of(own=[]), *new)),
         (TypeError, lambda: move(index_of(members=[(b"a", b"b"), []]), *new)),
-        (TypeError, lambda: move(index_of(scores=[b"12345678", row]), *new)),
+        (BufferError, lambda: move(index_of(scores=[b"12345678", row]), *new)),
         (ValueError, lambda: move(index_of(members=[[b"a"], [b"c", b"d"]]), *new)),
         (TypeError, lambda: move(index_of(members=[["a", "b"], []]), [b"n"], [None], [2.0], 0)),
         (ValueError, lambda: move(index_of(), [b"n"], [], [3.0], 0)),

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machine.values.numbers import MEAN, NUMBER_BYTES, PART_BYTES, Numbers
-from trikv.machine.values.score_index import CHUNK_COUNT
 from trikv.machine.values.sorted_set import SortedSet
 from trikv.machine.values.value import Elements, Shape
 
@@ -117,7 +116,7 @@ def test_the_index_of_a_sorted_set_is_freed_piece_by_piece() -> None:
         value.put(b"%d" % number, number % 7)
     pieces = value.released()
     assert len(pieces) == len(value.parts) + len(value.index.members) > 10
-    assert max(map(len, pieces)) <= CHUNK_COUNT
+    assert max(map(len, pieces)) <= 512
 
 
 def test_a_part_that_was_split_or_merged_is_hashed_again() -> None:

@@ -54,13 +54,15 @@ def pushes_at_the_other_end(patch: Patch) -> None:
 
 def keeps_an_old_score(patch: Patch) -> None:
     """A member that has a score keeps it if the new one is lower."""
-    put_at = SortedSet.put_at
+    score_each = SortedSet.score_each
 
-    def put_seldom(self: SortedSet, place: int, member: bytes, belonging: float) -> bool:
-        old = self.get(member)
-        return put_at(self, place, member, belonging if old is None else max(old, belonging))
+    def score_seldom(
+        self: SortedSet, members: list[bytes], olds: list[float | None], scores: list[float]
+    ) -> list[bool]:
+        kept = [new if old is None else max(old, new) for old, new in zip(olds, scores, strict=True)]
+        return score_each(self, members, olds, kept)
 
-    patch.setattr(SortedSet, "put_at", put_seldom)
+    patch.setattr(SortedSet, "score_each", score_seldom)
 
 
 def loses_a_field(patch: Patch) -> None:

@@ -24,7 +24,7 @@ def server(figures: NodeFigures) -> Fields:
     return [
         ("redis_version", REDIS_VERSION),
         ("trikv_version", __version__),
-        ("compiled", "yes" if is_compiled() else "no"),
+        ("compiled", "yes" if is_compiled() and host.compiled else "no"),
         ("redis_mode", "standalone"),
         ("os", host.system),
         ("arch_bits", 64),

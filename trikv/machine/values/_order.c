@@ -2,12 +2,12 @@
  *
  * Why in C: in Python, to take one pair out of the index and to put it in at another place takes four
  * microseconds, on each replica, for each score that is written. Here it takes one. And in an index of a million
- * members each step of that waits for memory; here the memory of 64 is asked for ahead.
+ * members each step of that waits for memory; here the memory of 64 is asked for ahead. A rank is a sum of counts.
  *
  * It is an accelerator and no second index: `score_index.py` does the same in Python, and trikv runs without
  * this. `move` does the beginning of what it was given and says how far it came. What it does not know ends its
- * part: a chunk that another index may have, one that has to be divided or goes, one whose first pair changes,
- * a score that goes over several chunks.
+ * part: a chunk that another index may have, one that has to be divided or goes, a score that another chunk may have,
+ * too, as it may that of a chunk's first pair.
  *
  * The interpreter's lock is held throughout, no Python code runs in between, and no pointer outlives the call.
  * Count VERSION up with every change, here and in `quick_order.py`: an object of an older source must not be
@@ -16,11 +16,12 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdint.h>
 
-#define VERSION 1
+#define VERSION 3
 #define AHEAD 64         /* members whose memory is asked for at once */
 #define CACHED_CHUNKS 64 /* an index of no more is in a cache, and asking would only lose the time */
-#define CHUNK_COUNT 512  /* as `score_index.CHUNK_COUNT` */
+#define CHUNK_COUNT 256  /* as `score_index.CHUNK_COUNT` */
 #define BLOCK_CHUNKS 64  /* as `score_index.BLOCK_CHUNKS` */
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -29,19 +30,21 @@
 #define PREFETCH(address) ((void)(address))
 #endif
 
-/* The doubles of an array: it must not change meanwhile. NULL after an exception. */
-static const double *doubles_of(PyObject *array, Py_ssize_t *count) {
+/* What an array of doubles ("d") or of counts ("q") holds: it must not change meanwhile. NULL after an exception. */
+static void *held_by(PyObject *array, const char *format, Py_ssize_t *count) {
     Py_buffer view;
-    if (PyObject_GetBuffer(array, &view, PyBUF_FORMAT | PyBUF_ND) < 0)
+    if (PyObject_GetBuffer(array, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_WRITABLE) < 0)
         return NULL;
-    int is_of_doubles = view.ndim == 1 && view.itemsize == sizeof(double) && view.format && !strcmp(view.format, "d");
-    const double *doubles = view.buf;
-    *count = view.len / (Py_ssize_t)sizeof(double);
+    int is_so = view.ndim == 1 && view.itemsize == 8 && view.format && !strcmp(view.format, format);
+    void *held = view.buf;
+    *count = view.len / 8;
     PyBuffer_Release(&view);
-    if (!is_of_doubles)
-        PyErr_SetString(PyExc_TypeError, "this is no array of doubles");
-    return is_of_doubles ? doubles : NULL;
+    if (!is_so)
+        PyErr_SetString(PyExc_TypeError, "this is no array of doubles, or of counts");
+    return is_so ? held : NULL;
 }
+
+static const double *doubles_of(PyObject *array, Py_ssize_t *count) { return held_by(array, "d", count); }
 
 static Py_ssize_t bisected(const double *scores, Py_ssize_t last, double score, int is_behind) {
     Py_ssize_t first = 0;
@@ -75,6 +78,57 @@ static PyObject *bisect(PyObject *module, PyObject *const *args, Py_ssize_t coun
     return scores == NULL ? NULL : PyLong_FromSsize_t(bisected(scores, last, score, args[2] == Py_True));
 }
 
+PyDoc_STRVAR(total_doc, "total(counts, first, last, /)\n--\n\n"
+                        "The sum of those from `first` to before `last` of an array of counts.\n"
+                        "Raises TypeError or BufferError for arguments of another shape, IndexError for other places.");
+
+static PyObject *total(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "total(array, int, int)");
+        return NULL;
+    }
+    Py_ssize_t first = PyLong_AsSsize_t(args[1]), last = PyLong_AsSsize_t(args[2]), held;
+    if (PyErr_Occurred())
+        return NULL;
+    const int64_t *counts = held_by(args[0], "q", &held);
+    if (counts == NULL)
+        return NULL;
+    if (first < 0 || last > held) {
+        PyErr_SetString(PyExc_IndexError, "there are not as many counts");
+        return NULL;
+    }
+    long long sum = 0;
+    for (Py_ssize_t at = first; at < last; at++)
+        sum += counts[at];
+    return PyLong_FromLongLong(sum);
+}
+
+PyDoc_STRVAR(find_doc,
+             "find(counts, first, rank, /)\n--\n\n"
+             "The place of what has that rank among all that `counts`, an array, counts from the place `first` on:\n"
+             "(which count it is of, its rank there). Raises as `total`, IndexError if it has so few.");
+
+static PyObject *find(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "find(array, int, int)");
+        return NULL;
+    }
+    Py_ssize_t at = PyLong_AsSsize_t(args[1]), held;
+    long long rank = PyLong_AsLongLong(args[2]);
+    if (PyErr_Occurred())
+        return NULL;
+    const int64_t *counts = held_by(args[0], "q", &held);
+    if (counts == NULL)
+        return NULL;
+    for (; at >= 0 && at < held; rank -= counts[at++])
+        if (rank < counts[at])
+            return Py_BuildValue("nL", at, rank);
+    PyErr_SetString(PyExc_IndexError, "there are not as many counts");
+    return NULL;
+}
+
 /* The rows of a `ScoreIndex`, by chunk; `blocks` by block. */
 typedef struct {
     PyObject *firsts, *scores, *members, *counts, *blocks, *own;
@@ -91,17 +145,21 @@ static void release(Rows *rows) {
 
 /* False after an exception. */
 static int get_rows(PyObject *index, Rows *rows) {
-    static const char *const names[] = {"first_scores", "scores", "members", "counts", "blocks", "own"};
-    PyObject **const wanted[] = {&rows->firsts, &rows->scores, &rows->members,
-                                 &rows->counts, &rows->blocks, &rows->own};
-    Py_ssize_t chunks = -1;
+    static const char *const names[] = {"first_scores", "counts", "blocks", "scores", "members", "own"};
+    PyObject **const wanted[] = {&rows->firsts, &rows->counts, &rows->blocks,
+                                 &rows->scores, &rows->members, &rows->own};
+    Py_ssize_t chunks = 0, count;
     for (int i = 0; i < 6; i++) {
-        if ((*wanted[i] = PyObject_GetAttrString(index, names[i])) == NULL)
+        PyObject *row = *wanted[i] = PyObject_GetAttrString(index, names[i]);
+        if (row == NULL)
             return 0;
-        if (i == 0 && doubles_of(*wanted[0], &chunks) == NULL)
+        if (i > 2)
+            count = PyList_CheckExact(row) ? PyList_GET_SIZE(row) : -1;
+        else if (held_by(row, i == 0 ? "d" : "q", &count) == NULL)
             return 0;
-        Py_ssize_t count = wanted[i] == &rows->blocks ? (chunks + BLOCK_CHUNKS - 1) / BLOCK_CHUNKS : chunks;
-        if (i && (!PyList_CheckExact(*wanted[i]) || PyList_GET_SIZE(*wanted[i]) != count)) {
+        if (i == 0)
+            chunks = count;
+        if (count != (wanted[i] == &rows->blocks ? (chunks + BLOCK_CHUNKS - 1) / BLOCK_CHUNKS : chunks)) {
             PyErr_SetString(PyExc_ValueError, "the rows of the index do not match");
             return 0;
         }
@@ -165,17 +223,15 @@ static Py_ssize_t place_of(const Rows *rows, Py_ssize_t chunk, double score, PyO
     return first;
 }
 
-/* Have what `row` counts of one chunk, or of one block, go up or down. False after an exception. */
-static int count_up(PyObject *row, Py_ssize_t at, int by) {
-    Py_ssize_t count = PyLong_AsSsize_t(PyList_GET_ITEM(row, at));
-    if (count == -1 && PyErr_Occurred())
-        return 0;
-    PyObject *counted = PyLong_FromSsize_t(count + by);
-    return counted != NULL && PyList_SetItem(row, at, counted) == 0;
-}
-
+/* One more in a chunk, or one less. False after an exception. */
 static int count_chunk(const Rows *rows, Py_ssize_t chunk, int by) {
-    return count_up(rows->counts, chunk, by) && count_up(rows->blocks, chunk / BLOCK_CHUNKS, by);
+    Py_ssize_t count;
+    int64_t *counts = held_by(rows->counts, "q", &count), *blocks = held_by(rows->blocks, "q", &count);
+    if (counts == NULL || blocks == NULL)
+        return 0;
+    counts[chunk] += by;
+    blocks[chunk / BLOCK_CHUNKS] += by;
+    return 1;
 }
 
 /* Take out the pair at `at` of a chunk. Returns its member, the object that was put; NULL after an exception. */
@@ -219,7 +275,8 @@ static int move_one(const Rows *rows, PyObject *member, PyObject *old, PyObject 
             PyErr_SetString(PyExc_ValueError, "a member has not the score that it is said to have");
             return -1;
         }
-        if (PyList_GET_SIZE(members) == 1 || (at == 0 && from > 0))
+        /* The first pair of another chunk than the first one has not come so far: two chunks may have its score. */
+        if (PyList_GET_SIZE(members) == 1)
             return 0;
     }
     if (to != from && PyList_GET_SIZE(PyList_GET_ITEM(rows->members, to)) >= CHUNK_COUNT)
@@ -235,10 +292,22 @@ typedef struct {
     double score;
     Py_ssize_t chunk;
     const double *doubles; /* of the chunk */
-    Py_ssize_t count, place;
+    Py_ssize_t first, last; /* its place is not before the one, nor behind the other */
 } Touched;
 
-#define EIGHTHS 8 /* the first three steps of a bisection look at these */
+static Py_ssize_t middle_of(const Touched *one) { return one->first + (one->last - one->first) / 2; }
+
+/* One step of a bisection; asks for what the next one looks at. False if it was the last. */
+static int step(Touched *one) {
+    if (one->first == one->last)
+        return 0;
+    Py_ssize_t middle = middle_of(one);
+    int is_behind = one->doubles[middle] < one->score;
+    one->first = is_behind ? middle + 1 : one->first;
+    one->last = is_behind ? one->last : middle;
+    PREFETCH(one->doubles + middle_of(one));
+    return 1;
+}
 
 /* Each step asks for what the next one reads, for all: so they wait together. False after an exception. */
 static int touch_each(const Rows *rows, Touched *touched, int count) {
@@ -248,23 +317,26 @@ static int touch_each(const Rows *rows, Touched *touched, int count) {
     }
     for (int i = 0; i < count; i++) {
         Touched *one = &touched[i];
-        if ((one->doubles = doubles_of(PyList_GET_ITEM(rows->scores, one->chunk), &one->count)) == NULL)
+        one->first = 0;
+        if ((one->doubles = doubles_of(PyList_GET_ITEM(rows->scores, one->chunk), &one->last)) == NULL)
             return 0;
-        for (int eighth = 1; eighth < EIGHTHS; eighth++)
-            PREFETCH(one->doubles + one->count * eighth / EIGHTHS);
+        PREFETCH(one->doubles + middle_of(one));
+    }
+    for (int are_left = 1; are_left;) {
+        are_left = 0;
+        for (int i = 0; i < count; i++)
+            are_left |= step(&touched[i]);
     }
     for (int i = 0; i < count; i++) {
         Touched *one = &touched[i];
         PyObject *members = PyList_GET_ITEM(rows->members, one->chunk);
-        one->place = bisected(one->doubles, one->count, one->score, 0);
-        if (PyList_CheckExact(members) && one->place < PyList_GET_SIZE(members))
-            PREFETCH(((PyListObject *)members)->ob_item + one->place);
-        else
-            one->place = -1;
+        one->last = PyList_CheckExact(members) ? PyList_GET_SIZE(members) : 0;
+        if (one->first < one->last)
+            PREFETCH(((PyListObject *)members)->ob_item + one->first);
     }
     for (int i = 0; i < count; i++)
-        if (touched[i].place >= 0)
-            PREFETCH(PyList_GET_ITEM(PyList_GET_ITEM(rows->members, touched[i].chunk), touched[i].place));
+        if (touched[i].first < touched[i].last)
+            PREFETCH(PyList_GET_ITEM(PyList_GET_ITEM(rows->members, touched[i].chunk), touched[i].first));
     return 1;
 }
 
@@ -315,7 +387,7 @@ static PyObject *move(PyObject *module, PyObject *args) {
     }
     if (!get_rows(index, &rows))
         is_done = -1;
-    int is_long = is_done == 1 && PyList_GET_SIZE(rows.counts) > CACHED_CHUNKS;
+    int is_long = is_done == 1 && PyList_GET_SIZE(rows.members) > CACHED_CHUNKS;
     for (; is_done == 1 && at < count; at += is_done == 1) {
         if (is_long && (at - first) % AHEAD == 0 && !touch(&rows, olds, scores, at, Py_MIN(at + AHEAD, count)))
             is_done = -1;
@@ -329,6 +401,8 @@ static PyObject *move(PyObject *module, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"bisect", (PyCFunction)(void (*)(void))bisect, METH_FASTCALL, bisect_doc},
+    {"total", (PyCFunction)(void (*)(void))total, METH_FASTCALL, total_doc},
+    {"find", (PyCFunction)(void (*)(void))find, METH_FASTCALL, find_doc},
     {"move", move, METH_VARARGS, move_doc},
     {NULL, NULL, 0, NULL},
 };

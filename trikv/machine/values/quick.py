@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from trikv.machine.draws import Draws
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Version of `_parts.c`, which has the same number; a test compares both with the source."""
 HASH_BYTES: Final = 4
 DEVIATIONS: Final = 9

@@ -19,7 +19,7 @@ from trikv.machine.values import quick, quick_order
 
 Pair: TypeAlias = tuple[float, bytes]
 
-CHUNK_COUNT: Final = 512
+CHUNK_COUNT: Final = 256
 """A chunk of more elements is divided."""
 _FILLED_COUNT: Final = CHUNK_COUNT // 2
 """Of a chunk that is made of pairs in order."""
@@ -36,8 +36,8 @@ class ScoreIndex:
         self.scores = [array("d")]
         """By chunk."""
         self.members: list[list[bytes]] = [quick.untrack([])]
-        self.counts = [0]
-        self.blocks = [0]
+        self.counts = array("q", [0])
+        self.blocks = array("q", [0])
         """The sums of `counts` by block."""
         self.first_scores = array("d", [-inf])
         """By chunk, what it begins with; the first one begins with whatever is least. In a list each number
@@ -73,7 +73,7 @@ class ScoreIndex:
             self._append(rest)
         self.scores.reverse()
         self.members.reverse()
-        self.counts = [len(chunk) for chunk in self.members]
+        self.counts = array("q", map(len, self.members))
         self._sum_up(0)
         self.own = [True] * len(self.counts)
         self.first_scores = array("d", [-inf, *(chunk[0] for chunk in self.scores[1:])])
@@ -87,8 +87,8 @@ class ScoreIndex:
         """Another one, which shares all chunks, until one of both changes them."""
         self.own = [False] * len(self.counts)
         twin = ScoreIndex()
-        twin.scores, twin.members, twin.counts = self.scores.copy(), self.members.copy(), self.counts.copy()
-        twin.blocks = self.blocks.copy()
+        twin.scores, twin.members = self.scores.copy(), self.members.copy()
+        twin.counts, twin.blocks = self.counts[:], self.blocks[:]
         twin.first_scores, twin.first_members = self.first_scores[:], self.first_members.copy()
         twin.own = [False] * len(self.counts)
         return twin
@@ -209,25 +209,21 @@ class ScoreIndex:
     def _before(self, chunk: int) -> int:
         """How many pairs are in the chunks before that one."""
         block = chunk // BLOCK_CHUNKS
-        return sum(self.blocks[:block]) + sum(self.counts[block * BLOCK_CHUNKS : chunk])
+        before = quick_order.total(self.blocks, 0, block)
+        return before + quick_order.total(self.counts, block * BLOCK_CHUNKS, chunk)
 
     def _find(self, rank: int) -> tuple[int, int]:
         """The chunk of the pair of that rank, which is there, and its place in it."""
-        block = 0
-        while rank >= self.blocks[block]:
-            rank -= self.blocks[block]
-            block += 1
-        chunk = block * BLOCK_CHUNKS
-        while rank >= self.counts[chunk]:
-            rank -= self.counts[chunk]
-            chunk += 1
-        return chunk, rank
+        block, rank = quick_order.find(self.blocks, 0, rank)
+        return quick_order.find(self.counts, block * BLOCK_CHUNKS, rank)
 
     def _sum_up(self, chunk: int) -> None:
         """The chunks from that one on are others, or have other places."""
         block = chunk // BLOCK_CHUNKS
         starts = range(block * BLOCK_CHUNKS, len(self.counts), BLOCK_CHUNKS)
-        self.blocks[block:] = [sum(self.counts[start : start + BLOCK_CHUNKS]) for start in starts]
+        last = len(self.counts)
+        sums = [quick_order.total(self.counts, at, min(at + BLOCK_CHUNKS, last)) for at in starts]
+        self.blocks[block:] = array("q", sums)
 
     def _chunk(self, score: float, member: bytes) -> int:
         """The chunk that such a pair is in, or would be put into."""

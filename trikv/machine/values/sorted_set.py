@@ -90,15 +90,12 @@ class SortedSet(Members):
 
     def put(self, member: bytes, belonging: float) -> bool:
         """As `Members.put`. A negative zero becomes zero: they are equal, but their bytes are not."""
-        belonging += 0.0
-        old = self.get(member)
-        is_new = super().put(member, belonging)
-        self.index.move(member, old, belonging)
-        return is_new
+        return self.put_each([member], [belonging])[0]
 
     def put_each(self, members: list[bytes], belongings: list[Any] | None = None) -> list[bool]:
         """As `Members.put_each`, of different members."""
         assert belongings is not None, "a member has a score"
+        assert len({*members}) == len(members), "each once, or the order would have two of one"
         return self.score_each(members, self.get_each(members), belongings)
 
     def score_each(self, members: list[bytes], olds: list[float | None], scores: list[float]) -> list[bool]:
