@@ -225,7 +225,7 @@ def _answer(db: Database, key: bytes, asked: _Range | CommandError) -> Reply | L
     told=Told("1.2.0"),
 )
 def zrange(db: Database, key: Key, start: bytes, stop: bytes, *options: bytes) -> Reply | LongRead:
-    """Members between two ranks, scores or names, in order."""
+    """Members between two ranks, scores (`5`, `(5`, `inf`) or names (`[a`, `(a`, `-`, `+`), in order."""
     return _answer(db, key, _asked(start, stop, options, None))
 
 
@@ -251,7 +251,7 @@ def zrevrange(db: Database, key: Key, start: bytes, stop: bytes, *options: bytes
     told=Told("1.0.5", deprecated="6.2.0", instead="`ZRANGE` with the `BYSCORE` argument"),
 )
 def zrangebyscore(db: Database, key: Key, min_: bytes, max_: bytes, *options: bytes) -> Reply | LongRead:
-    """Members whose scores are between two, in order."""
+    """Members whose scores are between two (`(5`: without 5, `inf`: no end), in order."""
     return _answer(db, key, _asked(min_, max_, options, by_score))
 
 
@@ -264,7 +264,7 @@ def zrangebyscore(db: Database, key: Key, min_: bytes, max_: bytes, *options: by
     told=Told("2.2.0", deprecated="6.2.0", instead="`ZRANGE` with the `REV` and `BYSCORE` arguments"),
 )
 def zrevrangebyscore(db: Database, key: Key, max_: bytes, min_: bytes, *options: bytes) -> Reply | LongRead:
-    """Members whose scores are between two, the highest first."""
+    """Members whose scores are between two (`(5`: without 5, `inf`: no end), the highest first."""
     return _answer(db, key, _asked(max_, min_, options, by_score, is_reverse=True))
 
 
@@ -277,7 +277,7 @@ def zrevrangebyscore(db: Database, key: Key, max_: bytes, min_: bytes, *options:
     told=Told("2.8.9", deprecated="6.2.0", instead="`ZRANGE` with the `BYLEX` argument"),
 )
 def zrangebylex(db: Database, key: Key, min_: bytes, max_: bytes, *options: bytes) -> Reply | LongRead:
-    """Members between two names, if all have one score."""
+    """Members between two names (`[a`: with a, `(a`: without, `-` and `+`: no end), if all have one score."""
     return _answer(db, key, _asked(min_, max_, options, by_name))
 
 
@@ -290,7 +290,7 @@ def zrangebylex(db: Database, key: Key, min_: bytes, max_: bytes, *options: byte
     told=Told("2.8.9", deprecated="6.2.0", instead="`ZRANGE` with the `REV` and `BYLEX` arguments"),
 )
 def zrevrangebylex(db: Database, key: Key, max_: bytes, min_: bytes, *options: bytes) -> Reply | LongRead:
-    """Members between two names, if all have one score, in reverse."""
+    """Members between two names (`(a`: without a; `+` and `-`: no end) in reverse, if all have one score."""
     return _answer(db, key, _asked(max_, min_, options, by_name, is_reverse=True))
 
 
