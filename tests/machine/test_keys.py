@@ -117,6 +117,8 @@ def test_against_a_dict_with_times(steps: list[tuple[str | int, ...]]) -> None:
     ("line", "reply"),
     [
         ("EXPIRE a 5 FOO", CommandError("ERR Unsupported option FOO")),
+        ((b"EXPIRE", b"a", b"5", b"F\r\nO\r\n"), CommandError("ERR Unsupported option F  O")),
+        ((b"EXPIRE", b"a", b"5", b"FOO\r\n\0O"), CommandError("ERR Unsupported option FOO")),
         (
             "EXPIRE a 5 NX XX",
             CommandError("ERR NX and XX, GT or LT options at the same time are not compatible"),

@@ -44,3 +44,8 @@ def text_of(data: bytes) -> str:
     """How an error shows `data`: its beginning, on one line, cut at a NUL (as C does), as valid UTF-8."""
     shown = data[:TEXT_BYTES_MAX].partition(b"\0")[0]
     return shown.decode("utf-8", "replace").replace("\r", " ").replace("\n", " ")
+
+
+def last_text_of(data: bytes) -> str:
+    """`text_of`, where it is the end of an error: line ends are no blanks there, they go."""
+    return text_of(data[:TEXT_BYTES_MAX].partition(b"\0")[0].rstrip(b"\r\n"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from trikv.machine.call import Call
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Told
-from trikv.machine.errors import NOT_INTEGER, invalid_expire, text_of
+from trikv.machine.errors import NOT_INTEGER, invalid_expire, last_text_of
 from trikv.machine.grammar import Key
 from trikv.machine.numerics import INT64_MAX, INT64_MIN, parse_integer
 from trikv.machine.replies import CommandError, Reply
@@ -49,7 +49,7 @@ def _conditions(options: Sequence[bytes]) -> frozenset[bytes] | CommandError:
     words = frozenset(option.upper() for option in options)
     for option in options:
         if option.upper() not in _CONDITIONS:
-            return CommandError(f"ERR Unsupported option {text_of(option)}")
+            return CommandError(f"ERR Unsupported option {last_text_of(option)}")
     if b"NX" in words and len(words) > 1:
         return _NX_ALONE
     if {b"GT", b"LT"} <= words:

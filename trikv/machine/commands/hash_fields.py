@@ -14,7 +14,7 @@ from trikv.machine.commands.elements import looked
 from trikv.machine.commands.hashes import put_fields
 from trikv.machine.database import Database
 from trikv.machine.declaration import By, Said, Told
-from trikv.machine.errors import NOT_INTEGER, invalid_expire, text_of, wrong_arity
+from trikv.machine.errors import NOT_INTEGER, invalid_expire, last_text_of, wrong_arity
 from trikv.machine.features import COLLECTIONS
 from trikv.machine.grammar import Key
 from trikv.machine.numerics import parse_integer
@@ -396,7 +396,7 @@ class _Asked:
                     return _ONE_CONDITION
                 self.condition = word
             else:
-                return CommandError(f"ERR unknown argument: {text_of(given)}")
+                return CommandError(f"ERR unknown argument: {last_text_of(given)}")
         return self._read_pairs(list(left))
 
     def _read_pairs(self, behind: Sequence[bytes]) -> CommandError | None:
