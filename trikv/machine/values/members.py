@@ -219,7 +219,22 @@ class Members(Value):
 
     def put(self, member: bytes, belonging: Any) -> bool:
         """Put an element, or give another thing to one that is there; whether it is new."""
-        return self.put_at(self.place_of(member), member, belonging)
+        place = self.place_of(member)
+        part = self.changing(place)
+        grown = self.element_bytes(member, belonging)
+        is_new = member not in part
+        if is_new:
+            self.count += 1
+        else:
+            grown -= self.element_bytes(member, part[member])
+        part[member] = belonging
+        self.charge += grown
+        if self.is_small and (self.count > PACKED_COUNT_MAX or not self._is_short(member, belonging)):
+            self.is_small = False
+            self.charge = self.recounted()
+        if self.count > MEAN * len(self.parts):
+            self._grow()
+        return is_new
 
     def put_each(self, members: list[bytes], belongings: list[Any] | None = None) -> list[bool]:
         """`put` each; which of them are new. Without `belongings` nothing belongs to them.
@@ -257,24 +272,6 @@ class Members(Value):
             if at < len(members):
                 fresh.append(put(members[at], None if belongings is None else belongings[at]))
         return fresh
-
-    def put_at(self, place: int, member: bytes, belonging: Any) -> bool:
-        """`put`, for who knows where `member` belongs."""
-        part = self.changing(place)
-        grown = self.element_bytes(member, belonging)
-        is_new = member not in part
-        if is_new:
-            self.count += 1
-        else:
-            grown -= self.element_bytes(member, part[member])
-        part[member] = belonging
-        self.charge += grown
-        if self.is_small and (self.count > PACKED_COUNT_MAX or not self._is_short(member, belonging)):
-            self.is_small = False
-            self.charge = self.recounted()
-        if self.count > MEAN * len(self.parts):
-            self._grow()
-        return is_new
 
     def remove(self, member: bytes) -> Any:
         """Take an element out, and return what belonged to it; None if it was not there."""
