@@ -1,7 +1,7 @@
 """trikv beside Redis at the same durability, in turns on one machine: ``python -m tests.perf.compare``.
 
-It prints issue 4's table with what was measured, and asserts nothing: it is the yardstick. Whoever changes a
-hot path runs it before and after.
+It prints a table of what was measured beside what has to be reached, and asserts nothing: it is the
+yardstick. Whoever changes a hot path runs it before and after.
 """
 
 import argparse
@@ -55,28 +55,30 @@ class Comparison:
         self._say = say
 
     def duels(self, duels: Sequence[Duel]) -> Iterator[DuelResult | Skipped]:
-        """Drive both contenders of each, one after the other, once a round.
+        """Drive both contenders of each, one after the other, once a round; every other round the other way.
 
+        A machine that gets faster or slower by the minute, as those of a cloud do, then favours nobody.
         Every round has servers of its own: two clusters of one code, a minute apart, differ by a tenth for as
         long as they live (where their memory lies in the caches), and so do two of Redis.
         """
         results = {duel.key: DuelResult(duel, [], []) for duel in duels}
         reasons: dict[str, str] = {}
-        for _ in range(self._effort.rounds):
+        for number in range(self._effort.rounds):
             self._arena.keep(())
             for duel in duels:
                 if duel.key not in reasons:
                     try:
-                        self._turn(results[duel.key])
+                        self._turn(results[duel.key], ours_first=bool(number % 2))
                     except Unavailable as reason:
                         reasons[duel.key] = str(reason)
         for duel in duels:
             yield self._skipped(duel, reasons[duel.key]) if duel.key in reasons else results[duel.key]
 
-    def _turn(self, result: DuelResult) -> None:
+    def _turn(self, result: DuelResult, *, ours_first: bool) -> None:
         duel = result.duel
         self._arena.have(*{duel.base.side: None, duel.ours.side: None})
-        for contender, runs in ((duel.base, result.base), (duel.ours, result.ours)):
+        both = [(duel.base, result.base), (duel.ours, result.ours)]
+        for contender, runs in reversed(both) if ours_first else both:
             runs.append(self._arena.drive(contender, self._effort.seconds))
             where = "three nodes" if contender.everywhere else "leader"
             self._say(f"{duel.key}: {contender.side.value}, {where}: {rates(runs)[-1]:,.0f}/s")

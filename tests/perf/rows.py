@@ -1,4 +1,4 @@
-"""The rows of the comparison as data: issue 4's table "To reach"."""
+"""The rows of the comparison as data: what is driven how, and the ratio that it has to reach."""
 
 import enum
 
