@@ -133,7 +133,7 @@ def _append_all(add: Callable[[bytes], object], replies: Sequence[Reply], versio
         for reply in replies:
             if type(reply) is bytes and len(reply) < len(_BULK_LINES):  # as most are
                 add(b"%b%b\r\n" % (_BULK_LINES[len(reply)], reply))
-            elif type(reply) is float and version == 2:  # as `_append`, in a third of the time
+            elif type(reply) is float and version == 2:  # as `_append`, without its dispatch
                 text = double_text(reply)
                 add(b"%b%b\r\n" % (_BULK_LINES[len(text)], text))
             else:
