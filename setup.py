@@ -20,6 +20,7 @@ setup(
         Extension(name, [f"{name.replace('.', '/')}.c"], optional=True)
         for name in (
             "trikv.host._handoff",
+            "trikv.machine._bits",
             "trikv.machine._runs",
             "trikv.machine.values._order",
             "trikv.machine.values._parts",

@@ -34,6 +34,7 @@ LINK = ROOT / ".venv"
 ENVIRONMENTS = ROOT / ".venvs"
 PARTS_IN_C = (
     "trikv/host/_handoff.c",
+    "trikv/machine/_bits.c",
     "trikv/machine/_runs.c",
     "trikv/machine/values/_order.c",
     "trikv/machine/values/_parts.c",

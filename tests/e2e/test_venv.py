@@ -16,7 +16,7 @@ from tests.tools import needs_of_machine, require_tool
 ROOT = Path(__file__).parents[2]
 SOURCES = (
     *("pyproject.toml", "constraints.txt", "setup.py"),
-    *("trikv/host/_handoff.c", "trikv/machine/_runs.c"),
+    *("trikv/host/_handoff.c", "trikv/machine/_bits.c", "trikv/machine/_runs.c"),
     *("trikv/machine/values/_order.c", "trikv/machine/values/_parts.c"),
 )
 

@@ -7,6 +7,7 @@ does not work here (another layout of Python's objects). Then the loop in Python
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from trikv.machine import quick_bits
 from trikv.machine.split import Bucket
 from trikv.machine.stored import held
 from trikv.machine.values import quick, quick_order
@@ -44,7 +45,8 @@ def _do_it(set_run: SetRun, add_run: AddRun) -> bool:
 
 def is_compiled() -> bool:
     """Whether all parts in C of the machine are used: this one, and those of `trikv.machine.values`."""
-    return set_run is not None and quick.is_compiled and quick_order.is_compiled
+    of_values = quick.is_compiled and quick_order.is_compiled and quick_bits.is_compiled
+    return set_run is not None and of_values
 
 
 set_run: SetRun | None = None

@@ -136,7 +136,7 @@ def all_moved(index: ScoreIndex, held: dict[bytes, float], moves: list[dict[byte
     for wanted in moves:
         index.move_each([*wanted], [held.get(member) for member in wanted], [*wanted.values()])
         held |= wanted
-        for _, member in index.take(len(held) // 3, len(held) // 2):
+        for member in index.take(len(held) // 3, len(held) // 2)[1]:
             del held[member]
         for member in [*wanted][:3]:
             if member in held:
@@ -332,5 +332,5 @@ def test_references_come_out_even() -> None:
         index.move_each(members, [None] * 50, scores)
         index.move_each(members, [*scores], scores[::-1])
         assert not any(map(gc.is_tracked, index.members))
-        assert len(index.take(0, 50)) == 50
+        assert len(index.take(0, 50)[1]) == 50
     assert [sys.getrefcount(each) for each in (*members, *scores)] == before

@@ -56,6 +56,26 @@ def test_it_is_a_sorted_list(pairs: list[tuple[float, bytes]], data: st.DataObje
         assert index.rank_of_score(score, behind=True) == sum(one <= score for one, _ in expected)
 
 
+@given(st.sets(PAIRS, max_size=60), st.data())
+def test_whole_ranges_are_taken_out(pairs: set[tuple[float, bytes]], data: st.DataObject) -> None:
+    """What is left is in order, can be found and be added to; a twin keeps all."""
+    expected = sorted(pairs)
+    index = ScoreIndex.of(expected)
+    twin = index.twin()
+    for _ in range(data.draw(st.integers(1, 4))):
+        first = data.draw(st.integers(0, len(expected)))
+        last = data.draw(st.integers(first, len(expected)))
+        scores, members = index.take(first, last)
+        assert list(zip(scores, members, strict=True)) == expected[first:last]
+        expected[first:last] = []
+        assert rows(index, 0, len(expected)) == expected
+        for rank, pair in enumerate(expected):
+            assert index.rank(*pair) == rank
+    assert rows(twin, 0, len(pairs)) == sorted(pairs)
+    index.add(9.0, b"new")
+    assert rows(index, 0, len(expected) + 1) == [*expected, (9.0, b"new")]
+
+
 def test_ranks_in_many_blocks() -> None:
     """Each of thousands is found by its rank, and its rank by it."""
     members = sorted(b"%d" % number for number in range(3_000))

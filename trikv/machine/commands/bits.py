@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from trikv.machine import quick_bits
 from trikv.machine.call import Steps, at_once
 from trikv.machine.commands.strings import read_value, replace
 from trikv.machine.database import Database
@@ -39,10 +40,7 @@ _READ_BITS: Final = 1 << 32
 """Redis' limit of a value. No value here has so many; behind it all bits are 0."""
 _OTHERS: Final = tuple(bytes((byte,)) * _PIECE_BYTES for byte in (0xFF, 0))
 """By the bit that is looked for: a piece without one."""
-_INVERTED: Final = bytes(0xFF - byte for byte in range(256))
 _NOT_ONE: Final = CommandError("ERR BITOP NOT must be called with a single source key.")
-_COUNTED_BITS: Final = 8 * 8 * 1024
-"""Bits that are counted as one number: a longer one leaves the processor's first cache."""
 _SLICE_BYTES: Final = 1 << 20
 """Bytes of sources that a BITOP joins in one slice."""
 
@@ -168,10 +166,16 @@ def bitcount(db: Database, key: Key, *options: bytes) -> Reply:
     if end < start < 0:
         return 0  # both are before the first byte, perhaps, which would make them one place
     span = _Span.of(start, end, len(value), in_bits=in_bits)
-    pieces = range(span.first, span.last, _COUNTED_BITS)
-    return sum(
-        [_number(value, _Span(first, min(first + _COUNTED_BITS, span.last))).bit_count() for first in pieces]
-    )
+    return _count(value, span)
+
+
+def _count(value: bytes, span: _Span) -> int:
+    """How many bits of `span` are 1: those of whole bytes, and those before and behind them."""
+    first, last = -(-span.first // 8), span.last // 8
+    if first > last:  # it is inside a byte
+        return _number(value, span).bit_count()
+    ends = _Span(span.first, 8 * first), _Span(8 * last, span.last)
+    return quick_bits.count(value, first, last) + sum(_number(value, end).bit_count() for end in ends)
 
 
 @COMMANDS.command(
@@ -270,7 +274,7 @@ def _joined(db: Database, key: bytes, values: Sequence[bytes], join: object) -> 
         db.drop(key)
         return 0
     if not callable(join):
-        result = values[0].translate(_INVERTED)
+        result = quick_bits.inverted(values[0])
     else:
         numbers: Iterator[int] = (int.from_bytes(value.ljust(size, b"\0"), "big") for value in values)
         joined = next(numbers)

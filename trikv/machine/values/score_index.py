@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from math import inf
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from trikv.machine.values import quick, quick_order
 
@@ -60,8 +60,8 @@ class ScoreIndex:
         Each row is in order, and comes before those that were given before it. Nobody may look at the index
         before the last step.
         """
-        self.scores.clear()
-        self.members.clear()
+        for table in self._tables():
+            del table[:]
         rest: list[Pair] = []
         for row in rows:
             rest = row + rest
@@ -69,19 +69,38 @@ class ScoreIndex:
                 self._append(rest[end - _FILLED_COUNT : end])
             del rest[len(rest) % _FILLED_COUNT :]
             yield
-        if rest or not self.scores:
+        if rest:
             self._append(rest)
-        self.scores.reverse()
-        self.members.reverse()
-        self.counts = array("q", map(len, self.members))
+        if not self.counts:
+            self._become_empty()
+            return
+        for table in self._tables():
+            table.reverse()
         self._sum_up(0)
-        self.own = [True] * len(self.counts)
-        self.first_scores = array("d", [-inf, *(chunk[0] for chunk in self.scores[1:])])
-        self.first_members = [b"", *(chunk[0] for chunk in self.members[1:])]
+        self._begin_least()
+
+    def _tables(self) -> "tuple[list[Any] | array[Any], ...]":
+        """All that has a place for each chunk."""
+        return self.scores, self.members, self.counts, self.first_scores, self.first_members, self.own
+
+    def _become_empty(self) -> None:
+        empty = ScoreIndex()
+        for name in self.__slots__:
+            setattr(self, name, getattr(empty, name))
+
+    def _begin_least(self) -> None:
+        """Another chunk is the first one."""
+        self.first_scores[0], self.first_members[0] = -inf, b""
 
     def _append(self, pairs: list[Pair]) -> None:
+        """Put a chunk behind the others, but for what the blocks count."""
+        first_score, first_member = pairs[0]
         self.scores.append(array("d", [score for score, _ in pairs]))
         self.members.append(quick.untrack([member for _, member in pairs]))
+        self.counts.append(len(pairs))
+        self.first_scores.append(first_score)
+        self.first_members.append(first_member)
+        self.own.append(True)
 
     def twin(self) -> "ScoreIndex":
         """Another one, which shares all chunks, until one of both changes them."""
@@ -194,15 +213,23 @@ class ScoreIndex:
             member = self.remove(old, member)  # its part has the same object, and goes on to have it
         self.add(score, member)
 
-    def take(self, first: int, last: int) -> list[Pair]:
-        """Take out the pairs of ranks from `first` to before `last`, and return them in order."""
-        taken: list[Pair] = []
-        while len(taken) < last - first:
+    def take(self, first: int, last: int) -> "tuple[array[float], list[bytes]]":
+        """Take out the pairs of ranks from `first` to before `last`; their scores and members, in order."""
+        scores, members = array("d"), list[bytes]()
+        while (left := last - first - len(members)) > 0:
             chunk, at = self._find(first)
-            end = at + last - first - len(taken)
-            taken += zip(self.scores[chunk][at:end], self.members[chunk][at:end], strict=True)
-            self._delete(chunk, at, min(end, self.counts[chunk]))
-        return taken
+            behind = self._behind_whole(chunk, left) if not at else chunk
+            for whole in range(chunk, behind):
+                scores += self.scores[whole]
+                members += self.members[whole]
+            if behind > chunk:
+                self._drop(chunk, behind)
+                continue
+            end = min(at + left, self.counts[chunk])
+            scores += self.scores[chunk][at:end]
+            members += self.members[chunk][at:end]
+            self._delete(chunk, at, end)
+        return scores, members
 
     # How.
 
@@ -255,14 +282,28 @@ class ScoreIndex:
         del scores[first:last], members[first:last]
         self.counts[chunk] -= last - first
         self.blocks[chunk // BLOCK_CHUNKS] -= last - first
-        if members or len(self.counts) == 1:
+        if members:
             self._begins(chunk, first)
+        else:
+            self._drop(chunk, chunk + 1)
+
+    def _behind_whole(self, chunk: int, count: int) -> int:
+        """Behind those chunks, from that one on, that have so many pairs at most."""
+        while chunk < len(self.counts) and self.counts[chunk] <= count:
+            count -= self.counts[chunk]
+            chunk += 1
+        return chunk
+
+    def _drop(self, first: int, last: int) -> None:
+        """Take out the chunks from `first` to before `last`."""
+        if last - first == len(self.counts):
+            self._become_empty()
             return
-        for row in (self.scores, self.members, self.counts, self.first_scores, self.first_members, self.own):
-            del row[chunk]
-        self._sum_up(chunk)
-        if not chunk:
-            self.first_scores[0], self.first_members[0] = -inf, b""
+        for table in self._tables():
+            del table[first:last]
+        self._sum_up(first)
+        if not first:
+            self._begin_least()
 
     def _begins(self, chunk: int, changed: int) -> None:
         """What is at `changed` in a chunk is another pair now."""

@@ -121,9 +121,13 @@ class SortedSet(Members):
 
     def take(self, first: int, last: int) -> list[tuple[float, bytes]]:
         """Take out the members of ranks from `first` to before `last`, and return them with their scores."""
-        taken = self.index.take(first, last)
-        self.remove_each([member for _, member in taken])
-        return taken
+        scores, members = self.index.take(first, last)
+        self.remove_each(members)
+        return list(zip(scores, members, strict=True))
+
+    def cut(self, first: int, last: int) -> None:
+        """Take out the members of ranks from `first` to before `last`."""
+        self.remove_each(self.index.take(first, last)[1])
 
 
 class Gathered(SortedSet):
