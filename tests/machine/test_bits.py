@@ -41,6 +41,8 @@ def test_counting() -> None:
         BITCOUNT k 1 -2 -> 18
         BITCOUNT k 5 30 BIT -> 17
         BITCOUNT k 5 30 byte -> 4
+        BITCOUNT k 1 2 BIT -> 2
+        BITCOUNT k 3 3 BIT -> 0
         BITCOUNT k -100 -3 -> 19
         BITCOUNT k 4 2 -> 0
         BITCOUNT k -9 -99 -> 0
