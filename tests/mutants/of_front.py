@@ -4,6 +4,13 @@ from tests.mutants.mutant import Mutant, mutant
 
 CONVERSATIONS: tuple[Mutant, ...] = (
     mutant(
+        "what was looked at of a line counts for the next one, if another way has read it",
+        "trikv.protocol.arrays",
+        "        del buffer[:count]\n        self._looked = 0\n",
+        "        del buffer[:count]\n",
+        "protocol/test_requests.py::test_where_the_network_cuts_requests_decides_nothing",
+    ),
+    mutant(
         "a value made long in the same step is copied as if it were short",
         "trikv.front.intake",
         "            turn.made_bytes += route.made_bytes(self.caller, args)\n",

@@ -28,6 +28,7 @@ NEIGHBOURS = {
     "storage": ("storage", "node"),
     "machine": ("machine", "node"),
     "front": ("front", "node"),
+    "protocol": ("protocol", "front"),
     "node": ("node",),
     "sim": ("sim",),
     "host": ("host",),

@@ -64,6 +64,18 @@ def test_long_arguments_and_many_arguments() -> None:
     assert events_of(encode_command(args)) == [Request(args, False)]
 
 
+def test_where_the_network_cuts_requests_decides_nothing() -> None:
+    """Requests with counts of one digit and of two, in three pieces that are cut anywhere."""
+    commands = [(b"MSET", *(b"%d" % number for number in range(11))), (b"GET", b"k"), (b"SET", b"k", b"long")]
+    data = b"".join(map(encode_command, commands))
+    expected = [Request(args, False) for args in commands]
+    for drained in (drain, drain_by_runs):
+        for first in range(len(data) + 1):
+            for second in range(first, len(data) + 1):
+                pieces = [data[:first], data[first:second], data[second:]]
+                assert feed(ClientWire(), pieces, drained) == expected, (first, second)
+
+
 def test_the_first_array_makes_a_connection_a_programs() -> None:
     """Lines before it were typed by a person. Those behind it are a program's; empty ones mean nothing."""
     data = (

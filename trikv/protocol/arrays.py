@@ -151,6 +151,11 @@ class ArrayReader:
         """What those arguments take in memory, with what Python needs besides their bytes."""
         return self.held_bytes + ARGUMENT_BYTES * len(self._args)
 
+    def pass_by(self, buffer: bytearray, count: int) -> None:
+        """Take bytes off the front of `buffer` that another way has read: a line begins behind them."""
+        del buffer[:count]
+        self._looked = 0
+
     def read(self, buffer: bytearray, *, authenticated: bool) -> Request | BadBytes | bool:
         """Read on, taking bytes off the front of `buffer`, which starts with ``*`` unless `busy`.
 

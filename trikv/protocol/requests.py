@@ -227,7 +227,7 @@ class ClientWire:
             self._split_untried = False
             requests, used = split_requests(bytes(self._buffer))
             if requests:
-                del self._buffer[:used]
+                self._arrays.pass_by(self._buffer, used)
                 first = Request(requests[0], False)
                 if len(requests) > 1:
                     self._ready.extend(requests[1:])
