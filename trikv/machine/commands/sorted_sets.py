@@ -10,6 +10,7 @@ from trikv.machine.commands.elements import (
     CURSOR_OPTIONS,
     NO_KEYS,
     NOT_POSITIVE,
+    STEP_ELEMENTS,
     count_of,
     drawn,
     looked,
@@ -41,8 +42,6 @@ _XX_AND_NX: Final = CommandError("ERR XX and NX options at the same time are not
 _GT_LT_NX: Final = CommandError("ERR GT, LT, and/or NX options at the same time are not compatible")
 _INCR_ONE: Final = CommandError("ERR INCR option supports a single increment-element pair")
 _NAN: Final = CommandError("ERR resulting score is not a number (NaN)")
-_TAKEN: Final = 1_024
-"""Members that are taken out in a step, of less than a millisecond: each step makes the order whole again."""
 _ADD_WORDS: Final = frozenset({b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"})
 
 Scored = tuple[float, bytes]
@@ -213,10 +212,11 @@ def removed(db: Database, key: bytes, set_: SortedSet, first: int, last: int) ->
         db.drop(key)
         return left
     set_ = db.changing(key, set_)
-    for done in range(0, left, _TAKEN):
+    for done in range(0, left, STEP_ELEMENTS):
         if done:
             yield
-        set_.cut(first, first + min(_TAKEN, left - done))
+        # Behind a COPY or a cut each of them may be the first of its part, which is copied then.
+        set_.cut(first, first + min(STEP_ELEMENTS, left - done))
     db.changed(key, set_)
     return left
 
