@@ -44,9 +44,9 @@ def _do_it(set_run: SetRun, add_run: AddRun) -> bool:
 
 
 def is_compiled() -> bool:
-    """Whether all parts in C of the machine are used: this one, and those of `trikv.machine.values`."""
-    of_values = quick.is_compiled and quick_order.is_compiled and quick_bits.is_compiled
-    return set_run is not None and of_values
+    """Whether all parts in C of the machine are used: this one, and the three others."""
+    others = (quick.is_compiled, quick_order.is_compiled, quick_bits.is_compiled)
+    return set_run is not None and all(others)
 
 
 set_run: SetRun | None = None
