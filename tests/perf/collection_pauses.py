@@ -4,7 +4,8 @@
 
 GETs, one each millisecond, are timed beside what is done to all of a hash, list, set or sorted set at once
 (`tests.perf.pauses` tells how). It starts one node, fills it for each round, and prints a table. The worst
-wait of a round is judged by the median of the rounds.
+wait of a round is judged by the median of the rounds. One that the machine spoilt is not judged: there are
+more of them then, up to `ROUNDS_MAX`, and a row that has none to be judged by is void.
 """
 
 import random
@@ -26,12 +27,13 @@ from tests.e2e.single import Single
 from tests.perf import operations
 from tests.perf.compare import note
 from tests.perf.operations import demand_success, element_of
-from tests.perf.pauses import Round, count_elements, row
+from tests.perf.pauses import Round, count_elements, row, spoilt, unspoilt
 from tests.perf.report import verdict
 from trikv.client.commands import Command
 
 ELEMENTS: Final = 1_000_000
 ROUNDS: Final = 2
+ROUNDS_MAX: Final = 6
 MUST_MS: Final = 20.0
 AIM_MS: Final = 10.0
 NODE: Final = ("--maxmemory", "4gb")
@@ -169,8 +171,17 @@ def writes(port: int, kind: Kind, elements: int) -> Iterator[None]:
 
 def judged(name: str, rounds: list[Round]) -> str:
     """A line of the table with what it comes to."""
-    worst = median(one.waits[-1] for one in rounds)
-    return f"{row(name, rounds)} {MUST_MS:g} | {AIM_MS:g} | {verdict(worst <= MUST_MS, worst <= AIM_MS)} |"
+    clean = unspoilt(rounds)
+    worst = median(one.worst_ms for one in clean or rounds)
+    reached = verdict(worst <= MUST_MS, worst <= AIM_MS) if clean else "VOID"
+    return f"{row(name, clean or rounds)} {MUST_MS:g} | {AIM_MS:g} | {reached} |"
+
+
+def is_enough(found: dict[str, list[Round]], rounds: int) -> bool:
+    """Whether every row has so many rounds to be judged by, or there were as many as there may be."""
+    return bool(found) and all(
+        len(unspoilt(each)) >= rounds or len(each) >= max(rounds, ROUNDS_MAX) for each in found.values()
+    )
 
 
 def main(elements: int, rounds: int) -> None:
@@ -179,7 +190,7 @@ def main(elements: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as directory, Single(Path(directory), *NODE) as node:
         node.wait_until_it_leads()
         with Resp(node.port, wait_s=WAIT_S) as client:
-            for _ in range(rounds):
+            while not is_enough(found, rounds):
                 for kind in KINDS:
                     batches = operations.in_batches(partial(kind.add, b"full"), range(elements))
                     operations.send_all(node.port, batches)
@@ -189,7 +200,7 @@ def main(elements: int, rounds: int) -> None:
                         found.setdefault(title, []).append(Round.beside(node.port, work))
                         note(judged(title, found[title][-1:]))
     lines = [*_HEAD, *(judged(name, each) for name, each in found.items())]
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write("\n".join([*lines, spoilt(found.values())]) + "\n")
 
 
 if __name__ == "__main__":

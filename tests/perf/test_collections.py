@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tests.perf import element_bytes, growth, long_stores, operations
-from tests.perf.collection_pauses import KINDS, judged
+from tests.perf import element_bytes, growth, long_stores, operations, pauses
+from tests.perf.collection_pauses import KINDS, ROUNDS_MAX, is_enough, judged
 from tests.perf.element_bytes import Taken, resident_bytes
 from tests.perf.growth import COMMANDS, Collections, Growth, checked, took_us
 from tests.perf.operations import demand_success, element_of, send_all, send_piped
@@ -16,9 +16,9 @@ from trikv.client.replies import ErrorReply
 from trikv.machine.replies import CommandError
 
 
-def a_round(took_s: float, worst_ms: float) -> Round:
+def a_round(took_s: float, worst_ms: float, machine_ms: float = 1.0) -> Round:
     """A round of three questions, the last of which waited longest."""
-    return Round(took_s, [0.1, 0.2, worst_ms], machine_ms=1.0)
+    return Round(took_s, [0.1, 0.2, worst_ms], machine_ms)
 
 
 @pytest.mark.parametrize(("worst", "verdict"), [(9.0, "aim"), (15.0, "must"), (25.0, "BELOW")])
@@ -26,6 +26,28 @@ def test_the_median_of_the_rounds_worst_waits_is_judged(worst: float, verdict: s
     """One round that the machine spoilt decides nothing."""
     rounds = [a_round(1, 1.0), a_round(1, worst), a_round(1, 500.0)]
     assert judged("hash: DEL", rounds).endswith(f"| 20 | 10 | {verdict} |")
+
+
+def test_a_round_that_the_machine_spoilt_is_not_judged() -> None:
+    """What held up a process that only slept held up the node, too. If there is no other, the row is void."""
+    spoilt = a_round(1, 90.0, machine_ms=80.0)
+    assert judged("hash: DEL", [spoilt, a_round(1, 15.0), spoilt]).endswith("| 20 | 10 | must |")
+    assert judged("hash: DEL", [spoilt]).endswith("| 20 | 10 | VOID |")
+    beside = long_stores.line("LREM", [a_round(1, 1), a_round(1, 1)], [spoilt, a_round(3, 2)])
+    assert "| 3.0 | 4 | aim |" in beside
+    assert beside.endswith("| 20 | aim |")
+    of_redis = long_stores.line("LREM", [a_round(9, 1, machine_ms=80.0)], [a_round(1, 2)])
+    assert of_redis.count("VOID") == 2
+    assert pauses.spoilt([[spoilt, a_round(1, 1)], [spoilt]]).startswith("2 of 3 not judged")
+
+
+def test_there_are_more_rounds_while_the_machine_spoils_them_but_not_for_ever() -> None:
+    """Each row is judged by as many as were asked for, if a quiet moment comes."""
+    spoilt, clean = a_round(1, 90.0, machine_ms=80.0), a_round(1, 1.0)
+    assert not is_enough({}, 2)
+    assert not is_enough({"DEL": [clean, clean], "COPY": [spoilt, clean]}, 2)
+    assert is_enough({"DEL": [clean, clean], "COPY": [spoilt, clean, clean]}, 2)
+    assert is_enough({"DEL": [spoilt] * ROUNDS_MAX}, 2)
 
 
 def test_a_long_command_is_judged_by_its_time_and_by_the_pings_apart() -> None:
