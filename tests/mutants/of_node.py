@@ -123,9 +123,23 @@ APPLYING: tuple[Mutant, ...] = (
     mutant(
         "nothing is freed while orders wait",
         "trikv.node.state.applier",
-        "        self.machine.release(RELEASE_KEYS)\n        await",
-        "        await",
+        "        self.machine.release(RELEASE_KEYS if self.inside is None else RELEASE_INSIDE)\n",
+        "",
         "node/state/test_applier.py::test_what_is_discarded_is_freed_though_orders_wait",
+    ),
+    mutant(
+        "as much is freed between two slices of one entry as between two entries",
+        "trikv.node.state.applier",
+        "RELEASE_KEYS if self.inside is None else RELEASE_INSIDE",
+        "RELEASE_KEYS",
+        "node/state/test_applier_slices.py::test_less_is_freed_between_two_slices_of_one_entry[True]",
+    ),
+    mutant(
+        "a slice inside an entry is as long as one of many entries",
+        "trikv.node.state.applier",
+        "min(stop_ms, boot_ms() + self.INSIDE_MS)",
+        "stop_ms",
+        "node/state/test_applier_slices.py::test_a_slice_inside_an_entry_ends_before_one_of_many_entries_would",
     ),
     mutant(
         "what a replaced machine held is freed in one step",

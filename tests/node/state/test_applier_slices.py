@@ -1,7 +1,7 @@
 """The applier inside an entry that takes several slices: what waits, what goes on, and when it is over."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -16,10 +16,11 @@ from trikv.machine.effects import WRITTEN, Touched
 from trikv.machine.machine import Machine
 from trikv.machine.replies import OK
 from trikv.machine.snapshot import Restore
+from trikv.machine.suspended import Suspended
 from trikv.node.audience import Audience, News
 from trikv.node.events import Event, Installed, OwnApplied
 from trikv.node.mailbox import Mailbox
-from trikv.node.state.applier import Applier, ServeReads, Swap
+from trikv.node.state.applier import RELEASE_INSIDE, RELEASE_KEYS, Applier, Inside, ServeReads, Swap
 from trikv.node.waiters import Waiters
 from trikv.raft.types import DiskId, Entry, Member, Membership, SnapshotMeta
 
@@ -317,3 +318,42 @@ def test_nobody_hears_of_an_entry_that_is_given_up() -> None:
     bench.applier.install(Swap(SnapshotMeta(entry.index, 1, MEMBERS), bench.snapshot()))
     assert listener.take() == News([], missed=True)
     assert listener.take() is None
+
+
+def test_a_slice_inside_an_entry_ends_before_one_of_many_entries_would() -> None:
+    """Its last step may take as long again, and a PING waits for both."""
+    bench = Bench(count().__next__)
+    steps = count()
+
+    def endless() -> Iterator[None]:
+        while True:
+            next(steps)
+            yield
+
+    _, entry = bench.write((b"WORK", b"k", b"4"))
+    bench.applier.inside = Inside(entry, Suspended(endless()), 0, 0)  # type: ignore[arg-type] # never whole
+    assert not bench.applier._advance()
+    assert 0 < next(steps) <= Applier.INSIDE_MS < Applier.SLICE_MS
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_less_is_freed_between_two_slices_of_one_entry(*, inside: bool) -> None:
+    """Whoever waits for the slice waits for that, too. Between two entries freeing keeps up with flushing."""
+    bench = Bench()
+    applier = bench.applier
+    bench.write(*((b"SET", b"key%d" % number, b"v") for number in range(3 * RELEASE_KEYS)))
+    bench.write((b"FLUSHALL",))
+    bench.write((b"WORK", b"k", b"9"))
+    applier.put(bench.log.entries[-3:-1])
+    while applier.has_orders:
+        applier._advance()
+    if inside:
+        applier.put(bench.log.entries[-1:])
+        applier._advance()
+    assert (applier.inside is not None) is inside
+    had = applier.machine.space.pending_keys()
+    await applier._pause()
+    freed = had - applier.machine.space.pending_keys()
+    assert (
+        RELEASE_INSIDE // 2 < freed <= RELEASE_INSIDE if inside else RELEASE_KEYS // 2 < freed <= RELEASE_KEYS
+    )
