@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from tests.machine.driving import Driver, collect, kept_bytes, reborn, restored
+from trikv.machine.commands.elements import STEP_ELEMENTS, STEP_FIRST, changed_at_once
 from trikv.machine.errors import EXEC_OOM
 from trikv.machine.long_reads import INSIDE_MAX, WHOLE_MAX
 from trikv.machine.replies import OK, CommandError, Reply, Streamed, rows_of
@@ -232,6 +233,14 @@ def test_a_value_that_goes_is_freed_in_slices(kind: str) -> None:
         while driver.machine.release(1):
             slices += 1
         assert slices >= parts, line
+
+
+@pytest.mark.parametrize("kind", ["set", "zset"])
+def test_a_step_changes_fewer_elements_while_most_are_the_first_of_their_part(kind: str) -> None:
+    """Behind a COPY each of those copies its part."""
+    value = in_parts(filled(kind, LARGE))
+    assert changed_at_once(value, 0) == changed_at_once(value, 3 * len(value.parts) - 1) == STEP_FIRST
+    assert changed_at_once(value, 3 * len(value.parts)) == STEP_ELEMENTS > STEP_FIRST
 
 
 @kinds

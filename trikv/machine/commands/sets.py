@@ -13,7 +13,9 @@ from trikv.machine.commands.elements import (
     NEGATIVE_LIMIT,
     NO_KEYS,
     STEP_ELEMENTS,
+    STEP_FIRST,
     built,
+    changed_at_once,
     counted,
     drawn,
     in_chunks,
@@ -204,7 +206,7 @@ def spop(call: Call, key: Key, *count: bytes) -> Reply | Steps[Reply]:
     set_ = looked(db, key, Set)
     if set_ is None or not wanted:
         return () if count else None
-    if wanted > STEP_ELEMENTS:
+    if wanted > STEP_FIRST:
         return _pop_many(db, key, set_, wanted, call.draws)
     if wanted >= set_.count:
         gone = [member for part in set_.parts for member in part]
@@ -226,10 +228,9 @@ def _pop_many(db: Database, key: bytes, set_: Set, wanted: int, draws: Draws) ->
         db.drop(key)
         return tuple(gone)
     set_ = db.changing(key, set_)
-    while wanted:
-        some = min(wanted, STEP_ELEMENTS)
+    while len(gone) < wanted:
+        some = min(wanted - len(gone), changed_at_once(set_, len(gone)))
         gone += [set_.pop(draws) for _ in range(some)]
-        wanted -= some
         yield
     db.changed(key, set_)
     return tuple(gone)

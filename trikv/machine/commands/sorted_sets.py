@@ -10,7 +10,7 @@ from trikv.machine.commands.elements import (
     CURSOR_OPTIONS,
     NO_KEYS,
     NOT_POSITIVE,
-    STEP_ELEMENTS,
+    changed_at_once,
     count_of,
     drawn,
     looked,
@@ -212,11 +212,13 @@ def removed(db: Database, key: bytes, set_: SortedSet, first: int, last: int) ->
         db.drop(key)
         return left
     set_ = db.changing(key, set_)
-    for done in range(0, left, STEP_ELEMENTS):
+    done = 0
+    while done < left:
         if done:
             yield
-        # Behind a COPY or a cut each of them may be the first of its part, which is copied then.
-        set_.cut(first, first + min(STEP_ELEMENTS, left - done))
+        some = min(left - done, changed_at_once(set_, done))
+        set_.cut(first, first + some)
+        done += some
     db.changed(key, set_)
     return left
 
