@@ -24,6 +24,7 @@ setup(
             "trikv.machine._runs",
             "trikv.machine.values._order",
             "trikv.machine.values._parts",
+            "trikv.rdb._lzf",
         )
     ],
     cmdclass={"build_ext": BuildFresh},

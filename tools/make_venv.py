@@ -38,6 +38,7 @@ PARTS_IN_C = (
     "trikv/machine/_runs.c",
     "trikv/machine/values/_order.c",
     "trikv/machine/values/_parts.c",
+    "trikv/rdb/_lzf.c",
 )
 SOURCES = ("pyproject.toml", "constraints.txt", "setup.py", *PARTS_IN_C)
 

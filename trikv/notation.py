@@ -13,6 +13,7 @@ from typing import Final
 
 from trikv.addresses import join_address, split_address
 from trikv.size_notation import UNITS, split_size
+from trikv.size_notation import counted as counted  # noqa: PLC0414 - told here, too
 
 NODE_ID_MAX: Final = 65535
 HOSTS_MAX: Final = 16
@@ -47,14 +48,6 @@ def format_bytes(count: int) -> str:
         if count and count % UNITS[unit] == 0:
             return f"{count // UNITS[unit]}{unit.decode()}"
     return str(count)
-
-
-def counted(number: int, noun: str, *, plural: str = "", form: str = "") -> str:
-    """Write a number of things: ``1 key``, ``2 keys``. `form` formats the number, as in ``{number:,}``.
-
-    `noun` is in the singular. Its `plural` is made with an s if it is not given.
-    """
-    return f"{number:{form}} {noun if number == 1 else plural or noun + 's'}"
 
 
 def parse_integer(text: str) -> int:

@@ -30,3 +30,11 @@ def split_size(text: bytes) -> tuple[bytes, int] | None:
     if found is None or found[2] not in UNITS:
         return None
     return found[1], UNITS[found[2]]
+
+
+def counted(number: int, noun: str, *, plural: str = "", form: str = "") -> str:
+    """Write a number of things: ``1 key``, ``2 keys``. `form` formats the number, as in ``{number:,}``.
+
+    `noun` is in the singular. Its `plural` is made with an s if it is not given.
+    """
+    return f"{number:{form}} {noun if number == 1 else plural or noun + 's'}"

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = (
     *("pyproject.toml", "constraints.txt", "setup.py"),
     *("trikv/host/_handoff.c", "trikv/machine/_bits.c", "trikv/machine/_runs.c"),
-    *("trikv/machine/values/_order.c", "trikv/machine/values/_parts.c"),
+    *("trikv/machine/values/_order.c", "trikv/machine/values/_parts.c", "trikv/rdb/_lzf.c"),
 )
 
 
