@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import attrs
@@ -20,6 +21,7 @@ _ALL_OF: Final = {
     b"ZRANDMEMBER": (b"ZRANGE", b"0", b"-1", b"WITHSCORES"),
 }
 """How all elements are asked for of which some are drawn."""
+_SORTS: Final = frozenset({b"SORT", b"SORT_RO"})
 _SCANS: Final = {b"SCAN": 1, b"SSCAN": 2, b"HSCAN": 2, b"ZSCAN": 2}
 """The place of the cursor."""
 _IN_PAIRS: Final = frozenset({b"HSCAN", b"ZSCAN"})
@@ -43,10 +45,19 @@ def _is_by_name(command: Command) -> bool:
     return any(word.upper().endswith((b"BYLEX", b"LEXCOUNT")) for word in command)
 
 
+def _is_of_ties(command: Command) -> bool:
+    """Whether it may sort what it does not compare: by texts, or not at all."""
+    words = [word.upper() for word in command]
+    by = [pattern for word, pattern in pairwise(command) if word.upper() == b"BY"]
+    is_plain = any(b"*" not in pattern for pattern in by)
+    return name_of(command) in _SORTS and (b"ALPHA" in words or is_plain)
+
+
 def _stays_outside(command: Command) -> bool:
     """Whether it is not put into transactions. ZRANK has a WITHSCORE that Redis 7.0 would not queue."""
     has_score = name_of(command) in (b"ZRANK", b"ZREVRANK") and len(command) > 3
-    return has_score or name_of(command) in _OUTSIDE or _is_by_name(command)
+    is_open = _is_by_name(command) or _is_of_ties(command)
+    return has_score or name_of(command) in _OUTSIDE or is_open
 
 
 def typed(command: Command) -> str:
@@ -103,6 +114,8 @@ class Pair:
 
     def _is_specified(self, command: Command) -> bool:
         """Not if it asks for a range of names although the scores are several: Redis promises nothing."""
+        if _is_of_ties(command):
+            return self._is_sort_specified(command)
         if not _is_by_name(command):
             return True
         place = 2 if name_of(command) == b"ZRANGESTORE" else 1
@@ -110,6 +123,18 @@ class Pair:
             return True
         scored = self.trikv.ask((b"ZRANGE", command[place], b"0", b"-1", b"WITHSCORES"))
         return len({pair.rows[1] for pair in _pairs(scored.rows)}) < 2
+
+    def _is_sort_specified(self, command: Command) -> bool:
+        """Not if the order of a set shows, or that of elements whose texts are equal."""
+        words = [word.upper() for word in command]
+        by = [pattern for word, pattern in pairwise(command) if word.upper() == b"BY"]
+        kind = self.trikv.ask((b"TYPE", command[1])).of if len(command) > 1 else ""
+        if kind == "set" and b"STORE" not in words and not all(b"*" in pattern for pattern in by):
+            return False
+        if by and b"ALPHA" in words and (kind != "list" or b"LIMIT" in words):
+            return False
+        rows = self.trikv.ask((b"SORT_RO", command[1], b"BY", b"nosort")).rows if kind else ()
+        return not any(b"\0" in row.of for row in rows)
 
     # How a reply is compared.
 

@@ -17,13 +17,16 @@ from hypothesis import strategies as st
 
 from tests.differential import (
     bits,
+    geo,
     hashes,
+    hyperloglogs,
     keys,
     lists,
     sets,
     sorted_algebra,
     sorted_ranges,
     sorted_sets,
+    sorting,
     strings,
 )
 from tests.differential.differences import DIFFERENCES, Difference
@@ -39,10 +42,13 @@ STEPS: Final = int(os.environ.get("TRIKV_DIFFERENTIAL_STEPS", "500"))
 """Commands of each test."""
 _A_SEQUENCE: Final = 50
 """Commands in a row, on an empty server."""
-_COLLECTIONS: Final = (hashes, lists, sets, sorted_sets, sorted_ranges, sorted_algebra)
-FAMILIES: Final = (strings, keys, bits, *_COLLECTIONS)
+_COLLECTIONS: Final = (hashes, lists, sets, sorted_sets, sorted_ranges, sorted_algebra, geo, sorting)
+FAMILIES: Final = (strings, keys, bits, hyperloglogs, *_COLLECTIONS)
 
 Run = Callable[[Pair, list[Command]], None]
+
+# Commands of a row may have kilobytes together; which of them matter, `shrunk` says.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,12 @@ HPEXPIRETIME {k} FIELDS 1 {m} | HPERSIST {k} FIELDS 2 {m} {o} | HGETDEL {k} FIEL
 HGETEX {k} PX {ms} FIELDS 2 {m} {o} | HGETEX {k} PERSIST FIELDS 1 {m} | HSETEX {k} PX {ms} FIELDS 1 {m} 1
 HSETEX {k} PX {ms} FIELDS 2 {m} {v} {o} 1 | HSETEX {k} FNX KEEPTTL FIELDS 1 {m} {v}
 HSETEX {k} PXAT {at} FIELDS 1 {m} {v}
+GEOADD {k} 13.4 38.1 {m} 15.1 37.5 {o} | GEOADD {k} 14 37.9 {m} | GEODIST {k} {m} {o} | GEOHASH {k} {m}
+GEOPOS {k} {m} {o} | GEORADIUS {k} 15 37 400 km STORE {l} | GEORADIUS_RO {k} 15 37 400 km ASC
+GEORADIUSBYMEMBER {k} {m} 400 km STOREDIST {l} | GEORADIUSBYMEMBER_RO {k} {m} 400 km
+GEOSEARCH {k} FROMLONLAT 15 37 BYBOX 900 900 km DESC | GEOSEARCHSTORE {l} {k} FROMMEMBER {m} BYRADIUS 400 km
+PFADD {k} {m} {v} | PFCOUNT {k} {l} | PFMERGE {k} {l} | PFDEBUG TODENSE {k} | PFSELFTEST | SORT {k} ALPHA
+SORT {k} BY {l}* ALPHA STORE {l} | SORT_RO {k} BY nosort
 """
 RARE_LINES = "FLUSHALL | CLEAN | SWAPDB 0 {db}"
 """After them little is left to go wrong."""

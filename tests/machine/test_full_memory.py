@@ -78,6 +78,13 @@ GROWING: Final = (
     "ZINTERSTORE fresh 1 scores",
     "ZRANGESTORE fresh scores 0 1",
     "ZUNIONSTORE fresh 1 scores",
+    "GEOADD scores 1 2 fresh",
+    "GEORADIUS scores -180 -85.05 900 km STORE fresh",
+    "GEORADIUSBYMEMBER scores a 1 m STORE fresh",
+    "GEOSEARCHSTORE fresh scores FROMMEMBER a BYRADIUS 1 m",
+    "PFADD fresh a",
+    "PFMERGE fresh",
+    "SORT list ALPHA STORE fresh",
 )
 """Redis refuses these at full memory, and they would grow the account."""
 
@@ -116,6 +123,9 @@ STAYING: Final = {
     "ZADD scores 4 a": "another score of the same member",
     "ZINCRBY scores 1 a": "another score of the same member",
     "ZRANGESTORE scores scores 0 1": "a smaller value",
+    "GEORADIUS scores 1 2 1 m": "nothing is stored",
+    "PFDEBUG ENCODING text": "it only looks",
+    "SORT list ALPHA": "nothing is stored",
 }
 """Redis refuses these at full memory without a look at what they do. trikv refuses a write only if the
 account would pass the cap, so that what takes no memory goes on until the cap itself is passed."""

@@ -12,6 +12,7 @@ from tests.mutants import (
     of_effects,
     of_forks,
     of_front,
+    of_geo_and_counts,
     of_host,
     of_long_reads,
     of_machine,
@@ -34,6 +35,7 @@ MUTANTS: tuple[Mutant, ...] = (
     + of_calls.MUTANTS
     + of_values.MUTANTS
     + of_collections.MUTANTS
+    + of_geo_and_counts.MUTANTS
     + of_split_buckets.MUTANTS
     + of_long_reads.MUTANTS
     + of_effects.MUTANTS

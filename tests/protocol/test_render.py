@@ -10,6 +10,7 @@ from tests.protocol.test_resp import REPLIES
 from trikv.machine.replies import (
     OK,
     CommandError,
+    DoubleText,
     Form,
     NullArray,
     Pairs,
@@ -53,6 +54,7 @@ from trikv.protocol.render import printable, quote, render, render_rows
         ([b"x"] * 10, [f'{n:>2}) "x"' for n in range(1, 11)]),
         (Verbatim(b"# Server\r\nrole:master\r\n\r\n# x\n"), ["# Server", "role:master", "", "# x"]),
         (Verbatim(b"a\x1b[2J"), ["a\\x1b[2J"]),
+        (DoubleText(b"0.50000000000000011"), ["0.50000000000000011"]),
         ({(b"a", b"b"): 1}, ['1) 1) "a"', '   2) "b": (integer) 1']),
     ],
 )

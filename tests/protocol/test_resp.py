@@ -15,6 +15,7 @@ from trikv.machine.replies import (
     PONG,
     QUEUED,
     CommandError,
+    DoubleText,
     NullArray,
     Pairs,
     Reply,
@@ -58,6 +59,7 @@ CASES: list[tuple[Reply, bytes, bytes]] = [
         b"*2\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$1\r\nb\r\n:2\r\n",
     ),
     (Verbatim(b"hi"), b"$2\r\nhi\r\n", b"=6\r\ntxt:hi\r\n"),
+    (DoubleText(b"0.50000000000000011"), b"$19\r\n0.50000000000000011\r\n", b",0.50000000000000011\r\n"),
 ]
 
 
@@ -169,7 +171,9 @@ def test_replies_may_come_byte_by_byte() -> None:
     replies = [
         reply
         for reply, _, encoded in CASES
-        if b"  " not in encoded and b" +" not in encoded and not isinstance(reply, Pairs | NullArray)
+        if b"  " not in encoded
+        and b" +" not in encoded
+        and not isinstance(reply, Pairs | NullArray | DoubleText)
     ]
     data = b"".join(encode(reply, 3) for reply in replies)
     reader = ReplyReader()

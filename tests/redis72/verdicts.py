@@ -12,16 +12,12 @@ from typing import Final
 import attrs
 
 NOT_YET: Final = {
-    "Keys": "DUMP RESTORE SORT SORT_RO",
+    "Keys": "DUMP RESTORE",
     "Blocking": "BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN",
     "Streams": """
         XACK XADD XAUTOCLAIM XCLAIM XDEL XGROUP|CREATE XGROUP|CREATECONSUMER XGROUP|DELCONSUMER XGROUP|DESTROY
         XGROUP|HELP XGROUP|SETID XINFO|CONSUMERS XINFO|GROUPS XINFO|HELP XINFO|STREAM XLEN XPENDING XRANGE
         XREAD XREADGROUP XREVRANGE XSETID XTRIM
-    """,
-    "Places and estimates": """
-        GEOADD GEODIST GEOHASH GEOPOS GEORADIUS GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH
-        GEOSEARCHSTORE PFADD PFCOUNT PFMERGE
     """,
     "Publish and subscribe": """
         PSUBSCRIBE PUBLISH PUBSUB|CHANNELS PUBSUB|HELP PUBSUB|NUMPAT PUBSUB|NUMSUB PUBSUB|SHARDCHANNELS
@@ -140,10 +136,6 @@ REFUSED: Final = (
         "SCRIPT|DEBUG",
         "A script that a person steps through would hold up the log for every client, or write what no"
         " replica has seen.",
-    ),
-    Refusal(
-        "PFDEBUG PFSELFTEST",
-        "They test the inside of Redis' own implementation, and may change a value while they read it.",
     ),
     Refusal(
         "ACL|LOAD",

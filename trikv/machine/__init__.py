@@ -26,6 +26,8 @@ evaluates reads. Other replicas skip them, so a read must have no effect that th
 ``account``     what the databases share; ``stored``: what a key holds
 ``values/``     values that are no strings, in parts; ``discarded``: what is freed in slices
 ``memory``      the charge of a key, limits, units; ``numerics``: numbers in strings; ``glob``: patterns
+``geohash``     places on the earth as scores; ``great_circle``: distances and shapes; ``trigonometry``: sines
+``hyperloglog`` estimates, as strings; ``registers``, ``sparse_registers``: what they are made of; ``murmur``
 ``features``    the level of rules that a cluster was founded at; ``tally``: counts, which are no state
 ``table``       commands by name; ``declaration``: what a command is, said once
 ``grammar``     a handler's signature, read; ``keyspec``: where keys are; ``arguments``: a usage, read

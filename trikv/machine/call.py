@@ -17,7 +17,7 @@ from typing import Final, TypeAlias, TypeVar
 from trikv.machine.account import Account
 from trikv.machine.declaration import Command
 from trikv.machine.draws import Draws
-from trikv.machine.errors import OOM, WRONG_TYPE, WrongTypeError
+from trikv.machine.errors import OOM, WRONG_TYPE, RefusedError, WrongTypeError
 from trikv.machine.keyspace import Keyspace
 from trikv.machine.long_reads import LongRead
 from trikv.machine.replies import CommandError, Reply
@@ -157,6 +157,8 @@ class Call:
                 reply = reply.inside()
         except WrongTypeError:  # it has changed nothing, and is no exception of the caller's
             return WRONG_TYPE
+        except RefusedError as refusal:
+            return refusal.error
         finally:
             self._depth -= 1
         answer: Reply = reply

@@ -13,11 +13,12 @@ it, so whoever opens one closes it, whatever happens in between.
 from collections.abc import Iterable, Iterator
 from sys import getsizeof
 from typing import Final
+from zlib import crc32
 
 from trikv.machine.account import Account
-from trikv.machine.database import BUCKETS, Database
+from trikv.machine.database import BUCKET_SHIFT, BUCKETS, Database
 from trikv.machine.split import Bucket, Split, leaves_of
-from trikv.machine.stored import Held, deadline_of, value_bytes_of
+from trikv.machine.stored import Held, Stored, deadline_of, stored, value_bytes_of
 
 STEP_KEYS: Final = 256
 """Keys that one step goes over, give or take a bucket: about 140 us with a pattern to match."""
@@ -174,6 +175,12 @@ class Cut:
             for number, bucket in enumerate(buckets):
                 if isinstance(bucket, Split):
                     yield db, number, bucket.shape()
+
+    def find(self, db: Database, key: bytes) -> Stored | None:
+        """The entry of `key` in `db`, one of its databases, that was live at its instant."""
+        one = self._buckets[self._numbers[db]][crc32(key) >> BUCKET_SHIFT].get(key)
+        entry = None if one is None else stored(one)
+        return None if entry is None or 0 < entry.deadline <= self.now_ms else entry
 
     def entries(self) -> Iterator[tuple[int, list[tuple[bytes, Held]]]]:
         """One pass over all keys in steps: the database's number and some entries, due ones included."""

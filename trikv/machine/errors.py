@@ -25,6 +25,14 @@ class WrongTypeError(Exception):
     """A command asked for a value of another type. It has changed nothing, and is answered `WRONG_TYPE`."""
 
 
+class RefusedError(Exception):
+    """Some way into its steps a command has found that it must refuse. It has changed nothing."""
+
+    def __init__(self, error: CommandError) -> None:
+        super().__init__(error.text)
+        self.error = error
+
+
 def wrong_arity(name: str) -> CommandError:
     """The wrong number of arguments. `name` may be in any case; a subcommand's is ``CONFIG|SET``."""
     return CommandError(f"ERR wrong number of arguments for '{name.lower()}' command")

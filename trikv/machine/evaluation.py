@@ -16,7 +16,15 @@ from trikv.machine.batch import Transaction, Watch
 from trikv.machine.call import NOT_A_READ, READER, REPLICA, Call, Steps, View, would_not_fit
 from trikv.machine.cut import Cut
 from trikv.machine.declaration import Command
-from trikv.machine.errors import EXEC_ERRORS, EXEC_OOM, INTERNAL, OOM, WRONG_TYPE, WrongTypeError
+from trikv.machine.errors import (
+    EXEC_ERRORS,
+    EXEC_OOM,
+    INTERNAL,
+    OOM,
+    WRONG_TYPE,
+    RefusedError,
+    WrongTypeError,
+)
 from trikv.machine.hold import Hold
 from trikv.machine.keyspace import DATABASES, Keyspace
 from trikv.machine.long_reads import WHOLE_MAX, LongRead, streamed
@@ -375,6 +383,8 @@ class Evaluator:
         """The error for the client, if nothing was changed; keep what the node should log."""
         if isinstance(problem, WrongTypeError):
             return WRONG_TYPE
+        if isinstance(problem, RefusedError):
+            return problem.error
         self.poison_count += 1
         digest = blake2b(repr(tuple(args)).encode(), digest_size=8).hexdigest()
         self.poisoned = Poisoned(self.call.index, command.name, digest, type(problem).__name__)

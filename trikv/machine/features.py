@@ -6,7 +6,7 @@ releases never disagree about an entry. Code whose rule has changed compares wit
 
 from typing import Final
 
-FEATURE_LEVEL: Final = 4
+FEATURE_LEVEL: Final = 5
 """The level at which this release founds new clusters, and the highest whose rules it knows."""
 
 SPARE_ROOM: Final = 2
@@ -27,6 +27,9 @@ LONG_WORK: Final = 3
 COLLECTIONS: Final = 4
 """From this level on, there are the commands of hashes, lists, sets, sorted sets and bits, and some of keys:
 each declares it (`trikv.machine.declaration.Command.level`)."""
+
+STREAMS: Final = 5
+"""From this level on, there are the commands of streams, places, HyperLogLogs, and SORT: as above."""
 
 
 class FeatureLevelError(Exception):

@@ -41,6 +41,8 @@ _PLAIN_DIGITS_MAX: Final = 15
 """So few digits are always a double, and need no other look."""
 _NEAR_ONE: Final = 4
 """Or if its exponent is less."""
+_NORMAL_MIN: Final = float.fromhex("0x1p-1022")
+"""Of lesser doubles strtod says that they are out of range."""
 _FLOAT_TEXT_BYTES_MAX = 5 * 1024
 
 
@@ -94,6 +96,18 @@ def parse_bound(text: bytes) -> float | None:
     return _nearest_double(shown.lstrip(_BLANKS)) if shown else 0.0
 
 
+def parse_weight(text: bytes) -> float | None:
+    """The double by which SORT orders `text`; None for NaN, no number, and what is no normal double.
+
+    As C's strtod reads it: nothing is 0, blanks may be in front, a NUL ends the text.
+    """
+    if len(text) <= _PLAIN_DIGITS_MAX and text.isdigit():  # nearly always
+        return float(text)
+    shown = text[: _DOUBLE_TEXT_BYTES_MAX + 1].partition(b"\0")[0]
+    number = parse_double(shown.lstrip(_BLANKS)) if shown else 0.0
+    return None if number is None or 0 < abs(number) < _NORMAL_MIN else number
+
+
 def _nearest_double(text: bytes) -> float | None:
     """What `text` denotes, infinite if it is too large for a double; None for NaN and no number."""
     if len(text) > _DOUBLE_TEXT_BYTES_MAX:
@@ -108,6 +122,12 @@ def _nearest_double(text: bytes) -> float | None:
         except OverflowError:
             return -inf if text.startswith(b"-") else inf
     return None
+
+
+def human_text(number: float) -> bytes:
+    """A finite double with up to 17 digits behind the point, as Redis shows coordinates."""
+    text = f"{number:.17f}".rstrip("0").rstrip(".")
+    return b"0" if text == "-0" else text.encode("ascii")
 
 
 def double_text(number: float) -> bytes:

@@ -10,6 +10,7 @@ bytes         bulk string
 None          null
 NullArray     null (RESP3), else an array of length -1
 float         double (RESP3), else a bulk string
+DoubleText    the same, by a text of its own
 bool          boolean (RESP3), else integer 1 or 0
 list          array
 tuple         array whose elements are a set (RESP3 ``~``), else an array
@@ -45,6 +46,12 @@ class Verbatim(msgspec.Struct, frozen=True, gc=False):
 
     text: bytes
     format: str = "txt"
+
+
+class DoubleText(msgspec.Struct, frozen=True, gc=False):
+    """A double whose text is not the shortest: with so many digits Redis shows it."""
+
+    text: bytes
 
 
 class NullArray(msgspec.Struct, frozen=True, gc=False):
@@ -141,6 +148,7 @@ Reply: TypeAlias = Union[
     SimpleString,
     CommandError,
     Verbatim,
+    DoubleText,
     NullArray,
     Pairs,
     Streamed,

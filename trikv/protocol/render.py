@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never
 from trikv.machine.numerics import double_text
 from trikv.machine.replies import (
     CommandError,
+    DoubleText,
     Form,
     NullArray,
     Pairs,
@@ -88,6 +89,8 @@ def _lines(reply: Reply, prefix: str) -> list[str]:
             return [f"(integer) {reply}"]
         case float():
             return [double_text(reply).decode()]
+        case DoubleText():
+            return [reply.text.decode()]
         case Verbatim():
             return [
                 printable(line.removesuffix(b"\r")) for line in reply.text.removesuffix(b"\n").split(b"\n")

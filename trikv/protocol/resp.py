@@ -14,6 +14,7 @@ from trikv.machine.replies import (
     PONG,
     QUEUED,
     CommandError,
+    DoubleText,
     Form,
     NullArray,
     Pairs,
@@ -173,6 +174,9 @@ def _append(add: Callable[[bytes], object], reply: Reply, version: Version) -> N
             _append_all(add, reply, version)
         case CommandError():
             add(b"-%b\r\n" % one_line(reply.text))
+        case DoubleText():
+            text = reply.text
+            add(b",%b\r\n" % text if version == 3 else b"$%d\r\n%b\r\n" % (len(text), text))
         case Verbatim():
             if version == 3:
                 mark = reply.format.encode()

@@ -31,6 +31,8 @@ _OTHER_NAMES: Final = {
     "zset": "sorted-set",
     "zsets": "sorted-set",
     "sorted-sets": "sorted-set",
+    "hyperloglogs": "hyperloglog",
+    "places": "geo",
 }
 """What else a person may call a group."""
 

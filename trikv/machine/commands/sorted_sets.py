@@ -56,7 +56,7 @@ def more_bytes(args: Sequence[bytes]) -> int:
 # Adding.
 
 
-class _Adding:
+class Adding:
     """What the options of a ZADD say."""
 
     def __init__(self, words: set[bytes]) -> None:
@@ -91,7 +91,7 @@ class _Adding:
         return score
 
 
-def _added(db: Database, key: bytes, adding: _Adding, pairs: Sequence[Scored]) -> Reply:
+def added_scores(db: Database, key: bytes, adding: Adding, pairs: Sequence[Scored]) -> Reply:
     """Give members their scores: how many were added, or changed too; or with INCR the new score."""
     set_ = db.value(key, SortedSet) or db.created(SortedSet)
     changes: dict[bytes, float] = {}
@@ -152,7 +152,7 @@ def zadd(db: Database, key: Key, *args: bytes) -> Reply:
     given = args[at:]
     if not given or len(given) % 2:
         return SYNTAX
-    adding = _Adding(words)
+    adding = Adding(words)
     problem = adding.problem(len(given) // 2)
     if problem is not None:
         return problem
@@ -162,7 +162,7 @@ def zadd(db: Database, key: Key, *args: bytes) -> Reply:
         if score is None:
             return NOT_FLOAT
         pairs.append((score, member))
-    return _added(db, key, adding, pairs)
+    return added_scores(db, key, adding, pairs)
 
 
 @COMMANDS.command(
@@ -181,7 +181,7 @@ def zincrby(db: Database, key: Key, increment: bytes, member: bytes) -> Reply:
     given = parse_double(increment)
     if given is None:
         return NOT_FLOAT
-    return _added(db, key, _Adding({b"INCR"}), [(given, member)])
+    return added_scores(db, key, Adding({b"INCR"}), [(given, member)])
 
 
 # Removing.

@@ -23,14 +23,16 @@ _STRIDE: Final = 97
 """Odd, so that all places come in their turn."""
 
 
-def in_order(rows: Iterable[list[Pair]]) -> Iterator[list[Pair]]:
+def in_order(rows: Iterable[list[Pair]], joined_runs: int = _JOINED_RUNS) -> Iterator[list[Pair]]:
     """All pairs of `rows` in steps: each gives some in order, all of which come before what was given so far.
 
     The first steps, while runs are made, give none.
+
+    `joined_runs`: so many short runs are sorted together; fewer if pairs take long to be compared.
     """
     runs: list[list[Pair]] = []
     samples: list[Pair] = []
-    for run in _sorted_runs(rows):
+    for run in _sorted_runs(rows, joined_runs):
         if run:
             # At other places of each run: those of one place would be close together, with wide gaps between.
             samples += run[len(runs) * _STRIDE % _SAMPLED :: _SAMPLED]
@@ -54,7 +56,7 @@ def _from(least: Pair, runs: list[list[Pair]]) -> list[Pair]:
     return taken
 
 
-def _sorted_runs(rows: Iterable[list[Pair]]) -> Iterator[list[Pair]]:
+def _sorted_runs(rows: Iterable[list[Pair]], joined_runs: int) -> Iterator[list[Pair]]:
     """Sorted runs of all pairs; an empty one at a step that has made none."""
     joined: list[Pair] = []
     run: list[Pair] = []
@@ -66,7 +68,7 @@ def _sorted_runs(rows: Iterable[list[Pair]]) -> Iterator[list[Pair]]:
             joined += run
             run = []
             count += 1
-            if count == _JOINED_RUNS:
+            if count == joined_runs:
                 joined.sort()
                 yield joined
                 joined, count = [], 0

@@ -50,6 +50,19 @@ class Score:
 
 
 @attrs.frozen
+class Degrees:
+    """A coordinate: a number, or its text with 17 digits behind the point and no zeros at its end."""
+
+    number: float
+
+    @property
+    def text(self) -> bytes:
+        """As Redis shows it."""
+        text = f"{self.number:.17f}".rstrip("0").rstrip(".")
+        return b"0" if text == "-0" else text.encode()
+
+
+@attrs.frozen
 class Map:
     """These names with what belongs to each, in any order: a dict, or a flat list."""
 
@@ -169,6 +182,8 @@ def agrees(expected: Any, reply: Any) -> bool:
             return reply in items
         case Score():
             return bool(reply == expected.text if isinstance(reply, bytes) else reply == expected.number)
+        case Degrees():
+            return bool(reply == expected.text if isinstance(reply, bytes) else reply == float(expected.text))
         case Map() | Pairs():
             return _has_pairs(expected, reply)
         case Drawn() | DrawnPairs() | ElementPage():

@@ -13,6 +13,7 @@ module            requests
 `of_time`         the same with deadlines
 `of_hashes`       the same on hashes of a few fields; `of_lists`, `of_sets`, `of_sorted_sets` and
                   `of_bits` have the other types
+`of_hyperloglogs`, `of_geo`, `of_sorting`: estimates, places on the earth, and sorted lists
 `of_fields`       hashes whose fields have deadlines
 `of_any`          keys of all types: commands that meet a wrong one, copies, names, other databases
 `of_large`        values of hundreds of elements

@@ -43,6 +43,13 @@ NAMED: Final = _family("y", 2)
 """Sorted sets whose members all have the score 0: they are in the order of their names."""
 ANYTHING: Final = _family("x", 3)
 """Keys of all types, so that commands meet a wrong one; they get each other's names."""
+ESTIMATES: Final = _family("u", 2)
+"""HyperLogLogs."""
+PLACES: Final = _family("w", 2)
+"""Sorted sets of members with places on the earth."""
+SORTED_LISTS: Final = _family("v", 2)
+"""Lists that are sorted: their elements are numbers, some of which name one of the next keys."""
+RANKS: Final = _family("o", 4)
 LARGE_HASHES: Final = _family("gh", 2)
 """Values of hundreds of elements. Some of them have deadlines, so that the search leaves them alone."""
 LARGE_LISTS: Final = _family("gl", 2)
