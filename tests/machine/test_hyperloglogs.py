@@ -353,6 +353,21 @@ def test_sparse_values_are_joined_in_steps() -> None:
     assert driver.one("PFDEBUG ENCODING j") == driver.one("PFDEBUG ENCODING k")
 
 
+def test_a_packed_value_among_the_joined_packs_them_all() -> None:
+    """Wherever it is: the destination, or any of the sources."""
+    for packed in ("j", "k"):
+        driver, model = Driver(), Model()
+        for args in (
+            (b"PFADD", packed.encode(), *elements(3000)),
+            (b"PFADD", b"k" if packed == "j" else b"j", *elements(100, 2950)),
+            (b"PFMERGE", b"j", b"k"),
+        ):
+            driver.call(*args)
+            model.run(args)
+        assert driver.read("STRLEN j") == hyperloglog.DENSE_BYTES
+        assert driver.read("GET j") == model.run((b"GET", b"j"))
+
+
 def test_the_highest_registers_count() -> None:
     """Some elements' hashes are all zeros behind the register's number: of very many elements."""
     found = bytes((51,)) * 100 + bytes((45,)) * (registers.REGISTERS - 100)
