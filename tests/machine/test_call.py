@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.machine.driving import NODE, Driver
+from tests.machine.driving import NODE, Driver, words
 from trikv.machine.batch import Submission, Transaction
-from trikv.machine.call import DEPTH_MAX, NOT_A_READ, TOO_DEEP, Call
+from trikv.machine.call import DEPTH_MAX, NOT_A_READ, TOO_DEEP, Call, _growth_once
 from trikv.machine.commands import TABLE
-from trikv.machine.declaration import By
+from trikv.machine.declaration import By, Command
 from trikv.machine.errors import INTERNAL, OOM, SYNTAX
 from trikv.machine.grammar import Key
 from trikv.machine.keyspace import Keyspace
@@ -95,6 +95,23 @@ def test_a_called_command_works_in_the_selected_database() -> None:
         [OK, OK, OK, 1],
         b"2",
     ]
+
+
+def test_a_key_may_grow_once_in_each_database() -> None:
+    """Names behind a SELECT are those of other keys."""
+
+    def bound(*lines: str) -> int:
+        found = []
+        for args in map(words, lines):
+            command = TABLE.find(args)
+            assert isinstance(command, Command)
+            found.append((command, args))
+        return _growth_once(found)
+
+    one = bound("RPUSH l a")
+    assert one > 0
+    assert bound("RPUSH l a", "RPUSH l b") == one
+    assert bound("RPUSH l a", "SELECT 1", "RPUSH l a", "GET l", "RPUSH l b") == 2 * one
 
 
 def test_reads_that_a_write_calls_are_evaluated_on_every_replica() -> None:

@@ -1,7 +1,7 @@
 """An index of deadlines as a fork has it: it does what a sorted list does, and leaves that alone."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sortedcontainers import SortedList
 
@@ -18,6 +18,7 @@ def _seen(index: DeadlineIndex) -> tuple[list[Due], int, list[Due], list[int]]:
 
 
 @settings(max_examples=400, deadline=None)
+@example({(1, b"a"), (2, b"a")}, [("toggle", (3, b"a")), ("toggle", (3, b"a"))])
 @given(st.sets(_DUE), _STEPS)
 def test_it_is_as_a_sorted_list_would_be(begun: set[Due], steps: list[tuple[str, Due]]) -> None:
     """Whatever comes, goes and comes again; one that was forked stays as it was."""

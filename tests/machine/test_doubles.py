@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from trikv.machine.numerics import double_text, is_infinite, parse_bound, parse_double
+from trikv.machine.numerics import double_text, is_infinite, parse_bound, parse_double, parse_doubles
 
 READ = {
     b"1.5": 1.5,
@@ -79,3 +79,22 @@ def test_what_is_printed(number: float, text: bytes) -> None:
     """The shortest text that reads back as the same."""
     assert double_text(number) == text
     assert parse_double(text) == number
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        ([], []),
+        ([b"7", b"0", b"999999999999999"], [7.0, 0.0, 999999999999999.0]),
+        ([b"7", b"-1.5", b"inf", b"9"], [7.0, -1.5, inf, 9.0]),
+        ([b"7", b"", b"9"], [7.0]),
+        ([b"7", b"1_0"], [7.0]),
+        ([b" 7"], []),
+        ([b"9007199254740993", b"1"], [9007199254740992.0, 1.0]),
+    ],
+)
+def test_many_are_read_as_one_is(texts: list[bytes], numbers: list[float]) -> None:
+    """Up to the first one that is none."""
+    assert parse_doubles(texts) == numbers
+    assert [parse_double(text) for text in texts[: len(numbers)]] == numbers
+    assert len(numbers) == len(texts) or parse_double(texts[len(numbers)]) is None

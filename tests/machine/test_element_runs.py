@@ -15,7 +15,7 @@ from trikv.machine.commands import TABLE
 from trikv.machine.commands.element_runs import LEAST, SPARE_BYTES
 from trikv.machine.errors import KEY_TOO_LONG, OOM, WRONG_TYPE
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
-from trikv.machine.replies import Reply
+from trikv.machine.replies import CommandError, Reply
 from trikv.machine.table import CommandTable
 
 Command = tuple[bytes, ...]
@@ -127,6 +127,38 @@ def test_a_run_that_changes_nothing_is_no_change() -> None:
     """All members are there, with the scores that they are given: the key keeps its version."""
     for again in ([(b"SADD", b"s", b"m%d" % at) for at in range(4)], [(b"ZADD", b"z", b"1", b"m")] * 4):
         assert compare(0, [again, again]) == [0] * 4
+
+
+@pytest.mark.parametrize("pop", [b"LPOP", b"SPOP", b"ZPOPMIN"])
+def test_a_run_of_pops_finds_no_key(pop: bytes) -> None:
+    """Each says so."""
+    assert compare(0, [[(pop, b"none")] * LEAST]) == [[] if pop.startswith(b"Z") else None] * LEAST
+
+
+def test_fields_with_deadlines_are_set_one_by_one() -> None:
+    """A field that is set again has no deadline any more."""
+    fields = [(b"HSET", b"h", b"m%d" % at, b"v") for at in range(LEAST)]
+    expiry = [(b"HEXPIRE", b"h", b"100", b"FIELDS", b"1", b"m0")]
+    assert compare(0, [fields, expiry, fields]) == [0] * LEAST
+
+
+def test_a_score_that_is_no_number_is_an_error_alone() -> None:
+    """Those before it and behind it are carried out."""
+    some = [(b"ZADD", b"z", b"1", b"m%d" % at) for at in range(2 * LEAST)]
+    replies = compare(0, [[*some[:LEAST], (b"ZADD", b"z", b"x", b"m"), *some[LEAST:]]])
+    assert replies == [1] * LEAST + [CommandError("ERR value is not a valid float")] + [1] * LEAST
+
+
+def test_a_member_may_come_again_in_a_run() -> None:
+    """It meets the score that it was given before, and ends with its last."""
+    some = [
+        (b"ZADD", b"z", score, name)
+        for score, name in zip(b"1 2 1 1 5".split(), b"a a b a c".split(), strict=True)
+    ]
+    show = [(b"ZADD", b"z", b"CH", b"1", b"a", b"1", b"b", b"5", b"c")]
+    assert compare(0, [some, [*some, *show]])[-1:] == [0]
+    again = [(b"ZADD", b"z", b"3", b"a"), (b"ZADD", b"z", b"1", b"a"), (b"ZADD", b"z", b"2", b"b")]
+    assert compare(0, [some, again, [(b"ZADD", b"z", b"CH", b"1", b"a", b"2", b"b")]]) == [0]
 
 
 def test_a_key_that_is_too_long_is_refused_for_each() -> None:

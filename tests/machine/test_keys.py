@@ -113,6 +113,26 @@ def test_against_a_dict_with_times(steps: list[tuple[str | int, ...]]) -> None:
         assert driver.machine.keys() == len(model.data)
 
 
+def test_what_no_condition_allows_changes_no_deadline() -> None:
+    """A key without a deadline has one infinitely far away."""
+    driver, at = Driver(), 9_000_000_000_000
+    driver.one("SET a v")
+    for condition, when, is_done in (
+        ("XX", at, 0),
+        ("GT", at, 0),
+        ("LT", at, 1),
+        ("NX", at, 0),
+        ("GT", at, 0),
+        ("GT", at + 1, 1),
+        ("LT", at + 1, 0),
+        ("LT", at, 1),
+        ("XX", at + 2, 1),
+    ):
+        before = driver.read("PEXPIRETIME a")
+        assert driver.one(f"PEXPIREAT a {when} {condition}") == is_done
+        assert driver.read("PEXPIRETIME a") == (when if is_done else before)
+
+
 @pytest.mark.parametrize(
     ("line", "reply"),
     [

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.machine.crafted import crafted, small_limits
@@ -152,6 +152,7 @@ _PATTERNS = [
 ]
 
 
+@example("\u20ac\U0001f600".encode(), 1, 3 * codec.LONG_PIECE_BYTES, b"name", 0)
 @given(
     st.sampled_from(_PATTERNS),
     st.integers(0, 5),

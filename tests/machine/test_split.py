@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.machine.crafted import CRC, KEYS, crafted, paged, small_limits, with_crc
@@ -79,6 +79,7 @@ _GROWTH = st.lists(_KEY, min_size=5, max_size=50, unique=True)
 
 
 @settings(max_examples=100, deadline=None)
+@example([*KEYS[:5]], [("del", KEYS[5])])
 @given(_GROWTH, st.lists(_STEP, max_size=80))
 def test_it_is_a_dict_in_parts(first: list[bytes], steps: list[tuple[str, bytes]]) -> None:
     """It holds what a dict holds; copies show their instant, whichever of both is written later."""

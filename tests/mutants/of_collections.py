@@ -383,7 +383,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "a sorted set leaves its packed form within a run",
         "trikv.machine.commands.element_runs",
-        "(set_.is_small and not set_.stays_small(scores))",
+        "(set_.is_small and not set_.stays_small(finals))",
         "False",
         f"{_RUNS}::test_a_run_lets_a_value_leave_its_packed_form_and_split[ZADD-z]",
     ),

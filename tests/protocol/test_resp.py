@@ -58,6 +58,7 @@ CASES: list[tuple[Reply, bytes, bytes]] = [
         b"*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n",
         b"*2\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$1\r\nb\r\n:2\r\n",
     ),
+    ([b"m", 0.5], b"*2\r\n$1\r\nm\r\n$3\r\n0.5\r\n", b"*2\r\n$1\r\nm\r\n,0.5\r\n"),
     (Verbatim(b"hi"), b"$2\r\nhi\r\n", b"=6\r\ntxt:hi\r\n"),
     (DoubleText(b"0.50000000000000011"), b"$19\r\n0.50000000000000011\r\n", b",0.50000000000000011\r\n"),
 ]

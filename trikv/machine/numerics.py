@@ -8,6 +8,7 @@ mantissa.
 
 import decimal
 import re
+from collections.abc import Sequence
 from math import copysign, inf, isinf, isnan
 from typing import Final
 
@@ -86,6 +87,21 @@ def parse_double(text: bytes) -> float | None:
     return None if is_out_of_range else number
 
 
+def parse_doubles(texts: Sequence[bytes]) -> list[float]:
+    """`parse_double` of each, up to the first one that denotes none."""
+    if (
+        b"".join(texts).isdigit() and all(texts) and max(map(len, texts)) <= _PLAIN_DIGITS_MAX
+    ):  # nearly always
+        return list(map(float, texts))
+    found = []
+    for text in texts:
+        number = parse_double(text)
+        if number is None:
+            break
+        found.append(number)
+    return found
+
+
 def parse_bound(text: bytes) -> float | None:
     """The double that `text`, an end of a range of scores, denotes; None for NaN and no number.
 
@@ -136,8 +152,8 @@ def double_text(number: float) -> bytes:
     Small whole numbers are printed as such. Any other has the fewest digits that tell it from its neighbours,
     with a point or zeros among them if few are needed, else with an exponent.
     """
-    if abs(number) < _WHOLE_MAX and number == int(number):
-        return b"-0" if number == 0 and copysign(1, number) < 0 else b"%d" % number
+    if -_WHOLE_MAX < number < _WHOLE_MAX and number == (whole := int(number)):
+        return b"%d" % whole if whole or copysign(1, number) > 0 else b"-0"
     if isinf(number) or isnan(number):
         return repr(number).encode("ascii")
     sign, row, scale = decimal.Decimal(repr(number)).normalize().as_tuple()

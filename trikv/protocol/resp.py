@@ -42,6 +42,7 @@ _NEXT_LINES: Final = tuple(b"\r\n" + line for line in _BULK_LINES)
 """The same with the end of the line before."""
 _MANY: Final = 6
 """So many strings are quicker encoded together than one by one; fewer are often of several types."""
+_ARRAY_LINES: Final = tuple(b"*%d\r\n" % count for count in range(_MANY))
 _LINE_BREAKS: Final = str.maketrans("\r\n", "  ")
 
 
@@ -57,7 +58,7 @@ def encode(reply: Reply, version: Version) -> bytes:
         return _NULL[version]
     parts: list[bytes] = []
     if type(reply) is list:  # before others: a member and its score come fifty to a batch
-        parts.append(b"*%d\r\n" % len(reply))
+        parts.append(_ARRAY_LINES[len(reply)] if len(reply) < _MANY else b"*%d\r\n" % len(reply))
         _append_all(parts.append, reply, version)
     else:
         _append(parts.append, reply, version)
@@ -133,10 +134,10 @@ def _append_all(add: Callable[[bytes], object], replies: Sequence[Reply], versio
     if len(replies) < _MANY:
         for reply in replies:
             if type(reply) is bytes and len(reply) < len(_BULK_LINES):  # as most are
-                add(b"%b%b\r\n" % (_BULK_LINES[len(reply)], reply))
+                add(_BULK_LINES[len(reply)] + reply + b"\r\n")
             elif type(reply) is float and version == 2:  # as `_append`, without its dispatch
                 text = double_text(reply)
-                add(b"%b%b\r\n" % (_BULK_LINES[len(text)], text))
+                add(_BULK_LINES[len(text)] + text + b"\r\n")
             else:
                 _append(add, reply, version)
         return

@@ -10,6 +10,7 @@ one that is not like the first. The evaluator carries out the rest one by one.
 """
 
 from collections.abc import Callable, Sequence
+from operator import ne
 from typing import Final, TypeAlias, TypeVar
 
 from trikv.machine.call import Call
@@ -18,7 +19,7 @@ from trikv.machine.declaration import Run
 from trikv.machine.draws import key_of
 from trikv.machine.errors import WrongTypeError
 from trikv.machine.memory import KEY_BYTES_MAX, VALUE_BYTES_MAX
-from trikv.machine.numerics import parse_double
+from trikv.machine.numerics import parse_doubles
 from trikv.machine.replies import Reply
 from trikv.machine.values.hash import Hash
 from trikv.machine.values.list import List
@@ -161,34 +162,38 @@ def _set_fields(call: Call, key: bytes, hash_: Hash, commands: Commands) -> list
 
 def _score_members(call: Call, key: bytes, set_: SortedSet, commands: Commands) -> list[Reply]:
     db = call.db
-    olds: dict[bytes, float | None] = {}
-    """The scores that the set has."""
-    scores: dict[bytes, float] = {}
-    """Those that it gets."""
-    replies: list[Reply] = []
-    changes = 0
-    names = [args[3] for args in commands]
-    for (_, _, text, name), before in zip(commands, set_.get_each(names), strict=True):
-        score = parse_double(text)
-        if score is None:
-            break
-        old: float | None = scores.get(name)
-        if old is None:
-            olds[name] = old = before
-        changes += score != old
-        scores[name] = score
-        replies.append(int(old is None))
+    scores = parse_doubles([args[2] for args in commands])
+    names = [args[3] for args in commands[: len(scores)]]
+    befores = olds = set_.get_each(names)
+    finals = dict(zip(names, scores, strict=True))
+    if len(finals) < len(names):
+        befores = _met(names, olds, scores)
+    replies: list[Reply] = [int(before is None) for before in befores]
+    changes = sum(map(ne, befores, scores))
     if not changes:
         return replies
     # A packed one is opened in the order of its scores. So when one leaves that form, the order in its part
     # depends on what stood in it just before.
-    if not _fits(db, key, set_, list(scores)) or (set_.is_small and not set_.stays_small(scores)):
+    if not _fits(db, key, set_, list(finals)) or (set_.is_small and not set_.stays_small(finals)):
         return []
     set_ = db.changing(key, set_)
-    moved = [name for name, score in scores.items() if olds[name] != score]
-    set_.score_each(moved, [olds[name] for name in moved], [scores[name] for name in moved])
+    if changes < len(names) or befores is not olds:
+        firsts = dict(zip(names, olds, strict=True))
+        names = [name for name, score in finals.items() if firsts[name] != score]
+        olds, scores = [firsts[name] for name in names], [finals[name] for name in names]
+    set_.score_each(names, olds, scores)
     _changed(db, key, set_, changes)
     return replies
+
+
+def _met(names: list[bytes], olds: list[float | None], scores: list[float]) -> list[float | None]:
+    """The score that each command meets: of a member that comes again, the one that it was given before."""
+    given: dict[bytes, float] = {}
+    found = []
+    for name, old, score in zip(names, olds, scores, strict=True):
+        found.append(given.get(name, old))
+        given[name] = score
+    return found
 
 
 def taking(*, is_max: bool) -> Run:
