@@ -3,6 +3,7 @@
 import importlib
 import sys
 from hashlib import sha256
+from operator import and_, or_, xor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,7 +18,7 @@ from trikv.machine import quick_bits
 needs_it = needs(
     quick_bits.is_compiled, "NOT COMPILED: the part in C is not tested, nor its speed; install a C compiler"
 )
-SOURCE_OF_VERSION = (1, "a2f428aba3c1d1c87fa4a400437a9f77d1de609361aaeea6d3e7b15acbe3954e")
+SOURCE_OF_VERSION = (2, "92f52f150cb60d28c48e20ee6ec6438c92ded57e7487286e302b71177e53f355")
 STRINGS = st.binary(max_size=40) | st.binary(max_size=40).map(lambda some: some * 700)
 
 
@@ -52,7 +53,7 @@ def reloaded(fake: object) -> bool:
 @needs_it
 def test_only_a_part_in_c_that_fits_is_used() -> None:
     """None, of another source, or one that does something else here: then Python does all."""
-    fits = {"count": quick_bits.count, "inverted": quick_bits.inverted}
+    fits = {"count": quick_bits.count, "inverted": quick_bits.inverted, "join": quick_bits.join}
     assert not reloaded(None)
     assert not reloaded(SimpleNamespace(**fits))
     assert not reloaded(SimpleNamespace(VERSION=quick_bits.VERSION + 1, **fits))
@@ -79,6 +80,33 @@ def test_both_count_and_turn_what_is_there(string: bytes, data: st.DataObject) -
     ):
         assert count(string, first, last) == ones
         assert inverted(string) == turned
+
+
+@given(STRINGS, STRINGS, st.sampled_from([quick_bits.AND, quick_bits.OR, quick_bits.XOR]))
+def test_both_join_what_is_there(one: bytes, other: bytes, operation: int) -> None:
+    """The longer of both with the shorter, behind whose end are zeros."""
+    short, long = sorted((one, other), key=len)
+    by = {quick_bits.AND: and_, quick_bits.OR: or_, quick_bits.XOR: xor}[operation]
+    wanted = bytes(map(by, long, short.ljust(len(long), b"\0")))
+    for join in (quick_bits.join, quick_bits._join):
+        target = bytearray(long)
+        join(target, short, operation)
+        assert target == wanted
+
+
+@needs_it
+def test_what_cannot_be_joined_is_refused() -> None:
+    """Nothing is written outside of the target, and nothing inside."""
+    target = bytearray(b"abc")
+    for wrong in ((b"abcd", 0), (b"a", 3), (b"a", -1)):
+        with pytest.raises(ValueError, match="no such operation"):
+            quick_bits.join(target, *wrong)
+    for other in (bytearray(b"a"), "a", None):
+        with pytest.raises(TypeError):
+            quick_bits.join(target, cast("bytes", other), 0)
+    with pytest.raises(TypeError):
+        quick_bits.join(cast("bytearray", b"abc"), b"abc", 0)
+    assert target == b"abc"
 
 
 @needs_it

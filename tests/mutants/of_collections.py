@@ -388,6 +388,13 @@ MUTANTS: tuple[Mutant, ...] = (
         f"{_RUNS}::test_a_run_lets_a_value_leave_its_packed_form_and_split[ZADD-z]",
     ),
     mutant(
+        "a member that comes again in a run meets the score of before it",
+        "trikv.machine.commands.element_runs",
+        "        befores = _met(names, olds, scores)\n",
+        "        befores = [*olds]\n",
+        f"{_RUNS}::test_a_member_may_come_again_in_a_run",
+    ),
+    mutant(
         "what a run of pops has found is not counted",
         "trikv.machine.commands.element_runs",
         "    db.account.lookups.hits += count\n",

@@ -43,7 +43,7 @@ TURNS: Final = 5
 """So often in a round goes work that is done in less than `SHORT_S`: one wait for a disk would decide it. As
 often at most goes what the machine spoilt."""
 _AFTER_S: Final = 0.5
-"""For what a command has let go of."""
+"""Before and after what is timed: for what was let go of."""
 _HEAD: Final = (
     "| command | Redis ms | trikv ms | ratio | must | | PING's worst ms | asleep, worst ms | must | |",
     "|---|---|---|---|---|---|---|---|---|---|",
@@ -63,6 +63,7 @@ def works(elements: int) -> list[Work]:
     """All that is measured, on data of `fill`."""
     middle = operations.element_of(elements // 2)
     fresh_list: Command = ("COPY", "list", "copy", "REPLACE")
+    no_target: Command = ("UNLINK", "to")  # else Redis would let go of what the command before has stored
     fresh_sorted: Command = ("COPY", "zset1", "copy", "REPLACE")
     stores: list[Command] = [
         *((name, "to", "set1", "set2") for name in ("SUNIONSTORE", "SINTERSTORE", "SDIFFSTORE")),
@@ -76,7 +77,7 @@ def works(elements: int) -> list[Work]:
         ("BITPOS", "zeros", 1),
     ]
     return [
-        *(Work(" ".join(map(str, command)), (command,)) for command in stores),
+        *(Work(" ".join(map(str, command)), (command,), (no_target,)) for command in stores),
         Work("LREM of an absent element", (("LREM", "list", 0, "absent"),)),
         Work("LREM of one in the middle", (("LREM", "copy", 0, middle),), (fresh_list,)),
         Work("LINSERT in the middle", (("LINSERT", "copy", "BEFORE", middle, "new"),), (fresh_list,)),
@@ -127,6 +128,7 @@ class Server:
         with Resp(self.port, wait_s=WAIT_S) as client:
             for command in work.before:
                 demand_success(client.call(*command), work.name)
+            time.sleep(_AFTER_S)
             replies: list[object] = []
             timed: Callable[[], object] = lambda: replies.extend(client.pipeline(*work.commands))  # noqa: E731
             self.rounds.setdefault(work.name, []).append(Round.beside(self.port, timed, ping_steadily))

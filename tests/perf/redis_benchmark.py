@@ -46,9 +46,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.perf.redis_benchmark", description=__doc__)
     parser.add_argument("--tests", default=",".join(OPERATIONS), help="which, of: %(default)s")
-    parser.add_argument(
-        "--depth", type=int, choices=MUST, help="so many in a pipeline; without it, each"
-    )
+    parser.add_argument("--depth", type=int, choices=MUST, help="so many in a pipeline; without it, each")
     parser.add_argument("--seconds", type=float, default=1, help="of each run (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="of each contender (%(default)s)")
     add_places(parser)

@@ -83,9 +83,9 @@ is judged before its first change, by a bound that its arguments give.
 
 **Four parts in C.** A write waits for memory on every replica, and a loop in Python waits for one key after
 another. ``_runs.c`` fetches the memory of 64 SETs at once, ``values/_parts.c`` that of elements, and
-``values/_order.c`` that of a sorted set's order. ``_bits.c`` counts and turns the bits of long strings. Each
-does the same as Python, or less of it, and Python goes on from there. Tests compare the two, and a node works
-without them.
+``values/_order.c`` that of a sorted set's order. ``_bits.c`` counts, turns and joins bits of long strings.
+Each does the same as Python, or less of it, and Python goes on from there. Tests compare the two, and a node
+works without them.
 
 **No cycles.** References go `Machine` -> `Keyspace` -> `Database` -> `Account`, and from a fork to its base.
 A cut is in a cycle while it is open; `close` breaks that. A test runs thousands of commands with the

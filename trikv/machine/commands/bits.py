@@ -1,7 +1,6 @@
 """Bits of strings, alone and as small integers. Bit 0 is the highest of the first byte."""
 
-from collections.abc import Iterator, Sequence
-from operator import and_, or_, xor
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -241,7 +240,7 @@ def _first(value: bytes, span: _Span, wanted: int) -> int | None:
 
 # Several values.
 
-_JOINS: Final = {b"AND": and_, b"OR": or_, b"XOR": xor}
+_JOINS: Final = {b"AND": quick_bits.AND, b"OR": quick_bits.OR, b"XOR": quick_bits.XOR}
 
 
 @COMMANDS.command(
@@ -268,20 +267,20 @@ def bitop(db: Database, operation: bytes, destkey: Key, key: Key, *keys: Key) ->
     return at_once(steps) if sum(map(len, values)) <= _SLICE_BYTES else steps
 
 
-def _joined(db: Database, key: bytes, values: Sequence[bytes], join: object) -> Steps[Reply]:
+def _joined(db: Database, key: bytes, values: Sequence[bytes], join: int | None) -> Steps[Reply]:
+    first, *others = values
     size = max(map(len, values))
     if not size:
         db.drop(key)
         return 0
-    if not callable(join):
-        result = quick_bits.inverted(values[0])
+    if join is None:
+        result = quick_bits.inverted(first)
     else:
-        numbers: Iterator[int] = (int.from_bytes(value.ljust(size, b"\0"), "big") for value in values)
-        joined = next(numbers)
-        for number in numbers:
+        target = bytearray(first.ljust(size, b"\0"))
+        for other in others:
             yield
-            joined = join(joined, number)
-        result = joined.to_bytes(size, "big")
+            quick_bits.join(target, other, join)
+        result = bytes(target)
     yield
     return db.store(key, result) or size
 
