@@ -164,3 +164,13 @@ def test_a_password_that_is_no_utf_8_is_kept_and_an_impossible_one_not_shown() -
     with pytest.raises(ConfigError, match="zero byte") as caught:
         resolve(flags={"requirepass": "hunter\0two"})
     assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["\x1f", "\u2028", "a\nb", "\x1b[2J"])
+def test_a_path_is_named_in_one_line(name: str) -> None:
+    """Nothing of it reaches a terminal as it is."""
+    with pytest.raises(ValueError, match="No such file") as raised:
+        read(f"/nowhere/{name}")
+    text = str(raised.value)
+    assert text.isprintable()
+    assert text.startswith("/nowhere/")

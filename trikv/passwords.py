@@ -36,6 +36,11 @@ class Found:
     warning: str = ""
 
 
+def _named(path: str) -> str:
+    """A path as a message names it: in one line, with nothing that a terminal would obey."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in path)
+
+
 def read(path: str) -> str:
     """Read a password from a file of one line, without the line's end. Raises ValueError."""
     try:
@@ -43,13 +48,15 @@ def read(path: str) -> str:
             data = file.read(BYTES_MAX + 1)
     except OSError as error:
         raise ValueError(
-            f"{path}: {error.strerror or error}; the password's file must be readable"
+            f"{_named(path)}: {error.strerror or error}; the password's file must be readable"
         ) from error
     line = data.removesuffix(b"\n").removesuffix(b"\r")
     if not line:
-        raise ValueError(f"{path}: the file is empty; write the password into it")
+        raise ValueError(f"{_named(path)}: the file is empty; write the password into it")
     if len(line) > BYTES_MAX or b"\n" in line or b"\0" in line:
-        raise ValueError(f"{path}: expected one line of at most {BYTES_MAX} bytes; is it the right file?")
+        raise ValueError(
+            f"{_named(path)}: expected one line of at most {BYTES_MAX} bytes; is it the right file?"
+        )
     return os.fsdecode(line)
 
 

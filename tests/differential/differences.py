@@ -83,7 +83,7 @@ def _is_rounded(step: Step) -> bool:
 def _without_count(reply: Shown) -> object:
     """A HyperLogLog without the count in its header; any other reply as it is."""
     text = reply.of
-    is_one = isinstance(text, bytes) and text.startswith(b"HYLL") and len(text) >= 16
+    is_one = isinstance(text, bytes) and text[:4].upper() == b"HYLL" and len(text) >= 16
     return (text[:8], text[16:]) if is_one else reply
 
 

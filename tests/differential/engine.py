@@ -21,6 +21,13 @@ _ALL_OF: Final = {
     b"ZRANDMEMBER": (b"ZRANGE", b"0", b"-1", b"WITHSCORES"),
 }
 """How all elements are asked for of which some are drawn."""
+_SEARCHES: Final = (
+    b"GEORADIUS",
+    b"GEORADIUSBYMEMBER",
+    b"GEORADIUS_RO",
+    b"GEORADIUSBYMEMBER_RO",
+    b"GEOSEARCH",
+)
 _SORTS: Final = frozenset({b"SORT", b"SORT_RO"})
 _SCANS: Final = {b"SCAN": 1, b"SSCAN": 2, b"HSCAN": 2, b"ZSCAN": 2}
 """The place of the cursor."""
@@ -53,10 +60,16 @@ def _is_of_ties(command: Command) -> bool:
     return name_of(command) in _SORTS and (b"ALPHA" in words or is_plain)
 
 
+def _may_show_equal_distances(command: Command) -> bool:
+    """Whether it shows places by distance: Redis promises no order of those that are as far."""
+    words = {word.upper() for word in command}
+    return name_of(command) in _SEARCHES and not words.isdisjoint({b"ASC", b"DESC", b"COUNT"})
+
+
 def _stays_outside(command: Command) -> bool:
     """Whether it is not put into transactions. ZRANK has a WITHSCORE that Redis 7.0 would not queue."""
     has_score = name_of(command) in (b"ZRANK", b"ZREVRANK") and len(command) > 3
-    is_open = _is_by_name(command) or _is_of_ties(command)
+    is_open = _is_by_name(command) or _is_of_ties(command) or _may_show_equal_distances(command)
     return has_score or name_of(command) in _OUTSIDE or is_open
 
 
@@ -116,6 +129,10 @@ class Pair:
         """Not if it asks for a range of names although the scores are several: Redis promises nothing."""
         if _is_of_ties(command):
             return self._is_sort_specified(command)
+        if _may_show_equal_distances(command):
+            found = self.trikv.ask((*command, b"WITHDIST"))
+            distances = [row.rows[1] for row in found.rows if len(row.rows) > 1]
+            return len(set(distances)) == len(distances)
         if not _is_by_name(command):
             return True
         place = 2 if name_of(command) == b"ZRANGESTORE" else 1
