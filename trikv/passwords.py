@@ -63,7 +63,11 @@ def read(path: str) -> str:
 def warning_of(path: str) -> str:
     """A warning about the file's permissions; empty if only its owner can read it."""
     mode = stat.S_IMODE(Path(path).stat().st_mode)
-    return f"{path}: others can read the password (mode {mode:04o}); chmod 600 it" if mode & 0o077 else ""
+    return (
+        f"{_named(path)}: others can read the password (mode {mode:04o}); chmod 600 it"
+        if mode & 0o077
+        else ""
+    )
 
 
 def for_client(given: str | None, file: str | None, environment: Mapping[str, str]) -> Found:
